@@ -1,0 +1,61 @@
+# Everything that CONTRIBUTING.md and the README name. Needs Python 3.10 or newer and make; cargo
+# for what concerns Rust. `make demo` and `make test` set up what they need themselves.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# pip takes longer than all of it together where a cache is off; quiet, but never silent on errors.
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo test test-all check lint types contracts bench docs clean
+
+help: ## say what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+$(VENV)/.run: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing cloacina-ctl into $(VENV) …"
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@echo "installing what the tests and checks need …"
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@$(PIP) install --group dev
+	@touch $@
+
+setup: $(VENV)/.run ## install the program into .venv
+setup-dev: $(VENV)/.dev ## install the program and all that its tests need
+
+demo: setup ## package a real project, sign it, and look at it from every side
+	@PATH="$(abspath $(BIN)):$$PATH" sh docs/demo.sh
+
+check: setup-dev lint types contracts ## lint, types, import contracts and the fast tests
+	$(BIN)/python -m pytest -m 'not slow'
+
+test: setup-dev lint types contracts ## everything that must pass
+	$(BIN)/python -m pytest
+
+test-all: test ## the tests on every Python from 3.10 that this machine has
+	sh tests/all_pythons.sh
+
+lint: setup-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: setup-dev
+	$(BIN)/mypy
+
+contracts: setup-dev
+	$(BIN)/lint-imports
+
+bench: setup-dev ## time packing, verifying and unpacking against tar and zstd
+	$(BIN)/python -m benchmarks
+
+docs: setup-dev ## write the generated pages anew
+	$(BIN)/python -m docs.generate
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist demo

@@ -1,0 +1,23 @@
+"""Package, inspect, verify and deliver Cloacina workflows.
+
+A map of the package, from the bottom up; imports point downwards only:
+
+``errors``      diagnostics with permanent codes, and the one family of exceptions
+``staging``     files and folders that appear whole or not at all
+``settings``    the user's folder, configuration and environment
+``paths``       ``MemberPath``: what a member of a package may be called
+``digest``      ``Digest``: SHA-256, and the identity of a package
+``manifest``    public, standard library only: the manifest's schema
+``envelope``    the exact form of a signature envelope, no cryptography
+``archive``     the package format: plan, writer, reader, extraction, limits
+``platforms``   what a compiled library says of itself, read without running it
+``signing``     keys, signatures, trust
+``project``     what a source folder is, and what of it gets packed
+``checks``      what ``validate`` knows, one function a code
+``operations``  public: one function a verb
+``cli``         the command line, a translator over ``operations``
+
+This module imports nothing, so that any part can be imported alone.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,99 @@
+"""What a file is, by its first bytes: a table that a further format joins with one row."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cloacina_ctl.errors import CloacinaError, Code, Refused
+
+READABLE = "native packages (a signature frame, then tar in zstd)"
+SNIFF_BYTES = 512
+
+
+class Container(NamedTuple):
+    """A kind of file; ``generation`` where it is a package that other releases of Cloacina read."""
+
+    name: str
+    what: str
+    generation: bool = False
+
+
+NATIVE = Container("native", "a native package")
+
+# Magic bytes at an offset. The first row that fits decides.
+_TABLE: tuple[tuple[int, bytes, Container], ...] = (
+    (0, b"\x5c\x2a\x4d\x18", NATIVE),
+    (
+        0,
+        b"\x1f\x8b",
+        Container("gzip", "a gzip file, as the packages of Cloacina 0.2 and 0.3 are", True),
+    ),
+    (
+        0,
+        b"BZh",
+        Container("bzip2", "a bzip2 file, as the packages of Cloacina 0.4 and later are", True),
+    ),
+    (0, b"\x28\xb5\x2f\xfd", Container("zstd", "a zstd file without a signature frame")),
+    (0, b"\x25\xb5\x2f\xfd", Container("zstd-old", "a file of an early zstd")),
+    (0, b"\x27\xb5\x2f\xfd", Container("zstd-old", "a file of an early zstd")),
+    (0, b"PK\x03\x04", Container("zip", "a zip file")),
+    (0, b"PK\x05\x06", Container("zip", "an empty zip file")),
+    (0, b"\xfd7zXZ\0", Container("xz", "an xz file")),
+    (0, b"7z\xbc\xaf\x27\x1c", Container("7z", "a 7-zip file")),
+    (0, b"\x04\x22\x4d\x18", Container("lz4", "an lz4 file")),
+    (0, b"\x1f\x9d", Container("compress", "a file of `compress`")),
+    (0, b"\x7fELF", Container("elf", "an ELF library or program")),
+    (0, b"\xcf\xfa\xed\xfe", Container("mach-o", "a Mach-O library or program")),
+    (0, b"\xca\xfe\xba\xbe", Container("mach-o", "a Mach-O library or program")),
+    (0, b"MZ", Container("pe", "a Windows library or program")),
+    (0, b"#!", Container("script", "a script")),
+    (0, b"-----BEGIN ", Container("pem", "a PEM file, such as a key")),
+    (257, b"ustar", Container("tar", "a plain tar file")),
+)
+
+
+def detect(start: bytes, *, where: str) -> Container:
+    """Return the container that begins with ``start``, or refuse what no package begins with.
+
+    ``start`` holds the first ``SNIFF_BYTES`` of the file, or all of a shorter one.
+    """
+    if not start:
+        raise _refuse("the file is empty", where)
+    for offset, magic, container in _TABLE:
+        if start.startswith(magic, offset):
+            return container
+    raise _refuse(f"it is {_guess(start)}", where)
+
+
+def require_native(start: bytes, *, where: str) -> None:
+    """Refuse every container that is not the native one, naming what it is."""
+    container = detect(start, where=where)
+    if container.generation:
+        raise Refused.of(
+            Code.OTHER_GENERATION,
+            f"it is {container.what}; this version reads {READABLE}",
+            where=where,
+            hint="make the package again with `cloacina-ctl package`",
+        )
+    if container is not NATIVE:
+        raise _refuse(f"it is {container.what}", where)
+
+
+def _guess(start: bytes) -> str:
+    text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml")):
+        return "an HTML or XML page, perhaps a login page instead of a download"
+    if text.startswith((b"{", b"[")):
+        return "JSON text"
+    if all(byte >= 32 or byte in b"\t\r\n" for byte in start):
+        return "text"
+    return "no container that this tool knows"
+
+
+def _refuse(what: str, where: str) -> CloacinaError:
+    return Refused.of(
+        Code.NOT_A_PACKAGE,
+        f"not a package: {what}",
+        where=where,
+        hint=f"what can be read: {READABLE}",
+    )

@@ -1,0 +1,50 @@
+"""How large anything in a package may be: one value, the same for writing and for reading."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cloacina_ctl.errors import Code, Refused
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+
+
+class Limits(NamedTuple):
+    """The limits of format version 3; raise one with ``_replace`` for a single run.
+
+    Sizes are bytes. They bound what a stranger's package can cost: everything is checked on the
+    claim before memory or time is spent, and again on the bytes.
+    """
+
+    signature_block: int = 1 * MIB
+    envelopes: int = 64
+    head_compressed: int = 16 * MIB
+    head: int = 64 * MIB
+    manifest: int = 16 * MIB
+    index: int = 16 * MIB
+    tasks: int = 100_000
+    files: int = 250_000
+    file: int = 8 * GIB - 1
+    total: int = 64 * GIB
+    frames: int = 65_536
+    ratio: int = 200
+    ratio_from: int = 256 * MIB
+
+    def check(self, name: str, value: int, *, where: str, what: str) -> None:
+        """Refuse ``value`` when it is over the limit called ``name``."""
+        limit = getattr(self, name)
+        if value > limit:
+            raise over_limit(name, value, limit, where=where, what=what)
+
+
+def over_limit(name: str, value: int, limit: int, *, where: str, what: str) -> Refused:
+    """Return the error for ``what`` being ``value`` where ``limit`` is allowed."""
+    return Refused.of(
+        Code.LIMIT,
+        f"{what} is {value}, and at most {limit} is allowed",
+        where=where,
+        hint=f"if you trust where it came from, raise it for this run: --limit {name}={value}",
+    )
+
+
+DEFAULT_LIMITS = Limits()

@@ -1,0 +1,224 @@
+"""Pouring a package's files into a sink: the one loop that verify, unpack and cat share.
+
+(1) A frame's compressed bytes are hashed and compared with the index, (2) only then decompressed,
+to exactly the size that follows from files.json; (3) each tar header and padding is compared with
+the one that files.json leads to; (4) each file is hashed and compared with files.json. A sink gets
+bytes of (2); whether they are the file's is known only at ``end`` (4), so a sink keeps what it
+made out of sight until the whole is through.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from cloacina_ctl.archive import frames as zstd
+from cloacina_ctl.archive import tar
+from cloacina_ctl.archive.head import Span, spans
+from cloacina_ctl.archive.tables import FRAME_SIZE, FileEntry
+from cloacina_ctl.archive.workers import in_order
+from cloacina_ctl.errors import Code, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from cloacina_ctl.archive.reader import Package
+
+    Progress = Callable[[int, int], None]
+
+
+class Sink(Protocol):
+    """What takes the files of a package, one after the other."""
+
+    def begin(self, file: FileEntry) -> None:
+        """Get ready for the bytes of ``file``."""
+
+    def write(self, data: memoryview) -> None:
+        """Take the next bytes; not proved yet."""
+
+    def end(self) -> None:
+        """Know that the bytes since ``begin`` were those of the file, all of them."""
+
+
+class Nowhere:
+    """A sink for who only wants to know whether every byte is the right one."""
+
+    def begin(self, file: FileEntry) -> None:
+        """Take nothing."""
+
+    def write(self, data: memoryview) -> None:
+        """Take nothing."""
+
+    def end(self) -> None:
+        """Take nothing."""
+
+
+class Memory:
+    """A sink that keeps the bytes of small files."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self._path = ""
+        self._parts: list[bytes] = []
+
+    def begin(self, file: FileEntry) -> None:
+        """Begin with nothing."""
+        self._path, self._parts = file.path, []
+
+    def write(self, data: memoryview) -> None:
+        """Keep a copy."""
+        self._parts.append(bytes(data))
+
+    def end(self) -> None:
+        """Keep the file under its path."""
+        self.files[self._path] = b"".join(self._parts)
+
+
+class Poured(NamedTuple):
+    """What went through: all there is, or the frames that some members needed."""
+
+    files: tuple[FileEntry, ...]
+    frames: int
+    complete: bool
+
+
+def pour(
+    package: Package,
+    sink: Sink,
+    files: Sequence[FileEntry] | None = None,
+    *,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Poured:
+    """Give ``files`` of ``package`` (all that are in this file where None) to ``sink``.
+
+    Progress is in bytes of files. Raises ``Refused`` at the first byte that is not the right one.
+    """
+    wanted: set[str] | None = None if files is None else {file.path for file in files}
+    runs = list(_runs(package, wanted))
+    numbers = _frame_numbers(package, runs, whole=wanted is None)
+    offsets, index = package.offsets(), package.head.index.frames
+
+    def unpack(number: int) -> bytes:
+        entry = index[number]
+        frame = package.read_frame(entry, offsets[number])
+        where = f"{package.path}: frame {number}"
+        return zstd.decompress(frame, entry.content_size, where=where)
+
+    contents = in_order(unpack, numbers, jobs)
+    try:
+        poured = _pour_runs(package, runs, _Frames(numbers, contents), sink, progress)
+        if wanted is None and next(contents) != tar.END_OF_ARCHIVE:
+            raise Refused.of(Code.BAD_TAR, "the end is not two blocks of zeros", where=package.path)
+    finally:
+        contents.close()
+    complete = wanted is None and not package.block.withheld
+    return Poured(tuple(poured), len(numbers), complete)
+
+
+def select(files: Sequence[FileEntry], patterns: Sequence[str]) -> tuple[FileEntry, ...]:
+    """Return the files that one of the glob ``patterns`` matches, or refuse when none does.
+
+    ``*`` also matches slashes; a pattern that ends with a slash takes the whole folder.
+    """
+    globs = [pattern + "*" if pattern.endswith("/") else pattern for pattern in patterns]
+    chosen = tuple(file for file in files if any(fnmatchcase(file.path, glob) for glob in globs))
+    if not chosen:
+        raise Refused.of(
+            Code.NO_SUCH_MEMBER,
+            f"no member matches: {', '.join(patterns)}",
+            hint="`cloacina-ctl inspect --files` lists them",
+        )
+    return chosen
+
+
+class _Run(NamedTuple):
+    """The spans of one section and the number of its first frame in the index."""
+
+    first_frame: int
+    spans: tuple[Span, ...]
+
+
+def _runs(package: Package, wanted: set[str] | None) -> Iterator[_Run]:
+    first = 0
+    for section, found, length in spans(package.head.root, package.head.files):
+        if package.holds(section):
+            chosen = (
+                found if wanted is None else [span for span in found if span.file.path in wanted]
+            )
+            if chosen:
+                yield _Run(first, tuple(chosen))
+        first += -(-length // FRAME_SIZE)
+
+
+def _frame_numbers(package: Package, runs: Sequence[_Run], *, whole: bool) -> list[int]:
+    """Return the frames to read, in order: those that the spans lie in; with the end if whole."""
+    numbers: list[int] = []
+    for run in runs:
+        for span in run.spans:
+            first = run.first_frame + span.start // FRAME_SIZE
+            last = run.first_frame + (span.end - 1) // FRAME_SIZE
+            begin = max(first, numbers[-1] + 1) if numbers else first
+            numbers.extend(range(begin, last + 1))
+    if whole:
+        numbers.append(len(package.head.index.frames) - 1)
+    return numbers
+
+
+class _Frames:
+    """The decompressed frames, read as ranges of a section that only go forward."""
+
+    def __init__(self, numbers: Sequence[int], contents: Iterator[bytes]) -> None:
+        self._numbers = iter(numbers)
+        self._contents = contents
+        self._number = -1
+        self._view = memoryview(b"")
+
+    def read(self, first_frame: int, start: int, end: int) -> Iterator[memoryview]:
+        """Yield the bytes from ``start`` to ``end`` of the section that begins at ``first_frame``."""
+        while start < end:
+            number, inside = divmod(start, FRAME_SIZE)
+            while self._number < first_frame + number:
+                self._number = next(self._numbers)
+                self._view = memoryview(next(self._contents))
+            piece = self._view[inside : min(inside + end - start, FRAME_SIZE)]
+            yield piece
+            start += len(piece)
+
+
+def _pour_runs(
+    package: Package, runs: Sequence[_Run], frames: _Frames, sink: Sink, progress: Progress | None
+) -> list[FileEntry]:
+    root, poured, done = package.head.root, [], 0
+    total = sum(span.file.size for run in runs for span in run.spans)
+    for run in runs:
+        for span in run.spans:
+            file = span.file
+            header = tar.member_header(root, file.path, file.size, executable=file.executable)
+            body = span.start + len(header)
+            if b"".join(frames.read(run.first_frame, span.start, body)) != header:
+                raise _bad_tar(package, f"the header of {file.path} is not the expected one")
+            sha256 = hashlib.sha256()
+            sink.begin(file)
+            for piece in frames.read(run.first_frame, body, body + file.size):
+                sha256.update(piece)
+                sink.write(piece)
+                done += len(piece)
+                if progress:
+                    progress(done, total)
+            if any(b"".join(frames.read(run.first_frame, body + file.size, span.end))):
+                raise _bad_tar(package, f"the padding after {file.path} is not zero")
+            if sha256.hexdigest() != file.sha256:
+                raise Refused.of(
+                    Code.FILE_DIGEST,
+                    f"not the bytes that files.json promises: {file.path}",
+                    where=package.path,
+                )
+            sink.end()
+            poured.append(file)
+    return poured
+
+
+def _bad_tar(package: Package, message: str) -> Refused:
+    return Refused.of(Code.BAD_TAR, message, where=package.path)

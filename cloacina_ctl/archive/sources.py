@@ -1,0 +1,114 @@
+"""Reading the files of a project exactly as they were planned, or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.staging import reported
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from typing_extensions import Self
+
+    from cloacina_ctl.archive.plan import PlannedFile
+
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class SourceFiles:
+    """Opens planned files one after the other; keeps the last folder open, for speed.
+
+    A link that took a file's or a folder's place since the plan was made is not followed, and a
+    FIFO is not waited for.
+    """
+
+    def __init__(self) -> None:
+        self._folder = ""
+        self._folder_fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder_fd >= 0:
+            os.close(self._folder_fd)
+            self._folder_fd = -1
+
+    def read(self, file: PlannedFile, into: Room) -> Iterator[memoryview]:
+        """Yield the bytes of ``file``, read into the room that ``into`` gives, as they arrive.
+
+        Raises ``FileProblem`` where the file is not what was planned, also when it changes while
+        it is read: a package never disagrees with its digests.
+        """
+        assert isinstance(file.source, str)
+        with reported(file.source):
+            fd = self._open(file.source)
+            try:
+                before = os.fstat(fd)
+                _check_planned(file, before)
+                yield from _read_exactly(fd, file, into)
+                after = os.fstat(fd)
+            finally:
+                os.close(fd)
+        if _identity(after) != _identity(before):
+            raise _changed(file, "it was written to")
+
+    def _open(self, path: str) -> int:
+        folder, name = os.path.split(path)
+        if folder != self._folder or self._folder_fd < 0:
+            fd = os.open(folder, _FOLDER_FLAGS)
+            if self._folder_fd >= 0:
+                os.close(self._folder_fd)
+            self._folder, self._folder_fd = folder, fd
+        return os.open(name, _FILE_FLAGS, dir_fd=self._folder_fd)
+
+
+class Room:
+    """Where bytes are to be put next; the writer's buffer is one."""
+
+    def room(self) -> memoryview:
+        """Return a writable view that is not empty; what gets filled is then taken with ``took``."""
+        raise NotImplementedError
+
+    def took(self, count: int) -> None:
+        """Take the first ``count`` bytes of the last room as filled."""
+        raise NotImplementedError
+
+
+def _read_exactly(fd: int, file: PlannedFile, into: Room) -> Iterator[memoryview]:
+    left = file.size
+    while left:
+        room = into.room()[:left]
+        count = os.readv(fd, [room])
+        if not count:
+            raise _changed(file, f"it is {left} bytes shorter")
+        yield room[:count]
+        into.took(count)
+        left -= count
+    if os.read(fd, 1):
+        raise _changed(file, "it is longer")
+
+
+def _check_planned(file: PlannedFile, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise _changed(file, "it is no regular file any more")
+    if found.st_size != file.size:
+        raise _changed(file, f"it was {file.size} bytes and is {found.st_size}")
+
+
+def _identity(found: os.stat_result) -> tuple[int, int, int]:
+    return (found.st_size, found.st_mtime_ns, found.st_ino)
+
+
+def _changed(file: PlannedFile, how: str) -> FileProblem:
+    return FileProblem.of(
+        Code.CHANGED,
+        f"changed while reading: {how}",
+        where=str(file.source),
+        hint="run it again when nothing writes to the project",
+    )

@@ -1,0 +1,94 @@
+"""Rules and how they are run: each yields findings, the engine gives them code and severity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from cloacina_ctl.errors import Code, Diagnostic, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+Subject = TypeVar("Subject")
+
+
+class Finding(NamedTuple):
+    """What a rule found: a diagnostic that lacks only its code.
+
+    ``severity`` overrides the rule's own where one place is worse or better than the usual.
+    """
+
+    message: str
+    where: str | None = None
+    hint: str | None = None
+    severity: Severity | None = None
+
+
+class Rules(Generic[Subject]):
+    """The rules for one kind of subject; a module adds its own with ``@rules.rule(code)``."""
+
+    def __init__(self) -> None:
+        self._rules: list[tuple[Code, Severity, Callable[[Subject], Iterator[Finding]]]] = []
+
+    def rule(
+        self, code: Code, severity: Severity = Severity.ERROR
+    ) -> Callable[[Callable[[Subject], Iterator[Finding]]], Callable[[Subject], Iterator[Finding]]]:
+        """Register the decorated function as the rule for ``code``."""
+
+        def register(
+            function: Callable[[Subject], Iterator[Finding]],
+        ) -> Callable[[Subject], Iterator[Finding]]:
+            self._rules.append((code, severity, function))
+            return function
+
+        return register
+
+    def run(self, subject: Subject) -> Iterator[Diagnostic]:
+        """Yield what all rules find in ``subject``, in the order of their registration."""
+        for code, usual, function in self._rules:
+            for found in function(subject):
+                severity = found.severity or usual
+                yield Diagnostic(code, found.message, found.where, found.hint, severity)
+
+    def codes(self) -> frozenset[Code]:
+        """Return the codes that these rules can give."""
+        return frozenset(code for code, _, _ in self._rules)
+
+
+class Choice(NamedTuple):
+    """Which findings are wanted: code prefixes, ``ignore`` after ``select``."""
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+    def takes(self, diagnostic: Diagnostic) -> bool:
+        """Tell whether ``diagnostic`` is wanted."""
+        code = str(diagnostic.code)
+        selected = not self.select or code.startswith(self.select)
+        return selected and not code.startswith(self.ignore or ("\0",))
+
+
+class Report(NamedTuple):
+    """The answer of ``validate``: findings in a fixed order, and whether any is an error."""
+
+    findings: tuple[Diagnostic, ...]
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether nothing found is an error."""
+        return all(finding.severity is not Severity.ERROR for finding in self.findings)
+
+
+_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
+
+
+def report(
+    found: Iterable[Diagnostic], choice: Choice = Choice(), skipped: Sequence[str] = ()
+) -> Report:
+    """Return the wanted findings, worst first, then by code and place, without repetition."""
+    wanted = {diagnostic for diagnostic in found if choice.takes(diagnostic)}
+    ordered = sorted(
+        wanted, key=lambda one: (_ORDER[one.severity], str(one.code), one.where or "", one.message)
+    )
+    return Report(tuple(ordered), tuple(skipped))

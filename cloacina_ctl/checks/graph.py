@@ -1,0 +1,105 @@
+"""The graph of tasks, as a project's source declares it: ids, dependencies, cycles.
+
+A manifest's own graph is judged where it is parsed (``manifest.rules``); these rules say the same
+of sources, with the line that has to change.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.errors import Code
+from cloacina_ctl.manifest import find_cycle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cloacina_ctl.project.model import SourceTask, SourceWorkflow
+
+RULES: Rules[SourceWorkflow] = Rules()
+
+
+def _name(workflow: SourceWorkflow) -> str:
+    return f"the workflow {workflow.name}" if workflow.name else "the workflow"
+
+
+def _by_id(workflow: SourceWorkflow) -> dict[str, SourceTask]:
+    return {task.id: task for task in workflow.tasks if task.id is not None}
+
+
+@RULES.rule(Code.DUPLICATE_TASK)
+def duplicate_task(workflow: SourceWorkflow) -> Iterator[Finding]:
+    """Two tasks with one id: an engine keeps the last and says nothing."""
+    first: dict[str, SourceTask] = {}
+    for task in workflow.tasks:
+        if task.id is None:
+            continue
+        earlier = first.setdefault(task.id, task)
+        if earlier is not task:
+            message = f"the task `{task.id}` is declared twice, first at {earlier.place}"
+            yield Finding(message, task.place, "give one of them another id")
+
+
+@RULES.rule(Code.UNKNOWN_DEPENDENCY)
+def unknown_dependency(workflow: SourceWorkflow) -> Iterator[Finding]:
+    """A dependency that no task has as its id: the workflow never loads."""
+    known = _by_id(workflow)
+    by_function = {task.function: task for task in workflow.tasks}
+    for task in workflow.tasks:
+        for dependency in task.dependencies:
+            wanted = dependency.id
+            if wanted is None or wanted in known:
+                continue
+            message = (
+                f"the task `{task.id}` depends on `{wanted}`, which is no task of {_name(workflow)}"
+            )
+            meant = by_function.get(wanted) if dependency.is_function else None
+            hint = _near(wanted, list(known))
+            if meant is not None and meant.id is not None:
+                hint = f'a function stands for its own name; write the id: "{meant.id}"'
+            yield Finding(message, task.place, hint)
+
+
+@RULES.rule(Code.SELF_DEPENDENCY)
+def self_dependency(workflow: SourceWorkflow) -> Iterator[Finding]:
+    """A task that waits for itself never runs."""
+    for task in workflow.tasks:
+        if any(
+            dependency.id == task.id and task.id is not None for dependency in task.dependencies
+        ):
+            yield Finding(f"the task `{task.id}` depends on itself", task.place)
+
+
+@RULES.rule(Code.DUPLICATE_DEPENDENCY)
+def duplicate_dependency(workflow: SourceWorkflow) -> Iterator[Finding]:
+    """A dependency listed twice is a slip of the hand: perhaps another was meant."""
+    for task in workflow.tasks:
+        ids = [dependency.id for dependency in task.dependencies if dependency.id is not None]
+        for twice in sorted({one for one in ids if ids.count(one) > 1}):
+            yield Finding(f"the task `{task.id}` lists `{twice}` twice", task.place)
+
+
+@RULES.rule(Code.CYCLE)
+def cycle(workflow: SourceWorkflow) -> Iterator[Finding]:
+    """Tasks that wait for each other never run."""
+    known = _by_id(workflow)
+    edges = {
+        id_: [
+            dependency.id
+            for dependency in task.dependencies
+            if dependency.id in known and dependency.id != id_
+        ]
+        for id_, task in known.items()
+    }
+    found = find_cycle({id_: [one for one in ids if one is not None] for id_, ids in edges.items()})
+    if found:
+        path = " → ".join([*found, found[0]])
+        yield Finding(f"tasks that wait for each other: {path}", known[found[0]].place)
+
+
+def _near(wanted: str, known: list[str]) -> str | None:
+    from difflib import get_close_matches
+
+    near = get_close_matches(wanted, known, n=1)
+    return f"did you mean `{near[0]}`?" if near else None

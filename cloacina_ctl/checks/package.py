@@ -1,0 +1,184 @@
+"""What can be wrong with a package whose form is right: its claims against its own code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.subjects import PackageSubject
+from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.platforms import artifact_of
+from cloacina_ctl.signing.judge import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cloacina_ctl.checks.subjects import ReadLibrary
+    from cloacina_ctl.errors import Diagnostic
+    from cloacina_ctl.manifest import Artifact
+    from cloacina_ctl.platforms import Library
+
+RULES: Rules[PackageSubject] = Rules()
+
+
+def _libraries(subject: PackageSubject) -> Iterator[tuple[ReadLibrary, Library, Artifact]]:
+    artifacts = {artifact.path: artifact for artifact in subject.head.manifest.artifacts}
+    for read in subject.libraries:
+        if read.library is not None:
+            yield read, read.library, artifacts[read.path]
+
+
+@RULES.rule(Code.UNSIGNED, Severity.WARNING)
+def unsigned(subject: PackageSubject) -> Iterator[Finding]:
+    """Nobody can tell who made an unsigned package."""
+    if not subject.signatures:
+        yield Finding(
+            "the package is not signed", subject.path, "sign it: `cloacina-ctl sign PACKAGE`"
+        )
+
+
+@RULES.rule(Code.BAD_SIGNATURE)
+def bad_signature(subject: PackageSubject) -> Iterator[Finding]:
+    """A signature under a known key that fails is a forgery or an accident, never nothing."""
+    for judged in subject.signatures:
+        if judged.status is Status.INVALID:
+            yield Finding(
+                f"the signature of {judged.name or judged.keyid} fails: {judged.reason}",
+                subject.path,
+            )
+
+
+@RULES.rule(Code.NOT_VOUCHED, Severity.NOTE)
+def not_vouched(subject: PackageSubject) -> Iterator[Finding]:
+    """Signatures by keys that this user does not know say nothing to this user."""
+    if subject.signatures and not any(
+        judged.status in (Status.TRUSTED, Status.INVALID) for judged in subject.signatures
+    ):
+        yield Finding(
+            "signed, but by nobody whose key is known here",
+            subject.path,
+            "`cloacina-ctl trust add` makes a key known",
+        )
+
+
+@RULES.rule(Code.WITHHELD, Severity.WARNING)
+def withheld(subject: PackageSubject) -> Iterator[Finding]:
+    """A section that was taken out could not be looked at."""
+    for section in subject.withheld:
+        yield Finding(f"the section `{section}` is not in this file", subject.path)
+
+
+@RULES.rule(Code.DAMAGED_LIBRARY)
+def damaged_library(subject: PackageSubject) -> Iterator[Finding]:
+    """What is listed as a library has to be one."""
+    for read in subject.libraries:
+        for diagnostic in read.problem.diagnostics if read.problem else ():
+            yield Finding(diagnostic.message, read.path, diagnostic.hint)
+
+
+@RULES.rule(Code.PLATFORM_MISMATCH)
+def platform_mismatch(subject: PackageSubject) -> Iterator[Finding]:
+    """A library for another platform than its folder says loads nowhere that it is chosen."""
+    for read, library, artifact in _libraries(subject):
+        if library.tag != artifact.platform:
+            message = f"it stands under `{artifact.platform}` and is for `{library.tag}`"
+            yield Finding(message, read.path)
+
+
+@RULES.rule(Code.ARTIFACT_MISMATCH)
+def artifact_mismatch(subject: PackageSubject) -> Iterator[Finding]:
+    """The manifest must not say of a library what the library does not say of itself."""
+    for read, library, artifact in _libraries(subject):
+        derived = artifact_of(library, path=artifact.path, built_with=artifact.built_with)
+        for field in ("machine", "os", "libc", "needed", "interface"):
+            claimed, found = getattr(artifact, field), getattr(derived, field)
+            if claimed != found:
+                yield Finding(
+                    f"the manifest says {field} {_shown(claimed)}, the library {_shown(found)}",
+                    read.path,
+                )
+
+
+@RULES.rule(Code.NO_PLUGIN)
+def no_plugin(subject: PackageSubject) -> Iterator[Finding]:
+    """A library without a plugin cannot be loaded by any runtime."""
+    for read, library, _ in _libraries(subject):
+        if library.plugin is None:
+            yield Finding(
+                "the library exports no plugin",
+                read.path,
+                "add `cloacina_workflow_plugin::package!();` to the crate and package it again",
+            )
+
+
+@RULES.rule(Code.SOURCE_DISAGREES)
+def tasks_disagree(subject: PackageSubject) -> Iterator[Finding]:
+    """The tasks of the manifest are those of the library's own graph."""
+    claimed = {
+        (task.id, task.dependencies)
+        for workflow in subject.head.manifest.workflows
+        for task in workflow.tasks
+    }
+    for read, library, _ in _libraries(subject):
+        found = {
+            (id_, tuple(sorted(dependencies)))
+            for graph in library.graphs
+            for id_, dependencies in graph.tasks
+        }
+        if found and found != claimed:
+            different = sorted({id_ for id_, _ in found ^ claimed})
+            yield Finding(
+                f"the manifest and the library disagree on the tasks: {', '.join(different)}",
+                read.path,
+            )
+
+
+@RULES.rule(Code.RUNPATH, Severity.WARNING)
+def runpath(subject: PackageSubject) -> Iterator[Finding]:
+    """A fixed folder of the builder's machine is searched on every machine that loads it."""
+    for read, library, _ in _libraries(subject):
+        for folders in (library.runpath, library.rpath):
+            if folders:
+                yield Finding(
+                    f"it searches for other libraries in {folders}",
+                    read.path,
+                    "leave `cloacina_build::configure()` out of build.rs",
+                )
+
+
+@RULES.rule(Code.ABSOLUTE_NEEDED, Severity.WARNING)
+def needed_by_path(subject: PackageSubject) -> Iterator[Finding]:
+    """A library that is needed by path is found on the builder's machine alone."""
+    for read, library, _ in _libraries(subject):
+        for name in library.needed:
+            if "/" in name:
+                yield Finding(f"it needs a library by path: {name}", read.path)
+
+
+@RULES.rule(Code.EXECUTABLE_STACK, Severity.WARNING)
+def executable_stack(subject: PackageSubject) -> Iterator[Finding]:
+    """An executable stack switches off a protection of the whole process."""
+    for read, library, _ in _libraries(subject):
+        if library.executable_stack:
+            yield Finding("it asks for an executable stack", read.path)
+
+
+@RULES.rule(Code.TEXT_RELOCATIONS, Severity.WARNING)
+def text_relocations(subject: PackageSubject) -> Iterator[Finding]:
+    """Code that is rewritten when it is loaded is refused by hardened systems."""
+    for read, library, _ in _libraries(subject):
+        if library.text_relocations:
+            yield Finding("it rewrites its own code when it is loaded", read.path)
+
+
+def check_package(subject: PackageSubject) -> Iterator[Diagnostic]:
+    """Yield everything that is found wrong with a package whose form is right."""
+    yield from RULES.run(subject)
+
+
+def _shown(value: object) -> str:
+    if value is None or value == ():
+        return "nothing"
+    if isinstance(value, tuple):
+        return ", ".join(_shown(item) for item in value if item not in (None, ()))
+    return str(value)

@@ -1,0 +1,53 @@
+"""What goes wrong with any project, and all the rules for one together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.checks import graph, python, rust
+from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.errors import Code, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cloacina_ctl.checks.subjects import ProjectSubject
+    from cloacina_ctl.errors import Diagnostic
+
+RULES: Rules[ProjectSubject] = Rules()
+
+
+@RULES.rule(Code.SECRET, Severity.NOTE)
+def secret(subject: ProjectSubject) -> Iterator[Finding]:
+    """A file that may hold a secret is left out, and that is said: it may have been meant."""
+    for left_out in subject.selection.left_out:
+        if left_out.secret:
+            yield Finding(
+                f"left out: {left_out.reason}",
+                left_out.path,
+                "name it in `include` if it is no secret",
+            )
+
+
+@RULES.rule(Code.EMPTY_FOLDER, Severity.NOTE)
+def empty_folder(subject: ProjectSubject) -> Iterator[Finding]:
+    """A package holds files alone."""
+    for left_out in subject.selection.left_out:
+        if left_out.reason == "an empty folder":
+            yield Finding(
+                "left out: an empty folder",
+                left_out.path,
+                "put a file into it if it has to be there",
+            )
+
+
+def check_project(subject: ProjectSubject) -> Iterator[Diagnostic]:
+    """Yield everything that is found wrong with a project, from its text alone."""
+    project = subject.project
+    if project.python is not None:
+        yield from python.RULES.run(project)
+    if project.rust is not None:
+        yield from rust.RULES.run(project)
+    for workflow in project.workflows:
+        yield from graph.RULES.run(workflow)
+    yield from RULES.run(subject)

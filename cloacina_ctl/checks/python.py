@@ -1,0 +1,147 @@
+"""What goes wrong with Python projects, judged from their text alone."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.errors import Code, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cloacina_ctl.project.model import Project, PythonFacts, SourceTask
+
+RULES: Rules[Project] = Rules()
+
+# The engines refuse a package that has one of these at the top of `workflow/` or `vendor/`.
+DENIED_NAMES = frozenset(
+    ["os", "sys", "subprocess", "shutil", "socket", "http", "urllib", "ctypes", "importlib", "pathlib", "io", "json", "pickle", "marshal", "code", "codeop", "compile", "compileall", "builtins", "signal", "multiprocessing", "threading", "tempfile", "glob", "fnmatch"]
+)
+
+
+def _facts(project: Project) -> PythonFacts:
+    assert project.python is not None
+    return project.python
+
+
+def _tasks(project: Project) -> Iterator[SourceTask]:
+    for workflow in project.workflows:
+        yield from workflow.tasks
+
+
+@RULES.rule(Code.NO_ENTRY_MODULE)
+def no_entry_module(project: Project) -> Iterator[Finding]:
+    """Without an entry module no engine knows what to import."""
+    if _facts(project).entry_module is None:
+        yield Finding(
+            "the project does not say which module declares its tasks",
+            project.config.place,
+            'set `entry_module = "package.module"` in [tool.cloacina]',
+        )
+
+
+@RULES.rule(Code.ENTRY_MODULE_MISSING)
+def entry_module_missing(project: Project) -> Iterator[Finding]:
+    """The entry module has to be a file of the project."""
+    facts = _facts(project)
+    if facts.entry_module is not None and facts.entry_path is None:
+        yield Finding(
+            f"the entry module is not there: {facts.entry_module}",
+            project.config.place,
+            f"it is looked for under {facts.source_root or '.'}",
+        )
+
+
+@RULES.rule(Code.SHADOWED_NAME)
+def shadowed_name(project: Project) -> Iterator[Finding]:
+    """A top-level name that the engines refuse, or that another module of that name hides."""
+    facts = _facts(project)
+    for folder, names in (("workflow", facts.top_level), ("vendor", facts.vendored)):
+        for name in names:
+            if name == "cloaca":
+                message = f"`{name}` in {folder}/ takes the place of the engine's own module"
+                yield Finding(message, name, "remove it: the engine brings it")
+            elif name in DENIED_NAMES:
+                message = (
+                    f"`{name}` in {folder}/ has the name of a standard module; engines refuse it"
+                )
+                yield Finding(message, name, "give it another name")
+            elif name in sys.stdlib_module_names:
+                message = f"`{name}` in {folder}/ is never imported: the standard module wins"
+                yield Finding(message, name, "give it another name", Severity.WARNING)
+
+
+@RULES.rule(Code.NO_PYTHON_TASK)
+def no_python_task(project: Project) -> Iterator[Finding]:
+    """A package whose entry module registers nothing is refused by every engine."""
+    facts = _facts(project)
+    if facts.entry_path is not None and not facts.syntax_problems and not any(_tasks(project)):
+        yield Finding(
+            "the entry module and what it imports declare no task",
+            facts.entry_path,
+            "decorate a function with `@cloaca.task()`",
+        )
+
+
+@RULES.rule(Code.ASYNC_TASK)
+def async_task(project: Project) -> Iterator[Finding]:
+    """A coroutine is no result: the engine fails the task."""
+    for task in _tasks(project):
+        if task.is_async:
+            message = (
+                f"the task `{task.id or task.function}` is `async def`; it would fail when it runs"
+            )
+            yield Finding(message, task.place, "make it a plain function; use `asyncio.run` inside")
+
+
+@RULES.rule(Code.PYTHON_SYNTAX)
+def python_syntax(project: Project) -> Iterator[Finding]:
+    """A file that cannot be parsed cannot be imported either."""
+    for problem in _facts(project).syntax_problems:
+        yield Finding(problem.message, problem.place)
+
+
+@RULES.rule(Code.TASK_VALUE)
+def task_value(project: Project) -> Iterator[Finding]:
+    """Ids and dependencies have to be readable without running the code; the rest should be."""
+    for task in _tasks(project):
+        for name in task.unreadable_arguments:
+            needed = name in ("id", "dependencies")
+            severity = Severity.ERROR if needed else Severity.WARNING
+            message = f"`{name}` of the task `{task.id or task.function}` is not a literal"
+            yield Finding(message, task.place, "write the value itself", severity)
+
+
+@RULES.rule(Code.TASK_CALL)
+def task_call(project: Project) -> Iterator[Finding]:
+    """`@task` without parentheses hands the function to a parameter and registers nothing."""
+    for task in _tasks(project):
+        if not task.is_called:
+            message = f"`@task` without parentheses on `{task.function}`"
+            yield Finding(message, task.place, "write `@cloaca.task()`")
+
+
+@RULES.rule(Code.PYTHON_TASK_ARGUMENT)
+def task_argument(project: Project) -> Iterator[Finding]:
+    """An argument that the decorator does not know raises when the module is imported."""
+    for task in _tasks(project):
+        for name in task.unknown_arguments:
+            yield Finding(f"`task` takes no argument `{name}`", task.place)
+
+
+@RULES.rule(Code.NO_INIT, Severity.WARNING)
+def no_init(project: Project) -> Iterator[Finding]:
+    """Engines from 0.10 on do not reload packages without `__init__.py`."""
+    for folder in _facts(project).packages_without_init:
+        yield Finding("a package folder without `__init__.py`", folder, "add an empty one")
+
+
+@RULES.rule(Code.WORKFLOW_BUILDER, Severity.WARNING)
+def workflow_builder(project: Project) -> Iterator[Finding]:
+    """The loader makes the workflow itself; a builder in the module makes a second one."""
+    for place in _facts(project).workflow_builders:
+        yield Finding(
+            "packaged modules do not build their workflow themselves", place, "declare tasks only"
+        )

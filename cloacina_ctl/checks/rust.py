@@ -1,0 +1,210 @@
+"""What goes wrong with Rust crates, judged from Cargo.toml and the syntax tree alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.errors import Code, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cloacina_ctl.project.model import Crate, Project, RustFacts
+
+RULES: Rules[Project] = Rules()
+
+CARGO_TOML = "Cargo.toml"
+
+# What the macros of a release expand to names these crates, so the crate must depend on them
+# (measured: each was removed in turn). Versions are those of cloacina-workflow.
+_NEEDED = {
+    (0, 4): ("chrono",),
+    (0, 5): ("async-trait", "chrono"),
+    (0, 6): (
+        "async-trait",
+        "chrono",
+        "cloacina-computation-graph",
+        "cloacina-workflow-plugin",
+        "serde_json",
+    ),
+    (0, 7): (
+        "async-trait",
+        "chrono",
+        "cloacina-computation-graph",
+        "cloacina-workflow-plugin",
+        "serde_json",
+    ),
+    (0, 8): (
+        "async-trait",
+        "chrono",
+        "cloacina-computation-graph",
+        "cloacina-workflow-plugin",
+        "serde_json",
+    ),
+    (0, 9): (
+        "async-trait",
+        "chrono",
+        "cloacina-computation-graph",
+        "cloacina-workflow-plugin",
+        "serde_json",
+    ),
+    (0, 10): ("cloacina-workflow-plugin", "serde_json"),
+    (0, 11): ("cloacina-workflow-plugin", "serde_json"),
+    (0, 12): ("cloacina-workflow-plugin", "serde_json"),
+}
+_FIRST_WITH_PACKAGE_MACRO = (0, 6)
+_LAST_WITH_OWN_FEATURE = (0, 9)
+
+
+def _facts(project: Project) -> RustFacts:
+    assert project.rust is not None
+    return project.rust
+
+
+def _release(crate: Crate) -> tuple[int, int] | None:
+    """Return major and minor of the Cloacina release that the crate is written for."""
+    digits = (crate.cloacina_release or "").lstrip("^=~ v").split(".")
+    try:
+        return (int(digits[0]), int(digits[1]))
+    except (IndexError, ValueError):
+        return None
+
+
+@RULES.rule(Code.NOT_A_CDYLIB, Severity.WARNING)
+def not_a_cdylib(project: Project) -> Iterator[Finding]:
+    """Engines load a C library; `package` builds one all the same, `cargo build` does not."""
+    if "cdylib" not in _facts(project).crate.crate_types:
+        yield Finding(
+            "[lib] does not name `cdylib`; `package` adds it, other tools do not",
+            CARGO_TOML,
+            'write `crate-type = ["cdylib"]` under [lib]',
+        )
+
+
+@RULES.rule(Code.NO_PACKAGED_FEATURE, Severity.WARNING)
+def no_packaged_feature(project: Project) -> Iterator[Finding]:
+    """Up to 0.9 the macros look for the crate's own feature `packaged`."""
+    facts = _facts(project)
+    release = _release(facts.crate)
+    if facts.packaged_workflow or release is None or release > _LAST_WITH_OWN_FEATURE:
+        return
+    if "packaged" not in facts.crate.features or "packaged" not in facts.crate.default_features:
+        yield Finding(
+            "the feature `packaged` is not on by default; `package` turns it on, other tools do not",
+            CARGO_TOML,
+            'add `[features] default = ["packaged"]` and `packaged = []`',
+        )
+
+
+@RULES.rule(Code.NO_PACKAGE_MACRO)
+def no_package_macro(project: Project) -> Iterator[Finding]:
+    """Without `package!()` the library builds without a warning, and no host can load it."""
+    facts = _facts(project)
+    release = _release(facts.crate)
+    if facts.packaged_workflow or facts.package_macro or not project.workflows:
+        return
+    if release is not None and release >= _FIRST_WITH_PACKAGE_MACRO:
+        yield Finding(
+            "`package!()` is missing: the library would export no plugin",
+            "src/lib.rs",
+            "write `cloacina_workflow_plugin::package!();` once at the top of the crate",
+        )
+
+
+@RULES.rule(Code.MISSING_CRATE)
+def missing_crate(project: Project) -> Iterator[Finding]:
+    """A crate that the macros name and that is no dependency fails the build."""
+    crate = _facts(project).crate
+    release = _release(crate)
+    for needed in _NEEDED.get(release, ()) if release else ():
+        if needed not in crate.dependencies and not _facts(project).packaged_workflow:
+            yield Finding(
+                f"the macros of this release need the crate `{needed}`",
+                CARGO_TOML,
+                f"add it: `cargo add {needed}`",
+            )
+
+
+@RULES.rule(Code.BUILD_SCRIPT, Severity.NOTE)
+def build_script(project: Project) -> Iterator[Finding]:
+    """`cloacina_build::configure()` adds a folder of the builder's Python to the library."""
+    facts = _facts(project)
+    if facts.configures_build:
+        yield Finding(
+            "`cloacina_build::configure()` is not needed; it puts a path of this machine into the library",
+            facts.configures_build,
+            "from release 0.6 on build.rs can go",
+        )
+
+
+@RULES.rule(Code.NOT_PUBLIC)
+def not_public(project: Project) -> Iterator[Finding]:
+    """What the macro makes reaches into the module from outside."""
+    for workflow in project.workflows:
+        if not workflow.is_public:
+            message = f"the module of the workflow `{workflow.name}` is not `pub`"
+            yield Finding(message, workflow.place, "write `pub mod`")
+        for task in workflow.tasks:
+            if not task.is_public:
+                message = f"the task `{task.id}` is not `pub`"
+                yield Finding(message, task.place, "write `pub async fn`")
+
+
+@RULES.rule(Code.SEVERAL_WORKFLOWS)
+def several_workflows(project: Project) -> Iterator[Finding]:
+    """Two workflows in one crate compile into one with the tasks of both."""
+    first, *others = project.workflows or (None,)
+    for workflow in others:
+        assert first is not None
+        yield Finding(
+            f"a second workflow in one crate: `{workflow.name}`, beside `{first.name}`; they compile "
+            "into one with the tasks of both",
+            workflow.place,
+            "make a crate of each",
+        )
+
+
+@RULES.rule(Code.NO_RUST_WORKFLOW)
+def no_rust_workflow(project: Project) -> Iterator[Finding]:
+    """A crate without a workflow has nothing to package."""
+    if not project.workflows and not _facts(project).syntax_problems:
+        yield Finding(
+            "no `#[workflow]` and no `#[packaged_workflow]` in the crate",
+            "src/lib.rs",
+            "put the attribute on a `pub mod` with the tasks",
+        )
+
+
+@RULES.rule(Code.RUST_SYNTAX)
+def rust_syntax(project: Project) -> Iterator[Finding]:
+    """A file that cannot be parsed does not compile."""
+    for problem in _facts(project).syntax_problems:
+        yield Finding(problem.message, problem.place)
+
+
+@RULES.rule(Code.TASK_ARGUMENT, Severity.WARNING)
+def task_argument(project: Project) -> Iterator[Finding]:
+    """An argument that the macro does not know is an error, or silently drops the task (0.4)."""
+    for workflow in project.workflows:
+        for task in workflow.tasks:
+            for name in task.unknown_arguments:
+                yield Finding(f"`#[task]` takes no argument `{name}`", task.place)
+
+
+@RULES.rule(Code.NO_LOCK_FILE, Severity.WARNING)
+def no_lock_file(project: Project) -> Iterator[Finding]:
+    """The servers' compiler builds with `--frozen`, which needs the lock file."""
+    if not _facts(project).crate.has_lock_file:
+        yield Finding("there is no Cargo.lock", CARGO_TOML, "run `cargo generate-lockfile`")
+
+
+@RULES.rule(Code.PATH_DEPENDENCY, Severity.WARNING)
+def path_dependency(project: Project) -> Iterator[Finding]:
+    """A dependency by path is on this machine only: the source cannot be built elsewhere."""
+    for name in _facts(project).crate.path_dependencies:
+        yield Finding(
+            f"`{name}` is a dependency by path; nobody can build the source elsewhere",
+            CARGO_TOML,
+            "name a version",
+        )

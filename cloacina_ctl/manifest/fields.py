@@ -1,0 +1,183 @@
+"""The fields of a manifest: one table, from which reading, writing and the schema follow."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any
+
+from cloacina_ctl.manifest import model
+from cloacina_ctl.manifest.forms import (
+    MAX_NAME,
+    Boolean,
+    Choice,
+    Field,
+    Integer,
+    List,
+    Object,
+    Text,
+    TextMap,
+)
+from cloacina_ctl.manifest.texts import (
+    judge_device,
+    judge_license,
+    judge_member,
+    judge_specifier,
+)
+
+NAME = Text("a name", MAX_NAME)
+TEXT = Text("a text", lines=True)
+LINE = Text("one line of text")
+VERSION = Text("a version", 64, r"[0-9A-Za-z.+!-]{1,64}")
+URL = Text("a URL of http or https", 2048, r"https?://[!-~]+")
+MEMBER = Text("the path of a member", 1024, rule=judge_member)
+SHA256 = Text("64 lower-case hex digits", 64, r"[0-9a-f]{64}")
+PACKAGE_NAME = Text(
+    "a package name (letters, digits, `-` and `_`, at most 64)",
+    64,
+    r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?",
+    rule=judge_device,
+)
+MODULE = Text(
+    "a dotted module name", MAX_NAME, r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
+)
+TAG = Text("a platform tag", 64, r"[a-z0-9][a-z0-9_.]{0,63}")
+
+
+def _itself(item: Any) -> Any:
+    return item
+
+
+PACKAGE = Object(
+    model.Package,
+    Field("name", PACKAGE_NAME, required=True),
+    Field("version", VERSION, required=True),
+    Field("description", TEXT),
+    Field("authors", List(LINE)),
+    Field("license", Text("an SPDX expression", 256, rule=judge_license)),
+    Field("homepage", URL),
+    Field("repository", URL),
+    Field("keywords", List(NAME, key=_itself)),
+)
+REQUIRES = Object(
+    model.Requires,
+    Field("cloacina", Text("a version range", 256)),
+    Field("python", Text("a version specifier", 256, rule=judge_specifier)),
+)
+RETRY = Object(
+    model.Retry,
+    Field("attempts", Integer(), required=True),
+    Field("backoff", Choice(("fixed", "linear", "exponential")), required=True),
+    Field("condition", NAME, required=True),
+    Field("delay_ms", Integer(), required=True),
+    Field("jitter", Boolean(), required=True),
+    Field("max_delay_ms", Integer(), required=True),
+)
+TASK = Object(
+    model.Task,
+    Field("id", NAME, required=True),
+    Field("dependencies", List(NAME, key=_itself, may_be_empty=True), required=True),
+    Field("description", TEXT),
+    Field("function", NAME),
+    Field("retry", RETRY),
+    Field("source", Text("`path:line`", 1040, r"[^:]+:[1-9][0-9]{0,8}")),
+    Field("timeout_seconds", Integer(1)),
+    Field("trigger_rules", TEXT),
+)
+PARAM = Object(
+    model.Param,
+    Field("name", NAME, required=True),
+    Field("type", LINE, required=True),
+    Field("default", LINE),
+)
+TRIGGER = Object(
+    model.Trigger,
+    Field("name", NAME, required=True),
+    Field("kind", Choice(("poll", "cron")), required=True),
+    Field("allow_concurrent", Boolean(only_true=True)),
+    Field("cron", NAME),
+    Field("poll_interval_ms", Integer(1)),
+    Field("timezone", NAME),
+)
+WORKFLOW = Object(
+    model.Workflow,
+    Field("name", NAME, required=True),
+    Field("tasks", List(TASK, key=attrgetter("id")), required=True),
+    Field("author", LINE),
+    Field("description", TEXT),
+    Field("fingerprint", NAME),
+    Field("params", List(PARAM)),
+    Field("triggers", List(TRIGGER, key=attrgetter("name"))),
+)
+ACCUMULATOR = Object(
+    model.Accumulator,
+    Field("name", NAME, required=True),
+    Field("type", NAME, required=True),
+    Field("config", TextMap(LINE)),
+)
+EDGE = Object(
+    model.Edge,
+    Field("from", NAME, required=True, attribute="from_"),
+    Field("to", NAME, required=True),
+)
+GRAPH = Object(
+    model.Graph,
+    Field("name", NAME, required=True),
+    Field("reaction_mode", NAME, required=True),
+    Field("input_strategy", NAME, required=True),
+    Field(
+        "accumulators", List(ACCUMULATOR, key=attrgetter("name"), may_be_empty=True), required=True
+    ),
+    Field("edges", List(EDGE, key=_itself)),
+    Field("nodes", List(NAME, key=_itself)),
+)
+INTERFACE = Object(
+    model.Interface,
+    Field("kind", Choice(("c-abi-0.2", "c-abi-0.3", "fidius")), required=True),
+    Field("abi", Integer()),
+    Field("hash", Text("16 lower-case hex digits", 16, r"[0-9a-f]{16}")),
+    Field("methods", List(NAME)),
+    Field("plugin", NAME),
+    Field("version", Integer()),
+    Field("wire", Choice(("json", "bincode"))),
+)
+ARTIFACT = Object(
+    model.Artifact,
+    Field("platform", TAG, required=True),
+    Field("path", MEMBER, required=True),
+    Field("kind", Choice(("cdylib", "wheel-tree")), required=True),
+    Field("machine", NAME, required=True),
+    Field("os", NAME, required=True),
+    Field("needed", List(NAME, key=_itself, may_be_empty=True), required=True),
+    Field(
+        "built_with",
+        Object(
+            model.BuiltWith,
+            Field("profile", NAME, required=True),
+            Field("rustc", NAME, required=True),
+            Field("target", NAME, required=True),
+        ),
+    ),
+    Field("interface", INTERFACE),
+    Field(
+        "libc",
+        Object(model.Libc, Field("floor", NAME, required=True), Field("name", NAME, required=True)),
+    ),
+)
+CONTENTS = Object(
+    model.Contents,
+    Field("files", Integer(1), required=True),
+    Field("sha256", SHA256, required=True),
+    Field("size", Integer(), required=True),
+)
+MANIFEST = Object(
+    model.Manifest,
+    Field("format_version", Integer(model.FORMAT_VERSION, model.FORMAT_VERSION), required=True),
+    Field("package", PACKAGE, required=True),
+    Field("language", Choice(("rust", "python"), model.Language), required=True),
+    Field("contents", CONTENTS, required=True),
+    Field("artifacts", List(ARTIFACT, key=attrgetter("platform"))),
+    Field("entry_module", MODULE),
+    Field("graphs", List(GRAPH, key=attrgetter("name"))),
+    Field("requires", REQUIRES),
+    Field("workflows", List(WORKFLOW, key=attrgetter("name"))),
+)

@@ -1,0 +1,13 @@
+"""One function a verb: plain values in, a frozen result out, one family of errors, nothing printed.
+
+Public, and usable without the command line::
+
+    from cloacina_ctl.operations.package import PackageRequest, package
+    from cloacina_ctl.operations.verify import verify
+
+    made = package(PackageRequest(project="my-workflow", output="x.cloacina"))
+    print(verify("x.cloacina").vouched_by)
+
+Everything that goes wrong on purpose is a ``cloacina_ctl.errors.CloacinaError``. Progress is
+reported to a callable ``(stage, done, total)`` that may be given.
+"""

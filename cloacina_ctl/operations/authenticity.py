@@ -1,0 +1,152 @@
+"""Whether a package is the one that was asked for, made by somebody who is known.
+
+The argument, step by step; each step uses only what the steps before it proved:
+
+(1) The file is a regular file, opened once; its preamble, signature block and the size of its head
+    have the exact form (``archive.reader``).
+(2) The keys that count are those that the caller named, or the trusted ones. A signature under one
+    of them must hold for exactly the bytes of this head; one that fails ends everything here, also
+    where unsigned packages are allowed.
+(3) Where a signature is required there is one by enough different keys, before a byte of the head
+    is decompressed.
+(4) The head agrees with itself and with the length of the file (``archive.head``).
+(5) What was signed names this package: name, version and content.
+(6) The package is the one that the caller pinned.
+(7) Every byte of every frame, header and file that is used is the one that the head promises
+    (``archive.payload``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cloacina_ctl import settings
+from cloacina_ctl.archive.layout import SUFFIX
+from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
+from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, UsageError
+from cloacina_ctl.signing.judge import Judged, KnownKey, Status, judge_head, judge_subject
+from cloacina_ctl.signing.policy import Requirement, require_signatures
+from cloacina_ctl.signing.statement import Subject
+
+if TYPE_CHECKING:
+    from cloacina_ctl.archive.head import Head
+    from cloacina_ctl.archive.reader import Package
+
+
+class Rule(NamedTuple):
+    """What a package must be to be taken.
+
+    ``keys`` are public key files, or names or fingerprints of stored keys; none means the trusted
+    keys and the user's own. ``name``, ``version`` and ``content`` pin the package itself.
+    """
+
+    keys: tuple[str, ...] = ()
+    threshold: int = 1
+    allow_unsigned: bool = False
+    name: str | None = None
+    version: str | None = None
+    content: str | None = None
+    limits: Limits = DEFAULT_LIMITS
+    jobs: int | None = None
+
+
+class Vouched(NamedTuple):
+    """The outcome for signatures: each as it was judged, and the fingerprints that count."""
+
+    signatures: tuple[Judged, ...]
+    vouched_by: tuple[str, ...]
+
+
+def keys_that_count(rule: Rule) -> tuple[KnownKey, ...]:
+    """Return the keys whose signatures count: those named by the rule, else the trusted ones."""
+    from cloacina_ctl.signing.resolve import find_public
+    from cloacina_ctl.signing.trust import known_keys
+
+    folder = settings.config_folder()
+    known = known_keys(folder)
+    if not rule.keys:
+        return known
+    names = {key.key.fingerprint: key.name for key in known}
+    found = [find_public(spec, folder) for spec in rule.keys]
+    return tuple(
+        KnownKey(key=key, name=names.get(key.fingerprint), trusted=True)
+        for key in {key.fingerprint: key for key in found}.values()
+    )
+
+
+def judge_unread(package: Package, known: tuple[KnownKey, ...]) -> tuple[Judged, ...]:
+    """Judge the signatures over the compressed head (step 2)."""
+    return judge_head(package.block.envelopes, package.head_digest, known)
+
+
+def judge_read(package: Package, judged: tuple[Judged, ...]) -> tuple[Judged, ...]:
+    """Judge what the signatures say against what the head says (step 5)."""
+    return judge_subject(judged, subject_of(package.head, package))
+
+
+def subject_of(head: Head, package: Package) -> Subject:
+    """Return what a signature of this package is over."""
+    return Subject(
+        name=head.manifest.package.name,
+        version=head.manifest.package.version,
+        head=package.head_digest,
+        content=head.content,
+    )
+
+
+def require(judged: tuple[Judged, ...], rule: Rule, where: str) -> tuple[str, ...]:
+    """Return the fingerprints that vouch, or raise ``NotTrusted`` where the rule is not met."""
+    requirement = Requirement(threshold=rule.threshold, allow_unsigned=rule.allow_unsigned)
+    return require_signatures(judged, requirement, where=where)
+
+
+def refuse_failed_signatures(judged: tuple[Judged, ...], where: str) -> None:
+    """Raise ``NotTrusted`` where a signature under a known key fails; no option excuses it."""
+    failed = [
+        Diagnostic(
+            Code.BAD_SIGNATURE,
+            f"the signature of {one.name or one.keyid} fails: {one.reason}",
+            where,
+            "the package was changed after it was signed, or the signature is of another package",
+        )
+        for one in judged
+        if one.status is Status.INVALID
+    ]
+    if failed:
+        raise NotTrusted(*failed)
+
+
+def check_pins(head: Head, rule: Rule, where: str) -> None:
+    """Refuse a package that is not the one that the rule pins (step 6)."""
+    found = {
+        "name": head.manifest.package.name,
+        "version": head.manifest.package.version,
+        "content": head.content,
+    }
+    wanted = {"name": rule.name, "version": rule.version, "content": rule.content}
+    problems = [
+        Diagnostic(
+            Code.PIN_MISMATCH, f"the {what} is {found[what]}, and {pinned} was asked for", where
+        )
+        for what, pinned in wanted.items()
+        if pinned is not None and pinned != found[what]
+    ]
+    if problems:
+        raise NotTrusted(*problems)
+
+
+def check_rule(rule: Rule) -> None:
+    """Refuse a rule that nothing could meet or that everything would."""
+    if rule.threshold < 1:
+        raise UsageError.of(Code.USAGE, f"the threshold must be at least 1: {rule.threshold}")
+    if rule.content is not None and not rule.content.startswith("sha256:"):
+        raise UsageError.of(
+            Code.USAGE,
+            f"a content digest begins with sha256: {rule.content}",
+            hint="`cloacina-ctl inspect` shows it",
+        )
+
+
+def package_label(head: Head) -> str:
+    """Return the file name that the package would have by default."""
+    return head.root + SUFFIX

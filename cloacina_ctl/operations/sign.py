@@ -1,0 +1,124 @@
+"""``sign``: another signature on a package, one replaced, one removed; the payload untouched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cloacina_ctl.archive.block import SignatureBlock, encode_block
+from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
+from cloacina_ctl.archive.payload import Nowhere, pour
+from cloacina_ctl.archive.reader import Package, open_package
+from cloacina_ctl.archive.workers import default_jobs
+from cloacina_ctl.errors import Code, NotTrusted, UsageError
+from cloacina_ctl.operations.authenticity import subject_of
+from cloacina_ctl.operations.progress import Progress, stage
+from cloacina_ctl.signing.statement import now_utc, sign_package
+from cloacina_ctl.staging import StagedFile, reported, write_all
+
+if TYPE_CHECKING:
+    from cloacina_ctl.envelope import Envelope
+    from cloacina_ctl.signing.keys import PrivateKey
+
+
+class SignRequest(NamedTuple):
+    """What to do with the signatures of the package at ``path``.
+
+    ``keys`` sign; ``remove`` and ``replace`` name signatures by their keyid, or by a beginning of
+    it that names one key. ``output`` is where the result goes: over the package itself if None.
+    """
+
+    path: str
+    keys: tuple[PrivateKey, ...] = ()
+    remove: tuple[str, ...] = ()
+    replace: tuple[str, ...] = ()
+    comment: str | None = None
+    output: str | None = None
+    overwrite: bool = False
+    signed_at: str | None = None
+    limits: Limits = DEFAULT_LIMITS
+
+
+class Signed(NamedTuple):
+    """The package as it is now, and what changed: fingerprints of keys."""
+
+    path: str
+    size: int
+    content: str
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    signatures: int
+
+
+def sign(request: SignRequest, progress: Progress | None = None) -> Signed:
+    """Add and remove signatures; afterwards the file has new ones, or is as it was.
+
+    Every byte of the package is proved first: who signs says that it is whole. Raises ``Refused``
+    where it is not, or where there is no room; ``NotTrusted`` for a keyid that is not there.
+    """
+    if not (request.keys or request.remove):
+        raise UsageError.of(Code.USAGE, "neither a key to sign with nor a signature to remove")
+    with open_package(request.path, request.limits) as package:
+        head = package.head
+        pour(package, Nowhere(), jobs=default_jobs(), progress=stage(progress, "verifying"))
+        kept, removed = _take_out(package, (*request.remove, *request.replace))
+        subject = subject_of(head, package)
+        signed_at = request.signed_at or now_utc()
+        new = tuple(
+            sign_package(subject, key, signed_at=signed_at, comment=request.comment)
+            for key in request.keys
+        )
+        _refuse_repetition(kept, new)
+        block = SignatureBlock((*kept, *new), package.block.withheld)
+        size = _write(request, package, block)
+        return Signed(
+            path=request.output or request.path,
+            size=size,
+            content=head.content,
+            added=tuple(envelope.keyid for envelope in new),
+            removed=removed,
+            signatures=len(block.envelopes),
+        )
+
+
+def _take_out(
+    package: Package, keyids: tuple[str, ...]
+) -> tuple[tuple[Envelope, ...], tuple[str, ...]]:
+    """Return the envelopes that stay, and the keyids of those that do not."""
+    present = {envelope.keyid for envelope in package.block.envelopes}
+    gone: set[str] = set()
+    for keyid in keyids:
+        found = {one for one in present if one.startswith(keyid.lower())}
+        if len(found) != 1 or len(keyid) < 8:
+            raise NotTrusted.of(
+                Code.NO_SUCH_SIGNATURE,
+                f"{len(found)} keys signed it whose keyid begins with: {keyid}",
+                where=package.path,
+                hint="`cloacina-ctl inspect` lists the signatures",
+            )
+        gone |= found
+    kept = tuple(one for one in package.block.envelopes if one.keyid not in gone)
+    return kept, tuple(sorted(gone))
+
+
+def _refuse_repetition(kept: tuple[Envelope, ...], new: tuple[Envelope, ...]) -> None:
+    there = {(one.keyid, one.payload_type) for one in kept}
+    for envelope in new:
+        if (envelope.keyid, envelope.payload_type) in there:
+            raise UsageError.of(
+                Code.KEY_EXISTS,
+                f"it has a signature of this key already: {envelope.keyid}",
+                hint=f"replace it: `--replace {envelope.keyid[:16]}`",
+            )
+        there.add((envelope.keyid, envelope.payload_type))
+
+
+def _write(request: SignRequest, package: Package, block: SignatureBlock) -> int:
+    frame = encode_block(block, len(package.head_bytes), request.limits)
+    output = request.output or request.path
+    overwrite = request.overwrite or request.output is None
+    with StagedFile(output, replace=overwrite) as staged:
+        with reported(output):
+            write_all(staged.fd, frame)
+        package.copy_behind_block(staged.fd)
+        staged.commit()
+    return len(frame) + package.size - package.head_offset

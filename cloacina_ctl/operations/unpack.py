@@ -1,0 +1,97 @@
+"""``unpack``: the files of a package in a folder, each proved before the folder appears."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cloacina_ctl.archive.extraction import Extraction
+from cloacina_ctl.archive.payload import pour, select
+from cloacina_ctl.archive.reader import Package, open_package
+from cloacina_ctl.archive.workers import default_jobs
+from cloacina_ctl.operations import authenticity
+from cloacina_ctl.operations.authenticity import Rule
+from cloacina_ctl.operations.progress import Progress, stage
+
+if TYPE_CHECKING:
+    from cloacina_ctl.archive.tables import FileEntry
+    from cloacina_ctl.signing.judge import Judged
+
+
+class Unpacked(NamedTuple):
+    """What lies in ``destination`` now; not ``complete`` where only some members were asked for."""
+
+    path: str
+    destination: str
+    name: str
+    version: str
+    content: str
+    files: tuple[str, ...]
+    size: int
+    signatures: tuple[Judged, ...]
+    vouched_by: tuple[str, ...]
+    complete: bool
+
+
+def unpack(
+    path: str,
+    destination: str,
+    rule: Rule = Rule(),
+    *,
+    members: tuple[str, ...] = (),
+    partial: bool = False,
+    progress: Progress | None = None,
+) -> Unpacked:
+    """Put the files of the package at ``path`` into ``destination``, by the rule of ``verify``.
+
+    ``destination`` then holds what stands under the package's root folder; it must not exist or
+    be empty, and appears whole or not at all. ``members`` are glob patterns: only what they match
+    is taken, and only the frames that hold it are proved. ``partial`` takes what is there of a
+    package that sections were removed from.
+    """
+    authenticity.check_rule(rule)
+    known = authenticity.keys_that_count(rule)
+    with open_package(path, rule.limits) as package:  # (1)
+        judged = authenticity.judge_unread(package, known)  # (2)
+        authenticity.refuse_failed_signatures(judged, path)
+        authenticity.require(judged, rule, path)  # (3)
+        head = package.head  # (4)
+        judged = authenticity.judge_read(package, judged)  # (5)
+        authenticity.refuse_failed_signatures(judged, path)
+        vouched = authenticity.require(judged, rule, path)
+        authenticity.check_pins(head, rule, path)  # (6)
+        wanted = _wanted(package, members, partial=partial)
+        jobs = rule.jobs or default_jobs()
+        with Extraction(destination) as extraction:
+            if not members:
+                for name, data in head.members():
+                    extraction.add(name, data)
+            poured = pour(  # (7)
+                package, extraction, wanted, jobs=jobs, progress=stage(progress, "unpacking")
+            )
+            extraction.commit()
+        return Unpacked(
+            path=path,
+            destination=destination,
+            name=head.manifest.package.name,
+            version=head.manifest.package.version,
+            content=head.content,
+            files=tuple(file.path for file in poured.files),
+            size=sum(file.size for file in poured.files),
+            signatures=judged,
+            vouched_by=vouched,
+            complete=poured.complete,
+        )
+
+
+def _wanted(
+    package: Package, members: tuple[str, ...], *, partial: bool
+) -> tuple[FileEntry, ...] | None:
+    """Return the files to take, None for all; refuse when some of them were removed."""
+    from cloacina_ctl.archive.layout import section_of
+
+    files = select(package.head.files, members) if members else package.head.files
+    if not partial:
+        package.require_sections({section_of(file.path) for file in files})
+    if not members:
+        return None
+    return tuple(file for file in files if package.holds(section_of(file.path)))

@@ -1,0 +1,145 @@
+"""``validate``: everything that is wrong with a project or a package, each with a code.
+
+Starts no process and runs nothing of what it judges. What cannot be opened is a finding too, and
+what could not be judged because of it is named as skipped.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
+from cloacina_ctl.archive.payload import Memory, pour
+from cloacina_ctl.archive.reader import open_package
+from cloacina_ctl.archive.workers import default_jobs
+from cloacina_ctl.checks.engine import Choice, Report, report
+from cloacina_ctl.errors import CloacinaError, Code, Diagnostic, FileProblem, NotTrusted, Refused
+from cloacina_ctl.operations import authenticity
+from cloacina_ctl.operations.authenticity import Rule
+from cloacina_ctl.operations.progress import Progress, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cloacina_ctl.archive.tables import FileEntry
+    from cloacina_ctl.checks.subjects import ReadLibrary
+
+
+class Validated(NamedTuple):
+    """What was judged (``project`` or ``package``) and what was found."""
+
+    path: str
+    kind: str
+    report: Report
+
+
+def validate(
+    path: str,
+    choice: Choice = Choice(),
+    *,
+    member: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+) -> Validated:
+    """Judge the project in the folder ``path``, or the package in the file ``path``.
+
+    Raises ``FileProblem`` only where there is nothing of that name to judge.
+    """
+    if os.path.isdir(path):
+        return Validated(path, "project", _judged(lambda: _project(path, member), choice))
+    if path != "-" and not os.path.lexists(path):
+        raise FileProblem.of(Code.NOT_FOUND, "no such file or folder", where=path)
+    found = _judged(lambda: _package(path, limits, progress), choice)
+    return Validated(path, "package", found)
+
+
+def _judged(
+    judge: Callable[[], tuple[Iterator[Diagnostic], tuple[str, ...]]], choice: Choice
+) -> Report:
+    """Return the report, with what stopped the judging as findings of it."""
+    try:
+        found, skipped = judge()
+        return report(found, choice, skipped)
+    except (Refused, NotTrusted, FileProblem) as error:
+        return report(error.diagnostics, choice, _SKIPPED)
+
+
+_SKIPPED = ("what lies behind the first problem",)
+
+
+def _project(path: str, member: str | None) -> tuple[Iterator[Diagnostic], tuple[str, ...]]:
+    from cloacina_ctl.checks.project import check_project
+    from cloacina_ctl.checks.subjects import ProjectSubject
+    from cloacina_ctl.project.model import Selection
+    from cloacina_ctl.project.reading import read_project
+    from cloacina_ctl.project.selection import select_files
+
+    project = read_project(path, member=member)
+    found: list[Diagnostic] = []
+    selection = Selection(())
+    if project.rust is None:
+        try:
+            selection = select_files(project)
+        except Refused as error:
+            found.extend(error.diagnostics)
+    found.extend(check_project(ProjectSubject(project, selection)))
+    return iter(found), ()
+
+
+def _package(
+    path: str, limits: Limits, progress: Progress | None
+) -> tuple[Iterator[Diagnostic], tuple[str, ...]]:
+    from cloacina_ctl.checks.package import check_package
+    from cloacina_ctl.checks.subjects import PackageSubject
+
+    with open_package(path, limits) as package:
+        known = authenticity.keys_that_count(Rule()) if package.block.envelopes else ()
+        judged = authenticity.judge_unread(package, known)
+        head = package.head
+        judged = authenticity.judge_read(package, judged)
+        sink = _Libraries(frozenset(artifact.path for artifact in head.manifest.artifacts))
+        pour(package, sink, jobs=default_jobs(), progress=stage(progress, "reading"))
+        subject = PackageSubject(
+            path=path,
+            head=head,
+            signatures=judged,
+            libraries=tuple(_read_libraries(sink.files)),
+            withheld=package.block.withheld,
+        )
+        return iter(list(check_package(subject))), ()
+
+
+class _Libraries(Memory):
+    """A sink that keeps the libraries and lets the rest pass."""
+
+    def __init__(self, wanted: frozenset[str]) -> None:
+        super().__init__()
+        self._wanted = wanted
+        self._keeps = False
+
+    def begin(self, file: FileEntry) -> None:
+        """Keep this one or not."""
+        self._keeps = file.path in self._wanted
+        super().begin(file)
+
+    def write(self, data: memoryview) -> None:
+        """Keep the bytes of a library."""
+        if self._keeps:
+            super().write(data)
+
+    def end(self) -> None:
+        """Keep the file."""
+        if self._keeps:
+            super().end()
+
+
+def _read_libraries(files: dict[str, bytes]) -> Iterator[ReadLibrary]:
+    from cloacina_ctl.checks.subjects import ReadLibrary
+    from cloacina_ctl.platforms import read_library
+
+    for path, data in files.items():
+        try:
+            yield ReadLibrary(path, library=read_library(data, where=path))
+        except CloacinaError as error:
+            yield ReadLibrary(path, problem=error)

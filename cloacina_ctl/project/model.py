@@ -1,0 +1,160 @@
+"""What a project is, as far as its files say without anything of it being run.
+
+Plain facts: ``checks`` judges them, ``operations`` turns them into a manifest. Places are
+``path:line`` with the path relative to the project's root.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from cloacina_ctl import manifest
+    from cloacina_ctl.paths import MemberPath
+
+
+class Layout(enum.Enum):
+    """How the files of a project are arranged."""
+
+    RUST = "Cargo.toml"
+    PYTHON = "pyproject.toml"
+    PYTHON_TREE = "package.toml"
+
+
+class Config(NamedTuple):
+    """What the author configured for this tool; ``place`` is the file that says it."""
+
+    place: str | None = None
+    name: str | None = None
+    version: str | None = None
+    entry_module: str | None = None
+    workflow_name: str | None = None
+    requires_cloacina: str | None = None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+class SourceDependency(NamedTuple):
+    """One dependency of a task as its source says it; ``id`` is None where only running tells."""
+
+    id: str | None
+    text: str
+    is_function: bool = False
+
+
+class SourceTask(NamedTuple):
+    """One task as its source declares it."""
+
+    id: str | None
+    function: str
+    place: str
+    dependencies: tuple[SourceDependency, ...] = ()
+    description: str | None = None
+    retry: manifest.Retry | None = None
+    trigger_rules: str | None = None
+    is_async: bool = False
+    is_public: bool = True
+    is_called: bool = True
+    unknown_arguments: tuple[str, ...] = ()
+    unreadable_arguments: tuple[str, ...] = ()
+
+
+class SourceWorkflow(NamedTuple):
+    """One workflow as its source declares it."""
+
+    name: str | None
+    place: str
+    tasks: tuple[SourceTask, ...] = ()
+    description: str | None = None
+    author: str | None = None
+    params: tuple[manifest.Param, ...] = ()
+    triggers: tuple[manifest.Trigger, ...] = ()
+    is_public: bool = True
+
+
+class SyntaxProblem(NamedTuple):
+    """A source file that no parser takes."""
+
+    place: str
+    message: str
+
+
+class PythonFacts(NamedTuple):
+    """What the files of a Python project say."""
+
+    entry_module: str | None
+    entry_path: str | None
+    source_root: str
+    top_level: tuple[str, ...] = ()
+    vendored: tuple[str, ...] = ()
+    packages_without_init: tuple[str, ...] = ()
+    workflow_builders: tuple[str, ...] = ()
+    dynamic_fields: tuple[str, ...] = ()
+    syntax_problems: tuple[SyntaxProblem, ...] = ()
+
+
+class Crate(NamedTuple):
+    """What a crate's Cargo.toml says, read as TOML; ``root`` is absolute."""
+
+    root: str
+    name: str
+    lib_name: str
+    has_lib: bool
+    crate_types: tuple[str, ...]
+    features: tuple[str, ...]
+    default_features: tuple[str, ...]
+    dependencies: tuple[str, ...]
+    path_dependencies: tuple[str, ...]
+    cloacina_release: str | None
+    build_script: str | None
+    has_lock_file: bool
+    workspace_members: tuple[str, ...] = ()
+
+
+class RustFacts(NamedTuple):
+    """What the files of a Rust crate say; a macro's place where it is used, else None."""
+
+    crate: Crate
+    package_macro: str | None = None
+    packaged_workflow: bool = False
+    configures_build: str | None = None
+    syntax_problems: tuple[SyntaxProblem, ...] = ()
+
+
+class Project(NamedTuple):
+    """A project, read. Exactly one of ``python`` and ``rust`` is there."""
+
+    root: str
+    layout: Layout
+    package: manifest.Package
+    config: Config
+    workflows: tuple[SourceWorkflow, ...] = ()
+    requires: manifest.Requires | None = None
+    python: PythonFacts | None = None
+    rust: RustFacts | None = None
+
+
+class SelectedFile(NamedTuple):
+    """A file that gets packed: where it is, what it is called in the package, why it is in."""
+
+    path: MemberPath
+    source: str
+    size: int
+    executable: bool
+    reason: str
+
+
+class LeftOut(NamedTuple):
+    """What was not packed, relative to the root, and why; ``secret`` where it may hold one."""
+
+    path: str
+    reason: str
+    secret: bool = False
+
+
+class Selection(NamedTuple):
+    """What gets packed and what does not: a function of the tree alone."""
+
+    files: tuple[SelectedFile, ...]
+    left_out: tuple[LeftOut, ...] = ()
