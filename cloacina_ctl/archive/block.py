@@ -44,7 +44,7 @@ class SignatureBlock(NamedTuple):
 def encode_block(block: SignatureBlock, head_size: int, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """Return the whole signature frame, or raise ``Refused`` where it does not fit its limits."""
     _check_lists(block, "the signature frame")
-    value = {
+    value: canonical.JsonObject = {
         "envelopes": [envelope.to_json() for envelope in block.envelopes],
         "withheld": list(block.withheld),
     }

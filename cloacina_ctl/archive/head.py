@@ -31,7 +31,7 @@ class Head(NamedTuple):
     files_bytes: bytes
     index_bytes: bytes
     files: tuple[FileEntry, ...]
-    index: Index
+    frame_index: Index
 
     @property
     def root(self) -> str:
@@ -52,7 +52,7 @@ class Head(NamedTuple):
 def encode_head(head: Head, level: int, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """Return the head frame, or raise ``Refused`` where it is over a limit."""
     limits.check("manifest", len(head.manifest_bytes), where=layout.MANIFEST, what="the size")
-    limits.check("index", len(head.index_bytes), where=layout.INDEX, what="the size")
+    limits.check("index_bytes", len(head.index_bytes), where=layout.INDEX, what="the size")
     stream = b"".join(
         tar.member_header(head.root, name, len(data)) + data + tar.padding(len(data))
         for name, data in head.members()
@@ -74,7 +74,7 @@ def decode_head(frame: bytes, *, where: str, limits: Limits = DEFAULT_LIMITS) ->
     _check_tasks(manifest, where, limits)
     root = layout.root_folder(manifest.package.name, manifest.package.version)
     files_bytes = bodies.take(layout.FILES, limits.head)
-    index_bytes = bodies.take(layout.INDEX, limits.index)
+    index_bytes = bodies.take(layout.INDEX, limits.index_bytes)
     bodies.finish(root)
     _check_contents(manifest, files_bytes, where)
     head = Head(
@@ -83,7 +83,9 @@ def decode_head(frame: bytes, *, where: str, limits: Limits = DEFAULT_LIMITS) ->
         files_bytes=files_bytes,
         index_bytes=index_bytes,
         files=tables.decode_files(files_bytes, where=f"{where}: {layout.FILES}", limits=limits),
-        index=tables.decode_index(index_bytes, where=f"{where}: {layout.INDEX}", limits=limits),
+        frame_index=tables.decode_index(
+            index_bytes, where=f"{where}: {layout.INDEX}", limits=limits
+        ),
     )
     check_manifest_members(manifest, head.files)
     _check_sizes(head, where, limits)
@@ -227,19 +229,19 @@ def _check_sizes(head: Head, where: str, limits: Limits) -> None:
             where=f"{where}: /contents",
         )
     expected = list(expected_frames(head.root, files))
-    listed = [(frame.section, frame.content_size) for frame in head.index.frames]
+    listed = [(frame.section, frame.content_size) for frame in head.frame_index.frames]
     if listed != expected:
         raise Refused.of(
             Code.BAD_INDEX,
             f"its {len(listed)} frames are not the {len(expected)} that follow from files.json",
             where=where,
         )
-    for number, frame in enumerate(head.index.frames):
+    for number, frame in enumerate(head.frame_index.frames):
         if not 0 < frame.size <= zstd.compress_bound(frame.content_size):
             raise Refused.of(
                 Code.BAD_INDEX, f"frame {number} cannot be {frame.size} bytes", where=where
             )
-    check_ratio(head.index.frames, where=where, limits=limits)
+    check_ratio(head.frame_index.frames, where=where, limits=limits)
 
 
 def check_ratio(

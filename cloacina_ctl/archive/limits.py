@@ -21,7 +21,7 @@ class Limits(NamedTuple):
     head_compressed: int = 16 * MIB
     head: int = 64 * MIB
     manifest: int = 16 * MIB
-    index: int = 16 * MIB
+    index_bytes: int = 16 * MIB
     tasks: int = 100_000
     files: int = 250_000
     file: int = 8 * GIB - 1

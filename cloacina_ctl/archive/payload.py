@@ -98,7 +98,7 @@ def pour(
     wanted: set[str] | None = None if files is None else {file.path for file in files}
     runs = list(_runs(package, wanted))
     numbers = _frame_numbers(package, runs, whole=wanted is None)
-    offsets, index = package.offsets(), package.head.index.frames
+    offsets, index = package.offsets(), package.head.frame_index.frames
 
     def unpack(number: int) -> bytes:
         entry = index[number]
@@ -112,7 +112,7 @@ def pour(
         if wanted is None and next(contents) != tar.END_OF_ARCHIVE:
             raise Refused.of(Code.BAD_TAR, "the end is not two blocks of zeros", where=package.path)
     finally:
-        contents.close()
+        contents.close()  # stops the threads where something was refused
     complete = wanted is None and not package.block.withheld
     return Poured(tuple(poured), len(numbers), complete)
 
@@ -162,7 +162,7 @@ def _frame_numbers(package: Package, runs: Sequence[_Run], *, whole: bool) -> li
             begin = max(first, numbers[-1] + 1) if numbers else first
             numbers.extend(range(begin, last + 1))
     if whole:
-        numbers.append(len(package.head.index.frames) - 1)
+        numbers.append(len(package.head.frame_index.frames) - 1)
     return numbers
 
 

@@ -74,7 +74,7 @@ class Package:
         head = decode_head(self.head_bytes, where=self.path, limits=self.limits)
         self._check_withheld(head)
         expected = self.payload_offset + sum(
-            frame.size for frame in head.index.frames if self.holds(frame.section)
+            frame.size for frame in head.frame_index.frames if self.holds(frame.section)
         )
         if self.size < expected:
             raise Refused.of(
@@ -109,7 +109,7 @@ class Package:
     def offsets(self) -> tuple[int, ...]:
         """Return where each frame of the index begins; -1 for those of withheld sections."""
         offsets, position = [], self.payload_offset
-        for frame in self.head.index.frames:
+        for frame in self.head.frame_index.frames:
             if self.holds(frame.section):
                 offsets.append(position)
                 position += frame.size
@@ -157,7 +157,7 @@ class Package:
         return b"".join(pieces)
 
     def _check_withheld(self, head: Head) -> None:
-        sections = {frame.section for frame in head.index.frames}
+        sections = {frame.section for frame in head.frame_index.frames}
         for section in self.block.withheld:
             if section not in sections:
                 raise Refused.of(

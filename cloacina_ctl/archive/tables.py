@@ -138,7 +138,7 @@ def encode_index(index: Index) -> bytes:
 
 def decode_index(data: bytes, *, where: str, limits: Limits = DEFAULT_LIMITS) -> Index:
     """Return the frames that index.json lists, in the order of the file."""
-    limits.check("index", len(data), where=where, what="the size of index.json")
+    limits.check("index_bytes", len(data), where=where, what="the size of index.json")
     text = _text(data, Code.BAD_INDEX, where)
     limits.check("frames", text.count('{"content_size"'), where=where, what="the number of frames")
     end = _INDEX_END.search(text, max(0, len(text) - 256))

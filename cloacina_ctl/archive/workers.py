@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -30,29 +30,61 @@ def default_jobs() -> int:
 
 
 class _Task(Generic[Given, Made]):
+    """One piece of work under way; ``done`` is released when it is through."""
+
     def __init__(self, given: Given) -> None:
-        self.given = given
-        self.done = threading.Lock()
-        self.done.acquire()
-        self.made: Made | None = None
-        self.error: BaseException | None = None
+        self._given = given
+        self._done = threading.Lock()
+        self._done.acquire()
+        self._made: list[Made] = []
+        self._error: BaseException | None = None
 
     def run(self, work: Callable[[Given], Made]) -> None:
         try:
-            self.made = work(self.given)
+            self._made.append(work(self._given))
         except BaseException as error:  # noqa: BLE001 - carried to the thread that waits for it
-            self.error = error
+            self._error = error
         finally:
-            self.done.release()
+            self._done.release()
 
     def result(self) -> Made:
-        self.done.acquire()
-        if self.error is not None:
-            raise self.error
-        return self.made  # type: ignore[return-value] - set by run, unless it set an error
+        self._done.acquire()
+        if self._error is not None:
+            raise self._error
+        return self._made.pop()
 
 
-def in_order(work: Callable[[Given], Made], pieces: Iterable[Given], jobs: int) -> Iterator[Made]:
+class _Team(Generic[Given, Made]):
+    """Threads that do what is put to them, until they are sent home."""
+
+    def __init__(self, work: Callable[[Given], Made], size: int) -> None:
+        self._work = work
+        self._queue: SimpleQueue[_Task[Given, Made] | None] = SimpleQueue()
+        self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(size)]
+        for thread in self._threads:
+            thread.start()
+
+    def _serve(self) -> None:
+        while (task := self._queue.get()) is not None:
+            task.run(self._work)
+
+    def put(self, given: Given) -> _Task[Given, Made]:
+        task: _Task[Given, Made] = _Task(given)
+        self._queue.put(task)
+        return task
+
+    def send_home(self) -> None:
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+
+def in_order(
+    work: Callable[[Given], Made], pieces: Iterable[Given], jobs: int
+) -> Generator[Made, None, None]:
     """Yield ``work(piece)`` for each piece, in order, with at most ``jobs + AHEAD`` under way.
 
     ``pieces`` is drawn from in the caller's thread. An error of ``work`` is raised at its place;
@@ -61,29 +93,14 @@ def in_order(work: Callable[[Given], Made], pieces: Iterable[Given], jobs: int) 
     if jobs <= 1:
         yield from map(work, pieces)
         return
-    queue: SimpleQueue[_Task[Given, Made] | None] = SimpleQueue()
-
-    def serve() -> None:
-        while (task := queue.get()) is not None:
-            task.run(work)
-
-    threads = [threading.Thread(target=serve, daemon=True) for _ in range(jobs)]
+    team = _Team(work, jobs)
     pending: deque[_Task[Given, Made]] = deque()
     try:
-        for thread in threads:
-            thread.start()
         for piece in pieces:
-            task: _Task[Given, Made] = _Task(piece)
-            pending.append(task)
-            queue.put(task)
+            pending.append(team.put(piece))
             if len(pending) >= jobs + AHEAD:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
     finally:
-        while not queue.empty():
-            queue.get_nowait()
-        for _ in threads:
-            queue.put(None)
-        for thread in threads:
-            thread.join()
+        team.send_home()

@@ -117,7 +117,7 @@ class PackageWriter:
             files_bytes=written.files_bytes,
             index_bytes=tables.encode_index(index),
             files=written.files,
-            index=index,
+            frame_index=index,
         )
         self._head = encode_head(head, self._options.level, self._options.limits)
         return head, Digest.of(self._head)

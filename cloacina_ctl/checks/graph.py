@@ -84,15 +84,11 @@ def duplicate_dependency(workflow: SourceWorkflow) -> Iterator[Finding]:
 def cycle(workflow: SourceWorkflow) -> Iterator[Finding]:
     """Tasks that wait for each other never run."""
     known = _by_id(workflow)
-    edges = {
-        id_: [
-            dependency.id
-            for dependency in task.dependencies
-            if dependency.id in known and dependency.id != id_
-        ]
-        for id_, task in known.items()
-    }
-    found = find_cycle({id_: [one for one in ids if one is not None] for id_, ids in edges.items()})
+    edges: dict[str, list[str]] = {}
+    for id_, task in known.items():
+        needs = {dependency.id for dependency in task.dependencies if dependency.id != id_}
+        edges[id_] = [need for need in needs if need is not None and need in known]
+    found = find_cycle(edges)
     if found:
         path = " → ".join([*found, found[0]])
         yield Finding(f"tasks that wait for each other: {path}", known[found[0]].place)

@@ -17,7 +17,33 @@ RULES: Rules[Project] = Rules()
 
 # The engines refuse a package that has one of these at the top of `workflow/` or `vendor/`.
 DENIED_NAMES = frozenset(
-    ["os", "sys", "subprocess", "shutil", "socket", "http", "urllib", "ctypes", "importlib", "pathlib", "io", "json", "pickle", "marshal", "code", "codeop", "compile", "compileall", "builtins", "signal", "multiprocessing", "threading", "tempfile", "glob", "fnmatch"]
+    [
+        "os",
+        "sys",
+        "subprocess",
+        "shutil",
+        "socket",
+        "http",
+        "urllib",
+        "ctypes",
+        "importlib",
+        "pathlib",
+        "io",
+        "json",
+        "pickle",
+        "marshal",
+        "code",
+        "codeop",
+        "compile",
+        "compileall",
+        "builtins",
+        "signal",
+        "multiprocessing",
+        "threading",
+        "tempfile",
+        "glob",
+        "fnmatch",
+    ]
 )
 
 

@@ -31,7 +31,8 @@ def find_cycle(dependencies: Mapping[str, Sequence[str]]) -> list[str]:
     if not left:
         return []
     # Whoever is left waits for somebody who is left: walking on must come round.
-    path, seen = [], dict[str, int]()
+    path: list[str] = []
+    seen: dict[str, int] = {}
     task = min(left)
     while task not in seen:
         seen[task] = len(path)

@@ -24,8 +24,8 @@ from cloacina_ctl import settings
 from cloacina_ctl.archive.layout import SUFFIX
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, UsageError
-from cloacina_ctl.signing.judge import Judged, KnownKey, Status, judge_head, judge_subject
-from cloacina_ctl.signing.policy import Requirement, require_signatures
+from cloacina_ctl.signing.judge import Judged, KnownKey, judge_head, judge_subject
+from cloacina_ctl.signing.policy import Requirement, failed_signatures, require_signatures
 from cloacina_ctl.signing.statement import Subject
 
 if TYPE_CHECKING:
@@ -102,16 +102,7 @@ def require(judged: tuple[Judged, ...], rule: Rule, where: str) -> tuple[str, ..
 
 def refuse_failed_signatures(judged: tuple[Judged, ...], where: str) -> None:
     """Raise ``NotTrusted`` where a signature under a known key fails; no option excuses it."""
-    failed = [
-        Diagnostic(
-            Code.BAD_SIGNATURE,
-            f"the signature of {one.name or one.keyid} fails: {one.reason}",
-            where,
-            "the package was changed after it was signed, or the signature is of another package",
-        )
-        for one in judged
-        if one.status is Status.INVALID
-    ]
+    failed = failed_signatures(judged, where)
     if failed:
         raise NotTrusted(*failed)
 

@@ -58,6 +58,6 @@ def inspect(path: str, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
             manifest_bytes=head.manifest_bytes,
             files=head.files,
             withheld=package.block.withheld,
-            tool=head.index.tool,
+            tool=head.frame_index.tool,
             signatures=authenticity.judge_read(package, judged),
         )
