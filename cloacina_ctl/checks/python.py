@@ -60,9 +60,11 @@ def _tasks(project: Project) -> Iterator[SourceTask]:
 @RULES.rule(Code.NO_ENTRY_MODULE)
 def no_entry_module(project: Project) -> Iterator[Finding]:
     """Without an entry module no engine knows what to import."""
-    if _facts(project).entry_module is None:
+    facts = _facts(project)
+    if facts.entry_module is None:
+        several = f": tasks are in {', '.join(facts.candidates)}" if facts.candidates else ""
         yield Finding(
-            "the project does not say which module declares its tasks",
+            f"the project does not say which module declares its tasks{several}",
             project.config.place,
             'set `entry_module = "package.module"` in [tool.cloacina]',
         )

@@ -1,1 +1,7 @@
-"""To be described."""
+"""What a source folder is, and what of it gets packed. Reads text; runs nothing but cargo.
+
+``reading`` folder to Project · ``detect`` which kind · ``config`` what the author configured ·
+``python_project``, ``python_source`` · ``rust_project``, ``crate``, ``rust_source`` ·
+``selection``, ``ignore``, ``secrets`` which files · ``package_toml`` the manifest of other runtimes ·
+``cargo`` the build, ``programs`` the only door to other programs.
+"""

@@ -86,11 +86,11 @@ class PythonFacts(NamedTuple):
     entry_module: str | None
     entry_path: str | None
     source_root: str
+    candidates: tuple[str, ...] = ()
     top_level: tuple[str, ...] = ()
     vendored: tuple[str, ...] = ()
     packages_without_init: tuple[str, ...] = ()
     workflow_builders: tuple[str, ...] = ()
-    dynamic_fields: tuple[str, ...] = ()
     syntax_problems: tuple[SyntaxProblem, ...] = ()
 
 

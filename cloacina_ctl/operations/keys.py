@@ -1,0 +1,132 @@
+"""``key`` and ``trust``: the user's own keys, and the keys of others whose signatures count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cloacina_ctl import settings
+from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.signing.keys import PrivateKey, PublicKey, read_key_file
+from cloacina_ctl.signing.resolve import find_private, find_public
+from cloacina_ctl.signing.store import DEFAULT_KEY, KeyStore, StoredKey
+from cloacina_ctl.signing.trust import TrustedKey, TrustStore
+from cloacina_ctl.staging import write_file
+
+if TYPE_CHECKING:
+    from cloacina_ctl.signing.keys import PassphraseProvider
+
+
+class KeyShown(NamedTuple):
+    """A key as it is shown: never anything of a private half but that it is there."""
+
+    name: str
+    fingerprint: str
+    has_private: bool
+    encrypted: bool
+    pem: str
+
+
+def generate_key(name: str = DEFAULT_KEY, passphrase: bytes | None = None) -> KeyShown:
+    """Make a new Ed25519 key in the user's folder, readable by the user alone."""
+    return _shown(KeyStore(settings.config_folder()).generate(name, passphrase))
+
+
+def list_keys() -> tuple[KeyShown, ...]:
+    """Return the user's keys by name."""
+    return tuple(_shown(key) for key in KeyStore(settings.config_folder()).list())
+
+
+def show_key(spec: str) -> KeyShown:
+    """Return the key that a name, a fingerprint or a beginning of one names."""
+    return _shown(KeyStore(settings.config_folder()).find(spec))
+
+
+class ImportRequest(NamedTuple):
+    """Which file to import as ``name``, and what it is where 32 raw bytes do not tell.
+
+    ``passphrase`` opens an encrypted private key; ``new_passphrase`` encrypts it in the store.
+    """
+
+    path: str
+    name: str
+    raw_public: bool = False
+    raw_private: bool = False
+    passphrase: PassphraseProvider | None = None
+    new_passphrase: bytes | None = None
+
+
+def import_key(request: ImportRequest) -> KeyShown:
+    """Put the key in a file into the store: private or public, PEM, or raw where that is said."""
+    if request.raw_public and request.raw_private:
+        raise UsageError.of(Code.USAGE, "a raw key is public or private, not both")
+    store = KeyStore(settings.config_folder())
+    data = read_key_file(request.path, private=False)
+    if request.raw_public or (not request.raw_private and b"-----BEGIN PUBLIC KEY-----" in data):
+        read = PublicKey.from_raw if request.raw_public else PublicKey.from_pem
+        return _shown(store.add_public(request.name, read(data, where=request.path)))
+    data = read_key_file(request.path, private=True)
+    if request.raw_private:
+        key = PrivateKey.from_raw(data, where=request.path)
+    else:
+        key = PrivateKey.from_pem(data, request.passphrase, where=request.path)
+    return _shown(store.add_private(request.name, key, request.new_passphrase))
+
+
+def export_key(spec: str, output: str | None = None, *, overwrite: bool = False) -> KeyShown:
+    """Return the public half as PEM; where ``output`` is given it is also written there."""
+    key = show_key(spec)
+    if output is not None:
+        write_file(output, key.pem.encode(), replace=overwrite)
+    return key
+
+
+def remove_key(spec: str) -> KeyShown:
+    """Remove a key, both halves; what it signed stays signed."""
+    return _shown(KeyStore(settings.config_folder()).remove(spec))
+
+
+def trust_key(spec: str, name: str) -> TrustedKey:
+    """Trust the public key that ``spec`` means, a file or a stored key, under ``name``."""
+    folder = settings.config_folder()
+    return TrustStore(folder).add(name, find_public(spec, folder))
+
+
+def distrust_key(spec: str) -> TrustedKey:
+    """Trust a key no longer."""
+    return TrustStore(settings.config_folder()).remove(spec)
+
+
+def list_trusted() -> tuple[TrustedKey, ...]:
+    """Return the trusted keys by name."""
+    return TrustStore(settings.config_folder()).list()
+
+
+def signing_keys(
+    specs: tuple[str, ...], passphrase: PassphraseProvider | None = None
+) -> tuple[PrivateKey, ...]:
+    """Return the keys to sign with: those named, else the one that the user set, else ``default``.
+
+    The user sets one in the environment or in ``config.toml``. Without any, none: nobody signs.
+    """
+    folder = settings.config_folder()
+    chosen = specs or _usual_key(folder)
+    keys = [find_private(spec, folder, passphrase) for spec in dict.fromkeys(chosen)]
+    return tuple({key.public: key for key in keys}.values())
+
+
+def _usual_key(folder: str) -> tuple[str, ...]:
+    configured = settings.load_settings().signing_key
+    if configured is not None:
+        return (configured,)
+    usable = any(key.name == DEFAULT_KEY and key.has_private for key in KeyStore(folder).list())
+    return (DEFAULT_KEY,) if usable else ()
+
+
+def _shown(key: StoredKey) -> KeyShown:
+    return KeyShown(
+        name=key.name,
+        fingerprint=key.fingerprint,
+        has_private=key.has_private,
+        encrypted=key.encrypted,
+        pem=key.public.to_pem().decode("ascii"),
+    )

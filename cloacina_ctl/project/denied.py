@@ -1,0 +1,155 @@
+"""What is never packed unless the author names it: secrets, caches, old packages, leftovers.
+
+A wildcard must not bring a key into a package, and no ignore file has to be right for it to stay
+out. Names are compared without case. Source files (``secrets.py``) are not secrets by their name.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Denied(NamedTuple):
+    """Why something stays out; ``secret`` where it may hold one."""
+
+    reason: str
+    secret: bool = False
+
+
+_CACHE = Denied("a cache or what a tool made")
+_GIT = Denied("belongs to version control")
+_EDITOR = Denied("belongs to an editor or the desktop")
+_PACKAGE = Denied("a package, not part of one")
+_IGNORE_FILE = Denied("an ignore file")
+
+
+def _secret(what: str) -> Denied:
+    return Denied(what, secret=True)
+
+
+_KEYS = _secret("it may hold a private key")
+_CREDENTIALS = _secret("it may hold credentials")
+_ENVIRONMENT = _secret("it may hold secrets of an environment")
+_STATE = _secret("it may hold secrets in recorded state")
+_HISTORY = _secret("a history of what was typed")
+_DUMP = _secret("a memory dump")
+
+_FOLDERS: dict[str, Denied] = {
+    **dict.fromkeys(
+        (
+            "__pycache__", "__pypackages__", "node_modules", "bower_components", ".venv",
+            ".virtualenv", ".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache",
+            ".hypothesis", ".ipynb_checkpoints", ".cache", ".eggs", ".pytype", ".pyre",
+            ".import_linter_cache", ".benchmarks", ".pixi", ".gradle", ".sass-cache", ".parcel-cache",
+            ".terraform", ".terragrunt-cache", ".serverless", ".npm", ".yarn", ".pnpm-store",
+            "htmlcov", ".nyc_output", ".scannerwork", ".dvc", ".uv-cache", ".pdm-build",
+        ),
+        _CACHE,
+    ),
+    **dict.fromkeys((".git", ".hg", ".svn", ".bzr", ".jj", ".pijul", "_darcs", "cvs"), _GIT),
+    **dict.fromkeys((".idea", ".vscode", ".vs", ".fleet", ".zed", "__macosx"), _EDITOR),
+    **dict.fromkeys((".ssh", ".gnupg", ".password-store", ".cloacina"), _KEYS),
+    **dict.fromkeys(
+        (
+            ".aws", ".azure", ".gcloud", ".oci", ".kube", ".docker", ".m2", ".kaggle", ".snowsql",
+            ".databricks", ".vault", ".chef", ".ansible", ".huggingface", ".openai", ".op",
+            ".gem", ".composer", ".bluemix", ".fly", ".heroku", ".direnv", "gcloud",
+        ),
+        _CREDENTIALS,
+    ),
+}  # fmt: skip
+
+_FILES: dict[str, Denied] = {
+    **dict.fromkeys((".gitignore", ".cloacinaignore", ".ignore", ".dockerignore"), _IGNORE_FILE),
+    **dict.fromkeys(
+        (".git", ".gitattributes", ".gitmodules", ".gitkeep", ".mailmap", ".hgignore", ".hgtags"),
+        _GIT,
+    ),
+    **dict.fromkeys((".ds_store", "thumbs.db", "desktop.ini", ".directory"), _EDITOR),
+    **dict.fromkeys((".coverage", "coverage.xml", ".dmypy.json", "pip-log.txt"), _CACHE),
+    **dict.fromkeys(("identity", "wallet.dat", "keyfile", "master.key"), _KEYS),
+    **dict.fromkeys(
+        (
+            ".npmrc", ".yarnrc", ".yarnrc.yml", ".pypirc", "pip.conf", "pip.ini", ".netrc", "_netrc",
+            ".git-credentials", ".gitconfig", ".dockercfg", ".dockerconfigjson", ".pgpass",
+            "pgpass.conf", ".my.cnf", ".mylogin.cnf", ".s3cfg", ".boto", ".htpasswd", ".htdigest",
+            ".vault-token", ".vault_pass", ".vault_pass.txt", ".authinfo", ".authinfo.gpg",
+            ".databrickscfg", ".odbc.ini", ".cdsapirc", ".passwd-s3fs", ".rclone.conf",
+            "rclone.conf", ".terraformrc", "terraform.rc", ".ftpconfig", "sftp-config.json",
+            ".remote-sync.json", "filezilla.xml", "recentservers.xml", "sitemanager.xml",
+            "kaggle.json", "token.json", "tokens.json", "auth.json", "client_secrets.json",
+            "application_default_credentials.json", "local.settings.json", ".smbcredentials",
+            ".cifscredentials", ".kube-config", "kubeconfig", ".kubeconfig", "config.gpg",
+            "passwd", "shadow", ".credentials", "credentials", "credential", ".secrets", ".secret",
+            "secrets", "secret", ".token", "token", "password", "passwords", ".password",
+            ".passwd", ".pass", ".pw", ".hgrc", ".msmtprc", ".fetchmailrc", ".nuget.config",
+            "nuget.config", "proftpdpasswd", ".esmtprc", ".twitter", ".trc", ".jupyter_token",
+        ),
+        _CREDENTIALS,
+    ),
+    **dict.fromkeys((".envrc", "env.local", "dotenv"), _ENVIRONMENT),
+    **dict.fromkeys(("core", "hs_err_pid.log"), _DUMP),
+}  # fmt: skip
+
+# One expression over the lower-case name of a file; the group that matches says why.
+_GROUPS: tuple[tuple[str, Denied, str], ...] = (
+    ("env", _ENVIRONMENT, r"\.env(?:[._~-].*)?|.*\.env|.*\.env\.(?:local|prod|production|dev)"),
+    (
+        "keys",
+        _KEYS,
+        r".*\.(?:pem|key|p12|pfx|p8|ppk|jks|jceks|keystore|bks|kdbx?|keytab|kwallet|agilekeychain"
+        r"|keychain|opvault|psafe3|wallet|pkcs12|pkcs8|age|gpg|pgp|sec|snk|pvk)"
+        r"|id_[a-z0-9_-]+|.*_(?:rsa|dsa|ecdsa|ed25519)|secring\..*|krb5cc_.*|.*[._-]private[._-]key",
+    ),
+    (
+        "credentials",
+        _CREDENTIALS,
+        r"\.?(?:credentials?|secrets?|passwords?|passwd|service[_-]?accounts?)"
+        r"(?:[._-][a-z0-9_-]+)*"
+        r"\.(?:json|ya?ml|toml|ini|cfg|conf|txt|csv|xml|env|enc|properties|db|gpg|bak)"
+        r"|client_secret.*\.json|.*firebase-adminsdk.*\.json|.*service[_-]?account.*\.json"
+        r"|.*[._-](?:credentials?|secrets?)\.(?:json|ya?ml|toml|ini|cfg|conf|txt|csv)"
+        r"|.*\.(?:token|secret|secrets|credentials|kubeconfig|ovpn|rdp|publishsettings|htpasswd)"
+        r"|kubeconfig[._-].*",
+    ),
+    ("state", _STATE, r".*\.tfstate(?:\..*)?|.*\.tfvars(?:\.json)?|.*\.tfplan"),
+    ("history", _HISTORY, r"\.[a-z0-9_]+[_-]history|\.history|\.lesshst|\.viminfo"),
+    ("dump", _DUMP, r"core\.[0-9]+|.*\.(?:core|dmp|mdmp|hprof|heapsnapshot|har|stackdump)"),
+    ("cache", _CACHE, r".*\.py[co]|.*\$py\.class|\.coverage\..*|.*\.egg-info|\.cloacina-ctl-.*"),
+    ("package", _PACKAGE, r".*\.cloacina(?:\.sig)?"),
+    ("editor", _EDITOR, r".*~|.*\.(?:swp|swo|swn|bak|orig|rej)|\.#.*|#.*#|\._.*"),
+)  # fmt: skip
+_NAMES = re.compile(
+    "|".join(f"(?P<{name}>{pattern})" for name, _, pattern in _GROUPS), re.DOTALL
+)
+_BY_GROUP = {name: denied for name, denied, _ in _GROUPS}
+
+
+def deny_file(name: str) -> Denied | None:
+    """Return why the file stays out, or None."""
+    lower = name.lower()
+    denied = _FILES.get(lower)
+    if denied is not None:
+        return denied
+    match = _NAMES.fullmatch(lower)
+    return None if match is None else _BY_GROUP[str(match.lastgroup)]
+
+
+def deny_folder(name: str) -> Denied | None:
+    """Return why the folder stays out with all that is in it, or None."""
+    lower = name.lower()
+    if lower.endswith(".egg-info"):
+        return _CACHE
+    return _FOLDERS.get(lower)
+
+
+def deny_marked_folder(names: frozenset[str] | set[str]) -> Denied | None:
+    """Return why a folder that holds files of these names stays out: tools mark their own.
+
+    ``pyvenv.cfg`` makes a virtual environment (PEP 405), ``CACHEDIR.TAG`` a cache: cargo's
+    ``target``, and those of linters and test runners.
+    """
+    if "pyvenv.cfg" in names:
+        return Denied("a virtual environment")
+    return _CACHE if "CACHEDIR.TAG" in names else None

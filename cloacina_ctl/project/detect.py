@@ -1,0 +1,90 @@
+"""Which kind of project a folder is, by the files at its top."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from cloacina_ctl.errors import Code, FileProblem, Refused
+from cloacina_ctl.project.model import Layout
+from cloacina_ctl.toml import read_toml
+
+CARGO_TOML = "Cargo.toml"
+PYPROJECT_TOML = "pyproject.toml"
+PACKAGE_TOML = "package.toml"
+WORKFLOW_FOLDER = "workflow"
+
+
+class Detected(NamedTuple):
+    """The layout, and the signs that tell it."""
+
+    layout: Layout
+    signs: tuple[str, ...]
+
+
+def detect(folder: str) -> Detected:
+    """Return which kind of project ``folder`` is.
+
+    Raises ``FileProblem`` where there is no such folder, ``Refused`` where it is no project or
+    more than one kind.
+    """
+    if not os.path.lexists(folder):
+        raise FileProblem.of(Code.NOT_FOUND, "no such folder", where=folder)
+    if not os.path.isdir(folder):
+        raise FileProblem.of(
+            Code.NOT_REGULAR, "a project is a folder, this is a file", where=folder,
+            hint="name the folder that holds Cargo.toml or pyproject.toml",
+        )
+    rust, python = _rust_signs(folder), _python_signs(folder)
+    if rust and python:
+        raise Refused.of(
+            Code.TWO_KINDS,
+            f"two kinds of project: {', '.join(rust)} for Rust and {', '.join(python)} for Python",
+            where=folder,
+            hint="package each from a folder of its own",
+        )
+    if rust:
+        return Detected(Layout.RUST, rust)
+    if python:
+        tree = python[0] != PYPROJECT_TOML
+        return Detected(Layout.PYTHON_TREE if tree else Layout.PYTHON, python)
+    raise Refused.of(
+        Code.NO_PROJECT,
+        f"no project there: neither {CARGO_TOML}, {PYPROJECT_TOML} with [project], nor {PACKAGE_TOML}",
+        where=folder,
+        hint="name the project's folder",
+    )
+
+
+def _rust_signs(folder: str) -> tuple[str, ...]:
+    return (CARGO_TOML,) if _has(folder, CARGO_TOML) else ()
+
+
+def _python_signs(folder: str) -> tuple[str, ...]:
+    signs = []
+    if _has(folder, PACKAGE_TOML) and not _is_rust_manifest(folder):
+        signs.append(PACKAGE_TOML)
+        if os.path.isdir(os.path.join(folder, WORKFLOW_FOLDER)):
+            signs.append(f"{WORKFLOW_FOLDER}/")
+    # A pyproject.toml that only configures tools makes no project of a crate beside it.
+    if _has(folder, PYPROJECT_TOML) and "project" in _read(folder, PYPROJECT_TOML):
+        signs.append(PYPROJECT_TOML)
+    return tuple(signs)
+
+
+def _is_rust_manifest(folder: str) -> bool:
+    """Tell whether package.toml belongs to a crate: other runtimes want one there as well."""
+    table = _read(folder, PACKAGE_TOML)
+    for name in ("metadata", "package"):
+        part = table.get(name)
+        if isinstance(part, dict) and isinstance(part.get("language"), str):
+            return str(part["language"]).lower() == "rust"
+    return _has(folder, CARGO_TOML) and not os.path.isdir(os.path.join(folder, WORKFLOW_FOLDER))
+
+
+def _has(folder: str, name: str) -> bool:
+    return os.path.isfile(os.path.join(folder, name))
+
+
+def _read(folder: str, name: str) -> dict[str, object]:
+    return read_toml(os.path.join(folder, name), where=name)

@@ -1,0 +1,59 @@
+"""Name, version and description of a project, as a manifest may have them, or refused with a cure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cloacina_ctl.errors import Code, Diagnostic, Refused
+from cloacina_ctl.manifest import Package
+from cloacina_ctl.manifest.fields import PACKAGE
+from cloacina_ctl.manifest.texts import judge_pep440, judge_semver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cloacina_ctl.project.model import Config
+
+
+def make_package(values: dict[str, Any], *, rust: bool, place: str, cure: str) -> Package:
+    """Return the package that ``values`` describe; raise ``Refused`` with all that is wrong.
+
+    ``place`` is the file that says it, ``cure`` the table where the author may say otherwise.
+    """
+    problems = []
+    for field in PACKAGE.fields:
+        value = values.get(field.name)
+        if value is None or value == ():
+            if field.required:
+                problems.append(_missing(field.key, place, cure))
+            continue
+        bad: list[Any] = []
+        field.form.read(list(value) if isinstance(value, tuple) else value, bad)
+        problems += [_bad(field.key, problem.message, place, cure) for problem in bad]
+    judge: Callable[[str], str | None] = judge_semver if rust else judge_pep440
+    version = values.get("version")
+    wrong = judge(version) if isinstance(version, str) and not problems else None
+    if wrong is not None:
+        problems.append(_bad("version", wrong, place, cure))
+    if problems:
+        raise Refused(*problems)
+    return Package(**{name: value for name, value in values.items() if value is not None})
+
+
+def overridden(values: dict[str, Any], config: Config) -> dict[str, Any]:
+    """Return ``values`` with the name and version that the author configured for this tool."""
+    configured = {"name": config.name, "version": config.version}
+    return {**values, **{key: value for key, value in configured.items() if value is not None}}
+
+
+def _missing(key: str, place: str, cure: str) -> Diagnostic:
+    hint = f'write it, or `{key} = "…"` in {cure}'
+    return Diagnostic(_CODES.get(key, Code.METADATA), f"no {key}", place, hint)
+
+
+def _bad(key: str, message: str, place: str, cure: str) -> Diagnostic:
+    hint = f'change it, or set `{key} = "…"` in {cure}' if key in _CODES else None
+    return Diagnostic(_CODES.get(key, Code.METADATA), f"{key}: {message}", place, hint)
+
+
+_CODES = {"name": Code.PROJECT_NAME, "version": Code.PROJECT_VERSION}

@@ -1,0 +1,112 @@
+"""Patterns in the syntax of gitignore: those of ignore files, and those of the configuration.
+
+What git would ignore by the ``.gitignore`` files of the tree alone: neither the user's global
+excludes nor ``.git/info/exclude`` nor what git tracks has a say, so the answer is the same in an
+exported tree.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.errors import Code, Diagnostic, Refused
+from cloacina_ctl.staging import reported
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pathspec import GitIgnoreSpec
+
+# Read in this order: the last pattern that matches wins.
+IGNORE_FILES = (".gitignore", ".cloacinaignore")
+MAX_IGNORE_BYTES = 1 << 20
+_WILDCARDS = frozenset("*?[\\")
+
+
+class Patterns:
+    """Patterns that count from one folder on."""
+
+    def __init__(self, spec: GitIgnoreSpec, folder: str = "") -> None:
+        """Take the patterns of ``folder``, a path with its slash at the end, or empty."""
+        self._check = spec.check_file
+        self._start = len(folder)
+
+    def verdict(self, path: str, *, is_folder: bool) -> bool | None:
+        """Return True where ``path`` matches, False where a ``!`` pattern takes it back."""
+        within = path[self._start :]
+        return self._check(within + "/" if is_folder else within).include
+
+
+def compile_patterns(lines: Iterable[str], folder: str = "") -> Patterns | None:
+    """Return the patterns that ``lines`` spell, or None where there are none.
+
+    As in git, a line that is no pattern matches nothing.
+    """
+    from pathspec import GitIgnoreSpec
+
+    patterns = []
+    for line in lines:
+        try:
+            parsed = GitIgnoreSpec.from_lines([_exact(line)]).patterns
+        except ValueError:
+            continue
+        patterns += [pattern for pattern in parsed if pattern.include is not None]
+    return Patterns(GitIgnoreSpec(patterns), folder) if patterns else None
+
+
+def _exact(line: str) -> str:
+    """Return the pattern that matches in pathspec what ``line`` matches in git.
+
+    ``a/**`` is everything inside ``a``; pathspec takes ``a`` itself along, and what ``!a/b``
+    brings back would be lost with it.
+    """
+    bare = line.rstrip(" ")
+    return bare + "/*" if bare.endswith("/**") and not bare.startswith("#") else line
+
+
+def read_ignore_files(path: str, folder: str, names: Iterable[str]) -> Patterns | None:
+    """Return the patterns of the ignore files ``names`` in the folder at ``path``.
+
+    ``folder`` is the same folder relative to the project's root, with its slash. A link or a
+    folder of that name is no ignore file.
+    """
+    lines: list[str] = []
+    for name in IGNORE_FILES:
+        if name in names:
+            lines += _lines(os.path.join(path, name), folder + name)
+    return compile_patterns(lines, folder)
+
+
+def _lines(path: str, where: str) -> list[str]:
+    with reported(where):
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return []
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb") as file:
+            data = file.read(MAX_IGNORE_BYTES + 1)
+    if len(data) > MAX_IGNORE_BYTES:
+        raise Refused.of(
+            Code.LIMIT, f"an ignore file of more than {MAX_IGNORE_BYTES} bytes", where=where
+        )
+    text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def exact_paths(patterns: Iterable[str]) -> frozenset[str]:
+    """Return the patterns that name one file in full: no wildcard, and from the root on."""
+    return frozenset(
+        pattern.removeprefix("/")
+        for pattern in patterns
+        if not _WILDCARDS.intersection(pattern) and not pattern.endswith("/")
+    )
+
+
+def judge_patterns(patterns: Iterable[str], *, key: str, where: str) -> list[Diagnostic]:
+    """Return a problem for each of the patterns that matches nothing, whatever the tree."""
+    return [
+        Diagnostic(Code.CONFIG_VALUE, f"`{key}` holds what is no pattern: {pattern}", where)
+        for pattern in patterns
+        if compile_patterns([pattern]) is None
+    ]
