@@ -41,7 +41,8 @@ _FOLDERS: dict[str, Denied] = {
             "__pycache__", "__pypackages__", "node_modules", "bower_components", ".venv",
             ".virtualenv", ".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache",
             ".hypothesis", ".ipynb_checkpoints", ".cache", ".eggs", ".pytype", ".pyre",
-            ".import_linter_cache", ".benchmarks", ".pixi", ".gradle", ".sass-cache", ".parcel-cache",
+            ".import_linter_cache", ".benchmarks", ".pixi", ".gradle", ".sass-cache",
+            ".parcel-cache",
             ".terraform", ".terragrunt-cache", ".serverless", ".npm", ".yarn", ".pnpm-store",
             "htmlcov", ".nyc_output", ".scannerwork", ".dvc", ".uv-cache", ".pdm-build",
         ),
@@ -71,7 +72,8 @@ _FILES: dict[str, Denied] = {
     **dict.fromkeys(("identity", "wallet.dat", "keyfile", "master.key"), _KEYS),
     **dict.fromkeys(
         (
-            ".npmrc", ".yarnrc", ".yarnrc.yml", ".pypirc", "pip.conf", "pip.ini", ".netrc", "_netrc",
+            ".npmrc", ".yarnrc", ".yarnrc.yml", ".pypirc", "pip.conf", "pip.ini", ".netrc",
+            "_netrc",
             ".git-credentials", ".gitconfig", ".dockercfg", ".dockerconfigjson", ".pgpass",
             "pgpass.conf", ".my.cnf", ".mylogin.cnf", ".s3cfg", ".boto", ".htpasswd", ".htdigest",
             ".vault-token", ".vault_pass", ".vault_pass.txt", ".authinfo", ".authinfo.gpg",
@@ -92,44 +94,67 @@ _FILES: dict[str, Denied] = {
     **dict.fromkeys(("core", "hs_err_pid.log"), _DUMP),
 }  # fmt: skip
 
-# One expression over the lower-case name of a file; the group that matches says why.
-_GROUPS: tuple[tuple[str, Denied, str], ...] = (
-    ("env", _ENVIRONMENT, r"\.env(?:[._~-].*)?|.*\.env|.*\.env\.(?:local|prod|production|dev)"),
-    (
-        "keys",
+# By what follows the last dot of a name.
+_SUFFIXES: dict[str, Denied] = {
+    **dict.fromkeys(
+        (
+            "pem", "key", "p12", "pfx", "p8", "ppk", "jks", "jceks", "keystore", "bks", "kdb",
+            "kdbx", "keytab", "kwallet", "agilekeychain", "keychain", "opvault", "psafe3",
+            "wallet", "pkcs12", "pkcs8", "age", "gpg", "pgp", "snk", "pvk",
+        ),
         _KEYS,
-        r".*\.(?:pem|key|p12|pfx|p8|ppk|jks|jceks|keystore|bks|kdbx?|keytab|kwallet|agilekeychain"
-        r"|keychain|opvault|psafe3|wallet|pkcs12|pkcs8|age|gpg|pgp|sec|snk|pvk)"
-        r"|id_[a-z0-9_-]+|.*_(?:rsa|dsa|ecdsa|ed25519)|secring\..*|krb5cc_.*|.*[._-]private[._-]key",
     ),
-    (
-        "credentials",
+    **dict.fromkeys(
+        (
+            "token", "secret", "secrets", "credentials", "kubeconfig", "ovpn", "rdp",
+            "publishsettings", "htpasswd", "netrc", "pgpass",
+        ),
         _CREDENTIALS,
-        r"\.?(?:credentials?|secrets?|passwords?|passwd|service[_-]?accounts?)"
-        r"(?:[._-][a-z0-9_-]+)*"
-        r"\.(?:json|ya?ml|toml|ini|cfg|conf|txt|csv|xml|env|enc|properties|db|gpg|bak)"
-        r"|client_secret.*\.json|.*firebase-adminsdk.*\.json|.*service[_-]?account.*\.json"
-        r"|.*[._-](?:credentials?|secrets?)\.(?:json|ya?ml|toml|ini|cfg|conf|txt|csv)"
-        r"|.*\.(?:token|secret|secrets|credentials|kubeconfig|ovpn|rdp|publishsettings|htpasswd)"
-        r"|kubeconfig[._-].*",
     ),
-    ("state", _STATE, r".*\.tfstate(?:\..*)?|.*\.tfvars(?:\.json)?|.*\.tfplan"),
-    ("history", _HISTORY, r"\.[a-z0-9_]+[_-]history|\.history|\.lesshst|\.viminfo"),
-    ("dump", _DUMP, r"core\.[0-9]+|.*\.(?:core|dmp|mdmp|hprof|heapsnapshot|har|stackdump)"),
-    ("cache", _CACHE, r".*\.py[co]|.*\$py\.class|\.coverage\..*|.*\.egg-info|\.cloacina-ctl-.*"),
-    ("package", _PACKAGE, r".*\.cloacina(?:\.sig)?"),
-    ("editor", _EDITOR, r".*~|.*\.(?:swp|swo|swn|bak|orig|rej)|\.#.*|#.*#|\._.*"),
-)  # fmt: skip
-_NAMES = re.compile(
-    "|".join(f"(?P<{name}>{pattern})" for name, _, pattern in _GROUPS), re.DOTALL
+    **dict.fromkeys(("env", "envrc"), _ENVIRONMENT),
+    **dict.fromkeys(("tfstate", "tfvars", "tfplan"), _STATE),
+    **dict.fromkeys(("core", "dmp", "mdmp", "hprof", "heapsnapshot", "har", "stackdump"), _DUMP),
+    **dict.fromkeys(("pyc", "pyo", "egg-info"), _CACHE),
+    "cloacina": _PACKAGE,
+    **dict.fromkeys(("swp", "swo", "swn", "bak", "orig", "rej"), _EDITOR),
+}  # fmt: skip
+_NOTES = r"(?:[._-][a-z0-9._-]*)?"
+_TEXT_FORMATS = r"\.(?:json|ya?ml|toml|ini|cfg|conf|txt|csv|xml|enc|properties|db)"
+# What only a pattern over the whole name tells, in lower case; each in linear time.
+_PATTERNS: tuple[tuple[Denied, tuple[str, ...]], ...] = (
+    (_ENVIRONMENT, (r"\.env(?:[._~-].*)?", r".*\.env\.(?:local|prod|production|staging|dev)")),
+    (_KEYS, (r"id_[a-z0-9_-]+", r".*_(?:rsa|dsa|ecdsa|ed25519)", r"secring\..*", r"krb5cc_.*")),
+    (
+        _CREDENTIALS,
+        (
+            rf"\.?(?:credentials?|secrets?|passwords?|passwd){_NOTES}{_TEXT_FORMATS}",
+            rf".*[._-](?:credentials?|secrets?|passwords?){_TEXT_FORMATS}",
+            r"client_secret.*\.json",
+            r".*service[_-]?account.*\.json",
+            r".*firebase-adminsdk.*\.json",
+            r"kubeconfig[._-].*",
+        ),
+    ),
+    (_STATE, (r".*\.tfstate\..*", r".*\.tfvars\.json")),
+    (_HISTORY, (r"\.[a-z0-9_]+[_-]history", r"\.history", r"\.lesshst", r"\.viminfo")),
+    (_DUMP, (r"core\.[0-9]+",)),
+    (_CACHE, (r"\.coverage\..*", r"\.cloacina-ctl-.*", r".*\$py\.class")),
+    (_PACKAGE, (r".*\.cloacina\.sig",)),
+    (_EDITOR, (r".*~", r"\.#.*", r"#.*#", r"\._.*")),
 )
-_BY_GROUP = {name: denied for name, denied, _ in _GROUPS}
+_NAMES = re.compile(
+    "|".join(
+        f"(?P<g{number}>{'|'.join(patterns)})" for number, (_, patterns) in enumerate(_PATTERNS)
+    ),
+    re.DOTALL,
+)
+_BY_GROUP = {f"g{number}": denied for number, (denied, _) in enumerate(_PATTERNS)}
 
 
 def deny_file(name: str) -> Denied | None:
     """Return why the file stays out, or None."""
     lower = name.lower()
-    denied = _FILES.get(lower)
+    denied = _FILES.get(lower) or _SUFFIXES.get(lower.rpartition(".")[2] if "." in lower else "")
     if denied is not None:
         return denied
     match = _NAMES.fullmatch(lower)

@@ -15,6 +15,7 @@ import signal
 import subprocess
 from typing import TYPE_CHECKING, NamedTuple
 
+from cloacina_ctl.errors import BuildFailed, Code
 from cloacina_ctl.staging import reported
 
 if TYPE_CHECKING:
@@ -48,14 +49,9 @@ _PASSED_ON_PREFIXES = (
     "CARGO_", "RUSTUP_", "RUST", "LC_", "PKG_CONFIG", "CC_", "CXX_", "AR_",
     "CFLAGS_", "CXXFLAGS_", "HOST_", "TARGET_", "OPENSSL_",
 )  # fmt: skip
-# `CARGO_REGISTRY_TOKEN` and its like: what a build fetches with them, `cargo fetch` can fetch before.
+# `CARGO_REGISTRY_TOKEN` and its like: what needs them, `cargo fetch` can fetch beforehand. For the
+# same reason SSH_AUTH_SOCK is not passed on: an agent signs for whoever asks.
 _NEVER = ("TOKEN", "SECRET", "PASSWORD", "PASSPHRASE", "CREDENTIAL", "CLOACINA_CTL_")
-
-
-class Outcome(NamedTuple):
-    """How a program ended: its exit status, negative for the signal that ended it."""
-
-    status: int
 
 
 class Program(NamedTuple):
@@ -67,14 +63,14 @@ class Program(NamedTuple):
     environment: Mapping[str, str]
 
 
-def search_path(environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+def search_path() -> tuple[str, ...]:
     """Return the folders of PATH that are absolute.
 
     An empty entry and ``.`` mean the current folder: whoever wrote the project would choose the
     program.
     """
-    value = (os.environ if environment is None else environment).get("PATH", "")
-    return tuple(entry for entry in value.split(os.pathsep) if os.path.isabs(entry))
+    entries = os.environ.get("PATH", "").split(os.pathsep)
+    return tuple(entry for entry in entries if os.path.isabs(entry))
 
 
 def find_program(name: str) -> str | None:
@@ -105,29 +101,30 @@ def run(
     program: Program,
     on_output: Callable[[bytes], None],
     on_message: Callable[[str], None] | None = None,
-) -> Outcome:
-    """Run the program to its end, giving each line of its output and of its messages.
+) -> int:
+    """Run the program to its end and return its exit status, negative for a signal's number.
 
-    Lines come without their newline. Without ``on_message`` its standard error is ours, so that
-    a terminal shows progress bars. Whatever ends this call, the program and all that it started
-    are gone afterwards. Raises ``BuildFailed`` where the output breaks its bounds, and
-    ``FileProblem`` where the program cannot be started.
+    Each line of its output and of its messages is given while it runs, without its newline.
+    Without ``on_message`` its standard error is ours, so that a terminal shows progress bars.
+    Whatever ends this call, the program and all that it started are gone afterwards. Raises
+    ``BuildFailed`` where the output breaks its bounds, and ``FileProblem`` where the program
+    cannot be started.
     """
     with _started(program, quiet=on_message is not None) as process:
         streams: dict[int, _Lines] = {}
         if process.stdout:
-            streams[process.stdout.fileno()] = _Lines(program.path, on_output)
+            streams[process.stdout.fileno()] = _Lines(on_output)
         if process.stderr and on_message:
-            streams[process.stderr.fileno()] = _Pieces(on_message)
+            streams[process.stderr.fileno()] = _Messages(on_message)
         _pump(process, streams)
-        return Outcome(status=process.wait())
+        return process.wait()
 
 
 @contextlib.contextmanager
 def _started(program: Program, *, quiet: bool) -> Iterator[subprocess.Popen[bytes]]:
     """Start the program; afterwards nothing of its session is left."""
     with reported(program.path):
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - an absolute path and a list
             [program.path, *program.arguments],
             cwd=program.folder,
             env=dict(program.environment),
@@ -166,10 +163,9 @@ def _pump(process: subprocess.Popen[bytes], streams: Mapping[int, _Lines]) -> No
 
     A grandchild may keep the pipe open for ever: the program's own end is what counts.
     """
-    total = 0
+    left = MAX_OUTPUT_BYTES
     with selectors.DefaultSelector() as selector:
         for fd in streams:
-            os.set_blocking(fd, False)
             selector.register(fd, selectors.EVENT_READ)
         while selector.get_map():
             ended = process.poll() is not None
@@ -178,12 +174,67 @@ def _pump(process: subprocess.Popen[bytes], streams: Mapping[int, _Lines]) -> No
                 break
             for key, _ in ready:
                 data = os.read(key.fd, _READ_BYTES)
-                total += len(data)
-                if total > MAX_OUTPUT_BYTES:
-                    raise _endless(process.args[0], f"over {MAX_OUTPUT_BYTES} bytes of output")  # type: ignore[index]
+                left -= len(data)
+                if left < 0:
+                    raise _endless(f"more than {MAX_OUTPUT_BYTES} bytes of output")
                 if data:
                     streams[key.fd].feed(data)
                 else:
                     selector.unregister(key.fd)
     for lines in streams.values():
         lines.finish()
+
+
+class _Lines:
+    """Cuts a stream into lines; a line without end is an error."""
+
+    longest = MAX_LINE_BYTES
+
+    def __init__(self, give: Callable[[bytes], None]) -> None:
+        self._give = give
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes and give the lines that end in them."""
+        first, *others = data.split(b"\n")
+        self._keep(first)
+        for piece in others:
+            self.finish()
+            self._keep(piece)
+
+    def finish(self) -> None:
+        """Give what is kept as a line; an empty line is none."""
+        if self._size:
+            self._give(b"".join(self._pieces))
+        self._pieces, self._size = [], 0
+
+    def _keep(self, piece: bytes) -> None:
+        if piece:
+            self._pieces.append(piece)
+            self._size += len(piece)
+            if self._size > self.longest:
+                self._too_long()
+
+    def _too_long(self) -> None:
+        raise _endless(f"a line of more than {self.longest} bytes")
+
+
+class _Messages(_Lines):
+    """Cuts a stream into lines for people: what is too long comes in parts."""
+
+    longest = 1 << 16
+
+    def __init__(self, give: Callable[[str], None]) -> None:
+        super().__init__(lambda line: give(line.decode("utf-8", "replace").rstrip("\r")))
+
+    def _too_long(self) -> None:
+        self.finish()
+
+
+def _endless(what: str) -> BuildFailed:
+    return BuildFailed.of(
+        Code.BUILD_FAILED,
+        f"a program that the build runs wrote {what}, and was ended",
+        hint="a build script or macro of the project or of a dependency writes without end",
+    )

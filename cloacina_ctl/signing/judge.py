@@ -149,9 +149,22 @@ def _judge_form(statement: JsonObject) -> str | None:
         return "its statement has other fields than a signature has"
     if not all(isinstance(text, str) and text for text in predicate.values()):
         return "a field of its statement is no text"
-    if _TIME.fullmatch(str(predicate["signed_at"])) is None:
+    if not _is_time(str(predicate["signed_at"])):
         return "its time is not in the one form that a signature has"
     return None
+
+
+def _is_time(text: str) -> bool:
+    """Tell whether ``text`` is a time that there was or will be, in the one form of a statement."""
+    if _TIME.fullmatch(text) is None:
+        return False
+    from datetime import datetime
+
+    try:
+        datetime.fromisoformat(text[:-1])
+    except ValueError:
+        return False
+    return True
 
 
 def _digest_of(statement: JsonObject) -> str | None:

@@ -8,14 +8,17 @@ later in the list below sees, and may break, what the earlier ones made.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.hostile import tar_bytes, zstd_bytes
 from tests.hostile.envelopes import SIGNED_AT, canonical, envelope, statement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FRAME_SIZE = 2097152
 Json = dict[str, Any]
@@ -208,7 +211,7 @@ def files_json(recipe: Recipe) -> bytes:
 
 def manifest_json(recipe: Recipe, files: bytes) -> bytes:
     """Return `manifest.json`, with name, version, format version and contents filled in."""
-    manifest = {**recipe.manifest, "format_version": 3}
+    manifest = {**copy.deepcopy(recipe.manifest), "format_version": 3}
     about = {"name": recipe.name, "version": recipe.version}
     manifest["package"] = {**manifest.get("package", {}), **about}
     manifest["contents"] = {

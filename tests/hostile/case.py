@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.hostile.builder import Recipe, build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 REFUSED = frozenset({3})
 NOT_TRUSTED = frozenset({4})

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tests.hostile import tar_bytes
 from tests.hostile.builder import FILES, File, Recipe, files_entry
 from tests.hostile.case import Case, of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NAME = ("A010", "A015", "A016")
 BODY = b"evil\n"
@@ -300,8 +303,8 @@ def extended() -> Iterator[Case]:
         return tar_bytes.pax_member(b"demo-1.0.0", record, typeflag=typeflag)
 
     def gnu(kind: bytes, value: bytes) -> bytes:
-        fields = {"typeflag": kind, "magic": b"ustar ", "version": b" \0"}
-        lead = tar_bytes.header(b"././@LongLink", len(value), **fields)  # type: ignore[arg-type]
+        size, magic = len(value), b"ustar "
+        lead = tar_bytes.header(b"././@LongLink", size, typeflag=kind, magic=magic, version=b" \0")
         return lead + tar_bytes.padded(value)
 
     evil = b"demo-1.0.0/../../evil"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tests.hostile import tar_bytes
 from tests.hostile.builder import FILES, File, Recipe
 from tests.hostile.case import Case, of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 IO = frozenset({8})
 ROOT = b"demo-1.0.0"
@@ -56,7 +59,8 @@ def links() -> Iterator[Case]:
         )
         kept = {"typeflag": b"2", "linkname": target}
         yield from everywhere(f"C9-symlink-with-a-body-{name}", "a link with a body", **kept)
-        yield from everywhere(f"C1-linkname-{name}", "a link name of a file", linkname=target)
+        if target:
+            yield from everywhere(f"C1-linkname-{name}", "a link name of a file", linkname=target)
     yield before("C1-loop", "two links in a circle", link(b"a", b"b"), link(b"b", b"a"))
     yield before(
         "C2-write-through",

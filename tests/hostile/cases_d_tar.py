@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from tests.hostile import tar_bytes, zstd_bytes
 from tests.hostile.builder import FILES, FRAME_SIZE, File, Json, Recipe, Stored, build, make
 from tests.hostile.case import Case, of
 from tests.hostile.cases_c_types import ROOT, TASKS, before, everywhere
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 SMUGGLED = b"".join(tar_bytes.member(ROOT, b"workflow/smuggled.py", b"evil = 1\n"))
 LONG = "workflow/" + "n" * 200 + ".py"
@@ -338,17 +341,30 @@ def crowds() -> Iterator[Case]:
         "D20-5000-files", "many files", recipe=many(5000), expected="accept", slow=True, seconds=4
     )
     yield of(
-        "D20-100000-files", "very many files", recipe=many(100_000),
-        expected="accept", slow=True, heavy=True, seconds=60,
-    )  # fmt: skip
+        "D20-100000-files",
+        "very many files",
+        recipe=many(100_000),
+        expected="accept",
+        slow=True,
+        heavy=True,
+        seconds=60,
+    )
     yield Case(
-        id="D20-250001-files", what="one file over the limit", build=lambda: _claims(249_998),
-        codes=("L",), slow=True, heavy=True, seconds=4,
-    )  # fmt: skip
+        id="D20-250001-files",
+        what="one file over the limit",
+        build=lambda: _claims(249_998),
+        codes=("L",),
+        slow=True,
+        heavy=True,
+        seconds=4,
+    )
     yield Case(
-        id="D20-50000-listed-3-there", what="files that are not there", build=lambda: _claims(50_000),
-        slow=True, heavy=True,
-    )  # fmt: skip
+        id="D20-50000-listed-3-there",
+        what="files that are not there",
+        build=lambda: _claims(50_000),
+        slow=True,
+        heavy=True,
+    )
     one_name = (*FILES, *[File("workflow/same.py", b"")] * 2000)
     yield of("D20-2000-of-one-name", "one name 2000 times", recipe=Recipe(files=one_name))
     nested = tuple(File("d/" * n + "f") for n in range(1, 400))
@@ -377,16 +393,20 @@ def frame_crowds() -> Iterator[Case]:
         return build(recipe, frames_patch=lambda old: [*cut, old[-1]])
 
     yield Case(
-        id="D20-frames-of-512-bytes", what="cut finer than the format says",
+        id="D20-frames-of-512-bytes",
+        what="cut finer than the format says",
         build=lambda: small_pieces(Recipe()),
-    )  # fmt: skip
+    )
     body = File("workflow/two.bin", bytes(range(256)) * (FRAME_SIZE // 256 + 1))
     yield of(
-        "D20-uncut", "a frame over the frame size", recipe=Recipe(files=(*FILES, body)),
+        "D20-uncut",
+        "a frame over the frame size",
+        recipe=Recipe(files=(*FILES, body)),
         frames_patch=lambda old: [
-            Stored("common", both := old[0].content + old[1].content, zstd_bytes.frame(both)), old[-1]
+            Stored("common", both := old[0].content + old[1].content, zstd_bytes.frame(both)),
+            old[-1],
         ],
-    )  # fmt: skip
+    )
 
 
 def cases() -> Iterator[Case]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tests.hostile import zstd_bytes
 from tests.hostile.builder import FILES, FRAME_SIZE, File, Recipe, plain_manifest
 from tests.hostile.case import Case, of
-from tests.hostile.cases_n_native import unknown_predicate
+from tests.hostile.cases_n_block import unknown_predicate
 from tests.hostile.envelopes import ALICE, BOB
 from tests.hostile.full_manifest import FULL_FILES, full_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = "demo-1.0.0/"
 NOISE = b"".join(n.to_bytes(4, "big") * 64 for n in range(FRAME_SIZE * 3 // 256))
@@ -108,8 +111,8 @@ def cases() -> Iterator[Case]:
     yield _ok(
         "section-of-a-frame-and-a-block", "a last frame of one block", Recipe(files=(*FILES, more))
     )
-    long_name = {"name": "n" * 64, "version": "1." + "1" * 62}
-    yield _ok("longest-root", "the longest root there is", Recipe(**long_name))  # type: ignore[arg-type]
+    longest = Recipe(name="n" * 64, version="1." + "1" * 62)
+    yield _ok("longest-root", "the longest root there is", longest)
     for level in (1, 9, 19):
         yield _ok(f"level-{level}", "another level", plain.but(level=level))
     yield _ok(

@@ -33,7 +33,7 @@ def full_manifest() -> Json:
                     "methods": ["describe", "run"],
                     "plugin": "demo",
                     "version": 1,
-                    "wire": 1,
+                    "wire": "bincode",
                 },
                 "kind": "cdylib",
                 "libc": {"floor": "2.17", "name": "glibc"},

@@ -1,0 +1,72 @@
+"""Building the library of a Rust project, and what it says of itself."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from cloacina_ctl.archive.layout import library_path
+from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
+
+if TYPE_CHECKING:
+    from cloacina_ctl.manifest import Artifact, Workflow
+    from cloacina_ctl.project.model import Project
+
+
+class BuildRequest(NamedTuple):
+    """How cargo is to build: the crate ``member`` of a workspace, for ``target``, and so on.
+
+    ``jobs`` are cargo's; ``cargo_flags`` are handed to it as they are.
+    """
+
+    member: str | None = None
+    profile: str = "release"
+    target: str | None = None
+    features: tuple[str, ...] = ()
+    locked: bool = False
+    offline: bool = False
+    jobs: int | None = None
+    cargo_flags: tuple[str, ...] = ()
+    quiet: bool = False
+
+
+class Built(NamedTuple):
+    """A library on the disk, what the manifest says of it, and what is worth a warning."""
+
+    library: str
+    size: int
+    artifact: Artifact
+    workflows: tuple[Workflow, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def build_library(project: Project, request: BuildRequest) -> Built:
+    """Build the crate of ``project`` with cargo and return its library, read without running it.
+
+    Raises ``BuildFailed`` where cargo did, ``Refused`` for a library that no host can load.
+    """
+    from cloacina_ctl.platforms import artifact_of, read_library
+    from cloacina_ctl.project.cargo import BuildOptions, build
+    from cloacina_ctl.project.rust_project import merge_library
+
+    facts = project.rust
+    if facts is None:
+        raise Refused.of(Code.NO_PROJECT, "not a Rust project", where=project.root)
+    options = BuildOptions(**{field: getattr(request, field) for field in BuildOptions._fields})
+    built = build(facts.crate, options)
+    library = read_library(built.library)
+    if library.plugin is None:
+        raise Refused.of(
+            Code.NO_PLUGIN,
+            "the library exports no plugin: it was built, and no runtime can load it",
+            where=built.library,
+            hint="write `cloacina_workflow_plugin::package!();` once at the top of the crate",
+        )
+    path = library_path(library.tag, os.path.basename(built.library))
+    artifact = artifact_of(library, path=path, built_with=built.built_with)
+    workflows, found = merge_library(project.workflows, library)
+    errors = [one for one in found if one.severity is Severity.ERROR]
+    if errors:
+        raise Refused(*errors)
+    size = os.stat(built.library).st_size
+    return Built(built.library, size, artifact, workflows, tuple(found))

@@ -1,0 +1,308 @@
+"""Builds a crate's shared library with cargo. This runs what the project and its dependencies say.
+
+What was built is what cargo's own messages name, for this package, inside the target folder that
+we chose; never a guess. That folder lies under the author's, so that neither build spoils the
+other's cache, and the builder's paths are kept out of the library.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cloacina_ctl.errors import BuildFailed, Code, UsageError
+from cloacina_ctl.project.cargo_config import add_flags, compiler_variables, configured_flags
+from cloacina_ctl.project.programs import Program, clean_environment, find_program, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cloacina_ctl.project.model import Crate
+
+OUR_FOLDER = "cloacina-ctl"
+PACKAGED = "packaged"
+_LIBRARY_SUFFIXES = (".so", ".dylib", ".dll")
+_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_FEATURE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+./?-]*")
+
+
+class BuildOptions(NamedTuple):
+    """What the caller asks of the build.
+
+    With ``on_message`` each line that cargo and the compiler write for people goes there;
+    without, it goes to our standard error, where a terminal gets cargo's progress bar.
+    """
+
+    profile: str = "release"
+    target: str | None = None
+    features: tuple[str, ...] = ()
+    locked: bool = False
+    offline: bool = False
+    jobs: int | None = None
+    cargo_flags: tuple[str, ...] = ()
+    on_message: Callable[[str], None] | None = None
+
+
+class Built(NamedTuple):
+    """What was built: the library's absolute path and how it came about.
+
+    ``complete_remap`` is false where a path of the builder may be left in the library;
+    ``compiler_variables`` are the names of environment variables that chose or changed the
+    compiler.
+    """
+
+    library: str
+    target_folder: str
+    profile: str
+    target: str
+    rustc: str
+    complete_remap: bool = True
+    compiler_variables: tuple[str, ...] = ()
+
+
+class _Workspace(NamedTuple):
+    """What cargo says of the crate before it builds."""
+
+    package_id: str
+    root: str
+    target_folder: str
+    build_folder: str
+
+
+def find_cargo() -> str:
+    """Return the absolute path of cargo, or raise ``BuildFailed`` that says how to get it."""
+    path = find_program("cargo")
+    if path is None:
+        raise BuildFailed.of(
+            Code.NO_CARGO,
+            "cargo is not installed, or not in PATH",
+            hint="install Rust with rustup (https://rustup.rs) or your system's package `cargo`",
+        )
+    return path
+
+
+def build(crate: Crate, options: BuildOptions) -> Built:
+    """Build the crate's shared library and return where it is.
+
+    Raises ``BuildFailed`` where cargo is missing or fails (its messages were shown by then) and
+    ``UsageError`` for options that cargo would take for something else.
+    """
+    _judge(options)
+    cargo = find_cargo()
+    environment = clean_environment()
+    workspace = _workspace(cargo, crate, environment, options)
+    cargo_home = environment.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
+    flags = _remaps(workspace, environment, cargo_home)
+    added = add_flags(flags, environment, configured_flags(crate.root, cargo_home))
+    program = Program(
+        path=cargo,
+        arguments=(
+            *_arguments(crate, options, workspace),
+            *added.arguments,
+            *_tail(crate, options),
+        ),
+        folder=crate.root,
+        environment={**environment, **added.environment},
+    )
+    artifacts = _Artifacts(workspace)
+    status = run(program, artifacts.take, options.on_message)
+    if status:
+        raise _failed(status)
+    rustc, host = _compiler(workspace.target_folder, program)
+    return Built(
+        library=artifacts.only(),
+        target_folder=workspace.target_folder,
+        profile=options.profile,
+        target=options.target or artifacts.target or host,
+        rustc=rustc,
+        complete_remap=added.complete,
+        compiler_variables=compiler_variables(environment),
+    )
+
+
+def _judge(options: BuildOptions) -> None:
+    """Refuse names that cargo would read as something else than a name."""
+    words = (("profile", options.profile), ("target", options.target))
+    bad = [f"{what}: {word}" for what, word in words if word and not _WORD.fullmatch(word)]
+    bad += [f"feature: {word}" for word in options.features if not _FEATURE.fullmatch(word)]
+    if bad:
+        raise UsageError.of(Code.USAGE, f"not a name of a {bad[0]}")
+
+
+def _workspace(
+    cargo: str, crate: Crate, environment: dict[str, str], options: BuildOptions
+) -> _Workspace:
+    """Ask cargo where it builds; 10 ms, for it resolves no dependency."""
+    lines: list[bytes] = []
+    arguments = ["metadata", "--no-deps", "--format-version=1"]
+    arguments += ["--offline"] if options.offline else []
+    program = Program(cargo, tuple(arguments), crate.root, environment)
+    status = run(program, lines.append, options.on_message)
+    if status:
+        raise _failed(status)
+    answer = _json(b"".join(lines))
+    manifest = os.path.realpath(os.path.join(crate.root, "Cargo.toml"))
+    packages = answer.get("packages", ())
+    ids = [p["id"] for p in packages if os.path.realpath(p["manifest_path"]) == manifest]
+    if len(ids) != 1:
+        raise BuildFailed.of(
+            Code.BUILD_FAILED, "cargo does not know the package", where=manifest,
+            hint="is it excluded from its workspace?",
+        )  # fmt: skip
+    target, root = answer["target_directory"], answer["workspace_root"]
+    return _Workspace(
+        package_id=ids[0],
+        root=root,
+        target_folder=os.path.join(target, OUR_FOLDER),
+        build_folder=os.path.join(answer.get("build_directory") or target, OUR_FOLDER),
+    )
+
+
+def _arguments(crate: Crate, options: BuildOptions, workspace: _Workspace) -> tuple[str, ...]:
+    asks_for_cdylib = "cdylib" in crate.crate_types
+    verb = "build" if asks_for_cdylib and not _lacks_feature(crate) else "rustc"
+    arguments = [
+        verb,
+        "--lib",
+        f"--profile={options.profile}",
+        "--message-format=json-render-diagnostics",
+        f"--target-dir={workspace.target_folder}",
+    ]
+    if not asks_for_cdylib:
+        arguments.append("--crate-type=cdylib")
+    if workspace.build_folder != workspace.target_folder:
+        arguments.append(f"--config=build.build-dir={json.dumps(workspace.build_folder)}")
+    if options.target:
+        arguments.append(f"--target={options.target}")
+    features = _features(crate, options)
+    if features:
+        arguments.append(f"--features={','.join(features)}")
+    if options.jobs:
+        arguments.append(f"--jobs={options.jobs}")
+    arguments += ["--locked"] if options.locked else []
+    arguments += ["--offline"] if options.offline else []
+    return tuple(arguments)
+
+
+def _tail(crate: Crate, options: BuildOptions) -> tuple[str, ...]:
+    """Return the author's own flags, then what goes to the compiler of this one crate."""
+    own = ("--", "--cfg", f'feature="{PACKAGED}"') if _lacks_feature(crate) else ()
+    return (*options.cargo_flags, *own)
+
+
+def _features(crate: Crate, options: BuildOptions) -> tuple[str, ...]:
+    """Return what was asked for, and ``packaged`` where the crate has it but not by default."""
+    needed = (PACKAGED,) if _is_off(crate) and PACKAGED not in options.features else ()
+    return (*options.features, *needed)
+
+
+def _is_off(crate: Crate) -> bool:
+    return PACKAGED in crate.features and PACKAGED not in crate.default_features
+
+
+def _lacks_feature(crate: Crate) -> bool:
+    """Tell whether the macros want a feature that the crate does not have.
+
+    The macros of ``cloacina-workflow`` do; those of the full ``cloacina`` crate of 0.2 and 0.3
+    export their plugin without it.
+    """
+    return PACKAGED not in crate.features and "cloacina-workflow" in crate.dependencies
+
+
+def _remaps(workspace: _Workspace, environment: dict[str, str], cargo_home: str) -> tuple[str, ...]:
+    """Return the flags that keep the builder's folders out of the library; the last match wins."""
+    rustup_home = environment.get("RUSTUP_HOME") or os.path.expanduser("~/.rustup")
+    folders = (
+        (rustup_home, "/rustup"),
+        (cargo_home, "/cargo"),
+        (workspace.root, "/project"),
+        (workspace.build_folder, "/target"),
+    )
+    return tuple(
+        f"--remap-path-prefix={folder}={name}" for folder, name in folders if len(folder) > 1
+    )
+
+
+class _Artifacts:
+    """The libraries that cargo says it made of our package."""
+
+    def __init__(self, workspace: _Workspace) -> None:
+        self._workspace = workspace
+        self._found: list[str] = []
+        self.target: str | None = None
+
+    def take(self, line: bytes) -> None:
+        """Note the library that a line of cargo's names; most lines are about dependencies.
+
+        A macro can write to the same stream: what it forges is a second library, or lies
+        elsewhere, and both are refused.
+        """
+        if b'"compiler-artifact"' not in line or b"cdylib" not in line:
+            return
+        message = _json(line)
+        target = message.get("target")
+        if message.get("package_id") != self._workspace.package_id or not isinstance(target, dict):
+            return
+        if "cdylib" in target.get("crate_types", ()):
+            names = message.get("filenames", ())
+            self._found += [name for name in names if str(name).endswith(_LIBRARY_SUFFIXES)]
+
+    def only(self) -> str:
+        """Return the one library, in our target folder."""
+        if len(self._found) != 1:
+            raise BuildFailed.of(
+                Code.BUILD_FAILED, f"expected one shared library, cargo names {len(self._found)}",
+                hint="the crate needs a library target (src/lib.rs)",
+            )  # fmt: skip
+        library, folder = self._found[0], os.path.realpath(self._workspace.target_folder)
+        parts = os.path.relpath(os.path.realpath(library), folder).split(os.sep)
+        if parts[0] == os.pardir or os.path.islink(library) or not os.path.isfile(library):
+            raise BuildFailed.of(
+                Code.BUILD_FAILED, "cargo names a library outside of the target folder",
+                where=library,
+            )  # fmt: skip
+        # With a target asked for or configured, its name is a folder above the profile's.
+        self.target = parts[0] if len(parts) > 2 and parts[1] != "deps" else None
+        return library
+
+
+def _compiler(target_folder: str, program: Program) -> tuple[str, str]:
+    """Return the compiler's version and its own platform, from where cargo keeps them."""
+    try:
+        with open(os.path.join(target_folder, ".rustc_info.json"), "rb") as file:
+            outputs = _json(file.read(1 << 20)).get("outputs", {})
+        texts = [str(output.get("stdout", "")) for output in outputs.values()]
+    except (OSError, AttributeError):
+        texts = []
+    for text in (*texts, ""):
+        facts = text or _ask_compiler(program)
+        version = re.search(r"^rustc (\S.*)$", facts, re.MULTILINE)
+        host = re.search(r"^host: (\S+)$", facts, re.MULTILINE)
+        if version and host:
+            return version[1], host[1]
+    raise BuildFailed.of(Code.BUILD_FAILED, "the compiler does not say its version")
+
+
+def _ask_compiler(program: Program) -> str:
+    lines: list[bytes] = []
+    rustc = find_program("rustc")
+    if rustc is not None:
+        asked = program._replace(path=rustc, arguments=("-vV",))
+        run(asked, lines.append, lambda _: None)
+    return b"\n".join(lines).decode("utf-8", "replace")
+
+
+def _json(line: bytes) -> dict[str, Any]:
+    """Return an object, empty for what is none: a macro may write anything."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _failed(status: int) -> BuildFailed:
+    how = f"exit status {status}" if status > 0 else f"ended by signal {-status}"
+    return BuildFailed.of(Code.BUILD_FAILED, f"cargo failed: {how}")

@@ -1,0 +1,109 @@
+"""Which files of a project get packed, and why the others do not.
+
+A function of the tree alone: of the files that are there, the ignore files among them, and the
+project's configuration; never of the user's git configuration, of what git tracks, of the order
+in which a folder is listed. Who wins, from the strongest:
+
+1. ``exclude`` of the configuration;
+2. ``include`` with the exact path of a file;
+3. what is never packed: secrets, caches, packages (``denied``);
+4. ``include`` with a pattern;
+5. ignore files, the nearest first, and what is no part of the packed packages.
+
+A link, or anything that is neither file nor folder, is refused where it would be packed: a
+package holds files alone, and what a link points to is not the project's to give.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.archive import layout
+from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.project.model import Layout
+from cloacina_ctl.project.walk import TreeRules, select_tree
+
+if TYPE_CHECKING:
+    from cloacina_ctl.project.model import Project, PythonFacts, Selection
+
+_TOOL_FILES = {
+    layout.PACKAGE_TOML: "the resolved one takes its place",
+    "cloacina.toml": "the configuration of this tool",
+    "pyproject.toml": "the configuration of tools",
+}
+# What a reader would take for something else than a project's file.
+_RESERVED = (*layout.HEAD_MEMBERS, layout.SOURCE, layout.PLATFORM_FOLDER.rstrip("/"))
+_CRATE_FOLDERS = {"target": "what cargo built"}
+
+
+def select_files(project: Project) -> Selection:
+    """Return what of a Python project gets packed, under the paths of a package.
+
+    Raises ``Refused`` with everything that cannot be packed, or where nothing is left.
+    """
+    facts = project.python
+    if facts is None:
+        return select_source(project)
+    if project.layout is Layout.PYTHON_TREE:
+        rules = TreeRules(left_out=_TOOL_FILES, reserved=_RESERVED)
+    else:
+        rules = TreeRules(
+            moves=_moves(facts.source_root),
+            parts=_parts(facts),
+            reserved=(*_RESERVED, layout.PACKAGE_TOML),
+        )
+    return _select(project, rules, facts.entry_path)
+
+
+def select_source(project: Project) -> Selection:
+    """Return the files of a crate's source, under ``source/``."""
+    rules = TreeRules(moves=(("", layout.SOURCE_FOLDER),), left_out=_CRATE_FOLDERS)
+    return _select(project, rules, None)
+
+
+def _select(project: Project, rules: TreeRules, entry: str | None) -> Selection:
+    config = project.config
+    selection = select_tree(
+        project.root,
+        rules._replace(include=config.include, exclude=config.exclude),
+        lambda path, packed: _reason(path, packed, entry),
+    )
+    if not selection.files:
+        raise Refused.of(
+            Code.NOTHING_TO_PACK,
+            f"no file of the project gets packed, {len(selection.left_out)} left out",
+            where=project.root,
+            hint="see what was left out and why: `cloacina-ctl package --list`",
+        )
+    return selection
+
+
+def _moves(source_root: str) -> tuple[tuple[str, str], ...]:
+    """Return which prefix of a project's paths becomes which prefix in the package.
+
+    All paths keep their position relative to the modules that may read them.
+    """
+    vendored = (layout.VENDOR_FOLDER, layout.VENDOR_FOLDER)
+    if not source_root:
+        return (vendored, ("", layout.WORKFLOW_FOLDER))
+    return (vendored, (source_root + "/", layout.WORKFLOW_FOLDER), ("", ""))
+
+
+def _parts(facts: PythonFacts) -> frozenset[str]:
+    """Return the paths that hold what gets packed: folders and modules."""
+    base = facts.source_root + "/" if facts.source_root else ""
+    found = {layout.VENDOR_FOLDER.rstrip("/")}
+    for name in facts.top_level:
+        found |= {base + name, f"{base}{name}.py"}
+    return frozenset(found)
+
+
+def _reason(path: str, packed: str, entry: str | None) -> str:
+    if path == entry:
+        return "entry module"
+    if packed.startswith(layout.VENDOR_FOLDER):
+        return "vendored"
+    if packed.startswith(layout.WORKFLOW_FOLDER):
+        name, inside, _ = packed[len(layout.WORKFLOW_FOLDER) :].partition("/")
+        return f"package {name}" if inside else f"module {name.removesuffix('.py')}"
+    return "source" if packed.startswith(layout.SOURCE_FOLDER) else "in the project's folder"

@@ -1,0 +1,314 @@
+"""A walk over a project's folder that decides of every file whether it gets packed.
+
+Iterative, one ``scandir`` a folder, one ``lstat`` a packed file. What cannot be packed is
+collected and refused in one go. The rules' order is that of ``selection``.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused
+from cloacina_ctl.paths import MAX_DEPTH, MemberPath, collisions, judge_path
+from cloacina_ctl.project.denied import deny_file, deny_folder, deny_marked_folder
+from cloacina_ctl.project.ignore import (
+    Patterns,
+    compile_patterns,
+    exact_paths,
+    read_ignore_files,
+)
+from cloacina_ctl.project.model import LeftOut, SelectedFile, Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from cloacina_ctl.paths import Collision
+
+INCLUDED = "included by the configuration"
+EMPTY_FOLDER = "an empty folder"
+EXCLUDED = "excluded by the configuration"
+IGNORED = "ignored by an ignore file"
+NO_PART = "not part of what gets packed"
+_CURE = "rename it, or leave it out: name it in .cloacinaignore"
+
+
+class TreeRules(NamedTuple):
+    """What a kind of project adds to the rules that hold for every tree; paths with slashes.
+
+    ``moves``: prefixes of paths and what becomes of them in the package, the first that fits.
+    ``parts``: what holds the files to pack, None for all. ``left_out``: paths that stay out, with
+    the reason. ``reserved``: names at the top of a package, in lower case, that are not the
+    project's to fill.
+    """
+
+    moves: tuple[tuple[str, str], ...] = (("", ""),)
+    parts: frozenset[str] | None = None
+    left_out: Mapping[str, str] = {}
+    reserved: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+# How much of a folder can get packed: what its rules say; what ``include`` brings back; what
+# ``include`` names exactly.
+_OPEN, _OUT, _SHUT = range(3)
+
+
+class _Folder(NamedTuple):
+    """A folder to visit: its path with a slash at the end, empty for the root.
+
+    ``inside`` means that it belongs to a packed part, ``state`` is one of the three above.
+    """
+
+    path: str
+    depth: int
+    ignores: tuple[Patterns, ...]
+    inside: bool
+    state: int
+
+
+def select_tree(root: str, rules: TreeRules, reason: Callable[[str, str], str]) -> Selection:
+    """Return what of the folder ``root`` gets packed, sorted by path.
+
+    ``reason`` says of a path, and of what it becomes, why it is in. Raises ``Refused`` with every
+    link, special file, unreadable thing and name that no package may hold.
+    """
+    walk = _Walk(root, rules, reason)
+    waiting = [_Folder("", 0, (), rules.parts is None, _OPEN)]
+    while waiting:
+        waiting.extend(walk.visit(waiting.pop()))
+    return walk.result()
+
+
+class _Walk:
+    """The state of one walk."""
+
+    def __init__(self, root: str, rules: TreeRules, reason: Callable[[str, str], str]) -> None:
+        self._root = root
+        self._rules = rules
+        self._reason = reason
+        self._include = compile_patterns(rules.include)
+        self._exclude = compile_patterns(rules.exclude)
+        self._exact = exact_paths(rules.include)
+        # A pattern that is no full path may match in any folder.
+        self._anywhere = any(
+            pattern.removeprefix("/") not in self._exact or "/" not in pattern.rstrip("/")
+            for pattern in rules.include
+        )
+        self._files: list[SelectedFile] = []
+        self._left_out: list[LeftOut] = []
+        self._problems: list[Diagnostic] = []
+
+    def visit(self, folder: _Folder) -> Iterator[_Folder]:
+        """Decide of everything in ``folder``; yield the folders in it that are to be visited."""
+        path = os.path.join(self._root, folder.path)
+        try:
+            with os.scandir(path) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            self._cannot_read(folder.path or ".", error)
+            return
+        folder = self._entered(path, folder, {entry.name for entry in entries})
+        for entry in entries:
+            inner = self._decide(entry, folder)
+            if inner is not None:
+                yield inner
+
+    def _entered(self, path: str, folder: _Folder, names: set[str]) -> _Folder:
+        """Return the folder with what its own files say of it."""
+        if folder.state != _OPEN:
+            return folder
+        marked = deny_marked_folder(names) if folder.path else None
+        if marked is not None:
+            self._left_out.append(LeftOut(folder.path, marked.reason))
+            return folder._replace(state=_SHUT)
+        if not names and folder.inside and folder.path:
+            self._left_out.append(LeftOut(folder.path, EMPTY_FOLDER))
+        own = read_ignore_files(path, folder.path, names)
+        return folder._replace(ignores=(own, *folder.ignores)) if own else folder
+
+    def _decide(self, entry: os.DirEntry[str], folder: _Folder) -> _Folder | None:
+        """Decide of a file, or return the folder to visit."""
+        path = folder.path + entry.name
+        if not entry.is_dir(follow_symlinks=False):
+            self._decide_file(entry, path, folder)
+            return None
+        if self._matches(self._exclude, path, is_folder=True):
+            if folder.state == _OPEN:
+                self._left_out.append(LeftOut(path + "/", EXCLUDED))
+            return None
+        state = self._state_of_folder(entry.name, path, folder)
+        if state != _OPEN and not self._may_hold_included(path, state):
+            return None
+        if folder.depth >= MAX_DEPTH:
+            message = f"more than {MAX_DEPTH} folders deep"
+            self._problems.append(Diagnostic(Code.PROJECT_PATH, message, path, _CURE))
+            return None
+        inside = folder.inside or self._is_part(path)
+        return _Folder(path + "/", folder.depth + 1, folder.ignores, inside, state)
+
+    def _state_of_folder(self, name: str, path: str, folder: _Folder) -> int:
+        """Return how much of the folder can get packed, and note why where that is not all."""
+        denied = deny_folder(name)
+        if denied is not None:
+            why, state = LeftOut(path + "/", denied.reason, denied.secret), _SHUT
+        elif path in self._rules.left_out:
+            why, state = LeftOut(path + "/", self._rules.left_out[path]), _SHUT
+        elif _is_ignored(folder.ignores, path, is_folder=True):
+            why, state = LeftOut(path + "/", IGNORED), _OUT
+        elif not (folder.inside or self._is_part(path) or self._leads_to_part(path)):
+            why, state = LeftOut(path + "/", NO_PART), _OUT
+        else:
+            return folder.state
+        if folder.state == _OPEN:
+            self._left_out.append(why)
+        return max(state, folder.state)
+
+    def _may_hold_included(self, path: str, state: int) -> bool:
+        if state == _OUT and self._anywhere:
+            return True
+        return any(exact.startswith(path + "/") for exact in self._exact)
+
+    def _decide_file(self, entry: os.DirEntry[str], path: str, folder: _Folder) -> None:
+        why = self._why_out(entry.name, path, folder)
+        if why is None:
+            self._take(entry, path, included=self._is_included(path))
+        elif folder.state == _OPEN:
+            self._left_out.append(why)
+
+    def _why_out(self, name: str, path: str, folder: _Folder) -> LeftOut | None:
+        """Return why the file stays out, by the rules in their order; None where it is packed."""
+        if self._matches(self._exclude, path, is_folder=False):
+            return LeftOut(path, EXCLUDED)
+        if path in self._exact:
+            return None
+        denied = deny_file(name) or deny_folder(name)  # a link called `.venv` is no folder
+        if denied is not None:
+            return LeftOut(path, denied.reason, denied.secret)
+        if folder.state != _SHUT and self._matches(self._include, path, is_folder=False):
+            return None
+        if folder.state == _OPEN:
+            return self._why_ignored(path, folder)
+        return LeftOut(path, NO_PART)
+
+    def _why_ignored(self, path: str, folder: _Folder) -> LeftOut | None:
+        if path in self._rules.left_out:
+            return LeftOut(path, self._rules.left_out[path])
+        if not (folder.inside or self._is_part(path)):
+            return LeftOut(path, NO_PART)
+        if _is_ignored(folder.ignores, path, is_folder=False):
+            return LeftOut(path, IGNORED)
+        return None
+
+    def _is_included(self, path: str) -> bool:
+        return path in self._exact or self._matches(self._include, path, is_folder=False)
+
+    def _is_part(self, path: str) -> bool:
+        return self._rules.parts is not None and path in self._rules.parts
+
+    def _leads_to_part(self, path: str) -> bool:
+        parts = self._rules.parts
+        return parts is not None and any(part.startswith(path + "/") for part in parts)
+
+    @staticmethod
+    def _matches(patterns: Patterns | None, path: str, *, is_folder: bool) -> bool:
+        return patterns is not None and patterns.verdict(path, is_folder=is_folder) is True
+
+    def _take(self, entry: os.DirEntry[str], path: str, *, included: bool) -> None:
+        """Pack the file, or note why that cannot be."""
+        try:
+            facts = entry.stat(follow_symlinks=False)
+            kind = _judge_kind(facts.st_mode, path, entry.path)
+            readable = kind is not None or os.access(entry.path, os.R_OK)
+        except OSError as error:
+            self._cannot_read(path, error)
+            return
+        packed = self._packed_path(path)
+        if kind is not None:
+            self._problems.append(kind)
+        elif not readable:
+            message = "cannot be read: permission denied"
+            self._problems.append(Diagnostic(Code.UNREADABLE, message, path, _CURE))
+        elif self._is_allowed(path, packed):
+            self._files.append(
+                SelectedFile(
+                    path=MemberPath(packed),
+                    source=os.path.join(self._root, path),
+                    size=facts.st_size,
+                    executable=bool(facts.st_mode & stat.S_IXUSR),
+                    reason=INCLUDED if included else self._reason(path, packed),
+                )
+            )
+
+    def _packed_path(self, path: str) -> str:
+        for prefix, new in self._rules.moves:
+            if path.startswith(prefix):
+                return new + path[len(prefix) :]
+        return path
+
+    def _is_allowed(self, path: str, packed: str) -> bool:
+        """Tell whether a package may hold the path; note the rule that it breaks."""
+        rule = judge_path(packed)
+        if rule is not None:
+            self._problems.append(Diagnostic(Code.PROJECT_PATH, f"{rule}: {path}", path, _CURE))
+            return False
+        first = packed.partition("/")[0]
+        if first.lower() in self._rules.reserved:
+            message = f"the format keeps this name for itself: {first}"
+            self._problems.append(Diagnostic(Code.RESERVED_NAME, message, path, _CURE))
+            return False
+        return True
+
+    def _cannot_read(self, path: str, error: OSError) -> None:
+        """Note that the system refused; what was there a moment ago changes while we read."""
+        if isinstance(error, FileNotFoundError):
+            raise FileProblem.of(Code.CHANGED, "changed while reading", where=path) from error
+        message = f"cannot be read: {os.strerror(error.errno or 0).lower()}"
+        self._problems.append(Diagnostic(Code.UNREADABLE, message, path, _CURE))
+
+    def result(self) -> Selection:
+        """Return the selection; raise ``Refused`` with all problems where there are any."""
+        self._files.sort(key=lambda file: file.path)
+        clashes = collisions(file.path for file in self._files)
+        self._problems += self._clashing(clashes) if clashes else ()
+        if self._problems:
+            raise Refused(*sorted(self._problems, key=lambda problem: problem.where or ""))
+        return Selection(
+            files=tuple(self._files),
+            left_out=tuple(sorted(self._left_out, key=lambda left_out: left_out.path)),
+        )
+
+    def _clashing(self, clashes: tuple[Collision, ...]) -> Iterator[Diagnostic]:
+        sources = {str(file.path): file.source for file in self._files}
+        for clash in clashes:
+            first, second = (
+                os.path.relpath(sources[path], self._root) if path in sources else path
+                for path in (clash.first, clash.second)
+            )
+            yield Diagnostic(
+                Code.PROJECT_PATH, f"{clash.rule}: {second} and {first}", second, _CURE
+            )
+
+
+def _is_ignored(ignores: tuple[Patterns, ...], path: str, *, is_folder: bool) -> bool:
+    """Tell whether ignore files leave ``path`` out: the nearest that says something wins."""
+    for patterns in ignores:
+        verdict = patterns.verdict(path, is_folder=is_folder)
+        if verdict is not None:
+            return verdict
+    return False
+
+
+def _judge_kind(mode: int, path: str, full: str) -> Diagnostic | None:
+    """Return what is wrong with a thing that is no regular file."""
+    if stat.S_ISREG(mode):
+        return None
+    if stat.S_ISLNK(mode):
+        message = f"a link to {os.readlink(full)}"
+        hint = "put the file itself there, or leave the link out: name it in .cloacinaignore"
+        return Diagnostic(Code.LINK, message, path, hint)
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    kind = kinds.get(stat.S_IFMT(mode), "a device")
+    return Diagnostic(Code.SPECIAL_FILE, f"neither a file nor a folder: {kind}", path, _CURE)

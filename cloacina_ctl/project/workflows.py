@@ -1,0 +1,48 @@
+"""From what sources declare to what a manifest says: sorted, and with places in the package."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.manifest import Task, Workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cloacina_ctl.project.model import SourceTask, SourceWorkflow
+
+
+def to_manifest(workflow: SourceWorkflow, places: Mapping[str, str]) -> Workflow:
+    """Return the workflow as a manifest has it.
+
+    ``places`` maps paths of the project to paths of the package; a place that is not packed is
+    left out. What ``checks`` calls an error must not be there any more.
+    """
+    return Workflow(
+        name=workflow.name or "",
+        tasks=tuple(sorted((_task(task, places) for task in workflow.tasks), key=lambda t: t.id)),
+        description=workflow.description,
+        author=workflow.author,
+        params=workflow.params,
+        triggers=tuple(sorted(workflow.triggers, key=lambda trigger: trigger.name)),
+    )
+
+
+def _task(task: SourceTask, places: Mapping[str, str]) -> Task:
+    needs = {dependency.id for dependency in task.dependencies if dependency.id is not None}
+    return Task(
+        id=task.id or task.function,
+        dependencies=tuple(sorted(needs)),
+        description=task.description,
+        function=task.function,
+        source=placed(task.place, places),
+        retry=task.retry,
+        trigger_rules=task.trigger_rules,
+    )
+
+
+def placed(place: str, places: Mapping[str, str]) -> str | None:
+    """Return ``place`` (``path:line`` of the project) as one of the package."""
+    path, _, line = place.rpartition(":")
+    member = places.get(path)
+    return f"{member}:{line}" if member else None
