@@ -7,25 +7,23 @@ A name that passes means the same to every file system, archive tool and termina
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from cloacina_ctl.errors import Code, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 MAX_PART_BYTES = 255
 MAX_PATH_BYTES = 1024
 MAX_DEPTH = 32
 
 # Most names are plain: one match judges them, but for Windows' devices and the lengths.
-_PLAIN = re.compile(
-    r"[A-Za-z0-9_+=@~^%$#!&',;(){}\[\]-]"  # a part begins
-    r"(?:[A-Za-z0-9_+=@~^%$#!&',;(){}\[\] -]|[.](?![./]|\Z)|/(?=[A-Za-z0-9_+@-]))*"
-)
+_PLAIN = re.compile(r"[A-Za-z0-9_+=@~^%$#!&',;(){}\[\]-][A-Za-z0-9_+=@~^%$#!&',;(){}\[\] ./-]*")
 _FORBIDDEN = re.compile(r'[\\<>:"|?*\x00-\x1f\x7f]')
 _DEVICE = re.compile(
-    r"(?:con|prn|aux|nul|com[1-9\u00b9\u00b2\u00b3]|lpt[1-9\u00b9\u00b2\u00b3]|conin\$|conout\$) *(?:\..*)?",
+    r"(?:con|prn|aux|nul|(?:com|lpt)[1-9\u00b9\u00b2\u00b3]|conin\$|conout\$) *(?:\..*)?",
     re.IGNORECASE | re.DOTALL,
 )
 _MAYBE_DEVICE = re.compile(r"(?:\A|/)(?:con|prn|aux|nul|com|lpt)", re.IGNORECASE)
@@ -52,9 +50,15 @@ class MemberPath(str):
 
 def judge_path(text: str) -> str | None:
     """Return the rule that ``text`` breaks, as part of a sentence, or None."""
-    if text.isascii() and len(text) <= MAX_PART_BYTES and _PLAIN.fullmatch(text):
-        if text[-1] != " " and " /" not in text and _MAYBE_DEVICE.search(text) is None:
-            return None if text.count("/") < MAX_DEPTH else _too_deep()
+    if (
+        len(text) <= MAX_PART_BYTES
+        and text.count("/") < MAX_DEPTH
+        and _PLAIN.fullmatch(text) is not None
+        and text[-1] not in " ./"
+        and not ("//" in text or "/." in text or "./" in text or "/ " in text or " /" in text)
+        and _MAYBE_DEVICE.search(text) is None
+    ):
+        return None
     return _judge_slowly(text)
 
 
@@ -70,7 +74,7 @@ def _judge_slowly(text: str) -> str | None:
     if size > MAX_PATH_BYTES:
         return f"a path of more than {MAX_PATH_BYTES} bytes"
     if text.count("/") >= MAX_DEPTH:
-        return _too_deep()
+        return f"more than {MAX_DEPTH} folders deep"
     return _judge_characters(text) or _judge_parts(text)
 
 
@@ -90,7 +94,8 @@ def _judge_characters(text: str) -> str | None:
 
     for character in text:
         if character > "\x7f" and not is_allowed(character):
-            return f"a character that does not show, or that Unicode 13 does not assign (U+{ord(character):04X})"
+            number = f"U+{ord(character):04X}"
+            return f"a character that does not show, or that Unicode 13 does not assign ({number})"
     return None if is_normalized("NFC", text) else "a name that is not in the normal form NFC"
 
 
@@ -111,10 +116,6 @@ def _judge_parts(text: str) -> str | None:
     return None
 
 
-def _too_deep() -> str:
-    return f"more than {MAX_DEPTH} folders deep"
-
-
 class Collision(NamedTuple):
     """Two paths of one package that some system cannot hold side by side, and why."""
 
@@ -124,44 +125,29 @@ class Collision(NamedTuple):
 
 
 def collisions(paths: Iterable[str]) -> tuple[Collision, ...]:
-    """Return the paths that clash with an earlier one: under case and width, or file and folder.
+    """Return the paths that clash: equal under case and width, listed twice, file and folder.
 
-    Linear in the length of all paths; folders are compared too, so ``A/x`` and ``a/y`` clash.
+    ``paths`` are such as ``judge_path`` accepts. Folders are compared too, so ``A/x`` and ``a/y``
+    clash. Sorted by what a file system may take a path for, everything in one such folder stands
+    together, so comparing neighbours is enough: a table of all folders would take gigabytes for
+    what a hostile package can list.
     """
-    seen: dict[str, str] = {}
-    folders: dict[str, str] = {}
-    found: list[Collision] = []
-    for path in paths:
-        _note_folders(path, folders, seen, found)
-        key = _folded(path)
-        other = seen.setdefault(key, path)
-        if other is not path:
-            found.append(Collision(other, path, _same(other, path)))
-        elif key in folders:
-            found.append(Collision(folders[key], path, "one is a folder, the other a file"))
+    entries = sorted((_folded(path), number, path) for number, path in enumerate(paths))
+    found: dict[Collision, None] = {}
+    for (folded, _, path), (next_folded, _, next_path) in pairwise(entries):
+        end = path.rfind("/") + 1
+        is_sibling = next_path.startswith(path[:end]) and "/" not in next_path[end:]
+        if not is_sibling or folded == next_folded:
+            clash = _compare(path, folded, next_path, next_folded)
+            if clash is not None:
+                found[clash] = None
+    found.update(dict.fromkeys(_slashes(entries)))
     return tuple(found)
 
 
-def _note_folders(
-    path: str, folders: dict[str, str], files: dict[str, str], found: list[Collision]
-) -> None:
-    """Note the folders above ``path``, from the nearest up to the first that is known."""
-    end = path.rfind("/")
-    while end > 0:
-        folder = path[:end]
-        key = _folded(folder)
-        other = folders.get(key)
-        if other is not None:
-            if other != folder:
-                found.append(Collision(other, folder, _same(other, folder)))
-            return
-        folders[key] = folder
-        if key in files:
-            found.append(Collision(files[key], path, "one is a file, the other a folder"))
-        end = path.rfind("/", 0, end)
-
-
 def _folded(path: str) -> str:
+    """Return what a file system may take ``path`` for, with U+0001 as the slash: it sorts first."""
+    path = path.replace("/", "\x01")
     if path.isascii():
         return path.lower()
     from unicodedata import normalize
@@ -169,5 +155,31 @@ def _folded(path: str) -> str:
     return normalize("NFKC", normalize("NFKC", path).casefold())
 
 
-def _same(first: str, second: str) -> str:
-    return "listed twice" if first == second else "some file systems take them for one name"
+def _compare(first: str, folded: str, second: str, next_folded: str) -> Collision | None:
+    """Return how two paths clash, part by part from the root."""
+    parts, next_parts = first.split("/"), second.split("/")
+    pairs = zip(folded.split("\x01"), next_folded.split("\x01"), strict=False)
+    for number, (key, next_key) in enumerate(pairs):
+        if key != next_key:
+            return None
+        if parts[number] != next_parts[number]:
+            upto = slice(number + 1)
+            return Collision(
+                "/".join(parts[upto]),
+                "/".join(next_parts[upto]),
+                "some file systems take them for one name",
+            )
+    if len(parts) == len(next_parts):
+        return Collision(first, second, "listed twice")
+    return Collision(first, second, "one is a file, the other a folder")
+
+
+def _slashes(entries: list[tuple[str, int, str]]) -> Iterator[Collision]:
+    """Yield paths that are one when a character that folds to a slash is taken for one."""
+    if not any("/" in folded for folded, _, _ in entries):
+        return
+    seen: dict[str, str] = {}
+    for folded, _, path in entries:
+        other = seen.setdefault(folded.replace("\x01", "/"), path)
+        if other != path:
+            yield Collision(other, path, "some file systems take them for one name")

@@ -1,7 +1,7 @@
 """What the user set: the folder with keys and trust, ``config.toml`` in it, the environment.
 
 Flags win over the environment, the environment over the file. Nothing of a project or a package
-has a say in any of it.
+has a say in any of it, and so neither has the folder that a command happens to run in.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import os
 import sys
 from typing import NamedTuple
 
-from cloacina_ctl.errors import Code, Diagnostic, UsageError
+from cloacina_ctl.errors import Code, Diagnostic, Refused, UsageError
 
 CONFIG_FILE = "config.toml"
 ENV_FOLDER = "CLOACINA_CTL_CONFIG_DIR"
 ENV_SIGNING_KEY = "CLOACINA_CTL_SIGNING_KEY"
 ENV_PASSPHRASE_FILE = "CLOACINA_CTL_PASSPHRASE_FILE"
+KEY_FILE_SUFFIXES = (".pem", ".pub", ".key")
 
 
 class Settings(NamedTuple):
@@ -25,42 +26,82 @@ class Settings(NamedTuple):
 
 
 def config_folder() -> str:
-    """Return the folder of the user's keys, trust and configuration; it need not exist yet."""
+    """Return the folder of the user's keys, trust and configuration; it need not exist yet.
+
+    Raises ``UsageError`` where the environment tells neither the folder nor a home.
+    """
     chosen = os.environ.get(ENV_FOLDER)
     if chosen:
         return os.path.abspath(chosen)
-    home = os.path.expanduser("~")
     if sys.platform == "darwin":
-        return os.path.join(home, "Library", "Application Support", "cloacina-ctl")
+        return os.path.join(_home(), "Library", "Application Support", "cloacina-ctl")
     base = os.environ.get("XDG_CONFIG_HOME", "")
     if not os.path.isabs(base):  # the XDG specification: a relative path is ignored
-        base = os.path.join(home, ".config")
+        base = os.path.join(_home(), ".config")
     return os.path.join(base, "cloacina-ctl")
+
+
+def names_a_file(key: str) -> bool:
+    """Tell whether ``key`` is meant as the path of a key file, not as a key's name or fingerprint.
+
+    The text alone decides. A file of that name in the current folder does not: whoever wrote the
+    project that stands there would choose the key.
+    """
+    return os.sep in key or key.endswith(KEY_FILE_SUFFIXES)
 
 
 def load_settings() -> Settings:
     """Return what the user set, the environment before the file.
 
-    Raises ``UsageError`` for a file with keys or values that this version does not know.
+    Raises ``UsageError`` for a file that is not TOML, or with keys or values that this version
+    does not know.
     """
-    from_file = _read_file(os.path.join(config_folder(), CONFIG_FILE))
+    from_file = _read_file(config_folder())
     key = os.environ.get(ENV_SIGNING_KEY) or from_file.signing_key
     return Settings(signing_key=key)
 
 
-def _read_file(path: str) -> Settings:
+def _home() -> str:
+    home = os.path.expanduser("~")
+    if os.path.isabs(home):
+        return home
+    raise UsageError.of(
+        Code.USAGE,
+        "there is no home folder: HOME is not set to one, and the system knows none",
+        hint=f"set HOME, or {ENV_FOLDER} to the folder for keys and trust",
+    )
+
+
+def _read_file(folder: str) -> Settings:
+    path = os.path.join(folder, CONFIG_FILE)
     if not os.path.lexists(path):
         return Settings()
-    from cloacina_ctl.toml import read_toml, suggest
+    from cloacina_ctl.toml import read_toml
 
-    table = read_toml(path)
-    problems = []
-    for key, value in table.items():
-        if key not in Settings._fields:
-            hint = suggest(key, Settings._fields)
-            problems.append(Diagnostic(Code.USAGE, f"no such setting: {key}", path, hint))
-        elif not isinstance(value, str):
-            problems.append(Diagnostic(Code.USAGE, f"`{key}` must be a text", path))
+    try:
+        table = read_toml(path)
+    except Refused as error:  # not a package or project that is wrong, but what the user set
+        raise UsageError(*(one._replace(code=Code.USAGE) for one in error.diagnostics)) from error
+    problems = [problem for key in table if (problem := _judge(key, table[key], path))]
     if problems:
         raise UsageError(*problems)
-    return Settings(**table)
+    key = table.get("signing_key")
+    return Settings(signing_key=_from_folder(key, folder) if key else None)
+
+
+def _judge(key: str, value: object, path: str) -> Diagnostic | None:
+    if key not in Settings._fields:
+        from cloacina_ctl.toml import suggest
+
+        hint = suggest(key, Settings._fields) or f"known are: {', '.join(Settings._fields)}"
+        return Diagnostic(Code.USAGE, f"no such setting: {key[:80]}", path, hint)
+    if not isinstance(value, str) or not value:
+        return Diagnostic(Code.USAGE, f"`{key}` must be a text that is not empty", path)
+    return None
+
+
+def _from_folder(key: str, folder: str) -> str:
+    """Read a path as one under the file's own folder, and `~` as the home."""
+    if not names_a_file(key):
+        return key
+    return os.path.join(folder, os.path.expanduser(key))

@@ -61,7 +61,9 @@ def file_problem(error: OSError, path: str) -> FileProblem:
 def reported(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn an ``OSError`` of the body into the error that names ``path``."""
     if "\0" in os.fspath(path):
-        raise FileProblem.of(Code.NOT_FOUND, "no path can hold a NUL character", where=os.fspath(path))
+        raise FileProblem.of(
+            Code.NOT_FOUND, "no path can hold a NUL character", where=os.fspath(path)
+        )
     try:
         yield
     except OSError as error:

@@ -52,7 +52,7 @@ def decode(
     max_depth: int = MAX_DEPTH,
     max_items: int = MAX_ITEMS,
 ) -> JsonValue:
-    """Return the value that ``data`` spells, or raise ``Refused``; ``what`` names it in messages."""
+    """Return the value that ``data`` spells, or raise ``Refused``, where ``what`` names it."""
     check_bounds(data, what=what, max_bytes=max_bytes, max_depth=max_depth, max_items=max_items)
     collecting = gc.isenabled()
     gc.disable()  # the parser makes no cycles, and the collector would take most of the time
@@ -92,10 +92,10 @@ def check_bounds(
 
 
 def _brackets(data: bytes, what: str, items: int) -> bytes:
-    """Return the brackets outside strings, all written as `[` and `]`.
+    r"""Return the brackets outside strings, all written as `[` and `]`.
 
     No regular expression: one for strings with escapes takes quadratic time over a text that does
-    not end, and 40 KB of `\\"` took it five seconds.
+    not end, and 40 KB of `\"` took it five seconds.
     """
     if b"\\" in data:
         data = data.replace(b"\\\\", b"").replace(b'\\"', b"")

@@ -7,60 +7,50 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.digest import CONTENT_PREFIX, Digest
 from cloacina_ctl.errors import Code, Diagnostic, Refused
-from cloacina_ctl.manifest import canonical, rules
+from cloacina_ctl.manifest import canonical
 from cloacina_ctl.manifest.fields import MANIFEST
-from cloacina_ctl.manifest.forms import Problem, Problems
 from cloacina_ctl.manifest.model import FORMAT_VERSION, Manifest
+from cloacina_ctl.manifest.problems import MAX_PROBLEMS, Problems
 
 if TYPE_CHECKING:
     from cloacina_ctl.manifest.canonical import JsonValue
 
-MAX_PROBLEMS = 100
+MAX_TASKS = 100_000
 
 
 class ManifestError(Refused):
     """A manifest that no package may have; ``diagnostics`` hold all that is wrong with it."""
 
 
-def parse(data: bytes, *, max_bytes: int = canonical.MAX_BYTES) -> Manifest:
+def parse(
+    data: bytes, *, max_bytes: int = canonical.MAX_BYTES, max_tasks: int = MAX_TASKS
+) -> Manifest:
     """Return the manifest that ``data`` spells.
 
-    Raises ``ManifestError`` with every problem (the first hundred), each with its place as a JSON
-    pointer. Of a manifest of a newer format nothing is judged but that.
+    Raises ``ManifestError`` with everything that is wrong (the first hundred problems), each with
+    its place as a JSON pointer. Of a manifest of a newer format nothing is judged but that.
     """
     try:
         value = canonical.decode(data, what="the manifest", max_bytes=max_bytes)
     except Refused as error:
         raise ManifestError(*error.diagnostics) from error
     _refuse_newer(value)
-    collecting = gc.isenabled()
-    gc.disable()  # values without cycles; the collector would take half of the time
-    try:
-        bad: Problems = []
-        manifest = MANIFEST.read(value, bad)
-        if not bad:
-            bad.extend(rules.judge(manifest))
-    finally:
-        if collecting:
-            gc.enable()
-    if bad:
-        raise ManifestError(*_diagnostics(bad))
-    read: Manifest = manifest
-    return read
+    return _read(value, max_tasks)
 
 
 def dump(manifest: Manifest) -> bytes:
-    """Return the canonical bytes of ``manifest``: what ``parse`` takes and gives it back from.
+    """Return the canonical bytes of ``manifest``, from which ``parse`` gives it back.
 
     Raises ``ManifestError`` for a manifest that ``parse`` would refuse, so none is ever written.
     """
     value = MANIFEST.write(manifest)
-    bad: Problems = []
-    if MANIFEST.read(value, bad) is not None:
-        bad.extend(rules.judge(manifest))
-    if bad:
-        raise ManifestError(*_diagnostics(bad))
-    return canonical.encode(value)
+    _read(value, MAX_TASKS)
+    data = canonical.encode(value)
+    try:
+        canonical.check_bounds(data, what="the manifest")
+    except Refused as error:
+        raise ManifestError(*error.diagnostics) from error
+    return data
 
 
 def content_id(data: bytes) -> str:
@@ -82,9 +72,35 @@ def _refuse_newer(value: JsonValue) -> None:
         )
 
 
-def _diagnostics(bad: list[Problem]) -> list[Diagnostic]:
-    shown = [Diagnostic(one.code, one.message, one.pointer) for one in bad[:MAX_PROBLEMS]]
+def _read(value: JsonValue, max_tasks: int) -> Manifest:
+    tasks = _count_tasks(value)
+    if tasks > max_tasks:
+        message = f"{tasks} tasks, and at most {max_tasks} are allowed"
+        raise ManifestError(Diagnostic(Code.LIMIT, message, "/workflows"))
+    collecting = gc.isenabled()
+    gc.disable()  # values without cycles; the collector would take half of the time
+    try:
+        bad: Problems = []
+        manifest: Manifest = MANIFEST.read(value, bad)
+    finally:
+        if collecting:
+            gc.enable()
+    if bad:
+        raise ManifestError(*_diagnostics(bad))
+    return manifest
+
+
+def _count_tasks(value: JsonValue) -> int:
+    workflows = value.get("workflows") if isinstance(value, dict) else None
+    if not isinstance(workflows, list):
+        return 0
+    lists = [flow.get("tasks") for flow in workflows if isinstance(flow, dict)]
+    return sum(len(tasks) for tasks in lists if isinstance(tasks, list))
+
+
+def _diagnostics(bad: Problems) -> list[Diagnostic]:
+    listed = [Diagnostic(one.code, one.message, one.pointer) for one in bad[:MAX_PROBLEMS]]
     if len(bad) > MAX_PROBLEMS:
-        more = f"and {len(bad) - MAX_PROBLEMS} more problems"
-        shown.append(Diagnostic(bad[MAX_PROBLEMS].code, more))
-    return shown
+        more = f"and more: only the first {MAX_PROBLEMS} problems are listed"
+        listed.append(Diagnostic(bad[MAX_PROBLEMS].code, more))
+    return listed

@@ -3,47 +3,45 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import Any
 
-from cloacina_ctl.manifest import model
-from cloacina_ctl.manifest.forms import (
-    MAX_NAME,
-    Boolean,
-    Choice,
-    Field,
-    Integer,
-    List,
-    Object,
-    Text,
-    TextMap,
-)
-from cloacina_ctl.manifest.texts import (
-    judge_device,
-    judge_license,
-    judge_member,
-    judge_specifier,
-)
+from cloacina_ctl.errors import Code
+from cloacina_ctl.manifest import model, rules, texts
+from cloacina_ctl.manifest.forms import MAX_NAME, Boolean, Choice, Integer, Text, Value
+from cloacina_ctl.manifest.shapes import Field, List, Object, TextMap
 
-NAME = Text("a name", MAX_NAME)
+NAME = Text("a name", MAX_NAME, trimmed=True)
 TEXT = Text("a text", lines=True)
 LINE = Text("one line of text")
 VERSION = Text("a version", 64, r"[0-9A-Za-z.+!-]{1,64}")
-URL = Text("a URL of http or https", 2048, r"https?://[!-~]+")
-MEMBER = Text("the path of a member", 1024, rule=judge_member)
+URL = Text(
+    "a URL of http or https, without a user in it",
+    2048,
+    r"https?://[0-9A-Za-z.:\[\]-]+(?:[/?#][!-~]*)?",
+)
+MEMBER = Text("the path of a member", 1024, rule=texts.judge_member)
 SHA256 = Text("64 lower-case hex digits", 64, r"[0-9a-f]{64}")
 PACKAGE_NAME = Text(
     "a package name (letters, digits, `-` and `_`, at most 64)",
     64,
     r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?",
-    rule=judge_device,
+    rule=texts.judge_member,
 )
 MODULE = Text(
-    "a dotted module name", MAX_NAME, r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
+    "a dotted module name",
+    MAX_NAME,
+    r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*",
+    rule=texts.judge_module,
 )
-TAG = Text("a platform tag", 64, r"[a-z0-9][a-z0-9_.]{0,63}")
+TAG = Text(
+    "a platform tag",
+    64,
+    r"(?!(?:any|common|source|end|head)$)[a-z0-9][a-z0-9_.]{0,63}",
+)
+CRON = Text("a cron expression of 5 to 7 fields", MAX_NAME, r"[!-~]+(?: +[!-~]+){4,6}|@[a-z]+")
+TIMEZONE = Text("the name of a time zone", 64, r"[A-Za-z0-9][A-Za-z0-9_+/-]*")
 
 
-def _itself(item: Any) -> Any:
+def _itself(item: Value) -> Value:
     return item
 
 
@@ -53,15 +51,15 @@ PACKAGE = Object(
     Field("version", VERSION, required=True),
     Field("description", TEXT),
     Field("authors", List(LINE)),
-    Field("license", Text("an SPDX expression", 256, rule=judge_license)),
+    Field("license", Text("an SPDX expression", 256, rule=texts.judge_license)),
     Field("homepage", URL),
     Field("repository", URL),
     Field("keywords", List(NAME, key=_itself)),
 )
 REQUIRES = Object(
     model.Requires,
-    Field("cloacina", Text("a version range", 256)),
-    Field("python", Text("a version specifier", 256, rule=judge_specifier)),
+    Field("cloacina", Text("a version range", 256, rule=texts.judge_range)),
+    Field("python", Text("a version specifier", 256, rule=texts.judge_specifier)),
 )
 RETRY = Object(
     model.Retry,
@@ -75,11 +73,15 @@ RETRY = Object(
 TASK = Object(
     model.Task,
     Field("id", NAME, required=True),
-    Field("dependencies", List(NAME, key=_itself, may_be_empty=True), required=True),
+    Field(
+        "dependencies",
+        List(NAME, key=_itself, empty=None, twice=Code.DUPLICATE_DEPENDENCY),
+        required=True,
+    ),
     Field("description", TEXT),
     Field("function", NAME),
     Field("retry", RETRY),
-    Field("source", Text("`path:line`", 1040, r"[^:]+:[1-9][0-9]{0,8}")),
+    Field("source", Text("`path:line`", 1040, r"[^:]+:[1-9][0-9]{0,8}", rule=texts.judge_source)),
     Field("timeout_seconds", Integer(1)),
     Field("trigger_rules", TEXT),
 )
@@ -94,19 +96,35 @@ TRIGGER = Object(
     Field("name", NAME, required=True),
     Field("kind", Choice(("poll", "cron")), required=True),
     Field("allow_concurrent", Boolean(only_true=True)),
-    Field("cron", NAME),
+    Field("cron", CRON),
     Field("poll_interval_ms", Integer(1)),
-    Field("timezone", NAME),
+    Field("timezone", TIMEZONE),
+    rule=rules.judge_trigger,
+    also={
+        "if": {"properties": {"kind": {"const": "poll"}}},
+        "then": {"required": ["poll_interval_ms"], "properties": {"cron": False}},
+        "else": {"required": ["cron"], "properties": {"poll_interval_ms": False}},
+    },
 )
 WORKFLOW = Object(
     model.Workflow,
     Field("name", NAME, required=True),
-    Field("tasks", List(TASK, key=attrgetter("id")), required=True),
+    Field(
+        "tasks",
+        List(
+            TASK,
+            key=attrgetter("id"),
+            empty=(Code.NO_TASK, "a workflow has at least one task"),
+            twice=Code.DUPLICATE_TASK,
+        ),
+        required=True,
+    ),
     Field("author", LINE),
     Field("description", TEXT),
     Field("fingerprint", NAME),
     Field("params", List(PARAM)),
     Field("triggers", List(TRIGGER, key=attrgetter("name"))),
+    rule=rules.judge_workflow,
 )
 ACCUMULATOR = Object(
     model.Accumulator,
@@ -124,11 +142,10 @@ GRAPH = Object(
     Field("name", NAME, required=True),
     Field("reaction_mode", NAME, required=True),
     Field("input_strategy", NAME, required=True),
-    Field(
-        "accumulators", List(ACCUMULATOR, key=attrgetter("name"), may_be_empty=True), required=True
-    ),
+    Field("accumulators", List(ACCUMULATOR, key=attrgetter("name"), empty=None), required=True),
     Field("edges", List(EDGE, key=_itself)),
     Field("nodes", List(NAME, key=_itself)),
+    rule=rules.judge_graph,
 )
 INTERFACE = Object(
     model.Interface,
@@ -139,6 +156,11 @@ INTERFACE = Object(
     Field("plugin", NAME),
     Field("version", Integer()),
     Field("wire", Choice(("json", "bincode"))),
+    rule=rules.judge_interface,
+    also={
+        "if": {"properties": {"kind": {"const": "fidius"}}},
+        "then": {"required": ["abi"]},
+    },
 )
 ARTIFACT = Object(
     model.Artifact,
@@ -147,7 +169,7 @@ ARTIFACT = Object(
     Field("kind", Choice(("cdylib", "wheel-tree")), required=True),
     Field("machine", NAME, required=True),
     Field("os", NAME, required=True),
-    Field("needed", List(NAME, key=_itself, may_be_empty=True), required=True),
+    Field("needed", List(NAME, key=_itself, empty=None), required=True),
     Field(
         "built_with",
         Object(
@@ -162,6 +184,7 @@ ARTIFACT = Object(
         "libc",
         Object(model.Libc, Field("floor", NAME, required=True), Field("name", NAME, required=True)),
     ),
+    rule=rules.judge_artifact,
 )
 CONTENTS = Object(
     model.Contents,
@@ -180,4 +203,21 @@ MANIFEST = Object(
     Field("graphs", List(GRAPH, key=attrgetter("name"))),
     Field("requires", REQUIRES),
     Field("workflows", List(WORKFLOW, key=attrgetter("name"))),
+    rule=rules.judge_manifest,
+    also={
+        "anyOf": [{"required": ["workflows"]}, {"required": ["graphs"]}],
+        "if": {"properties": {"language": {"const": "rust"}}},
+        "then": {
+            "properties": {
+                "entry_module": False,
+                "package": {"properties": {"version": {"pattern": f"^(?:{texts.SEMVER})$"}}},
+            }
+        },
+        "else": {
+            "required": ["entry_module"],
+            "properties": {
+                "package": {"properties": {"version": {"pattern": f"^(?:{texts.PEP440})$"}}}
+            },
+        },
+    },
 )

@@ -2,7 +2,9 @@
 
 A form reads a JSON value into a Python one and appends what is wrong to a list, writes it back,
 and gives its JSON Schema. The tables of ``fields`` are made of forms, so decoder, encoder and
-schema cannot drift apart.
+schema cannot drift apart. ``read`` says everything that is wrong. ``read_all`` reads many values
+at once, column by column, and gives None when there is anything to say: a manifest has up to a
+hundred thousand tasks, nearly always good ones. Forms of lists and objects are in ``shapes``.
 """
 
 from __future__ import annotations
@@ -12,50 +14,40 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from cloacina_ctl.errors import Code
 from cloacina_ctl.manifest.canonical import MAX_INTEGER
+from cloacina_ctl.manifest.problems import Problem, Problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cloacina_ctl.manifest.canonical import JsonObject, JsonValue
 
+Value = Any  # of the model: the table knows of which class, the type checker cannot
 MAX_TEXT = 4096
 MAX_NAME = 255
 
-
-class Problem:
-    """Something wrong at a place; the place grows from the inside out while reading unwinds."""
-
-    __slots__ = ("code", "message", "steps")
-
-    def __init__(self, code: Code, message: str, *steps: str | int) -> None:
-        self.code = code
-        self.message = message
-        self.steps = list(reversed(steps))
-
-    @property
-    def pointer(self) -> str:
-        """The place as a JSON pointer (RFC 6901)."""
-        steps = (str(step).replace("~", "~0").replace("/", "~1") for step in reversed(self.steps))
-        return "".join(f"/{step}" for step in steps) or "/"
-
-
-Problems = list[Problem]
+# The characters that a schema can exclude; the rest of `unicode13` is beyond it.
+_CONTROLS = r"[\u0000-\u001f\u007f-\u009f]"
+_CONTROLS_BUT_LINES = r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f]"
 
 
 class Form(Protocol):
     """What every form can do."""
 
-    def read(self, value: JsonValue, bad: Problems) -> Any:
-        """Return the value, or append to ``bad`` and return anything."""
+    def read(self, value: JsonValue, bad: Problems) -> Value:
+        """Return the value; append what is wrong to ``bad`` and return what can be said of it."""
 
-    def write(self, value: Any) -> JsonValue:
+    def read_all(self, values: list[JsonValue]) -> list[Any] | None:
+        """Return all ``values`` as ``read`` would, or None when anything is wrong with one."""
+
+    def write(self, value: Value) -> JsonValue:
         """Return the JSON of a value that ``read`` would give."""
 
     def schema(self) -> JsonObject:
         """Return the JSON Schema of the form, as far as a schema can say it."""
 
 
-def _wrong_type(bad: Problems, expected: str, value: JsonValue) -> None:
+def wrong_type(bad: Problems, expected: str, value: JsonValue) -> None:
+    """Say that ``value`` is of another type than ``expected``."""
     bad.append(Problem(Code.FIELD_TYPE, f"expected {expected}, found {_kind(value)}"))
 
 
@@ -66,28 +58,36 @@ def _kind(value: JsonValue) -> str:
     return names.get(type(value), "null")
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """Return a text as a message may show it: cut."""
     return text if len(text) <= 80 else text[:80] + "…"
 
 
-class Text(NamedTuple):
-    """A text: of bounded length, printable, and of a pattern where one is given.
+def one_type(values: list[JsonValue], wanted: type) -> bool:
+    """Return whether all values are of exactly one type."""
+    return set(map(type, values)) <= {wanted}
 
-    Several lines and tabs are only allowed where ``lines`` says so. ``rule`` is for what a pattern
-    cannot say; it returns what is wrong.
+
+class Text(NamedTuple):
+    """A text: not empty, of bounded length, of characters that show, in normal form NFC.
+
+    Several lines and tabs are only allowed where ``lines`` says so, spaces around it where
+    ``trimmed`` does not. ``pattern`` is for the whole text; ``rule`` is for what a pattern cannot
+    say, and returns what is wrong.
     """
 
     what: str = "a text"
     longest: int = MAX_TEXT
     pattern: str | None = None
     lines: bool = False
+    trimmed: bool = False
     rule: Callable[[str], str | None] | None = None
 
-    def read(self, value: JsonValue, bad: Problems) -> str:
-        """Return the text."""
+    def read(self, value: JsonValue, bad: Problems) -> str | None:
+        """Return the text, also one that breaks a rule."""
         if type(value) is not str:
-            _wrong_type(bad, self.what, value)
-            return ""
+            wrong_type(bad, self.what, value)
+            return None
         problem = self._judge(value)
         if problem is not None:
             bad.append(Problem(Code.FIELD_VALUE, problem))
@@ -102,19 +102,42 @@ class Text(NamedTuple):
             problem = _judge_characters(value, lines=self.lines)
             if problem is not None:
                 return problem
+        if self.trimmed and value != value.strip():
+            return f"{self.what} neither begins nor ends with a space: {shown(value)}"
         if self.pattern is not None and re.fullmatch(self.pattern, value) is None:
-            return f"not {self.what}: {_shown(value)}"
+            return f"not {self.what}: {shown(value)}"
         return None if self.rule is None else self.rule(value)
 
+    def read_all(self, values: list[JsonValue]) -> list[Any] | None:
+        """Return the texts themselves; such as are not plain are judged one by one."""
+        if not one_type(values, str):
+            return None
+        texts: list[Any] = values
+        together = "".join(texts)
+        if together.isascii() and together.isprintable():
+            good = not values or (all(texts) and len(max(texts, key=len)) <= self.longest)
+            if good and self.trimmed and " " in together:
+                good = list(map(str.strip, texts)) == texts
+            if good and self.pattern is not None:
+                good = all(map(re.compile(self.pattern).fullmatch, texts))
+            if good and self.rule is not None:
+                good = not any(map(self.rule, texts))
+        else:
+            good = not any(map(self._judge, texts))
+        return texts if good else None
+
     def write(self, value: str) -> JsonValue:
-        """Return the text."""
-        return str(value)
+        """Return the text, as a plain one where it is of a type of its own."""
+        return str.__str__(value)
 
     def schema(self) -> JsonObject:
         """Return the schema; ``rule`` and normal forms are beyond it."""
         schema: JsonObject = {"type": "string", "minLength": 1, "maxLength": self.longest}
         if self.pattern is not None:
             schema["pattern"] = f"^(?:{self.pattern})$"
+        elif self.trimmed:
+            schema["pattern"] = r"^\S(?:.*\S)?$"
+        schema["not"] = {"pattern": _CONTROLS_BUT_LINES if self.lines else _CONTROLS}
         return schema
 
 
@@ -133,20 +156,25 @@ def _judge_characters(text: str, *, lines: bool) -> str | None:
 
 
 class Integer(NamedTuple):
-    """An integer from ``least`` on."""
+    """An integer from ``least`` to ``most``."""
 
     least: int = 0
     most: int = MAX_INTEGER
 
-    def read(self, value: JsonValue, bad: Problems) -> int:
+    def read(self, value: JsonValue, bad: Problems) -> int | None:
         """Return the integer; a boolean is none."""
         if type(value) is not int:
-            _wrong_type(bad, "an integer", value)
-            return 0
+            wrong_type(bad, "an integer", value)
+            return None
         if not self.least <= value <= self.most:
             message = f"expected an integer from {self.least} to {self.most}, found {value}"
             bad.append(Problem(Code.FIELD_VALUE, message))
         return value
+
+    def read_all(self, values: list[Any]) -> list[Any] | None:
+        """Return the integers themselves."""
+        good = one_type(values, int) and all(self.least <= value <= self.most for value in values)
+        return values if good else None
 
     def write(self, value: int) -> JsonValue:
         """Return the integer."""
@@ -162,14 +190,19 @@ class Boolean(NamedTuple):
 
     only_true: bool = False
 
-    def read(self, value: JsonValue, bad: Problems) -> bool:
+    def read(self, value: JsonValue, bad: Problems) -> bool | None:
         """Return the boolean."""
         if type(value) is not bool:
-            _wrong_type(bad, "true or false", value)
-            return False
+            wrong_type(bad, "true or false", value)
+            return None
         if self.only_true and not value:
             bad.append(Problem(Code.FIELD_VALUE, "false is written by leaving the field out"))
         return value
+
+    def read_all(self, values: list[JsonValue]) -> list[Any] | None:
+        """Return the booleans themselves."""
+        good = one_type(values, bool) and (all(values) or not self.only_true)
+        return values if good else None
 
     def write(self, value: bool) -> JsonValue:  # noqa: FBT001 - the form's one argument
         """Return the boolean."""
@@ -181,167 +214,33 @@ class Boolean(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """One of a few texts."""
+    """One of a few texts, as ``make`` turns it into a value."""
 
     choices: tuple[str, ...]
     make: Callable[[str], Any] = str
 
-    def read(self, value: JsonValue, bad: Problems) -> Any:
-        """Return the choice."""
+    def read(self, value: JsonValue, bad: Problems) -> Value:
+        """Return the choice, or None."""
         if type(value) is not str:
-            _wrong_type(bad, "a text", value)
+            wrong_type(bad, "a text", value)
         elif value not in self.choices:
-            message = f"expected one of {', '.join(self.choices)}; found {_shown(value)}"
+            message = f"expected one of {', '.join(self.choices)}; found {shown(value)}"
             bad.append(Problem(Code.FIELD_VALUE, message))
         else:
             return self.make(value)
         return None
 
-    def write(self, value: Any) -> JsonValue:
+    def read_all(self, values: list[Any]) -> list[Any] | None:
+        """Return the choices."""
+        if one_type(values, str) and set(values) <= set(self.choices):
+            return list(map(self.make, values))
+        return None
+
+    def write(self, value: Value) -> JsonValue:
         """Return the text."""
-        return str(getattr(value, "value", value))
-
-    def schema(self) -> JsonObject:
-        """Return the schema."""
-        return {"enum": list(self.choices)}
-
-
-class List(NamedTuple):
-    """A list that is not empty; in order of ``key`` and without two equal keys, where one is given."""
-
-    of: Form
-    key: Callable[[Any], Any] | None = None
-    may_be_empty: bool = False
-
-    def read(self, value: JsonValue, bad: Problems) -> tuple[Any, ...]:
-        """Return the items as a tuple."""
-        if type(value) is not list:
-            _wrong_type(bad, "a list", value)
-            return ()
-        if not value and not self.may_be_empty:
-            bad.append(Problem(Code.FIELD_VALUE, "an empty list is written by leaving it out"))
-        before, read, items = len(bad), self.of.read, []
-        for number, item in enumerate(value):
-            known = len(bad)
-            items.append(read(item, bad))
-            for problem in bad[known:]:
-                problem.steps.append(number)
-        if self.key is not None and len(bad) == before:
-            self._judge_order(items, bad)
-        return tuple(items)
-
-    def _judge_order(self, items: list[Any], bad: Problems) -> None:
-        assert self.key is not None
-        keys = [self.key(item) for item in items]
-        for number, (earlier, later) in enumerate(zip(keys, keys[1:]), start=1):
-            if earlier == later:
-                bad.append(
-                    Problem(Code.DUPLICATE_ENTRY, f"a second entry: {_shown(str(later))}", number)
-                )
-            elif later < earlier:
-                bad.append(Problem(Code.NOT_SORTED, f"out of order: {_shown(str(later))}", number))
-
-    def write(self, value: tuple[Any, ...]) -> JsonValue:
-        """Return the items as a list."""
-        return [self.of.write(item) for item in value]
-
-    def schema(self) -> JsonObject:
-        """Return the schema; the order is beyond it."""
-        schema: JsonObject = {"type": "array", "items": self.of.schema()}
-        if not self.may_be_empty:
-            schema["minItems"] = 1
-        return schema
-
-
-class TextMap(NamedTuple):
-    """An object of texts, as sorted pairs."""
-
-    of: Text
-
-    def read(self, value: JsonValue, bad: Problems) -> tuple[tuple[str, str], ...]:
-        """Return the pairs."""
-        if type(value) is not dict:
-            _wrong_type(bad, "an object of texts", value)
-            return ()
-        if not value:
-            bad.append(Problem(Code.FIELD_VALUE, "an empty object is written by leaving it out"))
-        pairs = []
-        for key, item in value.items():
-            known = len(bad)
-            pairs.append((self.of.read(key, bad), self.of.read(item, bad)))
-            for problem in bad[known:]:
-                problem.steps.append(key)
-        return tuple(sorted(pairs))
-
-    def write(self, value: tuple[tuple[str, str], ...]) -> JsonValue:
-        """Return the object."""
-        return dict(value)
-
-    def schema(self) -> JsonObject:
-        """Return the schema."""
-        return {"type": "object", "minProperties": 1, "additionalProperties": self.of.schema()}
-
-
-class Field(NamedTuple):
-    """One member of an object; ``attribute`` is its name in the model where it differs."""
-
-    key: str
-    form: Form
-    required: bool = False
-    attribute: str = ""
-
-    @property
-    def name(self) -> str:
-        """The attribute that holds it."""
-        return self.attribute or self.key
-
-
-class Object:
-    """An object of known members: a row of the model, as ``make`` builds it."""
-
-    def __init__(self, make: Callable[..., Any], *fields: Field) -> None:
-        self._make = make
-        self.fields = fields
-        self._known = frozenset(field.key for field in fields)
-        # Reading and writing are per task: what does not change is looked up once.
-        self._rows = [(field.key, field.name, field.form.read, field.required) for field in fields]
-
-    def read(self, value: JsonValue, bad: Problems) -> Any:
-        """Return the object, or None where anything of it is wrong."""
-        if type(value) is not dict:
-            _wrong_type(bad, "an object", value)
-            return None
-        before, found = len(bad), {}
-        for key, name, read, required in self._rows:
-            if key in value:
-                known = len(bad)
-                found[name] = read(value[key], bad)
-                for problem in bad[known:]:
-                    problem.steps.append(key)
-            elif required:
-                bad.append(Problem(Code.FIELD_MISSING, f"`{key}` is missing"))
-        if len(found) < len(value):
-            self._judge_unknown(value, bad)
-        return self._make(**found) if len(bad) == before else None
-
-    def _judge_unknown(self, value: JsonObject, bad: Problems) -> None:
-        for key in value.keys() - self._known:
-            bad.append(Problem(Code.FIELD_UNKNOWN, f"no such field: {_shown(key)}", key))
-
-    def write(self, value: Any) -> JsonValue:
-        """Return the JSON object; what is None, empty or an optional false is left out."""
-        written: JsonObject = {}
-        for field in self.fields:
-            item = getattr(value, field.name)
-            if field.required or not (item is None or item is False or item == ()):
-                written[field.key] = field.form.write(item)
+        written: JsonValue = getattr(value, "value", value)
         return written
 
     def schema(self) -> JsonObject:
         """Return the schema."""
-        return {
-            "type": "object",
-            "properties": {field.key: field.form.schema() for field in self.fields},
-            "required": [field.key for field in self.fields if field.required],
-            "additionalProperties": False,
-        }
+        return {"enum": list(self.choices)}

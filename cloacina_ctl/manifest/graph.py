@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,21 +14,10 @@ def find_cycle(dependencies: Mapping[str, Sequence[str]]) -> list[str]:
     Every dependency must be a key. The cycle begins with its smallest id, so that the answer does
     not depend on the order of the mapping.
     """
-    waiting = {task: len(set(needs)) for task, needs in dependencies.items()}
-    needed_by: dict[str, list[str]] = {task: [] for task in dependencies}
-    for task, needs in dependencies.items():
-        for need in set(needs):
-            needed_by[need].append(task)
-    ready = deque(task for task, count in waiting.items() if not count)
-    while ready:
-        done = ready.popleft()
-        for task in needed_by[done]:
-            waiting[task] -= 1
-            if not waiting[task]:
-                ready.append(task)
-    left = {task for task, count in waiting.items() if count}
-    if not left:
+    order = _order(dependencies)
+    if len(order) == len(dependencies):
         return []
+    left = dependencies.keys() - set(order)
     # Whoever is left waits for somebody who is left: walking on must come round.
     path: list[str] = []
     seen: dict[str, int] = {}
@@ -44,23 +32,37 @@ def find_cycle(dependencies: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def layers(dependencies: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """Return the tasks in layers: each needs only tasks of earlier ones. Without cycles only."""
+    """Return the tasks in layers, each sorted: a task needs only tasks of earlier ones.
+
+    Every dependency must be a key. Tasks of a cycle, and what waits for them, are left out.
+    """
     depth: dict[str, int] = {}
-    waiting = {task: len(set(needs)) for task, needs in dependencies.items()}
-    needed_by: dict[str, list[str]] = {task: [] for task in dependencies}
-    for task, needs in dependencies.items():
-        for need in set(needs):
-            needed_by[need].append(task)
-    ready = deque(task for task, count in waiting.items() if not count)
-    depth.update(dict.fromkeys(ready, 0))
-    while ready:
-        done = ready.popleft()
-        for task in needed_by[done]:
-            waiting[task] -= 1
-            depth[task] = max(depth.get(task, 0), depth[done] + 1)
-            if not waiting[task]:
-                ready.append(task)
+    for task in _order(dependencies):
+        depth[task] = max((depth[need] + 1 for need in dependencies[task]), default=0)
     found: list[list[str]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
     for task in sorted(depth):
         found[depth[task]].append(task)
     return found
+
+
+def _order(dependencies: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the tasks that can be done, each after all that it needs."""
+    waiting: dict[str, int] = {}
+    needed_by: dict[str, list[str]] = {}
+    done = []
+    for task, needs in dependencies.items():
+        if not needs:
+            done.append(task)
+            continue
+        waiting[task] = len(needs)  # one named twice counts twice, here and below
+        for need in needs:
+            if need in needed_by:
+                needed_by[need].append(task)
+            else:
+                needed_by[need] = [task]
+    for task in done:  # grows while it is walked
+        for next_ in needed_by.get(task, ()):
+            waiting[next_] -= 1
+            if not waiting[next_]:
+                done.append(next_)
+    return done

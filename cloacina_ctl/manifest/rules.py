@@ -1,127 +1,134 @@
-"""What a manifest of the right form must still mean: references, graphs, what a language has."""
+"""What fields must mean together: references, graphs, what a language has.
+
+Each rule gets one value of the model and says what is wrong with it, with the place relative to
+that value. None stands for what could not be read, and was complained of already.
+"""
 
 from __future__ import annotations
 
+from itertools import chain
+from operator import contains
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code
-from cloacina_ctl.manifest.forms import Problem
 from cloacina_ctl.manifest.graph import find_cycle
 from cloacina_ctl.manifest.model import Language
+from cloacina_ctl.manifest.problems import Problem, Problems, is_enough
 from cloacina_ctl.manifest.texts import judge_pep440, judge_semver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
-    from cloacina_ctl.manifest.model import Artifact, Graph, Interface, Manifest, Trigger, Workflow
+    # Of the class that the rule is named after; but fields may be None, so the class is not said.
+    from cloacina_ctl.manifest.forms import Value
 
 
-def judge(manifest: Manifest) -> Iterator[Problem]:
-    """Yield what is wrong with the meaning of ``manifest``."""
-    yield from _judge_package(manifest)
+def judge_manifest(manifest: Value, bad: Problems) -> None:
+    """Judge what the language decides, and that there is something to run."""
     if not (manifest.workflows or manifest.graphs):
-        yield Problem(Code.NO_WORKFLOW, "neither a workflow nor a graph")
-    for number, workflow in enumerate(manifest.workflows):
-        for problem in _judge_workflow(workflow):
-            problem.steps.extend((number, "workflows"))
-            yield problem
-    for number, graph in enumerate(manifest.graphs):
-        for problem in _judge_graph(graph):
-            problem.steps.extend((number, "graphs"))
-            yield problem
-    for number, artifact in enumerate(manifest.artifacts):
-        for problem in _judge_artifact(artifact):
-            problem.steps.extend((number, "artifacts"))
-            yield problem
+        bad.append(Problem(Code.NO_WORKFLOW, "neither a workflow nor a graph"))
+    if manifest.language is Language.RUST:
+        _judge_version(manifest, judge_semver(_version(manifest)), bad)
+        if manifest.entry_module is not None:
+            message = "a Rust package has no entry module"
+            bad.append(Problem(Code.LANGUAGE_MISMATCH, message, "entry_module"))
+    elif manifest.language is Language.PYTHON:
+        _judge_version(manifest, judge_pep440(_version(manifest)), bad)
+        if manifest.entry_module is None:
+            bad.append(Problem(Code.FIELD_MISSING, "a Python package needs `entry_module`"))
 
 
-def _judge_package(manifest: Manifest) -> Iterator[Problem]:
-    rust = manifest.language is Language.RUST
-    version = manifest.package.version
-    problem = judge_semver(version) if rust else judge_pep440(version)
-    if problem is not None:
-        yield Problem(Code.FIELD_VALUE, problem, "package", "version")
-    if rust and manifest.entry_module is not None:
-        yield Problem(Code.LANGUAGE_MISMATCH, "a Rust package has no entry module", "entry_module")
-    if not rust and manifest.entry_module is None:
-        yield Problem(Code.FIELD_MISSING, "a Python package needs `entry_module`")
-    requires = manifest.requires
-    if requires is not None and requires == type(requires)():
-        yield Problem(Code.FIELD_VALUE, "an empty object is written by leaving it out", "requires")
+def _version(manifest: Value) -> str:
+    return (manifest.package and manifest.package.version) or ""
 
 
-def _judge_workflow(workflow: Workflow) -> Iterator[Problem]:
-    if not workflow.tasks:
-        yield Problem(Code.NO_TASK, "a workflow has at least one task", "tasks")
-    known = {task.id for task in workflow.tasks}
-    sound = True
-    for number, task in enumerate(workflow.tasks):
-        for place, dependency in enumerate(task.dependencies):
-            if dependency == task.id:
-                yield Problem(
-                    Code.SELF_DEPENDENCY,
-                    f"the task waits for itself: {task.id}",
-                    "tasks",
-                    number,
-                    "dependencies",
-                    place,
-                )
-            elif dependency not in known:
-                sound = False
-                yield Problem(
-                    Code.UNKNOWN_DEPENDENCY,
-                    f"no task of this workflow: {dependency}",
-                    "tasks",
-                    number,
-                    "dependencies",
-                    place,
-                )
-    if sound:
-        yield from _judge_cycle(workflow)
-    for number, trigger in enumerate(workflow.triggers):
-        for problem in _judge_trigger(trigger):
-            problem.steps.extend((number, "triggers"))
-            yield problem
-    names = [param.name for param in workflow.params]
-    if len(set(names)) != len(names):
-        yield Problem(Code.DUPLICATE_ENTRY, "two parameters of one name", "params")
+def _judge_version(manifest: Value, problem: str | None, bad: Problems) -> None:
+    if problem is not None and _version(manifest):
+        bad.append(Problem(Code.FIELD_VALUE, problem, "package", "version"))
 
 
-def _judge_cycle(workflow: Workflow) -> Iterator[Problem]:
-    edges = {
-        task.id: [need for need in task.dependencies if need != task.id] for task in workflow.tasks
-    }
-    cycle = find_cycle(edges)
+def judge_workflow(workflow: Value, bad: Problems) -> None:
+    """Judge the graph of the tasks, and the names of the parameters."""
+    _judge_tasks(workflow, bad)
+    seen = set()
+    for number, param in enumerate(workflow.params):
+        if param is not None and param.name in seen:
+            message = f"a second parameter of this name: {param.name}"
+            bad.append(Problem(Code.DUPLICATE_ENTRY, message, "params", number, "name"))
+        elif param is not None:
+            seen.add(param.name)
+
+
+def _judge_tasks(workflow: Value, bad: Problems) -> None:
+    tasks = [task for task in workflow.tasks or () if task is not None and task.id is not None]
+    needs = {task.id: task.dependencies or () for task in tasks}
+    if not needs.keys() >= set(chain(*needs.values())) or any(map(contains, needs.values(), needs)):
+        _judge_dependencies(workflow, needs, bad)
+        needs = {
+            id_: [need for need in some if need in needs and need != id_]
+            for id_, some in needs.items()
+        }
+    cycle = find_cycle(needs)
     if cycle:
         shown = [*cycle[:8], "…"] if len(cycle) > 8 else [*cycle, cycle[0]]
-        yield Problem(Code.CYCLE, f"tasks that wait for each other: {' → '.join(shown)}", "tasks")
+        message = f"tasks that wait for each other: {' → '.join(shown)}"
+        bad.append(Problem(Code.CYCLE, message, "tasks"))
 
 
-def _judge_trigger(trigger: Trigger) -> Iterator[Problem]:
-    has = {"poll": trigger.poll_interval_ms is not None, "cron": trigger.cron is not None}
-    if not has[trigger.kind]:
-        field = "poll_interval_ms" if trigger.kind == "poll" else "cron"
-        yield Problem(Code.FIELD_MISSING, f"a trigger of kind {trigger.kind} needs `{field}`")
-    if all(has.values()):
-        yield Problem(Code.FIELD_VALUE, "a trigger polls or has a cron expression, not both")
+def _judge_dependencies(workflow: Value, known: Mapping[str, Value], bad: Problems) -> None:
+    for number, task in enumerate(workflow.tasks):
+        if is_enough(bad):
+            return
+        for place, need in enumerate((task and task.dependencies) or ()):
+            where = ("tasks", number, "dependencies", place)
+            if need is None:
+                continue
+            if need == task.id:
+                message = f"the task waits for itself: {need}"
+                bad.append(Problem(Code.SELF_DEPENDENCY, message, *where))
+            elif need not in known:
+                message = f"no task of this workflow: {need}"
+                bad.append(Problem(Code.UNKNOWN_DEPENDENCY, message, *where))
 
 
-def _judge_graph(graph: Graph) -> Iterator[Problem]:
+def judge_trigger(trigger: Value, bad: Problems) -> None:
+    """Judge that a trigger has what its kind needs, and nothing of the other."""
+    polls, cron = trigger.poll_interval_ms is not None, trigger.cron is not None
+    if polls and cron:
+        message = "a trigger polls or has a cron expression, not both"
+        bad.append(Problem(Code.FIELD_VALUE, message))
+    elif trigger.kind == "poll" and not polls:
+        message = "a trigger of kind poll needs `poll_interval_ms`"
+        bad.append(Problem(Code.FIELD_MISSING, message))
+    elif trigger.kind == "cron" and not cron:
+        bad.append(Problem(Code.FIELD_MISSING, "a trigger of kind cron needs `cron`"))
+
+
+def judge_graph(graph: Value, bad: Problems) -> None:
+    """Judge that edges join nodes."""
     nodes = set(graph.nodes)
     for number, edge in enumerate(graph.edges):
+        if edge is None:
+            continue
         for end, key in ((edge.from_, "from"), (edge.to, "to")):
-            if end not in nodes:
-                yield Problem(
-                    Code.UNKNOWN_DEPENDENCY, f"no node of this graph: {end}", "edges", number, key
-                )
+            if end is not None and end not in nodes:
+                message = f"no node of this graph: {end}"
+                bad.append(Problem(Code.UNKNOWN_DEPENDENCY, message, "edges", number, key))
+        if is_enough(bad):
+            return
 
 
-def _judge_artifact(artifact: Artifact) -> Iterator[Problem]:
-    if not artifact.path.startswith(f"platform/{artifact.platform}/"):
-        message = f"expected a path under `platform/{artifact.platform}/`, found: {artifact.path}"
-        yield Problem(Code.FIELD_VALUE, message, "path")
-    if artifact.platform in ("any", "common", "source", "end", "head"):
-        yield Problem(Code.FIELD_VALUE, f"no platform: {artifact.platform}", "platform")
-    interface: Interface | None = artifact.interface
-    if interface is not None and interface.kind == "fidius" and interface.abi is None:
-        yield Problem(Code.FIELD_MISSING, "a fidius interface needs `abi`", "interface")
+def judge_artifact(artifact: Value, bad: Problems) -> None:
+    """Judge that an artifact lies in the folder of its platform."""
+    if artifact.path is None or artifact.platform is None:
+        return
+    folder = f"platform/{artifact.platform}/"
+    if not artifact.path.startswith(folder):
+        message = f"expected a path under `{folder}`, found: {artifact.path}"
+        bad.append(Problem(Code.FIELD_VALUE, message, "path"))
+
+
+def judge_interface(interface: Value, bad: Problems) -> None:
+    """Judge that an interface says which layout it has."""
+    if interface.kind == "fidius" and interface.abi is None:
+        bad.append(Problem(Code.FIELD_MISSING, "a fidius interface needs `abi`"))

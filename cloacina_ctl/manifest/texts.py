@@ -3,34 +3,54 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from cloacina_ctl.paths import judge_path
 
 _NUMBER = r"(?:0|[1-9][0-9]*)"
-_SEMVER = re.compile(
-    rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}"
-    rf"(?:-(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)(?:\.(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?"
+_PRE = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+SEMVER = (
+    rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-{_PRE}(?:\.{_PRE})*)?"
     r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
 )
-# PEP 440 in its normal form.
-_PEP440 = re.compile(
+_LOCAL = rf"(?:{_NUMBER}|[0-9]*[a-z][a-z0-9]*)"
+PEP440 = (  # in its normal form
     rf"(?:[1-9][0-9]*!)?{_NUMBER}(?:\.{_NUMBER})*(?:(?:a|b|rc){_NUMBER})?(?:\.post{_NUMBER})?"
-    rf"(?:\.dev{_NUMBER})?(?:\+(?:{_NUMBER}|[0-9]*[a-z][a-z0-9]*)(?:\.(?:{_NUMBER}|[0-9]*[a-z][a-z0-9]*))*)?"
+    rf"(?:\.dev{_NUMBER})?(?:\+{_LOCAL}(?:\.{_LOCAL})*)?"
 )
-_CLAUSE = re.compile(r"\s*(?:~=|===|[=!]=|[<>]=?)\s*[0-9A-Za-z.!+-]{1,64}(?:\.\*)?\s*")
+# Clauses of PEP 440 specifiers; versions in them need not be in normal form.
+_EPOCH = r"v?(?:[0-9]+!)?"
+_RELEASE = r"[0-9]+(?:\.[0-9]+)*"
+_SUFFIX = (
+    r"(?:[._-]?(?:alpha|a|beta|b|preview|pre|c|rc)[._-]?[0-9]*)?"
+    r"(?:[._-]?(?:post|rev|r)[._-]?[0-9]*|-[0-9]+)?(?:[._-]?dev[._-]?[0-9]*)?"
+)
+_CLAUSE = re.compile(
+    rf" *(?:(?:==|!=) *{_EPOCH}{_RELEASE}(?:\.\*|{_SUFFIX}(?:\+[a-z0-9]+(?:[._-][a-z0-9]+)*)?)"
+    rf"|~= *{_EPOCH}[0-9]+(?:\.[0-9]+)+{_SUFFIX}"
+    rf"|[<>]=? *{_EPOCH}{_RELEASE}{_SUFFIX}) *",
+    re.ASCII | re.IGNORECASE,
+)
+_RANGE = re.compile(r" *(?:[<>]=?|==?|~=?|\^)? *[0-9][0-9A-Za-z.+*-]* *")
 _LICENSE_TOKEN = re.compile(r"\(|\)|[A-Za-z0-9.:-]+\+?")
+# Python's reserved words: written down, for an interpreter's own list may grow.
+_KEYWORDS = re.compile(
+    "False|None|True|and|as|assert|async|await|break|class|continue|def|del|elif|else|except|"
+    "finally|for|from|global|if|import|in|is|lambda|nonlocal|not|or|pass|raise|return|try|while|"
+    "with|yield"
+)
 
 
 def judge_semver(version: str) -> str | None:
     """Return what keeps ``version`` from being SemVer 2.0.0."""
-    if _SEMVER.fullmatch(version):
+    if re.fullmatch(SEMVER, version):
         return None
     return f"a Rust package has a SemVer version (1.2.3), not: {version}"
 
 
 def judge_pep440(version: str) -> str | None:
     """Return what keeps ``version`` from being a PEP 440 version in normal form."""
-    if _PEP440.fullmatch(version):
+    if re.fullmatch(PEP440, version):
         return None
     return f"a Python package has a PEP 440 version in its normal form, not: {version}"
 
@@ -40,6 +60,26 @@ def judge_specifier(text: str) -> str | None:
     if all(_CLAUSE.fullmatch(clause) for clause in text.split(",")):
         return None
     return f"not a version specifier such as `>=3.10`: {text}"
+
+
+def judge_range(text: str) -> str | None:
+    """Return what keeps ``text`` from being a range of runtimes' versions."""
+    if all(_RANGE.fullmatch(clause) for clause in text.split(",")):
+        return None
+    return f"not a version range such as `>=0.6, <0.8`: {text}"
+
+
+def judge_module(text: str) -> str | None:
+    """Return why no import statement could name the module ``text``."""
+    for part in text.split("."):
+        if _KEYWORDS.fullmatch(part):
+            return f"a module cannot be called `{part}`, which is a word of the language: {text}"
+    return None
+
+
+def judge_source(text: str) -> str | None:
+    """Return what keeps ``path:line`` from pointing into the project."""
+    return judge_member(text.rpartition(":")[0])
 
 
 def judge_license(text: str) -> str | None:
@@ -68,13 +108,8 @@ def judge_license(text: str) -> str | None:
     return f"not an SPDX expression such as `MIT OR Apache-2.0`: {text}"
 
 
+@lru_cache(maxsize=256)  # the tasks of a manifest stand in few files
 def judge_member(text: str) -> str | None:
     """Return the rule for names of members that ``text`` breaks."""
-    rule = judge_path(text)
-    return None if rule is None else f"{rule}: {text}"
-
-
-def judge_device(text: str) -> str | None:
-    """Return why a package called ``text`` could not be unpacked on Windows."""
     rule = judge_path(text)
     return None if rule is None else f"{rule}: {text}"

@@ -8,12 +8,12 @@ from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.archive.reader import open_package
 from cloacina_ctl.operations import authenticity
 from cloacina_ctl.operations.authenticity import Rule
+from cloacina_ctl.operations.views import SignatureView, signature_view
 
 if TYPE_CHECKING:
     from cloacina_ctl.archive.tables import FileEntry, Tool
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.manifest import Manifest
-    from cloacina_ctl.signing.judge import Judged
 
 
 class Inspection(NamedTuple):
@@ -33,7 +33,7 @@ class Inspection(NamedTuple):
     files: tuple[FileEntry, ...]
     withheld: tuple[str, ...]
     tool: Tool
-    signatures: tuple[Judged, ...]
+    signatures: tuple[SignatureView, ...]
 
 
 def inspect(path: str, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
@@ -59,5 +59,5 @@ def inspect(path: str, *, limits: Limits = DEFAULT_LIMITS) -> Inspection:
             files=head.files,
             withheld=package.block.withheld,
             tool=head.frame_index.tool,
-            signatures=authenticity.judge_read(package, judged),
+            signatures=tuple(map(signature_view, authenticity.judge_read(package, judged))),
         )

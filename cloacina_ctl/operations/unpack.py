@@ -11,10 +11,10 @@ from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.operations import authenticity
 from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.operations.progress import Progress, stage
+from cloacina_ctl.operations.views import SignatureView, signature_view
 
 if TYPE_CHECKING:
     from cloacina_ctl.archive.tables import FileEntry
-    from cloacina_ctl.signing.judge import Judged
 
 
 class Unpacked(NamedTuple):
@@ -27,7 +27,7 @@ class Unpacked(NamedTuple):
     content: str
     files: tuple[str, ...]
     size: int
-    signatures: tuple[Judged, ...]
+    signatures: tuple[SignatureView, ...]
     vouched_by: tuple[str, ...]
     complete: bool
 
@@ -77,7 +77,7 @@ def unpack(
             content=head.content,
             files=tuple(file.path for file in poured.files),
             size=sum(file.size for file in poured.files),
-            signatures=judged,
+            signatures=tuple(map(signature_view, judged)),
             vouched_by=vouched,
             complete=poured.complete,
         )

@@ -11,6 +11,7 @@ from cloacina_ctl.errors import Diagnostic, NotTrusted
 from cloacina_ctl.operations import authenticity
 from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.operations.progress import Progress, stage
+from cloacina_ctl.operations.views import SignatureView, signature_view
 
 if TYPE_CHECKING:
     from cloacina_ctl.digest import Digest
@@ -31,7 +32,7 @@ class Verified(NamedTuple):
     content: str
     head: Digest
     files: int
-    signatures: tuple[Judged, ...]
+    signatures: tuple[SignatureView, ...]
     vouched_by: tuple[str, ...]
     complete: bool
 
@@ -62,7 +63,7 @@ def verify(path: str, rule: Rule = Rule(), progress: Progress | None = None) -> 
             content=head.content,
             head=package.head_digest,
             files=len(poured.files),
-            signatures=judged,
+            signatures=tuple(map(signature_view, judged)),
             vouched_by=vouched,
             complete=poured.complete,
         )

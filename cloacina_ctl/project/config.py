@@ -7,10 +7,12 @@ not known is an error: a misspelt one would silently do nothing.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Diagnostic, Refused
 from cloacina_ctl.project.detect import CARGO_TOML, PYPROJECT_TOML
+from cloacina_ctl.project.ignore import compile_patterns
 from cloacina_ctl.project.model import Config, Layout
 from cloacina_ctl.toml import read_toml, suggest
 
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 CLOACINA_TOML = "cloacina.toml"
 _TEXTS = ("name", "version", "entry_module", "workflow_name", "requires_cloacina")
 _LISTS = ("include", "exclude")
-_NEVER = ("sign", "signing_key", "key", "keys", "trust", "trusted_keys")
+_TABLES = {PYPROJECT_TOML: ("tool", "cloacina"), CARGO_TOML: ("package", "metadata", "cloacina")}
+_MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
+_NEVER = ("sign", "signing", "signer", "signers", "key", "keys", "trust", "trusted")
 
 
 def read_config(folder: str, layout: Layout) -> Config:
@@ -28,23 +32,31 @@ def read_config(folder: str, layout: Layout) -> Config:
     place, table = _find(folder, layout)
     if not isinstance(table, dict):
         raise Refused.of(Code.CONFIG_VALUE, "the configuration must be a table", where=place)
-    problems = list(_judge(table, place))
+    problems = list(_judge(table, layout, place))
     if problems:
         raise Refused(*problems)
-    values = {key: tuple(value) if key in _LISTS else value for key, value in table.items()}
+    values: dict[str, Any] = {
+        key: tuple(value) if key in _LISTS else value for key, value in table.items()
+    }
     return Config(place=place, **values)
 
 
 def _find(folder: str, layout: Layout) -> tuple[str, object]:
-    if layout is Layout.RUST:
-        place, path = f"{CARGO_TOML}: [package.metadata.cloacina]", ("package", "metadata", "cloacina")
-        return place, _inner(folder, CARGO_TOML, path)
-    if layout is Layout.PYTHON:
-        place = f"{PYPROJECT_TOML}: [tool.cloacina]"
-        return place, _inner(folder, PYPROJECT_TOML, ("tool", "cloacina"))
-    if os.path.exists(os.path.join(folder, CLOACINA_TOML)):
-        return CLOACINA_TOML, _inner(folder, CLOACINA_TOML, ())
-    return CLOACINA_TOML, {}
+    """Return the one table that counts; ``cloacina.toml`` beside another file does not."""
+    name = CARGO_TOML if layout is Layout.RUST else PYPROJECT_TOML
+    steps = _TABLES[name]
+    table = f"[{'.'.join(steps)}]"
+    alone = os.path.lexists(os.path.join(folder, CLOACINA_TOML))
+    if not os.path.lexists(os.path.join(folder, name)):
+        return CLOACINA_TOML, _inner(folder, CLOACINA_TOML, ()) if alone else {}
+    if alone:
+        raise Refused.of(
+            Code.CONFIG_VALUE,
+            f"{CLOACINA_TOML} is not read beside {name}",
+            where=CLOACINA_TOML,
+            hint=f"move its keys to {table} in {name}",
+        )
+    return f"{name}: {table}", _inner(folder, name, steps)
 
 
 def _inner(folder: str, name: str, path: tuple[str, ...]) -> object:
@@ -54,19 +66,48 @@ def _inner(folder: str, name: str, path: tuple[str, ...]) -> object:
     return table
 
 
-def _judge(table: dict[str, object], place: str) -> Iterator[Diagnostic]:
+def _judge(table: dict[str, object], layout: Layout, place: str) -> Iterator[Diagnostic]:
     for key, value in table.items():
-        if key in _NEVER:
-            yield Diagnostic(
-                Code.CONFIG_UNKNOWN_KEY, f"a project never chooses a key: {key}", place,
-                "set it for yourself: --sign, CLOACINA_CTL_SIGNING_KEY or your own config.toml",
-            )
-        elif key in _TEXTS:
-            if not isinstance(value, str) or not value:
-                yield Diagnostic(Code.CONFIG_VALUE, f"`{key}` must be a text", place)
+        if key in _TEXTS:
+            message = _judge_text(key, value, layout)
         elif key in _LISTS:
-            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-                yield Diagnostic(Code.CONFIG_VALUE, f"`{key}` must be a list of patterns", place)
+            message = _judge_patterns(key, value)
         else:
-            hint = suggest(key, (*_TEXTS, *_LISTS)) or f"known are {', '.join((*_TEXTS, *_LISTS))}"
-            yield Diagnostic(Code.CONFIG_UNKNOWN_KEY, f"no such key: {key}", place, hint)
+            yield _unknown(key, place)
+            continue
+        if message is not None:
+            yield Diagnostic(Code.CONFIG_VALUE, message, place)
+
+
+def _judge_text(key: str, value: object, layout: Layout) -> str | None:
+    if not isinstance(value, str) or not value:
+        return f"`{key}` must be a text"
+    if key == "entry_module" and layout is Layout.RUST:
+        return "`entry_module` is for Python projects"
+    if key == "entry_module" and _MODULE.fullmatch(value) is None:
+        return f"`entry_module` must be a dotted module name: {value}"
+    return None
+
+
+def _judge_patterns(key: str, value: object) -> str | None:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        return f"`{key}` must be a list of patterns"
+    for pattern in value:
+        if pattern.startswith("!"):
+            return f"`{key}` takes no pattern with `!`, the other list is for that: {pattern}"
+        if "\n" in pattern or compile_patterns([pattern]) is None:
+            return f"`{key}` holds what is no pattern: {pattern}"
+    return None
+
+
+def _unknown(key: str, place: str) -> Diagnostic:
+    if any(word in _NEVER for word in (key, *re.split("[_-]", key))):
+        return Diagnostic(
+            Code.CONFIG_UNKNOWN_KEY,
+            f"a project never chooses a key: {key}",
+            place,
+            "set it for yourself: --sign, CLOACINA_CTL_SIGNING_KEY or your own config.toml",
+        )
+    known = (*_TEXTS, *_LISTS)
+    hint = suggest(key, known) or f"known are {', '.join(known)}"
+    return Diagnostic(Code.CONFIG_UNKNOWN_KEY, f"no such key: {key}", place, hint)

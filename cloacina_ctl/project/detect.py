@@ -32,7 +32,9 @@ def detect(folder: str) -> Detected:
         raise FileProblem.of(Code.NOT_FOUND, "no such folder", where=folder)
     if not os.path.isdir(folder):
         raise FileProblem.of(
-            Code.NOT_REGULAR, "a project is a folder, this is a file", where=folder,
+            Code.NOT_REGULAR,
+            "a project is a folder, this is a file",
+            where=folder,
             hint="name the folder that holds Cargo.toml or pyproject.toml",
         )
     rust, python = _rust_signs(folder), _python_signs(folder)
@@ -50,7 +52,8 @@ def detect(folder: str) -> Detected:
         return Detected(Layout.PYTHON_TREE if tree else Layout.PYTHON, python)
     raise Refused.of(
         Code.NO_PROJECT,
-        f"no project there: neither {CARGO_TOML}, {PYPROJECT_TOML} with [project], nor {PACKAGE_TOML}",
+        f"no project there: neither {CARGO_TOML}, {PYPROJECT_TOML} with [project],"
+        f" nor {PACKAGE_TOML}",
         where=folder,
         hint="name the project's folder",
     )

@@ -11,7 +11,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.errors import Code, Diagnostic, Refused
+from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.staging import reported
 
 if TYPE_CHECKING:
@@ -101,12 +101,3 @@ def exact_paths(patterns: Iterable[str]) -> frozenset[str]:
         for pattern in patterns
         if not _WILDCARDS.intersection(pattern) and not pattern.endswith("/")
     )
-
-
-def judge_patterns(patterns: Iterable[str], *, key: str, where: str) -> list[Diagnostic]:
-    """Return a problem for each of the patterns that matches nothing, whatever the tree."""
-    return [
-        Diagnostic(Code.CONFIG_VALUE, f"`{key}` holds what is no pattern: {pattern}", where)
-        for pattern in patterns
-        if compile_patterns([pattern]) is None
-    ]

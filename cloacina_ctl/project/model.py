@@ -91,6 +91,7 @@ class PythonFacts(NamedTuple):
     vendored: tuple[str, ...] = ()
     packages_without_init: tuple[str, ...] = ()
     workflow_builders: tuple[str, ...] = ()
+    hidden_tasks: tuple[str, ...] = ()
     syntax_problems: tuple[SyntaxProblem, ...] = ()
 
 

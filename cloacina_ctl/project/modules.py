@@ -6,11 +6,18 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.project.python_source import Imported, ModuleSource, read_module
+from cloacina_ctl.project.import_time import MODULE, UNREADABLE, Elsewhere
+from cloacina_ctl.project.python_source import (
+    MAX_SOURCE_BYTES,
+    Imported,
+    ModuleSource,
+    read_module,
+    read_names,
+)
 from cloacina_ctl.staging import reported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # At the top of a flat project these are not what gets imported.
 NOT_PACKAGES = frozenset(
@@ -18,6 +25,9 @@ NOT_PACKAGES = frozenset(
      "build", "dist", "vendor", "node_modules", "target", "workflow"}
 )  # fmt: skip
 NOT_MODULES = frozenset({"setup.py", "conftest.py", "noxfile.py", "fabfile.py", "manage.py"})
+
+# How often a name may be handed on from module to module before nobody follows.
+MAX_REEXPORTS = 16
 
 
 class SourceRoot(NamedTuple):
@@ -75,18 +85,28 @@ def find_source_root(project: str, *, tree: bool) -> SourceRoot:
     return SourceRoot(project, "", _top_level(project, "", flat=True))
 
 
-def read_source(project: str, path: str) -> ModuleSource:
-    """Return what the module in the file ``path`` of the project declares."""
+def read_bytes(project: str, path: str) -> bytes:
+    """Return the bytes of a module, of a huge one as many as show that it is too large."""
     full = os.path.join(project, path)
     with reported(full):
         fd = os.open(full, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(fd, "rb") as file:
-            data = file.read()
-    return read_module(data, path)
+            return file.read(MAX_SOURCE_BYTES + 1)
+
+
+def read_source(project: str, path: str) -> ModuleSource:
+    """Return what the module in the file ``path`` of the project declares, seen alone."""
+    return read_module(read_bytes(project, path), path)
+
+
+def mentions_engine(project: str, path: str) -> bool:
+    """Tell whether the module can declare a task at all: most do not, and need no parser."""
+    return MODULE.encode() in read_bytes(project, path)
 
 
 def imported_by(root: SourceRoot, entry: str) -> Iterator[tuple[str, ModuleSource]]:
     """Yield every module of the project that importing ``entry`` runs, with what it declares."""
+    names = _Names(root)
     waiting, seen = [entry], set[str]()
     while waiting:
         module = waiting.pop()
@@ -95,19 +115,61 @@ def imported_by(root: SourceRoot, entry: str) -> Iterator[tuple[str, ModuleSourc
             if path is None or path in seen:
                 continue
             seen.add(path)
-            source = read_source(root.project, path)
+            package = _package_of(name, path)
+            lookup = names.seen_from(package)
+            source = read_module(read_bytes(root.project, path), path, lookup)
             yield name, source
-            package = name if path.endswith("/__init__.py") else name.rpartition(".")[0]
             for imported in source.imports:
                 waiting.extend(_targets(imported, package))
 
 
+class _Names:
+    """What names of the project's modules stand for; each module is read once."""
+
+    def __init__(self, root: SourceRoot) -> None:
+        self._root = root
+        self._known: dict[str, dict[str, object]] = {}
+
+    def seen_from(self, package: str) -> Callable[[Elsewhere], object]:
+        """Return the function that says what a name that is imported in ``package`` stands for."""
+        return lambda name: self._follow(name, package)
+
+    def _follow(self, name: Elsewhere, package: str) -> object:
+        for _ in range(MAX_REEXPORTS):
+            module = _absolute(name.module, name.level, package)
+            path = self._root.find(module) if module else None
+            if path is None or module is None:
+                return UNREADABLE
+            value = self._of(path).get(name.name, UNREADABLE)
+            if not isinstance(value, Elsewhere):
+                return value
+            name, package = value, _package_of(module, path)
+        return UNREADABLE
+
+    def _of(self, path: str) -> dict[str, object]:
+        if path not in self._known:
+            self._known[path] = read_names(read_bytes(self._root.project, path))
+        return self._known[path]
+
+
+def _package_of(module: str, path: str) -> str:
+    return module if path.endswith("/__init__.py") else module.rpartition(".")[0]
+
+
+def _absolute(module: str, level: int, package: str) -> str | None:
+    """Return the dotted name without dots in front; None where they lead out of the project."""
+    if not level:
+        return module
+    parts = package.split(".") if package else []
+    if level > len(parts):
+        return None
+    return ".".join([*parts[: len(parts) - (level - 1)], *([module] if module else [])])
+
+
 def _targets(imported: Imported, package: str) -> Iterator[str]:
-    base = imported.module
-    if imported.level:
-        parts = package.split(".") if package else []
-        kept = parts[: len(parts) - (imported.level - 1)]
-        base = ".".join([*kept, *([imported.module] if imported.module else [])])
+    base = _absolute(imported.module, imported.level, package)
+    if base is None:
+        return
     if base:
         yield base
     for name in imported.names:
@@ -132,12 +194,19 @@ def _top_level(project: str, folder: str, *, flat: bool) -> tuple[str, ...]:
                     continue
                 if not flat or _holds_python(entry.path):
                     found.append(entry.name)
-            elif entry.name.endswith(".py") and entry.name[:-3].isidentifier():
-                if not (flat and (entry.name in NOT_MODULES or entry.name.startswith("test_"))):
-                    found.append(entry.name)
+            elif entry.is_symlink() and not flat and entry.name.isidentifier():
+                found.append(entry.name)  # what gets packed refuses it by its name
+            elif _is_module(entry.name, flat=flat):
+                found.append(entry.name)
     return tuple(sorted(found))
 
 
 def _holds_python(path: str) -> bool:
     with os.scandir(path) as entries:
         return any(entry.name.endswith(".py") for entry in entries)
+
+
+def _is_module(name: str, *, flat: bool) -> bool:
+    if not (name.endswith(".py") and name[:-3].isidentifier()):
+        return False
+    return not (flat and (name in NOT_MODULES or name.startswith("test_")))

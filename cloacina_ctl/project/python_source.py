@@ -1,37 +1,47 @@
 """What a Python module declares, by its syntax tree alone; nothing is imported or run.
 
 The rules are those of the decorators: an id defaults to the function's name, a dependency is a
-text or a function, whose ``__name__`` is then used and not its task's id.
+text or a function, whose ``__name__`` is then used and not its task's id. Only what an import
+runs counts; a task that is declared in any other way is reported, for nobody can list it.
 """
 
 from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from cloacina_ctl.manifest import Retry, Trigger
-from cloacina_ctl.project.model import SourceDependency, SourceTask, SyntaxProblem
-from cloacina_ctl.project.values import Unreadable, literal, milliseconds
+from cloacina_ctl.project.import_time import (
+    UNREADABLE,
+    Elsewhere,
+    Function,
+    FunctionNode,
+    engine_name,
+    executed,
+    names_of,
+)
+from cloacina_ctl.project.model import SourceTask, SyntaxProblem
+from cloacina_ctl.project.task_arguments import Arguments, read_trigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MODULE = "cloaca"
-MAX_SOURCE_BYTES = 4 << 20
+    from cloacina_ctl.manifest import Trigger
 
-_RETRY = {
-    "retry_attempts": ("attempts", int),
-    "retry_backoff": ("backoff", str),
-    "retry_delay_ms": ("delay_ms", int),
-    "retry_max_delay_ms": ("max_delay_ms", int),
-    "retry_condition": ("condition", str),
-    "retry_jitter": ("jitter", bool),
-}
-_OTHER = {"on_success", "on_failure", "invokes", "post_invocation", "retry", "trigger_rules"}
-_KNOWN = {"id", "dependencies", *_RETRY, *_OTHER}
+# A parser takes a hundred times a source's size in memory.
+MAX_SOURCE_BYTES = 2 << 20
+MAX_SHOWN = 1000
+# Codecs that a source may name: Python knows others that are slow, or no text at all.
+_ENCODINGS = re.compile(
+    r"utf-8(?:-sig)?|ascii|us-ascii|latin-?1|iso-?8859-\d+|(?:cp|windows-)\d+|koi8-[ru]"
+    r"|shift[_-]jis|euc[_-](?:jp|kr)|gb(?:k|2312|18030)|big5"
+)
+
+Lookup = Callable[[Elsewhere], object]
 
 
 class Imported(NamedTuple):
@@ -43,197 +53,194 @@ class Imported(NamedTuple):
 
 
 class ModuleSource(NamedTuple):
-    """What one module declares and imports; places are ``path:line``."""
+    """What one module declares and imports; places are ``path:line``.
+
+    ``hidden`` are places of tasks that only running the code would declare.
+    """
 
     tasks: tuple[SourceTask, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     imports: tuple[Imported, ...] = ()
     builders: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
     problem: SyntaxProblem | None = None
 
 
-def read_module(data: bytes, path: str) -> ModuleSource:
-    """Return what the module with the source ``data`` declares; ``path`` names it in places."""
+class _Text(NamedTuple):
+    """A source and its syntax tree; the tree counts columns in bytes of UTF-8."""
+
+    tree: ast.Module
+    lines: list[bytes]
+
+    def of(self, node: ast.expr) -> str:
+        """Return the source of ``node`` on one line, cut where it is too long to be shown."""
+        first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+        lines = self.lines[first : last + 1]
+        lines[-1] = lines[-1][: node.end_col_offset]
+        lines[0] = lines[0][node.col_offset :]
+        return b" ".join(b" ".join(lines).split()).decode("utf-8", "replace")[:MAX_SHOWN]
+
+
+def read_module(data: bytes, path: str, lookup: Lookup | None = None) -> ModuleSource:
+    """Return what the module with the source ``data`` declares; ``path`` names it in places.
+
+    ``lookup`` says what a name stands for that the module imports from another.
+    """
     try:
-        tree = _parse(data)
+        text = _parse(data)
+        return _Reader(text, path, lookup or _unknown).read()
     except SyntaxError as error:
         message = f"not Python: {error.msg}"
         return ModuleSource(problem=SyntaxProblem(f"{path}:{error.lineno or 1}", message))
-    except (ValueError, RecursionError, MemoryError, LookupError) as error:
-        message = f"cannot be parsed: {error or type(error).__name__}"
-        return ModuleSource(problem=SyntaxProblem(f"{path}:1", message))
-    return _Reader(tree, path).read()
+    except (ValueError, RecursionError, MemoryError) as error:
+        reason = str(error) if isinstance(error, ValueError) else "nested too deep"
+        problem = SyntaxProblem(f"{path}:1", f"cannot be parsed: {reason}")
+        return ModuleSource(problem=problem)
 
 
-def _parse(data: bytes) -> ast.Module:
+def read_names(data: bytes) -> dict[str, object]:
+    """Return what the top-level names of a module stand for; nothing where it does not parse."""
+    try:
+        return names_of(_parse(data).tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+
+
+def _parse(data: bytes) -> _Text:
     if len(data) > MAX_SOURCE_BYTES:
         raise ValueError(f"larger than {MAX_SOURCE_BYTES} bytes")
     encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    if _ENCODINGS.fullmatch(encoding.lower()) is None:
+        raise ValueError(f"an encoding that is not read: {encoding}")
+    source = data.decode(encoding)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the author's own tools say them
-        return ast.parse(data.decode(encoding))
+        tree = ast.parse(source)
+    return _Text(tree, re.split(rb"\r\n|\r|\n", source.encode("utf-8", "surrogatepass")))
+
+
+def _unknown(_name: Elsewhere) -> object:
+    return UNREADABLE
 
 
 class _Reader:
-    """Walks one module once: decorated functions, imports, builders."""
+    """Reads one module that was parsed."""
 
-    def __init__(self, tree: ast.Module, path: str) -> None:
-        self._tree = tree
+    def __init__(self, text: _Text, path: str, lookup: Lookup) -> None:
+        self._text = text
         self._path = path
-        self._modules = {MODULE}
-        self._names: dict[str, str] = {}
-        self._constants: dict[str, object] = {}
+        self._lookup = lookup
+        self._names = names_of(text.tree)
+        self._tasks: list[SourceTask] = []
+        self._triggers: list[Trigger] = []
+        self._builders: list[str] = []
+        self._hidden: list[str] = []
 
     def read(self) -> ModuleSource:
-        nodes = list(ast.walk(self._tree))
-        imports = [found for node in nodes for found in self._imports(node)]
-        for statement in self._tree.body:
-            self._note_constant(statement)
-        functions = [n for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
-        functions.sort(key=lambda node: node.lineno)
-        decorated = [(node, decorator) for node in functions for decorator in node.decorator_list]
+        """Return what the module declares."""
+        statements = list(executed(self._text.tree))
+        imports = [found for statement in statements for found in _imports(statement)]
+        for statement in statements:
+            if isinstance(statement, FunctionNode):
+                self._read_function(statement)
+            else:
+                self._read_expressions(statement)
         return ModuleSource(
-            tasks=tuple(self._task(n, d) for n, d in decorated if self._is(d, "task")),
-            triggers=tuple(
-                found
-                for n, d in decorated
-                if self._is(d, "trigger") and (found := self._trigger(n, d)) is not None
-            ),
+            tasks=tuple(self._tasks),
+            triggers=tuple(self._triggers),
             imports=tuple(imports),
-            builders=tuple(
-                self._place(node)
-                for node in nodes
-                if isinstance(node, ast.Call) and self._is(node, "WorkflowBuilder")
-            ),
+            builders=tuple(self._builders),
+            hidden=tuple(self._hidden),
         )
 
-    def _place(self, node: ast.expr | ast.stmt) -> str:
-        return f"{self._path}:{node.lineno}"
+    def _read_function(self, function: FunctionNode) -> None:
+        """Read the decorators; what stands in the body is only reported."""
+        for decorator in function.decorator_list:
+            called = isinstance(decorator, ast.Call)
+            target = decorator.func if isinstance(decorator, ast.Call) else decorator
+            engine = engine_name(target, self._names)
+            if engine == "task":
+                self._tasks.append(self._task(function, decorator))
+            elif engine == "trigger" and called:
+                trigger = read_trigger(function.name, self._arguments(decorator))
+                if trigger is None:
+                    self._hidden.append(self._place(function))
+                else:
+                    self._triggers.append(trigger)
+        for statement in function.body:
+            for node in ast.walk(statement):
+                self._report(node)
 
-    def _imports(self, node: ast.AST) -> Iterator[Imported]:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.name == MODULE:
-                    self._modules.add(alias.asname or alias.name)
-                yield Imported(alias.name, 0)
-        elif isinstance(node, ast.ImportFrom):
-            if node.module == MODULE and not node.level:
-                self._names.update({alias.asname or alias.name: alias.name for alias in node.names})
-            names = tuple(alias.name for alias in node.names)
-            yield Imported(node.module or "", node.level, names)
+    def _read_expressions(self, statement: ast.stmt) -> None:
+        """Report what a statement other than a function does with the engine."""
+        if not self._is_alias(statement):
+            for node in _own_expressions(statement):
+                self._report(node)
 
-    def _note_constant(self, statement: ast.stmt) -> None:
-        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-            target, value = statement.targets[0], statement.value
-        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-            target, value = statement.target, statement.value
-        else:
-            return
-        if isinstance(target, ast.Name):
-            if target.id in self._constants or not isinstance(value, ast.Constant):
-                self._constants[target.id] = Unreadable  # assigned twice, or no literal
-            else:
-                self._constants[target.id] = value.value
+    def _is_alias(self, statement: ast.stmt) -> bool:
+        if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is None:
+            return False
+        return engine_name(statement.value, self._names) is not None
 
-    def _is(self, node: ast.expr, name: str) -> bool:
-        """Tell whether ``node`` is ``cloaca.<name>`` in whatever spelling, called or not."""
-        target = node.func if isinstance(node, ast.Call) else node
-        if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
-            return target.attr == name and target.value.id in self._modules
-        return isinstance(target, ast.Name) and self._names.get(target.id) == name
+    def _report(self, node: ast.AST) -> None:
+        """Report a builder, and a use of ``task`` that is no decorator an import runs."""
+        name = engine_name(node, self._names) if isinstance(node, ast.expr) else None
+        if name == "task":
+            self._hidden.append(self._place(node))
+        elif name == "WorkflowBuilder":
+            self._builders.append(self._place(node))
 
-    def _task(
-        self, function: ast.FunctionDef | ast.AsyncFunctionDef, decorator: ast.expr
-    ) -> SourceTask:
-        call = decorator if isinstance(decorator, ast.Call) else None
-        arguments = {word.arg: word.value for word in call.keywords if word.arg} if call else {}
-        values, unreadable = self._read_arguments(arguments)
-        if call and any(word.arg is None for word in call.keywords):
-            unreadable.append("**")
-        id_ = values.get("id", function.name) if "id" not in unreadable else None
+    def _task(self, function: FunctionNode, decorator: ast.expr) -> SourceTask:
+        arguments = self._arguments(decorator)
         docstring = ast.get_docstring(function)
         return SourceTask(
-            id=id_ if isinstance(id_, str) else None,
+            id=arguments.task_id(function.name),
             function=function.name,
             place=self._place(function),
-            dependencies=self._dependencies(arguments.get("dependencies"), unreadable),
-            description=docstring.strip().split("\n", 1)[0].strip() or None if docstring else None,
-            retry=_retry(values, unreadable),
-            trigger_rules=_source(arguments.get("trigger_rules")),
+            dependencies=arguments.dependencies(),
+            description=_first_line(docstring),
+            retry=arguments.retry(),
+            trigger_rules=arguments.source_of("trigger_rules"),
             is_async=isinstance(function, ast.AsyncFunctionDef),
-            is_called=call is not None and not call.args,
-            unknown_arguments=tuple(sorted(set(arguments) - _KNOWN)),
-            unreadable_arguments=tuple(unreadable),
+            is_called=isinstance(decorator, ast.Call),
+            unknown_arguments=tuple(arguments.unknown),
+            unreadable_arguments=tuple(dict.fromkeys(arguments.unreadable)),
         )
 
-    def _read_arguments(
-        self, arguments: dict[str, ast.expr]
-    ) -> tuple[dict[str, object], list[str]]:
-        values: dict[str, object] = {}
-        unreadable: list[str] = []
-        for name, node in arguments.items():
-            if name == "id" or name in _RETRY:
-                value = literal(node, self._constants)
-                if value is Unreadable:
-                    unreadable.append(name)
-                elif value is not None:
-                    values[name] = value
-        return values, unreadable
-
-    def _dependencies(
-        self, node: ast.expr | None, unreadable: list[str]
-    ) -> tuple[SourceDependency, ...]:
-        if node is None or isinstance(node, ast.Constant) and node.value is None:
-            return ()
-        if not isinstance(node, ast.List | ast.Tuple):
-            unreadable.append("dependencies")
-            return ()
-        found = []
-        for item in node.elts:
-            text = ast.unparse(item)
-            value = literal(item, self._constants)
-            if isinstance(value, str):
-                found.append(SourceDependency(value, text))
-            elif isinstance(item, ast.Name) and item.id not in self._constants:
-                found.append(SourceDependency(item.id, text, is_function=True))
-            elif isinstance(item, ast.Attribute):
-                found.append(SourceDependency(item.attr, text, is_function=True))
-            else:
-                unreadable.append("dependencies")
-        return tuple(found)
-
-    def _trigger(
-        self, function: ast.FunctionDef | ast.AsyncFunctionDef, decorator: ast.expr
-    ) -> Trigger | None:
+    def _arguments(self, decorator: ast.expr) -> Arguments:
         call = decorator if isinstance(decorator, ast.Call) else None
-        arguments = {
-            word.arg: literal(word.value, self._constants)
-            for word in (call.keywords if call else ())
-            if word.arg
-        }
-        texts = {name: value for name, value in arguments.items() if isinstance(value, str)}
-        cron = texts.get("cron")
-        return Trigger(
-            name=texts.get("name", function.name),
-            kind="cron" if cron else "poll",
-            cron=cron,
-            timezone=texts.get("timezone"),
-            poll_interval_ms=None if cron else milliseconds(texts.get("poll_interval", "30s")),
-            allow_concurrent=arguments.get("allow_concurrent") is True,
-        )
+        return Arguments(call, self._resolve, self._text.of)
+
+    def _resolve(self, name: str) -> object:
+        """Return what a name of the module stands for."""
+        value = self._names.get(name, UNREADABLE)
+        if not isinstance(value, Elsewhere):
+            return value
+        found = self._lookup(value)
+        return found if isinstance(found, Function | str | int | bool) else UNREADABLE
+
+    def _place(self, node: ast.AST) -> str:
+        return f"{self._path}:{getattr(node, 'lineno', 1)}"
 
 
-def _retry(values: dict[str, object], unreadable: list[str]) -> Retry | None:
-    settings: dict[str, object] = {}
-    for name, (field, kind) in _RETRY.items():
-        if name in values:
-            value = values[name]
-            if type(value) is not kind or (kind is int and int(str(value)) < 0):
-                unreadable.append(name)
-            else:
-                settings[field] = value
-    return Retry(**settings) if settings else None  # type: ignore[arg-type] # judged just above
+def _own_expressions(statement: ast.stmt) -> Iterator[ast.AST]:
+    """Yield the expressions of a statement, not those of the statements in it."""
+    waiting: list[ast.AST] = [statement]
+    while waiting:
+        for child in ast.iter_child_nodes(waiting.pop()):
+            if not isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+                yield child
+                waiting.append(child)
 
 
-def _source(node: ast.expr | None) -> str | None:
-    return None if node is None else ast.unparse(node)
+def _imports(statement: ast.stmt) -> Iterator[Imported]:
+    if isinstance(statement, ast.Import):
+        for alias in statement.names:
+            yield Imported(alias.name, 0)
+    elif isinstance(statement, ast.ImportFrom):
+        names = tuple(alias.name for alias in statement.names)
+        yield Imported(statement.module or "", statement.level, names)
+
+
+def _first_line(docstring: str | None) -> str | None:
+    return docstring.strip().partition("\n")[0].strip() or None if docstring else None

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.project.model import SourceTask, SourceWorkflow
 
+# A manifest's bound for a text.
+MAX_DESCRIPTION = 4096
+
 
 def to_manifest(workflow: SourceWorkflow, places: Mapping[str, str]) -> Workflow:
     """Return the workflow as a manifest has it.
@@ -21,8 +24,8 @@ def to_manifest(workflow: SourceWorkflow, places: Mapping[str, str]) -> Workflow
     return Workflow(
         name=workflow.name or "",
         tasks=tuple(sorted((_task(task, places) for task in workflow.tasks), key=lambda t: t.id)),
-        description=workflow.description,
-        author=workflow.author,
+        description=plain_text(workflow.description),
+        author=plain_text(workflow.author),
         params=workflow.params,
         triggers=tuple(sorted(workflow.triggers, key=lambda trigger: trigger.name)),
     )
@@ -33,7 +36,7 @@ def _task(task: SourceTask, places: Mapping[str, str]) -> Task:
     return Task(
         id=task.id or task.function,
         dependencies=tuple(sorted(needs)),
-        description=task.description,
+        description=plain_text(task.description),
         function=task.function,
         source=placed(task.place, places),
         retry=task.retry,
@@ -46,3 +49,23 @@ def placed(place: str, places: Mapping[str, str]) -> str | None:
     path, _, line = place.rpartition(":")
     member = places.get(path)
     return f"{member}:{line}" if member else None
+
+
+def plain_text(text: str | None) -> str | None:
+    """Return ``text`` as a manifest may hold it: composed, on one line, of characters that show.
+
+    A description is for people; a stray character in one is no reason to refuse a project.
+    """
+    if text is None:
+        return None
+    if not (text.isascii() and text.isprintable()):
+        from unicodedata import normalize
+
+        from cloacina_ctl.unicode13 import is_allowed
+
+        text = " ".join(normalize("NFC", text).split())
+        text = "".join(
+            char for char in text if " " <= char <= "~" or (char > "\x7f" and is_allowed(char))
+        )
+        text = normalize("NFC", text)
+    return text.strip()[:MAX_DESCRIPTION] or None

@@ -1,0 +1,91 @@
+"""What a command line may say: one declaration, from which both parsers and the pages follow.
+
+Importing a command must stay cheap, so these are plain values: the quick parser (``parser``) reads
+them as they are, and ``typer_app`` builds the real application from them when it is needed.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from cloacina_ctl.cli.report import Reporter
+
+
+class Kind(enum.Enum):
+    """How an option takes its value."""
+
+    FLAG = "flag"
+    TEXT = "text"
+    MANY = "many"
+    INTEGER = "integer"
+
+
+class Argument(NamedTuple):
+    """A value by position; ``many`` takes all that are left. Required where ``default`` is None."""
+
+    name: str
+    help: str
+    default: str | None = None
+    many: bool = False
+
+
+class Option(NamedTuple):
+    """A value by name. The first long flag, without dashes, is its key among the values."""
+
+    flags: tuple[str, ...]
+    help: str
+    kind: Kind = Kind.TEXT
+    metavar: str = "TEXT"
+    default: str | int | None = None
+    choices: tuple[str, ...] = ()
+    panel: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The name of its value."""
+        long = next(flag for flag in self.flags if flag.startswith("--"))
+        return long[2:].replace("-", "_")
+
+    def empty(self) -> Any:
+        """Return the value where the option is not given."""
+        if self.kind is Kind.FLAG:
+            return False
+        return () if self.kind is Kind.MANY else self.default
+
+
+Values = dict[str, Any]
+
+
+class Command(NamedTuple):
+    """A verb. ``run`` gets the values and says how it ended: 0, or 1 for the answer no.
+
+    ``rest`` names the value that takes everything behind ``--``.
+    """
+
+    name: str
+    summary: str
+    run: Callable[[Values, Reporter], int]
+    arguments: tuple[Argument, ...] = ()
+    options: tuple[Option, ...] = ()
+    description: str = ""
+    examples: tuple[tuple[str, str], ...] = ()
+    rest: str | None = None
+
+    @property
+    def schema(self) -> str:
+        """The name of the shape that ``--json`` prints."""
+        return f"cloacina-ctl/{self.name.replace(' ', '-')}/1"
+
+
+JSON = Option(("--json",), "Print one JSON object on standard output.", Kind.FLAG, panel="Output")
+QUIET = Option(("--quiet", "-q"), "Say nothing but errors.", Kind.FLAG, panel="Output")
+VERBOSE = Option(("--verbose", "-v"), "Say more.", Kind.FLAG, panel="Output")
+DEBUG = Option(("--debug",), "Show the traceback of an error.", Kind.FLAG, panel="Output")
+COLOR = Option(
+    ("--color",), "When to use colour.", metavar="WHEN", default="auto",
+    choices=("auto", "always", "never"), panel="Output",
+)  # fmt: skip
+COMMON = (JSON, QUIET, VERBOSE, DEBUG, COLOR)

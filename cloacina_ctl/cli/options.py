@@ -1,0 +1,73 @@
+"""Options that several commands share: one name, one help, one meaning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.command import Kind, Option
+from cloacina_ctl.errors import Code, UsageError
+
+if TYPE_CHECKING:
+    from cloacina_ctl.archive.limits import Limits
+    from cloacina_ctl.cli.command import Values
+    from cloacina_ctl.operations.authenticity import Rule
+
+FORCE = Option(("--force",), "Replace the output if it exists.", Kind.FLAG)
+JOBS = Option(
+    ("--jobs", "-j"), "Threads to use (default: one for each processor).", Kind.INTEGER, "N"
+)
+LIMIT = Option(
+    ("--limit",), "Raise a limit for this run, such as files=500000 (repeatable).", Kind.MANY,
+    "NAME=N", panel="Limits",
+)  # fmt: skip
+KEY = Option(
+    ("--key",),
+    "Take signatures by this key only: a public key file, or the name or fingerprint of a stored "
+    "key (repeatable; default: the trusted keys and your own).",
+    Kind.MANY, "KEY", panel="Trust",
+)  # fmt: skip
+RULE = (
+    KEY,
+    Option(("--allow-unsigned",), "Take it without a signature by a known key.", Kind.FLAG,
+           panel="Trust"),
+    Option(("--threshold",), "How many different known keys must have signed.", Kind.INTEGER, "N",
+           1, panel="Trust"),
+    Option(("--name",), "The package must have this name.", panel="Trust", metavar="NAME"),
+    Option(("--version",), "The package must have this version.", panel="Trust", metavar="VERSION"),
+    Option(("--content",), "The package must have this content digest.", panel="Trust",
+           metavar="SHA256:HEX"),
+)  # fmt: skip
+PASSPHRASE_FD = Option(
+    ("--passphrase-fd",), "Read the passphrase of a key from this file descriptor.", Kind.INTEGER,
+    "N", panel="Keys",
+)  # fmt: skip
+
+
+def limits(values: Values) -> Limits:
+    """Return the limits that ``--limit`` asks for."""
+    from cloacina_ctl.operations.limits import raised_limits
+
+    return raised_limits(values["limit"])
+
+
+def rule(values: Values) -> Rule:
+    """Return what a package must be, by the options of ``RULE``."""
+    from cloacina_ctl.operations.authenticity import Rule
+
+    return Rule(
+        keys=values["key"],
+        threshold=values["threshold"],
+        allow_unsigned=values["allow_unsigned"],
+        name=values["name"],
+        version=values["version"],
+        content=values["content"],
+        limits=limits(values),
+        jobs=values["jobs"] or None,
+    )
+
+
+def refuse_both(values: Values, first: str, second: str) -> None:
+    """Refuse a command line with both of two options that exclude each other."""
+    keys = [name[2:].replace("-", "_") for name in (first, second)]
+    if all(values[key] for key in keys):
+        raise UsageError.of(Code.USAGE, f"{first} and {second} exclude each other")

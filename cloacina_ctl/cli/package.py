@@ -1,0 +1,170 @@
+"""``cloacina-ctl package``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.command import Argument, Command, Kind, Option
+from cloacina_ctl.cli.options import FORCE, JOBS, LIMIT, PASSPHRASE_FD, limits, refuse_both
+
+if TYPE_CHECKING:
+    from cloacina_ctl.cli.command import Values
+    from cloacina_ctl.cli.report import Reporter
+    from cloacina_ctl.operations.package import Packaged, PackageRequest, Prepared
+    from cloacina_ctl.signing.keys import PrivateKey
+
+
+def _run(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.operations.package import package, prepare
+
+    refuse_both(values, "--sign", "--no-sign")
+    refuse_both(values, "--require-signature", "--no-sign")
+    if values["list"]:
+        prepared = prepare(_request(values, reporter, ()), reporter.progress())
+        _show_plan(prepared, reporter)
+        return 0
+    packaged = package(_request(values, reporter, _keys(values)), reporter.progress())
+    reporter.result(_as_json(packaged), packaged.diagnostics)
+    reporter.warnings(packaged.diagnostics)
+    _show(packaged, reporter, include_source=values["include_source"])
+    return 0
+
+
+def _keys(values: Values) -> tuple[PrivateKey, ...]:
+    if values["no_sign"]:
+        return ()
+    from cloacina_ctl.cli.passphrase import provider
+    from cloacina_ctl.operations.keys import signing_keys
+
+    return signing_keys(values["sign"], provider(values["passphrase_fd"]))
+
+
+def _request(values: Values, reporter: Reporter, keys: tuple[PrivateKey, ...]) -> PackageRequest:
+    from cloacina_ctl.operations.building import BuildRequest
+    from cloacina_ctl.operations.package import PackageRequest
+
+    return PackageRequest(
+        project=values["project"],
+        output=values["output"],
+        overwrite=values["force"],
+        keys=keys,
+        require_signature=values["require_signature"],
+        include_source=values["include_source"],
+        build=BuildRequest(
+            member=values["package"],
+            profile=values["profile"],
+            target=values["target"],
+            features=tuple(name for text in values["features"] for name in text.split(",") if name),
+            locked=values["locked"],
+            offline=values["offline"],
+            jobs=values["jobs"] or None,
+            cargo_flags=values["cargo_flags"],
+            quiet=reporter.quiet,
+        ),
+        jobs=values["jobs"] or None,
+        level=values["level"],
+        limits=limits(values),
+    )
+
+
+def _show_plan(prepared: Prepared, reporter: Reporter) -> None:
+    from cloacina_ctl.cli.escape import escape
+    from cloacina_ctl.cli.show_files import plan_lines
+
+    plan, left_out = prepared.plan, prepared.selection.left_out
+    reporter.result(
+        {
+            "root": plan.root,
+            "size": plan.size,
+            "files": [
+                {
+                    "path": file.path, "size": file.size, "executable": file.executable,
+                    "section": file.section, "reason": file.reason,
+                }
+                for file in plan.files
+            ],
+            "left_out": [one._asdict() for one in left_out],
+        },
+        prepared.diagnostics,
+    )  # fmt: skip
+    for line in plan_lines(plan):
+        reporter.line(line)
+    for one in left_out:
+        if reporter.verbose or one.secret:
+            reporter.note(f"left out: {escape(one.path)}: {escape(one.reason)}")
+
+
+def _show(packaged: Packaged, reporter: Reporter, *, include_source: bool) -> None:
+    from cloacina_ctl.cli.escape import escape
+    from cloacina_ctl.cli.words import count, size
+
+    title = f"{packaged.name} {packaged.version}"
+    files = count(packaged.files, "file")
+    reporter.line(f"{escape(packaged.path)}: {escape(title)}, {files}, {size(packaged.size)}")
+    reporter.line(f"content {packaged.content}")
+    for keyid in packaged.signed_by:
+        reporter.line(f"signed by {keyid[:16]}")
+    if not packaged.signed_by:
+        reporter.note(
+            "not signed: `cloacina-ctl key generate` makes a key, `sign` signs the package"
+        )
+    if packaged.language.value == "rust" and not include_source:
+        reporter.note(
+            "holds the library alone, for runtimes that read native packages; with --include-source "
+            "it can be converted for the others"
+        )
+
+
+def _as_json(packaged: Packaged) -> dict[str, object]:
+    return {
+        "path": packaged.path,
+        "size": packaged.size,
+        "content": packaged.content,
+        "name": packaged.name,
+        "version": packaged.version,
+        "language": packaged.language.value,
+        "files": packaged.files,
+        "signed_by": list(packaged.signed_by),
+    }
+
+
+_RUST = "Rust"
+PACKAGE = Command(
+    name="package",
+    summary="Make a package of a project.",
+    description=(
+        "The project is a Rust crate, a Python project with pyproject.toml, or a tree with "
+        "package.toml. Nothing of a Python project is run. For a crate cargo is started, which runs "
+        "build scripts and macros: where builds are not trusted, package with --no-sign and `sign` "
+        "somewhere else."
+    ),
+    run=_run,
+    arguments=(Argument("project", "The project's folder.", "."),),
+    options=(
+        Option(("--output", "-o"), "The package's file (default: NAME-VERSION.cloacina here).", metavar="FILE"),
+        FORCE,
+        Option(("--list",), "Show what would be packed and why, and write nothing.", Kind.FLAG),
+        Option(("--include-source",), "Pack the source of a crate too.", Kind.FLAG),
+        Option(("--level",), "zstd level, 1 to 19.", Kind.INTEGER, "N", 3),
+        JOBS,
+        LIMIT,
+        Option(("--sign",), "Sign with this key: a file, or the name of a stored key (repeatable).",
+               Kind.MANY, "KEY", panel="Keys"),
+        Option(("--no-sign",), "Do not sign.", Kind.FLAG, panel="Keys"),
+        Option(("--require-signature",), "Make no package that nobody signed.", Kind.FLAG, panel="Keys"),
+        PASSPHRASE_FD,
+        Option(("--package", "-p"), "Which crate of a workspace.", metavar="CRATE", panel=_RUST),
+        Option(("--profile",), "How to build.", metavar="PROFILE", default="release",
+               choices=("release", "dev"), panel=_RUST),
+        Option(("--target",), "Build for this target triple.", metavar="TRIPLE", panel=_RUST),
+        Option(("--features",), "Features to turn on (repeatable, or with commas).", Kind.MANY, "NAMES", panel=_RUST),
+        Option(("--locked",), "Cargo.lock must be up to date.", Kind.FLAG, panel=_RUST),
+        Option(("--offline",), "Fetch nothing.", Kind.FLAG, panel=_RUST),
+    ),
+    rest="cargo_flags",
+    examples=(
+        ("cloacina-ctl package . -o x.cloacina", "this folder"),
+        ("cloacina-ctl package . --list", "what would be in it"),
+        ("cloacina-ctl package my-crate --locked -- --features extra", "with options for cargo"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,33 @@
+"""``cloacina-ctl schema``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.command import Command
+
+if TYPE_CHECKING:
+    from cloacina_ctl.cli.command import Values
+    from cloacina_ctl.cli.report import Reporter
+
+
+def _run(values: Values, reporter: Reporter) -> int:
+    import json
+
+    from cloacina_ctl.operations.schema import schema
+
+    del values
+    found = schema()
+    if reporter.json:
+        reporter.result(found)
+    else:
+        reporter.data(json.dumps(found, indent=2))
+    return 0
+
+
+SCHEMA = Command(
+    name="schema",
+    summary="Print the JSON Schema of a package's manifest.",
+    run=_run,
+    examples=(("cloacina-ctl schema > manifest.schema.json", "keep it for an editor"),),
+)

@@ -1,0 +1,205 @@
+"""What ``inspect`` shows people. Every text of a package is escaped before it gets here or here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.escape import escape
+from cloacina_ctl.cli.words import count, size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cloacina_ctl.manifest import Artifact, Manifest, Task, Trigger, Workflow
+    from cloacina_ctl.operations.inspect import Inspection
+    from cloacina_ctl.operations.views import SignatureView
+
+    Paint = Callable[[str, str], str]
+
+_LABEL_WIDTH = 12
+_MAX_TASKS = 60
+_MAX_TEXT = 400
+
+
+def inspection_lines(inspection: Inspection, paint: Paint) -> Iterator[str]:
+    """Yield the lines that describe a package."""
+    manifest = inspection.manifest
+    title = f"{manifest.package.name} {manifest.package.version}"
+    yield paint("bold", escape(title)) + f"  {manifest.language.value} workflow package"
+    if manifest.package.description:
+        yield _text(manifest.package.description)
+    yield ""
+    yield from _facts(inspection, paint)
+    for workflow in manifest.workflows:
+        yield ""
+        yield from _workflow(workflow, paint)
+    for graph in manifest.graphs:
+        yield ""
+        yield paint("bold", f"graph {escape(graph.name)}")
+        yield f"  nodes {', '.join(escape(node) for node in graph.nodes) or '–'}"
+    if manifest.artifacts:
+        yield ""
+        yield paint("bold", "platforms")
+        for artifact in manifest.artifacts:
+            yield from _artifact(artifact)
+    yield ""
+    yield from _signatures(inspection.signatures, paint)
+
+
+def _facts(inspection: Inspection, paint: Paint) -> Iterator[str]:
+    manifest = inspection.manifest
+    yield from _field("authors", ", ".join(manifest.package.authors))
+    yield from _field("licence", manifest.package.license)
+    yield from _field("homepage", manifest.package.homepage)
+    yield from _field("repository", manifest.package.repository)
+    yield from _field("keywords", ", ".join(manifest.package.keywords))
+    yield from _field("needs", _requires(manifest))
+    yield from _field("entry", manifest.entry_module)
+    contents = manifest.contents
+    yield from _field(
+        "contents",
+        f"{count(contents.files, 'file')}, {size(contents.size)}, "
+        f"{size(inspection.compressed)} compressed",
+    )
+    if inspection.withheld:
+        yield from _field("withheld", ", ".join(inspection.withheld))
+    yield from _field(
+        "file", f"{size(inspection.size)}, by {inspection.tool.name} {inspection.tool.version}"
+    )
+    yield _label("content") + paint("dim", inspection.content)
+
+
+def _requires(manifest: Manifest) -> str | None:
+    requires = manifest.requires
+    if requires is None:
+        return None
+    parts = []
+    if requires.python:
+        parts.append(f"Python {requires.python}")
+    if requires.cloacina:
+        parts.append(f"Cloacina {requires.cloacina}")
+    return ", ".join(parts)
+
+
+def _workflow(workflow: Workflow, paint: Paint) -> Iterator[str]:
+    tasks = count(len(workflow.tasks), "task")
+    yield paint("bold", f"workflow {escape(workflow.name)}") + f"  {tasks}"
+    if workflow.description:
+        yield "  " + _text(workflow.description)
+    if workflow.author:
+        yield f"  by {escape(workflow.author)}"
+    yield from _task_lines(workflow, paint)
+    for param in workflow.params:
+        default = f" = {escape(param.default)}" if param.default else ""
+        yield f"  parameter {escape(param.name)}: {escape(param.type)}{default}"
+    for trigger in workflow.triggers:
+        yield f"  trigger {_trigger(trigger)}"
+
+
+def _task_lines(workflow: Workflow, paint: Paint) -> Iterator[str]:
+    """Yield the tasks layer by layer: what stands on one level can run at the same time."""
+    from cloacina_ctl.manifest import layers
+
+    by_id = {task.id: task for task in workflow.tasks}
+    width = min(max((len(escape(id_)) for id_ in by_id), default=0), 32)
+    shown = 0
+    for number, layer in enumerate(layers({id_: task.dependencies for id_, task in by_id.items()})):
+        for place, id_ in enumerate(layer):
+            if shown == _MAX_TASKS:
+                yield f"  … and {count(len(by_id) - shown, 'more task', 'more tasks')} (--json has all)"
+                return
+            mark = f"{number + 1}." if not place else ""
+            yield f"  {mark:>3} {_task(by_id[id_], width, paint)}"
+            shown += 1
+
+
+def _task(task: Task, width: int, paint: Paint) -> str:
+    line = escape(task.id).ljust(width)
+    notes = []
+    if task.dependencies:
+        notes.append("← " + ", ".join(escape(need) for need in task.dependencies[:8]))
+        if len(task.dependencies) > 8:
+            notes.append(f"and {len(task.dependencies) - 8} more")
+    if task.retry is not None:
+        notes.append(f"retries {task.retry.attempts}")
+    if task.timeout_seconds:
+        notes.append(f"timeout {task.timeout_seconds} s")
+    tail = paint("dim", "  " + "  ".join(notes)) if notes else ""
+    return (line + tail).rstrip()
+
+
+def _trigger(trigger: Trigger) -> str:
+    if trigger.cron is not None:
+        zone = f" {escape(trigger.timezone)}" if trigger.timezone else ""
+        return f"{escape(trigger.name)}  cron {escape(trigger.cron)}{zone}"
+    return f"{escape(trigger.name)}  every {trigger.poll_interval_ms or 0} ms"
+
+
+def _artifact(artifact: Artifact) -> Iterator[str]:
+    libc = f", {artifact.libc.name} from {artifact.libc.floor}" if artifact.libc else ""
+    yield f"  {escape(artifact.platform)}  {escape(artifact.machine)} {escape(artifact.os)}{escape(libc)}"
+    yield f"    {escape(artifact.path)}"
+    if artifact.needed:
+        yield f"    needs {', '.join(escape(name) for name in artifact.needed)}"
+    interface = artifact.interface
+    if interface is not None:
+        parts = [interface.kind]
+        if interface.abi is not None:
+            parts.append(f"ABI {interface.abi}")
+        if interface.version is not None:
+            parts.append(f"interface {interface.version}")
+        if interface.methods:
+            parts.append(count(len(interface.methods), "method"))
+        yield f"    plugin {escape(', '.join(parts))}"
+    built = artifact.built_with
+    if built is not None:
+        yield f"    built {escape(built.profile)} by rustc {escape(built.rustc)} for {escape(built.target)}"
+
+
+def _signatures(signatures: tuple[SignatureView, ...], paint: Paint) -> Iterator[str]:
+    if not signatures:
+        yield paint("yellow", "not signed")
+        return
+    yield paint("bold", count(len(signatures), "signature"))
+    for signature in signatures:
+        yield "  " + signature_line(signature, paint)
+        if signature.claimed:
+            said = ", ".join(f"{key} {escape(value)}" for key, value in signature.claimed)
+            yield paint("dim", f"      claimed, by whoever wrote it: {said}")
+
+
+_MARKS = {
+    "trusted": ("green", "✓ trusted"),
+    "valid": ("green", "✓ valid"),
+    "unknown-key": ("yellow", "? unknown key"),
+    "invalid": ("red", "✗ fails"),
+}
+
+
+def signature_line(signature: SignatureView, paint: Paint) -> str:
+    """Return one line about a signature: what was checked, whose it is."""
+    style, mark = _MARKS[signature.status]
+    name = f" {escape(signature.name)}" if signature.name else ""
+    when = f", says {escape(signature.signed_at)}" if signature.signed_at else ""
+    kind = (
+        ""
+        if signature.is_signature
+        else f", an attestation: {escape(signature.predicate_type or '?')}"
+    )
+    why = f": {escape(signature.reason)}" if signature.reason else ""
+    return f"{paint(style, mark)}{name} {signature.keyid[:16]}{when}{kind}{why}"
+
+
+def _field(label: str, value: str | None) -> Iterator[str]:
+    if value:
+        yield _label(label) + _text(value)
+
+
+def _label(label: str) -> str:
+    return f"  {label:<{_LABEL_WIDTH}}"
+
+
+def _text(text: str) -> str:
+    """Return foreign text on one line, cut where it is long."""
+    line = " ".join(text.split())
+    return escape(line if len(line) <= _MAX_TEXT else line[:_MAX_TEXT] + "…")

@@ -1,0 +1,77 @@
+"""``cloacina-ctl sign``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.command import Argument, Command, Kind, Option
+from cloacina_ctl.cli.options import FORCE, LIMIT, PASSPHRASE_FD, limits
+
+if TYPE_CHECKING:
+    from cloacina_ctl.cli.command import Values
+    from cloacina_ctl.cli.report import Reporter
+
+
+def _run(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.cli.escape import escape
+    from cloacina_ctl.cli.passphrase import provider
+    from cloacina_ctl.cli.words import count
+    from cloacina_ctl.errors import Code, NotTrusted
+    from cloacina_ctl.operations.keys import signing_keys
+    from cloacina_ctl.operations.sign import SignRequest, sign
+
+    only_removes = bool(values["remove"]) and not values["key"] and not values["replace"]
+    keys = () if only_removes else signing_keys(values["key"], provider(values["passphrase_fd"]))
+    if not keys and not only_removes:
+        raise NotTrusted.of(
+            Code.NO_SUCH_KEY, "no key to sign with", hint="make one: `cloacina-ctl key generate`"
+        )
+    signed = sign(
+        SignRequest(
+            path=values["package"], keys=keys, remove=values["remove"], replace=values["replace"],
+            comment=values["comment"], output=values["output"], overwrite=values["force"],
+            limits=limits(values),
+        ),
+        reporter.progress(),
+    )  # fmt: skip
+    reporter.result(
+        {
+            "path": signed.path, "size": signed.size, "content": signed.content,
+            "added": list(signed.added), "removed": list(signed.removed),
+            "signatures": signed.signatures,
+        }
+    )  # fmt: skip
+    for keyid in signed.removed:
+        reporter.line(f"removed the signature of {keyid[:16]}")
+    for keyid in signed.added:
+        reporter.line(f"signed by {keyid[:16]}")
+    reporter.line(f"{escape(signed.path)} has {count(signed.signatures, 'signature')} now")
+    return 0
+
+
+SIGN = Command(
+    name="sign",
+    summary="Add a signature to a package; its payload stays as it is.",
+    description=(
+        "Every byte is proved first: who signs says that the package is whole. Without --key the "
+        "key signs that you set (CLOACINA_CTL_SIGNING_KEY, config.toml), or the one called default."
+    ),
+    run=_run,
+    arguments=(Argument("package", "The package's file."),),
+    options=(
+        Option(("--key",), "Sign with this key: a file, or the name of a stored key (repeatable).",
+               Kind.MANY, "KEY", panel="Keys"),
+        PASSPHRASE_FD,
+        Option(("--remove",), "Remove the signature with this keyid (repeatable).", Kind.MANY, "KEYID"),
+        Option(("--replace",), "Remove it, and sign anew (repeatable).", Kind.MANY, "KEYID"),
+        Option(("--comment",), "A text that becomes part of what is signed."),
+        Option(("--output", "-o"), "Write the result here, not over the package.", metavar="FILE"),
+        FORCE,
+        LIMIT,
+    ),
+    examples=(
+        ("cloacina-ctl sign x.cloacina", "with your own key"),
+        ("cloacina-ctl sign x.cloacina --key release.pem", "with a key in a file"),
+        ("cloacina-ctl sign x.cloacina --remove 3f2a9c41", "take a signature out"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,82 @@
+"""``cloacina-ctl unpack``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.command import Argument, Command, Kind, Option
+from cloacina_ctl.cli.options import JOBS, LIMIT, RULE, rule
+
+if TYPE_CHECKING:
+    from cloacina_ctl.cli.command import Values
+    from cloacina_ctl.cli.report import Reporter
+    from cloacina_ctl.operations.unpack import Unpacked
+
+
+def _run(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.cli.escape import escape
+    from cloacina_ctl.cli.words import count, size
+    from cloacina_ctl.errors import Code, UsageError
+    from cloacina_ctl.operations.unpack import unpack
+
+    if values["output"] is None:
+        raise UsageError.of(Code.USAGE, "no destination", hint="name one: --output FOLDER")
+    unpacked = unpack(
+        values["package"],
+        values["output"],
+        rule(values),
+        members=values["members"],
+        partial=values["partial"],
+        progress=reporter.progress(),
+    )
+    reporter.result(_as_json(unpacked))
+    files = count(len(unpacked.files), "file")
+    reporter.line(f"unpacked {files}, {size(unpacked.size)}, into {escape(unpacked.destination)}")
+    if not unpacked.complete:
+        reporter.note("only these were proved; the rest of the package was not looked at")
+    if not unpacked.vouched_by:
+        reporter.note("nobody known vouches for it; that was allowed")
+    return 0
+
+
+def _as_json(unpacked: Unpacked) -> dict[str, object]:
+    return {
+        "path": unpacked.path,
+        "destination": unpacked.destination,
+        "name": unpacked.name,
+        "version": unpacked.version,
+        "content": unpacked.content,
+        "files": list(unpacked.files),
+        "size": unpacked.size,
+        "complete": unpacked.complete,
+        "vouched_by": list(unpacked.vouched_by),
+        "signatures": [signature.to_json() for signature in unpacked.signatures],
+    }
+
+
+UNPACK = Command(
+    name="unpack",
+    summary="Verify a package and put its files into a new folder.",
+    description=(
+        "By the rule and the options of `verify`. The folder appears when every byte is proved, or "
+        "not at all."
+    ),
+    run=_run,
+    arguments=(Argument("package", "The package's file, or `-` for standard input."),),
+    options=(
+        Option(("--output", "-o"), "The folder to make: new, or empty.", metavar="FOLDER"),
+        Option(
+            ("--members",), "Take only what this pattern matches (repeatable).", Kind.MANY, "GLOB"
+        ),
+        Option(
+            ("--partial",), "Take what is there of a package with withheld sections.", Kind.FLAG
+        ),
+        *RULE,
+        JOBS,
+        LIMIT,
+    ),
+    examples=(
+        ("cloacina-ctl unpack x.cloacina -o there", "everything"),
+        ("cloacina-ctl unpack x.cloacina -o there --members 'workflow/*.py'", "some of it"),
+    ),
+)

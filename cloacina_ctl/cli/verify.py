@@ -1,0 +1,88 @@
+"""``cloacina-ctl verify``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.command import Argument, Command
+from cloacina_ctl.cli.options import JOBS, LIMIT, RULE, rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cloacina_ctl.cli.command import Values
+    from cloacina_ctl.cli.report import Reporter
+    from cloacina_ctl.operations.verify import Verified
+
+
+def _run(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.cli import exits
+    from cloacina_ctl.errors import CloacinaError
+    from cloacina_ctl.operations.verify import verify
+
+    wanted = rule(values)
+    results, found, status = [], [], exits.DONE
+    for path in values["package"]:
+        try:
+            verified = verify(path, wanted, reporter.progress())
+        except CloacinaError as error:
+            found += error.diagnostics
+            status = max(status, exits.exit_status(error))
+            continue
+        results.append(_as_json(verified))
+        for line in _lines(verified, reporter):
+            reporter.line(line)
+    if status:
+        reporter.failure(found, results or None)
+    else:
+        reporter.result(results[0] if len(results) == 1 else results)
+    return status
+
+
+def _lines(verified: Verified, reporter: Reporter) -> Iterator[str]:
+    from cloacina_ctl.cli.escape import escape
+    from cloacina_ctl.cli.show_inspection import signature_line
+    from cloacina_ctl.cli.words import count, size
+
+    mark = reporter.paint("green", "✓")
+    yield f"{mark} {escape(verified.path)}: {escape(verified.name)} {escape(verified.version)}"
+    whole = "every byte is the right one" if verified.complete else "what is here is the right one"
+    yield f"  {count(verified.files, 'file')}, {size(verified.size)}: {whole}"
+    yield f"  content {verified.content}"
+    for signature in verified.signatures:
+        yield "  " + signature_line(signature, reporter.paint)
+    if not verified.vouched_by:
+        yield "  " + reporter.paint("yellow", "nobody known vouches for it; that was allowed")
+
+
+def _as_json(verified: Verified) -> dict[str, object]:
+    return {
+        "path": verified.path,
+        "name": verified.name,
+        "version": verified.version,
+        "content": verified.content,
+        "size": verified.size,
+        "files": verified.files,
+        "complete": verified.complete,
+        "vouched_by": list(verified.vouched_by),
+        "signatures": [signature.to_json() for signature in verified.signatures],
+    }
+
+
+VERIFY = Command(
+    name="verify",
+    summary="Prove every byte of a package, and say who vouches for it.",
+    description=(
+        "Exit 0: every byte is the one that was signed, by a key that you trust. Exit 3: damaged or "
+        "no package. Exit 4: the content is whole, but nobody you know vouches for it, or a "
+        "signature fails."
+    ),
+    run=_run,
+    arguments=(Argument("package", "Packages, or `-` for standard input.", many=True),),
+    options=(*RULE, JOBS, LIMIT),
+    examples=(
+        ("cloacina-ctl verify x.cloacina", "by the keys that you trust, and your own"),
+        ("cloacina-ctl verify x.cloacina --key author.pub", "by this key alone"),
+        ("cloacina-ctl verify x.cloacina --name etl --version 1.2.0 --threshold 2", "for scripts"),
+    ),
+)

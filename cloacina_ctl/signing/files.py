@@ -1,0 +1,100 @@
+"""Reading what only the user may have a say in: key files, trust, and the folders they stand in."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from cloacina_ctl.errors import Code, NotTrusted
+from cloacina_ctl.staging import reported
+
+_OTHERS_WRITE = 0o022
+_EVERYBODY_WRITES = 0o002
+
+
+def read_regular(path: str, limit: int) -> tuple[bytes | None, os.stat_result]:
+    """Return at most ``limit`` + 1 bytes of ``path`` and what it is; None if no regular file.
+
+    One descriptor, so that the file that is judged is the one that is read; never waits. Links are
+    followed: what counts is the file at their end.
+    """
+    with reported(path):
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode):
+                return None, found
+            with open(fd, "rb", closefd=False) as file:
+                return file.read(limit + 1), found
+        finally:
+            os.close(fd)
+
+
+def is_own(found: os.stat_result) -> bool:
+    """Tell whether this user, or the administrator, owns it."""
+    return found.st_uid in (os.geteuid(), 0)
+
+
+def others_can_write(found: os.stat_result) -> bool:
+    """Tell whether its mode lets anybody but the owner change it."""
+    return bool(found.st_mode & _OTHERS_WRITE)
+
+
+def refuse_exposed(found: os.stat_result, path: str) -> None:
+    """Raise ``NotTrusted`` where others can read, write or replace the private key at ``path``."""
+    if not is_own(found):
+        raise NotTrusted.of(Code.KEY_EXPOSED, "the private key belongs to another user", where=path)
+    if found.st_mode & 0o077:
+        raise NotTrusted.of(
+            Code.KEY_EXPOSED,
+            f"others can use the private key: its mode is {stat.S_IMODE(found.st_mode):04o}",
+            where=path,
+            hint=f"chmod 600 {quoted(path)}",
+        )
+    folder = os.path.dirname(os.path.abspath(path))
+    with reported(folder):
+        mode = os.stat(folder).st_mode
+    if mode & _EVERYBODY_WRITES and not mode & stat.S_ISVTX:
+        raise NotTrusted.of(
+            Code.KEY_EXPOSED,
+            "everybody can replace the private key: its folder is open to all",
+            where=path,
+            hint=f"chmod o-w {quoted(folder)}",
+        )
+
+
+def refuse_shared_folder(folder: str) -> None:
+    """Raise ``NotTrusted`` where others can put keys into ``folder``, should it be there."""
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return  # whoever reads in it says what is wrong
+    if others_can_write(found) or not is_own(found):
+        raise NotTrusted.of(
+            Code.BAD_TRUST_FILE,
+            "others can write to the folder of keys and trust, so nothing in it is trusted",
+            where=folder,
+            hint=f"look at what is in it, then: chmod go-w {quoted(folder)}",
+        )
+
+
+def make_private_folder(folder: str) -> None:
+    """Make ``folder`` and what is missing above it, for this user alone, whatever the umask."""
+    with reported(folder):
+        missing = []
+        while not os.path.isdir(folder):
+            missing.append(folder)
+            folder = os.path.dirname(folder)
+        for path in reversed(missing):
+            try:
+                os.mkdir(path, 0o700)
+            except FileExistsError:
+                if not os.path.isdir(path):  # made meanwhile by another run, or no folder at all
+                    raise
+
+
+def quoted(path: str) -> str:
+    """Return ``path`` as a shell takes it."""
+    from shlex import quote
+
+    return quote(path)

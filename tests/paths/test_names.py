@@ -1,0 +1,155 @@
+"""Which names a member may have, rule by rule."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.paths import MemberPath, judge_path
+
+GOOD = [
+    "a",
+    "workflow/demo/tasks.py",
+    ".gitignore",
+    ".github/workflows/x.yml",
+    "a b/c d.txt",
+    "-rf",
+    "@file",
+    "~",
+    "$HOME/%2e",
+    "a..b",
+    "..a/...b",
+    "`backquote`",
+    "café.py",
+    "データ/表.csv",
+    "com/lpt/auxiliary",
+    "com0",
+    "com10",
+    "conn",
+    "nullable.txt",
+    "x" * 255,
+    "é" * 127,
+    "/".join(["d"] * 32),
+    "/".join(["x" * 255] * 4)[:1024],
+    "\uff0e\uff0e",
+    "\U0001f600",
+]
+
+BAD = {
+    "": "an empty name",
+    "/": "an absolute path",
+    "/etc/passwd": "an absolute path",
+    "//x": "an absolute path",
+    ".": "`.` or `..` part",
+    "..": "`.` or `..` part",
+    "../x": "`.` or `..` part",
+    "a/../b": "`.` or `..` part",
+    "a/./b": "`.` or `..` part",
+    "a//b": "an empty",
+    "a/": "an empty",
+    "./a": "`.` or `..` part",
+    "a\\b": "a backslash",
+    "\\\\?\\C:": "a backslash",
+    "C:/x": "a character that not every system takes",
+    "a<b": "a character that not every system takes",
+    "a>b": "a character that not every system takes",
+    'a"b': "a character that not every system takes",
+    "a|b": "a character that not every system takes",
+    "a?b": "a character that not every system takes",
+    "a*b": "a character that not every system takes",
+    "a\0b": "a control character",
+    "a\nb": "a control character",
+    "a\n": "a control character",
+    "a\x1b[2J": "a control character",
+    "a\x7f": "a control character",
+    "a\x85": "does not show",
+    "a\x9b": "does not show",
+    "a\u00ad": "does not show",
+    "a\u200bb": "does not show",
+    "a\u202eb": "does not show",
+    "a\u2028b": "does not show",
+    "\ufeffa": "does not show",
+    "a\ue000": "does not show",
+    "a\U000e0041": "does not show",
+    "a\u0378": "does not assign",
+    "a\U0001fae0": "does not assign",  # a face of Unicode 14
+    "a\ud800": "not UTF-8",
+    "cafe\u0301": "normal form NFC",
+    "\u212b": "normal form NFC",
+    " a": "begins or ends with a space",
+    "a ": "begins or ends with a space",
+    "a/ b": "begins or ends with a space",
+    "a /b": "begins or ends with a space",
+    "a.": "ends with a dot",
+    "a./b": "ends with a dot",
+    "...": "ends with a dot",
+    "x" * 256: "a part of more than 255 bytes",
+    "é" * 128: "a part of more than 255 bytes",
+    "/".join(["x" * 200] * 6): "a path of more than 1024 bytes",
+    "/".join(["é" * 120] * 5): "a path of more than 1024 bytes",
+    "x" * 100_000: "a path of more than 1024 bytes",
+    "/".join(["d"] * 33): "more than 32 folders deep",
+    "/".join(["é"] * 33): "more than 32 folders deep",
+}
+
+DEVICES = ["con", "prn", "aux", "nul", "conin$", "conout$"]
+DEVICES += [f"{port}{n}" for port in ("com", "lpt") for n in "123456789\u00b9\u00b2\u00b3"]
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_takes_a_name_that_every_system_takes(name: str) -> None:
+    assert judge_path(name) is None
+    assert MemberPath.parse(name) == name
+
+
+@pytest.mark.parametrize(("name", "rule"), BAD.items())
+def test_refuses_a_name_and_says_which_rule_it_breaks(name: str, rule: str) -> None:
+    assert rule in (judge_path(name) or "")
+    with pytest.raises(Refused) as caught:
+        MemberPath.parse(name)
+    diagnostic = caught.value.diagnostics[0]
+    assert diagnostic.code is Code.MEMBER_NAME
+    assert rule in diagnostic.message
+    assert len(diagnostic.message) < 400
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_refuses_the_names_of_windows_devices_in_every_spelling(device: str) -> None:
+    for name in (device, device.upper(), device + ".txt", device + "  .tar.gz", f"a/{device}/b"):
+        assert "Windows" in (judge_path(name) or ""), name
+    for name in (device + "x", "x" + device, f"a-{device}"):
+        assert judge_path(name) is None, name
+
+
+def test_a_path_has_its_parts() -> None:
+    assert MemberPath.parse("a/b c/d.py").parts == ("a", "b c", "d.py")
+    assert MemberPath.parse("a").parts == ("a",)
+
+
+ODD = st.sampled_from([*"aA.b/ -_~`é\u0301\u200b\\:*\n", "..", "con", "nul", "//", "é" * 90])
+
+
+@given(st.lists(ODD, max_size=12).map("".join))
+def test_the_short_way_for_plain_names_judges_as_the_long_one(text: str) -> None:
+    from cloacina_ctl import paths
+
+    assert judge_path(text) == paths._judge_slowly(text)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_judged_without_an_exception(text: str) -> None:
+    verdict = judge_path(text)
+    if verdict is None:
+        assert text.encode()
+        assert MemberPath.parse(text).parts == tuple(text.split("/"))
+
+
+def test_two_hundred_and_fifty_thousand_names_take_no_time() -> None:
+    names = [f"workflow/package_{n % 99}/module-{n}.py" for n in range(250_000)]
+    started = time.process_time()
+    assert not any(map(judge_path, names))
+    assert time.process_time() - started < 3
