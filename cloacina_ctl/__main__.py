@@ -1,20 +1,44 @@
-"""``python -m cloacina_ctl``, and the console script: the version at once, the rest by ``cli``."""
+"""``python -m cloacina_ctl``, and the console script: the version at once, the rest by ``cli``.
 
-from __future__ import annotations
+``--version`` is answered before anything is imported: scripts ask for it again and again.
+"""
 
 import sys
+
+from cloacina_ctl import __version__
 
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    if sys.argv[1:] == ["--version"]:
-        from cloacina_ctl import __version__
+    if sys.argv[1:] != ["--version"] or not _say_version():
+        sys.exit(_run())
 
+
+def _run() -> int:
+    try:
+        import signal
+
+        from cloacina_ctl.cli.main import run
+
+        status = run(sys.argv[1:])
+        # Python would show a traceback of what arrives while it takes itself down.
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+    except KeyboardInterrupt:
+        from cloacina_ctl.cli import exits
+
+        return exits.INTERRUPTED
+    return status
+
+
+def _say_version() -> bool:
+    """Print the version, or leave it to those who know what to do with a closed or full output."""
+    try:
         sys.stdout.write(f"cloacina-ctl {__version__}\n")
-        return
-    from cloacina_ctl.cli.process import run_process
-
-    run_process(sys.argv[1:])
+        sys.stdout.flush()
+    except (AttributeError, OSError):
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -155,6 +155,7 @@ class Code(str, enum.Enum):
     USAGE = "U001", "the command line is wrong"
     # X: internal
     BUG = "X001", "a bug in this program"
+    STOPPED = "X002", "stopped by a signal"
     # Y: Python project
     NO_ENTRY_MODULE = "Y001", "no entry module"
     ENTRY_MODULE_MISSING = "Y002", "the entry module is not there"

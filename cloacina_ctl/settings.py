@@ -15,7 +15,7 @@ from cloacina_ctl.errors import Code, Diagnostic, Refused, UsageError
 CONFIG_FILE = "config.toml"
 ENV_FOLDER = "CLOACINA_CTL_CONFIG_DIR"
 ENV_SIGNING_KEY = "CLOACINA_CTL_SIGNING_KEY"
-ENV_PASSPHRASE_FILE = "CLOACINA_CTL_PASSPHRASE_FILE"
+ENV_PASSPHRASE_FILE = "CLOACINA_CTL_PASSPHRASE_FILE"  # noqa: S105 (the name of a variable)
 KEY_FILE_SUFFIXES = (".pem", ".pub", ".key")
 
 
@@ -62,7 +62,7 @@ def load_settings() -> Settings:
 
 
 def _home() -> str:
-    home = os.path.expanduser("~")
+    home = os.path.expanduser("~") if os.environ.get("HOME", "/") else ""
     if os.path.isabs(home):
         return home
     raise UsageError.of(

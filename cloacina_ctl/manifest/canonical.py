@@ -102,7 +102,7 @@ def _brackets(data: bytes, what: str, items: int) -> bytes:
     # An empty string may go, and a string that ends where the next begins may be one with it.
     kept = data.translate(_ONE_KIND, _NO_STRUCTURE).replace(b'""', b"")
     if kept.count(b'"') > 4 * (items + 1):  # a comma parts two keys with their two values at most
-        raise _refuse(what, "it has more quotes than its commas have strings")
+        raise _refuse(what, "it has more texts than its commas can part")
     return b"".join(kept.split(b'"')[::2])
 
 

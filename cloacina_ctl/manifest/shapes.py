@@ -247,13 +247,13 @@ class Object:
             fields += count
         if fields != sum(map(len, values)):  # some have a field that nobody knows
             return None
-        made = list(map(self._make_of, zip(*columns)))  # noqa: B905 - a default repeats for as long as it takes
+        made = list(map(self._make_of, zip(*columns)))  # noqa: B905 - all are of one length
         if self._rule is not None:
             bad: Problems = []
             for value in made:
                 self._rule(value, bad)
-            if bad:
-                return None
+                if bad:
+                    return None
         return made
 
     def write(self, value: Value) -> JsonValue:

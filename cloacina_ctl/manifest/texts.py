@@ -26,12 +26,12 @@ _SUFFIX = (
     r"(?:[._-]?(?:post|rev|r)[._-]?[0-9]*|-[0-9]+)?(?:[._-]?dev[._-]?[0-9]*)?"
 )
 _CLAUSE = re.compile(
-    rf" *(?:(?:==|!=) *{_EPOCH}{_RELEASE}(?:\.\*|{_SUFFIX}(?:\+[a-z0-9]+(?:[._-][a-z0-9]+)*)?)"
+    rf"(?:(?:==|!=) *{_EPOCH}{_RELEASE}(?:\.\*|{_SUFFIX}(?:\+[a-z0-9]+(?:[._-][a-z0-9]+)*)?)"
     rf"|~= *{_EPOCH}[0-9]+(?:\.[0-9]+)+{_SUFFIX}"
-    rf"|[<>]=? *{_EPOCH}{_RELEASE}{_SUFFIX}) *",
+    rf"|[<>]=? *{_EPOCH}{_RELEASE}{_SUFFIX})",
     re.ASCII | re.IGNORECASE,
 )
-_RANGE = re.compile(r" *(?:[<>]=?|==?|~=?|\^)? *[0-9][0-9A-Za-z.+*-]* *")
+_RANGE = re.compile(r"(?:(?:[<>]=?|==?|~=?|\^) *)?[0-9][0-9A-Za-z.+*-]*")
 _LICENSE_TOKEN = re.compile(r"\(|\)|[A-Za-z0-9.:-]+\+?")
 # Python's reserved words: written down, for an interpreter's own list may grow.
 _KEYWORDS = re.compile(
@@ -57,14 +57,14 @@ def judge_pep440(version: str) -> str | None:
 
 def judge_specifier(text: str) -> str | None:
     """Return what keeps ``text`` from being a PEP 440 version specifier."""
-    if all(_CLAUSE.fullmatch(clause) for clause in text.split(",")):
+    if all(_CLAUSE.fullmatch(clause.strip(" ")) for clause in text.split(",")):
         return None
     return f"not a version specifier such as `>=3.10`: {text}"
 
 
 def judge_range(text: str) -> str | None:
     """Return what keeps ``text`` from being a range of runtimes' versions."""
-    if all(_RANGE.fullmatch(clause) for clause in text.split(",")):
+    if all(_RANGE.fullmatch(clause.strip(" ")) for clause in text.split(",")):
         return None
     return f"not a version range such as `>=0.6, <0.8`: {text}"
 

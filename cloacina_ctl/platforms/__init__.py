@@ -1,1 +1,43 @@
-"""To be described."""
+"""What a compiled library says of itself, read from its bytes and never by loading it.
+
+``recognition`` what a file is by its first bytes · ``reading`` bounded reads of one file ·
+``elf`` the image that a loader would make · ``dynamic`` the dynamic section, needed libraries,
+versions, exported symbols · ``pointers`` relocated words · ``graphs`` the task graph in a library ·
+``fidius`` and ``raw_abi`` the plugin's own description · ``tags`` platform tags and this host ·
+``library`` the facts as values, and what a manifest says of them.
+
+The only door to binary formats. Nothing here judges: a fact that is worth a warning is a field.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cloacina_ctl.platforms.library import Library as Library
+    from cloacina_ctl.platforms.library import LibraryGraph as LibraryGraph
+    from cloacina_ctl.platforms.library import Plugin as Plugin
+    from cloacina_ctl.platforms.library import artifact_of as artifact_of
+    from cloacina_ctl.platforms.read import read_library as read_library
+    from cloacina_ctl.platforms.tags import Host as Host
+    from cloacina_ctl.platforms.tags import host_platform as host_platform
+    from cloacina_ctl.platforms.tags import platform_fits as platform_fits
+
+_HOMES = {
+    **dict.fromkeys(("Library", "LibraryGraph", "Plugin", "artifact_of"), "library"),
+    "read_library": "read",
+    **dict.fromkeys(("Host", "host_platform", "platform_fits"), "tags"),
+}
+__all__ = sorted(_HOMES)  # noqa: PLE0605 - the names of the table
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its module when it is first asked for (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

@@ -7,13 +7,20 @@ other's cache, and the builder's paths are kept out of the library.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloacina_ctl.errors import BuildFailed, Code, UsageError
-from cloacina_ctl.project.cargo_config import add_flags, compiler_variables, configured_flags
+from cloacina_ctl.manifest import BuiltWith
+from cloacina_ctl.project.cargo_config import (
+    AddedFlags,
+    add_flags,
+    compiler_variables,
+    configured_flags,
+)
 from cloacina_ctl.project.programs import Program, clean_environment, find_program, run
 
 if TYPE_CHECKING:
@@ -29,11 +36,7 @@ _FEATURE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+./?-]*")
 
 
 class BuildOptions(NamedTuple):
-    """What the caller asks of the build.
-
-    With ``on_message`` each line that cargo and the compiler write for people goes there;
-    without, it goes to our standard error, where a terminal gets cargo's progress bar.
-    """
+    """What the caller asks of the build; ``jobs`` and ``cargo_flags`` are handed to cargo."""
 
     profile: str = "release"
     target: str | None = None
@@ -42,7 +45,7 @@ class BuildOptions(NamedTuple):
     offline: bool = False
     jobs: int | None = None
     cargo_flags: tuple[str, ...] = ()
-    on_message: Callable[[str], None] | None = None
+    quiet: bool = False
 
 
 class Built(NamedTuple):
@@ -55,9 +58,7 @@ class Built(NamedTuple):
 
     library: str
     target_folder: str
-    profile: str
-    target: str
-    rustc: str
+    built_with: BuiltWith
     complete_remap: bool = True
     compiler_variables: tuple[str, ...] = ()
 
@@ -83,42 +84,37 @@ def find_cargo() -> str:
     return path
 
 
-def build(crate: Crate, options: BuildOptions) -> Built:
+def build(
+    crate: Crate, options: BuildOptions, on_message: Callable[[str], None] | None = None
+) -> Built:
     """Build the crate's shared library and return where it is.
 
-    Raises ``BuildFailed`` where cargo is missing or fails (its messages were shown by then) and
+    With ``on_message`` each line that cargo and the compiler write for people goes there;
+    without, it goes to our standard error, where a terminal gets cargo's progress bar. Raises
+    ``BuildFailed`` where cargo is missing or fails (its messages were shown by then) and
     ``UsageError`` for options that cargo would take for something else.
     """
     _judge(options)
-    cargo = find_cargo()
-    environment = clean_environment()
-    workspace = _workspace(cargo, crate, environment, options)
-    cargo_home = environment.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
-    flags = _remaps(workspace, environment, cargo_home)
-    added = add_flags(flags, environment, configured_flags(crate.root, cargo_home))
-    program = Program(
-        path=cargo,
-        arguments=(
-            *_arguments(crate, options, workspace),
-            *added.arguments,
-            *_tail(crate, options),
-        ),
-        folder=crate.root,
-        environment={**environment, **added.environment},
-    )
+    cargo = Program(find_cargo(), (), crate.root, clean_environment())
+    workspace = _workspace(cargo, options, on_message)
+    added = _added_flags(workspace, cargo)
+    arguments = (*_arguments(crate, options, workspace), *added.arguments, *_tail(crate, options))
     artifacts = _Artifacts(workspace)
-    status = run(program, artifacts.take, options.on_message)
+    builder = cargo._replace(
+        arguments=arguments, environment={**cargo.environment, **added.environment}
+    )
+    status = run(builder, artifacts.take, on_message)
     if status:
         raise _failed(status)
-    rustc, host = _compiler(workspace.target_folder, program)
+    library = artifacts.only()
+    rustc, host = _compiler(workspace, cargo)
+    target = options.target or artifacts.target or host
     return Built(
-        library=artifacts.only(),
+        library=library,
         target_folder=workspace.target_folder,
-        profile=options.profile,
-        target=options.target or artifacts.target or host,
-        rustc=rustc,
+        built_with=BuiltWith(rustc=rustc, profile=options.profile, target=target),
         complete_remap=added.complete,
-        compiler_variables=compiler_variables(environment),
+        compiler_variables=compiler_variables(cargo.environment),
     )
 
 
@@ -132,29 +128,31 @@ def _judge(options: BuildOptions) -> None:
 
 
 def _workspace(
-    cargo: str, crate: Crate, environment: dict[str, str], options: BuildOptions
+    cargo: Program, options: BuildOptions, on_message: Callable[[str], None] | None
 ) -> _Workspace:
     """Ask cargo where it builds; 10 ms, for it resolves no dependency."""
     lines: list[bytes] = []
     arguments = ["metadata", "--no-deps", "--format-version=1"]
     arguments += ["--offline"] if options.offline else []
-    program = Program(cargo, tuple(arguments), crate.root, environment)
-    status = run(program, lines.append, options.on_message)
+    status = run(cargo._replace(arguments=tuple(arguments)), lines.append, on_message)
     if status:
         raise _failed(status)
-    answer = _json(b"".join(lines))
-    manifest = os.path.realpath(os.path.join(crate.root, "Cargo.toml"))
-    packages = answer.get("packages", ())
-    ids = [p["id"] for p in packages if os.path.realpath(p["manifest_path"]) == manifest]
-    if len(ids) != 1:
+    manifest = os.path.realpath(os.path.join(cargo.folder, "Cargo.toml"))
+    try:
+        return _read_metadata(_json(b"".join(lines)), manifest)
+    except (KeyError, StopIteration) as error:
         raise BuildFailed.of(
             Code.BUILD_FAILED, "cargo does not know the package", where=manifest,
-            hint="is it excluded from its workspace?",
-        )  # fmt: skip
-    target, root = answer["target_directory"], answer["workspace_root"]
+            hint="is it a member of the workspace above it?",
+        ) from error  # fmt: skip
+
+
+def _read_metadata(answer: dict[str, Any], manifest: str) -> _Workspace:
+    ours = (p for p in answer["packages"] if os.path.realpath(p["manifest_path"]) == manifest)
+    target = answer["target_directory"]
     return _Workspace(
-        package_id=ids[0],
-        root=root,
+        package_id=next(ours)["id"],
+        root=answer["workspace_root"],
         target_folder=os.path.join(target, OUR_FOLDER),
         build_folder=os.path.join(answer.get("build_directory") or target, OUR_FOLDER),
     )
@@ -181,8 +179,8 @@ def _arguments(crate: Crate, options: BuildOptions, workspace: _Workspace) -> tu
         arguments.append(f"--features={','.join(features)}")
     if options.jobs:
         arguments.append(f"--jobs={options.jobs}")
-    arguments += ["--locked"] if options.locked else []
-    arguments += ["--offline"] if options.offline else []
+    asked = {"--locked": options.locked, "--offline": options.offline, "--quiet": options.quiet}
+    arguments += [flag for flag, wanted in asked.items() if wanted]
     return tuple(arguments)
 
 
@@ -211,9 +209,17 @@ def _lacks_feature(crate: Crate) -> bool:
     return PACKAGED not in crate.features and "cloacina-workflow" in crate.dependencies
 
 
-def _remaps(workspace: _Workspace, environment: dict[str, str], cargo_home: str) -> tuple[str, ...]:
-    """Return the flags that keep the builder's folders out of the library; the last match wins."""
+def _added_flags(workspace: _Workspace, cargo: Program) -> AddedFlags:
+    """Return how the builder's folders are kept out of the library."""
+    environment = cargo.environment
+    cargo_home = environment.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
     rustup_home = environment.get("RUSTUP_HOME") or os.path.expanduser("~/.rustup")
+    configured = configured_flags(cargo.folder, cargo_home)
+    return add_flags(_remaps(workspace, cargo_home, rustup_home), environment, configured)
+
+
+def _remaps(workspace: _Workspace, cargo_home: str, rustup_home: str) -> tuple[str, ...]:
+    """Return the flags, one for each folder; where two match, the compiler takes the last."""
     folders = (
         (rustup_home, "/rustup"),
         (cargo_home, "/cargo"),
@@ -268,14 +274,14 @@ class _Artifacts:
         return library
 
 
-def _compiler(target_folder: str, program: Program) -> tuple[str, str]:
+def _compiler(workspace: _Workspace, program: Program) -> tuple[str, str]:
     """Return the compiler's version and its own platform, from where cargo keeps them."""
-    try:
-        with open(os.path.join(target_folder, ".rustc_info.json"), "rb") as file:
-            outputs = _json(file.read(1 << 20)).get("outputs", {})
-        texts = [str(output.get("stdout", "")) for output in outputs.values()]
-    except (OSError, AttributeError):
-        texts = []
+    texts = []
+    for folder in dict.fromkeys((workspace.build_folder, workspace.target_folder)):
+        with contextlib.suppress(OSError, AttributeError):
+            with open(os.path.join(folder, ".rustc_info.json"), "rb") as file:
+                outputs = _json(file.read(1 << 20)).get("outputs", {})
+            texts += [str(output.get("stdout", "")) for output in outputs.values()]
     for text in (*texts, ""):
         facts = text or _ask_compiler(program)
         version = re.search(r"^rustc (\S.*)$", facts, re.MULTILINE)

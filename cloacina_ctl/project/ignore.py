@@ -12,12 +12,13 @@ import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.project.gitignore import parse_pattern
 from cloacina_ctl.staging import reported
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pathspec import GitIgnoreSpec
+    from cloacina_ctl.project.gitignore import Pattern
 
 # Read in this order: the last pattern that matches wins.
 IGNORE_FILES = (".gitignore", ".cloacinaignore")
@@ -26,17 +27,34 @@ _WILDCARDS = frozenset("*?[\\")
 
 
 class Patterns:
-    """Patterns that count from one folder on."""
+    """Patterns that count from one folder on; the last that matches wins."""
 
-    def __init__(self, spec: GitIgnoreSpec, folder: str = "") -> None:
+    def __init__(self, patterns: Iterable[Pattern], folder: str = "") -> None:
         """Take the patterns of ``folder``, a path with its slash at the end, or empty."""
-        self._check = spec.check_file
+        self._patterns = tuple(reversed(tuple(patterns)))
         self._start = len(folder)
 
     def verdict(self, path: str, *, is_folder: bool) -> bool | None:
-        """Return True where ``path`` matches, False where a ``!`` pattern takes it back."""
+        """Return True where ``path`` itself matches, False where a ``!`` pattern takes it back."""
         within = path[self._start :]
-        return self._check(within + "/" if is_folder else within).include
+        name = path[path.rfind("/") + 1 :]
+        for pattern in self._patterns:
+            if pattern.folders_only and not is_folder:
+                continue
+            if pattern.matches.fullmatch(name if pattern.names_only else within):
+                return not pattern.takes_back
+        return None
+
+    def covers(self, path: str) -> bool:
+        """Tell whether the file ``path`` matches, or a folder that it lies in."""
+        if self.verdict(path, is_folder=False):
+            return True
+        end = path.find("/")
+        while end > 0:
+            if self.verdict(path[:end], is_folder=True):
+                return True
+            end = path.find("/", end + 1)
+        return False
 
 
 def compile_patterns(lines: Iterable[str], folder: str = "") -> Patterns | None:
@@ -44,26 +62,8 @@ def compile_patterns(lines: Iterable[str], folder: str = "") -> Patterns | None:
 
     As in git, a line that is no pattern matches nothing.
     """
-    from pathspec import GitIgnoreSpec
-
-    patterns = []
-    for line in lines:
-        try:
-            parsed = GitIgnoreSpec.from_lines([_exact(line)]).patterns
-        except ValueError:
-            continue
-        patterns += [pattern for pattern in parsed if pattern.include is not None]
-    return Patterns(GitIgnoreSpec(patterns), folder) if patterns else None
-
-
-def _exact(line: str) -> str:
-    """Return the pattern that matches in pathspec what ``line`` matches in git.
-
-    ``a/**`` is everything inside ``a``; pathspec takes ``a`` itself along, and what ``!a/b``
-    brings back would be lost with it.
-    """
-    bare = line.rstrip(" ")
-    return bare + "/*" if bare.endswith("/**") and not bare.startswith("#") else line
+    patterns = [pattern for pattern in map(parse_pattern, lines) if pattern is not None]
+    return Patterns(patterns, folder) if patterns else None
 
 
 def read_ignore_files(path: str, folder: str, names: Iterable[str]) -> Patterns | None:

@@ -71,6 +71,7 @@ class SourceWorkflow(NamedTuple):
     params: tuple[manifest.Param, ...] = ()
     triggers: tuple[manifest.Trigger, ...] = ()
     is_public: bool = True
+    unknown_arguments: tuple[str, ...] = ()
 
 
 class SyntaxProblem(NamedTuple):
@@ -96,7 +97,13 @@ class PythonFacts(NamedTuple):
 
 
 class Crate(NamedTuple):
-    """What a crate's Cargo.toml says, read as TOML; ``root`` is absolute."""
+    """What a crate's Cargo.toml says, read as TOML; ``root`` is absolute.
+
+    ``dependencies`` are the names that the crate's code can use, without those for tests and build
+    scripts; ``path_dependencies`` those of them that lie in a folder. ``default_features`` holds
+    all that are on by default, also through another. ``lib_path`` is relative to the root.
+    ``workspace_members`` are names.
+    """
 
     root: str
     name: str
@@ -111,15 +118,31 @@ class Crate(NamedTuple):
     build_script: str | None
     has_lock_file: bool
     workspace_members: tuple[str, ...] = ()
+    lib_path: str = "src/lib.rs"
+    workspace_root: str | None = None
+    version: str | None = None
+    description: str | None = None
+    authors: tuple[str, ...] = ()
+    license: str | None = None
+    homepage: str | None = None
+    repository: str | None = None
+    keywords: tuple[str, ...] = ()
 
 
 class RustFacts(NamedTuple):
-    """What the files of a Rust crate say; a macro's place where it is used, else None."""
+    """What the files of a Rust crate say; a macro's place where it is used, else None.
+
+    ``stray_tasks`` stand outside of a workflow's module, where no macro finds them;
+    ``configures_build`` is where the build script calls ``cloacina_build``;
+    ``cargo_configuration`` is the file by which the project tells cargo or rustup what to run.
+    """
 
     crate: Crate
     package_macro: str | None = None
+    stray_tasks: tuple[SourceTask, ...] = ()
     packaged_workflow: bool = False
     configures_build: str | None = None
+    cargo_configuration: str | None = None
     syntax_problems: tuple[SyntaxProblem, ...] = ()
 
 

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from cloacina_ctl.project.deep_syntax import parse_source
 from cloacina_ctl.project.import_time import (
     UNREADABLE,
     Elsewhere,
@@ -115,7 +116,7 @@ def _parse(data: bytes) -> _Text:
     source = data.decode(encoding)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the author's own tools say them
-        tree = ast.parse(source)
+        tree = parse_source(source)
     return _Text(tree, re.split(rb"\r\n|\r|\n", source.encode("utf-8", "surrogatepass")))
 
 

@@ -182,20 +182,20 @@ class _Walk:
         """Return why the file stays out, by the rules in their order; None where it is packed."""
         if self._matches(self._exclude, path, is_folder=False):
             return LeftOut(path, EXCLUDED)
+        if path in self._rules.left_out:
+            return LeftOut(path, self._rules.left_out[path])
         if path in self._exact:
             return None
         denied = deny_file(name) or deny_folder(name)  # a link called `.venv` is no folder
         if denied is not None:
             return LeftOut(path, denied.reason, denied.secret)
-        if folder.state != _SHUT and self._matches(self._include, path, is_folder=False):
+        if folder.state != _SHUT and self._include is not None and self._include.covers(path):
             return None
         if folder.state == _OPEN:
             return self._why_ignored(path, folder)
         return LeftOut(path, NO_PART)
 
     def _why_ignored(self, path: str, folder: _Folder) -> LeftOut | None:
-        if path in self._rules.left_out:
-            return LeftOut(path, self._rules.left_out[path])
         if not (folder.inside or self._is_part(path)):
             return LeftOut(path, NO_PART)
         if _is_ignored(folder.ignores, path, is_folder=False):
@@ -203,7 +203,9 @@ class _Walk:
         return None
 
     def _is_included(self, path: str) -> bool:
-        return path in self._exact or self._matches(self._include, path, is_folder=False)
+        if path in self._exact:
+            return True
+        return self._include is not None and self._include.covers(path)
 
     def _is_part(self, path: str) -> bool:
         return self._rules.parts is not None and path in self._rules.parts

@@ -81,16 +81,18 @@ def refuse_shared_folder(folder: str) -> None:
 def make_private_folder(folder: str) -> None:
     """Make ``folder`` and what is missing above it, for this user alone, whatever the umask."""
     with reported(folder):
-        missing = []
-        while not os.path.isdir(folder):
-            missing.append(folder)
-            folder = os.path.dirname(folder)
-        for path in reversed(missing):
-            try:
-                os.mkdir(path, 0o700)
-            except FileExistsError:
-                if not os.path.isdir(path):  # made meanwhile by another run, or no folder at all
-                    raise
+        _make_folder(os.path.abspath(folder))
+
+
+def _make_folder(folder: str) -> None:
+    if os.path.isdir(folder):
+        return
+    _make_folder(os.path.dirname(folder))
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(folder):  # else another run made it meanwhile
+            raise
 
 
 def quoted(path: str) -> str:

@@ -1,84 +1,87 @@
 """Ed25519 keys: 32 bytes that were judged, their files, their fingerprints.
 
-Public keys are PEM (SPKI), private ones PEM (PKCS#8), encrypted where a passphrase is given. Exactly
-one block stands in a file and nothing else: a file that two programs read differently is no key.
+Public keys are PEM (SPKI), private ones PEM (PKCS#8), encrypted where a passphrase is given. One
+block stands in a file and nothing else: a file that two programs read differently is no key.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import os
-import re
-import stat
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.errors import Code, Diagnostic, NotTrusted
-from cloacina_ctl.signing import curve
-from cloacina_ctl.staging import reported
+from cloacina_ctl.errors import Code, NotTrusted
+from cloacina_ctl.signing import curve, pem
+from cloacina_ctl.signing.files import read_regular, refuse_exposed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
+    # Given what the key is called, it returns the passphrase, or None where there is none.
     PassphraseProvider = Callable[[str], bytes | None]
 
 KEY_BYTES = 32
-MAX_KEY_FILE = 64 << 10
-MAX_KDF_ITERATIONS = 10_000_000  # a hundred times what anybody uses, seconds at most
+SIGNATURE_BYTES = 64
 
 _SPKI = bytes.fromhex("302a300506032b6570032100")
-_PEM = re.compile(
-    rb"-----BEGIN ([A-Z0-9 ]+)-----\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+)-----END \1-----\r?\n?"
-)
-_PBES2_ITERATIONS = re.compile(rb"\x30.\x04.{8,64}?\x02([\x01-\x08])", re.DOTALL)
 
 
 class PublicKey:
-    """A public key that a signature may be judged by; equal by its bytes."""
+    """A public key that a signature may be judged by; equal by its bytes.
 
-    __slots__ = ("raw",)
+    There is none that is not a point in its canonical form, or one of small order.
+    """
 
-    def __init__(self, raw: bytes) -> None:
-        self.raw = raw
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: bytes, *, where: str | None = None) -> None:
+        if len(raw) != KEY_BYTES:
+            raise pem.bad_key(f"a raw key has {KEY_BYTES} bytes, this has {len(raw)}", where)
+        if not curve.is_canonical(raw):
+            raise pem.bad_key("the public key is not in its canonical form", where)
+        if curve.is_small_order(raw):
+            raise pem.bad_key(
+                "the public key is of small order: one signature would fit everything", where
+            )
+        if not curve.is_on_curve(raw):
+            raise pem.bad_key("the public key is no point of the curve", where)
+        self._raw = bytes(raw)
 
     @classmethod
     def from_raw(cls, raw: bytes, *, where: str | None = None) -> PublicKey:
-        """Return the key whose 32 bytes are ``raw``; refuse those that vouch for anything."""
-        if len(raw) != KEY_BYTES:
-            raise _bad(f"a raw key has {KEY_BYTES} bytes, this has {len(raw)}", where)
-        if not curve.is_canonical(raw):
-            raise _bad("the public key is not in its canonical form", where)
-        if curve.is_small_order(raw):
-            raise _bad(
-                "the public key is of small order: one signature would fit everything", where
-            )
-        return cls(raw)
+        """Return the key whose 32 bytes are ``raw``; ``NotTrusted`` for one that proves nothing."""
+        return cls(raw, where=where)
 
     @classmethod
     def from_pem(cls, data: bytes, *, where: str | None = None) -> PublicKey:
-        """Return the key in the one PEM block that is all of ``data``."""
-        label, der = _pem_block(data, where)
-        if label != "PUBLIC KEY":
-            raise _bad(f"expected a public key, found: {_called(label)}", where)
-        if len(der) != len(_SPKI) + KEY_BYTES or not der.startswith(_SPKI):
-            raise _bad(f"expected an Ed25519 key, found {_algorithm(der)}", where)
-        return cls.from_raw(der[len(_SPKI) :], where=where)
+        """Return the key in the one PEM block that is all of ``data``, or raise ``NotTrusted``."""
+        label, raw = pem.read_block(data, where)
+        if label != pem.PUBLIC:
+            raise pem.bad_key(f"expected a public key, found {pem.called(label)}", where)
+        if not (raw.startswith(_SPKI) and len(raw) == len(_SPKI) + KEY_BYTES):
+            raise _not_ed25519(raw, where)
+        return cls(raw[len(_SPKI) :], where=where)
+
+    @property
+    def raw(self) -> bytes:
+        """The 32 bytes."""
+        return self._raw
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the raw key as lower-case hex: what signatures call ``keyid``."""
-        return hashlib.sha256(self.raw).hexdigest()
+        return hashlib.sha256(self._raw).hexdigest()
 
     def to_pem(self) -> bytes:
         """Return the key as PEM."""
-        body = base64.b64encode(_SPKI + self.raw)
-        return b"-----BEGIN PUBLIC KEY-----\n" + body + b"\n-----END PUBLIC KEY-----\n"
+        return pem.write_block(pem.PUBLIC, _SPKI + self._raw)
 
     def verify(self, signature: bytes, message: bytes) -> bool:
-        """Tell whether ``signature`` is this key's over ``message`` (RFC 8032, cofactorless)."""
-        if len(signature) != 64 or not curve.is_scalar(signature[32:]):
+        """Tell whether ``signature`` is this key's over ``message``.
+
+        RFC 8032 without the cofactor, and stricter than its text: S below the order of the group,
+        R canonical and not of small order.
+        """
+        if len(signature) != SIGNATURE_BYTES or not curve.is_scalar(signature[32:]):
             return False
         r = signature[:32]
         if not curve.is_canonical(r) or curve.is_small_order(r):
@@ -87,98 +90,98 @@ class PublicKey:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
         try:
-            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
-        except (InvalidSignature, ValueError):  # ValueError: bytes that are no point
+            Ed25519PublicKey.from_public_bytes(self._raw).verify(signature, message)
+        except InvalidSignature:
             return False
         return True
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PublicKey) and other.raw == self.raw
+        return isinstance(other, PublicKey) and other._raw == self._raw
 
     def __hash__(self) -> int:
-        return hash(self.raw)
+        return hash(self._raw)
 
     def __repr__(self) -> str:
         return f"PublicKey({self.fingerprint[:16]}…)"
 
 
 class PrivateKey:
-    """A private key; nothing that is shown of it tells the key."""
+    """A private key; nothing that is shown of it tells the key, and it cannot be pickled."""
 
     __slots__ = ("_key", "public")
 
-    def __init__(self, key: Ed25519PrivateKey) -> None:
-        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    def __init__(self, seed: bytes, *, where: str | None = None) -> None:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-        self._key = key
-        raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        self.public = PublicKey.from_raw(raw)
+        if len(seed) != KEY_BYTES:
+            raise pem.bad_key(f"a raw key has {KEY_BYTES} bytes, this has {len(seed)}", where)
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self.public = PublicKey(self._key.public_key().public_bytes_raw())
 
     @classmethod
     def generate(cls) -> PrivateKey:
         """Return a new key from the system's randomness."""
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        import os
 
-        return cls(Ed25519PrivateKey.generate())
+        return cls(os.urandom(KEY_BYTES))  # RFC 8032, 5.1.5: the key is 32 random bytes
 
     @classmethod
     def from_raw(cls, seed: bytes, *, where: str | None = None) -> PrivateKey:
         """Return the key whose 32 secret bytes are ``seed``."""
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-        if len(seed) != KEY_BYTES:
-            raise _bad(f"a raw key has {KEY_BYTES} bytes, this has {len(seed)}", where)
-        return cls(Ed25519PrivateKey.from_private_bytes(seed))
+        return cls(seed, where=where)
 
     @classmethod
     def from_pem(
         cls, data: bytes, passphrase: PassphraseProvider | None = None, *, where: str | None = None
     ) -> PrivateKey:
-        """Return the key in the one PEM block that is all of ``data``.
+        """Return the key in the one PEM block that is all of ``data``, or raise ``NotTrusted``.
 
-        ``passphrase`` is asked once, and only where the key is encrypted.
+        ``passphrase`` is asked once, and only where the key is encrypted in a way that takes no
+        more than seconds to open.
         """
-        label, der = _pem_block(data, where)
-        if label not in ("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"):
-            raise _bad(f"expected a private key (PKCS#8), found: {_called(label)}", where)
-        secret = None
-        if label == "ENCRYPTED PRIVATE KEY":
-            _bound_derivation(der, where)
-            secret = _ask(passphrase, where)
-        return cls(_load(data, secret, where))
+        from cloacina_ctl.signing import pkcs8
+
+        label, raw = pem.read_block(data, where)
+        if label == pem.PRIVATE:
+            return cls(pkcs8.read_plain(raw, where))
+        if label != pem.ENCRYPTED:
+            raise pem.bad_key(f"expected a private key (PKCS#8), found {pem.called(label)}", where)
+        pkcs8.bound_effort(raw, where)
+        return cls(pkcs8.read_sealed(raw, _ask(passphrase, where), where))
 
     def sign(self, message: bytes) -> bytes:
         """Return the signature of ``message``: 64 bytes."""
         return self._key.sign(message)
 
     def to_pem(self, passphrase: bytes | None = None) -> bytes:
-        """Return the key as PEM, encrypted where a passphrase is given."""
-        from cryptography.hazmat.primitives import serialization
+        """Return the key as PEM, encrypted unless ``passphrase`` is None.
 
-        encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
-        if passphrase:
-            encryption = serialization.BestAvailableEncryption(passphrase)
-        return self._key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
-        )
+        Raises ``NotTrusted`` for a passphrase that is empty or too long.
+        """
+        from cloacina_ctl.signing import pkcs8
+
+        seed = self._key.private_bytes_raw()
+        if passphrase is None:
+            return pem.write_block(pem.PRIVATE, pkcs8.write_plain(seed))
+        return pem.write_block(pem.ENCRYPTED, pkcs8.write_sealed(seed, passphrase))
 
     def __repr__(self) -> str:
         return f"PrivateKey({self.public.fingerprint[:16]}…)"
 
 
 def read_key_file(path: str, *, private: bool) -> bytes:
-    """Return the bytes of a key file; a private one must be readable by its owner alone."""
-    with reported(path):
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as file:
-            found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode):
-                raise _bad("not a regular file", path)
-            if private:
-                _refuse_exposed(found, path)
-            data = file.read(MAX_KEY_FILE + 1)
-    if len(data) > MAX_KEY_FILE:
-        raise _bad(f"a key file has at most {MAX_KEY_FILE} bytes", path)
+    """Return the bytes of a key file; a private one must be its owner's alone.
+
+    Raises ``NotTrusted`` for what is no regular file, for one that is too large, and for a private
+    key that others can read, write or replace; ``FileProblem`` where the system refuses.
+    """
+    data, found = read_regular(path, pem.MAX_KEY_FILE)
+    if data is None:
+        raise pem.bad_key("a key file must be a regular file", path)
+    if private:
+        refuse_exposed(found, path)
+    if len(data) > pem.MAX_KEY_FILE:
+        raise pem.bad_key(f"a key file has at most {pem.MAX_KEY_FILE} bytes", path)
     return data
 
 
@@ -192,57 +195,21 @@ def load_public_key(path: str) -> PublicKey:
     return PublicKey.from_pem(read_key_file(path, private=False), where=path)
 
 
-def is_encrypted(pem: bytes) -> bool:
-    """Tell whether a private key asks for a passphrase."""
-    return b"-----BEGIN ENCRYPTED PRIVATE KEY-----" in pem
+def is_encrypted(data: bytes) -> bool:
+    """Tell whether a private key asks for a passphrase, without opening it."""
+    return data.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
 
 
-def _refuse_exposed(found: os.stat_result, path: str) -> None:
-    if found.st_uid not in (os.geteuid(), 0):
-        raise NotTrusted.of(Code.KEY_EXPOSED, "the private key belongs to another user", where=path)
-    if found.st_mode & 0o077:
-        raise NotTrusted.of(
-            Code.KEY_EXPOSED,
-            f"others can read the private key: its mode is {stat.S_IMODE(found.st_mode):04o}",
-            where=path,
-            hint=f"chmod 600 {path}",
-        )
-
-
-def _pem_block(data: bytes, where: str | None) -> tuple[str, bytes]:
-    if len(data) > MAX_KEY_FILE:
-        raise _bad(f"a key file has at most {MAX_KEY_FILE} bytes", where)
-    found = _PEM.fullmatch(data)
-    if found is None:
-        hint = None
-        if len(data) == KEY_BYTES:
-            hint = "32 raw bytes can be a public or a private key: say which with --raw-public or --raw-private"
-        raise _bad("not a key file: expected exactly one PEM block", where, hint)
-    text = re.sub(rb"\s", b"", found[2])
-    try:
-        der = base64.b64decode(text, validate=True)
-    except ValueError as error:
-        raise _bad("the PEM block is not base64", where) from error
-    if base64.b64encode(der) != text:
-        raise _bad("the PEM block is not base64 in its standard spelling", where)
-    return found[1].decode("ascii"), der
-
-
-def _load(pem: bytes, secret: bytes | None, where: str | None) -> Ed25519PrivateKey:
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+def _not_ed25519(raw: bytes, where: str | None) -> NotTrusted:
+    from cloacina_ctl.signing import der
 
     try:
-        key = load_pem_private_key(pem, secret)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        if secret is not None:
-            raise NotTrusted.of(Code.PASSPHRASE, "the passphrase is wrong", where=where) from error
-        raise _bad("the private key cannot be read", where) from error
-    if not isinstance(key, Ed25519PrivateKey):
-        kind = type(key).__name__.strip("_").removesuffix("PrivateKey")
-        raise _bad(f"expected an Ed25519 key, found {kind}", where)
-    return key
+        kind = pem.algorithm(der.only(raw, der.SEQUENCE))
+    except der.NotDer:
+        return pem.bad_key("the public key is damaged: not DER", where)
+    if kind == "an Ed25519":
+        return pem.bad_key("an Ed25519 public key has exactly one form, and this is another", where)
+    return pem.bad_key(f"expected an Ed25519 key, found {kind} key", where)
 
 
 def _ask(passphrase: PassphraseProvider | None, where: str | None) -> bytes:
@@ -255,34 +222,3 @@ def _ask(passphrase: PassphraseProvider | None, where: str | None) -> bytes:
             hint="run it in a terminal, or give --passphrase-fd or CLOACINA_CTL_PASSPHRASE_FILE",
         )
     return secret
-
-
-def _bound_derivation(der: bytes, where: str | None) -> None:
-    """Refuse a key whose derivation would take for ever, before it is tried."""
-    found = _PBES2_ITERATIONS.search(der)
-    if found is None:
-        return  # scrypt and the like: the library bounds its memory
-    length = found[1][0]
-    count = int.from_bytes(der[found.end() : found.end() + length], "big")
-    if count > MAX_KDF_ITERATIONS:
-        raise _bad(
-            f"its derivation takes {count} rounds, at most {MAX_KDF_ITERATIONS} are done", where
-        )
-
-
-def _called(label: str) -> str:
-    return f"a block called {label}"
-
-
-def _algorithm(der: bytes) -> str:
-    known = {
-        b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01": "RSA",
-        b"\x2a\x86\x48\xce\x3d\x02\x01": "an elliptic curve of NIST",
-        b"\x2b\x65\x71": "Ed448",
-        b"\x2b\x65\x6e": "X25519",
-    }
-    return next((name for oid, name in known.items() if oid in der[:40]), "another kind")
-
-
-def _bad(message: str, where: str | None, hint: str | None = None) -> NotTrusted:
-    return NotTrusted(Diagnostic(Code.BAD_KEY, message, where, hint))

@@ -107,5 +107,7 @@ def _why_no_block(data: bytes) -> str:
 
 def _hint(data: bytes) -> str | None:
     if len(data) == 32:
-        return "32 raw bytes can be either half of a key: import it with --raw-public or --raw-private"
+        return (
+            "32 raw bytes can be either half of a key: import it with --raw-public or --raw-private"
+        )
     return None

@@ -34,7 +34,7 @@ def read_plain(raw: bytes, where: str | None) -> bytes:
     if raw.startswith(_PLAIN) and len(raw) == len(_PLAIN) + 32:
         return raw[len(_PLAIN) :]
     try:
-        version, rest = der.take_number(der.only(raw, der.SEQUENCE))
+        _, rest = der.take_number(der.only(raw, der.SEQUENCE))
     except NotDer as error:
         raise pem.bad_key("the private key is damaged: not DER", where) from error
     kind = pem.algorithm(rest)
@@ -59,11 +59,11 @@ def read_sealed(raw: bytes, passphrase: bytes, where: str | None) -> bytes:
     bound_effort(raw, where)
     try:
         key = load_der_private_key(raw, passphrase)
-    except UnsupportedAlgorithm as error:
-        raise pem.bad_key("the key's encryption is not supported", where, _REWRITE) from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # it does not say which
         raise NotTrusted.of(
-            Code.PASSPHRASE, "the passphrase is wrong, or the key is damaged", where=where
+            Code.PASSPHRASE,
+            "the passphrase is wrong, or the key is damaged or encrypted with an unknown cipher",
+            where=where,
         ) from error
     if not isinstance(key, Ed25519PrivateKey):
         kind = type(key).__name__.strip("_").removesuffix("PrivateKey")

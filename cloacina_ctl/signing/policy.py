@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cloacina_ctl.errors import Code, Diagnostic, NotTrusted
+from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, UsageError
 from cloacina_ctl.signing.judge import Judged, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_NAMED_IN_A_MESSAGE = 4
+_WHOM_TO_KNOW = "give the author's key with --key, or make it known: `cloacina-ctl trust add`"
 
 
 class Requirement(NamedTuple):
@@ -37,8 +40,13 @@ def require_signatures(
 ) -> tuple[str, ...]:
     """Return the fingerprints of the trusted keys that signed, each once, or raise ``NotTrusted``.
 
-    A failing signature under a known key is never excused, also where unsigned is allowed.
+    A failing signature under a known key is never excused, also where unsigned is allowed. Raises
+    ``UsageError`` for a threshold that every package would meet.
     """
+    if requirement.threshold < 1:
+        raise UsageError.of(
+            Code.USAGE, f"the threshold must be at least 1: {requirement.threshold}"
+        )
     failed = failed_signatures(judged, where)
     if failed:
         raise NotTrusted(*failed)
@@ -47,29 +55,38 @@ def require_signatures(
             one.keyid for one in judged if one.status is Status.TRUSTED and one.is_signature
         )
     )
-    enough = max(requirement.threshold, 1)
-    if len(vouched) >= enough or requirement.allow_unsigned:
+    if len(vouched) >= requirement.threshold or requirement.allow_unsigned:
         return vouched
-    raise NotTrusted(_missing(judged, vouched, enough, where))
+    raise NotTrusted(_missing(judged, vouched, requirement.threshold, where))
 
 
 def _missing(
-    judged: Sequence[Judged], vouched: tuple[str, ...], enough: int, where: str
+    judged: Sequence[Judged], vouched: tuple[str, ...], threshold: int, where: str
 ) -> Diagnostic:
     if vouched:
-        message = f"{len(vouched)} known keys signed it, and {enough} are required"
-        return Diagnostic(Code.THRESHOLD, message, where)
-    if not any(one.is_signature for one in judged):
+        return Diagnostic(
+            Code.THRESHOLD,
+            f"{threshold} known keys must have signed it, {len(vouched)} did: {_listed(vouched)}",
+            where,
+            _WHOM_TO_KNOW,
+        )
+    signers = tuple(dict.fromkeys(one.keyid for one in judged if one.is_signature))
+    if not signers:
         return Diagnostic(
             Code.UNSIGNED,
             "the package is not signed",
             where,
             "ask its author to sign it, or take it as it is with --allow-unsigned",
         )
-    keys = ", ".join(dict.fromkeys(one.keyid[:16] for one in judged if one.is_signature))
     return Diagnostic(
         Code.NOT_VOUCHED,
-        f"nobody known vouches for it; signed by unknown keys: {keys}",
+        f"nobody known vouches for it; it has signatures said to be of: {_listed(signers)}",
         where,
-        "give the author's key with --key, or make it known: `cloacina-ctl trust add`",
+        f"{_WHOM_TO_KNOW}; --allow-unsigned takes it without",
     )
+
+
+def _listed(keyids: tuple[str, ...]) -> str:
+    named = ", ".join(keyid[:16] for keyid in keyids[:_NAMED_IN_A_MESSAGE])
+    more = len(keyids) - _NAMED_IN_A_MESSAGE
+    return f"{named} and {more} more" if more > 0 else named

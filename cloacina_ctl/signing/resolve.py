@@ -1,38 +1,54 @@
-"""From what a user typed to a key: the path of a key file, or the name or fingerprint of one."""
+"""From what a user typed to a key: the path of a key file, or the name or fingerprint of one.
+
+Which of them is meant follows from the text alone (``settings.names_a_file``).
+"""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.errors import NotTrusted
+from cloacina_ctl.errors import Code, NotTrusted
+from cloacina_ctl.settings import names_a_file
 from cloacina_ctl.signing.keys import load_private_key, load_public_key
+from cloacina_ctl.signing.names import find_one
 from cloacina_ctl.signing.store import KeyStore
-from cloacina_ctl.signing.trust import TrustStore, find_trusted
+from cloacina_ctl.signing.trust import TrustStore
 
 if TYPE_CHECKING:
     from cloacina_ctl.signing.keys import PassphraseProvider, PrivateKey, PublicKey
 
 
 def find_public(spec: str, folder: str) -> PublicKey:
-    """Return the public key that ``spec`` means: a file, or a stored or trusted key."""
-    if _is_file(spec):
+    """Return the public key that ``spec`` means: a file, or a stored or trusted key.
+
+    Raises ``NotTrusted`` where none is meant, or more than one.
+    """
+    if names_a_file(spec):
         return load_public_key(spec)
+    keys = (*KeyStore(folder).public_keys(), *TrustStore(folder).list())
     try:
-        return KeyStore(folder).find(spec).public
-    except NotTrusted:
-        return find_trusted(TrustStore(folder).list(), spec).public
+        return find_one(spec, keys, listing="cloacina-ctl key list").public
+    except NotTrusted as error:
+        raise _with_file_hint(error, spec) from error
 
 
 def find_private(
     spec: str, folder: str, passphrase: PassphraseProvider | None = None
 ) -> PrivateKey:
     """Return the private key that ``spec`` means: a file, or a key of the store."""
-    if _is_file(spec):
+    if names_a_file(spec):
         return load_private_key(spec, passphrase)
-    return KeyStore(folder).load_private(spec, passphrase)
+    try:
+        return KeyStore(folder).load_private(spec, passphrase)
+    except NotTrusted as error:
+        raise _with_file_hint(error, spec) from error
 
 
-def _is_file(spec: str) -> bool:
-    """Tell whether ``spec`` is meant as a path: it looks like one, or such a file is there."""
-    return os.sep in spec or spec.endswith((".pem", ".pub", ".key")) or os.path.exists(spec)
+def _with_file_hint(error: NotTrusted, spec: str) -> NotTrusted:
+    """Say how a file of that name is meant, which must never be taken unasked."""
+    first = error.diagnostics[0]
+    if first.code is Code.NO_SUCH_KEY and os.path.isfile(spec):
+        hint = f"if the file of that name is meant: {os.path.join(os.curdir, spec)}"
+        return NotTrusted(first._replace(hint=hint))
+    return error

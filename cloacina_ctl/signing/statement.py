@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from cloacina_ctl.envelope import PAYLOAD_TYPE, Envelope, pae
-from cloacina_ctl.errors import Refused
+from cloacina_ctl.errors import Code, Refused, UsageError
 from cloacina_ctl.manifest import canonical
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.manifest.canonical import JsonObject
     from cloacina_ctl.signing.keys import PrivateKey
@@ -17,8 +20,17 @@ if TYPE_CHECKING:
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 SIGNATURE_TYPE = "urn:cloacina:package-signature:v1"
 OWN_TYPES = "urn:cloacina:"
-_MAX_PAYLOAD = 1 << 20
-_MAX_SHOWN = 4096
+MAX_PAYLOAD = 1 << 20
+MAX_TEXT = 4096
+
+_KEYS = {"_type", "predicate", "predicateType", "subject"}
+_REQUIRED = {"name", "version", "content", "signed_at"}
+_OPTIONAL = {"comment"}
+_TIME = re.compile(
+    r"([0-9]{4})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
+)
+_LONG_MONTHS = (1, 3, 5, 7, 8, 10, 12)
 
 
 class Subject(NamedTuple):
@@ -46,15 +58,49 @@ class Claims(NamedTuple):
     comment: str | None = None
 
 
+class Statement(NamedTuple):
+    """A statement of one of our own types, in its exact form."""
+
+    predicate_type: str
+    predicate: JsonObject
+    subject_name: str
+    head: str
+
+
 def now_utc() -> str:
     """Return the time as a statement spells it: RFC 3339, UTC, whole seconds."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
+def is_time(text: str) -> bool:
+    """Tell whether ``text`` is a time of the calendar in the one form that a statement has."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        return False
+    year, month, day = int(found[1]), int(found[2]), int(found[3])
+    if month == 2:
+        last = 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    else:
+        last = 31 if month in _LONG_MONTHS else 30
+    return day <= last
+
+
 def sign_package(
     subject: Subject, key: PrivateKey, *, signed_at: str, comment: str | None = None
 ) -> Envelope:
-    """Return the envelope by which the owner of ``key`` says: I sign this package."""
+    """Return the envelope by which the owner of ``key`` says: I sign this package.
+
+    Raises ``UsageError`` for a time or a comment that no reader takes.
+    """
+    if not is_time(signed_at):
+        raise UsageError.of(
+            Code.USAGE,
+            f"expected a time such as 2026-01-02T03:04:05Z, found: {signed_at[:80]}",
+        )
+    if comment and len(comment) > MAX_TEXT:
+        raise UsageError.of(
+            Code.USAGE, f"a comment has at most {MAX_TEXT} characters, this one {len(comment)}"
+        )
     predicate: JsonObject = {
         "name": subject.name,
         "version": subject.version,
@@ -75,38 +121,112 @@ def sign_package(
     return Envelope(payload, PAYLOAD_TYPE, key.public.fingerprint, signature)
 
 
-def read_statement(envelope: Envelope) -> JsonObject:
-    """Return the statement of one of our own types, or raise ``Refused`` for any other form."""
-    value = canonical.decode(envelope.payload, what="the statement", max_bytes=_MAX_PAYLOAD)
-    if not isinstance(value, dict) or value.keys() != {
-        "_type", "predicate", "predicateType", "subject",
-    }:  # fmt: skip
-        raise _bad("not an in-toto statement")
-    if value["_type"] != STATEMENT_TYPE or not isinstance(value["predicate"], dict):
-        raise _bad(f"not a statement of {STATEMENT_TYPE}")
-    return value
+def read_statement(envelope: Envelope) -> Statement:
+    """Return the statement of one of our own types, or raise ``Refused`` for any other form.
+
+    The form of a signature's predicate is judged too; that it is true is for ``judge``.
+    """
+    value = canonical.decode(envelope.payload, what="the statement", max_bytes=MAX_PAYLOAD)
+    if not isinstance(value, dict) or value.keys() != _KEYS:
+        raise _bad("its statement is no in-toto statement")
+    predicate, kind = value["predicate"], value["predicateType"]
+    if value["_type"] != STATEMENT_TYPE or not isinstance(kind, str):
+        raise _bad(f"its statement is not one of {STATEMENT_TYPE}")
+    if not isinstance(predicate, dict):
+        raise _bad("the predicate of its statement is no object")
+    if kind == SIGNATURE_TYPE:
+        _judge_predicate(predicate)
+    name, head = _one_subject(value["subject"])
+    return Statement(predicate_type=kind, predicate=predicate, subject_name=name, head=head)
 
 
 def claims(envelope: Envelope) -> Claims | None:
-    """Return what the text of ``envelope`` claims, whoever wrote it; None where it says nothing."""
-    import json
+    """Return what the text of ``envelope`` claims, whoever wrote it; None where it says nothing.
 
-    try:
-        value = json.loads(envelope.payload[:_MAX_PAYLOAD])
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict) or not isinstance(value.get("predicateType"), str):
+    Texts are cut at 4096 characters and hold no lone surrogates.
+    """
+    value = _read_loosely(envelope)
+    kind = value.get("predicateType") if value else None
+    if value is None or not isinstance(kind, str):
         return None
     predicate = value.get("predicate")
     texts = {
-        key: item[:_MAX_SHOWN]
+        key: _shown(item)
         for key, item in (predicate if isinstance(predicate, dict) else {}).items()
         if key in Claims._fields[1:] and isinstance(item, str)
     }
-    return Claims(value["predicateType"][:_MAX_SHOWN], **texts)
+    return Claims(_shown(kind), **texts)
+
+
+def claimed_heads(envelope: Envelope) -> tuple[str, ...]:
+    """Return the SHA-256 of each subject that a statement of any type says it is about."""
+    value = _read_loosely(envelope)
+    subjects = value.get("subject") if value else None
+    digests = [
+        subject.get("digest")
+        for subject in (subjects if isinstance(subjects, list) else ())
+        if isinstance(subject, dict)
+    ]
+    found = [digest.get("sha256") for digest in digests if isinstance(digest, dict)]
+    return tuple(digest for digest in found if isinstance(digest, str))
+
+
+def _judge_predicate(predicate: JsonObject) -> None:
+    if not _REQUIRED <= predicate.keys() <= _REQUIRED | _OPTIONAL:
+        raise _bad("its statement has other fields than a signature has")
+    if not all(isinstance(text, str) and text for text in predicate.values()):
+        raise _bad("a field of its statement is no text, or empty")
+    if not is_time(str(predicate["signed_at"])):
+        raise _bad("its time is not in the one form that a signature has")
+
+
+def _one_subject(subjects: object) -> tuple[str, str]:
+    if isinstance(subjects, list) and len(subjects) == 1:
+        (subject,) = subjects
+        if isinstance(subject, dict) and subject.keys() == {"digest", "name"}:
+            name, digest = subject["name"], subject["digest"]
+            if isinstance(digest, dict) and digest.keys() == {"sha256"}:
+                head = digest["sha256"]
+                if isinstance(name, str) and isinstance(head, str):
+                    return name, head
+    raise _bad("its statement has not exactly one subject of `name` and SHA-256")
+
+
+def _read_loosely(envelope: Envelope) -> dict[str, object] | None:
+    """Parse a payload of any type: JSON that says nothing twice, else None."""
+    import json
+
+    if len(envelope.payload) > MAX_PAYLOAD:
+        return None
+    try:
+        text = envelope.payload.decode("utf-8")
+        value = json.loads(
+            text,
+            object_pairs_hook=each_once,
+            parse_int=_no_number,
+            parse_float=_no_number,
+            parse_constant=_no_number,
+        )
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def each_once(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    """Build an object of JSON, or raise ``ValueError`` where it says something twice."""
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key stands twice")
+    return value
+
+
+def _no_number(_: str) -> None:
+    """No number is used here, and making an int of a million digits takes quadratic time."""
+
+
+def _shown(text: str) -> str:
+    return text[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8")
 
 
 def _bad(message: str) -> Refused:
-    from cloacina_ctl.errors import Code
-
     return Refused.of(Code.BAD_SIGNATURE, message)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, UsageError
+from cloacina_ctl.errors import Code, FileProblem, NotTrusted
+from cloacina_ctl.signing.files import make_private_folder, refuse_shared_folder
 from cloacina_ctl.signing.keys import (
     PrivateKey,
     PublicKey,
@@ -15,20 +16,21 @@ from cloacina_ctl.signing.keys import (
     load_public_key,
     read_key_file,
 )
+from cloacina_ctl.signing.names import Named, check_name, find_one, is_name
+from cloacina_ctl.signing.pem import bad_key
 from cloacina_ctl.staging import reported, write_file
 
 if TYPE_CHECKING:
     from cloacina_ctl.signing.keys import PassphraseProvider
 
 DEFAULT_KEY = "default"
-MIN_FINGERPRINT = 8
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+KEYS_FOLDER = "keys"
 _PRIVATE, _PUBLIC = ".pem", ".pub.pem"
-_FINGERPRINT = re.compile(r"[0-9a-f]{8,64}")
+_LISTING = "cloacina-ctl key list"
 
 
 class StoredKey(NamedTuple):
-    """A key in the store; ``has_private`` where it can sign."""
+    """A key in the store; ``has_private`` where it can sign, ``encrypted`` with a passphrase."""
 
     name: str
     public: PublicKey
@@ -42,78 +44,76 @@ class StoredKey(NamedTuple):
 
 
 class KeyStore:
-    """The keys under the user's folder. Nothing is ever overwritten."""
+    """The keys under the user's folder. Nothing is ever overwritten.
+
+    Signatures of these keys count as trusted, so a folder that others can write to is refused.
+    """
 
     def __init__(self, folder: str) -> None:
-        self.folder = os.path.join(folder, "keys")
+        self._above = folder
+        self.folder = os.path.join(folder, KEYS_FOLDER)
 
     def generate(self, name: str = DEFAULT_KEY, passphrase: bytes | None = None) -> StoredKey:
-        """Make a new key called ``name``; it is then in the store, 0600."""
+        """Make a new key called ``name``; it is then in the store, 0600 from its first byte."""
         return self.add_private(name, PrivateKey.generate(), passphrase)
 
     def add_private(self, name: str, key: PrivateKey, passphrase: bytes | None = None) -> StoredKey:
-        """Put ``key`` into the store, encrypted where a passphrase is given."""
-        self._refuse_taken(name)
-        self._make_folder()
-        write_file(self._path(name, _PUBLIC), key.public.to_pem())
-        write_file(self._path(name, _PRIVATE), key.to_pem(passphrase), mode=0o600)
-        return StoredKey(name, key.public, has_private=True, encrypted=bool(passphrase))
+        """Put ``key`` into the store, encrypted unless ``passphrase`` is None.
+
+        Raises ``NotTrusted`` for a name that is taken. The public half comes first: a run that is
+        killed in between leaves a key that is listed and can be removed.
+        """
+        self._prepare(name)
+        private = key.to_pem(passphrase)
+        self._write(name, _PUBLIC, key.public.to_pem(), 0o644)
+        try:
+            self._write(name, _PRIVATE, private, 0o600)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path(name, _PUBLIC))
+            raise
+        return StoredKey(name, key.public, has_private=True, encrypted=passphrase is not None)
 
     def add_public(self, name: str, key: PublicKey) -> StoredKey:
-        """Put a public key into the store, for a key that signs elsewhere."""
-        self._refuse_taken(name)
-        self._make_folder()
-        write_file(self._path(name, _PUBLIC), key.to_pem())
+        """Put a public key into the store, for a key of the user's that signs elsewhere."""
+        self._prepare(name)
+        self._write(name, _PUBLIC, key.to_pem(), 0o644)
         return StoredKey(name, key, has_private=False, encrypted=False)
 
-    def list(self) -> tuple[StoredKey, ...]:
-        """Return the keys by name, without opening a private one."""
+    def public_keys(self) -> tuple[Named, ...]:
+        """Return name and public half of each key, by name; private halves are not touched."""
         if not os.path.isdir(self.folder):
             return ()
+        self._refuse_shared()
         with reported(self.folder):
-            names = sorted(os.listdir(self.folder))
+            files = sorted(os.listdir(self.folder))
+        names = [file.removesuffix(_PUBLIC) for file in files if file.endswith(_PUBLIC)]
         return tuple(
-            self.get(name.removesuffix(_PUBLIC)) for name in names if name.endswith(_PUBLIC)
+            Named(name, load_public_key(self._path(name, _PUBLIC)))
+            for name in names
+            if is_name(name)
         )
 
-    def get(self, name: str) -> StoredKey:
-        """Return the key called ``name``, or raise ``NotTrusted``."""
-        check_name(name)
-        path = self._path(name, _PUBLIC)
-        if not os.path.lexists(path):
-            raise _no_such_key(name)
-        private = self._path(name, _PRIVATE)
-        has_private = os.path.lexists(private)
-        encrypted = has_private and is_encrypted(read_key_file(private, private=True))
-        return StoredKey(name, load_public_key(path), has_private, encrypted)
+    def list(self) -> tuple[StoredKey, ...]:
+        """Return the keys by name; a private half is looked at, not opened."""
+        return tuple(self._stored(key) for key in self.public_keys())
 
     def find(self, spec: str) -> StoredKey:
         """Return the key whose name is ``spec``, or whose fingerprint alone begins with it."""
-        stored = {key.name: key for key in self.list()}
-        if spec in stored:
-            return stored[spec]
-        if _FINGERPRINT.fullmatch(spec):
-            matches = {
-                key.fingerprint: key for key in stored.values() if key.fingerprint.startswith(spec)
-            }
-            if len(matches) == 1:
-                return next(iter(matches.values()))
-            if matches:
-                raise NotTrusted.of(
-                    Code.NO_SUCH_KEY,
-                    f"{len(matches)} keys begin with: {spec}",
-                    hint="give more digits",
-                )
-        raise _no_such_key(spec)
+        return self._stored(find_one(spec, self.public_keys(), listing=_LISTING))
 
     def load_private(self, spec: str, passphrase: PassphraseProvider | None = None) -> PrivateKey:
-        """Return the private key that ``spec`` names."""
-        stored = self.find(spec)
-        if not stored.has_private:
+        """Return the private key that ``spec`` names, or raise ``NotTrusted``."""
+        stored = find_one(spec, self.public_keys(), listing=_LISTING)
+        path = self._path(stored.name, _PRIVATE)
+        if not os.path.lexists(path):
             raise NotTrusted.of(
                 Code.NO_SUCH_KEY, f"only the public half of the key is here: {stored.name}"
             )
-        return load_private_key(self._path(stored.name, _PRIVATE), passphrase)
+        key = load_private_key(path, passphrase)
+        if key.public != stored.public:
+            raise bad_key(f"{stored.name}{_PUBLIC} is not the other half of this key", path)
+        return key
 
     def remove(self, spec: str) -> StoredKey:
         """Remove the key that ``spec`` names, both halves; return what it was."""
@@ -125,37 +125,38 @@ class KeyStore:
                     os.unlink(path)
         return stored
 
+    def _stored(self, key: Named) -> StoredKey:
+        path = self._path(key.name, _PRIVATE)
+        has_private = os.path.lexists(path)
+        encrypted = has_private and is_encrypted(read_key_file(path, private=False))
+        return StoredKey(key.name, key.public, has_private, encrypted)
+
     def _path(self, name: str, suffix: str) -> str:
         return os.path.join(self.folder, name + suffix)
 
-    def _make_folder(self) -> None:
-        with reported(self.folder):
-            os.makedirs(self.folder, mode=0o700, exist_ok=True)
-
-    def _refuse_taken(self, name: str) -> None:
+    def _prepare(self, name: str) -> None:
         check_name(name)
+        make_private_folder(self.folder)
+        self._refuse_shared()
         if any(os.path.lexists(self._path(name, suffix)) for suffix in (_PRIVATE, _PUBLIC)):
-            raise NotTrusted.of(
-                Code.KEY_EXISTS,
-                f"a key of that name exists: {name}",
-                hint="choose another name, or remove it: `cloacina-ctl key remove`",
-            )
+            raise _taken(name)
+
+    def _refuse_shared(self) -> None:
+        refuse_shared_folder(self._above)
+        refuse_shared_folder(self.folder)
+
+    def _write(self, name: str, suffix: str, data: bytes, mode: int) -> None:
+        try:
+            write_file(self._path(name, suffix), data, mode=mode)
+        except FileProblem as error:
+            if error.diagnostics[0].code is Code.EXISTS:  # another run was faster
+                raise _taken(name) from error
+            raise
 
 
-def check_name(name: str) -> None:
-    """Refuse a name that no key may have."""
-    if _NAME.fullmatch(name) is None or name.endswith((_PRIVATE, ".pub")):
-        raise UsageError(
-            Diagnostic(
-                Code.USAGE,
-                f"not a name for a key: {name}",
-                None,
-                "letters, digits, `.`, `_` and `-`, at most 64, not ending in .pem or .pub",
-            )
-        )
-
-
-def _no_such_key(spec: str) -> NotTrusted:
+def _taken(name: str) -> NotTrusted:
     return NotTrusted.of(
-        Code.NO_SUCH_KEY, f"no such key: {spec}", hint="`cloacina-ctl key list` lists them"
+        Code.KEY_EXISTS,
+        f"a key of that name exists: {name}",
+        hint="choose another name, or remove it: `cloacina-ctl key remove`",
     )

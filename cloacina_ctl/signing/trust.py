@@ -6,16 +6,26 @@ A file that others can write to is no trust. Changes are made under a lock, so t
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
-import stat
-from typing import TYPE_CHECKING, NamedTuple
+import re
+import time
+from typing import TYPE_CHECKING
 
-from cloacina_ctl.errors import Code, NotTrusted
+from cloacina_ctl.errors import Code, FileProblem, NotTrusted
+from cloacina_ctl.signing.files import (
+    is_own,
+    make_private_folder,
+    others_can_write,
+    quoted,
+    read_regular,
+    refuse_shared_folder,
+)
 from cloacina_ctl.signing.judge import KnownKey
 from cloacina_ctl.signing.keys import PublicKey
-from cloacina_ctl.signing.store import KeyStore, check_name
+from cloacina_ctl.signing.names import Named, check_name, find_one, is_name
+from cloacina_ctl.signing.statement import each_once
+from cloacina_ctl.signing.store import KeyStore
 from cloacina_ctl.staging import reported, write_file
 
 if TYPE_CHECKING:
@@ -24,13 +34,14 @@ if TYPE_CHECKING:
 TRUST_FILE = "trust.json"
 _LOCK_FILE = ".trust.lock"
 _MAX_BYTES = 4 << 20
+_LOCK_SECONDS = 10.0
+_RAW_KEY = re.compile(r"[0-9a-f]{64}")
 
 
-class TrustedKey(NamedTuple):
+class TrustedKey(Named):
     """A key that somebody else owns and that this user takes signatures of."""
 
-    name: str
-    public: PublicKey
+    __slots__ = ()
 
     @property
     def fingerprint(self) -> str:
@@ -47,31 +58,40 @@ class TrustStore:
 
     def list(self) -> tuple[TrustedKey, ...]:
         """Return the trusted keys by name; ``NotTrusted`` where the file cannot be relied on."""
-        try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
+        if not os.path.lexists(self.path):
             return ()
-        with reported(self.path), open(fd, "rb") as file:
-            self._refuse_shared(os.fstat(fd))
-            data = file.read(_MAX_BYTES + 1)
+        refuse_shared_folder(self._folder)
+        data, found = read_regular(self.path, _MAX_BYTES)
+        if data is None or not is_own(found):
+            raise self._bad("it is not a file of this user")
+        if others_can_write(found):
+            raise NotTrusted.of(
+                Code.BAD_TRUST_FILE,
+                "others can write to the trust file",
+                where=self.path,
+                hint=f"look at what is in it, then: chmod go-w {quoted(self.path)}",
+            )
         return self._parse(data)
 
     def add(self, name: str, public: PublicKey) -> TrustedKey:
-        """Trust ``public`` under ``name``; adding the same again changes nothing."""
+        """Trust ``public`` under ``name``; adding the same again changes nothing.
+
+        Raises ``NotTrusted`` where the name or the key is there with another.
+        """
         check_name(name)
+        added = TrustedKey(name, public)
         with self._locked():
             keys = self.list()
+            if added in keys:
+                return added
             for key in keys:
-                if key == (name, public):
-                    return key
                 if name == key.name or public == key.public:
                     raise NotTrusted.of(
                         Code.KEY_EXISTS,
                         f"{key.name} is trusted already, with the key {key.fingerprint[:16]}",
                         hint=f"remove it first: `cloacina-ctl trust remove {key.name}`",
                     )
-            added = TrustedKey(name, public)
-            self._write(sorted((*keys, added)))
+            self._write((*keys, added))
         return added
 
     def remove(self, spec: str) -> TrustedKey:
@@ -84,52 +104,66 @@ class TrustStore:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        with reported(self._folder):
-            os.makedirs(self._folder, mode=0o700, exist_ok=True)
-            path = os.path.join(self._folder, _LOCK_FILE)
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        import fcntl
+
+        make_private_folder(self._folder)
+        path = os.path.join(self._folder, _LOCK_FILE)
+        with reported(path):
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            until = time.monotonic() + _LOCK_SECONDS
+            while True:
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError as error:
+                    if time.monotonic() > until:
+                        raise self._busy() from error
+                    time.sleep(0.02)
             yield
         finally:
             os.close(fd)
 
     def _write(self, keys: Sequence[TrustedKey]) -> None:
-        rows = [{"name": key.name, "key": key.public.raw.hex()} for key in keys]
+        ordered = sorted(keys, key=lambda key: key.name)
+        rows = [{"name": key.name, "key": key.public.raw.hex()} for key in ordered]
         text = json.dumps({"version": 1, "keys": rows}, indent=2) + "\n"
         write_file(self.path, text.encode(), replace=True, mode=0o600)
 
     def _parse(self, data: bytes) -> tuple[TrustedKey, ...]:
+        if len(data) > _MAX_BYTES:
+            raise self._bad(f"it has more than {_MAX_BYTES} bytes")
         try:
-            value = json.loads(data) if len(data) <= _MAX_BYTES else None
-            if (
-                not isinstance(value, dict)
-                or value.keys() != {"version", "keys"}
-                or value["version"] != 1
-            ):
-                raise self._bad("it is not of version 1")
-            keys = tuple(
-                TrustedKey(
-                    row["name"], PublicKey.from_raw(bytes.fromhex(row["key"]), where=self.path)
-                )
-                for row in value["keys"]
-            )
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise self._bad("it cannot be read") from error
+            value = json.loads(data.decode("utf-8"), object_pairs_hook=each_once)
+        except (ValueError, RecursionError) as error:
+            raise self._bad("it is not JSON that says each thing once") from error
+        if not isinstance(value, dict) or value.keys() != {"version", "keys"}:
+            raise self._bad("expected an object of `version` and `keys`")
+        rows = value["keys"]
+        if value["version"] != 1 or not isinstance(rows, list):
+            raise self._bad("it is not of version 1")
+        keys = tuple(self._row(row) for row in rows)
         if len({key.name for key in keys}) + len({key.public for key in keys}) != 2 * len(keys):
             raise self._bad("it has a name or a key twice")
         return keys
 
-    def _refuse_shared(self, found: os.stat_result) -> None:
-        if not stat.S_ISREG(found.st_mode) or found.st_uid not in (os.geteuid(), 0):
-            raise self._bad("it is not a file of this user")
-        if found.st_mode & 0o022:
-            raise NotTrusted.of(
-                Code.BAD_TRUST_FILE,
-                "others can write to the trust file",
-                where=self.path,
-                hint=f"look at what is in it, then: chmod 600 {self.path}",
-            )
+    def _row(self, row: object) -> TrustedKey:
+        if not isinstance(row, dict) or row.keys() != {"name", "key"}:
+            raise self._bad("expected each key as an object of `name` and `key`")
+        name, raw = row["name"], row["key"]
+        if not isinstance(name, str) or not is_name(name):
+            raise self._bad("it has a name that no key may have")
+        if not isinstance(raw, str) or _RAW_KEY.fullmatch(raw) is None:
+            raise self._bad(f"the key of {name} is not 64 lower-case hex digits")
+        return TrustedKey(name, PublicKey(bytes.fromhex(raw), where=self.path))
+
+    def _busy(self) -> FileProblem:
+        return FileProblem.of(
+            Code.IO,
+            f"another run has held the trust file for {_LOCK_SECONDS:.0f} seconds",
+            where=self.path,
+            hint="wait for it, or end it",
+        )
 
     def _bad(self, why: str) -> NotTrusted:
         return NotTrusted.of(
@@ -142,20 +176,13 @@ class TrustStore:
 
 def find_trusted(keys: Sequence[TrustedKey], spec: str) -> TrustedKey:
     """Return the trusted key that ``spec`` names, or raise ``NotTrusted``."""
-    matches = [key for key in keys if key.name == spec]
-    if not matches and len(spec) >= 8:
-        matches = [key for key in keys if key.fingerprint.startswith(spec.lower())]
-    if len(matches) != 1:
-        raise NotTrusted.of(
-            Code.NO_SUCH_KEY,
-            f"{len(matches) or 'no'} trusted keys are called: {spec}",
-            hint="`cloacina-ctl trust list` lists them",
-        )
-    return matches[0]
+    return TrustedKey(*find_one(spec, keys, listing="cloacina-ctl trust list"))
 
 
 def known_keys(folder: str) -> tuple[KnownKey, ...]:
-    """Return the keys whose signatures count by default: the trusted ones and the user's own."""
-    trusted = [KnownKey(key.public, key.name) for key in TrustStore(folder).list()]
-    own = [KnownKey(key.public, key.name) for key in KeyStore(folder).list()]
-    return tuple({known.key: known for known in (*own, *trusted)}.values())
+    """Return the keys whose signatures count by default: the trusted ones and the user's own.
+
+    Each key once; where it is in both places it has the name that it is trusted under.
+    """
+    named = (*KeyStore(folder).public_keys(), *TrustStore(folder).list())
+    return tuple({key.public: KnownKey(key.public, key.name) for key in named}.values())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cloacina_ctl.errors import Code, Diagnostic
 from cloacina_ctl.manifest import ManifestError, canonical, parse
+
+if TYPE_CHECKING:
+    from cloacina_ctl.errors import Code, Diagnostic
 
 Document = dict[str, Any]
 

@@ -60,10 +60,9 @@ def test_every_other_byte_gives_another_value_or_is_refused(
 def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
     try:
         value = canonical.decode(data, what="x")
-    except Refused as error:
-        assert error.diagnostics[0].code in (Code.NOT_CANONICAL, Code.LIMIT)
-    else:
-        assert canonical.encode(value) == data
+    except Refused:
+        return
+    assert canonical.encode(value) == data
 
 
 @pytest.mark.parametrize(
@@ -155,16 +154,17 @@ def test_size_and_number_of_items_are_bounded() -> None:
     assert refused(b"[1,2]\n", max_items=1)[0] is Code.LIMIT
 
 
-def test_more_quotes_than_items_are_no_json() -> None:
-    code, message = refused(b"[" * 20 + b'"x' * 1000)
+def test_more_texts_than_commas_are_no_json() -> None:
+    code, message = refused(b"[" * 20 + b'"]' * 1000)
     assert code is Code.NOT_CANONICAL
-    assert "quotes" in message
+    assert "more texts" in message
 
 
 HOSTILE = {
     "escaped quotes": b"[" * 20 + b'"' + b'\\"' * 8_000_000,
     "backslashes": b"[" * 20 + b'"' + b"\\" * 16_000_000,
     "quotes": b"[" * 20 + b'"' * 16_000_000,
+    "quoted brackets": b"[" * 20 + b'"]' * 8_000_000,
     "brackets": b"[" * 16_000_000,
     "pairs": b"[" + b"[]," * 5_000_000 + b"[]]",
     "digits": b"1" * 16_000_000,

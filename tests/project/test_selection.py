@@ -144,14 +144,18 @@ def test_exclude_wins_over_include(tmp_path):
         },
     )
     assert packed(tmp_path) == BOTH
-    assert left_out(tmp_path)["b/"] == left_out(tmp_path)["a.txt"] == "excluded by the configuration"
+    assert (
+        left_out(tmp_path)["b/"] == left_out(tmp_path)["a.txt"] == "excluded by the configuration"
+    )
 
 
 def test_a_wildcard_never_brings_a_secret_in_and_its_exact_name_does(tmp_path):
     secrets = {".env": "S=1", "workflow/demo/server.key": "k", ".aws/credentials": "c"}
     tree(tmp_path, {**secrets, "cloacina.toml": 'include = ["**/*", ".env*", "*.key", ".aws/"]\n'})
-    assert packed(tmp_path) == {path: "included by the configuration" for path in BOTH}
-    plant(tmp_path, {"cloacina.toml": 'include = ["/workflow/demo/server.key", ".aws/credentials"]\n'})
+    assert packed(tmp_path) == dict.fromkeys(BOTH, "included by the configuration")
+    plant(
+        tmp_path, {"cloacina.toml": 'include = ["/workflow/demo/server.key", ".aws/credentials"]\n'}
+    )
     assert set(packed(tmp_path)) == {*BOTH, "workflow/demo/server.key", ".aws/credentials"}
 
 
@@ -312,7 +316,10 @@ def test_an_ignore_file_that_is_a_folder_or_a_link_ignores_nothing(tmp_path):
 
 
 def test_a_line_that_is_no_pattern_and_windows_line_ends_do_no_harm(tmp_path):
-    tree(tmp_path, {".gitignore": b"\xef\xbb\xbf*.tmp\r\n!\r\n/\r\n# c\r\n", "workflow/demo/a.tmp": ""})
+    tree(
+        tmp_path,
+        {".gitignore": b"\xef\xbb\xbf*.tmp\r\n!\r\n/\r\n# c\r\n", "workflow/demo/a.tmp": ""},
+    )
     assert packed(tmp_path) == BOTH
 
 

@@ -1,0 +1,101 @@
+"""What a file is by its first bytes, in words for people."""
+
+from __future__ import annotations
+
+import codecs
+import struct
+
+_ELF_KINDS = {
+    1: "object file that was never linked",
+    2: "executable",
+    3: "shared library",
+    4: "core dump",
+}
+_MACHINES = {
+    2: "SPARC",
+    3: "32-bit x86",
+    8: "MIPS",
+    20: "32-bit PowerPC",
+    21: "PowerPC",
+    22: "S/390",
+    40: "32-bit Arm",
+    43: "64-bit SPARC",
+    62: "x86_64",
+    183: "aarch64",
+    243: "RISC-V",
+    247: "BPF",
+    258: "LoongArch",
+}
+SYSTEMS = {0: "linux", 3: "linux"}
+_OTHER_SYSTEMS = {
+    1: "HP-UX",
+    2: "NetBSD",
+    6: "Solaris",
+    7: "AIX",
+    8: "IRIX",
+    9: "FreeBSD",
+    12: "OpenBSD",
+    64: "bare Arm",
+    255: "no system",
+}
+_MAGICS = (
+    (b"\xcf\xfa\xed\xfe", "a Mach-O file for macOS"),
+    (b"\xce\xfa\xed\xfe", "a 32-bit Mach-O file for macOS"),
+    (b"\xfe\xed\xfa\xcf", "a big-endian Mach-O file for macOS"),
+    (b"\xfe\xed\xfa\xce", "a big-endian 32-bit Mach-O file for macOS"),
+    (b"MZ", "a PE file for Windows"),
+    (b"!<arch>\n", "a static library or an archive of object files"),
+    (b"!<thin>\n", "a static library or an archive of object files"),
+    (b"\0asm", "a WebAssembly module"),
+    (b"BC\xc0\xde", "LLVM bitcode"),
+    (b"#!", "a script"),
+    (b"PK\x03\x04", "a zip file"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"BZh", "a bzip2 file"),
+    (b"\xfd7zXZ\0", "an xz file"),
+    (b"\x28\xb5\x2f\xfd", "a zstd file"),
+)
+_FAT = b"\xca\xfe\xba\xbe"
+# A universal Mach-O and a Java class begin alike; where the one counts its machines the other has
+# a version, which was never below 45.
+_MOST_FAT_MACHINES = 40
+
+
+def describe(head: bytes) -> str:
+    """Return what a file is that begins with ``head`` (64 bytes or more where it has them)."""
+    if not head:
+        return "an empty file"
+    if head.startswith(b"\x7fELF"):
+        return describe_elf(head)
+    if head.startswith(_FAT):
+        fat = int.from_bytes(head[4:8], "big") <= _MOST_FAT_MACHINES
+        return "a universal Mach-O file for macOS" if fat else "a Java class"
+    for magic, words in _MAGICS:
+        if head.startswith(magic):
+            return words
+    if not head.strip(b"\0"):
+        return "zeros"
+    return "text" if _is_text(head) else "bytes of no known kind"
+
+
+def describe_elf(head: bytes) -> str:
+    """Return what an ELF file is: width, byte order, kind, machine, and the system if it says."""
+    if len(head) < 20:
+        return "the first bytes of an ELF file"
+    order = "big" if head[5] == 2 else "little"
+    kind, machine = struct.unpack_from(">HH" if order == "big" else "<HH", head, 16)
+    width = {1: "32-bit", 2: "64-bit"}.get(head[4], "malformed")
+    words = f"{width} {order}-endian ELF {_ELF_KINDS.get(kind, f'file of kind {kind}')}"
+    words += f" for {_MACHINES.get(machine, f'machine number {machine}')}"
+    if head[7] not in SYSTEMS:
+        words += f" and {_OTHER_SYSTEMS.get(head[7], f'system number {head[7]}')}"
+    return f"a {words}"
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        # The last character may be cut by the end of the window.
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return all(char.isprintable() or char in "\t\r\n" for char in text)

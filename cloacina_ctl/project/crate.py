@@ -1,0 +1,265 @@
+"""A crate's Cargo.toml, read as TOML.
+
+No process is started: cargo itself would run what the project's configuration names.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cloacina_ctl.errors import Code, Refused, UsageError
+from cloacina_ctl.project.model import Crate
+from cloacina_ctl.toml import read_toml, suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CARGO_TOML = "Cargo.toml"
+CARGO_LOCK = "Cargo.lock"
+MAX_MEMBERS = 1000
+_CLOACINA = ("cloacina-workflow", "cloacina")
+
+Table = dict[str, Any]
+
+
+class _Manifest(NamedTuple):
+    """One Cargo.toml: its folder and what it says."""
+
+    folder: str
+    table: Table
+
+    @property
+    def package(self) -> Table:
+        return _table(self.table, "package")
+
+    @property
+    def workspace(self) -> Table | None:
+        return _table(self.table, "workspace") if "workspace" in self.table else None
+
+
+def read_crate(folder: str, member: str | None = None) -> Crate:
+    """Return the crate in ``folder``, or the member of its workspace that is called ``member``.
+
+    Raises ``Refused`` for a Cargo.toml that is not TOML or holds no package, and for a workspace
+    of several members where none was chosen; ``UsageError`` for a member that is not there.
+    """
+    top = _read(os.path.abspath(folder))
+    members = _members(top)
+    chosen = _choose(top, members, member)
+    workspace = _workspace_of(chosen, top)
+    return _crate(chosen, workspace, tuple(sorted(members)))
+
+
+def _choose(top: _Manifest, members: dict[str, _Manifest], member: str | None) -> _Manifest:
+    own = top.package.get("name")
+    if member is not None and member != own:
+        if member in members:
+            return members[member]
+        raise UsageError.of(
+            Code.USAGE, f"no such package in the workspace: {member}",
+            where=os.path.join(top.folder, CARGO_TOML),
+            hint=suggest(member, members) or _listed(members),
+        )  # fmt: skip
+    if own is not None:
+        return top
+    if len(members) == 1:
+        return next(iter(members.values()))
+    if top.workspace is None:
+        raise Refused.of(
+            Code.NO_PROJECT, "neither [package] with a name nor [workspace]", where=CARGO_TOML
+        )
+    raise Refused.of(
+        Code.SEVERAL_MEMBERS,
+        f"a workspace with several members: {', '.join(sorted(members))}"
+        if members
+        else "a workspace without members",
+        where=CARGO_TOML,
+        hint="choose one with --package NAME" if members else None,
+    )
+
+
+def _listed(members: dict[str, _Manifest]) -> str | None:
+    return f"there are {', '.join(sorted(members))}" if members else None
+
+
+def _read(folder: str) -> _Manifest:
+    return _Manifest(folder, read_toml(os.path.join(folder, CARGO_TOML), where=CARGO_TOML))
+
+
+def _members(top: _Manifest) -> dict[str, _Manifest]:
+    """Return the members of the workspace by name; the package of the folder itself is one."""
+    found: dict[str, _Manifest] = {}
+    workspace = top.workspace or {}
+    excluded = {os.path.normpath(os.path.join(top.folder, p)) for p in _texts(workspace, "exclude")}
+    for pattern in _texts(workspace, "members"):
+        for folder in _matching(top.folder, pattern):
+            if folder not in excluded and os.path.isfile(os.path.join(folder, CARGO_TOML)):
+                manifest = _read(folder)
+                name = manifest.package.get("name")
+                if isinstance(name, str) and len(found) < MAX_MEMBERS:
+                    found[name] = manifest
+    return found
+
+
+def _matching(folder: str, pattern: str) -> Iterator[str]:
+    """Yield the folders that a pattern of members stands for, below or beside the workspace."""
+    if os.path.isabs(pattern):
+        return
+    folders = [folder]
+    for part in pattern.replace("\\", "/").split("/"):
+        if part in ("", "."):
+            continue
+        if any(c in part for c in "*?["):
+            folders = [
+                os.path.join(place, name)
+                for place in folders
+                for name in _folders_in(place)
+                if fnmatch.fnmatchcase(name, part)
+            ][:MAX_MEMBERS]
+        else:
+            folders = [os.path.join(place, part) for place in folders]
+    yield from (os.path.normpath(place) for place in folders)
+
+
+def _folders_in(folder: str) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError:
+        return []
+
+
+def _workspace_of(manifest: _Manifest, top: _Manifest) -> _Manifest:
+    """Return the manifest of the workspace that a crate inherits from: its own, or one above."""
+    if manifest.workspace is not None:
+        return manifest
+    if top.workspace is not None:
+        return top
+    named = manifest.package.get("workspace")
+    if isinstance(named, str):
+        return _read(os.path.normpath(os.path.join(manifest.folder, named)))
+    folder = manifest.folder
+    while os.path.dirname(folder) != folder:
+        folder = os.path.dirname(folder)
+        if os.path.isfile(os.path.join(folder, CARGO_TOML)):
+            above = _read(folder)
+            if above.workspace is not None:
+                excluded = _texts(above.workspace, "exclude")
+                inside = os.path.relpath(manifest.folder, folder)
+                left_out = any(inside == e or inside.startswith(f"{e}/") for e in excluded)
+                return manifest if left_out else above
+    return manifest
+
+
+def _crate(manifest: _Manifest, workspace: _Manifest, members: tuple[str, ...]) -> Crate:
+    shared = workspace.workspace or {}
+    package = _inherited(manifest.package, _table(shared, "package"))
+    name = package.get("name")
+    if not isinstance(name, str):
+        raise Refused.of(Code.PROJECT_NAME, "[package] has no name", where=CARGO_TOML)
+    lib = _table(manifest.table, "lib")
+    lib_path = _text(lib, "path") or "src/lib.rs"
+    has_lib = os.path.isfile(os.path.join(manifest.folder, lib_path))
+    features = {key: _texts(_table(manifest.table, "features"), key)
+                for key in _table(manifest.table, "features")}  # fmt: skip
+    dependencies = dict(_dependencies(manifest.table, _table(shared, "dependencies")))
+    types = _texts(lib, "crate-type") or _texts(lib, "crate_type")
+    return Crate(
+        root=manifest.folder,
+        name=name,
+        lib_name=_text(lib, "name") or name.replace("-", "_"),
+        has_lib=has_lib,
+        crate_types=tuple(types),
+        features=tuple(sorted(features.keys() - {"default"})),
+        default_features=_on_by_default(features),
+        dependencies=tuple(sorted(dependencies)),
+        path_dependencies=tuple(sorted(key for key, d in dependencies.items() if "path" in d)),
+        cloacina_release=_release(dependencies),
+        build_script=_build_script(manifest),
+        has_lock_file=os.path.isfile(os.path.join(workspace.folder, CARGO_LOCK)),
+        workspace_members=members,
+        lib_path=lib_path,
+        workspace_root=workspace.folder,
+        version=_text(package, "version"),
+        description=" ".join((_text(package, "description") or "").split()) or None,
+        authors=tuple(_texts(package, "authors")),
+        license=_license(_text(package, "license")),
+        homepage=_text(package, "homepage"),
+        repository=_text(package, "repository"),
+        keywords=tuple(sorted(set(_texts(package, "keywords")))),
+    )
+
+
+def _inherited(package: Table, shared: Table) -> Table:
+    """Return the package's fields, those with ``workspace = true`` from the workspace's."""
+    return {
+        key: shared.get(key) if _is_inherited(value) else value for key, value in package.items()
+    }
+
+
+def _is_inherited(value: object) -> bool:
+    return isinstance(value, dict) and value.get("workspace") is True
+
+
+def _dependencies(table: Table, shared: Table) -> Iterator[tuple[str, Table]]:
+    """Yield the name in code and the table of each dependency, of every target."""
+    places = [table, *(t for t in _table(table, "target").values() if isinstance(t, dict))]
+    for place in places:
+        for key, value in _table(place, "dependencies").items():
+            entry = {"version": value} if isinstance(value, str) else value
+            if _is_inherited(value):
+                common = shared.get(key)
+                entry = {"version": common} if isinstance(common, str) else common
+            yield key, entry if isinstance(entry, dict) else {}
+
+
+def _on_by_default(features: dict[str, list[str]]) -> tuple[str, ...]:
+    """Return the features that are on by default, also through another."""
+    found: set[str] = set()
+    left = list(features.get("default", ()))
+    while left:
+        name = left.pop()
+        if name in features and name not in found:
+            found.add(name)
+            left += features[name]
+    return tuple(sorted(found))
+
+
+def _release(dependencies: dict[str, Table]) -> str | None:
+    """Return the version requirement of Cloacina, under whatever name it is used."""
+    for wanted in _CLOACINA:
+        for key, entry in dependencies.items():
+            if entry.get("package", key) == wanted:
+                return _text(entry, "version")
+    return None
+
+
+def _build_script(manifest: _Manifest) -> str | None:
+    """Return the path of the build script: ``build.rs`` is one unless the package says no."""
+    said = manifest.package.get("build")
+    if said is False:
+        return None
+    path = said if isinstance(said, str) else "build.rs"
+    return path if os.path.isfile(os.path.join(manifest.folder, path)) else None
+
+
+def _license(text: str | None) -> str | None:
+    """Return an SPDX expression; cargo once took ``/`` for OR, and many crates still say it."""
+    return None if text is None else " OR ".join(part.strip() for part in text.split("/"))
+
+
+def _table(table: Table, key: str) -> Table:
+    value = table.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(table: Table, key: str) -> str | None:
+    value = table.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def _texts(table: Table, key: str) -> list[str]:
+    value = table.get(key)
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -1,0 +1,230 @@
+"""What the macros of Cloacina declare: tasks, workflows, triggers, by their attributes alone.
+
+The keys are those of the macros of all releases; an unknown one is a compile error there, and
+noted here. A value that is no literal is noted as well: only the compiler could tell it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cloacina_ctl.manifest import Param, Retry, Trigger
+from cloacina_ctl.project.model import SourceDependency, SourceTask, SourceWorkflow
+from cloacina_ctl.project.rust_syntax import (
+    Argument,
+    Attribute,
+    arguments_of,
+    boolean_value,
+    child_of,
+    integer_value,
+    line_of,
+    spelled,
+    split_list,
+    text_of,
+    text_value,
+    tokens_of,
+)
+from cloacina_ctl.project.values import milliseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from tree_sitter import Node
+
+WORKFLOW_MACROS = ("workflow", "packaged_workflow")
+_VALUES: dict[str, tuple[str, Callable[[Sequence[Node]], object]]] = {
+    "retry_attempts": ("attempts", integer_value),
+    "retry_backoff": ("backoff", text_value),
+    "retry_delay_ms": ("delay_ms", integer_value),
+    "retry_max_delay_ms": ("max_delay_ms", integer_value),
+    "retry_condition": ("condition", text_value),
+    "retry_jitter": ("jitter", boolean_value),
+}
+_BACKOFFS = ("fixed", "linear", "exponential")
+_TASK_KEYS = frozenset(
+    {
+        "id", "dependencies", *_VALUES, "trigger_rules", "on_success", "on_failure", "invokes",
+        "post_invocation",
+    }
+)  # fmt: skip
+_CONSTRUCTOR_KEYS = frozenset(
+    {"id", "from", "constructor", "config", "dependencies", "grants", "runtime"}
+)
+_WORKFLOW_KEYS = frozenset(
+    {"name", "package", "tenant", "description", "author", "triggers", "params", "secrets"}
+)
+
+
+class Item(NamedTuple):
+    """An item of a module with the attributes and documentation in front of it."""
+
+    node: Node
+    attributes: tuple[Attribute, ...]
+    documentation: str | None
+
+    def marked(self, *names: str) -> Attribute | None:
+        """Return the attribute of Cloacina of one of these names.
+
+        A bare name counts, and a path that begins with one of its crates: others have a
+        ``#[task]`` as well.
+        """
+        for attribute in self.attributes:
+            path = attribute.path
+            ours = len(path) == 1 or (path and path[0].startswith("cloacina"))
+            if ours and path[-1] in names:
+                return attribute
+        return None
+
+
+class DeclaredTrigger(NamedTuple):
+    """A trigger and the name of the workflow that it starts."""
+
+    on: str | None
+    trigger: Trigger
+
+
+def is_public(node: Node) -> bool:
+    """Tell whether the module around the item can name it."""
+    modifier = child_of(node, "visibility_modifier")
+    return modifier is not None and "self" not in text_of(modifier)
+
+
+def name_of(node: Node) -> str:
+    """Return the name of a module or function."""
+    name = node.child_by_field_name("name")
+    return text_of(name).removeprefix("r#") if name is not None else ""
+
+
+def read_task(item: Item, attribute: Attribute, path: str) -> SourceTask:
+    """Return the task that ``#[task(…)]`` makes of a function."""
+    arguments = arguments_of(attribute.group)
+    values = {argument.name: argument.tokens for argument in arguments}
+    function = name_of(item.node)
+    unreadable = [name for name in ("id", "dependencies") if _is_unreadable(name, values)]
+    retry = _retry(values, unreadable)
+    modifiers = child_of(item.node, "function_modifiers")
+    return SourceTask(
+        id=text_value(values["id"]) if "id" in values else function,
+        function=function,
+        place=f"{path}:{line_of(item.node)}",
+        dependencies=_dependencies(values.get("dependencies", ())),
+        description=item.documentation,
+        retry=retry,
+        trigger_rules=spelled(values["trigger_rules"]) if values.get("trigger_rules") else None,
+        is_async=modifiers is not None and "async" in text_of(modifiers).split(),
+        is_public=is_public(item.node),
+        unknown_arguments=_unknown(arguments, _TASK_KEYS),
+        unreadable_arguments=tuple(unreadable),
+    )
+
+
+def read_constructor(group: Node, path: str) -> SourceTask:
+    """Return the task that ``constructor!(…)`` in a workflow's module stands for."""
+    arguments = arguments_of(group)
+    values = {argument.name: argument.tokens for argument in arguments}
+    unreadable = [name for name in ("id", "dependencies") if _is_unreadable(name, values)]
+    return SourceTask(
+        id=text_value(values.get("id", ())),
+        function="constructor!",
+        place=f"{path}:{line_of(group)}",
+        dependencies=_dependencies(values.get("dependencies", ())),
+        is_async=True,
+        unknown_arguments=_unknown(arguments, _CONSTRUCTOR_KEYS),
+        unreadable_arguments=tuple(unreadable),
+    )
+
+
+def read_workflow(
+    item: Item, attribute: Attribute, path: str, tasks: Iterable[SourceTask]
+) -> tuple[SourceWorkflow, tuple[str, ...]]:
+    """Return the workflow that the attribute makes of a module, and the triggers it names."""
+    arguments = arguments_of(attribute.group)
+    values = {argument.name: argument.tokens for argument in arguments}
+    workflow = SourceWorkflow(
+        name=text_value(values.get("name", ())),
+        place=f"{path}:{line_of(item.node)}",
+        tasks=tuple(tasks),
+        description=text_value(values.get("description", ())) or None,
+        author=text_value(values.get("author", ())) or None,
+        params=_params(values.get("params", ())),
+        is_public=is_public(item.node),
+        unknown_arguments=_unknown(arguments, _WORKFLOW_KEYS),
+    )
+    return workflow, tuple(filter(None, _texts(values.get("triggers", ()))))
+
+
+def read_trigger(item: Item, attribute: Attribute) -> DeclaredTrigger:
+    """Return the trigger that ``#[trigger(…)]`` makes of a function."""
+    values = {argument.name: argument.tokens for argument in arguments_of(attribute.group)}
+    cron = text_value(values.get("cron", ()))
+    trigger = Trigger(
+        name=text_value(values.get("name", ())) or name_of(item.node),
+        kind="poll" if cron is None else "cron",
+        cron=cron,
+        poll_interval_ms=milliseconds(text_value(values.get("poll_interval", ())) or ""),
+        timezone=text_value(values.get("timezone", ())),
+        allow_concurrent=boolean_value(values.get("allow_concurrent", ())) is True,
+    )
+    return DeclaredTrigger(on=text_value(values.get("on", ())), trigger=trigger)
+
+
+def _unknown(arguments: Iterable[Argument], known: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted({argument.name for argument in arguments} - known))
+
+
+def _is_unreadable(name: str, values: dict[str, tuple[Node, ...]]) -> bool:
+    if name not in values:
+        return False
+    if name == "id":
+        return text_value(values[name]) is None
+    return None in _texts(values[name]) or not _is_list(values[name])
+
+
+def _is_list(tokens: Sequence[Node]) -> bool:
+    return len(tokens) == 1 and tokens[0].type == "token_tree" and text_of(tokens[0])[:1] == "["
+
+
+def _texts(tokens: Sequence[Node]) -> list[str | None]:
+    """Return the texts of a list, None for what is no text."""
+    if not _is_list(tokens):
+        return []
+    return [text_value(part) for part in split_list(tokens_of(tokens[0]))]
+
+
+def _dependencies(tokens: Sequence[Node]) -> tuple[SourceDependency, ...]:
+    if not _is_list(tokens):
+        return ()
+    return tuple(
+        SourceDependency(id=text_value(part), text=spelled(part))
+        for part in split_list(tokens_of(tokens[0]))
+    )
+
+
+def _retry(values: dict[str, tuple[Node, ...]], unreadable: list[str]) -> Retry | None:
+    settings: dict[str, Any] = {}
+    for name, (field, read) in _VALUES.items():
+        if name in values:
+            value = read(values[name])
+            if value is None:
+                unreadable.append(name)
+            else:
+                settings[field] = value
+    if settings.get("backoff", "fixed") not in _BACKOFFS:
+        unreadable.append("retry_backoff")
+        settings["backoff"] = "exponential"  # what the macro takes for a word that it does not know
+    return Retry()._replace(**settings) if settings else None
+
+
+def _params(tokens: Sequence[Node]) -> tuple[Param, ...]:
+    """Return the parameters of ``params(name: Type = default, …)``."""
+    if len(tokens) != 1 or tokens[0].type != "token_tree":
+        return ()
+    found = []
+    for part in split_list(tokens_of(tokens[0])):
+        kinds = [token.type for token in part]
+        if len(part) < 3 or kinds[1] != ":":
+            continue
+        end = kinds.index("=") if "=" in kinds else len(part)
+        default = spelled(part[end + 1 :]) or None
+        found.append(Param(name=text_of(part[0]), type=spelled(part[2:end]), default=default))
+    return tuple(found)

@@ -1,0 +1,256 @@
+"""Rust source as a syntax tree: its attributes, their arguments, the values of literals.
+
+The tree comes from tree-sitter, so comments and texts are never mistaken for code. Nothing here
+recurses over the tree: how deep it is, is the author's choice.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from cloacina_ctl.manifest.canonical import MAX_INTEGER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tree_sitter import Node, Parser
+
+# A hostile file of this size costs the parser some seconds at most.
+MAX_SOURCE_BYTES = 1 << 20
+_MAX_CFG_DEPTH = 16
+
+_TEXTS = ("string_literal", "raw_string_literal")
+_COMMENTS = ("line_comment", "block_comment")
+_ESCAPE = re.compile(
+    r"\\(?:x([0-7][0-9a-fA-F])|u\{([0-9a-fA-F_]{1,8})\}|(\r?\n\s*)|(.))", re.DOTALL
+)
+_SIMPLE_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "0": "\0", "\\": "\\", "'": "'", '"': '"'}
+_INTEGER = re.compile(
+    r"(0x[0-9a-fA-F_]+?|0o[0-7_]+|0b[01_]+|[0-9][0-9_]*)(?:[iu](?:8|16|32|64|128|size))?"
+)
+
+
+class Argument(NamedTuple):
+    """One ``name = value`` or ``name(…)`` of an attribute; ``tokens`` is the value."""
+
+    name: str
+    tokens: tuple[Node, ...]
+
+
+class Attribute(NamedTuple):
+    """One attribute: the parts of its path, and what follows it."""
+
+    path: tuple[str, ...]
+    tokens: tuple[Node, ...]
+
+    @property
+    def group(self) -> Node | None:
+        """The parenthesised arguments."""
+        return self.tokens[0] if self.tokens and self.tokens[0].type == "token_tree" else None
+
+
+@functools.lru_cache(maxsize=1)
+def rust_parser() -> Parser:
+    """Return the parser; its grammar is loaded at the first call."""
+    import tree_sitter
+    import tree_sitter_rust
+
+    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_rust.language()))
+
+
+def text_of(node: Node) -> str:
+    """Return the source of one node."""
+    return (node.text or b"").decode("utf-8", "replace")
+
+
+def line_of(node: Node) -> int:
+    """Return the line where the node begins, from 1."""
+    return node.start_point[0] + 1
+
+
+def child_of(node: Node, *kinds: str) -> Node | None:
+    """Return the first child of one of the kinds."""
+    return next((child for child in node.children if child.type in kinds), None)
+
+
+def first_error(root: Node) -> Node | None:
+    """Return the first place that is no Rust."""
+    if not root.has_error:
+        return None
+    node = root
+    while True:
+        inner = next((child for child in node.children if child.has_error), None)
+        missing = next((child for child in node.children if child.is_missing), None)
+        if node.is_error or inner is None:
+            return missing or node
+        node = inner
+
+
+def tokens_of(group: Node) -> tuple[Node, ...]:
+    """Return what stands between the delimiters of a group, comments left out."""
+    return tuple(node for node in group.children[1:-1] if node.type not in _COMMENTS)
+
+
+def spelled(tokens: Sequence[Node]) -> str:
+    """Return the source of the tokens on one line: white space and comments become one space."""
+    pieces: list[str] = []
+    end = None
+    for leaf in _leaves(tokens):
+        if end is not None and leaf.start_byte > end:
+            pieces.append(" ")
+        pieces.append(text_of(leaf))
+        end = leaf.end_byte
+    return "".join(pieces)
+
+
+def _leaves(tokens: Sequence[Node]) -> Iterator[Node]:
+    left = list(reversed(tokens))
+    while left:
+        node = left.pop()
+        if node.type in _COMMENTS:
+            continue
+        if node.type in _TEXTS or not node.children:
+            yield node
+        else:
+            left.extend(reversed(node.children))
+
+
+def split_list(tokens: Sequence[Node]) -> Iterator[tuple[Node, ...]]:
+    """Yield the parts between commas; those between ``<`` and ``>`` of a type do not count."""
+    part: list[Node] = []
+    depth, in_type = 0, True
+    for token in tokens:
+        kind = token.type
+        if kind == "," and depth <= 0:
+            if part:
+                yield tuple(part)
+            part, depth, in_type = [], 0, True
+            continue
+        if kind == "<" and (in_type or (part and part[-1].type == "::")):
+            depth += 1
+        elif kind in (">", ">>") and depth:
+            depth -= len(kind)
+        elif kind == "=":
+            in_type = False
+        part.append(token)
+    if part:
+        yield tuple(part)
+
+
+def arguments_of(group: Node | None) -> tuple[Argument, ...]:
+    """Return the named arguments of a group; a name without a value has no tokens."""
+    if group is None:
+        return ()
+    found = []
+    for part in split_list(tokens_of(group)):
+        value = part[1:]
+        if value and value[0].type == "=":
+            value = value[1:]
+        found.append(Argument(name=text_of(part[0]), tokens=value))
+    return tuple(found)
+
+
+def text_value(tokens: Sequence[Node]) -> str | None:
+    """Return the text that a single literal spells."""
+    if len(tokens) != 1 or tokens[0].type not in _TEXTS:
+        return None
+    source = text_of(tokens[0])
+    if tokens[0].type == "raw_string_literal":
+        inner = source.lstrip("r").strip("#") if source.startswith("r") else None
+        return None if inner is None else inner[1:-1]
+    if not source.startswith('"'):
+        return None  # a byte or C text
+    try:
+        return _ESCAPE.sub(_unescape, source[1:-1])
+    except ValueError:
+        return None
+
+
+def _unescape(found: re.Match[str]) -> str:
+    byte, point, continued, simple = found.groups()
+    if continued is not None:
+        return ""
+    if simple is not None:
+        if simple not in _SIMPLE_ESCAPES:
+            raise ValueError(simple)
+        return _SIMPLE_ESCAPES[simple]
+    character = chr(int(byte or point.replace("_", ""), 16))
+    if "\ud800" <= character <= "\udfff":
+        raise ValueError(character)
+    return character
+
+
+def integer_value(tokens: Sequence[Node]) -> int | None:
+    """Return the integer that a single literal spells, where a manifest can hold it."""
+    if len(tokens) != 1 or tokens[0].type != "integer_literal":
+        return None
+    found = _INTEGER.fullmatch(text_of(tokens[0]))
+    digits = found[1].replace("_", "") if found else ""
+    if not digits or len(digits) > 40:
+        return None
+    value = int(digits, 0) if digits[:2] in ("0x", "0o", "0b") else int(digits)
+    return value if value <= MAX_INTEGER else None
+
+
+def boolean_value(tokens: Sequence[Node]) -> bool | None:
+    """Return the boolean that a single literal spells."""
+    if len(tokens) != 1:
+        return None
+    return {"true": True, "false": False}.get(text_of(tokens[0]))
+
+
+def attributes_of(item: Node, features: frozenset[str]) -> tuple[Attribute, ...]:
+    """Return the attribute that the node is, or those that its ``cfg_attr`` stands for."""
+    attribute = child_of(item, "attribute")
+    if attribute is None:
+        return ()
+    path, *tokens = attribute.children
+    if tokens and tokens[0].type == "=":
+        tokens = tokens[1:]
+    first = Attribute(path=_path(text_of(path)), tokens=tuple(tokens))
+    if first.path != ("cfg_attr",) or first.group is None:
+        return (first,)
+    parts = list(split_list(tokens_of(first.group)))
+    if not parts or holds(parts[0], features) is False:
+        return ()
+    return tuple(_attribute(part) for part in parts[1:])
+
+
+def _attribute(tokens: tuple[Node, ...]) -> Attribute:
+    """Return the attribute that a part of a ``cfg_attr`` spells."""
+    ends = [n for n, token in enumerate(tokens) if token.type in ("token_tree", "=")]
+    end = ends[0] if ends else len(tokens)
+    value = tokens[end:]
+    if value and value[0].type == "=":
+        value = value[1:]
+    return Attribute(path=_path(spelled(tokens[:end])), tokens=value)
+
+
+def _path(text: str) -> tuple[str, ...]:
+    return tuple(part.strip().removeprefix("r#") for part in text.split("::") if part.strip())
+
+
+def holds(predicate: Sequence[Node], features: frozenset[str], depth: int = 0) -> bool | None:
+    """Return whether a ``cfg`` predicate holds in a packaged build; None where it depends.
+
+    ``test`` never does, the features in ``features`` do.
+    """
+    if not predicate or depth > _MAX_CFG_DEPTH:
+        return None
+    name = text_of(predicate[0])
+    if name == "test" and len(predicate) == 1:
+        return False
+    if name == "feature" and len(predicate) == 3:
+        return True if text_value(predicate[2:]) in features else None
+    if len(predicate) != 2 or predicate[1].type != "token_tree":
+        return None
+    parts = [holds(part, features, depth + 1) for part in split_list(tokens_of(predicate[1]))]
+    if name == "not" and len(parts) == 1:
+        return None if parts[0] is None else not parts[0]
+    if name == "all":
+        return False if False in parts else None if None in parts else True
+    if name == "any":
+        return True if True in parts else None if None in parts else False
+    return None
