@@ -168,6 +168,7 @@ class Code(str, enum.Enum):
     DYNAMIC_METADATA = "Y009", "a name or version that only the build knows"
     NO_INIT = "Y010", "a package folder without `__init__.py`"
     WORKFLOW_BUILDER = "Y011", "a WorkflowBuilder in a packaged module"
+    HIDDEN_TASK = "Y013", "a task that only running the code would tell"
     PYTHON_TASK_ARGUMENT = "Y012", "an argument that the decorator does not know"
 
 

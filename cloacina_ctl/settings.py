@@ -11,6 +11,7 @@ import sys
 from typing import NamedTuple
 
 from cloacina_ctl.errors import Code, Diagnostic, Refused, UsageError
+from cloacina_ctl.staging import reported
 
 CONFIG_FILE = "config.toml"
 ENV_FOLDER = "CLOACINA_CTL_CONFIG_DIR"
@@ -54,7 +55,7 @@ def load_settings() -> Settings:
     """Return what the user set, the environment before the file.
 
     Raises ``UsageError`` for a file that is not TOML, or with keys or values that this version
-    does not know.
+    does not know; ``FileProblem`` for one that cannot be read.
     """
     from_file = _read_file(config_folder())
     key = os.environ.get(ENV_SIGNING_KEY) or from_file.signing_key
@@ -74,8 +75,11 @@ def _home() -> str:
 
 def _read_file(folder: str) -> Settings:
     path = os.path.join(folder, CONFIG_FILE)
-    if not os.path.lexists(path):
-        return Settings()
+    with reported(path):
+        try:
+            os.lstat(path)
+        except FileNotFoundError:
+            return Settings()
     from cloacina_ctl.toml import read_toml
 
     try:

@@ -172,7 +172,7 @@ class StagedFile:
 
 
 def unnamed_file(folder: str) -> int:
-    """Return the descriptor of a new file in ``folder`` that has no name and goes with its close."""
+    """Return the descriptor of a new file in ``folder`` without a name: it goes with its close."""
     if hasattr(os, "O_TMPFILE"):
         with contextlib.suppress(OSError):  # not every file system can
             return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)

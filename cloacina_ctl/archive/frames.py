@@ -78,6 +78,8 @@ def read_header(frame: bytes | memoryview, *, where: str) -> FrameHeader:
 def decompress(frame: bytes | memoryview, content_size: int, *, where: str) -> bytes:
     """Return what ``frame`` holds: exactly one frame, of exactly ``content_size`` bytes."""
     header = read_header(frame, where=where)
+    if not content_size:
+        raise _bad("it is empty", where)  # zstd would not even look for a body
     if header.content_size != content_size:
         raise _bad(f"it says {header.content_size} bytes where {content_size} are expected", where)
     decompressor = _threads.__dict__.get("decompressor")

@@ -46,7 +46,7 @@ class Head(NamedTuple):
     def members(self) -> tuple[tuple[str, bytes], ...]:
         """Return the names and bytes of the head's own members, in their order."""
         contents = (self.manifest_bytes, self.files_bytes, self.index_bytes)
-        return tuple(zip(layout.HEAD_MEMBERS, contents))
+        return tuple(zip(layout.HEAD_MEMBERS, contents, strict=True))
 
 
 def encode_head(head: Head, level: int, limits: Limits = DEFAULT_LIMITS) -> bytes:
@@ -70,8 +70,7 @@ def decode_head(frame: bytes, *, where: str, limits: Limits = DEFAULT_LIMITS) ->
     stream = zstd.decompress(frame, claimed, where=f"{where}: the head")
     bodies = _Bodies(stream, where)
     manifest_bytes = bodies.take(layout.MANIFEST, limits.manifest)
-    manifest = schema.parse(manifest_bytes)
-    _check_tasks(manifest, where, limits)
+    manifest = schema.parse(manifest_bytes, max_bytes=limits.manifest, max_tasks=limits.tasks)
     root = layout.root_folder(manifest.package.name, manifest.package.version)
     files_bytes = bodies.take(layout.FILES, limits.head)
     index_bytes = bodies.take(layout.INDEX, limits.index_bytes)
@@ -202,11 +201,6 @@ class _Bodies:
                 raise Refused.of(
                     Code.BAD_TAR, f"the padding after {name} is not zero", where=self._where
                 )
-
-
-def _check_tasks(manifest: Manifest, where: str, limits: Limits) -> None:
-    tasks = sum(len(workflow.tasks) for workflow in manifest.workflows)
-    limits.check("tasks", tasks, where=where, what="the number of tasks")
 
 
 def _check_contents(manifest: Manifest, files_bytes: bytes, where: str) -> None:

@@ -30,6 +30,7 @@ PLATFORM_FOLDER = "platform/"
 WORKFLOW_FOLDER = "workflow/"
 VENDOR_FOLDER = "vendor/"
 
+_KEPT_FOLDERS = frozenset({"source", "platform"})
 _TAG = re.compile(r"[a-z0-9][a-z0-9_.]{0,63}")
 
 
@@ -54,7 +55,8 @@ def section_of(path: str) -> str:
         if not is_tag(tag):
             raise _reserved(path, f"no platform tag: {tag}")
         return tag
-    if path in HEAD_MEMBERS or path in ("source", "platform"):
+    # In whatever case: on some systems `Source/x` would be unpacked into `source/`.
+    if path in HEAD_MEMBERS or path.partition("/")[0].lower() in _KEPT_FOLDERS:
         raise _reserved(path, "the format keeps this name for itself")
     return COMMON
 

@@ -176,7 +176,7 @@ class _Frames:
         self._view = memoryview(b"")
 
     def read(self, first_frame: int, start: int, end: int) -> Iterator[memoryview]:
-        """Yield the bytes from ``start`` to ``end`` of the section that begins at ``first_frame``."""
+        """Yield the bytes from ``start`` to ``end`` of the section beginning at ``first_frame``."""
         while start < end:
             number, inside = divmod(start, FRAME_SIZE)
             while self._number < first_frame + number:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.staging import reported
@@ -39,15 +39,14 @@ class SourceFiles:
             os.close(self._folder_fd)
             self._folder_fd = -1
 
-    def read(self, file: PlannedFile, into: Room) -> Iterator[memoryview]:
-        """Yield the bytes of ``file``, read into the room that ``into`` gives, as they arrive.
+    def read(self, file: PlannedFile, path: str, into: Room) -> Iterator[memoryview]:
+        """Yield the bytes of ``file`` at ``path``, read into the room that ``into`` gives.
 
         Raises ``FileProblem`` where the file is not what was planned, also when it changes while
         it is read: a package never disagrees with its digests.
         """
-        assert isinstance(file.source, str)
-        with reported(file.source):
-            fd = self._open(file.source)
+        with reported(path):
+            fd = self._open(path)
             try:
                 before = os.fstat(fd)
                 _check_planned(file, before)
@@ -68,16 +67,16 @@ class SourceFiles:
         return os.open(name, _FILE_FLAGS, dir_fd=self._folder_fd)
 
 
-class Room:
+class Room(Protocol):
     """Where bytes are to be put next; the writer's buffer is one."""
 
     def room(self) -> memoryview:
-        """Return a writable view that is not empty; what gets filled is then taken with ``took``."""
-        raise NotImplementedError
+        """Return a writable view that is not empty; ``took`` says how much of it was filled."""
+        ...
 
     def took(self, count: int) -> None:
         """Take the first ``count`` bytes of the last room as filled."""
-        raise NotImplementedError
+        ...
 
 
 def _read_exactly(fd: int, file: PlannedFile, into: Room) -> Iterator[memoryview]:

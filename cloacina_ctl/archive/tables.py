@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 FRAME_SIZE = 2_097_152
+MAX_FILE_BYTES = 8 * (1 << 30) - 1  # eleven octal digits
 
 _NUMBER = r"(0|[1-9][0-9]{0,15})"
 _DIGEST = r"([0-9a-f]{64})"
@@ -116,10 +117,12 @@ def check_files(files: Sequence[FileEntry], *, where: str, limits: Limits = DEFA
     limits.check("files", len(files), where=where, what="the number of files")
     largest = max(files, key=lambda file: file.size)
     limits.check("file", largest.size, where=largest.path, what="the size of the file")
+    if largest.size > MAX_FILE_BYTES:
+        raise _bad_files(f"a tar header holds no size of 8 GiB or more: {largest.path}", where)
     total = sum(file.size for file in files)
     limits.check("total", total, where=where, what="the size of all files")
     keys = [stream_key(file.path) for file in files]
-    for before, after, file in zip(keys, keys[1:], files[1:]):
+    for before, after, file in zip(keys, keys[1:], files[1:], strict=False):
         if not before < after:
             rule = "listed twice" if before == after else "not in the order of the stream"
             raise _bad_files(f"{rule}: {file.path}", where)

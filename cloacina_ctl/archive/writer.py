@@ -17,7 +17,7 @@ from cloacina_ctl.archive import layout, tables, tar
 from cloacina_ctl.archive.block import SignatureBlock, encode_block
 from cloacina_ctl.archive.head import Head, check_manifest_members, check_ratio, encode_head
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
-from cloacina_ctl.archive.sources import Room, SourceFiles
+from cloacina_ctl.archive.sources import SourceFiles
 from cloacina_ctl.archive.tables import FRAME_SIZE, FileEntry, FrameEntry, Index, Tool
 from cloacina_ctl.archive.workers import in_order
 from cloacina_ctl.digest import Digest
@@ -26,6 +26,8 @@ from cloacina_ctl.staging import StagedFile, reported, unnamed_file, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from typing_extensions import Self
 
     from cloacina_ctl.archive.plan import Plan, PlannedFile
 
@@ -72,7 +74,7 @@ class PackageWriter:
         self._payload_fd = -1
         self._head = b""
 
-    def __enter__(self) -> PackageWriter:
+    def __enter__(self) -> Self:
         self._staged.__enter__()
         try:
             with reported(self._staged.path):
@@ -109,17 +111,18 @@ class PackageWriter:
 
     def write_head(self, manifest: Manifest, written: Written, tool: Tool) -> tuple[Head, Digest]:
         """Make the head frame; return what it says and the digest that signatures are over."""
+        limits = self._options.limits
         check_manifest_members(manifest, written.files)
         index = Index(written.frames, tool)
         head = Head(
             manifest=manifest,
-            manifest_bytes=dump(manifest),
+            manifest_bytes=dump(manifest, max_bytes=limits.manifest, max_tasks=limits.tasks),
             files_bytes=written.files_bytes,
             index_bytes=tables.encode_index(index),
             files=written.files,
             frame_index=index,
         )
-        self._head = encode_head(head, self._options.level, self._options.limits)
+        self._head = encode_head(head, self._options.level, limits)
         return head, Digest.of(self._head)
 
     def commit(self, block: SignatureBlock = SignatureBlock()) -> int:
@@ -134,7 +137,7 @@ class PackageWriter:
 
 
 def copy_range(source: int, offset: int, target: int, count: int) -> None:
-    """Append ``count`` bytes of ``source`` from ``offset`` to ``target``, inside the system if it can."""
+    """Append ``count`` bytes of ``source`` from ``offset`` to ``target``, within the system."""
     while count and hasattr(os, "copy_file_range"):
         try:
             copied = os.copy_file_range(source, target, count, offset_src=offset)
@@ -158,7 +161,7 @@ class _Piece(NamedTuple):
     content: bytearray | memoryview
 
 
-class _Cutter(Room):
+class _Cutter:
     """Gathers the tar bytes of a section and hands them out in pieces of ``FRAME_SIZE``."""
 
     def __init__(self) -> None:
@@ -227,7 +230,7 @@ def _content(
     file: PlannedFile, sources: SourceFiles, cutter: _Cutter
 ) -> Iterator[bytes | memoryview]:
     if isinstance(file.source, str):
-        yield from sources.read(file, cutter)
+        yield from sources.read(file, file.source, cutter)
     else:
         yield file.source
         cutter.put(file.source)

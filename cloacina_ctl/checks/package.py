@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks.engine import Finding, Rules
-from cloacina_ctl.checks.subjects import PackageSubject
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.platforms import artifact_of
 from cloacina_ctl.signing.judge import Status
@@ -13,7 +12,7 @@ from cloacina_ctl.signing.judge import Status
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.checks.subjects import ReadLibrary
+    from cloacina_ctl.checks.subjects import PackageSubject, ReadLibrary
     from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.manifest import Artifact
     from cloacina_ctl.platforms import Library
@@ -66,14 +65,6 @@ def withheld(subject: PackageSubject) -> Iterator[Finding]:
     """A section that was taken out could not be looked at."""
     for section in subject.withheld:
         yield Finding(f"the section `{section}` is not in this file", subject.path)
-
-
-@RULES.rule(Code.DAMAGED_LIBRARY)
-def damaged_library(subject: PackageSubject) -> Iterator[Finding]:
-    """What is listed as a library has to be one."""
-    for read in subject.libraries:
-        for diagnostic in read.problem.diagnostics if read.problem else ():
-            yield Finding(diagnostic.message, read.path, diagnostic.hint)
 
 
 @RULES.rule(Code.PLATFORM_MISMATCH)
@@ -173,6 +164,9 @@ def text_relocations(subject: PackageSubject) -> Iterator[Finding]:
 
 def check_package(subject: PackageSubject) -> Iterator[Diagnostic]:
     """Yield everything that is found wrong with a package whose form is right."""
+    for read in subject.libraries:
+        for diagnostic in read.problem.diagnostics if read.problem else ():
+            yield diagnostic._replace(where=read.path)
     yield from RULES.run(subject)
 
 

@@ -29,6 +29,17 @@ def secret(subject: ProjectSubject) -> Iterator[Finding]:
             )
 
 
+@RULES.rule(Code.PRIVATE_KEY, Severity.WARNING)
+def private_key(subject: ProjectSubject) -> Iterator[Finding]:
+    """Whoever gets the package gets the key."""
+    for place in subject.private_keys:
+        yield Finding(
+            "a private key stands in a file that gets packed",
+            place,
+            "take it out, and make a new one: this one may be known already",
+        )
+
+
 @RULES.rule(Code.EMPTY_FOLDER, Severity.NOTE)
 def empty_folder(subject: ProjectSubject) -> Iterator[Finding]:
     """A package holds files alone."""

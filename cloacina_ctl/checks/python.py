@@ -48,8 +48,10 @@ DENIED_NAMES = frozenset(
 
 
 def _facts(project: Project) -> PythonFacts:
-    assert project.python is not None
-    return project.python
+    facts = project.python
+    if facts is None:
+        raise TypeError("these rules are for a Python project")
+    return facts
 
 
 def _tasks(project: Project) -> Iterator[SourceTask]:
@@ -138,7 +140,10 @@ def task_value(project: Project) -> Iterator[Finding]:
         for name in task.unreadable_arguments:
             needed = name in ("id", "dependencies")
             severity = Severity.ERROR if needed else Severity.WARNING
-            message = f"`{name}` of the task `{task.id or task.function}` is not a literal"
+            what = "`**`" if name == "**" else f"`{name}`"
+            message = (
+                f"{what} of the task `{task.id or task.function}` cannot be read without running it"
+            )
             yield Finding(message, task.place, "write the value itself", severity)
 
 
@@ -157,6 +162,17 @@ def task_argument(project: Project) -> Iterator[Finding]:
     for task in _tasks(project):
         for name in task.unknown_arguments:
             yield Finding(f"`task` takes no argument `{name}`", task.place)
+
+
+@RULES.rule(Code.HIDDEN_TASK)
+def hidden_task(project: Project) -> Iterator[Finding]:
+    """A task that the source does not show would be missing from the manifest."""
+    for place in _facts(project).hidden_tasks:
+        yield Finding(
+            "a task or trigger that only running the code would tell",
+            place,
+            "declare it with a decorator at the top of a module, with literal arguments",
+        )
 
 
 @RULES.rule(Code.NO_INIT, Severity.WARNING)

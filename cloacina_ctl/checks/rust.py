@@ -18,48 +18,29 @@ CARGO_TOML = "Cargo.toml"
 
 # What the macros of a release expand to names these crates, so the crate must depend on them
 # (measured: each was removed in turn). Versions are those of cloacina-workflow.
+_SINCE_0_6 = (
+    "async-trait",
+    "chrono",
+    "cloacina-computation-graph",
+    "cloacina-workflow-plugin",
+    "serde_json",
+)
+_SINCE_0_10 = ("cloacina-workflow-plugin", "serde_json")
 _NEEDED = {
     (0, 4): ("chrono",),
     (0, 5): ("async-trait", "chrono"),
-    (0, 6): (
-        "async-trait",
-        "chrono",
-        "cloacina-computation-graph",
-        "cloacina-workflow-plugin",
-        "serde_json",
-    ),
-    (0, 7): (
-        "async-trait",
-        "chrono",
-        "cloacina-computation-graph",
-        "cloacina-workflow-plugin",
-        "serde_json",
-    ),
-    (0, 8): (
-        "async-trait",
-        "chrono",
-        "cloacina-computation-graph",
-        "cloacina-workflow-plugin",
-        "serde_json",
-    ),
-    (0, 9): (
-        "async-trait",
-        "chrono",
-        "cloacina-computation-graph",
-        "cloacina-workflow-plugin",
-        "serde_json",
-    ),
-    (0, 10): ("cloacina-workflow-plugin", "serde_json"),
-    (0, 11): ("cloacina-workflow-plugin", "serde_json"),
-    (0, 12): ("cloacina-workflow-plugin", "serde_json"),
+    **dict.fromkeys(((0, 6), (0, 7), (0, 8), (0, 9)), _SINCE_0_6),
+    **dict.fromkeys(((0, 10), (0, 11), (0, 12)), _SINCE_0_10),
 }
 _FIRST_WITH_PACKAGE_MACRO = (0, 6)
 _LAST_WITH_OWN_FEATURE = (0, 9)
 
 
 def _facts(project: Project) -> RustFacts:
-    assert project.rust is not None
-    return project.rust
+    facts = project.rust
+    if facts is None:
+        raise TypeError("these rules are for a Rust project")
+    return facts
 
 
 def _release(crate: Crate) -> tuple[int, int] | None:
@@ -91,7 +72,7 @@ def no_packaged_feature(project: Project) -> Iterator[Finding]:
         return
     if "packaged" not in facts.crate.features or "packaged" not in facts.crate.default_features:
         yield Finding(
-            "the feature `packaged` is not on by default; `package` turns it on, other tools do not",
+            "the feature `packaged` is not on by default; `package` turns it on, others do not",
             CARGO_TOML,
             'add `[features] default = ["packaged"]` and `packaged = []`',
         )
@@ -132,7 +113,7 @@ def build_script(project: Project) -> Iterator[Finding]:
     facts = _facts(project)
     if facts.configures_build:
         yield Finding(
-            "`cloacina_build::configure()` is not needed; it puts a path of this machine into the library",
+            "`cloacina_build::configure()` is not needed, and puts a path of this machine into it",
             facts.configures_build,
             "from release 0.6 on build.rs can go",
         )
@@ -154,11 +135,10 @@ def not_public(project: Project) -> Iterator[Finding]:
 @RULES.rule(Code.SEVERAL_WORKFLOWS)
 def several_workflows(project: Project) -> Iterator[Finding]:
     """Two workflows in one crate compile into one with the tasks of both."""
-    first, *others = project.workflows or (None,)
-    for workflow in others:
-        assert first is not None
+    for workflow in project.workflows[1:]:
+        first = project.workflows[0].name
         yield Finding(
-            f"a second workflow in one crate: `{workflow.name}`, beside `{first.name}`; they compile "
+            f"a second workflow in one crate: `{workflow.name}`, beside `{first}`; they compile "
             "into one with the tasks of both",
             workflow.place,
             "make a crate of each",

@@ -19,6 +19,7 @@ class ProjectSubject(NamedTuple):
 
     project: Project
     selection: Selection = Selection(())
+    private_keys: tuple[str, ...] = ()
 
 
 class ReadLibrary(NamedTuple):

@@ -38,16 +38,18 @@ def parse(
     return _read(value, max_tasks)
 
 
-def dump(manifest: Manifest) -> bytes:
+def dump(
+    manifest: Manifest, *, max_bytes: int = canonical.MAX_BYTES, max_tasks: int = MAX_TASKS
+) -> bytes:
     """Return the canonical bytes of ``manifest``, from which ``parse`` gives it back.
 
     Raises ``ManifestError`` for a manifest that ``parse`` would refuse, so none is ever written.
     """
     value = MANIFEST.write(manifest)
-    _read(value, MAX_TASKS)
+    _read(value, max_tasks)
     data = canonical.encode(value)
     try:
-        canonical.check_bounds(data, what="the manifest")
+        canonical.check_bounds(data, what="the manifest", max_bytes=max_bytes)
     except Refused as error:
         raise ManifestError(*error.diagnostics) from error
     return data

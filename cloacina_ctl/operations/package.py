@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from cloacina_ctl import __version__
 from cloacina_ctl.archive import layout
 from cloacina_ctl.archive.block import SignatureBlock
+from cloacina_ctl.archive.frames import LEVELS
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.archive.plan import Plan, PlannedFile, make_plan
 from cloacina_ctl.archive.tables import Tool
 from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.archive.writer import PackageWriter, WriteOptions
-from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, Refused, Severity
+from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, Refused, Severity, UsageError
 from cloacina_ctl.manifest import Contents, Language, Manifest
 from cloacina_ctl.operations.building import BuildRequest, Built, build_library
 from cloacina_ctl.operations.progress import Progress, stage
@@ -56,7 +57,7 @@ class PackageRequest(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A package that could be written: what goes in, the manifest but for its contents, findings."""
+    """A package that could be written: what goes in, the manifest without its contents."""
 
     project: Project
     plan: Plan
@@ -87,6 +88,7 @@ def prepare(request: PackageRequest, progress: Progress | None = None) -> Prepar
     """
     from cloacina_ctl.project.reading import read_project
 
+    _check_level(request.level)
     project = read_project(request.project, member=request.build.member)
     output = output_path(request, project)
     selection = _select(project, request, output)
@@ -143,6 +145,13 @@ def package(request: PackageRequest, progress: Progress | None = None) -> Packag
     )
 
 
+def _check_level(level: int) -> None:
+    if level not in LEVELS:
+        raise UsageError.of(
+            Code.USAGE, f"expected a level from {LEVELS[0]} to {LEVELS[-1]}, found: {level}"
+        )
+
+
 def output_path(request: PackageRequest, project: Project) -> str:
     """Return where the package goes."""
     if request.output is not None:
@@ -171,8 +180,10 @@ def _judge(project: Project, selection: Selection) -> list[Diagnostic]:
     from cloacina_ctl.checks.engine import report
     from cloacina_ctl.checks.project import check_project
     from cloacina_ctl.checks.subjects import ProjectSubject
+    from cloacina_ctl.project.private_keys import find_private_keys
 
-    findings = report(check_project(ProjectSubject(project, selection))).findings
+    keys = tuple(find_private_keys(selection, project.root))
+    findings = report(check_project(ProjectSubject(project, selection, keys))).findings
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
         raise Refused(*errors)

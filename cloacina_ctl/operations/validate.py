@@ -72,6 +72,7 @@ def _project(path: str, member: str | None) -> tuple[Iterator[Diagnostic], tuple
     from cloacina_ctl.checks.project import check_project
     from cloacina_ctl.checks.subjects import ProjectSubject
     from cloacina_ctl.project.model import Selection
+    from cloacina_ctl.project.private_keys import find_private_keys
     from cloacina_ctl.project.reading import read_project
     from cloacina_ctl.project.selection import select_files
 
@@ -83,7 +84,8 @@ def _project(path: str, member: str | None) -> tuple[Iterator[Diagnostic], tuple
             selection = select_files(project)
         except Refused as error:
             found.extend(error.diagnostics)
-    found.extend(check_project(ProjectSubject(project, selection)))
+    keys = tuple(find_private_keys(selection, project.root))
+    found.extend(check_project(ProjectSubject(project, selection, keys)))
     return iter(found), ()
 
 
@@ -135,11 +137,14 @@ class _Libraries(Memory):
 
 
 def _read_libraries(files: dict[str, bytes]) -> Iterator[ReadLibrary]:
+    return (_read_library(path, data) for path, data in files.items())
+
+
+def _read_library(path: str, data: bytes) -> ReadLibrary:
     from cloacina_ctl.checks.subjects import ReadLibrary
     from cloacina_ctl.platforms import read_library
 
-    for path, data in files.items():
-        try:
-            yield ReadLibrary(path, library=read_library(data, where=path))
-        except CloacinaError as error:
-            yield ReadLibrary(path, problem=error)
+    try:
+        return ReadLibrary(path, library=read_library(data, where=path))
+    except CloacinaError as error:
+        return ReadLibrary(path, problem=error)

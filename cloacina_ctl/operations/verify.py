@@ -1,4 +1,4 @@
-"""``verify``: is every byte of a package the right one, and who vouches for it?"""
+"""``verify``: whether every byte of a package is the right one, and who vouches for it."""
 
 from __future__ import annotations
 

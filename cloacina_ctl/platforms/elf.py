@@ -26,7 +26,7 @@ _SECTION_SIZE = 64
 _SHARED = 3
 _MOST_SEGMENTS = 256
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP, _PT_GNU_STACK = 1, 2, 3, 0x6474E551
-_EXECUTABLE, _WRITABLE = 1, 2
+_EXECUTABLE = 1
 
 
 class Machine(NamedTuple):
@@ -58,11 +58,6 @@ class Segment(NamedTuple):
     def executable(self) -> bool:
         """Tell whether the processor may run what is in it."""
         return bool(self.flags & _EXECUTABLE)
-
-    @property
-    def writable(self) -> bool:
-        """Tell whether a loader may write to it, relocations above all."""
-        return bool(self.flags & _WRITABLE)
 
 
 class Layout(NamedTuple):

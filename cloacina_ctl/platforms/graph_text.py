@@ -1,27 +1,25 @@
 """The text of a task graph that the macros leave in a library, read within bounds.
 
 It is JSON of one shape: ``{"edges": [{"from", "to", …}], "metadata": {…}, "nodes": [{"id", …}]}``.
-What only resembles it is none. The pattern finds the end of the text before a parser sees it, so
-depth and time are bounded.
+What only resembles it is none. Nothing in the library says where it ends but the text itself.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from typing import NamedTuple
 
 # Objects of the macros are sorted, or as written where a feature of serde_json says so.
 STARTS = (b'{"edges":[', b'{"nodes":[')
-MOST_DEPTH = 8
-# About 15 000 tasks; a parsed text takes up to 25 times its size in memory.
-MOST_BYTES = 4 << 20
+# About 8 000 tasks; a parsed text takes up to 30 times its size in memory.
+MOST_BYTES = 2 << 20
 
 Tasks = tuple[tuple[str, tuple[str, ...]], ...]
 
-# A string, a bracket, or a run of what stands between them; anything else ends the text. Escapes
-# are counted because the matcher keeps something for each.
-_TOKEN = re.compile(rb'"[^"\\\0]*(?:\\.[^"\\\0]*){0,1024}"|[\[{]|[\]}]|[-+.:,0-9A-Za-z]+')
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# The longest thing but a string that the end of a window can cut: a number, a literal, an escape.
+_LONGEST_CUT = 32
 
 
 def _no_number(_: str) -> None:
@@ -31,34 +29,35 @@ def _no_number(_: str) -> None:
 _DECODER = json.JSONDecoder(parse_int=_no_number, parse_float=_no_number, parse_constant=_no_number)
 
 
-def end_of_text(window: bytes) -> int:
-    """Return where the JSON object or array at the start of ``window`` ends.
+class Extent(NamedTuple):
+    """Where a text ends, and how far the parser came.
 
-    0 where it may end behind the window, -1 where it is none.
+    ``end`` is 0 where it is no JSON; ``cut`` tells that the end of the window may be to blame.
     """
-    depth = 0
-    position = 0
-    while token := _TOKEN.match(window, position):
-        position = token.end()
-        first = window[token.start()]
-        if first in b"[{":
-            depth += 1
-            if depth > MOST_DEPTH:
-                return -1
-        elif first in b"]}":
-            depth -= 1
-            if depth == 0:
-                return position
-    is_cut = window[position : position + 1] in (b"", b'"') and b"\0" not in window[position:]
-    return 0 if is_cut else -1
+
+    end: int
+    seen: int
+    cut: bool = False
+
+
+def extent_of(window: bytes) -> Extent:
+    """Return the extent of the JSON value at the start of ``window``, whatever follows it."""
+    # Where it ends is told by ASCII characters alone; what follows need not be UTF-8.
+    text = window.decode("latin-1")
+    try:
+        _, end = _DECODER.raw_decode(text)
+    except json.JSONDecodeError as error:
+        is_string = error.msg.startswith("Unterminated string")
+        seen = len(text) if is_string else error.pos
+        return Extent(0, seen, cut=is_string or error.pos >= len(text) - _LONGEST_CUT)
+    except RecursionError:
+        return Extent(0, len(text))
+    return Extent(end, end)
 
 
 def parse_tasks(text: bytes) -> Tasks | None:
     """Return ids of tasks with their dependencies, sorted; None where ``text`` is no task graph."""
-    try:
-        graph = _DECODER.decode(text.decode("utf-8"))
-    except ValueError:
-        return None
+    graph = _parsed(text)
     if not isinstance(graph, dict) or not isinstance(graph.get("metadata"), dict):
         return None
     ids, edges = _field(graph.get("nodes"), "id"), graph.get("edges")
@@ -75,15 +74,17 @@ def parse_tasks(text: bytes) -> Tasks | None:
 
 def parse_list(text: bytes) -> tuple[str, ...] | None:
     """Return the texts of a JSON array of texts; None where ``text`` is none."""
-    if not text or end_of_text(text) != len(text):
-        return None
-    try:
-        items = _DECODER.decode(text.decode("utf-8"))
-    except ValueError:
-        return None
+    items = _parsed(text)
     if not isinstance(items, list) or not all(_is_text(item) for item in items):
         return None
     return tuple(items)
+
+
+def _parsed(text: bytes) -> object:
+    try:
+        return _DECODER.decode(text.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _field(items: object, name: str) -> list[str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.platforms.graph_text import MOST_BYTES, STARTS, end_of_text, parse_tasks
+from cloacina_ctl.platforms.graph_text import MOST_BYTES, STARTS, extent_of, parse_tasks
 from cloacina_ctl.platforms.library import LibraryGraph
 from cloacina_ctl.platforms.reading import OverLimit, Unreadable
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # How much is tried in all, so that a file full of beginnings costs no more than a few long texts.
 _MOST_STARTS = 1024
-_MOST_LOOKED_AT = 32 << 20
-_FIRST_WINDOW = 16 << 10
+_MOST_LOOKED_AT = 16 << 20
+_FIRST_WINDOW = 64 << 10
 _MOST_TEXT = 4096
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
@@ -58,18 +58,17 @@ def _texts(image: Image) -> Iterator[tuple[int, int, Tasks]]:
 def _text_at(image: Image, address: int) -> tuple[bytes | None, int]:
     """Return the JSON object at ``address``, if there is one, and how much was looked at."""
     segment = image.segment_at(address)
-    room = min(segment.start + segment.size - address, MOST_BYTES)
-    size = looked_at = 0
-    while size < room:
-        size = min(max(_FIRST_WINDOW, size * 8), room)
-        looked_at += size
-        window = image.read(address, size)
-        end = end_of_text(window)
-        if end:
-            return (window[:end] if end > 0 else None), looked_at
-    if room == MOST_BYTES:
-        raise OverLimit(f"a task graph of more than {MOST_BYTES} bytes")
-    return None, looked_at
+    room = segment.start + segment.size - address
+    looked_at = 0
+    for most in (_FIRST_WINDOW, MOST_BYTES):
+        window = image.read(address, min(most, room))
+        extent = extent_of(window)
+        looked_at += extent.seen
+        if extent.end or not extent.cut:
+            return (window[: extent.end] or None), looked_at
+        if room <= most:
+            return None, looked_at
+    raise OverLimit(f"a task graph of more than {MOST_BYTES} bytes")
 
 
 def _entry(image: Image, pointers: Pointers, place: int, size: int) -> LibraryGraph | None:

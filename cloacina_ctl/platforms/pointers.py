@@ -75,21 +75,24 @@ class Pointers:
     def _packed(self) -> Iterator[tuple[int, int]]:
         """Decode RELR: an even word is a place, an odd one a map of the 63 words that follow."""
         address, count = self._dynamic.table(RELR, RELRSZ, 8, RELRENT)
+        if not count:
+            return
         if count > MOST:
             raise OverLimit(f"{count} packed relocations")
-        known = 0
-        following = 0
-        for (word,) in struct.iter_unpack(
-            "<Q", self._image.read(address, count * 8) if count else b""
-        ):
-            if word & 1:
-                places = [following + 8 * bit for bit in range(63) if word >> (bit + 1) & 1]
-                following += 63 * 8
-            else:
-                places = [word]
-                following = word + 8
-            known += len(places)
+        known = following = 0
+        for (word,) in struct.iter_unpack("<Q", self._image.read(address, count * 8)):
+            is_map = word & 1
+            place, bits = (following, word >> 1) if is_map else (word, 1)
+            known += (bits).bit_count()
             if known > MOST:
                 raise OverLimit(f"more than {MOST} packed relocations")
-            for place in places:
-                yield place, self._image.number(place, 8)
+            yield from self._words(place, bits)
+            following = place + (63 * 8 if is_map else 8)
+
+    def _words(self, place: int, bits: int) -> Iterator[tuple[int, int]]:
+        """Yield the words from ``place`` on that have a bit, with their places."""
+        count = bits.bit_length()
+        words = struct.unpack(f"<{count}Q", self._image.read(place, count * 8))
+        for index, word in enumerate(words):
+            if bits >> index & 1:
+                yield place + 8 * index, word

@@ -11,7 +11,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from cloacina_ctl.platforms.dynamic import C_COLLECTION, C_EXECUTE, C_TASKS
-from cloacina_ctl.platforms.graph_text import MOST_BYTES, end_of_text, parse_list, parse_tasks
+from cloacina_ctl.platforms.graph_text import MOST_BYTES, parse_list, parse_tasks
 from cloacina_ctl.platforms.library import KIND_C_0_2, KIND_C_0_3, LibraryGraph, Plugin
 from cloacina_ctl.platforms.reading import OverLimit, Unreadable
 
@@ -37,7 +37,8 @@ _PROLOGUE_X86 = (
     b"\x48\x89\xe5",  # mov rbp, rsp
 )
 _LEA_RAX = b"\x48\x8d\x05"
-_PROLOGUE_ARM = (0xD503245F, 0xD503233F)  # bti c, paciasp
+# nop, bti c, paciasp; LLD writes `nop; adr` for an `adrp; add` that reaches less than 1 MiB.
+_PROLOGUE_ARM = (0xD503201F, 0xD503245F, 0xD503233F)
 
 
 class RawPlugin(NamedTuple):
@@ -71,10 +72,10 @@ class _Reader:
     def is_graph(self, place: int) -> bool:
         """Tell whether the word at ``place`` points to the text of a task graph."""
         try:
-            text = (self.text(place, MOST_BYTES) or "").encode()
+            text = self.text(place, MOST_BYTES) or ""
         except Unreadable:
             return False
-        return bool(text) and end_of_text(text) == len(text) and parse_tasks(text) is not None
+        return parse_tasks(text.encode()) is not None
 
 
 def find_raw_plugin(
@@ -167,8 +168,9 @@ def _after_lea(image: Image, address: int) -> int | None:
 
 def _after_adrp(image: Image, address: int) -> int | None:
     """Follow ``adrp x0, page; add x0, x0, offset``, or ``adr x0, distance``."""
-    while image.number(address, 4) in _PROLOGUE_ARM:
-        address += 4
+    for _ in _PROLOGUE_ARM:
+        if image.number(address, 4) in _PROLOGUE_ARM:
+            address += 4
     first = image.number(address, 4)
     distance = _signed(((first >> 5) & 0x7FFFF) << 2 | (first >> 29) & 3, 21)
     if first & 0x9F00001F == 0x10000000:

@@ -62,11 +62,9 @@ _MOST_FAT_MACHINES = 40
 
 
 def describe(head: bytes) -> str:
-    """Return what a file is that begins with ``head`` (64 bytes or more where it has them)."""
+    """Return what a file is that begins with ``head`` and is no ELF file."""
     if not head:
         return "an empty file"
-    if head.startswith(b"\x7fELF"):
-        return describe_elf(head)
     if head.startswith(_FAT):
         fat = int.from_bytes(head[4:8], "big") <= _MOST_FAT_MACHINES
         return "a universal Mach-O file for macOS" if fat else "a Java class"
@@ -79,9 +77,7 @@ def describe(head: bytes) -> str:
 
 
 def describe_elf(head: bytes) -> str:
-    """Return what an ELF file is: width, byte order, kind, machine, and the system if it says."""
-    if len(head) < 20:
-        return "the first bytes of an ELF file"
+    """Return what the header of an ELF file says: width, byte order, kind, machine, system."""
     order = "big" if head[5] == 2 else "little"
     kind, machine = struct.unpack_from(">HH" if order == "big" else "<HH", head, 16)
     width = {1: "32-bit", 2: "64-bit"}.get(head[4], "malformed")

@@ -107,6 +107,7 @@ def host_platform() -> Host:
 
 
 def host_libc(machine: str, musl_loader: str = _MUSL_LOADER) -> Libc | None:
+    """Return the C library of this Linux host, with the version that it has."""
     try:
         name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
     except (ValueError, OSError):

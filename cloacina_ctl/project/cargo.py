@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import re
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloacina_ctl.errors import BuildFailed, Code, UsageError
@@ -149,13 +150,25 @@ def _workspace(
 
 def _read_metadata(answer: dict[str, Any], manifest: str) -> _Workspace:
     ours = (p for p in answer["packages"] if os.path.realpath(p["manifest_path"]) == manifest)
-    target = answer["target_directory"]
+    root, target = answer["workspace_root"], answer["target_directory"]
+    build = answer.get("build_directory") or target
     return _Workspace(
         package_id=next(ours)["id"],
-        root=answer["workspace_root"],
-        target_folder=os.path.join(target, OUR_FOLDER),
-        build_folder=os.path.join(answer.get("build_directory") or target, OUR_FOLDER),
+        root=root,
+        target_folder=os.path.join(target, *_below(target, root)),
+        build_folder=os.path.join(build, *_below(build, root)),
     )
+
+
+def _below(target: str, root: str) -> tuple[str, ...]:
+    """Return where in a target folder we build.
+
+    In one that several projects share, each has its own: the flags name the project's folder, and
+    other flags make cargo build everything again.
+    """
+    if os.path.commonpath((target, root)) == root:
+        return (OUR_FOLDER,)
+    return OUR_FOLDER, sha256(os.fsencode(root)).hexdigest()[:12]
 
 
 def _arguments(crate: Crate, options: BuildOptions, workspace: _Workspace) -> tuple[str, ...]:
@@ -186,7 +199,8 @@ def _arguments(crate: Crate, options: BuildOptions, workspace: _Workspace) -> tu
 
 def _tail(crate: Crate, options: BuildOptions) -> tuple[str, ...]:
     """Return the author's own flags, then what goes to the compiler of this one crate."""
-    own = ("--", "--cfg", f'feature="{PACKAGED}"') if _lacks_feature(crate) else ()
+    flags = ("--", "--cfg", f'feature="{PACKAGED}"', "-Aunexpected_cfgs")
+    own = flags if _lacks_feature(crate) else ()
     return (*options.cargo_flags, *own)
 
 

@@ -1,4 +1,4 @@
-"""Name, version and description of a project, as a manifest may have them, or refused with a cure."""
+"""Name, version and description of a project as a manifest may have them, or a cure."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from unicodedata import normalize
 
 from cloacina_ctl import manifest
 from cloacina_ctl.errors import Code, Diagnostic, Severity
+from cloacina_ctl.manifest.texts import judge_source
 from cloacina_ctl.project.crate import CARGO_TOML, read_crate
 from cloacina_ctl.project.identity import make_package, overridden
 from cloacina_ctl.project.model import Crate, Layout, Project, RustFacts
@@ -195,7 +196,7 @@ def _task(id_: str, needs: tuple[str, ...], source: SourceTask | None) -> manife
     return task._replace(
         description=_shown(source.description),
         function=source.function,
-        source=source.place,
+        source=None if judge_source(source.place) else source.place,
         retry=source.retry,
         trigger_rules=_shown(source.trigger_rules),
     )

@@ -1,6 +1,8 @@
 """Keys, signatures and trust. The only door to cryptography.
 
-``keys`` Ed25519 keys and their files · ``statement`` what a signature says · ``judge`` whether it
-holds · ``policy`` whether that is enough · ``store`` the user's keys · ``trust`` whose signatures
-count · ``resolve`` from what a user typed to a key.
+``keys`` Ed25519 keys · ``curve`` which points vouch for nothing · ``pem``, ``der``, ``pkcs8`` their
+files, in one spelling · ``files`` who else could have had a hand in one · ``names`` what keys are
+called · ``statement`` what a signature says · ``judge`` whether it holds · ``policy`` whether that
+is enough · ``store`` the user's keys · ``trust`` whose signatures count · ``resolve`` from what a
+user typed to a key.
 """

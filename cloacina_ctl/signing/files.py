@@ -30,6 +30,20 @@ def read_regular(path: str, limit: int) -> tuple[bytes | None, os.stat_result]:
             os.close(fd)
 
 
+def is_there(path: str) -> bool:
+    """Tell whether something is at ``path``; ``FileProblem`` where that cannot be seen.
+
+    A folder that is closed to this user is not one without keys: what is in it must not be
+    forgotten when signatures are judged.
+    """
+    with reported(path):
+        try:
+            os.lstat(path)
+        except FileNotFoundError:
+            return False
+    return True
+
+
 def is_own(found: os.stat_result) -> bool:
     """Tell whether this user, or the administrator, owns it."""
     return found.st_uid in (os.geteuid(), 0)
@@ -64,11 +78,9 @@ def refuse_exposed(found: os.stat_result, path: str) -> None:
 
 
 def refuse_shared_folder(folder: str) -> None:
-    """Raise ``NotTrusted`` where others can put keys into ``folder``, should it be there."""
-    try:
+    """Raise ``NotTrusted`` where others can put keys into ``folder``."""
+    with reported(folder):
         found = os.stat(folder)
-    except OSError:
-        return  # whoever reads in it says what is wrong
     if others_can_write(found) or not is_own(found):
         raise NotTrusted.of(
             Code.BAD_TRUST_FILE,

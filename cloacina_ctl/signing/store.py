@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from cloacina_ctl.errors import Code, FileProblem, NotTrusted
-from cloacina_ctl.signing.files import make_private_folder, refuse_shared_folder
+from cloacina_ctl.signing.files import is_there, make_private_folder, refuse_shared_folder
 from cloacina_ctl.signing.keys import (
     PrivateKey,
     PublicKey,
@@ -82,7 +82,7 @@ class KeyStore:
 
     def public_keys(self) -> tuple[Named, ...]:
         """Return name and public half of each key, by name; private halves are not touched."""
-        if not os.path.isdir(self.folder):
+        if not is_there(self.folder):
             return ()
         self._refuse_shared()
         with reported(self.folder):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.errors import Code, FileProblem, NotTrusted
 from cloacina_ctl.signing.files import (
     is_own,
+    is_there,
     make_private_folder,
     others_can_write,
     quoted,
@@ -58,7 +59,7 @@ class TrustStore:
 
     def list(self) -> tuple[TrustedKey, ...]:
         """Return the trusted keys by name; ``NotTrusted`` where the file cannot be relied on."""
-        if not os.path.lexists(self.path):
+        if not is_there(self.path):
             return ()
         refuse_shared_folder(self._folder)
         data, found = read_regular(self.path, _MAX_BYTES)

@@ -79,12 +79,10 @@ def test_f3_a_payload_frame_that_no_writer_makes_is_refused(judge, name):
     assert codes == {"A007"}
 
 
-@pytest.mark.parametrize("name", FORBIDDEN_BY_F3)
-def test_f3_one_bad_frame_is_enough(judge, name):
-    spoil = hostile_frames()[name][1]
-
+def test_f3_one_bad_frame_is_enough(judge):
     def last(stored):
-        return spoil(stored.content) if stored.section == "end" else stored.frame
+        end = stored.section == "end"
+        return stored.frame[:-1] + b"x" if end else stored.frame
 
     assert judge.refuses(build(frame_patch=last)) == {"A007"}
 

@@ -40,7 +40,7 @@ def test_f5_a_block_of_more_than_one_mib_is_refused(judge):
 
 
 def test_f5_a_block_of_no_more_than_one_mib_is_read(judge):
-    long = [envelope(MALLORY, b"x" * (780 << 10))]
+    long = [envelope(MALLORY, b"x" * (760 << 10))]
     assert judge.verify(build(envelopes_patch=lambda _: long))
 
 

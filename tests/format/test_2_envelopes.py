@@ -9,12 +9,12 @@ import pytest
 
 from cloacina_ctl.envelope import PAYLOAD_TYPE, pae
 from cloacina_ctl.errors import NotTrusted
+from cloacina_ctl.operations.sign import SignRequest, sign
 from cloacina_ctl.signing.keys import PrivateKey, PublicKey
-from tests.hostile.builder import build
+from tests.hostile.builder import Recipe, build, make
 from tests.hostile.envelopes import (
     ALICE,
     BOB,
-    canonical,
     envelope,
     keyid,
     pre_authentication,
@@ -54,7 +54,7 @@ def more(**fields):
     return lambda made: {**made, **fields}
 
 
-SIG = base64.b64encode(bytes(range(64))).decode()
+SIG = base64.b64encode(bytes(range(192, 256))).decode()
 FORMS = {
     "no payload": without("payload"),
     "no type": without("payloadType"),
@@ -94,10 +94,9 @@ def test_f8_an_envelope_of_any_other_form_is_refused(judge, name):
 @pytest.mark.parametrize("name", sorted(SPELLINGS))
 def test_f8_base64_has_one_spelling(judge, name):
     text = SPELLINGS[name]
-    if name != "URL-safe":
-        assert text != SIG
-        assert judge.refuses(spoiled(of_signature(sig=text))) == {"A006"}
-    assert judge.refuses(spoiled(more(payload="-_-_" if name == "URL-safe" else text))) == {"A006"}
+    assert text != SIG
+    assert judge.refuses(spoiled(of_signature(sig=text))) == {"A006"}
+    assert judge.refuses(spoiled(more(payload=text))) == {"A006"}
 
 
 def test_f8_the_keyid_is_the_sha256_of_the_raw_public_key():
@@ -236,12 +235,8 @@ def test_f10_a_rebuild_is_a_statement_of_the_same_form(judge):
 
 
 def test_f10_what_this_program_signs_is_spelled_by_the_format(judge):
-    from cloacina_ctl.operations.sign import SignRequest, sign
-    from tests.hostile.builder import Recipe, make
-
     plain, expected = make(Recipe()), make(Recipe(signers=(ALICE,)))
     path = judge.write(plain.data)
     sign(SignRequest(path, keys=(PrivateKey.from_raw(ALICE),), signed_at="2026-01-02T03:04:05Z"))
     with open(path, "rb") as file:
         assert file.read() == expected.data
-    assert canonical({}) == b"{}\n"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
+
 import pytest
 
 from cloacina_ctl.operations.unpack import unpack
 from tests.format.verdicts import refusal
 from tests.hostile.builder import Recipe, build
-from tests.hostile.envelopes import ALICE, BOB, MALLORY, envelope, keyid
+from tests.hostile.envelopes import ALICE, BOB, MALLORY, canonical, envelope, keyid
 
 JUNK = (b"", b"\xff\xfe", b"{}\n", b"[[[[", b'{"predicateType":"urn:cloacina:x"}\n')
 
@@ -69,11 +72,6 @@ def test_f12_a_changed_head_makes_every_known_signature_fail(judge):
 
 def test_f13_one_key_counts_once(judge):
     def again(envelopes):
-        from tests.hostile.envelopes import canonical
-
-        import base64
-        import json
-
         said = json.loads(base64.b64decode(envelopes[0]["payload"]))
         said["predicate"]["signed_at"] = "2026-01-02T03:04:06Z"
         return [*envelopes, envelope(ALICE, canonical(said))]

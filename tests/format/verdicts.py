@@ -32,16 +32,16 @@ class Judge:
         path.write_bytes(data)
         return str(path)
 
-    def rule(self, *seeds: bytes, unsigned: bool = True, threshold: int = 1, **more: object) -> Rule:
+    def rule(
+        self, *seeds: bytes, unsigned: bool = True, threshold: int = 1, **more: object
+    ) -> Rule:
         """Return the rule of somebody who knows the keys of these seeds."""
         files = []
         for seed in seeds:
             path = self.folder / f"{seed[0]}.pub"
             path.write_bytes(PublicKey.from_raw(public_key(seed)).to_pem())
             files.append(str(path))
-        return Rule(
-            keys=tuple(files), allow_unsigned=unsigned, threshold=threshold, jobs=1, **more
-        )
+        return Rule(keys=tuple(files), allow_unsigned=unsigned, threshold=threshold, jobs=1, **more)
 
     def verify(self, data: bytes, *seeds: bytes, **rule: object) -> Verified:
         """Return the answer to `verify`."""

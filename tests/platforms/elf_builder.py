@@ -91,8 +91,8 @@ class Elf:
                 continue
             if isinstance(item, Pointer):
                 self._relocations[DATA + len(self._data)] = item
-                item = item if self.packed else 0
-            self._data += struct.pack("<Q", item)
+            in_place = not isinstance(item, Pointer) or self.packed
+            self._data += struct.pack("<Q", item if in_place else 0)
         return Pointer(at)
 
     def string(self, text: str | bytes) -> int:

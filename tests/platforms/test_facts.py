@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from cloacina_ctl import platforms
 from cloacina_ctl.errors import Code, FileProblem, Refused
 from cloacina_ctl.manifest import Libc
-from cloacina_ctl.platforms import read_library
-from cloacina_ctl.platforms.reading import WHOLE
+from cloacina_ctl.platforms import read, read_library
+from cloacina_ctl.platforms.reading import WHOLE, FileSource, Source, Unreadable, open_source
 from tests.platforms.elf_builder import AARCH64, PT_INTERP, Elf
 from tests.platforms.workflow_libraries import ETL_TASKS, fidius_library
 
@@ -42,7 +43,12 @@ def test_the_floor_is_the_highest_version_that_is_needed_and_not_only_weakly():
     versions = {
         "libm.so.6": [("GLIBC_2.29", 0)],
         "libgcc_s.so.1": [("GCC_4.2.0", 0)],
-        "libc.so.6": [("GLIBC_2.2.5", 0), ("GLIBC_2.9", 0), ("GLIBC_PRIVATE", 0), ("GLIBC_2.38", 2)],
+        "libc.so.6": [
+            ("GLIBC_2.2.5", 0),
+            ("GLIBC_2.9", 0),
+            ("GLIBC_PRIVATE", 0),
+            ("GLIBC_2.38", 2),
+        ],
     }
     library = read_library(Elf(versions=versions).build())
     assert library.libc == Libc("glibc", "2.29")
@@ -141,6 +147,40 @@ def test_what_is_no_file_is_a_file_problem(make, code, tmp_path):
         read_library(tmp_path / "x")
     assert caught.value.diagnostics[0].code is code
     assert caught.value.diagnostics[0].where == str(tmp_path / "x")
+
+
+def test_a_library_without_section_headers_is_read():
+    assert read_library(fidius_library(elf=Elf(sections=0)).build()).plugin
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    file = tmp_path / "libx.so"
+    file.write_bytes(Elf().build())
+
+    def touched(fd: int) -> Source:
+        os.utime(fd, (1, 1))
+        return open_source(fd)
+
+    monkeypatch.setattr(read, "open_source", touched)
+    with pytest.raises(Refused, match="changed while it was read") as caught:
+        read_library(file)
+    assert caught.value.diagnostics[0].code is Code.CHANGED
+
+
+def test_a_file_that_gets_shorter_is_never_read_past_its_end(tmp_path):
+    file = tmp_path / "libx.so"
+    file.write_bytes(b"abcdef")
+    with file.open("rb") as opened:
+        source = FileSource(opened.fileno(), 6)
+        assert source.read(2, 4) == b"cdef"
+        os.truncate(file, 3)
+        with pytest.raises(Unreadable, match="shorter while it was read"):
+            source.read(2, 4)
+
+
+def test_a_name_that_is_not_public_is_an_error_of_the_caller():
+    with pytest.raises(AttributeError, match="no attribute 'Elf'"):
+        platforms.Elf  # noqa: B018 - the access is the test
 
 
 def test_a_closed_descriptor_is_a_file_problem(tmp_path):

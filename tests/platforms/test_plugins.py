@@ -241,6 +241,7 @@ def test_a_description_that_is_json_does_not_make_it_release_0_2():
         (X86_64, b"\xf3\x0f\x1e\xfa"),
         (X86_64, b"\xf3\x0f\x1e\xfa\x55\x48\x89\xe5"),
         (AARCH64, b"\x5f\x24\x03\xd5"),
+        (AARCH64, b"\x3f\x23\x03\xd5\x1f\x20\x03\xd5"),
     ],
 )
 def test_follows_a_getter_behind_an_ordinary_prologue(machine, before):
@@ -269,6 +270,7 @@ def test_follows_adr_too():
         (X86_64, b"\x48\x8b\x05\x00\x00\x00\x00\xc3"),
         (X86_64, b"\xc3"),
         (AARCH64, b"\x00\x00\x80\xd2\xc0\x03\x5f\xd6"),
+        (AARCH64, b"\x1f\x20\x03\xd5" * 9),
         (AARCH64, b"\x00\x00\x00\x90\x00\x00\x00\x00"),
     ],
 )

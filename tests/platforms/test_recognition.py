@@ -37,19 +37,19 @@ def elf_head(klass: int, order: int, kind: int, machine: int, system: int = 0) -
         (b"\xca\xfe\xba\xbe\0\0\0\x34", "a Java class"),
         (b"\0asm\x01\0\0\0", "a WebAssembly module"),
         (b"\x1f\x8b\x08", "a gzip file"),
-        (b"\x7fELF\x02\x01\x01" + bytes(9) + bytes(48), "a 64-bit little-endian ELF file of kind 0"
-         " for machine number 0"),
+        (b"\x7fELF\x02\x01\x01" + bytes(9) + bytes(48), ("a 64-bit little-endian ELF file of kind 0"
+         " for machine number 0")),
         (elf_head(1, 1, 3, 3), "a 32-bit little-endian ELF shared library for 32-bit x86"),
         (elf_head(1, 1, 3, 62), "a 32-bit little-endian ELF shared library for x86_64"),
         (elf_head(2, 2, 3, 22), "a 64-bit big-endian ELF shared library for S/390"),
-        (elf_head(2, 1, 1, 62), "a 64-bit little-endian ELF object file that was never linked for"
-         " x86_64"),
+        (elf_head(2, 1, 1, 62), ("a 64-bit little-endian ELF object file that was never linked for"
+         " x86_64")),
         (elf_head(2, 1, 2, 183), "a 64-bit little-endian ELF executable for aarch64"),
         (elf_head(2, 1, 4, 62), "a 64-bit little-endian ELF core dump for x86_64"),
-        (elf_head(2, 1, 3, 62, 9), "a 64-bit little-endian ELF shared library for x86_64 and"
-         " FreeBSD"),
-        (elf_head(2, 1, 3, 62, 99), "a 64-bit little-endian ELF shared library for x86_64 and"
-         " system number 99"),
+        (elf_head(2, 1, 3, 62, 9), ("a 64-bit little-endian ELF shared library for x86_64 and"
+         " FreeBSD")),
+        (elf_head(2, 1, 3, 62, 99), ("a 64-bit little-endian ELF shared library for x86_64 and"
+         " system number 99")),
         (elf_head(2, 1, 3, 8), "a 64-bit little-endian ELF shared library for MIPS"),
         (elf_head(7, 1, 3, 62), "a malformed little-endian ELF shared library for x86_64"),
     ],

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from cloacina_ctl import settings
-from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.errors import Code, FileProblem, UsageError
 from cloacina_ctl.settings import Settings, config_folder, load_settings, names_a_file
 
 
@@ -97,6 +97,13 @@ def test_a_broken_file_is_a_mistake_of_use(folder, text):
         load_settings()
     assert caught.value.diagnostics[0].code is Code.USAGE
     assert caught.value.diagnostics[0].where.startswith(str(folder / "config.toml"))
+
+
+def test_a_folder_that_cannot_be_looked_into_is_not_one_without_settings(folder, monkeypatch):
+    (folder / "file").write_text("")
+    monkeypatch.setenv(settings.ENV_FOLDER, str(folder / "file"))
+    with pytest.raises(FileProblem):
+        load_settings()
 
 
 def test_the_text_alone_says_whether_a_file_is_meant(tmp_path, monkeypatch):

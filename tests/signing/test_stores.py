@@ -56,6 +56,7 @@ def umask(request):
 def test_a_new_key_is_private_whatever_the_umask(folder, store, umask):
     made = store.generate("work")
     assert made == store.find("work")
+    assert made.fingerprint == made.public.fingerprint
     assert (made.name, made.has_private, made.encrypted) == ("work", True, False)
     assert mode_of(folder / "keys" / "work.pem") == 0o600
     assert mode_of(folder / "keys" / "work.pub.pem") == 0o644 & ~umask
@@ -238,6 +239,15 @@ def test_a_folder_that_cannot_be_made_is_said(folder, store):
         store.generate("a")
     with pytest.raises(FileProblem):
         TrustStore(str(folder)).add("a", KEY.public)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_not_one_without_keys(folder):
+    folder.parent.mkdir()
+    folder.write_text("a file")
+    with pytest.raises(FileProblem):
+        known_keys(str(folder))
+    with pytest.raises(FileProblem):
+        TrustStore(str(folder)).list()
 
 
 @pytest.mark.skipif(ADMINISTRATOR, reason="nothing is closed to the administrator")

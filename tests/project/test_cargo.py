@@ -1,0 +1,344 @@
+"""Building with cargo: small crates without dependencies, and the fixtures where marked slow."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cloacina_ctl.errors import BuildFailed, Code, UsageError
+from cloacina_ctl.project.cargo import BuildOptions, Built, build, find_cargo
+from cloacina_ctl.project.crate import read_crate
+from tests.project.trees import plant
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MEMBER = '[package]\nname = "tiny-flow"\nversion = "0.1.0"\nedition = "2021"\n'
+CARGO = MEMBER + "[workspace]\n"
+ELSEWHERE = "wasm32-unknown-unknown"
+CDYLIB = '[lib]\ncrate-type = ["cdylib", "rlib"]\n'
+LIB = """
+#[no_mangle] pub extern "C" fn place() -> *const u8 { concat!(file!(), "\\0").as_ptr() }
+#[cfg(feature = "packaged")] #[no_mangle] pub extern "C" fn packaged() {}
+#[cfg(author)] #[no_mangle] pub extern "C" fn author() {}
+#[cfg(author_too)] #[no_mangle] pub extern "C" fn author_too() {}
+"""
+FIXTURES = os.path.join(os.path.dirname(__file__), "..", "..", "fixtures")
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch, needs_cargo: str) -> None:
+    for name in list(os.environ):
+        if name.startswith("CARGO_") and name != "CARGO_HOME":
+            monkeypatch.delenv(name)
+    monkeypatch.delenv("RUSTFLAGS", raising=False)
+
+
+def crate_at(root: Path, **files: str) -> Path:
+    base = {"Cargo.toml": CARGO + CDYLIB, "src/lib.rs": LIB}
+    return plant(root, {**base, **files})
+
+
+def built_at(root: Path, options: BuildOptions | None = None) -> Built:
+    said: list[str] = []
+    try:
+        return build(read_crate(str(root)), options or BuildOptions(profile="dev"), said.append)
+    except BuildFailed:
+        print("\n".join(said))  # noqa: T201 - what cargo said, for whoever reads the failure
+        raise
+
+
+def exports(library: str) -> set[str]:
+    with open(library, "rb") as file:
+        data = file.read()
+    return {name for name in ("packaged", "author", "author_too") if f"\0{name}\0".encode() in data}
+
+
+def test_builds_under_the_authors_target_folder_and_says_with_what(tmp_path: Path) -> None:
+    built = built_at(crate_at(tmp_path))
+    assert built.library == str(tmp_path / "target/cloacina-ctl/debug/libtiny_flow.so")
+    assert os.path.isfile(built.library)
+    assert built.built_with.profile == "dev"
+    assert built.built_with.rustc[0].isdigit()
+    assert "-" in built.built_with.target
+    assert built.complete_remap
+    assert sorted(os.listdir(tmp_path / "target")) == ["cloacina-ctl"]
+
+
+@pytest.mark.slow
+def test_a_crate_without_lib_table_and_feature_builds_all_the_same(tmp_path: Path) -> None:
+    table = '[dependencies]\ncloacina-workflow = { path = "flow" }\n'
+    flow = MEMBER.replace("tiny-flow", "cloacina-workflow")
+    crate_at(
+        tmp_path,
+        **{"Cargo.toml": CARGO + table, "flow/Cargo.toml": flow, "flow/src/lib.rs": ""},
+    )
+    assert exports(built_at(tmp_path).library) == {"packaged"}
+
+
+@pytest.mark.slow
+def test_a_feature_that_is_off_is_turned_on(tmp_path: Path) -> None:
+    crate_at(tmp_path, **{"Cargo.toml": CARGO + CDYLIB + "[features]\npackaged = []\nmore = []\n"})
+    assert exports(built_at(tmp_path).library) == {"packaged"}
+    options = BuildOptions(profile="dev", features=("more",), jobs=1)
+    assert exports(built_at(tmp_path, options).library) == {"packaged"}
+
+
+@pytest.mark.slow
+def test_a_crate_of_the_full_engine_needs_no_feature(tmp_path: Path) -> None:
+    assert exports(built_at(crate_at(tmp_path)).library) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("config", "variables"),
+    [
+        ('[build]\nrustflags = ["--cfg", "author"]', {}),
+        ('[build]\nrustflags = "--cfg author"', {}),
+        ("[target.'cfg(unix)']\nrustflags = ['--cfg', 'author']", {}),
+        ("[target.'cfg(all())']\nrustflags = '--cfg author'\n[build]\nrustflags = ['-g']", {}),
+        (f"[target.{ELSEWHERE}]\nrustflags = '-g'\n[build]\nrustflags = ['--cfg', 'author']", {}),
+        ("", {"RUSTFLAGS": "--cfg author"}),
+        ("", {"CARGO_ENCODED_RUSTFLAGS": "--cfg\x1fauthor"}),
+        ("", {"CARGO_BUILD_RUSTFLAGS": "--cfg author"}),
+        ("", {"CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS": "--cfg author"}),
+    ],
+)  # fmt: skip
+def test_keeps_the_authors_flags_and_adds_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: str, variables: dict[str, str]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    built = built_at(crate_at(tmp_path, **{".cargo/config.toml": config}))
+    assert exports(built.library) == {"author"}
+    assert built.complete_remap
+    with open(built.library, "rb") as file:
+        data = file.read()
+    assert b"/project" in data
+    assert os.fsencode(tmp_path) not in data
+
+
+@pytest.mark.slow
+def test_flags_of_two_configuration_files_are_kept(tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    crate_at(inner, **{".cargo/config.toml": "[build]\nrustflags = ['--cfg', 'author']"})
+    plant(tmp_path, {".cargo/config.toml": "[build]\nrustflags = ['--cfg', 'author_too']"})
+    assert exports(built_at(inner).library) == {"author", "author_too"}
+
+
+@pytest.mark.slow
+def test_honours_the_configured_target_folder_and_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crate = crate_at(tmp_path / "crate")
+    host = built_at(crate).built_with.target
+    plant(crate, {".cargo/config.toml": f'[build]\ntarget = "{host}"\ntarget-dir = "out"\n'})
+    built = built_at(crate)
+    assert built.library == str(crate / f"out/cloacina-ctl/{host}/debug/libtiny_flow.so")
+    assert built.built_with.target == host
+    monkeypatch.setenv("CARGO_TARGET_DIR", str(tmp_path / "shared"))
+    shared = built_at(crate, BuildOptions(profile="release", target=host, quiet=True))
+    assert shared.target_folder.startswith(str(tmp_path / "shared/cloacina-ctl") + "/")
+    assert len(os.path.basename(shared.target_folder)) == 12
+
+
+@pytest.mark.slow
+def test_keeps_its_hands_off_a_shared_build_folder(tmp_path: Path) -> None:
+    crate_at(tmp_path, **{".cargo/config.toml": '[build]\nbuild-dir = "between"\n'})
+    built = built_at(tmp_path)
+    assert os.path.isfile(built.library)
+    assert os.listdir(tmp_path / "between") == ["cloacina-ctl"]
+
+
+@pytest.mark.slow
+def test_a_member_of_a_workspace_is_built_alone(tmp_path: Path) -> None:
+    member = MEMBER + CDYLIB
+    broken = member.replace("tiny-flow", "broken")
+    plant(
+        tmp_path,
+        {
+            "Cargo.toml": '[workspace]\nmembers = ["*"]\nexclude = ["target"]\nresolver = "2"\n',
+            "one/Cargo.toml": member, "one/src/lib.rs": LIB,
+            "two/Cargo.toml": broken, "two/src/lib.rs": "not rust",
+        },
+    )  # fmt: skip
+    said: list[str] = []
+    built = build(read_crate(str(tmp_path), "tiny-flow"), BuildOptions(profile="dev"), said.append)
+    assert built.library == str(tmp_path / "target/cloacina-ctl/debug/libtiny_flow.so")
+
+
+@pytest.mark.slow
+def test_a_build_that_fails_carries_the_status_and_was_heard(tmp_path: Path) -> None:
+    crate_at(tmp_path, **{"src/lib.rs": "pub fn broken( {"})
+    said: list[str] = []
+    with pytest.raises(BuildFailed, match="cargo failed: exit status 101") as error:
+        build(read_crate(str(tmp_path)), BuildOptions(), said.append)
+    assert error.value.diagnostics[0].code is Code.BUILD_FAILED
+    assert any("error" in line for line in said)
+
+
+@pytest.mark.slow
+def test_a_manifest_that_cargo_refuses_is_a_failed_build(tmp_path: Path) -> None:
+    crate = crate_at(tmp_path)
+    read = read_crate(str(crate))
+    plant(crate, {"Cargo.toml": CARGO + "[lib]\npath = 1\n"})
+    with pytest.raises(BuildFailed, match="exit status 101"):
+        build(read, BuildOptions(), lambda _: None)
+
+
+@pytest.mark.slow
+def test_locked_without_a_lock_file_fails(tmp_path: Path) -> None:
+    with pytest.raises(BuildFailed):
+        built_at(crate_at(tmp_path), BuildOptions(locked=True, offline=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("own", [True, False])
+def test_a_library_that_a_macro_forges_is_refused(tmp_path: Path, own: bool) -> None:
+    """A macro writes to the stream that cargo's messages come on."""
+    crate = crate_at(tmp_path / "crate")
+    forged = crate / "forged.so"
+    message = {
+        "reason": "compiler-artifact",
+        "package_id": f"path+file://{crate}#tiny-flow@0.1.0" if own else "another",
+        "target": {"crate_types": ["cdylib"]},
+        "filenames": [str(forged)],
+    }
+    macro = MEMBER.replace("tiny-flow", "forger") + "[lib]\nproc-macro = true\n"
+    code = (
+        "extern crate proc_macro;\n#[proc_macro] pub fn forge(_: proc_macro::TokenStream) -> "
+        f'proc_macro::TokenStream {{ println!("{{}}", r##"{json.dumps(message)}"##); '
+        'println!("[1] {{"); Default::default() }'
+    )
+    plant(
+        crate,
+        {
+            "Cargo.toml": CARGO + CDYLIB + '[dependencies]\nforger = { path = "forger" }\n',
+            "src/lib.rs": LIB + "forger::forge!();",
+            "forger/Cargo.toml": macro, "forger/src/lib.rs": code, "forged.so": "forged",
+        },
+    )  # fmt: skip
+    if own:
+        with pytest.raises(BuildFailed, match="expected one shared library, cargo names 2"):
+            built_at(crate)
+    else:
+        assert built_at(crate).library.endswith("/libtiny_flow.so")
+
+
+def fake_cargo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metadata: object, line: str
+) -> Path:
+    """Put a cargo into PATH that says what we make it say."""
+    crate = crate_at(tmp_path / "crate")
+    folder = plant(tmp_path / "bin", {"metadata": json.dumps(metadata), "line": line + "\n"})
+    (folder / "cargo").write_text(
+        f'#!/bin/sh\n[ "$1" = metadata ] && exec /bin/cat {folder}/metadata\n'
+        f"/bin/cat {folder}/line\n"
+    )
+    (folder / "cargo").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    return crate
+
+
+def facts_of(crate: Path) -> dict[str, object]:
+    package = {"id": "ours", "manifest_path": str(crate / "Cargo.toml")}
+    folders = {"workspace_root": str(crate), "target_directory": str(crate / "target")}
+    return {"packages": [package], **folders}
+
+
+def artifact(path: str) -> str:
+    target = {"crate_types": ["cdylib"]}
+    return json.dumps(
+        {"reason": "compiler-artifact", "package_id": "ours", "target": target, "filenames": [path]}
+    )
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere.so", "missing.so", "link.so", "target"])
+def test_a_library_outside_of_our_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    root = tmp_path / "crate"
+    ours = root / "target/cloacina-ctl"
+    crate = fake_cargo(tmp_path, monkeypatch, facts_of(root), artifact(f"{ours}/{name}.so"))
+    plant(ours, {"real.so": "x"})
+    (ours / "link.so.so").symlink_to(ours / "real.so")
+    plant(root, {"elsewhere.so.so": "x"})
+    with pytest.raises(BuildFailed, match="outside of the target folder"):
+        built_at(crate)
+
+
+def test_a_compiler_that_does_not_say_its_version_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "crate"
+    library = f"{root}/target/cloacina-ctl/real.so"
+    crate = fake_cargo(tmp_path, monkeypatch, facts_of(root), artifact(library))
+    plant(root, {"target/cloacina-ctl/real.so": "x", "target/cloacina-ctl/.rustc_info.json": "[]"})
+    with pytest.raises(BuildFailed, match="does not say its version"):
+        built_at(crate)
+    rustc = plant(
+        tmp_path / "bin", {"rustc": '#!/bin/sh\nprintf "rustc 9.9 (x)\\nhost: here\\n"\n'}
+    )
+    (rustc / "rustc").chmod(0o755)
+    assert built_at(crate).built_with == ("9.9 (x)", "dev", "here")
+
+
+@pytest.mark.parametrize("metadata", [{}, {"packages": []}, 7])
+def test_a_package_that_cargo_does_not_know_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metadata: object
+) -> None:
+    crate = fake_cargo(tmp_path, monkeypatch, metadata, "")
+    with pytest.raises(BuildFailed, match="does not know the package"):
+        built_at(crate)
+
+
+def test_no_library_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    crate = fake_cargo(tmp_path, monkeypatch, facts_of(tmp_path / "crate"), "{}")
+    with pytest.raises(BuildFailed, match="cargo names 0"):
+        built_at(crate)
+
+
+def test_without_cargo_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BuildFailed) as error:
+        find_cargo()
+    assert error.value.diagnostics[0].code is Code.NO_CARGO
+    assert "rustup" in (error.value.diagnostics[0].hint or "")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        BuildOptions(profile="--config=x"),
+        BuildOptions(target="-Zx"),
+        BuildOptions(target="../spec.json"),
+        BuildOptions(features=("a", "--all")),
+        BuildOptions(features=("a,b c",)),
+    ],
+)
+def test_a_name_that_is_an_option_is_refused(tmp_path: Path, options: BuildOptions) -> None:
+    with pytest.raises(UsageError):
+        built_at(crate_at(tmp_path), options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fixture", ["rust_etl", "rust_tutorial"])
+def test_the_fixture_builds_from_its_lock_file_and_names_no_folder_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fixture: str
+) -> None:
+    """``CLOACINA_FIXTURES_TARGET`` names a folder to keep the builds in: minutes, else."""
+    kept = os.environ.get("CLOACINA_FIXTURES_TARGET")
+    project = os.path.realpath(os.path.join(FIXTURES, fixture))
+    if kept is None:
+        project = shutil.copytree(project, tmp_path / fixture)
+    else:
+        monkeypatch.setenv("CARGO_TARGET_DIR", os.path.join(kept, fixture))
+    built = built_at(project, BuildOptions(locked=True))  # type: ignore[arg-type] # a path
+    with open(built.library, "rb") as file:
+        data = file.read()
+    for folder in (os.path.expanduser("~") + "/", str(tmp_path), os.path.realpath(FIXTURES)):
+        assert folder.encode() not in data
