@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
@@ -72,7 +71,7 @@ def reported(path: str | os.PathLike[str]) -> Iterator[None]:
 
 def hidden_name() -> str:
     """Return a name for a staging neighbour that nobody can predict."""
-    return PREFIX + secrets.token_hex(8)
+    return PREFIX + os.urandom(8).hex()
 
 
 class StagedFile:

@@ -32,7 +32,7 @@ def inspection_lines(inspection: Inspection, paint: Paint) -> Iterator[str]:
     yield from _facts(inspection, paint)
     for workflow in manifest.workflows:
         yield ""
-        yield from _workflow(workflow, paint)
+        yield from _workflow(workflow, manifest.package.description, paint)
     for graph in manifest.graphs:
         yield ""
         yield paint("bold", f"graph {escape(graph.name)}")
@@ -81,10 +81,10 @@ def _requires(manifest: Manifest) -> str | None:
     return ", ".join(parts)
 
 
-def _workflow(workflow: Workflow, paint: Paint) -> Iterator[str]:
+def _workflow(workflow: Workflow, described: str | None, paint: Paint) -> Iterator[str]:
     tasks = count(len(workflow.tasks), "task")
     yield paint("bold", f"workflow {escape(workflow.name)}") + f"  {tasks}"
-    if workflow.description:
+    if workflow.description and workflow.description != described:
         yield "  " + _text(workflow.description)
     if workflow.author:
         yield f"  by {escape(workflow.author)}"
