@@ -35,6 +35,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("schema", "SCHEMA"),
 }
 
+NAMES = tuple(_COMMANDS)
+
 
 def load(name: str) -> Command:
     """Import and return the command called ``name``."""

@@ -7,11 +7,14 @@ them as they are, and ``typer_app`` builds the real application from them when i
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from cloacina_ctl.cli.report import Reporter
+
+    Completion = Callable[[], Iterable[str]]
 
 
 class Kind(enum.Enum):
@@ -24,12 +27,16 @@ class Kind(enum.Enum):
 
 
 class Argument(NamedTuple):
-    """A value by position; ``many`` takes all that are left. Required where ``default`` is None."""
+    """A value by position; ``many`` takes all that are left. Required where ``default`` is None.
+
+    ``completion`` is asked for words when the user presses the tabulator.
+    """
 
     name: str
     help: str
     default: str | None = None
     many: bool = False
+    completion: Completion | None = None
 
 
 class Option(NamedTuple):
@@ -42,6 +49,7 @@ class Option(NamedTuple):
     default: str | int | None = None
     choices: tuple[str, ...] = ()
     panel: str | None = None
+    completion: Completion | None = None
 
     @property
     def key(self) -> str:
@@ -49,7 +57,7 @@ class Option(NamedTuple):
         long = next(flag for flag in self.flags if flag.startswith("--"))
         return long[2:].replace("-", "_")
 
-    def empty(self) -> Any:
+    def empty(self) -> Any:  # noqa: ANN401 - one type for each kind
         """Return the value where the option is not given."""
         if self.kind is Kind.FLAG:
             return False
@@ -85,7 +93,7 @@ QUIET = Option(("--quiet", "-q"), "Say nothing but errors.", Kind.FLAG, panel="O
 VERBOSE = Option(("--verbose", "-v"), "Say more.", Kind.FLAG, panel="Output")
 DEBUG = Option(("--debug",), "Show the traceback of an error.", Kind.FLAG, panel="Output")
 COLOR = Option(
-    ("--color",), "When to use colour.", metavar="WHEN", default="auto",
+    ("--color",), "When to use colour (default: auto).", metavar="WHEN", default="auto",
     choices=("auto", "always", "never"), panel="Output",
 )  # fmt: skip
 COMMON = (JSON, QUIET, VERBOSE, DEBUG, COLOR)

@@ -17,7 +17,7 @@ NO = 1
 USAGE = 2
 BUG = 70
 INTERRUPTED = 130
-TERMINATED = 143
+_SIGNALLED = 128
 
 _FAMILIES: tuple[tuple[type[CloacinaError], int, str], ...] = (
     (UsageError, USAGE, "the command line is wrong"),
@@ -46,3 +46,8 @@ MEANINGS: tuple[tuple[str, str], ...] = (
 def exit_status(error: CloacinaError) -> int:
     """Return the exit status for ``error``."""
     return next((number for family, number, _ in _FAMILIES if isinstance(error, family)), BUG)
+
+
+def status_of_signal(number: int) -> int:
+    """Return the exit status after the signal ``number``."""
+    return _SIGNALLED + number

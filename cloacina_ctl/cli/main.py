@@ -1,117 +1,134 @@
-"""From the words of a command line to an exit status: parse, call, and say what went wrong."""
+"""From the words of a command line to an exit status.
+
+1. read the line, without typer where it is well-formed; 2. run the command; 3. say how it ended.
+Nothing that happens in between, bugs and signals included, ends in a traceback that nobody asked
+for, or in exit status 1.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
-import signal
 import sys
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli import exits
-from cloacina_ctl.cli.app import find, load
-from cloacina_ctl.cli.command import COMMON
+from cloacina_ctl import __version__
+from cloacina_ctl.cli import exits, streams
+from cloacina_ctl.cli.app import GROUPS, NAMES, find, load
+from cloacina_ctl.cli.failure import fail
 from cloacina_ctl.cli.parser import parse
-from cloacina_ctl.cli.report import Reporter
-from cloacina_ctl.errors import CloacinaError, Code, Diagnostic
+from cloacina_ctl.cli.report import Reporter, wants_color
+from cloacina_ctl.cli.stopping import Stopped, stoppable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import FrameType
+    from collections.abc import Iterator, Sequence
 
     from cloacina_ctl.cli.command import Command, Values
 
-
-class Terminated(BaseException):
-    """The process was asked to end (SIGTERM, SIGHUP); carries the signal's number."""
+_COMPLETION_REQUEST = "_CLOACINA_CTL_COMPLETE"
 
 
 def run(words: Sequence[str]) -> int:
-    """Do what ``words`` say and return the exit status; never raises but for a closed pipe."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _terminate)
-    plain = None
-    if not any(name.startswith("_CLOACINA_CTL_COMPLETE") for name in os.environ):
-        called = find(words)
-        if called is not None:
-            command = load(called[0])
-            plain = parse(command, called[1])
-    if plain is not None:
-        return call(command, plain)
-    return _run_typer(words)
+    """Do what ``words`` say and return the exit status; raises nothing."""
+    streams.prepare()
+    with stoppable():
+        try:
+            plain = None if _COMPLETION_REQUEST in os.environ else _read_plain(words)
+            if plain is not None:
+                return call(*plain)
+            return _run_unusual(words)
+        except Stopped as stopped:  # before a command ran, or while its end was being told
+            return exits.status_of_signal(stopped.number)
 
 
 def call(command: Command, values: Values) -> int:
     """Run ``command`` and return its exit status; what goes wrong is said, never raised."""
     reporter = Reporter(values, command.schema)
     try:
-        return command.run(values, reporter)
-    except CloacinaError as error:
-        reporter.failure(error.diagnostics)
-        if reporter.debug:
-            _show_traceback()
-        return exits.exit_status(error)
-    except KeyboardInterrupt:
-        reporter.note("interrupted")
-        return exits.INTERRUPTED
-    except Terminated as stop:
-        reporter.note("terminated")
-        return 128 + int(str(stop))
-    except BrokenPipeError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever else it is, it is a bug of ours
-        return _bug(reporter, error)
-    finally:
-        reporter.close()
+        status = command.run(values, reporter)
+        reporter.finish(ok=status == exits.DONE)
+    except BaseException as error:  # noqa: BLE001 - the end of the line: each has its status
+        return fail(error, reporter)
+    return status
 
 
-def _bug(reporter: Reporter, error: Exception) -> int:
-    reporter.failure(
-        [
-            Diagnostic(
-                Code.BUG,
-                f"this is a bug in cloacina-ctl: {type(error).__name__}: {error}",
-                hint="run it again with --debug and report what it shows",
-            )
-        ]
-    )
-    if reporter.debug:
-        _show_traceback()
-    return exits.BUG
+def _read_plain(words: Sequence[str]) -> tuple[Command, Values] | None:
+    called = find(words)
+    if called is None:
+        return None
+    command = load(called[0])
+    values = parse(command, called[1])
+    return None if values is None else (command, values)
 
 
-def _show_traceback() -> None:
-    import traceback
+def _run_unusual(words: Sequence[str]) -> int:
+    """Answer a line that asks for help, for the version, or that is wrong."""
+    from cloacina_ctl.cli import guesses
 
-    from cloacina_ctl.cli.escape import escape
-
-    for line in traceback.format_exc().splitlines():
-        sys.stderr.write(escape(line) + "\n")
-
-
-def _run_typer(words: Sequence[str]) -> int:
-    from cloacina_ctl.cli.typer_app import build
-
-    app = build(call)
+    schema = (guesses.command(words) or "usage").replace(" ", "-")
+    reporter = Reporter(guesses.display(words), f"cloacina-ctl/{schema}/1")
     try:
-        app(args=list(words), prog_name="cloacina-ctl")
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else exits.USAGE
-        if status == exits.USAGE and "--json" in words:
-            _usage_as_json(words)
-        return status
+        answer = _read_unusual(words, reporter)
+        if not isinstance(answer, int):
+            return call(*answer)
+        streams.flush()
+    except BaseException as error:  # noqa: BLE001 - as in `call`
+        return fail(error, reporter)
+    return answer
+
+
+def _read_unusual(words: Sequence[str], reporter: Reporter) -> tuple[Command, Values] | int:
+    from cloacina_ctl.cli import complaints, guesses
+
+    if _COMPLETION_REQUEST in os.environ:
+        return _ask_typer(words, "never")
+    if guesses.asks_version(words):
+        return _say_version(reporter)
+    named = guesses.words(words)
+    if named[:1] == ["help"]:
+        words, named = [*named[1:], "--help"], named[1:]
+    depth = 2 if named and named[0] in GROUPS else 1
+    if len(named) >= depth and " ".join(named[:depth]) not in NAMES:
+        raise complaints.no_such_command(named[:depth], NAMES)
+    if not words:
+        with contextlib.redirect_stdout(sys.stderr):
+            _ask_typer(["--help"], reporter.color)
+        return exits.USAGE
+    return _ask_typer(words, reporter.color)
+
+
+def _say_version(reporter: Reporter) -> int:
+    reporter.schema = "cloacina-ctl/version/1"
+    reporter.result({"version": __version__})
+    if not reporter.json:
+        reporter.data(f"cloacina-ctl {__version__}")
+    reporter.finish(ok=True)
     return exits.DONE
 
 
-def _usage_as_json(words: Sequence[str]) -> None:
-    """Print the object of ``--json`` for a command line that no command could take."""
-    called = find([word for word in words if word != "--json"])
-    verb = called[0].replace(" ", "-") if called else "usage"
-    values: Values = {option.key: option.empty() for option in COMMON}
-    reporter = Reporter({**values, "json": True}, f"cloacina-ctl/{verb}/1")
-    message = "the command line is wrong; standard error says how"
-    reporter.result(None, [Diagnostic(Code.USAGE, message)], ok=False)
+def _ask_typer(words: Sequence[str], color: str) -> tuple[Command, Values] | int:
+    from cloacina_ctl.cli import typer_app
+
+    rich = wants_color(color, sys.stdout)
+    with _environment_for_rich(wanted=rich):
+        try:
+            return typer_app.read(words, rich=rich)
+        except SystemExit as end:  # completion answers like that
+            return end.code if isinstance(end.code, int) else exits.DONE
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    del frame
-    raise Terminated(number)
+@contextlib.contextmanager
+def _environment_for_rich(*, wanted: bool) -> Iterator[None]:
+    """Make rich, which looks at the environment by itself, agree with what was decided here."""
+    before = {name: os.environ.get(name) for name in ("FORCE_COLOR", "NO_COLOR")}
+    if wanted:
+        os.environ["FORCE_COLOR"] = "1"
+        os.environ.pop("NO_COLOR", None)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.cli.command import Command, Option, Values
 
+_MAX_DIGITS = 18
+
 
 def parse(command: Command, words: Sequence[str]) -> Values | None:
     """Return the values that ``words`` give to ``command``, or None where they are not plain."""
@@ -39,6 +41,12 @@ def parse(command: Command, words: Sequence[str]) -> Values | None:
     return values if _place(command, positional, values) else None
 
 
+def whole_number(text: str) -> int | None:
+    """Return the number from zero on that ``text`` is, or None."""
+    is_plain = text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
+    return int(text) if is_plain else None
+
+
 def _take(word: str, waiting: Iterator[str], options: dict[str, Option], values: Values) -> bool:
     """Take one word that begins with a dash, and its value; False where it is not plain."""
     if word.startswith("--"):
@@ -52,7 +60,10 @@ def _take(word: str, waiting: Iterator[str], options: dict[str, Option], values:
         if option is None:
             return False
         if option.kind is not Kind.FLAG:
-            return _set(option, word[position:] or None, waiting, values)
+            attached = word[position:]
+            if attached.startswith("="):
+                return False
+            return _set(option, attached or None, waiting, values)
         values[option.key] = True
     return True
 
@@ -69,9 +80,10 @@ def _set(option: Option, value: str | None, waiting: Iterator[str], values: Valu
     if option.kind is Kind.MANY:
         values[option.key] = (*values[option.key], given)
     elif option.kind is Kind.INTEGER:
-        if not (given.isascii() and given.isdigit()):
+        number = whole_number(given)
+        if number is None:
             return False
-        values[option.key] = int(given)
+        values[option.key] = number
     else:
         values[option.key] = given
     return True

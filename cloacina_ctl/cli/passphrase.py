@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl import settings
+from cloacina_ctl.cli.escape import escape
 from cloacina_ctl.errors import Code, NotTrusted
 from cloacina_ctl.staging import reported
 
@@ -19,11 +20,21 @@ MAX_BYTES = 4096
 
 
 def provider(descriptor: int | None) -> Callable[[str], bytes | None]:
-    """Return what asks for the passphrase of a key, once, wherever it is to come from."""
+    """Return what is asked for the passphrase of a key; its None says that there is none to be had.
+
+    The descriptor wins over the file, the file over the terminal. What is not typed is read once
+    and is for every key. Raises ``NotTrusted`` where it is empty and ``FileProblem`` where
+    it cannot be read.
+    """
+    read: list[bytes] = []
 
     def ask(what: str) -> bytes | None:
-        given = _given(descriptor)
-        return given if given is not None else _typed(f"Passphrase of {what}: ")
+        if not read:
+            given = _given(descriptor)
+            if given is None:
+                return _typed(f"Passphrase of {escape(what)}: ")
+            read.append(given)
+        return read[0]
 
     return ask
 
@@ -46,19 +57,26 @@ def new_passphrase(descriptor: int | None) -> bytes | None:
 
 def _given(descriptor: int | None) -> bytes | None:
     if descriptor is not None:
-        with reported(f"file descriptor {descriptor}"):
-            return _first_line(os.read(descriptor, MAX_BYTES))
+        return _first_line(descriptor, f"file descriptor {descriptor}")
     path = os.environ.get(settings.ENV_PASSPHRASE_FILE)
     if path:
-        with reported(path):
-            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with open(fd, "rb") as file:
-                return _first_line(file.read(MAX_BYTES))
+        with reported(path), open(path, "rb", buffering=0) as file:  # a pipe will do, so it waits
+            return _first_line(file.fileno(), path)
     return None
 
 
-def _first_line(data: bytes) -> bytes:
-    return data.split(b"\n", 1)[0].rstrip(b"\r")
+def _first_line(fd: int, where: str) -> bytes:
+    """Read one line, byte by byte: what follows may be for somebody else."""
+    line = bytearray()
+    with reported(where):
+        while len(line) < MAX_BYTES:
+            byte = os.read(fd, 1)
+            if byte in (b"", b"\n"):
+                break
+            line += byte
+    if not line.removesuffix(b"\r"):
+        raise NotTrusted.of(Code.PASSPHRASE, "holds no passphrase", where=where)
+    return bytes(line.removesuffix(b"\r"))
 
 
 def _typed(prompt: str) -> bytes | None:
@@ -73,6 +91,6 @@ def _typed(prompt: str) -> bytes | None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", getpass.GetPassWarning)  # never echo it
         try:
-            return getpass.getpass(prompt).encode()
+            return getpass.getpass(prompt).encode("utf-8", "surrogateescape")
         except (getpass.GetPassWarning, EOFError):
             return None

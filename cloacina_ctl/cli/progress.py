@@ -57,6 +57,7 @@ class ProgressBar:
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True),
             TimeRemainingColumn(), console=console, transient=True,
+            redirect_stdout=False, redirect_stderr=False,
         )  # fmt: skip
         self._bar.start()
         return self._bar

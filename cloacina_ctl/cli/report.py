@@ -1,7 +1,7 @@
 """Where words go: results to standard output, everything else to standard error.
 
-Knows whether there is a terminal, whether colour is wanted, what the streams can hold; never
-raises for a stream that is closed.
+Knows whether there is a terminal and whether colour is wanted. With ``--json`` standard output
+gets exactly one object, when the verb has ended or failed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from cloacina_ctl.cli.escape import escape
+from cloacina_ctl.cli import render, streams
+from cloacina_ctl.cli.escape import escape_shown
 from cloacina_ctl.errors import Severity
 
 if TYPE_CHECKING:
@@ -21,9 +22,18 @@ if TYPE_CHECKING:
     from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.operations.progress import Progress
 
-MAX_LINE = 4096
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
-_SEVERITY_STYLE = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+
+
+def wants_color(choice: str, stream: TextIO | None) -> bool:
+    """Decide about colour: the flag, then NO_COLOR, then FORCE_COLOR, then the terminal."""
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return streams.is_terminal(stream) and os.environ.get("TERM") != "dumb"
 
 
 class Reporter:
@@ -35,37 +45,46 @@ class Reporter:
         self.verbose: bool = values["verbose"]
         self.debug: bool = values["debug"]
         self.schema = schema
-        self._color = values["color"]
+        self.color: str = values["color"]
         self._bar: ProgressBar | None = None
+        self._answer: tuple[bool, object, tuple[Diagnostic, ...]] | None = None
 
     def line(self, text: str = "") -> None:
         """Print one line of the result; nothing with ``--quiet`` or ``--json``."""
         if not (self.quiet or self.json):
-            self._write(sys.stdout, text)
+            self._print(text)
 
     def data(self, text: str) -> None:
         """Print the result itself, such as a key or a schema, whatever the options say."""
-        self._write(sys.stdout, text)
+        self._print(text)
 
     def note(self, text: str) -> None:
         """Print one line beside the result, on standard error."""
         if not self.quiet:
-            self._write(sys.stderr, text)
+            self._complain(text)
 
     def result(
         self, result: object, diagnostics: Iterable[Diagnostic] = (), *, ok: bool = True
     ) -> None:
-        """Print the JSON object of the verb, where ``--json`` asks for it."""
-        if self.json:
-            self._print_object(ok, result, diagnostics)
+        """Set what ``--json`` prints when the verb has ended."""
+        self._answer = (ok, result, tuple(diagnostics))
 
     def failure(self, diagnostics: Iterable[Diagnostic], result: object = None) -> None:
-        """Print what went wrong: as JSON on standard output, and for people on standard error."""
+        """Say what went wrong: on standard error, and in the object of ``--json``."""
         found = tuple(diagnostics)
+        self._answer = (False, result, found)
+        room = None if self.verbose else render.MAX_ERROR_BYTES
+        for line in render.error_lines(found, self._paint_error, room):
+            self._complain(line)
+
+    def finish(self, *, ok: bool) -> None:
+        """Print the object of ``--json``; raises ``OutputLost`` where what was printed is lost."""
+        self.close()
         if self.json:
-            self._print_object(False, result, found)
-        for diagnostic in found:
-            self.diagnostic(diagnostic)
+            ok, result, found = self._answer or (ok, None, ())
+            answer = render.answer_json(self.schema, ok=ok, result=result, diagnostics=found)
+            streams.write(render.json_text(answer) + "\n")
+        streams.flush()
 
     def warnings(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Print warnings on standard error, and notes too where more is wanted."""
@@ -76,22 +95,12 @@ class Reporter:
 
     def diagnostic(self, diagnostic: Diagnostic) -> None:
         """Print one diagnostic on one line of standard error."""
-        self._write(sys.stderr, self.diagnostic_line(diagnostic, sys.stderr))
+        self._complain(self.diagnostic_line(diagnostic, sys.stderr))
 
     def diagnostic_line(self, diagnostic: Diagnostic, stream: TextIO) -> str:
-        """Return one diagnostic as one escaped line of bounded length."""
-        severity = diagnostic.severity
-        head = self._paint(
-            stream, _SEVERITY_STYLE[severity], f"{severity.value}[{diagnostic.code}]"
-        )
-        where = f"{escape(diagnostic.where)}: " if diagnostic.where else ""
-        line = where + escape(diagnostic.message)
-        if len(line) > MAX_LINE // 2:
-            line = line[: MAX_LINE // 2] + "…"
-        hint = ""
-        if diagnostic.hint:
-            hint = self._paint(stream, "dim", f" — {escape(diagnostic.hint)[: MAX_LINE // 4]}")
-        return f"{head} {line}{hint}"
+        """Return one diagnostic as one escaped line, in the colours of ``stream``."""
+        paint = self._paint_error if stream is sys.stderr else self.paint
+        return render.diagnostic_line(diagnostic, paint)
 
     def paint(self, style: str, text: str) -> str:
         """Return ``text`` in ``style`` where standard output takes colour."""
@@ -99,11 +108,11 @@ class Reporter:
 
     def progress(self) -> Progress | None:
         """Return what shows progress on standard error, or None where nobody would see it."""
-        if self.quiet or not _is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
+        if self.quiet or not streams.is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
             return None
         from cloacina_ctl.cli.progress import ProgressBar
 
-        self._bar = ProgressBar(color=self._takes_color(sys.stderr))
+        self._bar = ProgressBar(color=wants_color(self.color, sys.stderr))
         return self._bar.update
 
     def close(self) -> None:
@@ -112,47 +121,18 @@ class Reporter:
             self._bar.close()
             self._bar = None
 
-    def _write(self, stream: TextIO | None, text: str) -> None:
-        """Write a line, spelling out what the stream's encoding cannot hold."""
+    def _print(self, text: str) -> None:
         self.close()
-        if stream is None:
-            return
-        encoding = stream.encoding or "ascii"
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        streams.write(escape_shown(text) + "\n")
 
-    def _print_object(self, ok: bool, result: object, diagnostics: Iterable[Diagnostic]) -> None:  # noqa: FBT001 - the object's own order
-        import json
+    def _complain(self, text: str) -> None:
+        self.close()
+        streams.complain(escape_shown(text) + "\n")
 
-        found = [
-            {
-                "code": str(one.code),
-                "severity": one.severity.value,
-                "message": one.message,
-                "where": one.where,
-                "hint": one.hint,
-            }
-            for one in diagnostics
-        ]
-        value = {"schema": self.schema, "ok": ok, "result": result, "diagnostics": found}
-        self._write(sys.stdout, json.dumps(value))
+    def _paint_error(self, style: str, text: str) -> str:
+        return self._paint(sys.stderr, style, text)
 
     def _paint(self, stream: TextIO, style: str, text: str) -> str:
-        if not self._takes_color(stream):
+        if not wants_color(self.color, stream):
             return text
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
-
-    def _takes_color(self, stream: TextIO) -> bool:
-        if self._color != "auto":
-            return bool(self._color == "always")
-        if os.environ.get("NO_COLOR"):
-            return False
-        if os.environ.get("FORCE_COLOR"):
-            return True
-        return _is_terminal(stream) and os.environ.get("TERM") != "dumb"
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    try:
-        return stream is not None and stream.isatty()
-    except ValueError:  # closed
-        return False

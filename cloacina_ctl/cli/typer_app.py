@@ -1,147 +1,252 @@
 """The typer application, built from the same declarations as the quick parser reads.
 
-It shows help, says what is wrong with a command line, and completes in shells.
+It shows help, completes in shells, and reads the lines that are not plain. Works with typer that
+brings click along (``typer._click``) and with typer that imports it, so nothing here names click.
 """
 
 from __future__ import annotations
 
 import inspect
-import sys
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from cloacina_ctl import __version__
 from cloacina_ctl.cli.app import GROUPS, all_commands
-from cloacina_ctl.cli.command import COMMON, Argument, Command, Kind, Option
-from cloacina_ctl.cli.exits import MEANINGS
+from cloacina_ctl.cli.command import COLOR, COMMON, Argument, Command, Kind, Option
+from cloacina_ctl.cli.complaints import as_usage_error, missing_argument, missing_value
+from cloacina_ctl.cli.help_texts import Texts, command_epilog, program_epilog
+from cloacina_ctl.cli.parser import whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
-    Run = Callable[[Command, dict[str, Any]], int]
+    from cloacina_ctl.cli.command import Values
+    from cloacina_ctl.cli.help_texts import Block
 
+    Chosen = tuple[Command, Values]
+
+PROGRAM = "cloacina-ctl"
 SUMMARY = "Package, sign, inspect, verify and unpack Cloacina workflows."
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
-_COMMON_KEYS = tuple(option.key for option in COMMON)
+_VERSION = Option(("--version",), "Show the version and exit.", Kind.FLAG)
+# The base of everything that click complains with, wherever this typer has its click from.
+_Complaint: type[Exception] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
 
 
-def build(run: Run) -> typer.Typer:
-    """Return the application; it hands what was asked for to ``run`` and exits as that says."""
-    before: dict[str, Any] = {}
-    app = typer.Typer(
-        name="cloacina-ctl", help=SUMMARY, no_args_is_help=True, rich_markup_mode=None,
-        context_settings=_CONTEXT, epilog=_statuses(), pretty_exceptions_enable=False,
-    )  # fmt: skip
-    app.callback()(_root(before))
-    groups = {
-        name: typer.Typer(
-            help=text, no_args_is_help=True, rich_markup_mode=None, context_settings=_CONTEXT
-        )
-        for name, text in GROUPS.items()
-    }
-    for name, group in groups.items():
-        app.add_typer(group, name=name)
-    for command in all_commands():
-        group_name, _, name = command.name.rpartition(" ")
-        target = groups[group_name] if group_name else app
-        target.command(
-            name, help=_help(command), short_help=command.summary, epilog=_examples(command),
+def read(words: Sequence[str], *, rich: bool) -> Chosen | int:
+    """Return what ``words`` ask for, or the exit status where typer has answered them itself.
+
+    ``rich`` is for help on a terminal. Raises ``UsageError`` for words that make no sense.
+    """
+    line, behind = _split(words)
+    _refuse_missing_values(line)
+    application = typer.main.get_command(_Builder(behind, Texts(rich)).build())
+    try:
+        answer = application.main(args=line, prog_name=PROGRAM, standalone_mode=False)
+    except _Complaint as complaint:
+        raise as_usage_error(complaint) from complaint
+    return answer if isinstance(answer, tuple) else int(answer or 0)
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...] | None]:
+    """Cut off what stands behind ``--`` of a command that hands it on; else leave it to typer."""
+    from cloacina_ctl.cli import guesses
+
+    line = list(words)
+    name = guesses.command(words)
+    takes_rest = any(command.rest for command in all_commands() if command.name == name)
+    if "--" not in line or not takes_rest:
+        return line, None
+    at = line.index("--")
+    return line[:at], tuple(line[at + 1 :])
+
+
+def _refuse_missing_values(line: Sequence[str]) -> None:
+    """Refuse an option where a value must stand: click would write to a file named ``--json``."""
+    from cloacina_ctl.cli import guesses
+
+    name = guesses.command(line)
+    options = [o for command in all_commands() if command.name == name for o in command.options]
+    valued = {f for o in (*options, *COMMON) if o.kind is not Kind.FLAG for f in o.flags}
+    before = guesses.before_dashes(line)
+    for at, flag in enumerate(before, 1):
+        value = before[at] if at < len(before) else None
+        if flag in valued and (value is None or (value.startswith("-") and value != "-")):
+            raise missing_value(flag, value)
+
+
+class _Builder:
+    """Builds the application for one line; common options before the verb gather here."""
+
+    def __init__(self, behind: tuple[str, ...] | None, texts: Texts) -> None:
+        self._behind = behind
+        self._texts = texts
+        self._before: Values = {}
+
+    def build(self) -> typer.Typer:
+        """Return the application; called, it returns what was chosen and runs nothing."""
+        app = self._typer(SUMMARY, program_epilog(), completion=True)
+        app.callback()(_declared(self._gather, map(self._parameter, (*COMMON, _VERSION))))
+        groups = {name: self._typer(text) for name, text in GROUPS.items()}
+        for name, group in groups.items():
+            group.callback()(_declared(self._gather, map(self._parameter, COMMON)))
+            app.add_typer(group, name=name)
+        for command in all_commands():
+            group_name, _, name = command.name.rpartition(" ")
+            self._add(groups[group_name] if group_name else app, name, command)
+        return app
+
+    def _typer(
+        self, text: str, end: tuple[Block, ...] = (), *, completion: bool = False
+    ) -> typer.Typer:
+        return typer.Typer(
+            help=text,
+            **self._end(end, TyperGroup),
+            rich_markup_mode="rich" if self._texts.rich else None,
             context_settings=_CONTEXT,
-        )(_function(command, run, before))  # fmt: skip
-    return app
-
-
-def _root(before: dict[str, Any]) -> Callable[..., None]:
-    """Return the callback that takes what stands before the verb."""
-
-    def root(**given: Any) -> None:
-        if given.pop("version"):
-            typer.echo(f"cloacina-ctl {__version__}")
-            raise typer.Exit
-        before.update({key: value for key, value in given.items() if value})
-
-    version = Option(("--version",), "Show the version and exit.", Kind.FLAG)
-    _declare(root, [_parameter(version), *(_parameter(option) for option in COMMON)])
-    return root
-
-
-def _function(command: Command, run: Run, before: dict[str, Any]) -> Callable[..., None]:
-    def call(**given: Any) -> None:
-        values = {key: tuple(v) if isinstance(v, list) else v for key, v in given.items()}
-        if command.rest is not None:
-            values[command.rest] = _behind_dashes(command, values)
-        for key in _COMMON_KEYS:
-            if key in before and values[key] in (False, "auto"):
-                values[key] = before[key]
-        raise typer.Exit(run(command, values))
-
-    parameters = [_positional(argument) for argument in command.arguments]
-    if command.rest is not None:
-        parameters.append(
-            _positional(
-                Argument(command.rest, "Handed on as they are, behind `--`.", "", many=True)
-            )
+            add_completion=completion,
+            pretty_exceptions_enable=False,
         )
-    parameters += [_parameter(option) for option in (*command.options, *COMMON)]
-    _declare(call, parameters)
-    return call
 
+    def _add(self, app: typer.Typer, name: str, command: Command) -> None:
+        parameters = [self._positional(argument) for argument in command.arguments]
+        if command.rest is not None:
+            shown = Argument(command.rest, "Handed on as they are, behind `--`.", "", many=True)
+            parameters.append(self._positional(shown, metavar=f"[-- {command.rest.upper()}...]"))
+        parameters += map(self._parameter, (*command.options, *COMMON))
 
-def _behind_dashes(command: Command, values: dict[str, Any]) -> tuple[str, ...]:
-    """Return what stood behind ``--``; refuse words that only look like an argument too many."""
-    rest: tuple[str, ...] = values[command.rest or ""] or ()
-    words = sys.argv[1:]
-    behind = tuple(words[words.index("--") + 1 :]) if "--" in words else ()
-    if rest != behind:
-        raise typer.BadParameter(f"unexpected extra argument: {' '.join(rest)}")
-    return rest
+        def choose(**given: Any) -> Chosen:  # noqa: ANN401 - what typer made of it
+            return command, self._values(command, given)
 
+        app.command(
+            name,
+            help=self._texts.plain(f"{command.summary}\n\n{command.description}".strip()),
+            short_help=self._texts.plain(command.summary),
+            context_settings=_CONTEXT,
+            **self._end(command_epilog(command), TyperCommand),
+        )(_declared(choose, parameters))
 
-def _declare(function: Callable[..., None], parameters: list[inspect.Parameter]) -> None:
-    """Give ``function`` the signature that typer reads."""
-    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    function.__annotations__ = {one.name: one.annotation for one in parameters}
+    def _end(self, blocks: tuple[Block, ...], base: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Return the settings that put ``blocks`` below the help.
 
+        With rich they are printed behind it: versions of typer differ in which line ends of an
+        epilog they keep, and would colour what looks like an option.
+        """
+        if self._texts.rich:
+            return {"cls": _printing_behind_help(base, self._texts.epilog(blocks))}
+        return {"epilog": self._texts.epilog(blocks)}
 
-def _positional(argument: Argument) -> inspect.Parameter:
-    required = argument.default is None
-    base: Any = list[str] if argument.many else str
-    if not required:
-        base = Optional[base]
-    annotation = Annotated[base, typer.Argument(help=argument.help, show_default=False)]
-    default = inspect.Parameter.empty if required else (argument.default or None)
-    return inspect.Parameter(
-        argument.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
-    )
+    def _gather(self, **given: Any) -> None:  # noqa: ANN401 - as above
+        """Keep the common options that stand before the verb."""
+        self._before.update({key: value for key, value in given.items() if value})
+
+    def _values(self, command: Command, given: dict[str, Any]) -> Values:
+        values: Values = {}
+        for option in (*command.options, *COMMON):
+            value = given[option.key]
+            if option in COMMON and not value:
+                value = self._before.get(option.key)
+            value = tuple(value) if isinstance(value, list) else value
+            values[option.key] = option.empty() if value is None else value
+        for argument in command.arguments:
+            value = given[argument.name]
+            if argument.default is None and not value and value != "":
+                raise missing_argument(argument.name, command.name)  # some click let it through
+            values[argument.name] = tuple(value or ()) if argument.many else value
+        if command.rest is not None:
+            if given[command.rest]:
+                raise typer.BadParameter(f"an argument too many: {given[command.rest][0]}")
+            values[command.rest] = self._behind or ()
+        return values
+
+    def _positional(self, argument: Argument, metavar: str | None = None) -> inspect.Parameter:
+        required = argument.default is None
+        kind: Any = list[str] if argument.many else str
+        info = typer.Argument(
+            help=self._texts.plain(argument.help),
+            metavar=metavar or argument.name.upper(),
+            show_default=False,
+            autocompletion=_completer(argument),
+        )
+        default = inspect.Parameter.empty if required else argument.default or None
+        return _keyword(argument.name, kind if required else kind | None, info, default)
+
+    def _parameter(self, option: Option) -> inspect.Parameter:
+        is_flag = option.kind is Kind.FLAG
+        metavar = "|".join(option.choices) or option.metavar
+        info = typer.Option(
+            *option.flags,
+            help=self._texts.plain(option.help),
+            metavar=None if is_flag else metavar,
+            show_default=option.default is not None and option is not COLOR,
+            rich_help_panel=option.panel,
+            callback=_checker(option),
+            autocompletion=_completer(option),
+        )
+        # Typer shows a default that it knows; of the common ones it must tell given from not given.
+        default = None if option is COLOR else option.empty() or (None if not is_flag else False)
+        return _keyword(option.key, _TYPES[option.kind], info, default)
 
 
 _TYPES: dict[Kind, Any] = {
-    Kind.FLAG: bool, Kind.TEXT: Optional[str], Kind.MANY: Optional[list[str]], Kind.INTEGER: Optional[int],
-}  # fmt: skip
+    Kind.FLAG: bool,
+    Kind.TEXT: str | None,
+    Kind.MANY: list[str] | None,
+    Kind.INTEGER: str | None,  # read here, so that every typer complains in the same words
+}
 
 
-def _parameter(option: Option) -> inspect.Parameter:
-    settings: dict[str, Any] = {"help": option.help, "show_default": bool(option.default)}
-    kind = _TYPES[option.kind]
-    if option.panel:
-        settings["rich_help_panel"] = option.panel
-    if option.kind is not Kind.FLAG:
-        settings["metavar"] = option.metavar
-    if option.kind is Kind.INTEGER:
-        settings["min"] = 0
-    if option.choices:
-        settings["metavar"] = "|".join(option.choices)
-        settings["callback"] = _one_of(option.choices)
-    annotation = Annotated[kind, typer.Option(*option.flags, **settings)]
-    default = list(option.empty()) or None if option.kind is Kind.MANY else option.empty()
+def _printing_behind_help(base: Any, end: str) -> Any:  # noqa: ANN401 - typer's classes are untyped
+    class Ending(base):  # type: ignore[misc]
+        def format_help(self, *given: Any) -> None:  # noqa: ANN401 - as click calls it
+            super().format_help(*given)
+            typer.echo(end)
+
+    return Ending
+
+
+def _keyword(name: str, kind: Any, info: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401
     return inspect.Parameter(
-        option.key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info]
     )
 
 
-def _one_of(choices: tuple[str, ...]) -> Callable[[str | None], str | None]:
-    def check(value: Optional[str]) -> Optional[str]:
+def _declared(
+    body: Callable[..., Any], parameters: Iterable[inspect.Parameter]
+) -> Callable[..., Any]:
+    """Return ``body`` with the signature that typer reads."""
+
+    def called(**given: Any) -> Any:  # noqa: ANN401 - whatever `body` returns
+        return body(**given)
+
+    called.__signature__ = inspect.Signature(list(parameters))  # type: ignore[attr-defined]
+    called.__annotations__ = {
+        name: one.annotation for name, one in inspect.signature(called).parameters.items()
+    }
+    return called
+
+
+def _checker(option: Option) -> Callable[[Any], Any] | None:
+    """Return what judges a value that typer takes as text."""
+    if option.kind is Kind.INTEGER:
+        return _as_number
+    return _one_of(option.choices) if option.choices else None
+
+
+def _as_number(value: Any) -> int | None:  # noqa: ANN401 - a text, a default, or nothing
+    if value is None:
+        return None
+    number = whole_number(str(value))
+    if number is None:
+        raise typer.BadParameter(f"expected a whole number, found: {value}")
+    return number
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:  # noqa: ANN401 - as above
         if value is not None and value not in choices:
             raise typer.BadParameter(f"expected one of {', '.join(choices)}; found: {value}")
         return value
@@ -149,17 +254,15 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str | None], str | None]:
     return check
 
 
-def _help(command: Command) -> str:
-    return f"{command.summary}\n\n{command.description}".strip()
-
-
-def _examples(command: Command) -> str | None:
-    if not command.examples:
+def _completer(one: Argument | Option) -> Callable[[str], list[str]] | None:
+    """Return what completes a word: the choices, or what the declaration's own function knows."""
+    choices = getattr(one, "choices", ())
+    known = one.completion or ((lambda: choices) if choices else None)
+    if known is None:
         return None
-    lines = [f"  {line}\n      {what}" for line, what in command.examples]
-    return "\b\nExamples:\n" + "\n".join(lines)
 
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in known() if word.startswith(incomplete)]
 
-def _statuses() -> str:
-    lines = [f"  {number:<9} {meaning}" for number, meaning in MEANINGS]
-    return "\b\nExit status:\n" + "\n".join(lines)
+    complete.__annotations__ = {"incomplete": str, "return": list[str]}
+    return complete

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cloacina_ctl.manifest.model import Artifact, BuiltWith, Interface, Libc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
 KIND_FIDIUS = "fidius"
 KIND_C_0_2 = "c-abi-0.2"
@@ -131,7 +131,7 @@ def _interface(plugin: Plugin) -> Interface:
     )
 
 
-def distinct_graphs(found: Iterator[LibraryGraph]) -> tuple[LibraryGraph, ...]:
+def distinct_graphs(found: Iterable[LibraryGraph]) -> tuple[LibraryGraph, ...]:
     """Return ``found`` without repetitions, sorted.
 
     A text that stands in the library twice, once with its words around it and once without, is

@@ -132,7 +132,7 @@ def _plugins(
     if raw is not None:
         plugins.append(raw.plugin)
         graphs.append(raw.graph)
-    return tuple(dict.fromkeys(plugins)), distinct_graphs(iter(graphs))
+    return tuple(dict.fromkeys(plugins)), distinct_graphs(graphs)
 
 
 # A table, so that another format is one line more.

@@ -30,7 +30,7 @@ from cloacina_ctl.project.rust_syntax import (
     first_error,
     holds,
     line_of,
-    rust_parser,
+    parse_rust,
     text_of,
     text_value,
     tokens_of,
@@ -129,11 +129,14 @@ class _Reader:
         if problem is not None:
             self._problems.append(SyntaxProblem(place, f"{problem}: {path}"))
             return
-        tree = rust_parser().parse(data)
-        error = first_error(tree.root_node)
+        root = parse_rust(data)
+        if root is None:
+            self._problems.append(SyntaxProblem(place, f"takes too long to parse: {path}"))
+            return
+        error = first_error(root)
         if error is not None:
             self._problems.append(SyntaxProblem(f"{path}:{line_of(error)}", "not Rust"))
-        nodes = tuple(tree.root_node.children)
+        nodes = tuple(root.children)
         self._left.append(_Module(nodes, path, folder, os.path.dirname(path), depth))
 
     def read_file(self, path: str) -> tuple[bytes, str | None]:
@@ -284,9 +287,8 @@ def build_script_use(root: str, path: str, crate: str) -> str | None:
     """Return where the build script uses the crate ``crate``, as ``path:line``."""
     reader = _Reader(root, frozenset())
     data, problem = reader.read_file(path)
-    if problem is not None:
-        return None
-    left = [rust_parser().parse(data).root_node]
+    root_node = parse_rust(data) if problem is None else None
+    left = [root_node] if root_node is not None else []
     while left:
         node = left.pop()
         if node.type in ("scoped_identifier", "scoped_use_list", "use_wildcard"):

@@ -1,0 +1,79 @@
+"""What typer finds wrong with a command line, as our own kind of error in our own words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cloacina_ctl.errors import Code, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def as_usage_error(complaint: Any) -> UsageError:  # noqa: ANN401 - click's; its module varies
+    """Return the error to raise for a ``ClickException``, whose wording varies with versions."""
+    kind = type(complaint).__name__
+    context = getattr(complaint, "ctx", None)
+    param = getattr(complaint, "param", None)
+    path = context.command_path if context is not None else "cloacina-ctl"
+    help_hint = f"see `{path} --help`"
+    if kind == "NoSuchOption":
+        spelling = str(complaint.option_name)
+        return _wrong(
+            f"no such option: {spelling}", _nearest(spelling, _flags(context)) or help_hint
+        )
+    if kind == "MissingParameter" and param is not None:
+        return _wrong(f"{param.param_type_name} is missing: {_label(param)}", help_hint)
+    message = _sentence(str(complaint.message))
+    if message.startswith("missing command"):
+        return _wrong("a command is missing", f"`{path} --help` lists them")
+    return _wrong(f"{_label(param)}: {message}" if param is not None else message, help_hint)
+
+
+def no_such_command(words: Iterable[str], known: Iterable[str]) -> UsageError:
+    """Return the error for a verb that does not exist; ``words`` may begin with a group."""
+    name = " ".join(words)
+    group = name.rpartition(" ")[0]
+    program = f"cloacina-ctl {group}".strip()
+    return _wrong(
+        f"no such command: {name}", _nearest(name, known) or f"`{program} --help` lists them"
+    )
+
+
+def missing_argument(name: str, command: str) -> UsageError:
+    """Return the error for a word that must be there."""
+    return _wrong(f"argument is missing: {name.upper()}", f"see `cloacina-ctl {command} --help`")
+
+
+def missing_value(flag: str, found: str | None) -> UsageError:
+    """Return the error for an option without its value."""
+    if found is None:
+        return _wrong(f"a value is missing: {flag}", None)
+    return _wrong(f"{flag}: expected a value, found: {found}", f"`{flag}={found}` if it is meant")
+
+
+def _nearest(word: str, known: Iterable[str]) -> str | None:
+    from difflib import get_close_matches
+
+    bare = {name.lstrip("-"): name for name in known}
+    near = get_close_matches(word.lstrip("-")[:80], list(bare), n=1)
+    return f"did you mean `{bare[near[0]]}`?" if near else None
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split()).removesuffix(".")
+    return text[:1].lower() + text[1:]
+
+
+def _label(param: Any) -> str:  # noqa: ANN401 - as above
+    flags = [flag for flag in param.opts if flag.startswith("-")]
+    return max(flags, key=len) if flags else str(param.metavar or param.name)
+
+
+def _flags(context: Any) -> list[str]:  # noqa: ANN401 - as above
+    params = context.command.params if context is not None else []
+    return [flag for param in params for flag in param.opts if flag.startswith("--")]
+
+
+def _wrong(message: str, hint: str | None) -> UsageError:
+    return UsageError.of(Code.USAGE, message, hint=hint)

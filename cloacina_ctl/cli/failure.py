@@ -1,0 +1,62 @@
+"""How a run that failed ends: what is said, and the exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli import exits, streams
+from cloacina_ctl.cli.escape import escape_shown
+from cloacina_ctl.cli.stopping import SIGINT, Stopped
+from cloacina_ctl.errors import CloacinaError, Code, Diagnostic
+
+if TYPE_CHECKING:
+    from cloacina_ctl.cli.report import Reporter
+
+
+def fail(error: BaseException, reporter: Reporter) -> int:
+    """Say what went wrong and return the exit status; a stream that is lost does not change it."""
+    found, status = _judge(error)
+    if reporter.debug:
+        streams.complain(_traceback(error))
+    reporter.failure(found)
+    with contextlib.suppress(streams.OutputLost):
+        reporter.finish(ok=False)
+    return status
+
+
+def _judge(error: BaseException) -> tuple[tuple[Diagnostic, ...], int]:
+    if isinstance(error, CloacinaError):
+        return error.diagnostics, exits.exit_status(error)
+    if isinstance(error, KeyboardInterrupt):
+        stopped = error if isinstance(error, Stopped) else Stopped(SIGINT)
+        found = Diagnostic(Code.STOPPED, f"stopped by {stopped.name}")
+        return (found,), exits.status_of_signal(stopped.number)
+    if isinstance(error, OSError):
+        return _judge(_as_file_problem(error))
+    return (_bug(error),), exits.BUG
+
+
+def _as_file_problem(error: OSError) -> CloacinaError:
+    """Return the error for what no layer beneath expected of the system, such as a lost folder."""
+    from cloacina_ctl.staging import file_problem
+
+    name = error.filename
+    is_named = isinstance(name, (str, bytes))
+    return file_problem(error, os.fsdecode(name) if is_named else "the current folder or a stream")
+
+
+def _bug(error: BaseException) -> Diagnostic:
+    what = ": ".join(filter(None, (type(error).__name__, str(error))))
+    return Diagnostic(
+        Code.BUG,
+        f"this is a bug in cloacina-ctl: {what}",
+        hint="run it again with --debug and report what it shows",
+    )
+
+
+def _traceback(error: BaseException) -> str:
+    import traceback
+
+    return escape_shown("".join(traceback.format_exception(error)))
