@@ -11,10 +11,15 @@ from cloacina_ctl import __version__
 def main() -> None:
     """Run the command line and exit with its status."""
     if sys.argv[1:] != ["--version"] or not _say_version():
-        sys.exit(_run())
+        _leave(_run())
 
 
 def _run() -> int:
+    import gc
+
+    # What a command makes lives as long as the command. Looking for garbage among it takes a tenth
+    # of the time that `inspect` does.
+    gc.set_threshold(100_000, 20, 20)
     try:
         import signal
 
@@ -29,6 +34,20 @@ def _run() -> int:
 
         return exits.INTERRUPTED
     return status
+
+
+def _leave(status: int) -> None:
+    """End the process with ``status``, without taking the interpreter apart piece by piece.
+
+    ``run`` has closed what it opened and said what could not be written; the rest is the system's.
+    """
+    import os
+    from contextlib import suppress
+
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):
+            stream.flush()
+    os._exit(status)
 
 
 def _say_version() -> bool:

@@ -110,8 +110,8 @@ def _show(packaged: Packaged, reporter: Reporter, *, include_source: bool) -> No
         )
     if packaged.language.value == "rust" and not include_source:
         reporter.note(
-            "holds the library alone, for runtimes that read native packages; with --include-source "
-            "it can be converted for the others"
+            "holds the library alone, for runtimes that read native packages; with "
+            "--include-source it can be converted for the others"
         )
 
 
@@ -134,14 +134,15 @@ PACKAGE = Command(
     summary="Make a package of a project.",
     description=(
         "The project is a Rust crate, a Python project with pyproject.toml, or a tree with "
-        "package.toml. Nothing of a Python project is run. For a crate cargo is started, which runs "
-        "build scripts and macros: where builds are not trusted, package with --no-sign and `sign` "
-        "somewhere else."
+        "package.toml. Nothing of a Python project is run. For a crate cargo is started, which "
+        "runs build scripts and macros: where builds are not trusted, package with --no-sign and "
+        "`sign` somewhere else."
     ),
     run=_run,
     arguments=(Argument("project", "The project's folder.", "."),),
     options=(
-        Option(("--output", "-o"), "The package's file (default: NAME-VERSION.cloacina here).", metavar="FILE"),
+        Option(("--output", "-o"), "The package's file (default: NAME-VERSION.cloacina here).",
+               metavar="FILE"),
         FORCE,
         Option(("--list",), "Show what would be packed and why, and write nothing.", Kind.FLAG),
         Option(("--include-source",), "Pack the source of a crate too.", Kind.FLAG),
@@ -151,13 +152,15 @@ PACKAGE = Command(
         Option(("--sign",), "Sign with this key: a file, or the name of a stored key (repeatable).",
                Kind.MANY, "KEY", panel="Keys"),
         Option(("--no-sign",), "Do not sign.", Kind.FLAG, panel="Keys"),
-        Option(("--require-signature",), "Make no package that nobody signed.", Kind.FLAG, panel="Keys"),
+        Option(("--require-signature",), "Make no package that nobody signed.", Kind.FLAG,
+               panel="Keys"),
         PASSPHRASE_FD,
         Option(("--package", "-p"), "Which crate of a workspace.", metavar="CRATE", panel=_RUST),
         Option(("--profile",), "How to build.", metavar="PROFILE", default="release",
                choices=("release", "dev"), panel=_RUST),
         Option(("--target",), "Build for this target triple.", metavar="TRIPLE", panel=_RUST),
-        Option(("--features",), "Features to turn on (repeatable, or with commas).", Kind.MANY, "NAMES", panel=_RUST),
+        Option(("--features",), "Features to turn on (repeatable, or with commas).", Kind.MANY,
+               "NAMES", panel=_RUST),
         Option(("--locked",), "Cargo.lock must be up to date.", Kind.FLAG, panel=_RUST),
         Option(("--offline",), "Fetch nothing.", Kind.FLAG, panel=_RUST),
     ),

@@ -21,7 +21,7 @@ def _run(values: Values, reporter: Reporter) -> int:
     if reporter.json:
         reporter.result(found)
     else:
-        reporter.data(json.dumps(found, indent=2))
+        reporter.data(json.dumps(found, indent=2, sort_keys=True))
     return 0
 
 

@@ -106,7 +106,8 @@ def _task_lines(workflow: Workflow, paint: Paint) -> Iterator[str]:
     for number, layer in enumerate(layers({id_: task.dependencies for id_, task in by_id.items()})):
         for place, id_ in enumerate(layer):
             if shown == _MAX_TASKS:
-                yield f"  … and {count(len(by_id) - shown, 'more task', 'more tasks')} (--json has all)"
+                more = count(len(by_id) - shown, "more task")
+                yield f"  … and {more} (--json has all)"
                 return
             mark = f"{number + 1}." if not place else ""
             yield f"  {mark:>3} {_task(by_id[id_], width, paint)}"
@@ -137,7 +138,8 @@ def _trigger(trigger: Trigger) -> str:
 
 def _artifact(artifact: Artifact) -> Iterator[str]:
     libc = f", {artifact.libc.name} from {artifact.libc.floor}" if artifact.libc else ""
-    yield f"  {escape(artifact.platform)}  {escape(artifact.machine)} {escape(artifact.os)}{escape(libc)}"
+    system = f"{artifact.machine} {artifact.os}{libc}"
+    yield f"  {escape(artifact.platform)}  {escape(system)}"
     yield f"    {escape(artifact.path)}"
     if artifact.needed:
         yield f"    needs {', '.join(escape(name) for name in artifact.needed)}"
@@ -153,7 +155,8 @@ def _artifact(artifact: Artifact) -> Iterator[str]:
         yield f"    plugin {escape(', '.join(parts))}"
     built = artifact.built_with
     if built is not None:
-        yield f"    built {escape(built.profile)} by rustc {escape(built.rustc)} for {escape(built.target)}"
+        text = f"built {built.profile} by rustc {built.rustc} for {built.target}"
+        yield f"    {escape(text)}"
 
 
 def _signatures(signatures: tuple[SignatureView, ...], paint: Paint) -> Iterator[str]:

@@ -9,10 +9,10 @@ from cloacina_ctl.cli.command import Argument, Command
 if TYPE_CHECKING:
     from cloacina_ctl.cli.command import Values
     from cloacina_ctl.cli.report import Reporter
-    from cloacina_ctl.operations.keys import TrustedKey
+    from cloacina_ctl.operations.keys import TrustShown
 
 
-def _as_json(key: TrustedKey) -> dict[str, object]:
+def _as_json(key: TrustShown) -> dict[str, object]:
     return {"name": key.name, "fingerprint": key.fingerprint}
 
 

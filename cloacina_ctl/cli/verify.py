@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.cli.command import Values
     from cloacina_ctl.cli.report import Reporter
+    from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.operations.verify import Verified
 
 
@@ -21,7 +22,9 @@ def _run(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.operations.verify import verify
 
     wanted = rule(values)
-    results, found, status = [], [], exits.DONE
+    results: list[dict[str, object]] = []
+    found: list[Diagnostic] = []
+    status = exits.DONE
     for path in values["package"]:
         try:
             verified = verify(path, wanted, reporter.progress())
@@ -73,8 +76,8 @@ VERIFY = Command(
     name="verify",
     summary="Prove every byte of a package, and say who vouches for it.",
     description=(
-        "Exit 0: every byte is the one that was signed, by a key that you trust. Exit 3: damaged or "
-        "no package. Exit 4: the content is whole, but nobody you know vouches for it, or a "
+        "Exit 0: every byte is the one that was signed, by a key that you trust. Exit 3: damaged "
+        "or no package. Exit 4: the content is whole, but nobody you know vouches for it, or a "
         "signature fails."
     ),
     run=_run,

@@ -12,9 +12,8 @@ def size(number: int) -> str:
     """Return a number of bytes in the unit that fits: ``512 bytes``, ``1.2 MiB``."""
     if number < 1024:
         return count(number, "byte")
-    value = float(number)
-    for unit in ("KiB", "MiB", "GiB", "TiB"):
+    value, units = number / 1024, ["KiB", "MiB", "GiB", "TiB"]
+    while value >= 1024 and len(units) > 1:
         value /= 1024
-        if value < 1024:
-            break
-    return f"{value:.1f} {unit}"
+        del units[0]
+    return f"{value:.1f} {units[0]}"

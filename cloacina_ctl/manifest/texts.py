@@ -25,16 +25,15 @@ _SUFFIX = (
     r"(?:[._-]?(?:alpha|a|beta|b|preview|pre|c|rc)[._-]?[0-9]*)?"
     r"(?:[._-]?(?:post|rev|r)[._-]?[0-9]*|-[0-9]+)?(?:[._-]?dev[._-]?[0-9]*)?"
 )
-_CLAUSE = re.compile(
-    rf"(?:(?:==|!=) *{_EPOCH}{_RELEASE}(?:\.\*|{_SUFFIX}(?:\+[a-z0-9]+(?:[._-][a-z0-9]+)*)?)"
+_CLAUSE = (
+    rf"(?i:(?:==|!=) *{_EPOCH}{_RELEASE}(?:\.\*|{_SUFFIX}(?:\+[a-z0-9]+(?:[._-][a-z0-9]+)*)?)"
     rf"|~= *{_EPOCH}[0-9]+(?:\.[0-9]+)+{_SUFFIX}"
-    rf"|[<>]=? *{_EPOCH}{_RELEASE}{_SUFFIX})",
-    re.ASCII | re.IGNORECASE,
+    rf"|[<>]=? *{_EPOCH}{_RELEASE}{_SUFFIX})"
 )
-_RANGE = re.compile(r"(?:(?:[<>]=?|==?|~=?|\^) *)?[0-9][0-9A-Za-z.+*-]*")
-_LICENSE_TOKEN = re.compile(r"\(|\)|[A-Za-z0-9.:-]+\+?")
+_RANGE = r"(?:(?:[<>]=?|==?|~=?|\^) *)?[0-9][0-9A-Za-z.+*-]*"
+_LICENSE_WORD = r"\(|\)|[A-Za-z0-9.:-]+\+?"
 # Python's reserved words: written down, for an interpreter's own list may grow.
-_KEYWORDS = re.compile(
+_KEYWORDS = (
     "False|None|True|and|as|assert|async|await|break|class|continue|def|del|elif|else|except|"
     "finally|for|from|global|if|import|in|is|lambda|nonlocal|not|or|pass|raise|return|try|while|"
     "with|yield"
@@ -57,14 +56,14 @@ def judge_pep440(version: str) -> str | None:
 
 def judge_specifier(text: str) -> str | None:
     """Return what keeps ``text`` from being a PEP 440 version specifier."""
-    if all(_CLAUSE.fullmatch(clause.strip(" ")) for clause in text.split(",")):
+    if all(re.fullmatch(_CLAUSE, clause.strip(" ")) for clause in text.split(",")):
         return None
     return f"not a version specifier such as `>=3.10`: {text}"
 
 
 def judge_range(text: str) -> str | None:
     """Return what keeps ``text`` from being a range of runtimes' versions."""
-    if all(_RANGE.fullmatch(clause.strip(" ")) for clause in text.split(",")):
+    if all(re.fullmatch(_RANGE, clause.strip(" ")) for clause in text.split(",")):
         return None
     return f"not a version range such as `>=0.6, <0.8`: {text}"
 
@@ -72,7 +71,7 @@ def judge_range(text: str) -> str | None:
 def judge_module(text: str) -> str | None:
     """Return why no import statement could name the module ``text``."""
     for part in text.split("."):
-        if _KEYWORDS.fullmatch(part):
+        if re.fullmatch(_KEYWORDS, part):
             return f"a module cannot be called `{part}`, which is a word of the language: {text}"
     return None
 
@@ -88,7 +87,7 @@ def judge_license(text: str) -> str | None:
     The form alone: the list of licences grows, and a runtime must not refuse next year's.
     """
     expects_operand, depth, position = True, 0, 0
-    for token in _LICENSE_TOKEN.finditer(text):
+    for token in re.finditer(_LICENSE_WORD, text):
         if text[position : token.start()].strip(" "):
             break
         position, word = token.end(), token.group()

@@ -85,20 +85,27 @@ def remove_key(spec: str) -> KeyShown:
     return _shown(KeyStore(settings.config_folder()).remove(spec))
 
 
-def trust_key(spec: str, name: str) -> TrustedKey:
+class TrustShown(NamedTuple):
+    """A trusted key as it is shown: what the user calls its owner, and its fingerprint."""
+
+    name: str
+    fingerprint: str
+
+
+def trust_key(spec: str, name: str) -> TrustShown:
     """Trust the public key that ``spec`` means, a file or a stored key, under ``name``."""
     folder = settings.config_folder()
-    return TrustStore(folder).add(name, find_public(spec, folder))
+    return _trust_shown(TrustStore(folder).add(name, find_public(spec, folder)))
 
 
-def distrust_key(spec: str) -> TrustedKey:
+def distrust_key(spec: str) -> TrustShown:
     """Trust a key no longer."""
-    return TrustStore(settings.config_folder()).remove(spec)
+    return _trust_shown(TrustStore(settings.config_folder()).remove(spec))
 
 
-def list_trusted() -> tuple[TrustedKey, ...]:
+def list_trusted() -> tuple[TrustShown, ...]:
     """Return the trusted keys by name."""
-    return TrustStore(settings.config_folder()).list()
+    return tuple(_trust_shown(key) for key in TrustStore(settings.config_folder()).list())
 
 
 def signing_keys(
@@ -130,3 +137,7 @@ def _shown(key: StoredKey) -> KeyShown:
         encrypted=key.encrypted,
         pem=key.public.to_pem().decode("ascii"),
     )
+
+
+def _trust_shown(key: TrustedKey) -> TrustShown:
+    return TrustShown(key.name, key.fingerprint)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from cloacina_ctl.checks.subjects import ReadLibrary
 
 
+__all__ = ["Choice", "Report", "Validated", "validate"]
+
+
 class Validated(NamedTuple):
     """What was judged (``project`` or ``package``) and what was found."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from cloacina_ctl.project.model import SourceTask, SourceWorkflow, SyntaxProblem
@@ -23,6 +24,7 @@ from cloacina_ctl.project.rust_declarations import (
     read_workflow,
 )
 from cloacina_ctl.project.rust_syntax import (
+    MAX_PARSE_SECONDS,
     MAX_SOURCE_BYTES,
     Attribute,
     attributes_of,
@@ -91,6 +93,7 @@ class _Reader:
         self._left: list[_Module] = []
         self._seen: set[str] = set()
         self._bytes_left = MAX_TOTAL_BYTES
+        self._seconds_left = MAX_PARSE_SECONDS
         self._problems: list[SyntaxProblem] = []
         self._workflows: list[tuple[SourceWorkflow, tuple[str, ...]]] = []
         self._triggers: list[DeclaredTrigger] = []
@@ -129,7 +132,9 @@ class _Reader:
         if problem is not None:
             self._problems.append(SyntaxProblem(place, f"{problem}: {path}"))
             return
-        root = parse_rust(data)
+        start = time.process_time()
+        root = parse_rust(data, self._seconds_left) if self._seconds_left > 0 else None
+        self._seconds_left -= time.process_time() - start
         if root is None:
             self._problems.append(SyntaxProblem(place, f"takes too long to parse: {path}"))
             return
@@ -285,10 +290,9 @@ def _attribute_text(node: Node) -> str:
 
 def build_script_use(root: str, path: str, crate: str) -> str | None:
     """Return where the build script uses the crate ``crate``, as ``path:line``."""
-    reader = _Reader(root, frozenset())
-    data, problem = reader.read_file(path)
-    root_node = parse_rust(data) if problem is None else None
-    left = [root_node] if root_node is not None else []
+    data, problem = _Reader(root, frozenset()).read_file(path)
+    tree = parse_rust(data) if problem is None else None
+    left = [] if tree is None else [tree]
     while left:
         node = left.pop()
         if node.type in ("scoped_identifier", "scoped_use_list", "use_wildcard"):

@@ -35,7 +35,12 @@ def config(tmp_path_factory, monkeypatch) -> Path:
     """A user of this test's own: no keys, no trust."""
     folder = tmp_path_factory.mktemp("user")
     monkeypatch.setenv("CLOACINA_CTL_CONFIG_DIR", str(folder))
-    for name in ("CLOACINA_CTL_SIGNING_KEY", "CLOACINA_CTL_PASSPHRASE_FILE", "NO_COLOR", "FORCE_COLOR"):
+    for name in (
+        "CLOACINA_CTL_SIGNING_KEY",
+        "CLOACINA_CTL_PASSPHRASE_FILE",
+        "NO_COLOR",
+        "FORCE_COLOR",
+    ):
         monkeypatch.delenv(name, raising=False)
     return folder
 
@@ -44,7 +49,9 @@ def config(tmp_path_factory, monkeypatch) -> Path:
 def cli(tmp_path):
     """Run the installed command in the test's folder."""
 
-    def run(*words: str, cwd: Path | None = None, stdin: bytes | None = None, **env: str) -> Outcome:
+    def run(
+        *words: str, cwd: Path | None = None, stdin: bytes | None = None, **env: str
+    ) -> Outcome:
         done = subprocess.run(
             [sys.executable, "-m", "cloacina_ctl", *map(str, words)],
             cwd=cwd or tmp_path,

@@ -68,7 +68,9 @@ def test_two_builds_in_different_places_give_the_same_bytes(cli, project, tmp_pa
     for path in other.rglob("*"):
         os.utime(path, (1, 1))
     one = cli("package", project, "--no-sign", "-o", tmp_path / "one.cloacina", TZ="UTC", LANG="C")
-    code = "import os,sys; os.umask(0o077); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    code = (
+        "import os,sys; os.umask(0o077); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    )
     two = subprocess.run(
         [sys.executable, "-c", code, "-m", "cloacina_ctl", "package", str(other), "--no-sign",
          "-o", str(tmp_path / "two.cloacina"), "--jobs", "1"],
@@ -119,7 +121,7 @@ def test_nobody_signs_and_that_is_said_with_the_cure(cli, project):
 @pytest.mark.parametrize("name", ["sign", "signing_key", "trust"])
 def test_a_project_never_chooses_a_key(cli, project, name):
     with (project / "pyproject.toml").open("a") as file:
-        file.write(f'\n[tool.cloacina.{name}]\nx = 1\n')
+        file.write(f"\n[tool.cloacina.{name}]\nx = 1\n")
     refused = cli("package", project, "-o", "x.cloacina")
     assert refused.status == 3
     assert "never chooses a key" in refused.err

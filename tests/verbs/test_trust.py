@@ -56,7 +56,9 @@ def test_a_stranger_finds_it_whole_and_vouched_for_by_nobody_known(cli, signed, 
     answer = cli("verify", signed, CLOACINA_CTL_CONFIG_DIR=stranger)
     assert answer.status == 4
     assert "S002" in answer.err
-    with_key = cli("verify", signed, "--key", tmp_path / "author.pub", CLOACINA_CTL_CONFIG_DIR=stranger)
+    with_key = cli(
+        "verify", signed, "--key", tmp_path / "author.pub", CLOACINA_CTL_CONFIG_DIR=stranger
+    )
     assert with_key.status == 0
     added = cli("trust", "add", tmp_path / "author.pub", "ada", CLOACINA_CTL_CONFIG_DIR=stranger)
     assert added.status == 0
@@ -72,7 +74,11 @@ def test_a_signature_that_fails_is_never_excused(cli, signed, tmp_path):
     at = data.index(b'"sig":"') + 10
     data[at] = ord("A") if data[at] != ord("A") else ord("B")
     (tmp_path / "forged.cloacina").write_bytes(data)
-    for words in (("verify",), ("verify", "--allow-unsigned"), ("unpack", "--allow-unsigned", "-o", "d")):
+    for words in (
+        ("verify",),
+        ("verify", "--allow-unsigned"),
+        ("unpack", "--allow-unsigned", "-o", "d"),
+    ):
         answer = cli(words[0], "forged.cloacina", *words[1:])
         assert answer.status == 4, words
         assert "S003" in answer.err
@@ -123,7 +129,9 @@ def test_a_pin_that_does_not_fit_is_a_refusal(cli, signed, pin, value):
 
 def test_pins_that_fit_are_met(cli, signed):
     content = cli("inspect", signed, "--json").json["result"]["content"]
-    answer = cli("verify", signed, "--name", "daily-report", "--version", "1.4.0", "--content", content)
+    answer = cli(
+        "verify", signed, "--name", "daily-report", "--version", "1.4.0", "--content", content
+    )
     assert answer.status == 0
 
 
@@ -137,15 +145,22 @@ def test_a_private_key_that_others_can_read_signs_nothing(cli, unsigned, tmp_pat
     assert "chmod 600" in answer.err
 
 
-def test_a_passphrase_comes_from_a_descriptor_or_a_file_and_never_from_the_command_line(cli, unsigned, tmp_path):
+def test_a_passphrase_comes_from_a_descriptor_or_a_file_and_never_from_the_command_line(
+    cli, unsigned, tmp_path
+):
     secret = tmp_path / "secret"
     secret.write_text("correct horse\n")
-    made = cli("key", "generate", "sealed", "--passphrase", CLOACINA_CTL_PASSPHRASE_FILE=str(secret))
+    made = cli(
+        "key", "generate", "sealed", "--passphrase", CLOACINA_CTL_PASSPHRASE_FILE=str(secret)
+    )
     assert made.status == 0
     assert cli("sign", unsigned, "--key", "sealed").status == 4
     wrong = tmp_path / "wrong"
     wrong.write_text("wrong\n")
-    assert cli("sign", unsigned, "--key", "sealed", CLOACINA_CTL_PASSPHRASE_FILE=str(wrong)).status == 4
+    assert (
+        cli("sign", unsigned, "--key", "sealed", CLOACINA_CTL_PASSPHRASE_FILE=str(wrong)).status
+        == 4
+    )
     done = cli("sign", unsigned, "--key", "sealed", CLOACINA_CTL_PASSPHRASE_FILE=str(secret))
     assert done.status == 0
     assert "correct horse" not in done.out + done.err
@@ -167,7 +182,9 @@ def test_raw_keys_are_taken_when_it_is_said_what_they_are(cli, tmp_path):
 def test_the_user_chooses_the_key_by_environment_and_by_file(cli, project, config):
     for name in ("default", "ci", "usual"):
         cli("key", "generate", name)
-    stored = {key["name"]: key["fingerprint"] for key in cli("key", "list", "--json").json["result"]}
+    stored = {
+        key["name"]: key["fingerprint"] for key in cli("key", "list", "--json").json["result"]
+    }
 
     def signer(*words, **env):
         made = cli("package", project, "--force", "-o", "x.cloacina", "--json", *words, **env)
