@@ -126,9 +126,8 @@ def main() -> None:
     os.makedirs(folder, exist_ok=True)
     bench = Bench(folder, choices.runs)
     anchor = statistics.median(bench.python().wall for _ in range(9))
-    print(
-        f"py = {anchor * 1e3:.1f} ms, Python {sys.version.split()[0]}, {os.cpu_count()} processors\n"
-    )
+    version, processors = sys.version.split()[0], os.cpu_count()
+    print(f"py = {anchor * 1e3:.1f} ms, Python {version}, {processors} processors\n")
     print("| what | measured | to reach | |\n|---|---|---|---|")
     for row in bench.rows():
         print(f"| {row.what} | {row.measured} | {row.gate} | {row.detail} |", flush=True)
