@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloacina_ctl.manifest import Workflow
-    from cloacina_ctl.project.model import Project, Selection
+    from cloacina_ctl.project.model import Project, SelectedFile, Selection
     from cloacina_ctl.signing.keys import PrivateKey
 
 TOOL = Tool("cloacina-ctl", __version__)
@@ -170,9 +170,20 @@ def _select(project: Project, request: PackageRequest, output: str) -> Selection
         selection = select_source(project)
     else:
         return Selection(())
-    own = os.path.realpath(output)
-    files = tuple(file for file in selection.files if os.path.realpath(file.source) != own)
-    return selection._replace(files=files)
+    return selection._replace(files=_without_output(selection.files, output))
+
+
+def _without_output(files: tuple[SelectedFile, ...], output: str) -> tuple[SelectedFile, ...]:
+    """Return ``files`` but for the package of an earlier run, by whatever name it goes there."""
+    try:
+        own = os.stat(output)
+    except OSError:
+        return files  # not there yet, so it is none of them
+    return tuple(
+        file
+        for file in files
+        if file.size != own.st_size or not os.path.samestat(os.lstat(file.source), own)
+    )
 
 
 def _judge(project: Project, selection: Selection) -> list[Diagnostic]:
@@ -193,10 +204,8 @@ def _judge(project: Project, selection: Selection) -> list[Diagnostic]:
 def _python_workflows(project: Project, selection: Selection) -> tuple[Workflow, ...]:
     from cloacina_ctl.project.workflows import to_manifest
 
-    places = {
-        os.path.relpath(file.source, project.root).replace(os.sep, "/"): str(file.path)
-        for file in selection.files
-    }
+    start = len(project.root) + 1
+    places = {file.source[start:]: str(file.path) for file in selection.files}
     return tuple(to_manifest(workflow, places) for workflow in project.workflows)
 
 

@@ -145,7 +145,6 @@ def test_triggers_poll_or_follow_a_cron_expression():
         (b"x = '\xff'\n", 1),
         (b"(" * 100_000, 1),
         (b"x = " + b"-" * 100_000 + b"1", 1),
-        (b"x = " + b"a+" * 200_000 + b"a", 1),
         (b"#" * (3 << 20), 1),
     ],
 )
@@ -154,6 +153,12 @@ def test_source_that_no_parser_takes_is_a_problem_with_its_line(data, line):
     assert problem is not None
     assert problem.place == f"m.py:{line}"
     assert "\n" not in problem.message
+
+
+def test_a_very_long_expression_ends_no_process():
+    """Python 3.10 parses it, given the stack; later ones say that it is nested too deep."""
+    problem = read_module(b"x = " + b"a+" * 200_000 + b"a", "m.py").problem
+    assert problem is None or problem.place == "m.py:1"
 
 
 def test_warnings_of_the_parser_are_the_authors_business():
