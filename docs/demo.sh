@@ -25,14 +25,14 @@ say cloacina-ctl key generate
 say cloacina-ctl validate fixtures/python_report
 tour demo/report.cloacina fixtures/python_report demo/report
 
-if command -v cargo >/dev/null 2>&1; then
+if cargo --version >/dev/null 2>&1; then
   echo
   echo "cargo is here: now a Rust crate (the first build of its dependencies takes about a minute)"
   CARGO_TARGET_DIR="$here/demo/target" && export CARGO_TARGET_DIR
   tour demo/etl.cloacina fixtures/rust_etl demo/etl --locked
 else
   echo
-  echo "cargo is not installed, so the Rust project is left out (https://rustup.rs)"
+  echo "cargo is not installed or not set up, so the Rust project is left out (https://rustup.rs)"
 fi
 echo
 echo "all of it lies in ./demo"
