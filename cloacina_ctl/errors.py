@@ -151,6 +151,7 @@ class Code(str, enum.Enum):
     BLOCK_FULL = "S011", "no room for another signature"
     BAD_TRUST_FILE = "S012", "the trust file cannot be used"
     NO_SUCH_SIGNATURE = "S013", "no such signature"
+    ALREADY_SIGNED = "S014", "signed by this key already"
     # U: use of the command line
     USAGE = "U001", "the command line is wrong"
     # X: internal

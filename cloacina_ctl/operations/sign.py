@@ -12,7 +12,7 @@ from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.errors import Code, NotTrusted, UsageError
 from cloacina_ctl.operations.authenticity import subject_of
 from cloacina_ctl.operations.progress import Progress, stage
-from cloacina_ctl.signing.statement import now_utc, sign_package
+from cloacina_ctl.signing.statement import SIGNATURE_TYPE, claims, now_utc, sign_package
 from cloacina_ctl.staging import StagedFile, reported, write_all
 
 if TYPE_CHECKING:
@@ -101,15 +101,20 @@ def _take_out(
 
 
 def _refuse_repetition(kept: tuple[Envelope, ...], new: tuple[Envelope, ...]) -> None:
-    there = {(one.keyid, one.payload_type) for one in kept}
+    """Refuse a second signature of one key, which would count nothing; attestations may differ."""
+    signers = {one.keyid for one in kept if _says(one) == SIGNATURE_TYPE}
     for envelope in new:
-        if (envelope.keyid, envelope.payload_type) in there:
+        if envelope.keyid in signers:
             raise UsageError.of(
-                Code.KEY_EXISTS,
+                Code.ALREADY_SIGNED,
                 f"it has a signature of this key already: {envelope.keyid}",
                 hint=f"replace it: `--replace {envelope.keyid[:16]}`",
             )
-        there.add((envelope.keyid, envelope.payload_type))
+
+
+def _says(envelope: Envelope) -> str | None:
+    said = claims(envelope)
+    return said.predicate_type if said is not None else None
 
 
 def _write(request: SignRequest, package: Package, block: SignatureBlock) -> int:
