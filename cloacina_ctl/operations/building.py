@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from cloacina_ctl.archive.layout import library_path
+from cloacina_ctl.archive.layout import SOURCE_FOLDER, library_path
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
 
 if TYPE_CHECKING:
@@ -69,4 +69,13 @@ def build_library(project: Project, request: BuildRequest) -> Built:
     if errors:
         raise Refused(*errors)
     size = os.stat(built.library).st_size
-    return Built(built.library, size, artifact, workflows, tuple(found))
+    return Built(built.library, size, artifact, tuple(map(_placed, workflows)), tuple(found))
+
+
+def _placed(workflow: Workflow) -> Workflow:
+    """Return the workflow with the places of its tasks as they are where the source is packed."""
+    tasks = tuple(
+        task._replace(source=SOURCE_FOLDER + task.source) if task.source is not None else task
+        for task in workflow.tasks
+    )
+    return workflow._replace(tasks=tasks)

@@ -59,7 +59,7 @@ def cli(tmp_path):
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             env={**os.environ, **env},
-            timeout=120,
+            timeout=900,  # a crate's first build takes minutes
             check=False,
         )
         return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())

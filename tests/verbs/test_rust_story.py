@@ -35,7 +35,7 @@ def test_the_whole_story_of_a_crate(cli, crate, tmp_path):
     tasks = {task["id"]: task for task in manifest["workflows"][0]["tasks"]}
     assert tasks["report"]["dependencies"] == ["check_orders", "total_orders"]
     assert tasks["load_orders"]["retry"]["attempts"] == 5
-    assert "source" not in tasks["report"] or tasks["report"]["source"].startswith("source/")
+    assert tasks["report"]["source"].startswith("source/src/orders.rs:")
 
     assert cli("validate", "x.cloacina").status == 0
     assert cli("verify", "x.cloacina").status == 0

@@ -1,0 +1,88 @@
+"""What holds for every run that ends badly: one place that looks at all of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.verbs.conftest import Outcome
+
+STAGING = ".cloacina-ctl-"
+
+
+def tree(root: Path) -> dict[str, str]:
+    """Return everything below ``root``: its path and what it is."""
+    found = {}
+    for at, folders, files in os.walk(os.fsencode(root)):
+        for name in (*folders, *files):
+            path = os.path.join(at, name)
+            status = os.lstat(path)
+            size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+            found[os.fsdecode(os.path.relpath(path, os.fsencode(root)))] = (
+                f"{status.st_mode:o} {size}"
+            )
+    return found
+
+
+def leftovers(*folders: Path) -> list[str]:
+    """Return what this program staged and did not take away."""
+    return [path for folder in folders for path in tree(folder) if STAGING in path]
+
+
+def check_words(outcome: Outcome, *, colored: bool = False) -> None:
+    """Nobody meets a traceback, a control character, or a line that a package wrote."""
+    text = outcome.out + outcome.err
+    assert "Traceback" not in text
+    assert "bug in cloacina-ctl" not in text
+    for line in text.split("\n"):
+        if colored:
+            for number in ("0", "1", "2", "31", "32", "33", "36"):
+                line = line.replace(f"\x1b[{number}m", "")
+        assert line.isprintable(), ascii(line)
+
+
+def check_object(outcome: Outcome, verb: str) -> dict[str, object]:
+    """Standard output is one object of the documented shape, and says that it failed."""
+    answer = json.loads(outcome.out, parse_constant=pytest.fail)
+    assert list(answer) == ["schema", "ok", "result", "diagnostics"]
+    assert answer["schema"] == f"cloacina-ctl/{verb.replace(' ', '-')}/1"
+    assert answer["ok"] is False
+    assert answer["diagnostics"]
+    for diagnostic in answer["diagnostics"]:
+        assert list(diagnostic) == ["code", "severity", "message", "where", "hint"]
+        assert diagnostic["severity"] in {"error", "warning", "note"}
+    return answer
+
+
+@pytest.fixture
+def refused(cli: Callable[..., Outcome], tmp_path: Path) -> Callable[..., Outcome]:
+    """Run a verb that must end badly, for people and for programs, and look at all it did."""
+
+    def run(*words: object, status: int, code: str, cwd: Path | None = None, **env: str) -> Outcome:
+        verb = " ".join(map(str, words[: 2 if words[0] in {"key", "trust"} else 1]))
+        spare = tmp_path / "spare"
+        spare.mkdir(exist_ok=True)
+        env.setdefault("TMPDIR", str(spare))
+        before = tree(tmp_path)
+        told = cli(*words, cwd=cwd, **env)
+        check_words(told)
+        said = told.out if status == 1 else told.err  # the answer no is an answer
+        assert (told.status, code in said) == (status, True), told
+        assert status == 1 or not told.out
+        answered = cli(*words, "--json", cwd=cwd, **env)
+        check_words(answered)
+        assert answered.status == status, answered
+        answer = check_object(answered, verb)
+        assert code in {one["code"] for one in answer["diagnostics"]}, answer
+        assert tree(tmp_path) == before
+        return told
+
+    return run

@@ -1,0 +1,210 @@
+"""What `--json` prints is what `docs/schemas/` says, for every verb, when it works and when not."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from cloacina_ctl.cli import app, main
+from tests.tools import need
+from tests.verbs.conftest import FIXTURES
+
+DOCS = Path(__file__).parents[2] / "docs"
+SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in DOCS.glob("schemas/*.json")}
+OTHERS = {"common", "usage", "version"}
+MANIFEST = Resource.from_contents(json.loads((DOCS / "manifest.schema.json").read_text("utf-8")))
+REGISTRY = Registry().with_resources(
+    [
+        *((f"{name}.json", Resource.from_contents(schema)) for name, schema in SCHEMAS.items()),
+        ("urn:cloacina:manifest:v3", MANIFEST),
+    ]
+)
+VALIDATORS = {
+    name: Draft202012Validator({"$ref": f"{name}.json"}, registry=REGISTRY) for name in SCHEMAS
+}
+
+
+def judge(answer):
+    """Refuse an answer that the schema with its name does not take."""
+    name = answer["schema"].split("/")[1]
+    VALIDATORS["usage" if name in ("key", "trust") else name].validate(answer)
+
+
+@pytest.fixture
+def answer(capsys, tmp_path, monkeypatch):
+    """Run a verb with `--json`, judge what it prints, and return it."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words, status=0):
+        assert main.run((*map(str, words), "--json")) == status
+        out = capsys.readouterr().out
+        assert out.count("\n") == 1
+        found = json.loads(out)
+        assert found["ok"] is (status == 0)
+        judge(found)
+        return found
+
+    return run
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_is_one_and_refers_to_what_is_there(name):
+    Draft202012Validator.check_schema(SCHEMAS[name])
+    VALIDATORS[name].is_valid({"schema": "", "ok": True, "result": None, "diagnostics": []})
+
+
+def test_every_verb_has_a_schema_of_its_name_and_the_page_names_each():
+    verbs = {app.load(name).schema.split("/")[1] for name in app.NAMES}
+    assert SCHEMAS.keys() == verbs | OTHERS
+    page = (DOCS / "json.md").read_text("utf-8")
+    assert set(re.findall(r"\(schemas/([a-z-]+)\.json\)", page)) == SCHEMAS.keys()
+
+
+def test_keys_and_trust(answer):
+    answer("key", "generate")
+    answer("key", "generate", status=4)
+    assert len(answer("key", "list")["result"]) == 1
+    answer("key", "show", "default")
+    answer("key", "show", "nobody", status=4)
+    answer("key", "export", "default")
+    answer("key", "export", "default", "-o", "me.pub")
+    answer("key", "export", "default", "-o", "me.pub", status=8)
+    answer("key", "import", "me.pub", "other")
+    answer("key", "import", "absent.pub", "third", status=8)
+    answer("key", "remove", "other")
+    answer("key", "remove", "other", status=4)
+    assert answer("trust", "list")["result"] == []
+    answer("trust", "add", "me.pub", "me")
+    answer("trust", "add", "me.pub", "other", status=4)
+    assert len(answer("trust", "list")["result"]) == 1
+    answer("trust", "remove", "me")
+    answer("trust", "remove", "me", status=4)
+
+
+def test_package(answer, project):
+    (project / "src" / "daily_report" / ".env").write_text("TOKEN=1")
+    plan = answer("package", project, "--list")["result"]
+    assert any(one["secret"] for one in plan["left_out"])
+    made = answer("package", project, "-o", "x.cloacina")
+    assert made["diagnostics"]
+    assert made["result"]["signed_by"] == []
+    answer("key", "generate")
+    answer("package", project, "-o", "y.cloacina")
+    answer("package", project, "-o", "y.cloacina", status=8)
+    answer("package", FIXTURES / "broken_python", status=3)
+    answer("package", "--require-signature", "--no-sign", status=2)
+
+
+def test_inspect(answer, signed, tmp_path, monkeypatch):
+    assert answer("inspect", signed)["result"]["signatures"][0]["status"] == "trusted"
+    monkeypatch.setenv("CLOACINA_CTL_CONFIG_DIR", str(tmp_path / "stranger"))
+    stranger = answer("inspect", signed)["result"]["signatures"][0]
+    assert stranger["status"] == "unknown-key"
+    assert stranger["claimed"]
+    answer("inspect", FIXTURES, status=8)
+    answer("inspect", project_file(), status=3)
+
+
+def test_a_signature_that_fails(answer, signed):
+    data = signed.read_bytes()
+    at = data.index(b'"sig":"') + 10
+    other = b"B" if data[at : at + 1] == b"A" else b"A"
+    signed.write_bytes(data[:at] + other + data[at + 1 :])
+    shown = answer("inspect", signed)["result"]["signatures"][0]
+    assert (shown["status"], bool(shown["reason"])) == ("invalid", True)
+    answer("verify", signed, status=4)
+    answer("validate", signed, status=1)
+
+
+def test_validate(answer, signed, unsigned, project):
+    answer("validate", project)
+    answer("validate", signed)
+    assert answer("validate", unsigned)["diagnostics"][0]["severity"] == "warning"
+    for broken in ("broken_python", "broken_rust"):
+        assert answer("validate", FIXTURES / broken, status=1)["result"]["kind"] == "project"
+    answer("validate", FIXTURES / "broken_python", "--select", "nothing")
+    damaged = signed.with_name("damaged.cloacina")
+    damaged.write_bytes(signed.read_bytes()[:-1])
+    assert answer("validate", damaged, status=1)["result"]["skipped"]
+    answer("validate", "absent", status=8)
+
+
+def test_verify(answer, signed, unsigned):
+    assert isinstance(answer("verify", signed)["result"], dict)
+    assert len(answer("verify", signed, signed)["result"]) == 2
+    assert len(answer("verify", signed, "absent", status=8)["result"]) == 1
+    assert answer("verify", unsigned, status=4)["result"] is None
+    assert answer("verify", unsigned, "--allow-unsigned")["result"]["vouched_by"] == []
+    answer("verify", project_file(), status=3)
+
+
+def test_unpack(answer, signed):
+    assert answer("unpack", signed, "-o", "all")["result"]["complete"] is True
+    some = answer("unpack", signed, "-o", "some", "--members", "*.toml")["result"]
+    assert (some["complete"], some["files"]) == (False, ["package.toml"])
+    answer("unpack", signed, "-o", "all", status=8)
+    answer("unpack", signed, "-o", "none", "--members", "nothing", status=3)
+    answer("unpack", signed, status=2)
+
+
+def test_sign(answer, signed):
+    answer("key", "generate", "second")
+    both = answer("sign", signed, "--key", "second", "--comment", "seen")["result"]
+    assert both["signatures"] == 2
+    shown = answer("inspect", signed)["result"]["signatures"]
+    assert [one.get("comment") for one in shown] == [None, "seen"]
+    answer("sign", signed, "--remove", both["added"][0])
+    answer("sign", signed, "--remove", both["added"][0], status=4)
+    answer("sign", "absent", status=8)
+
+
+def test_schema_version_and_lines_that_are_wrong(answer):
+    answer("schema")
+    answer("schema", "word", status=2)
+    answer("--version")
+    for line in ("nothing", "key", "key nothing", "trust"):
+        answer(*line.split(), status=2)
+
+
+@pytest.mark.slow
+def test_a_crate(answer, tmp_path, monkeypatch):
+    need("cargo")
+    monkeypatch.setenv("CARGO_TARGET_DIR", os.environ.get("CARGO_TARGET_DIR", str(tmp_path / "t")))
+    made = answer("package", FIXTURES / "rust_etl", "-o", "x.cloacina", "--offline", "--locked")
+    assert made["result"]["language"] == "rust"
+    assert answer("inspect", "x.cloacina")["result"]["manifest"]["artifacts"]
+    answer("validate", "x.cloacina")
+    answer("package", FIXTURES / "broken_rust", "--offline", status=3)
+
+
+@pytest.mark.parametrize("part", ["answer", "result", "manifest", "signature", "tool"])
+def test_an_answer_with_a_word_more_or_less_is_none(answer, signed, part):
+    found = answer("inspect", signed)
+    result = found["result"]
+    place = {
+        "answer": found, "result": result, "manifest": result["manifest"],
+        "signature": result["signatures"][0], "tool": result["tool"],
+    }[part]  # fmt: skip
+    place["more"] = 1
+    assert not VALIDATORS["inspect"].is_valid(found)
+    del place["more"]
+    judge(found)
+    del place[next(iter(place))]
+    assert not VALIDATORS["inspect"].is_valid(found)
+
+
+@pytest.mark.parametrize("change", [{"ok": False}, {"result": None}, {"diagnostics": None}])
+def test_an_answer_that_contradicts_itself_is_none(answer, change):
+    found = answer("key", "list")
+    assert not VALIDATORS["key-list"].is_valid({**found, **change})
+
+
+def project_file():
+    """Return a file that is no package."""
+    return FIXTURES / "python_report" / "pyproject.toml"
