@@ -184,7 +184,7 @@ def open_package(path: str, limits: Limits = DEFAULT_LIMITS) -> Package:
     A link is followed, once: whatever is opened stays the one file until it is closed. Raises
     ``FileProblem`` for what is no regular file, ``Refused`` for what is no package.
     """
-    fd = _stdin() if path == STDIN else _open_regular(path)
+    fd = _stdin(limits) if path == STDIN else _open_regular(path)
     try:
         return Package(fd, path, limits)
     except BaseException:
@@ -206,19 +206,36 @@ def _open_regular(path: str) -> int:
     return fd
 
 
-def _stdin() -> int:
-    """Return a descriptor of what comes on standard input, as a file that can be read anywhere."""
+def _stdin(limits: Limits) -> int:
+    """Return a descriptor of what comes on standard input, as a file that can be read anywhere.
+
+    What is no package is refused by its first bytes, before the rest is waited for, and what has no
+    end is not written to the disk for ever.
+    """
     with reported("standard input"):
         if stat.S_ISREG(os.fstat(0).st_mode) and os.lseek(0, 0, os.SEEK_CUR) == 0:
             return os.dup(0)
         fd = unnamed_file(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - it has no name there
         try:
-            while piece := os.read(0, _PIECE):
-                write_all(fd, piece)
+            _spool(fd, limits)
         except BaseException:
             os.close(fd)
             raise
     return fd
+
+
+def _spool(fd: int, limits: Limits) -> None:
+    start = b""
+    while len(start) < container.SNIFF_BYTES and (piece := os.read(0, container.SNIFF_BYTES)):
+        start += piece
+    container.require_native(start, where=STDIN)
+    write_all(fd, start)
+    size, most = len(start), limits.total + limits.head_compressed + limits.signature_block
+    while piece := os.read(0, _PIECE):
+        size += len(piece)
+        if size > most:
+            raise Refused.of(Code.LIMIT, f"more than {most} bytes on standard input", where=STDIN)
+        write_all(fd, piece)
 
 
 def _not_regular(path: str, kind: int) -> FileProblem:
