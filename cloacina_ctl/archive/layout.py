@@ -30,6 +30,7 @@ PLATFORM_FOLDER = "platform/"
 WORKFLOW_FOLDER = "workflow/"
 VENDOR_FOLDER = "vendor/"
 
+_FIRST_LETTERS = frozenset("sSpPmfi")  # of every name that is not in the section `common`
 _KEPT_FOLDERS = frozenset({"source", "platform"})
 _TAG = re.compile(r"[a-z0-9][a-z0-9_.]{0,63}")
 
@@ -46,6 +47,8 @@ def is_tag(text: str) -> bool:
 
 def section_of(path: str) -> str:
     """Return the section of ``path``, or raise ``Refused`` where no file may have that path."""
+    if path[:1] not in _FIRST_LETTERS:  # nearly all: `workflow/…`, `vendor/…`
+        return COMMON
     if path.startswith(SOURCE_FOLDER):
         return SOURCE
     if path.startswith(PLATFORM_FOLDER):
