@@ -4,7 +4,9 @@ A map of the package, from the bottom up; imports point downwards only:
 
 ``errors``      diagnostics with permanent codes, and the one family of exceptions
 ``staging``     files and folders that appear whole or not at all
+``toml``        TOML, bounded, with places in its errors
 ``settings``    the user's folder, configuration and environment
+``unicode13``   which characters beyond ASCII a name may hold
 ``paths``       ``MemberPath``: what a member of a package may be called
 ``digest``      ``Digest``: SHA-256, and the identity of a package
 ``manifest``    public, standard library only: the manifest's schema

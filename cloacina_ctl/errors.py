@@ -137,6 +137,9 @@ class Code(str, enum.Enum):
     NO_LOCK_FILE = "R014", "no Cargo.lock"
     PATH_DEPENDENCY = "R015", "a dependency by path"
     TASK_ARGUMENT = "R016", "an argument that the macro does not know"
+    STRAY_TASK = "R017", "a task outside of a workflow's module"
+    PROJECT_CHOOSES = "R018", "the project tells cargo what to run"
+    PATH_LEFT = "R019", "a path of the builder may be in the library"
     # S: signature and trust
     UNSIGNED = "S001", "not signed"
     NOT_VOUCHED = "S002", "nobody known vouches for it"

@@ -43,6 +43,8 @@ _REASONS = {
     errno.ENXIO: (Code.NOT_REGULAR, "it is not a regular file", None),
     errno.EEXIST: (Code.EXISTS, "it exists already", None),
     errno.ENOTEMPTY: (Code.NOT_EMPTY, "the folder is not empty", None),
+    errno.EMFILE: (Code.IO, "too many open files", "raise the limit: `ulimit -n`"),
+    errno.EBUSY: (Code.IO, "the system uses it, as a mount point for example", None),
 }
 
 
@@ -53,7 +55,8 @@ def file_problem(error: OSError, path: str) -> FileProblem:
     if known:
         code, reason, hint = known
         return FileProblem.of(code, reason, where=path, hint=hint)
-    return FileProblem.of(Code.IO, os.strerror(number), where=path)
+    reason = os.strerror(number)
+    return FileProblem.of(Code.IO, reason[:1].lower() + reason[1:], where=path)
 
 
 @contextlib.contextmanager
@@ -67,6 +70,19 @@ def reported(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except OSError as error:
         raise file_problem(error, os.fspath(path)) from error
+
+
+def open_parent(folder: str, path: str) -> int:
+    """Return a descriptor of ``folder``, in which ``path`` is to appear."""
+    try:
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise FileProblem.of(
+            Code.NOT_FOUND,
+            "the folder to put it into is not there",
+            where=path,
+            hint="make that folder first, or choose another",
+        ) from error
 
 
 def hidden_name() -> str:
@@ -98,7 +114,7 @@ class StagedFile:
         """Open the hidden file; refuse a destination that can be seen to be taken."""
         with reported(self.path):
             self._refuse_taken_name()
-            self._folder_fd = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._folder_fd = open_parent(self.folder, self.path)
             try:
                 self._hidden = hidden_name()
                 flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

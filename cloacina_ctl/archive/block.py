@@ -64,7 +64,12 @@ def encode_block(block: SignatureBlock, head_size: int, limits: Limits = DEFAULT
 def read_preamble(start: bytes, *, where: str, limits: Limits = DEFAULT_LIMITS) -> Preamble:
     """Judge the first bytes of a package, before anything else of it is read."""
     if len(start) < PREAMBLE_BYTES:
-        raise Refused.of(Code.TRUNCATED, "it ends inside the signature frame", where=where)
+        raise Refused.of(
+            Code.TRUNCATED,
+            "cut short: it ends inside the signature frame",
+            where=where,
+            hint="fetch or copy it again",
+        )
     _, block_size = FRAME_HEADER.unpack_from(start)
     magic, version, flags, head_size = BLOCK_HEADER.unpack_from(start, FRAME_HEADER.size)
     if magic != BLOCK_MAGIC:

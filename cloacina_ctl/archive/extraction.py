@@ -17,7 +17,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.staging import hidden_name, reported, write_all
+from cloacina_ctl.staging import hidden_name, open_parent, reported, write_all
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -46,12 +46,14 @@ class Extraction:
     def __enter__(self) -> Self:
         """Make the staging folder, private; refuse a destination that is taken."""
         with reported(self.destination):
-            self._parent_fd = os.open(self._parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._parent_fd = open_parent(self._parent, self.destination)
             try:
                 self._mode = self._judge_destination()
                 os.mkdir(self._hidden, 0o700, dir_fd=self._parent_fd)
                 top = os.open(self._hidden, _FOLDER_FLAGS, dir_fd=self._parent_fd)
             except BaseException:
+                with contextlib.suppress(OSError):
+                    os.rmdir(self._hidden, dir_fd=self._parent_fd)
                 os.close(self._parent_fd)
                 raise
         self._open_folders = [("", top)]
@@ -59,7 +61,8 @@ class Extraction:
 
     def __exit__(self, *_: object) -> None:
         """Remove what was staged and did not appear."""
-        self._close_file()
+        with contextlib.suppress(FileProblem):
+            self._close_file()
         while self._open_folders:
             os.close(self._open_folders.pop()[1])
         if self._hidden:
@@ -143,6 +146,13 @@ class Extraction:
             os.close(fd)
         if not self._name or os.path.samestat(found, os.stat(".")):
             raise self._refuse(Code.EXISTS, "the destination is the current folder")
+        if found.st_dev != os.fstat(self._parent_fd).st_dev:
+            raise FileProblem.of(
+                Code.EXISTS,
+                "the destination is a mount point, which no rename replaces",
+                where=self.destination,
+                hint="name a folder in it that does not exist yet",
+            )
         return stat.S_IMODE(found.st_mode) & 0o777
 
     def _refuse(self, code: Code, message: str) -> FileProblem:

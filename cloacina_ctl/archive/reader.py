@@ -84,11 +84,13 @@ class Package:
                 hint="fetch or copy it again",
             )
         if self.size > expected:
+            more = self.size - expected
+            follow = "1 byte follows" if more == 1 else f"{more} bytes follow"
             raise Refused.of(
                 Code.TRAILING_BYTES,
-                f"{self.size - expected} bytes follow the end of the package: {self.size} bytes "
-                f"where {expected} are expected",
+                f"{follow} the end of the package: {self.size} bytes where {expected} are expected",
                 where=self.path,
+                hint="fetch or copy it again",
             )
         return head
 
@@ -215,7 +217,9 @@ def _stdin(limits: Limits) -> int:
     with reported("standard input"):
         if stat.S_ISREG(os.fstat(0).st_mode) and os.lseek(0, 0, os.SEEK_CUR) == 0:
             return os.dup(0)
-        fd = unnamed_file(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - it has no name there
+    folder = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - it has no name there
+    with reported(folder):
+        fd = unnamed_file(folder)
         try:
             _spool(fd, limits)
         except BaseException:
@@ -226,16 +230,21 @@ def _stdin(limits: Limits) -> int:
 
 def _spool(fd: int, limits: Limits) -> None:
     start = b""
-    while len(start) < container.SNIFF_BYTES and (piece := os.read(0, container.SNIFF_BYTES)):
+    while len(start) < container.SNIFF_BYTES and (piece := _read_stdin(container.SNIFF_BYTES)):
         start += piece
     container.require_native(start, where=STDIN)
     write_all(fd, start)
     size, most = len(start), limits.total + limits.head_compressed + limits.signature_block
-    while piece := os.read(0, _PIECE):
+    while piece := _read_stdin(_PIECE):
         size += len(piece)
         if size > most:
             raise Refused.of(Code.LIMIT, f"more than {most} bytes on standard input", where=STDIN)
         write_all(fd, piece)
+
+
+def _read_stdin(most: int) -> bytes:
+    with reported("standard input"):
+        return os.read(0, most)
 
 
 def _not_regular(path: str, kind: int) -> FileProblem:

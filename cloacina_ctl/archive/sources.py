@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING, Protocol
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_REPLACED = {
+    errno.ENOENT: "it is gone",
+    errno.ENOTDIR: "its folder is gone",
+    errno.ELOOP: "a link took its place",
+    errno.ENXIO: "it is no regular file any more",
+}
 
 
 class SourceFiles:
@@ -46,7 +53,7 @@ class SourceFiles:
         it is read: a package never disagrees with its digests.
         """
         with reported(path):
-            fd = self._open(path)
+            fd = self._open(file, path)
             try:
                 before = os.fstat(fd)
                 _check_planned(file, before)
@@ -57,7 +64,15 @@ class SourceFiles:
         if _identity(after) != _identity(before):
             raise _changed(file, "it was written to")
 
-    def _open(self, path: str) -> int:
+    def _open(self, file: PlannedFile, path: str) -> int:
+        try:
+            return self._open_file(path)
+        except OSError as error:
+            if error.errno in _REPLACED:
+                raise _changed(file, _REPLACED[error.errno]) from error
+            raise
+
+    def _open_file(self, path: str) -> int:
         folder, name = os.path.split(path)
         if folder != self._folder or self._folder_fd < 0:
             fd = os.open(folder, _FOLDER_FLAGS)

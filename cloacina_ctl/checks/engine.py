@@ -50,10 +50,6 @@ class Rules(Generic[Subject]):
                 severity = found.severity or usual
                 yield Diagnostic(code, found.message, found.where, found.hint, severity)
 
-    def codes(self) -> frozenset[Code]:
-        """Return the codes that these rules can give."""
-        return frozenset(code for code, _, _ in self._rules)
-
 
 class Choice(NamedTuple):
     """Which findings are wanted: code prefixes, ``ignore`` after ``select``."""

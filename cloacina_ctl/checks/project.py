@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.checks import graph, python, rust
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.project.walk import EMPTY_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ def private_key(subject: ProjectSubject) -> Iterator[Finding]:
 def empty_folder(subject: ProjectSubject) -> Iterator[Finding]:
     """A package holds files alone."""
     for left_out in subject.selection.left_out:
-        if left_out.reason == "an empty folder":
+        if left_out.reason == EMPTY_FOLDER:
             yield Finding(
                 "left out: an empty folder",
                 left_out.path,

@@ -167,9 +167,29 @@ def rust_syntax(project: Project) -> Iterator[Finding]:
 def task_argument(project: Project) -> Iterator[Finding]:
     """An argument that the macro does not know is an error, or silently drops the task (0.4)."""
     for workflow in project.workflows:
+        for name in workflow.unknown_arguments:
+            yield Finding(f"the workflow's macro takes no argument `{name}`", workflow.place)
         for task in workflow.tasks:
             for name in task.unknown_arguments:
                 yield Finding(f"`#[task]` takes no argument `{name}`", task.place)
+
+
+@RULES.rule(Code.STRAY_TASK)
+def stray_task(project: Project) -> Iterator[Finding]:
+    """The macro of the workflow finds what stands in its module, nothing else."""
+    for task in _facts(project).stray_tasks:
+        message = f"the task `{task.id or task.function}` stands outside of a workflow's module"
+        yield Finding(message, task.place, "move it into the module with `#[workflow]`")
+
+
+@RULES.rule(Code.PROJECT_CHOOSES, Severity.NOTE)
+def project_chooses(project: Project) -> Iterator[Finding]:
+    """These files choose the compiler, wrappers and flags of whoever builds the project."""
+    place = _facts(project).cargo_configuration
+    if place is not None:
+        yield Finding(
+            "the project tells cargo or rustup what to run", place, "read it before you build"
+        )
 
 
 @RULES.rule(Code.NO_LOCK_FILE, Severity.WARNING)

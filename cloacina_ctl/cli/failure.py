@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.cli import exits, streams
 from cloacina_ctl.cli.escape import escape_shown
 from cloacina_ctl.cli.stopping import SIGINT, Stopped
-from cloacina_ctl.errors import CloacinaError, Code, Diagnostic
+from cloacina_ctl.errors import CloacinaError, Code, Diagnostic, FileProblem
 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.report import Reporter
@@ -35,6 +35,8 @@ def _judge(error: BaseException) -> tuple[tuple[Diagnostic, ...], int]:
         return (found,), exits.status_of_signal(stopped.number)
     if isinstance(error, OSError):
         return _judge(_as_file_problem(error))
+    if isinstance(error, MemoryError):
+        return _judge(FileProblem.of(Code.IO, "the system gives this program no more memory"))
     return (_bug(error),), exits.BUG
 
 
@@ -43,8 +45,10 @@ def _as_file_problem(error: OSError) -> CloacinaError:
     from cloacina_ctl.staging import file_problem
 
     name = error.filename
-    is_named = isinstance(name, (str, bytes))
-    return file_problem(error, os.fsdecode(name) if is_named else "the current folder or a stream")
+    if isinstance(name, (str, bytes)):
+        return file_problem(error, os.fsdecode(name))
+    lost = isinstance(error, FileNotFoundError)  # what `getcwd` says in a folder that was removed
+    return file_problem(error, "the current folder" if lost else "a file or stream")
 
 
 def _bug(error: BaseException) -> Diagnostic:

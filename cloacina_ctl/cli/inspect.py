@@ -18,7 +18,7 @@ def _run(values: Values, reporter: Reporter) -> int:
 
     inspection = inspect(values["package"], limits=limits(values))
     if reporter.json:
-        reporter.result(_as_json(inspection))
+        reporter.result(_as_json(inspection, files=values["files"]))
     elif values["files"]:
         from cloacina_ctl.cli.show_files import file_lines
 
@@ -32,7 +32,7 @@ def _run(values: Values, reporter: Reporter) -> int:
     return 0
 
 
-def _as_json(inspection: Inspection) -> dict[str, object]:
+def _as_json(inspection: Inspection, *, files: bool) -> dict[str, object]:
     import json
 
     result: dict[str, object] = {
@@ -45,6 +45,16 @@ def _as_json(inspection: Inspection) -> dict[str, object]:
         "signatures": [signature.to_json() for signature in inspection.signatures],
         "tool": inspection.tool._asdict(),
     }
+    if files:
+        result["files"] = [
+            {
+                "path": file.path,
+                "size": file.size,
+                "sha256": file.sha256,
+                "executable": file.executable,
+            }
+            for file in inspection.files
+        ]
     if inspection.withheld:
         result["withheld"] = list(inspection.withheld)
     return result
@@ -55,11 +65,18 @@ INSPECT = Command(
     summary="Show what a package says of itself.",
     description=(
         "Reads the signature frame and the head alone, whatever the size of the package. Runs and "
-        "imports nothing, and judges nothing: `verify` does that."
+        "imports nothing, and decides nothing: `verify` does that."
     ),
     run=_run,
     arguments=(Argument("package", "The package's file, or `-` for standard input."),),
-    options=(Option(("--files",), "List the files with their sizes.", Kind.FLAG), LIMIT),
+    options=(
+        Option(
+            ("--files",),
+            "List the files with their sizes (with --json: beside the rest).",
+            Kind.FLAG,
+        ),
+        LIMIT,
+    ),
     examples=(
         ("cloacina-ctl inspect x.cloacina", "everything about it"),
         ("cloacina-ctl inspect x.cloacina --json | jq .result.manifest", "the same for programs"),

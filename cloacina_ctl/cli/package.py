@@ -10,6 +10,7 @@ from cloacina_ctl.cli.options import FORCE, JOBS, LIMIT, PASSPHRASE_FD, limits, 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.command import Values
     from cloacina_ctl.cli.report import Reporter
+    from cloacina_ctl.operations.building import BuildOptions
     from cloacina_ctl.operations.package import Packaged, PackageRequest, Prepared
     from cloacina_ctl.signing.keys import PrivateKey
 
@@ -50,20 +51,25 @@ def _request(values: Values, reporter: Reporter, keys: tuple[PrivateKey, ...]) -
         keys=keys,
         require_signature=values["require_signature"],
         include_source=values["include_source"],
-        build=BuildRequest(
-            member=values["package"],
-            profile=values["profile"],
-            target=values["target"],
-            features=tuple(name for text in values["features"] for name in text.split(",") if name),
-            locked=values["locked"],
-            offline=values["offline"],
-            jobs=values["jobs"] or None,
-            cargo_flags=values["cargo_flags"],
-            quiet=reporter.quiet,
-        ),
+        build=BuildRequest(values["package"], _build_options(values, reporter)),
         jobs=values["jobs"] or None,
         level=values["level"],
         limits=limits(values),
+    )
+
+
+def _build_options(values: Values, reporter: Reporter) -> BuildOptions:
+    from cloacina_ctl.operations.building import BuildOptions
+
+    return BuildOptions(
+        profile=values["profile"],
+        target=values["target"],
+        features=tuple(name for text in values["features"] for name in text.split(",") if name),
+        locked=values["locked"],
+        offline=values["offline"],
+        jobs=values["jobs"] or None,
+        cargo_flags=values["cargo_flags"],
+        quiet=reporter.quiet,
     )
 
 

@@ -6,10 +6,11 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, ProgressColumn, TaskID
 
 DELAY_SECONDS = 0.5
 REDRAW_SECONDS = 0.1
+WIDE_COLUMNS = 76  # less, and rich breaks the sizes over two lines
 
 
 class ProgressBar:
@@ -49,14 +50,18 @@ class ProgressBar:
             BarColumn,
             DownloadColumn,
             Progress,
+            TaskProgressColumn,
             TextColumn,
             TimeRemainingColumn,
         )
 
         console = Console(stderr=True, no_color=not self._color, highlight=False)
+        if console.width < WIDE_COLUMNS:
+            columns: tuple[ProgressColumn, ...] = BarColumn(bar_width=10), TaskProgressColumn()
+        else:
+            columns = BarColumn(), DownloadColumn(binary_units=True), TimeRemainingColumn()
         self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True),
-            TimeRemainingColumn(), console=console, transient=True,
+            TextColumn("{task.description}"), *columns, console=console, transient=True,
             redirect_stdout=False, redirect_stderr=False,
         )  # fmt: skip
         self._bar.start()

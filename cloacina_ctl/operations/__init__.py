@@ -2,10 +2,12 @@
 
 Public, and usable without the command line::
 
+    from cloacina_ctl.operations.keys import signing_keys
     from cloacina_ctl.operations.package import PackageRequest, package
     from cloacina_ctl.operations.verify import verify
 
-    made = package(PackageRequest(project="my-workflow", output="x.cloacina"))
+    keys = signing_keys(())  # the user's own
+    package(PackageRequest(project="my-workflow", output="x.cloacina", keys=keys))
     print(verify("x.cloacina").vouched_by)
 
 Everything that goes wrong on purpose is a ``cloacina_ctl.errors.CloacinaError``. Progress is

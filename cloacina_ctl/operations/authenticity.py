@@ -8,7 +8,8 @@ The argument, step by step; each step uses only what the steps before it proved:
     of them must hold for exactly the bytes of this head; one that fails ends everything here, also
     where unsigned packages are allowed.
 (3) Where a signature is required there is one by enough different keys, before a byte of the head
-    is decompressed.
+    is decompressed. (``verify`` alone, which uses nothing, goes on where one is missing: its answer
+    then says whether the content is whole as well, and is still no.)
 (4) The head agrees with itself and with the length of the file (``archive.head``).
 (5) What was signed names this package: name, version and content.
 (6) The package is the one that the caller pinned.
@@ -21,7 +22,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from cloacina_ctl import settings
-from cloacina_ctl.archive.layout import SUFFIX
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, UsageError
 from cloacina_ctl.signing.judge import Judged, KnownKey, judge_head, judge_subject
@@ -130,14 +130,14 @@ def check_rule(rule: Rule) -> None:
     """Refuse a rule that nothing could meet or that everything would."""
     if rule.threshold < 1:
         raise UsageError.of(Code.USAGE, f"the threshold must be at least 1: {rule.threshold}")
+    if rule.allow_unsigned and rule.threshold > 1:
+        raise UsageError.of(
+            Code.USAGE,
+            "--allow-unsigned and a threshold above 1 exclude each other",
+        )
     if rule.content is not None and not rule.content.startswith("sha256:"):
         raise UsageError.of(
             Code.USAGE,
             f"a content digest begins with sha256: {rule.content}",
             hint="`cloacina-ctl inspect` shows it",
         )
-
-
-def package_label(head: Head) -> str:
-    """Return the file name that the package would have by default."""
-    return head.root + SUFFIX

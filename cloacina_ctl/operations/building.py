@@ -7,27 +7,27 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cloacina_ctl.archive.layout import SOURCE_FOLDER, library_path
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
+from cloacina_ctl.project.model import BuildOptions
 
 if TYPE_CHECKING:
     from cloacina_ctl.manifest import Artifact, Workflow
     from cloacina_ctl.project.model import Project
 
 
-class BuildRequest(NamedTuple):
-    """How cargo is to build: the crate ``member`` of a workspace, for ``target``, and so on.
+__all__ = ["BuildOptions", "BuildRequest", "Built", "build_library"]
 
-    ``jobs`` are cargo's; ``cargo_flags`` are handed to it as they are.
-    """
+_PATH_LEFT = (
+    "a path of this machine may be in the library: a folder with a space in its name",
+    None,
+    "configure the compiler's flags as a list, not as one text",
+)
+
+
+class BuildRequest(NamedTuple):
+    """What to build, the crate ``member`` of a workspace or the only one, and how."""
 
     member: str | None = None
-    profile: str = "release"
-    target: str | None = None
-    features: tuple[str, ...] = ()
-    locked: bool = False
-    offline: bool = False
-    jobs: int | None = None
-    cargo_flags: tuple[str, ...] = ()
-    quiet: bool = False
+    options: BuildOptions = BuildOptions()
 
 
 class Built(NamedTuple):
@@ -46,14 +46,13 @@ def build_library(project: Project, request: BuildRequest) -> Built:
     Raises ``BuildFailed`` where cargo did, ``Refused`` for a library that no host can load.
     """
     from cloacina_ctl.platforms import artifact_of, read_library
-    from cloacina_ctl.project.cargo import BuildOptions, build
+    from cloacina_ctl.project.cargo import build
     from cloacina_ctl.project.rust_project import merge_library
 
     facts = project.rust
     if facts is None:
         raise Refused.of(Code.NO_PROJECT, "not a Rust project", where=project.root)
-    options = BuildOptions(**{field: getattr(request, field) for field in BuildOptions._fields})
-    built = build(facts.crate, options)
+    built = build(facts.crate, request.options)
     library = read_library(built.library)
     if library.plugin is None:
         raise Refused.of(
@@ -68,6 +67,8 @@ def build_library(project: Project, request: BuildRequest) -> Built:
     errors = [one for one in found if one.severity is Severity.ERROR]
     if errors:
         raise Refused(*errors)
+    if not built.complete_remap:
+        found = (*found, Diagnostic(Code.PATH_LEFT, *_PATH_LEFT, severity=Severity.WARNING))
     size = os.stat(built.library).st_size
     return Built(built.library, size, artifact, tuple(map(_placed, workflows)), tuple(found))
 

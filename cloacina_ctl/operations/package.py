@@ -28,6 +28,7 @@ from cloacina_ctl.paths import MemberPath
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cloacina_ctl.digest import Digest
     from cloacina_ctl.manifest import Workflow
     from cloacina_ctl.project.model import Project, SelectedFile, Selection
     from cloacina_ctl.signing.keys import PrivateKey
@@ -248,17 +249,16 @@ def _libraries(built: Built | None) -> Iterator[PlannedFile]:
 
 
 def _sign(
-    request: PackageRequest, manifest: Manifest, head: object, content: str
+    request: PackageRequest, manifest: Manifest, head: Digest, content: str
 ) -> SignatureBlock:
     if not request.keys:
         return SignatureBlock()
-    from cloacina_ctl.digest import Digest
     from cloacina_ctl.signing.statement import Subject, now_utc, sign_package
 
     subject = Subject(
         name=manifest.package.name,
         version=manifest.package.version,
-        head=Digest(str(head)),
+        head=head,
         content=content,
     )
     signed_at = request.signed_at or now_utc()

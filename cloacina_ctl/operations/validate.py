@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Choice", "Report", "Validated", "validate"]
 
 
+_SKIPPED = ("what lies behind the first problem",)
+
+
 class Validated(NamedTuple):
     """What was judged (``project`` or ``package``) and what was found."""
 
@@ -57,21 +60,15 @@ def validate(
     return Validated(path, "package", found)
 
 
-def _judged(
-    judge: Callable[[], tuple[Iterator[Diagnostic], tuple[str, ...]]], choice: Choice
-) -> Report:
+def _judged(judge: Callable[[], list[Diagnostic]], choice: Choice) -> Report:
     """Return the report, with what stopped the judging as findings of it."""
     try:
-        found, skipped = judge()
-        return report(found, choice, skipped)
+        return report(judge(), choice)
     except (Refused, NotTrusted, FileProblem) as error:
         return report(error.diagnostics, choice, _SKIPPED)
 
 
-_SKIPPED = ("what lies behind the first problem",)
-
-
-def _project(path: str, member: str | None) -> tuple[Iterator[Diagnostic], tuple[str, ...]]:
+def _project(path: str, member: str | None) -> list[Diagnostic]:
     from cloacina_ctl.checks.project import check_project
     from cloacina_ctl.checks.subjects import ProjectSubject
     from cloacina_ctl.project.model import Selection
@@ -89,12 +86,10 @@ def _project(path: str, member: str | None) -> tuple[Iterator[Diagnostic], tuple
             found.extend(error.diagnostics)
     keys = tuple(find_private_keys(selection, project.root))
     found.extend(check_project(ProjectSubject(project, selection, keys)))
-    return iter(found), ()
+    return found
 
 
-def _package(
-    path: str, limits: Limits, progress: Progress | None
-) -> tuple[Iterator[Diagnostic], tuple[str, ...]]:
+def _package(path: str, limits: Limits, progress: Progress | None) -> list[Diagnostic]:
     from cloacina_ctl.checks.package import check_package
     from cloacina_ctl.checks.subjects import PackageSubject
 
@@ -112,7 +107,7 @@ def _package(
             libraries=tuple(_read_libraries(sink.files)),
             withheld=package.block.withheld,
         )
-        return iter(list(check_package(subject))), ()
+        return list(check_package(subject))
 
 
 class _Libraries(Memory):

@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import re
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloacina_ctl.errors import BuildFailed, Code, UsageError
@@ -27,26 +26,13 @@ from cloacina_ctl.project.programs import Program, clean_environment, find_progr
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cloacina_ctl.project.model import Crate
+    from cloacina_ctl.project.model import BuildOptions, Crate
 
 OUR_FOLDER = "cloacina-ctl"
 PACKAGED = "packaged"
 _LIBRARY_SUFFIXES = (".so", ".dylib", ".dll")
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _FEATURE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+./?-]*")
-
-
-class BuildOptions(NamedTuple):
-    """What the caller asks of the build; ``jobs`` and ``cargo_flags`` are handed to cargo."""
-
-    profile: str = "release"
-    target: str | None = None
-    features: tuple[str, ...] = ()
-    locked: bool = False
-    offline: bool = False
-    jobs: int | None = None
-    cargo_flags: tuple[str, ...] = ()
-    quiet: bool = False
 
 
 class Built(NamedTuple):
@@ -99,7 +85,11 @@ def build(
     cargo = Program(find_cargo(), (), crate.root, clean_environment())
     workspace = _workspace(cargo, options, on_message)
     added = _added_flags(workspace, cargo)
-    arguments = (*_arguments(crate, options, workspace), *added.arguments, *_tail(crate, options))
+    arguments = (
+        *_arguments(crate, options, workspace),
+        *added.arguments,
+        *_tail(crate, options, workspace),
+    )
     artifacts = _Artifacts(workspace)
     builder = cargo._replace(
         arguments=arguments, environment={**cargo.environment, **added.environment}
@@ -150,38 +140,24 @@ def _workspace(
 
 def _read_metadata(answer: dict[str, Any], manifest: str) -> _Workspace:
     ours = (p for p in answer["packages"] if os.path.realpath(p["manifest_path"]) == manifest)
-    root, target = answer["workspace_root"], answer["target_directory"]
-    build = answer.get("build_directory") or target
+    target = answer["target_directory"]
     return _Workspace(
         package_id=next(ours)["id"],
-        root=root,
-        target_folder=os.path.join(target, *_below(target, root)),
-        build_folder=os.path.join(build, *_below(build, root)),
+        root=answer["workspace_root"],
+        target_folder=os.path.join(target, OUR_FOLDER),
+        build_folder=os.path.join(answer.get("build_directory") or target, OUR_FOLDER),
     )
 
 
-def _below(target: str, root: str) -> tuple[str, ...]:
-    """Return where in a target folder we build.
-
-    In one that several projects share, each has its own: the flags name the project's folder, and
-    other flags make cargo build everything again.
-    """
-    if os.path.commonpath((target, root)) == root:
-        return (OUR_FOLDER,)
-    return OUR_FOLDER, sha256(os.fsencode(root)).hexdigest()[:12]
-
-
 def _arguments(crate: Crate, options: BuildOptions, workspace: _Workspace) -> tuple[str, ...]:
-    asks_for_cdylib = "cdylib" in crate.crate_types
-    verb = "build" if asks_for_cdylib and not _lacks_feature(crate) else "rustc"
     arguments = [
-        verb,
+        "rustc",
         "--lib",
         f"--profile={options.profile}",
         "--message-format=json-render-diagnostics",
         f"--target-dir={workspace.target_folder}",
     ]
-    if not asks_for_cdylib:
+    if "cdylib" not in crate.crate_types:
         arguments.append("--crate-type=cdylib")
     if workspace.build_folder != workspace.target_folder:
         arguments.append(f"--config=build.build-dir={json.dumps(workspace.build_folder)}")
@@ -197,11 +173,17 @@ def _arguments(crate: Crate, options: BuildOptions, workspace: _Workspace) -> tu
     return tuple(arguments)
 
 
-def _tail(crate: Crate, options: BuildOptions) -> tuple[str, ...]:
-    """Return the author's own flags, then what goes to the compiler of this one crate."""
-    flags = ("--", "--cfg", f'feature="{PACKAGED}"', "-Aunexpected_cfgs")
-    own = flags if _lacks_feature(crate) else ()
-    return (*options.cargo_flags, *own)
+def _tail(crate: Crate, options: BuildOptions, workspace: _Workspace) -> tuple[str, ...]:
+    """Return the author's own flags, then what goes to the compiler of this one crate.
+
+    The project's folder stands here: among the flags of all crates it would make projects that
+    share a target folder build their dependencies again and again.
+    """
+    flags = [_remap(workspace.root, "/project")]
+    if _lacks_feature(crate):
+        flags += ["--cfg", f'feature="{PACKAGED}"', "-Aunexpected_cfgs"]
+    separator = () if "--" in options.cargo_flags else ("--",)
+    return (*options.cargo_flags, *separator, *flags)
 
 
 def _features(crate: Crate, options: BuildOptions) -> tuple[str, ...]:
@@ -234,15 +216,12 @@ def _added_flags(workspace: _Workspace, cargo: Program) -> AddedFlags:
 
 def _remaps(workspace: _Workspace, cargo_home: str, rustup_home: str) -> tuple[str, ...]:
     """Return the flags, one for each folder; where two match, the compiler takes the last."""
-    folders = (
-        (rustup_home, "/rustup"),
-        (cargo_home, "/cargo"),
-        (workspace.root, "/project"),
-        (workspace.build_folder, "/target"),
-    )
-    return tuple(
-        f"--remap-path-prefix={folder}={name}" for folder, name in folders if len(folder) > 1
-    )
+    folders = {rustup_home: "/rustup", cargo_home: "/cargo", workspace.build_folder: "/target"}
+    return tuple(_remap(folder, name) for folder, name in folders.items())
+
+
+def _remap(folder: str, name: str) -> str:
+    return f"--remap-path-prefix={folder}={name}"
 
 
 class _Artifacts:
@@ -262,12 +241,11 @@ class _Artifacts:
         if b'"compiler-artifact"' not in line or b"cdylib" not in line:
             return
         message = _json(line)
-        target = message.get("target")
-        if message.get("package_id") != self._workspace.package_id or not isinstance(target, dict):
-            return
-        if "cdylib" in target.get("crate_types", ()):
-            names = message.get("filenames", ())
-            self._found += [name for name in names if str(name).endswith(_LIBRARY_SUFFIXES)]
+        target, names = message.get("target"), message.get("filenames")
+        ours = message.get("package_id") == self._workspace.package_id
+        shared = isinstance(target, dict) and "cdylib" in str(target.get("crate_types"))
+        if ours and shared and isinstance(names, list):
+            self._found += [str(name) for name in names if _is_library(name)]
 
     def only(self) -> str:
         """Return the one library, in our target folder."""
@@ -286,6 +264,10 @@ class _Artifacts:
         # With a target asked for or configured, its name is a folder above the profile's.
         self.target = parts[0] if len(parts) > 2 and parts[1] != "deps" else None
         return library
+
+
+def _is_library(name: object) -> bool:
+    return isinstance(name, str) and name.endswith(_LIBRARY_SUFFIXES)
 
 
 def _compiler(workspace: _Workspace, program: Program) -> tuple[str, str]:

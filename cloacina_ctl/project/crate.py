@@ -105,7 +105,7 @@ def _members(top: _Manifest) -> dict[str, _Manifest]:
 
 def _matching(folder: str, pattern: str) -> Iterator[str]:
     """Yield the folders that a pattern of members stands for, below or beside the workspace."""
-    if os.path.isabs(pattern):
+    if os.path.isabs(pattern) or "\0" in pattern:
         return
     folders = [folder]
     for part in pattern.replace("\\", "/").split("/"):
@@ -138,7 +138,7 @@ def _workspace_of(manifest: _Manifest, top: _Manifest) -> _Manifest:
     if top.workspace is not None:
         return top
     named = manifest.package.get("workspace")
-    if isinstance(named, str):
+    if isinstance(named, str) and "\0" not in named:
         return _read(os.path.normpath(os.path.join(manifest.folder, named)))
     folder = manifest.folder
     while os.path.dirname(folder) != folder:
@@ -218,13 +218,13 @@ def _dependencies(table: Table, shared: Table) -> Iterator[tuple[str, Table]]:
 def _on_by_default(features: dict[str, list[str]]) -> tuple[str, ...]:
     """Return the features that are on by default, also through another."""
     found: set[str] = set()
-    left = list(features.get("default", ()))
+    left = ["default"]
     while left:
         name = left.pop()
         if name in features and name not in found:
             found.add(name)
             left += features[name]
-    return tuple(sorted(found))
+    return tuple(sorted(found - {"default"}))
 
 
 def _release(dependencies: dict[str, Table]) -> str | None:

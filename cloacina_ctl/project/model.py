@@ -146,6 +146,19 @@ class RustFacts(NamedTuple):
     syntax_problems: tuple[SyntaxProblem, ...] = ()
 
 
+class BuildOptions(NamedTuple):
+    """What the caller asks of the build; ``jobs`` and ``cargo_flags`` are handed to cargo."""
+
+    profile: str = "release"
+    target: str | None = None
+    features: tuple[str, ...] = ()
+    locked: bool = False
+    offline: bool = False
+    jobs: int | None = None
+    cargo_flags: tuple[str, ...] = ()
+    quiet: bool = False
+
+
 class Project(NamedTuple):
     """A project, read. Exactly one of ``python`` and ``rust`` is there."""
 

@@ -111,11 +111,10 @@ def run(
     cannot be started.
     """
     with _started(program, quiet=on_message is not None) as process:
-        streams: dict[int, _Lines] = {}
-        if process.stdout:
-            streams[process.stdout.fileno()] = _Lines(on_output)
-        if process.stderr and on_message:
-            streams[process.stderr.fileno()] = _Messages(on_message)
+        receivers = [(process.stdout, _Lines(on_output))]
+        if on_message:
+            receivers.append((process.stderr, _Messages(on_message)))
+        streams = {stream.fileno(): lines for stream, lines in receivers if stream}
         _pump(process, streams)
         return process.wait()
 

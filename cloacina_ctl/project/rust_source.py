@@ -152,13 +152,11 @@ class _Reader:
         if len(self._seen) > MAX_FILES:
             return b"", f"more than {MAX_FILES} files, not read"
         try:
-            fd = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-            with open(fd, "rb") as file:
-                if not stat.S_ISREG(os.fstat(fd).st_mode):
-                    return b"", "not a regular file"
-                data = file.read(MAX_SOURCE_BYTES + 1)
+            data = _read_regular(real)
         except OSError as error:
             return b"", (error.strerror or "cannot be read").lower()
+        if data is None:
+            return b"", "not a regular file"
         self._bytes_left -= len(data)
         if len(data) > MAX_SOURCE_BYTES or self._bytes_left < 0:
             return b"", "too much source to read"
@@ -249,7 +247,7 @@ class _Reader:
         """Open the file of ``mod name;``."""
         explicit = next((a for a in item.attributes if a.path == ("path",)), None)
         if explicit is not None:
-            given = text_value(explicit.tokens) or ""
+            given = (text_value(explicit.tokens) or "").replace("\0", "\ufffd")
             path = os.path.normpath(os.path.join(module.path_folder, given))
             self._open(path, os.path.dirname(path), module.depth + 1, place)
             return
@@ -262,6 +260,18 @@ class _Reader:
                 return
         if not any(attribute.path == ("cfg",) for attribute in item.attributes):
             self._problems.append(SyntaxProblem(place, f"no file for the module: {name}"))
+
+
+def _read_regular(path: str) -> bytes | None:
+    """Return the first bytes of a regular file; None for anything else, a pipe above all."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        with open(fd, "rb", closefd=False) as file:
+            return file.read(MAX_SOURCE_BYTES + 1)
+    finally:
+        os.close(fd)
 
 
 def _documentation(before: Sequence[Node]) -> str | None:

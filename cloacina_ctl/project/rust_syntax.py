@@ -233,9 +233,15 @@ def boolean_value(tokens: Sequence[Node]) -> bool | None:
 
 def attributes_of(item: Node, features: frozenset[str]) -> tuple[Attribute, ...]:
     """Return the attribute that the node is, or those that its ``cfg_attr`` stands for."""
-    attribute = child_of(item, "attribute")
-    if attribute is None:
-        return ()
+    return tuple(
+        attribute
+        for child in item.children
+        if child.type == "attribute"
+        for attribute in _expanded(child, features)
+    )
+
+
+def _expanded(attribute: Node, features: frozenset[str]) -> tuple[Attribute, ...]:
     path, *tokens = attribute.children
     if tokens and tokens[0].type == "=":
         tokens = tokens[1:]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cloacina_ctl.errors import BuildFailed, Code, UsageError
-from cloacina_ctl.project.cargo import BuildOptions, Built, build, find_cargo
+from cloacina_ctl.project.cargo import Built, build, find_cargo
 from cloacina_ctl.project.crate import read_crate
+from cloacina_ctl.project.model import BuildOptions
 from tests.project.trees import plant
 
 if TYPE_CHECKING:
@@ -142,8 +142,33 @@ def test_honours_the_configured_target_folder_and_target(
     assert built.built_with.target == host
     monkeypatch.setenv("CARGO_TARGET_DIR", str(tmp_path / "shared"))
     shared = built_at(crate, BuildOptions(profile="release", target=host, quiet=True))
-    assert shared.target_folder.startswith(str(tmp_path / "shared/cloacina-ctl") + "/")
-    assert len(os.path.basename(shared.target_folder)) == 12
+    assert shared.target_folder == str(tmp_path / "shared/cloacina-ctl")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", [("--verbose",), ("-v", "--", "--cfg", "author")])
+def test_the_authors_flags_for_cargo_go_before_ours(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    built = built_at(crate_at(tmp_path), BuildOptions(profile="dev", cargo_flags=flags))
+    assert exports(built.library) == ({"author"} if "author" in flags else set())
+
+
+@pytest.mark.slow
+def test_two_folders_with_one_source_give_one_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in a target folder that they share, where the second builds no dependency again."""
+    monkeypatch.setenv("CARGO_TARGET_DIR", str(tmp_path / "shared"))
+    libraries, said = [], []
+    table = '[dependencies]\nhelper = { path = "../helper" }\n'
+    helper = CARGO.replace("tiny-flow", "helper")
+    plant(tmp_path, {"helper/Cargo.toml": helper, "helper/src/lib.rs": ""})
+    for name in ("one", "another"):
+        crate = crate_at(tmp_path / name, **{"Cargo.toml": CARGO + CDYLIB + table})
+        built = build(read_crate(str(crate)), BuildOptions(), said.append)
+        with open(built.library, "rb") as file:
+            libraries.append(file.read())
+    assert libraries[0] == libraries[1]
+    assert sum("Compiling helper" in line for line in said) == 1
 
 
 @pytest.mark.slow
@@ -296,10 +321,39 @@ def test_a_package_that_cargo_does_not_know_is_a_failure(
         built_at(crate)
 
 
-def test_no_library_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    crate = fake_cargo(tmp_path, monkeypatch, facts_of(tmp_path / "crate"), "{}")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{}",
+        '{"compiler-artifact" cdylib',
+        '["compiler-artifact", "cdylib"]',
+        '{"reason": "compiler-artifact", "package_id": "ours", "target": "cdylib"}',
+        artifact("/x.so").replace("cdylib", "rlib") + " cdylib",
+        artifact("/x.so")
+        .replace('"target": {', '"cdylib": 1, "target": {')
+        .replace('["cdylib"]', "7"),
+        artifact("/x.rlib"),
+        artifact("/x.so").replace('"/x.so"', "7"),
+    ],
+)
+def test_no_library_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    crate = fake_cargo(tmp_path, monkeypatch, facts_of(tmp_path / "crate"), line)
     with pytest.raises(BuildFailed, match="cargo names 0"):
         built_at(crate)
+
+
+def test_the_compiler_is_known_from_what_cargo_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "crate"
+    library = f"{root}/target/cloacina-ctl/real.so"
+    crate = fake_cargo(tmp_path, monkeypatch, facts_of(root), artifact(library))
+    outputs = {"outputs": {"1": {"stdout": "rustc 1.2 (y)\nhost: there\n"}, "2": {}}}
+    info = "target/cloacina-ctl/.rustc_info.json"
+    plant(root, {"target/cloacina-ctl/real.so": "x", info: json.dumps(outputs)})
+    assert built_at(crate).built_with == ("1.2 (y)", "dev", "there")
 
 
 def test_without_cargo_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,15 +382,10 @@ def test_a_name_that_is_an_option_is_refused(tmp_path: Path, options: BuildOptio
 @pytest.mark.slow
 @pytest.mark.parametrize("fixture", ["rust_etl", "rust_tutorial"])
 def test_the_fixture_builds_from_its_lock_file_and_names_no_folder_of_ours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fixture: str
+    tmp_path: Path, fixture: str
 ) -> None:
-    """``CLOACINA_FIXTURES_TARGET`` names a folder to keep the builds in: minutes, else."""
-    kept = os.environ.get("CLOACINA_FIXTURES_TARGET")
+    """Where it stands: its dependencies take minutes, and other tests build it there as well."""
     project = os.path.realpath(os.path.join(FIXTURES, fixture))
-    if kept is None:
-        project = shutil.copytree(project, tmp_path / fixture)
-    else:
-        monkeypatch.setenv("CARGO_TARGET_DIR", os.path.join(kept, fixture))
     built = built_at(project, BuildOptions(locked=True))  # type: ignore[arg-type] # a path
     with open(built.library, "rb") as file:
         data = file.read()

@@ -112,7 +112,8 @@ def test_finds_the_build_script(
 
 WORKSPACE = """
 [workspace]
-members = ["crates/*", "extra/tool", "/etc", "crates/[ab]x", "./crates/one", "absent"]
+members = ["crates/*", "extra/tool", "/etc", "crates/[ab]x", "./crates/one", "absent", "absent/*",
+    "nul\\u0000/*"]
 exclude = ["crates/left-out"]
 [workspace.package]
 version = "9.0.0"
@@ -199,6 +200,13 @@ def test_a_crate_may_name_its_workspace_or_be_left_out_of_it(tmp_path: Path) -> 
     )
     plant(tmp_path, {"away/Cargo.toml": PACKAGE + 'workspace = "../crates/virtual"\n'})
     assert read_crate(str(tmp_path / "away")).workspace_root == str(tmp_path / "crates/virtual")
+
+
+def test_a_path_with_a_nul_is_no_path(tmp_path: Path) -> None:
+    nul = 'workspace = "\\u0000"\nbuild = "\\u0000"\n[lib]\npath = "\\u0000"\n'
+    crate = crate_of(tmp_path, PACKAGE + nul)
+    assert not crate.has_lib
+    assert crate.build_script is None
 
 
 def test_a_crate_below_another_is_not_of_its_workspace(tmp_path: Path) -> None:

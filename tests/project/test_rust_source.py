@@ -53,7 +53,7 @@ def test_reads_every_key_of_a_task(tmp_path: Path) -> None:
     assert task.trigger_rules == 'all( task_success("a, b"), always)'
     assert task.unknown_arguments == ()
     assert task.unreadable_arguments == ()
-    assert (task.function, task.place) == ("f", "src/lib.rs:6")
+    assert (task.function, task.place) == ("f", "src/lib.rs:9")
     assert (task.is_async, task.is_public) == (True, True)
 
 
@@ -65,6 +65,12 @@ def test_an_id_is_optional_and_then_the_functions_name(tmp_path: Path) -> None:
 def test_settings_that_are_left_out_are_those_of_the_macro(tmp_path: Path) -> None:
     assert task_of(tmp_path, "retry_attempts = 7").retry == Retry(attempts=7)
     assert task_of(tmp_path, "").retry is None
+
+
+def test_a_stray_comma_or_operator_does_not_hurt(tmp_path: Path) -> None:
+    task = task_of(tmp_path, ', id = "a",, retry_jitter = !true')
+    assert task.id == "a"
+    assert task.unreadable_arguments == ("retry_jitter",)
 
 
 def test_values_that_only_the_compiler_knows_are_noted(tmp_path: Path) -> None:
@@ -90,7 +96,7 @@ def test_values_that_only_the_compiler_knows_are_noted(tmp_path: Path) -> None:
     [
         (r'"plain"', "plain"),
         (r'"\n\r\t\0\\\'\""', "\n\r\t\0\\'\""),
-        (r'"\x41\u{e9}\u{1F_600}"', "Aé\U0001f600"),
+        (r'"\x41\u{e9}\u{1F600}"', "Aé\U0001f600"),
         ('"a\\\n     b"', "ab"),
         ('"a\n b"', "a\n b"),
         ('r"a\\n"', "a\\n"),
@@ -116,7 +122,16 @@ def test_decodes_texts_as_the_compiler_does(
 
 @pytest.mark.parametrize(
     ("literal", "value"),
-    [("0b11", 3), ("0o17", 15), ("010", 10), ("7usize", 7), ("0xFFu8", 255), ("1.5", None)],
+    [
+        ("9" * 41, None),
+        ("true", None),
+        ("0b11", 3),
+        ("0o17", 15),
+        ("010", 10),
+        ("7usize", 7),
+        ("0xFFu8", 255),
+        ("1.5", None),
+    ],
 )
 def test_reads_integers_in_every_base(tmp_path: Path, literal: str, value: int | None) -> None:
     retry = task_of(tmp_path, f"retry_attempts = {literal}").retry
@@ -374,7 +389,9 @@ def test_says_which_files_are_missing_or_no_files(tmp_path: Path) -> None:
     plant(tmp_path, {"src/folder.rs/": ""})
     os.mkfifo(tmp_path / "src" / "pipe.rs")
     found = source_of(
-        tmp_path, 'mod gone;\nmod folder;\nmod pipe;\n#[path = "no.rs"] mod no;\n#[path] mod x;'
+        tmp_path,
+        'mod gone;\nmod folder;\nmod pipe;\n#[path = "no.rs"] mod no;\n#[path] mod x;'
+        '\n#[path = "\\0"] mod nul;',
     )
     assert [(problem.place, problem.message) for problem in found.syntax_problems] == [
         ("src/lib.rs:1", "no file for the module: gone"),
@@ -382,6 +399,7 @@ def test_says_which_files_are_missing_or_no_files(tmp_path: Path) -> None:
         ("src/lib.rs:3", "not a regular file: src/pipe.rs"),
         ("src/lib.rs:4", "no such file or directory: src/no.rs"),
         ("src/lib.rs:5", "not a regular file: src"),
+        ("src/lib.rs:6", "no such file or directory: src/\ufffd"),
     ]
 
 
@@ -437,6 +455,11 @@ def test_a_file_that_takes_long_to_parse_is_given_up(
 @pytest.mark.parametrize("code", ["(", "#[", "mod a {", "a<", "/*", "fn f() {", "x::<", "'", "|"])
 def test_nesting_without_end_is_a_finding_and_not_a_crash(tmp_path: Path, code: str) -> None:
     source_of(tmp_path, code * (100_000 // len(code)))
+
+
+@pytest.mark.parametrize("code", ["#[]", "#[=]", "#[()]", "#[", "#[cfg_attr(x, =)]", "#[::]"])
+def test_an_attribute_that_is_none_does_not_hurt(tmp_path: Path, code: str) -> None:
+    source_of(tmp_path, f"{code} mod a {{ {code} fn b() {{}} }}")
 
 
 def test_deep_groups_in_an_attribute_do_not_recurse(tmp_path: Path) -> None:

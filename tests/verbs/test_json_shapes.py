@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 
@@ -173,9 +172,8 @@ def test_schema_version_and_lines_that_are_wrong(answer):
 
 
 @pytest.mark.slow
-def test_a_crate(answer, tmp_path, monkeypatch):
+def test_a_crate(answer):
     need("cargo")
-    monkeypatch.setenv("CARGO_TARGET_DIR", os.environ.get("CARGO_TARGET_DIR", str(tmp_path / "t")))
     made = answer("package", FIXTURES / "rust_etl", "-o", "x.cloacina", "--offline", "--locked")
     assert made["result"]["language"] == "rust"
     assert answer("inspect", "x.cloacina")["result"]["manifest"]["artifacts"]

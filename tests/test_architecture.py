@@ -1,0 +1,162 @@
+"""The whole program: its parts, its wheel, what starting it loads, what it never does.
+
+The import contracts in `pyproject.toml` are checked by import-linter; this is the rest.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import cloacina_ctl
+from cloacina_ctl.cli import app
+from cloacina_ctl.manifest import canonical
+from tests.manifest.documents import rust
+from tests.tools import need
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "cloacina_ctl"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+HEAVY = (
+    "typer", "rich", "click", "dataclasses", "inspect", "pathlib", "logging", "tempfile",
+    "importlib.metadata",
+    # Up to 3.10 `platform` loads it, which zstandard asks for the kind of interpreter.
+    *(("subprocess",) if sys.version_info >= (3, 11) else ()),
+)  # fmt: skip
+FORBIDDEN_MODULES = {"tarfile", "pickle", "marshal", "shelve", "ctypes", "cffi"}
+FORBIDDEN_CALLS = {"eval", "exec", "os.system", "os.popen", "tempfile.mktemp"}
+# What tells nothing to somebody who has this project and no more.
+ELSEWHERE = re.compile(
+    r"issue tracker|\bissues? #?\d|\b(?:this|another|previous|next) session\b"
+    r"|\b(?:another|other|the) helpers?\b|(?<![\w/\"])shared/",
+    re.IGNORECASE,
+)
+
+
+def files_of_the_package() -> set[str]:
+    files = (path for path in PACKAGE.rglob("*") if path.is_file())
+    return {str(path.relative_to(ROOT)) for path in files if "__pycache__" not in path.parts}
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Yield the name and text of each file of the project that is or may be committed."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    listed = subprocess.run(
+        [need("git"), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, check=True,
+    )  # fmt: skip
+    for name in listed.stdout.decode().split("\0"):
+        path = ROOT / name
+        if name and path.is_file() and path != Path(__file__):
+            yield name, path.read_bytes().decode("utf-8", "replace")
+
+
+def run(*words: object, data: bytes = b"") -> str:
+    done = subprocess.run(
+        [sys.executable, *map(str, words)], cwd=ROOT, input=data, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """Build the wheel: with the backend that is here, else with one that pip fetches."""
+    folder = tmp_path_factory.mktemp("wheel")
+    if find_spec("hatchling") and find_spec("build"):
+        run("-m", "build", "--wheel", "--no-isolation", "--outdir", folder)
+    else:
+        run("-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_package_and_its_licence_and_nothing_else(wheel):
+    info = f"cloacina_ctl-{cloacina_ctl.__version__}.dist-info"
+    names = ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
+    with zipfile.ZipFile(wheel) as archive:
+        assert set(archive.namelist()) == files_of_the_package() | {f"{info}/{n}" for n in names}
+
+
+@pytest.mark.slow
+def test_the_wheel_without_its_dependencies_reads_a_manifest(wheel, tmp_path):
+    run("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", tmp_path, wheel)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r});"
+        "from cloacina_ctl.manifest import parse; import cloacina_ctl;"
+        "print(parse(sys.stdin.buffer.read()).package.name, cloacina_ctl.__file__)"
+    )
+    said = run("-I", "-S", "-c", code, data=canonical.encode(rust()))
+    assert said == f"demo {tmp_path / 'cloacina_ctl' / '__init__.py'}\n"
+
+
+def test_starting_and_inspecting_loads_nothing_heavy():
+    code = (
+        "import sys; before = set(sys.modules);"
+        "import cloacina_ctl.cli.main, cloacina_ctl.cli.inspect, cloacina_ctl.operations.inspect;"
+        f"print([name for name in {HEAVY!r} if name in set(sys.modules) - before])"
+    )
+    assert run("-c", code) == "[]\n"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_does_nothing_of_what_is_never_done(path):
+    found = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [a.name for a in node.names if a.name.partition(".")[0] in FORBIDDEN_MODULES]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found += [node.module] * (node.module.partition(".")[0] in FORBIDDEN_MODULES)
+        elif isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            found += [name] * (name in FORBIDDEN_CALLS)
+            found += ["shell" for keyword in node.keywords if keyword.arg == "shell"]
+    assert found == []
+
+
+def test_the_picture_of_the_layers_has_every_part_and_no_other():
+    names = {path.name for path in PACKAGE.iterdir()} - {"py.typed"}
+    parts = {name.removesuffix(".py") for name in names if not name.startswith("_")}
+    left = [re.split(r" {2,}", line)[0] for line in PAGE.split("```")[1].strip().splitlines()]
+    assert {part for cell in left for part in re.split(r"[ ,|]+", cell)} == parts
+    mapped = re.findall(r"^``(\w+)``", cloacina_ctl.__doc__ or "", re.MULTILINE)
+    assert set(mapped) == parts
+
+
+def test_every_place_that_the_page_of_the_architecture_names_is_there():
+    body = PAGE.partition("## Where is the one place")[2]
+    named = re.findall(r"`((?:[\w<>]+/)*[\w<>]+(?:\.py|/))`", body)
+    assert len(named) > 20
+    verbs = {name.partition(" ")[0] for name in app.NAMES}
+    places = {name.replace("<verb>", verb) for name in named for verb in verbs}
+    lost = [one for one in places if not (PACKAGE / one).exists() and not (ROOT / one).exists()]
+    assert lost == []
+
+
+def test_no_file_names_a_folder_of_the_machine_that_it_was_written_on():
+    made_up = {"/", "/home/a", "/home/builder", "/Users/a"}  # by tests
+    here = {str(ROOT), str(Path.home())} - made_up
+    pattern = re.compile("|".join(rf"(?<![\w.<>}}]){re.escape(one)}(?![\w.-])" for one in here))
+    found = [
+        f"{name}: {match[0]}" for name, text in texts() for match in [pattern.search(text)] if match
+    ]
+    assert found == []
+
+
+def test_no_file_speaks_of_what_its_reader_cannot_see():
+    found = [f"{name}: {match[0]}" for name, text in texts() for match in ELSEWHERE.finditer(text)]
+    assert found == []
