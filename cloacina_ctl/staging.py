@@ -157,7 +157,10 @@ class StagedFile:
                 self._hidden = ""
             else:
                 self._link(folder)
-            os.fsync(folder)
+            # The file is there, whole, and an error would say that it is not. Some network file
+            # systems flush no folder: there a power cut may still take the name back.
+            with contextlib.suppress(OSError):
+                os.fsync(folder)
 
     def _link(self, folder: int) -> None:
         """Give the name without ever replacing; fall back where there are no hard links."""

@@ -179,12 +179,22 @@ class _Frames:
         """Yield the bytes from ``start`` to ``end`` of the section beginning at ``first_frame``."""
         while start < end:
             number, inside = divmod(start, FRAME_SIZE)
-            while self._number < first_frame + number:
-                self._number = next(self._numbers)
-                self._view = memoryview(next(self._contents))
-            piece = self._view[inside : min(inside + end - start, FRAME_SIZE)]
+            piece = self._frame(first_frame + number)[inside : inside + end - start]
             yield piece
             start += len(piece)
+
+    def whole(self, first_frame: int, start: int, end: int) -> memoryview | None:
+        """Return those bytes where they lie in one frame, as those of most files do."""
+        number, inside = divmod(start, FRAME_SIZE)
+        if inside + end - start > FRAME_SIZE:
+            return None
+        return self._frame(first_frame + number)[inside : inside + end - start]
+
+    def _frame(self, number: int) -> memoryview:
+        while self._number < number:
+            self._number = next(self._numbers)
+            self._view = memoryview(next(self._contents))
+        return self._view
 
 
 def _pour_runs(
@@ -196,29 +206,56 @@ def _pour_runs(
         for span in run.spans:
             file = span.file
             header = tar.member_header(root, file.path, file.size, executable=file.executable)
-            body = span.start + len(header)
-            if b"".join(frames.read(run.first_frame, span.start, body)) != header:
-                raise _bad_tar(package, f"the header of {file.path} is not the expected one")
-            sha256 = hashlib.sha256()
+            block = frames.whole(run.first_frame, span.start, span.end)
+            parts = _split(block, header, file) if block else _read(frames, run, span, header)
             sink.begin(file)
-            for piece in frames.read(run.first_frame, body, body + file.size):
-                sha256.update(piece)
-                sink.write(piece)
-                done += len(piece)
+            sha256 = hashlib.sha256()
+            for part in parts:
+                if part is None:
+                    raise _bad_tar(package, file)
+                sha256.update(part)
+                sink.write(part)
+                done += len(part)
                 if progress:
                     progress(done, total)
-            if any(b"".join(frames.read(run.first_frame, body + file.size, span.end))):
-                raise _bad_tar(package, f"the padding after {file.path} is not zero")
             if sha256.hexdigest() != file.sha256:
-                raise Refused.of(
-                    Code.FILE_DIGEST,
-                    f"not the bytes that files.json promises: {file.path}",
-                    where=package.path,
-                )
+                raise _bad_file(package, file)
             sink.end()
             poured.append(file)
     return poured
 
 
-def _bad_tar(package: Package, message: str) -> Refused:
-    return Refused.of(Code.BAD_TAR, message, where=package.path)
+def _split(block: memoryview, header: bytes, file: FileEntry) -> Iterator[memoryview | None]:
+    """Yield the body of a file from all its tar bytes, and None where the rest is not right."""
+    start = len(header)
+    end = start + file.size
+    if block[:start] != header or any(block[end:]):
+        yield None
+    yield block[start:end]
+
+
+def _read(frames: _Frames, run: _Run, span: Span, header: bytes) -> Iterator[memoryview | None]:
+    """Yield the body of a file in several frames, and None where the rest is not right."""
+    body = span.start + len(header)
+    end = body + span.file.size
+    if b"".join(frames.read(run.first_frame, span.start, body)) != header:
+        yield None
+    yield from frames.read(run.first_frame, body, end)
+    if any(b"".join(frames.read(run.first_frame, end, span.end))):
+        yield None
+
+
+def _bad_tar(package: Package, file: FileEntry) -> Refused:
+    return Refused.of(
+        Code.BAD_TAR,
+        f"the header or the padding of {file.path} is not the expected one",
+        where=package.path,
+    )
+
+
+def _bad_file(package: Package, file: FileEntry) -> Refused:
+    return Refused.of(
+        Code.FILE_DIGEST,
+        f"not the bytes that files.json promises: {file.path}",
+        where=package.path,
+    )

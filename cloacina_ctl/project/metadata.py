@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from cloacina_ctl.errors import Code, Diagnostic, Refused
@@ -206,10 +207,18 @@ def _normal_version(version: str | None) -> str | None:
         return version
 
 
+# `>=3.10, <4`: what nearly all projects write. The library that knows all the rest of the grammar
+# takes as long to load as a small package takes to write.
+_USUAL_CLAUSE = re.compile(r"(?:[<>]=?|==|!=) *(?:0|[1-9][0-9]{0,3})(?:\.(?:0|[1-9][0-9]{0,3}))*")
+
+
 def _specifier(table: _Table, key: str) -> str | None:
+    text = table.text(key)
+    clauses = [clause.strip(" ") for clause in text.split(",")] if text else []
+    if clauses and all(_USUAL_CLAUSE.fullmatch(clause) for clause in clauses):
+        return ",".join(sorted({clause.replace(" ", "") for clause in clauses}))
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-    text = table.text(key)
     try:
         return str(SpecifierSet(text)) or None if text else None
     except InvalidSpecifier:

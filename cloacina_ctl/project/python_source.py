@@ -193,7 +193,7 @@ class _Reader:
 
     def _task(self, function: FunctionNode, decorator: ast.expr) -> SourceTask:
         arguments = self._arguments(decorator)
-        docstring = ast.get_docstring(function)
+        docstring = ast.get_docstring(function, clean=False)  # cleaning loads `inspect`
         return SourceTask(
             id=arguments.task_id(function.name),
             function=function.name,
