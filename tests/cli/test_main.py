@@ -300,3 +300,11 @@ def test_a_declaration_can_complete_words_by_itself(cli, monkeypatch):
     monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "cloacina-ctl schema --word t")
     assert '"two"' in cli().out
     assert '"one"' not in cli().out
+
+
+def test_no_more_memory_is_the_system_s_refusal_and_no_bug(probe):
+    def body(_values, _reporter):
+        raise MemoryError
+
+    ended = probe(body)
+    assert (ended.status, "error[I006]" in ended.err) == (8, True)
