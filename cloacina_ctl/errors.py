@@ -173,6 +173,7 @@ class Code(str, enum.Enum):
     NO_INIT = "Y010", "a package folder without `__init__.py`"
     WORKFLOW_BUILDER = "Y011", "a WorkflowBuilder in a packaged module"
     HIDDEN_TASK = "Y013", "a task that only running the code would tell"
+    PYTHON_DISAGREES = "Y014", "manifest and source disagree"
     PYTHON_TASK_ARGUMENT = "Y012", "an argument that the decorator does not know"
 
 

@@ -60,9 +60,14 @@ class _Team(Generic[Given, Made]):
     def __init__(self, work: Callable[[Given], Made], size: int) -> None:
         self._work = work
         self._queue: SimpleQueue[_Task[Given, Made] | None] = SimpleQueue()
-        self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(size)]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
+        for _ in range(size):
+            thread = threading.Thread(target=self._serve, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the system gives no more: those that started do the work
+                break
+            self._threads.append(thread)
 
     def _serve(self) -> None:
         while (task := self._queue.get()) is not None:
@@ -70,7 +75,10 @@ class _Team(Generic[Given, Made]):
 
     def put(self, given: Given) -> _Task[Given, Made]:
         task: _Task[Given, Made] = _Task(given)
-        self._queue.put(task)
+        if self._threads:
+            self._queue.put(task)
+        else:
+            task.run(self._work)
         return task
 
     def send_home(self) -> None:

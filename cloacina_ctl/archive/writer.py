@@ -75,8 +75,8 @@ class PackageWriter:
         self._head = b""
 
     def __enter__(self) -> Self:
-        self._staged.__enter__()
         try:
+            self._staged.__enter__()
             with reported(self._staged.path):
                 self._payload_fd = unnamed_file(self._staged.folder)
         except BaseException:

@@ -105,11 +105,7 @@ def no_plugin(subject: PackageSubject) -> Iterator[Finding]:
 @RULES.rule(Code.SOURCE_DISAGREES)
 def tasks_disagree(subject: PackageSubject) -> Iterator[Finding]:
     """The tasks of the manifest are those of the library's own graph."""
-    claimed = {
-        (task.id, task.dependencies)
-        for workflow in subject.head.manifest.workflows
-        for task in workflow.tasks
-    }
+    claimed = _claimed_tasks(subject)
     for read, library, _ in _libraries(subject):
         found = {
             (id_, tuple(sorted(dependencies)))
@@ -122,6 +118,34 @@ def tasks_disagree(subject: PackageSubject) -> Iterator[Finding]:
                 f"the manifest and the library disagree on the tasks: {', '.join(different)}",
                 read.path,
             )
+
+
+@RULES.rule(Code.PYTHON_SYNTAX)
+def python_syntax(subject: PackageSubject) -> Iterator[Finding]:
+    """A packed module that cannot be parsed cannot be imported either."""
+    for source in subject.sources:
+        if source.problem is not None:
+            yield Finding(source.problem.message, source.problem.place)
+
+
+@RULES.rule(Code.PYTHON_DISAGREES)
+def python_disagrees(subject: PackageSubject) -> Iterator[Finding]:
+    """The tasks of the manifest are those that the packed modules declare."""
+    if not subject.sources or any(source.problem or source.hidden for source in subject.sources):
+        return
+    declared = {
+        (
+            task.id or "?",
+            tuple(sorted({need.id for need in task.dependencies if need.id is not None})),
+        )
+        for source in subject.sources
+        for task in source.tasks
+    }
+    claimed = _claimed_tasks(subject)
+    if declared != claimed:
+        different = sorted({id_ for id_, _ in declared ^ claimed})
+        message = f"the manifest and the packed source disagree on: {', '.join(different)}"
+        yield Finding(message, subject.path)
 
 
 @RULES.rule(Code.RUNPATH, Severity.WARNING)
@@ -160,6 +184,14 @@ def text_relocations(subject: PackageSubject) -> Iterator[Finding]:
     for read, library, _ in _libraries(subject):
         if library.text_relocations:
             yield Finding("it rewrites its own code when it is loaded", read.path)
+
+
+def _claimed_tasks(subject: PackageSubject) -> set[tuple[str, tuple[str, ...]]]:
+    return {
+        (task.id, task.dependencies)
+        for workflow in subject.head.manifest.workflows
+        for task in workflow.tasks
+    }
 
 
 def check_package(subject: PackageSubject) -> Iterator[Diagnostic]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.errors import CloacinaError
     from cloacina_ctl.platforms import Library
     from cloacina_ctl.project.model import Project
+    from cloacina_ctl.project.python_source import ModuleSource
     from cloacina_ctl.signing.judge import Judged
 
 
@@ -31,10 +32,14 @@ class ReadLibrary(NamedTuple):
 
 
 class PackageSubject(NamedTuple):
-    """A package that was opened and whose every byte is the right one."""
+    """A package that was opened and whose every byte is the right one.
+
+    ``sources`` is what the Python modules in it declare that its entry module imports.
+    """
 
     path: str
     head: Head
     signatures: tuple[Judged, ...] = ()
     libraries: tuple[ReadLibrary, ...] = ()
     withheld: tuple[str, ...] = ()
+    sources: tuple[ModuleSource, ...] = ()

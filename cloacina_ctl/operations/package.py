@@ -19,7 +19,15 @@ from cloacina_ctl.archive.plan import Plan, PlannedFile, make_plan
 from cloacina_ctl.archive.tables import Tool
 from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.archive.writer import PackageWriter, WriteOptions
-from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, Refused, Severity, UsageError
+from cloacina_ctl.errors import (
+    Code,
+    Diagnostic,
+    FileProblem,
+    NotTrusted,
+    Refused,
+    Severity,
+    UsageError,
+)
 from cloacina_ctl.manifest import Contents, Language, Manifest
 from cloacina_ctl.operations.building import BuildRequest, Built, build_library
 from cloacina_ctl.operations.progress import Progress, stage
@@ -28,6 +36,7 @@ from cloacina_ctl.paths import MemberPath
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cloacina_ctl.archive.tables import FileEntry
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.manifest import Workflow
     from cloacina_ctl.project.model import Project, SelectedFile, Selection
@@ -129,6 +138,7 @@ def package(request: PackageRequest, progress: Progress | None = None) -> Packag
     output = output_path(request, project)
     with PackageWriter(output, replace=request.overwrite, options=options) as writer:
         written = writer.write_payload(prepared.plan, stage(progress, "packing"))
+        _refuse_rewritten_sources(prepared, written.files)
         manifest = prepared.manifest._replace(contents=written.contents)
         head, digest = writer.write_head(manifest, written, TOOL)
         block = _sign(request, manifest, digest, head.content)
@@ -205,9 +215,30 @@ def _judge(project: Project, selection: Selection) -> list[Diagnostic]:
 def _python_workflows(project: Project, selection: Selection) -> tuple[Workflow, ...]:
     from cloacina_ctl.project.workflows import to_manifest
 
-    start = len(project.root) + 1
-    places = {file.source[start:]: str(file.path) for file in selection.files}
+    places = _places(project, selection)
     return tuple(to_manifest(workflow, places) for workflow in project.workflows)
+
+
+def _refuse_rewritten_sources(prepared: Prepared, files: tuple[FileEntry, ...]) -> None:
+    """Refuse when a source that the manifest speaks of was not packed as it was parsed."""
+    facts = prepared.project.python
+    packed = {str(file.path): file.sha256 for file in files}
+    places = _places(prepared.project, prepared.selection)
+    for path, digest in facts.parsed if facts is not None else ():
+        member = places.get(path)
+        if member is not None and packed[member] != digest:
+            raise FileProblem.of(
+                Code.CHANGED,
+                "changed while packing: the manifest would speak of what it was before",
+                where=path,
+                hint="run it again when nothing writes to the project",
+            )
+
+
+def _places(project: Project, selection: Selection) -> dict[str, str]:
+    """Return what each packed file of the project, by its path there, is called in the package."""
+    start = len(project.root) + 1
+    return {file.source[start:]: str(file.path) for file in selection.files}
 
 
 def _manifest(project: Project, workflows: tuple[Workflow, ...], built: Built | None) -> Manifest:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from cloacina_ctl.archive.layout import WORKFLOW_FOLDER
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.archive.payload import Memory, pour
 from cloacina_ctl.archive.reader import open_package
@@ -22,8 +23,10 @@ from cloacina_ctl.operations.progress import Progress, stage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from cloacina_ctl.archive.head import Head
     from cloacina_ctl.archive.tables import FileEntry
     from cloacina_ctl.checks.subjects import ReadLibrary
+    from cloacina_ctl.project.python_source import ModuleSource
 
 
 __all__ = ["Choice", "Report", "Validated", "validate"]
@@ -98,20 +101,37 @@ def _package(path: str, limits: Limits, progress: Progress | None) -> list[Diagn
         judged = authenticity.judge_unread(package, known)
         head = package.head
         judged = authenticity.judge_read(package, judged)
-        sink = _Libraries(frozenset(artifact.path for artifact in head.manifest.artifacts))
+        sink = _Kept(_wanted(head))
         pour(package, sink, jobs=default_jobs(), progress=stage(progress, "reading"))
         subject = PackageSubject(
             path=path,
             head=head,
             signatures=judged,
-            libraries=tuple(_read_libraries(sink.files)),
+            libraries=tuple(_read_libraries(head, sink.files)),
+            sources=_read_modules(head, sink.files),
             withheld=package.block.withheld,
         )
         return list(check_package(subject))
 
 
-class _Libraries(Memory):
-    """A sink that keeps the libraries and lets the rest pass."""
+def _wanted(head: Head) -> frozenset[str]:
+    """Return the files that are looked into: libraries, and the Python modules of a workflow."""
+    from cloacina_ctl.project.python_source import MAX_SOURCE_BYTES
+
+    found = {artifact.path for artifact in head.manifest.artifacts}
+    if head.manifest.entry_module is not None:
+        found |= {
+            str(file.path)
+            for file in head.files
+            if file.path.startswith(WORKFLOW_FOLDER)
+            and file.path.endswith(".py")
+            and file.size <= MAX_SOURCE_BYTES
+        }
+    return frozenset(found)
+
+
+class _Kept(Memory):
+    """A sink that keeps the files that are looked into and lets the rest pass."""
 
     def __init__(self, wanted: frozenset[str]) -> None:
         super().__init__()
@@ -134,8 +154,19 @@ class _Libraries(Memory):
             super().end()
 
 
-def _read_libraries(files: dict[str, bytes]) -> Iterator[ReadLibrary]:
-    return (_read_library(path, data) for path, data in files.items())
+def _read_libraries(head: Head, files: dict[str, bytes]) -> Iterator[ReadLibrary]:
+    paths = [artifact.path for artifact in head.manifest.artifacts if artifact.path in files]
+    return (_read_library(path, files[path]) for path in paths)
+
+
+def _read_modules(head: Head, files: dict[str, bytes]) -> tuple[ModuleSource, ...]:
+    """Return what the packed modules declare: the same way as when they were packed."""
+    entry = head.manifest.entry_module
+    if entry is None:
+        return ()
+    from cloacina_ctl.project.modules import PackedModules, imported_by
+
+    return tuple(source for _, source in imported_by(PackedModules(files), entry))
 
 
 def _read_library(path: str, data: bytes) -> ReadLibrary:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl import manifest
+    from cloacina_ctl.digest import Digest
     from cloacina_ctl.paths import MemberPath
 
 
@@ -93,6 +94,7 @@ class PythonFacts(NamedTuple):
     packages_without_init: tuple[str, ...] = ()
     workflow_builders: tuple[str, ...] = ()
     hidden_tasks: tuple[str, ...] = ()
+    parsed: tuple[tuple[str, Digest], ...] = ()
     syntax_problems: tuple[SyntaxProblem, ...] = ()
 
 

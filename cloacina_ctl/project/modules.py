@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from cloacina_ctl.archive.layout import module_paths
+from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.project.import_time import MODULE, UNREADABLE, Elsewhere
 from cloacina_ctl.project.python_source import (
@@ -17,7 +19,7 @@ from cloacina_ctl.project.python_source import (
 from cloacina_ctl.staging import reported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 # At the top of a flat project these are not what gets imported.
 NOT_PACKAGES = frozenset(
@@ -76,6 +78,53 @@ class SourceRoot(NamedTuple):
         yield from sorted(found)
 
 
+class Modules(Protocol):
+    """Where modules are found and read: in a project's folder, or among the files of a package."""
+
+    def find(self, module: str) -> str | None:
+        """Return the path of the dotted ``module``, or None."""
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of the module at ``path``."""
+
+
+class ProjectModules:
+    """The modules under a source root; ``digests`` holds what each was when it was read.
+
+    A source may be rewritten between its parsing and its packing: whoever packs compares.
+    """
+
+    def __init__(self, root: SourceRoot) -> None:
+        self._root = root
+        self.digests: dict[str, Digest] = {}
+
+    def find(self, module: str) -> str | None:
+        """Return where the module lies, relative to the project."""
+        return self._root.find(module)
+
+    def read(self, path: str) -> bytes:
+        """Return its bytes, and keep their digest: the first, if it changes meanwhile."""
+        data = read_bytes(self._root.project, path)
+        self.digests.setdefault(path, Digest.of(data))
+        return data
+
+
+class PackedModules:
+    """The modules among the files of a package, by their paths in it."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+
+    def find(self, module: str) -> str | None:
+        """Return where the module lies in the package."""
+        places = reversed(module_paths(module))  # a package hides a module of its name
+        return next((path for path in places if path in self._files), None)
+
+    def read(self, path: str) -> bytes:
+        """Return its bytes."""
+        return self._files[path]
+
+
 def find_source_root(project: str, *, tree: bool) -> SourceRoot:
     """Return the source root: ``workflow/`` of a tree, ``src/`` where there is one, or the top."""
     if tree:
@@ -104,20 +153,20 @@ def mentions_engine(project: str, path: str) -> bool:
     return MODULE.encode() in read_bytes(project, path)
 
 
-def imported_by(root: SourceRoot, entry: str) -> Iterator[tuple[str, ModuleSource]]:
-    """Yield every module of the project that importing ``entry`` runs, with what it declares."""
-    names = _Names(root)
+def imported_by(modules: Modules, entry: str) -> Iterator[tuple[str, ModuleSource]]:
+    """Yield every one of ``modules`` that importing ``entry`` runs, with what it declares."""
+    names = _Names(modules)
     waiting, seen = [entry], set[str]()
     while waiting:
         module = waiting.pop()
         for name in _with_parents(module):
-            path = root.find(name)
+            path = modules.find(name)
             if path is None or path in seen:
                 continue
             seen.add(path)
             package = _package_of(name, path)
             lookup = names.seen_from(package)
-            source = read_module(read_bytes(root.project, path), path, lookup)
+            source = read_module(modules.read(path), path, lookup)
             yield name, source
             for imported in source.imports:
                 waiting.extend(_targets(imported, package))
@@ -126,8 +175,8 @@ def imported_by(root: SourceRoot, entry: str) -> Iterator[tuple[str, ModuleSourc
 class _Names:
     """What names of the project's modules stand for; each module is read once."""
 
-    def __init__(self, root: SourceRoot) -> None:
-        self._root = root
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
         self._known: dict[str, dict[str, object]] = {}
 
     def seen_from(self, package: str) -> Callable[[Elsewhere], object]:
@@ -137,7 +186,7 @@ class _Names:
     def _follow(self, name: Elsewhere, package: str) -> object:
         for _ in range(MAX_REEXPORTS):
             module = _absolute(name.module, name.level, package)
-            path = self._root.find(module) if module else None
+            path = self._modules.find(module) if module else None
             if path is None or module is None:
                 return UNREADABLE
             value = self._of(path).get(name.name, UNREADABLE)
@@ -148,7 +197,7 @@ class _Names:
 
     def _of(self, path: str) -> dict[str, object]:
         if path not in self._known:
-            self._known[path] = read_names(read_bytes(self._root.project, path))
+            self._known[path] = read_names(self._modules.read(path))
         return self._known[path]
 
 

@@ -14,6 +14,7 @@ from cloacina_ctl.project.model import (
     SourceWorkflow,
 )
 from cloacina_ctl.project.modules import (
+    ProjectModules,
     SourceRoot,
     find_source_root,
     imported_by,
@@ -38,7 +39,8 @@ def read_python_project(folder: str, layout: Layout, config: Config) -> Project:
     root = find_source_root(folder, tree=layout is Layout.PYTHON_TREE)
     candidates = () if metadata.entry_module else _modules_with_tasks(root)
     entry = metadata.entry_module or _only(candidates)
-    sources = dict(imported_by(root, entry)) if entry else {}
+    modules = ProjectModules(root)
+    sources = dict(imported_by(modules, entry)) if entry else {}
     workflow = _workflow(metadata, sources)
     return Project(
         root=folder,
@@ -47,7 +49,9 @@ def read_python_project(folder: str, layout: Layout, config: Config) -> Project:
         config=config,
         workflows=(workflow,) if workflow.tasks else (),
         requires=metadata.requires,
-        python=_facts(folder, root, entry, candidates, sources),
+        python=_facts(folder, root, entry, candidates, sources)._replace(
+            parsed=tuple(sorted(modules.digests.items()))
+        ),
     )
 
 

@@ -7,6 +7,13 @@ import sys
 
 import pytest
 
+from cloacina_ctl.archive.plan import PlannedFile, make_plan
+from cloacina_ctl.archive.tables import Tool
+from cloacina_ctl.archive.writer import PackageWriter
+from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.manifest import parse
+from cloacina_ctl.operations.package import PackageRequest, package
+from cloacina_ctl.paths import MemberPath
 from tests.verbs.conftest import FIXTURES
 
 
@@ -131,3 +138,43 @@ def test_the_schema_is_printed(cli):
     shown = cli("schema")
     assert shown.status == 0
     assert shown.json["$schema"].endswith("2020-12/schema")
+
+
+def test_a_manifest_that_lies_about_the_packed_tasks_is_found_out(cli, signed, tmp_path):
+    """The manifest cannot lie: validate reads the tasks from the packed modules again."""
+    cli("unpack", signed, "-o", "there")
+    folder = tmp_path / "there"
+    manifest = parse((folder / "manifest.json").read_bytes())
+    (workflow,) = manifest.workflows
+    free = tuple(task._replace(dependencies=()) for task in workflow.tasks)
+    lie = manifest._replace(workflows=(workflow._replace(tasks=free),))
+    planned = [
+        PlannedFile(MemberPath.parse(str(path.relative_to(folder))), str(path),
+                    path.stat().st_size, False, "a test")
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in ("manifest.json", "files.json", "index.json")
+    ]  # fmt: skip
+    with PackageWriter(str(tmp_path / "lie.cloacina")) as writer:
+        written = writer.write_payload(make_plan("daily-report-1.4.0", planned))
+        writer.write_head(lie._replace(contents=written.contents), written, Tool("tests", "1"))
+        writer.commit()
+    found = cli("validate", "lie.cloacina", "--json")
+    assert found.status == 1
+    assert "Y014" in {one["code"] for one in found.json["diagnostics"]}
+
+
+def test_a_source_that_is_rewritten_before_it_is_packed_is_refused(project, tmp_path, monkeypatch):
+    """The same size, and after it was parsed: only its digest tells."""
+    source = project / "src" / "daily_report" / "tasks.py"
+    text = source.read_text()
+
+    class Rewriting(PackageWriter):
+        def __enter__(self):
+            source.write_text(text.replace("read_orders", "read_0rders"))
+            return super().__enter__()
+
+    monkeypatch.setattr("cloacina_ctl.operations.package.PackageWriter", Rewriting)
+    with pytest.raises(FileProblem) as caught:
+        package(PackageRequest(str(project), str(tmp_path / "x.cloacina")))
+    assert caught.value.diagnostics[0].code is Code.CHANGED
+    assert not (tmp_path / "x.cloacina").exists()
