@@ -106,7 +106,7 @@ def pour(
         where = f"{package.path}: frame {number}"
         return zstd.decompress(frame, entry.content_size, where=where)
 
-    contents = in_order(unpack, numbers, jobs)
+    contents = in_order(unpack, numbers, jobs, ahead=1)  # two MiB each, and hardly slower than more
     try:
         poured = _pour_runs(package, runs, _Frames(numbers, contents), sink, progress)
         if wanted is None and next(contents) != tar.END_OF_ARCHIVE:

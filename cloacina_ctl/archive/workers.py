@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
-AHEAD = 3  # pieces beyond one a thread: enough that no thread waits, little memory
+AHEAD = 3  # pieces beyond one a thread: enough that no thread waits
 
 
 def default_jobs() -> int:
@@ -91,9 +91,9 @@ class _Team(Generic[Given, Made]):
 
 
 def in_order(
-    work: Callable[[Given], Made], pieces: Iterable[Given], jobs: int
+    work: Callable[[Given], Made], pieces: Iterable[Given], jobs: int, ahead: int = AHEAD
 ) -> Generator[Made, None, None]:
-    """Yield ``work(piece)`` for each piece, in order, with at most ``jobs + AHEAD`` under way.
+    """Yield ``work(piece)`` for each piece, in order, with at most ``jobs + ahead`` under way.
 
     ``pieces`` is drawn from in the caller's thread. An error of ``work`` is raised at its place;
     leaving early stops the threads after what they have begun.
@@ -106,7 +106,7 @@ def in_order(
     try:
         for piece in pieces:
             pending.append(team.put(piece))
-            if len(pending) >= jobs + AHEAD:
+            if len(pending) >= jobs + ahead:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
