@@ -10,8 +10,8 @@ from cloacina_ctl import __version__
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    if sys.argv[1:] != ["--version"] or not _say_version():
-        _leave(_run())
+    said = sys.argv[1:] == ["--version"] and _say_version()
+    _leave(0 if said else _run())
 
 
 def _run() -> int:

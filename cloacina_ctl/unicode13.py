@@ -9,6 +9,7 @@ where a name is not ASCII.
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import lru_cache
 from itertools import accumulate
 
 # Where "allowed" turns on and off from U+0080 on: differences, in base 36.
@@ -48,9 +49,12 @@ a8 1m 5 1 zk 5h 2 g 15 24 4 a 4 2 lt 1w 24 1p 5e 4 1 r 1 2 1 1 2 1 1 a 1 4 1 1 1
 379 b 66 2 4g2 e 5rl 2e7 f2 15u 3t7 fcmt 6o
 """
 
-_BOUNDS = list(accumulate((int(turn, 36) for turn in _TURNS.split()), initial=0x80))[1:]
+
+@lru_cache(maxsize=1)
+def _bounds() -> list[int]:
+    return list(accumulate((int(turn, 36) for turn in _TURNS.split()), initial=0x80))[1:]
 
 
 def is_allowed(character: str) -> bool:
     """Tell whether a name may hold ``character``, which is not ASCII."""
-    return bisect_right(_BOUNDS, ord(character)) % 2 == 1
+    return bisect_right(_bounds(), ord(character)) % 2 == 1

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 
 import pytest
 
@@ -184,7 +185,10 @@ def test_the_version_is_answered_everywhere_before_a_command(cli, capsys, monkey
     assert cli("--color", "never", "--version", "schema").out == f"cloacina-ctl {__version__}\n"
     assert cli("--json", "--version").json["result"] == {"version": __version__}
     monkeypatch.setattr("sys.argv", ["cloacina-ctl", "--version"])
-    __main__.main()
+    monkeypatch.setattr("os._exit", sys.exit)
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert not ended.value.code
     assert capsys.readouterr().out == f"cloacina-ctl {__version__}\n"
 
 
