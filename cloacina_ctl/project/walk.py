@@ -254,7 +254,7 @@ class _Walk:
         """Tell whether a package may hold the path; note the rule that it breaks."""
         rule = judge_path(packed)
         if rule is not None:
-            self._problems.append(Diagnostic(Code.PROJECT_PATH, f"{rule}: {path}", path, _CURE))
+            self._problems.append(Diagnostic(Code.PROJECT_PATH, rule, path, _CURE))
             return False
         first = packed.partition("/")[0]
         if first.lower() in self._rules.reserved:
@@ -289,9 +289,7 @@ class _Walk:
                 os.path.relpath(sources[path], self._root) if path in sources else path
                 for path in (clash.first, clash.second)
             )
-            yield Diagnostic(
-                Code.PROJECT_PATH, f"{clash.rule}: {second} and {first}", second, _CURE
-            )
+            yield Diagnostic(Code.PROJECT_PATH, f"beside {first}: {clash.rule}", second, _CURE)
 
 
 def _is_ignored(ignores: tuple[Patterns, ...], path: str, *, is_folder: bool) -> bool:
