@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test test-all lint types contracts bench docs clean
+.PHONY: help setup setup-dev demo test check test-all lint types contracts bench docs clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -34,6 +34,8 @@ demo: setup ## package a real project, sign it, and look at it from every side
 # In CI also the slow tests: those that build Rust crates, and exhaustive sweeps.
 test: setup-dev lint types contracts ## lint, types, import contracts, tests; with CI=true all of them
 	$(BIN)/python -m pytest $(if $(CI),,-m 'not slow')
+
+check: setup-dev lint types contracts ## lint, types and import contracts alone
 
 test-all: test ## the tests on every Python from 3.10 that this machine has
 	sh tests/all_pythons.sh
