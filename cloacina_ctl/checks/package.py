@@ -115,7 +115,7 @@ def tasks_disagree(subject: PackageSubject) -> Iterator[Finding]:
         if found and found != claimed:
             different = sorted({id_ for id_, _ in found ^ claimed})
             yield Finding(
-                f"the manifest and the library disagree on the tasks: {', '.join(different)}",
+                f"the manifest and the library disagree on the tasks: {_some(different)}",
                 read.path,
             )
 
@@ -144,8 +144,9 @@ def python_disagrees(subject: PackageSubject) -> Iterator[Finding]:
     claimed = _claimed_tasks(subject)
     if declared != claimed:
         different = sorted({id_ for id_, _ in declared ^ claimed})
-        message = f"the manifest and the packed source disagree on: {', '.join(different)}"
-        yield Finding(message, subject.path)
+        yield Finding(
+            f"the manifest and the packed source disagree on: {_some(different)}", subject.path
+        )
 
 
 @RULES.rule(Code.RUNPATH, Severity.WARNING)
@@ -184,6 +185,11 @@ def text_relocations(subject: PackageSubject) -> Iterator[Finding]:
     for read, library, _ in _libraries(subject):
         if library.text_relocations:
             yield Finding("it rewrites its own code when it is loaded", read.path)
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - 8
+    return ", ".join(names[:8]) + (f" and {more} more" if more > 0 else "")
 
 
 def _claimed_tasks(subject: PackageSubject) -> set[tuple[str, tuple[str, ...]]]:
