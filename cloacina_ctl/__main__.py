@@ -52,10 +52,12 @@ def _leave(status: int) -> None:
 
 def _say_version() -> bool:
     """Print the version, or leave it to those who know what to do with a closed or full output."""
+    import os
+
     try:
-        sys.stdout.write(f"cloacina-ctl {__version__}\n")
-        sys.stdout.flush()
-    except (AttributeError, OSError):
+        # Past the buffer: what cannot be written must not wait there for the next who tries.
+        os.write(1, f"cloacina-ctl {__version__}\n".encode())
+    except OSError:
         return False
     return True
 

@@ -48,6 +48,10 @@ def read(words: Sequence[str], *, rich: bool) -> Chosen | int:
         answer = application.main(args=line, prog_name=PROGRAM, standalone_mode=False)
     except _Complaint as complaint:
         raise as_usage_error(complaint) from complaint
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):
+            return 0  # typer would say 1, which means the answer no
+        raise
     return answer if isinstance(answer, tuple) else int(answer or 0)
 
 

@@ -38,6 +38,19 @@ def test_the_version_survives_every_kind_of_output(process):
     assert (full.status, full.err.count("\n")) == (8, 1)
 
 
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["schema"], ["key", "--help"]])
+def test_a_pipe_that_was_closed_before_is_silent_too(words):
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "cloacina_ctl", *words], stdout=write, stderr=subprocess.PIPE,
+        env=environment, check=False,
+    )  # fmt: skip
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_a_closed_pipe_is_silent_and_changes_no_status(process):
     many = probe("for n in range(20000): reporter.line('x' * 80)")
     assert process("set -o pipefail; $RUN | head -1", many) == (0, "x" * 80 + "\n", "")
