@@ -52,11 +52,9 @@ def unpack(
     known = authenticity.keys_that_count(rule)
     with open_package(path, rule.limits) as package:  # (1)
         judged = authenticity.judge_unread(package, known)  # (2)
-        authenticity.refuse_failed_signatures(judged, path)
-        authenticity.require(judged, rule, path)  # (3)
+        authenticity.require(judged, rule, path)  # (3), and none that fails
         head = package.head  # (4)
         judged = authenticity.judge_read(package, judged)  # (5)
-        authenticity.refuse_failed_signatures(judged, path)
         vouched = authenticity.require(judged, rule, path)
         authenticity.check_pins(head, rule, path)  # (6)
         wanted = _wanted(package, members, partial=partial)
