@@ -2,6 +2,7 @@
 
 A map of the package, from the bottom up; imports point downwards only:
 
+``values``      named tuples and constants that are quick to declare
 ``errors``      diagnostics with permanent codes, and the one family of exceptions
 ``staging``     files and folders that appear whole or not at all
 ``toml``        TOML, bounded, with places in its errors

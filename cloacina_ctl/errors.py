@@ -8,7 +8,9 @@ whoever shows them escapes them (``cli.escape``).
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.values import Constants, NamedTuple
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -22,7 +24,7 @@ class Severity(str, enum.Enum):
     NOTE = "note"
 
 
-class Code(str, enum.Enum):
+class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     """Every code: permanent, append-only, never reused. ``docs/codes.md`` has a page of each.
 
     The first letter is the subject: A archive, B binary and platform, G graph, I input and

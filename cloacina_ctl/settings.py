@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
 
 from cloacina_ctl.errors import Code, Diagnostic, Refused, UsageError
 from cloacina_ctl.staging import reported
+from cloacina_ctl.values import NamedTuple
 
 CONFIG_FILE = "config.toml"
 ENV_FOLDER = "CLOACINA_CTL_CONFIG_DIR"

@@ -7,13 +7,13 @@ one block has one spelling.
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
 from cloacina_ctl.archive.layout import COMMON, END, FORMAT_VERSION
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.envelope import Envelope
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.manifest import canonical
+from cloacina_ctl.values import NamedTuple
 
 FRAME_MAGIC = b"\x5c\x2a\x4d\x18"
 BLOCK_MAGIC = b"cloacina"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from cloacina_ctl.errors import CloacinaError, Code, Refused
+from cloacina_ctl.values import NamedTuple
 
 READABLE = "native packages (a signature frame, then tar in zstd)"
 SNIFF_BYTES = 512

@@ -7,11 +7,11 @@ bytes that no writer makes and that other tools read differently.
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple
 
 import zstandard
 
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.values import NamedTuple
 
 MAGIC = b"\x28\xb5\x2f\xfd"
 MAX_WINDOW = 8 << 20  # RFC 9659; what level 19 needs

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive import frames as zstd
 from cloacina_ctl.archive import layout, tables, tar
@@ -23,6 +23,7 @@ from cloacina_ctl.archive.workers import in_order
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.manifest import Contents, Manifest, dump
 from cloacina_ctl.staging import StagedFile, reported, unnamed_file, write_all
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

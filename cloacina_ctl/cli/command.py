@@ -7,7 +7,9 @@ them as they are, and ``typer_app`` builds the real application from them when i
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.exits import MEANINGS
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.command import Command

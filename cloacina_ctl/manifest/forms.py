@@ -10,11 +10,12 @@ hundred thousand tasks, nearly always good ones. Forms of lists and objects are 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cloacina_ctl.errors import Code
 from cloacina_ctl.manifest.canonical import MAX_INTEGER
 from cloacina_ctl.manifest.problems import Problem, Problems
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

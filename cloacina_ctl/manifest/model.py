@@ -7,7 +7,8 @@ in the JSON. Build them with keywords.
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
+
+from cloacina_ctl.values import NamedTuple
 
 FORMAT_VERSION = 3
 

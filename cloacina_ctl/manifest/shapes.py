@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 from itertools import chain, islice, repeat
 from operator import lt
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code
 from cloacina_ctl.manifest.forms import one_type, shown, wrong_type
 from cloacina_ctl.manifest.problems import Problem, Problems, is_enough, under
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -220,7 +221,7 @@ class Object:
                 found[field.name] = None
                 bad.append(Problem(Code.FIELD_MISSING, f"`{field.key}` is missing"))
         self._judge_keys(value, bad)
-        made = self._make(**found)
+        made = self._make_of([found.get(field.name, default) for field, default in self._columns])
         if self._rule is not None and not is_enough(bad):
             self._rule(made, bad)
         return made

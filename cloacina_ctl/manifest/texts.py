@@ -33,11 +33,12 @@ _CLAUSE = (
 _RANGE = r"(?:(?:[<>]=?|==?|~=?|\^) *)?[0-9][0-9A-Za-z.+*-]*"
 _LICENSE_WORD = r"\(|\)|[A-Za-z0-9.:-]+\+?"
 # Python's reserved words: written down, for an interpreter's own list may grow.
-_KEYWORDS = (
-    "False|None|True|and|as|assert|async|await|break|class|continue|def|del|elif|else|except|"
-    "finally|for|from|global|if|import|in|is|lambda|nonlocal|not|or|pass|raise|return|try|while|"
-    "with|yield"
-)
+_KEYWORDS = frozenset({
+    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue",
+    "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import",
+    "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while",
+    "with", "yield",
+})  # fmt: skip
 
 
 def judge_semver(version: str) -> str | None:
@@ -71,7 +72,7 @@ def judge_range(text: str) -> str | None:
 def judge_module(text: str) -> str | None:
     """Return why no import statement could name the module ``text``."""
     for part in text.split("."):
-        if re.fullmatch(_KEYWORDS, part):
+        if part in _KEYWORDS:
             return f"a module cannot be called `{part}`, which is a word of the language: {text}"
     return None
 

@@ -19,7 +19,7 @@ The argument, step by step; each step uses only what the steps before it proved:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl import settings
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
@@ -27,6 +27,7 @@ from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, UsageError
 from cloacina_ctl.signing.judge import Judged, KnownKey, judge_head, judge_subject
 from cloacina_ctl.signing.policy import Requirement, failed_signatures, require_signatures
 from cloacina_ctl.signing.statement import Subject
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.archive.head import Head

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.layout import SOURCE_FOLDER, library_path
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
 from cloacina_ctl.project.model import BuildOptions
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.manifest import Artifact, Workflow

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.archive.reader import open_package
 from cloacina_ctl.operations import authenticity
 from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.operations.views import SignatureView, signature_view
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.archive.tables import FileEntry, Tool

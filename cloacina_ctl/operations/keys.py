@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl import settings
 from cloacina_ctl.errors import Code, UsageError
@@ -11,6 +11,7 @@ from cloacina_ctl.signing.resolve import find_private, find_public
 from cloacina_ctl.signing.store import DEFAULT_KEY, KeyStore, StoredKey
 from cloacina_ctl.signing.trust import TrustedKey, TrustStore
 from cloacina_ctl.staging import write_file
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.signing.keys import PassphraseProvider

@@ -8,7 +8,7 @@ build scripts and macros of the crate and of what it depends on.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl import __version__
 from cloacina_ctl.archive import layout
@@ -32,6 +32,7 @@ from cloacina_ctl.manifest import Contents, Language, Manifest
 from cloacina_ctl.operations.building import BuildRequest, Built, build_library
 from cloacina_ctl.operations.progress import Progress, stage
 from cloacina_ctl.paths import MemberPath
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

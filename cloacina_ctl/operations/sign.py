@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.block import SignatureBlock, encode_block
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
@@ -14,6 +14,7 @@ from cloacina_ctl.operations.authenticity import subject_of
 from cloacina_ctl.operations.progress import Progress, stage
 from cloacina_ctl.signing.statement import SIGNATURE_TYPE, claims, now_utc, sign_package
 from cloacina_ctl.staging import StagedFile, reported, write_all
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.envelope import Envelope

@@ -7,7 +7,7 @@ what could not be judged because of it is named as skipped.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.layout import WORKFLOW_FOLDER
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
@@ -19,6 +19,7 @@ from cloacina_ctl.errors import CloacinaError, Code, Diagnostic, FileProblem, No
 from cloacina_ctl.operations import authenticity
 from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.operations.progress import Progress, stage
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

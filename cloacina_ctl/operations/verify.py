@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.payload import Nowhere, pour
 from cloacina_ctl.archive.reader import open_package
@@ -12,6 +12,7 @@ from cloacina_ctl.operations import authenticity
 from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.operations.progress import Progress, stage
 from cloacina_ctl.operations.views import SignatureView, signature_view
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.digest import Digest

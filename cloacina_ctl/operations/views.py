@@ -5,7 +5,9 @@ One shape for each thing, whichever verb shows it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.manifest.canonical import JsonObject, JsonValue

@@ -8,10 +8,11 @@ glibc's ``elf/dl-lookup.c`` and ``elf/dl-version.c``.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.platforms.elf import other_kind
 from cloacina_ctl.platforms.reading import OverLimit, Unreadable
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.platforms.reading import Unreadable
 from cloacina_ctl.platforms.recognition import SYSTEMS, describe_elf
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import NamedTuple
+
+from cloacina_ctl.values import NamedTuple
 
 # Objects of the macros are sorted, or as written where a feature of serde_json says so.
 STARTS = (b'{"edges":[', b'{"nodes":[')

@@ -8,12 +8,13 @@ macros of 0.2.0 and 0.3.1.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.platforms.dynamic import C_COLLECTION, C_EXECUTE, C_TASKS
 from cloacina_ctl.platforms.graph_text import MOST_BYTES, parse_list, parse_tasks
 from cloacina_ctl.platforms.library import KIND_C_0_2, KIND_C_0_3, LibraryGraph, Plugin
 from cloacina_ctl.platforms.reading import OverLimit, Unreadable
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import BuildFailed, Code, UsageError
 from cloacina_ctl.manifest import BuiltWith
@@ -22,6 +22,7 @@ from cloacina_ctl.project.cargo_config import (
     configured_flags,
 )
 from cloacina_ctl.project.programs import Program, clean_environment, find_program, run
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Refused, UsageError
 from cloacina_ctl.project.model import Crate
 from cloacina_ctl.toml import read_toml, suggest
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,8 @@ out. Names are compared without case. Source files (``secrets.py``) are not secr
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from cloacina_ctl.values import NamedTuple
 
 
 class Denied(NamedTuple):

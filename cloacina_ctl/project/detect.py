@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from cloacina_ctl.errors import Code, FileProblem, Refused
 from cloacina_ctl.project.model import Layout
 from cloacina_ctl.toml import read_toml
+from cloacina_ctl.values import NamedTuple
 
 CARGO_TOML = "Cargo.toml"
 PYPROJECT_TOML = "pyproject.toml"

@@ -8,7 +8,8 @@ what lies under a folder that it matches, for the walk does not enter that folde
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from cloacina_ctl.values import NamedTuple
 
 _CLASSES = {
     "alnum": "a-zA-Z0-9", "alpha": "a-zA-Z", "blank": r" \t", "cntrl": r"\x00-\x1f\x7f",

@@ -6,7 +6,9 @@ Bodies of functions are not run by an import, nor is what only type checkers or 
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloacina_ctl.errors import Code, Diagnostic, Refused
 from cloacina_ctl.manifest import Package, Requires
 from cloacina_ctl.manifest.fields import MODULE, NAME
+from cloacina_ctl.manifest.texts import judge_pep440
 from cloacina_ctl.project.detect import PACKAGE_TOML, PYPROJECT_TOML
 from cloacina_ctl.project.identity import make_package, overridden
 from cloacina_ctl.project.model import Config, Layout
 from cloacina_ctl.toml import read_toml
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.manifest.forms import Text
@@ -185,12 +187,12 @@ def _author(name: object, email: object) -> str | None:
 
 def _license(table: _Table) -> str | None:
     """Return an SPDX expression; a licence given as another text or as a file is none."""
-    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
-
     value = table.get("license", object, "an SPDX expression or a table")
     text = value.get("text") if isinstance(value, dict) else value
     if not isinstance(text, str):
         return None
+    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
     try:
         return canonicalize_license_expression(text)
     except InvalidLicenseExpression:
@@ -199,28 +201,32 @@ def _license(table: _Table) -> str | None:
 
 def _normal_version(version: str | None) -> str | None:
     """Return the version in its normal form; what is no version is left for the judging."""
+    if not version or judge_pep440(version) is None:
+        return version or None
     from packaging.version import InvalidVersion, Version
 
     try:
-        return str(Version(version)) if version else None
+        return str(Version(version))
     except InvalidVersion:
         return version
 
 
 # `>=3.10, <4`: what nearly all projects write. The library that knows all the rest of the grammar
-# takes as long to load as a small package takes to write.
+# takes as long to load as a small package takes to write: it is loaded for what needs it.
 _USUAL_CLAUSE = re.compile(r"(?:[<>]=?|==|!=) *(?:0|[1-9][0-9]{0,3})(?:\.(?:0|[1-9][0-9]{0,3}))*")
 
 
 def _specifier(table: _Table, key: str) -> str | None:
     text = table.text(key)
-    clauses = [clause.strip(" ") for clause in text.split(",")] if text else []
-    if clauses and all(_USUAL_CLAUSE.fullmatch(clause) for clause in clauses):
+    if not text:
+        return None
+    clauses = [clause.strip(" ") for clause in text.split(",")]
+    if all(_USUAL_CLAUSE.fullmatch(clause) for clause in clauses):
         return ",".join(sorted({clause.replace(" ", "") for clause in clauses}))
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:
-        return str(SpecifierSet(text)) or None if text else None
+        return str(SpecifierSet(text)) or None
     except InvalidSpecifier:
         table.bad(f"`{key}` is no version specifier: {text}")
         return None

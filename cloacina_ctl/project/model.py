@@ -7,7 +7,9 @@ Plain facts: ``checks`` judges them, ``operations`` turns them into a manifest. 
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl import manifest

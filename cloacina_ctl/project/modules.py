@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cloacina_ctl.archive.layout import module_paths
 from cloacina_ctl.digest import Digest
@@ -17,6 +17,7 @@ from cloacina_ctl.project.python_source import (
     read_names,
 )
 from cloacina_ctl.staging import reported
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

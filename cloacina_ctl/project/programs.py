@@ -13,10 +13,11 @@ import os
 import selectors
 import signal
 import subprocess
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import BuildFailed, Code
 from cloacina_ctl.staging import reported
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -8,12 +8,12 @@ runs counts; a task that is declared in any other way is reported, for nobody ca
 from __future__ import annotations
 
 import ast
+import codecs
 import io
 import re
-import tokenize
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.project.deep_syntax import parse_source
 from cloacina_ctl.project.import_time import (
@@ -27,6 +27,7 @@ from cloacina_ctl.project.import_time import (
 )
 from cloacina_ctl.project.model import SourceTask, SyntaxProblem
 from cloacina_ctl.project.task_arguments import Arguments, read_trigger
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 # A parser takes a hundred times a source's size in memory.
 MAX_SOURCE_BYTES = 2 << 20
 MAX_SHOWN = 1000
+_DECLARATION_BYTES = 4096  # a declaration stands in the first two lines
 # Codecs that a source may name: Python knows others that are slow, or no text at all.
 _ENCODINGS = re.compile(
     r"utf-8(?:-sig)?|ascii|us-ascii|latin-?1|iso-?8859-\d+|(?:cp|windows-)\d+|koi8-[ru]"
@@ -110,7 +112,7 @@ def read_names(data: bytes) -> dict[str, object]:
 def _parse(data: bytes) -> _Text:
     if len(data) > MAX_SOURCE_BYTES:
         raise ValueError(f"larger than {MAX_SOURCE_BYTES} bytes")
-    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    encoding = _encoding_of(data)
     if _ENCODINGS.fullmatch(encoding.lower()) is None:
         raise ValueError(f"an encoding that is not read: {encoding}")
     source = data.decode(encoding)
@@ -118,6 +120,16 @@ def _parse(data: bytes) -> _Text:
         warnings.simplefilter("ignore")  # the author's own tools say them
         tree = parse_source(source)
     return _Text(tree, re.split(rb"\r\n|\r|\n", source.encode("utf-8", "surrogatepass")))
+
+
+def _encoding_of(data: bytes) -> str:
+    """Return the encoding that the first two lines declare; nearly none declare any."""
+    if not data.startswith(codecs.BOM_UTF8) and b"coding" not in data[:_DECLARATION_BYTES]:
+        data.decode()  # Python refuses what is not UTF-8 when it reads the first line
+        return "utf-8"
+    import tokenize
+
+    return tokenize.detect_encoding(io.BytesIO(data).readline)[0]
 
 
 def _unknown(_name: Elsewhere) -> object:

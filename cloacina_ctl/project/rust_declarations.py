@@ -6,7 +6,7 @@ noted here. A value that is no literal is noted as well: only the compiler could
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.manifest import Param, Retry, Trigger
 from cloacina_ctl.project.model import SourceDependency, SourceTask, SourceWorkflow
@@ -25,6 +25,7 @@ from cloacina_ctl.project.rust_syntax import (
     tokens_of,
 )
 from cloacina_ctl.project.values import milliseconds
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

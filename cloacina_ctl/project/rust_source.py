@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.project.model import SourceTask, SourceWorkflow, SyntaxProblem
 from cloacina_ctl.project.rust_declarations import (
@@ -37,6 +37,7 @@ from cloacina_ctl.project.rust_syntax import (
     text_value,
     tokens_of,
 )
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 import re
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.manifest.canonical import MAX_INTEGER
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

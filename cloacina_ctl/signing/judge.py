@@ -23,7 +23,7 @@ Whether what holds is enough is for ``policy``.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.envelope import pae
 from cloacina_ctl.errors import Refused
@@ -36,6 +36,7 @@ from cloacina_ctl.signing.statement import (
     claims,
     read_statement,
 )
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

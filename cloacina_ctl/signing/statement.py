@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.envelope import PAYLOAD_TYPE, Envelope, pae
 from cloacina_ctl.errors import Code, Refused, UsageError
 from cloacina_ctl.manifest import canonical
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem, NotTrusted
 from cloacina_ctl.signing.files import is_there, make_private_folder, refuse_shared_folder
@@ -19,6 +19,7 @@ from cloacina_ctl.signing.keys import (
 from cloacina_ctl.signing.names import Named, check_name, find_one, is_name
 from cloacina_ctl.signing.pem import bad_key
 from cloacina_ctl.staging import reported, write_file
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.signing.keys import PassphraseProvider
