@@ -34,6 +34,8 @@ class Extraction:
     The destination must not exist, or be an empty folder that is not the current one.
     """
 
+    divisible = True  # each process has descriptors of its own for the folders it enters
+
     def __init__(self, destination: str) -> None:
         self.destination = destination
         parent, self._name = os.path.split(os.path.abspath(destination))

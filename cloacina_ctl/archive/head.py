@@ -7,7 +7,7 @@ where it says anything else.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl import manifest as schema
 from cloacina_ctl.archive import frames as zstd
@@ -16,15 +16,35 @@ from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.archive.tables import FRAME_SIZE, FileEntry, FrameEntry, Index
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, Diagnostic, Refused
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from cloacina_ctl.manifest import Manifest
 
 
+class Span(NamedTuple):
+    """Where a file's tar bytes lie in its section; ``end`` is after the padding."""
+
+    file: FileEntry
+    start: int
+    end: int
+
+
+class Section(NamedTuple):
+    """A section of the payload: its files in their order, and the length of its tar bytes."""
+
+    name: str
+    spans: tuple[Span, ...]
+    length: int
+
+
 class Head(NamedTuple):
-    """What the head says, all of it checked against each other."""
+    """What the head says, all of it checked against each other.
+
+    ``sections`` follow from ``files``; they are there in a head that was read.
+    """
 
     manifest: Manifest
     manifest_bytes: bytes
@@ -32,6 +52,7 @@ class Head(NamedTuple):
     index_bytes: bytes
     files: tuple[FileEntry, ...]
     frame_index: Index
+    sections: tuple[Section, ...] = ()
 
     @property
     def root(self) -> str:
@@ -76,54 +97,48 @@ def decode_head(frame: bytes, *, where: str, limits: Limits = DEFAULT_LIMITS) ->
     index_bytes = bodies.take(layout.INDEX, limits.index_bytes)
     bodies.finish(root)
     _check_contents(manifest, files_bytes, where)
+    files = tables.decode_files(files_bytes, where=f"{where}: {layout.FILES}", limits=limits)
     head = Head(
         manifest=manifest,
         manifest_bytes=manifest_bytes,
         files_bytes=files_bytes,
         index_bytes=index_bytes,
-        files=tables.decode_files(files_bytes, where=f"{where}: {layout.FILES}", limits=limits),
+        files=files,
         frame_index=tables.decode_index(
             index_bytes, where=f"{where}: {layout.INDEX}", limits=limits
         ),
+        sections=tuple(sections_of(root, files)),
     )
     check_manifest_members(manifest, head.files)
     _check_sizes(head, where, limits)
     return head
 
 
-class Span(NamedTuple):
-    """Where a file's tar bytes lie in its section; ``end`` is after the padding."""
-
-    file: FileEntry
-    start: int
-    end: int
-
-
-def spans(root: str, files: Sequence[FileEntry]) -> Iterator[tuple[str, list[Span], int]]:
-    """Yield each section with the spans of its files and its length, in the order of the stream."""
+def sections_of(root: str, files: Sequence[FileEntry]) -> Iterator[Section]:
+    """Yield the sections that ``files`` lie in, in the order of the stream."""
     root_bytes = len(root.encode()) + 1
     section, found, position = "", list[Span](), 0
     for file in files:
         own = layout.section_of(file.path)
         if own != section:
             if found:
-                yield section, found, position
+                yield Section(section, tuple(found), position)
             section, found, position = own, [], 0
         start = position
-        position += tar.header_size(root_bytes, file.path.encode()) + tar.padded(file.size)
+        position += tar.header_size(root_bytes, file.path) + tar.padded(file.size)
         found.append(Span(file, start, position))
     if found:
-        yield section, found, position
+        yield Section(section, tuple(found), position)
 
 
-def expected_frames(root: str, files: Sequence[FileEntry]) -> Iterator[tuple[str, int]]:
-    """Yield section and content size of every payload frame that ``files`` lead to."""
-    for section, _, length in spans(root, files):
-        whole, rest = divmod(length, FRAME_SIZE)
+def expected_frames(sections: Iterable[Section]) -> Iterator[tuple[str, int]]:
+    """Yield section and content size of every payload frame that ``sections`` lead to."""
+    for section in sections:
+        whole, rest = divmod(section.length, FRAME_SIZE)
         for _ in range(whole):
-            yield section, FRAME_SIZE
+            yield section.name, FRAME_SIZE
         if rest:
-            yield section, rest
+            yield section.name, rest
     yield layout.END, len(tar.END_OF_ARCHIVE)
 
 
@@ -222,7 +237,7 @@ def _check_sizes(head: Head, where: str, limits: Limits) -> None:
             f"lists {len(files)} of {total}",
             where=f"{where}: /contents",
         )
-    expected = list(expected_frames(head.root, files))
+    expected = list(expected_frames(head.sections))
     listed = [(frame.section, frame.content_size) for frame in head.frame_index.frames]
     if listed != expected:
         raise Refused.of(

@@ -11,25 +11,35 @@ from __future__ import annotations
 
 import hashlib
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cloacina_ctl.archive import frames as zstd
 from cloacina_ctl.archive import tar
-from cloacina_ctl.archive.head import Span, spans
 from cloacina_ctl.archive.tables import FRAME_SIZE, FileEntry
 from cloacina_ctl.archive.workers import in_order
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from cloacina_ctl.archive.head import Span
     from cloacina_ctl.archive.reader import Package
 
     Progress = Callable[[int, int], None]
 
+# A part that is worth a process of its own, in bytes; a file costs as much as so many more.
+_PART_COST = 16 << 20
+_FILE_COST = 40_000
+
 
 class Sink(Protocol):
-    """What takes the files of a package, one after the other."""
+    """What takes the files of a package, one after the other.
+
+    Where ``divisible``, several processes may fill it, each with other files.
+    """
+
+    divisible: bool
 
     def begin(self, file: FileEntry) -> None:
         """Get ready for the bytes of ``file``."""
@@ -44,6 +54,8 @@ class Sink(Protocol):
 class Nowhere:
     """A sink for who only wants to know whether every byte is the right one."""
 
+    divisible = True
+
     def begin(self, file: FileEntry) -> None:
         """Take nothing."""
 
@@ -56,6 +68,8 @@ class Nowhere:
 
 class Memory:
     """A sink that keeps the bytes of small files."""
+
+    divisible = False
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -96,25 +110,22 @@ def pour(
     Progress is in bytes of files. Raises ``Refused`` at the first byte that is not the right one.
     """
     wanted: set[str] | None = None if files is None else {file.path for file in files}
-    runs = list(_runs(package, wanted))
-    numbers = _frame_numbers(package, runs, whole=wanted is None)
-    offsets, index = package.offsets(), package.head.frame_index.frames
+    runs = tuple(_runs(package, wanted))
+    whole = _Part(runs, with_end=wanted is None)
+    total = sum(span.file.size for span in whole.spans())
+    advance = _advancing(progress, total)
+    parts = _divide(whole, jobs) if sink.divisible and jobs > 1 else (whole,)
+    if len(parts) > 1:
+        from cloacina_ctl.archive.processes import in_processes
 
-    def unpack(number: int) -> bytes:
-        entry = index[number]
-        frame = package.read_frame(entry, offsets[number])
-        where = f"{package.path}: frame {number}"
-        return zstd.decompress(frame, entry.content_size, where=where)
-
-    contents = in_order(unpack, numbers, jobs, ahead=1)  # two MiB each, and hardly slower than more
-    try:
-        poured = _pour_runs(package, runs, _Frames(numbers, contents), sink, progress)
-        if wanted is None and next(contents) != tar.END_OF_ARCHIVE:
-            raise Refused.of(Code.BAD_TAR, "the end is not two blocks of zeros", where=package.path)
-    finally:
-        contents.close()  # stops the threads where something was refused
-    complete = wanted is None and not package.block.withheld
-    return Poured(tuple(poured), len(numbers), complete)
+        in_processes(lambda part, more: _pour_part(package, part, sink, more), parts, advance)
+    else:
+        _pour_part(package, whole, sink, advance, jobs)
+    return Poured(
+        files=tuple(span.file for span in whole.spans()),
+        frames=len(_frame_numbers(package, whole)),
+        complete=whole.with_end and not package.block.withheld,
+    )
 
 
 def select(files: Sequence[FileEntry], patterns: Sequence[str]) -> tuple[FileEntry, ...]:
@@ -140,28 +151,103 @@ class _Run(NamedTuple):
     spans: tuple[Span, ...]
 
 
+class _Part(NamedTuple):
+    """What is poured in one go; ``with_end`` where the end of the archive is looked at too."""
+
+    runs: tuple[_Run, ...]
+    with_end: bool
+
+    def spans(self) -> Iterator[Span]:
+        """Yield the spans of all runs."""
+        for run in self.runs:
+            yield from run.spans
+
+
+def _divide(whole: _Part, jobs: int) -> tuple[_Part, ...]:
+    """Return ``whole`` in parts that take about as long as each other, at most ``jobs``.
+
+    One part where it is small, or where this process cannot be copied.
+    """
+    costs = [span.end - span.start + _FILE_COST for span in whole.spans()]
+    total = sum(costs)
+    count = min(jobs, total // _PART_COST)
+    if count < 2:
+        return (whole,)
+    from cloacina_ctl.archive.processes import can_fork
+
+    if not can_fork():
+        return (whole,)
+    parts: list[list[_Run]] = [[] for _ in range(count)]
+    done, cost = 0, iter(costs)
+    for run in whole.runs:
+        shares: list[list[Span]] = [[] for _ in range(count)]
+        for span in run.spans:
+            shares[done * count // total].append(span)
+            done += next(cost)
+        for part, share in zip(parts, shares, strict=True):
+            if share:
+                part.append(_Run(run.first_frame, tuple(share)))
+    *others, last = (tuple(part) for part in parts if part)
+    return (*(_Part(part, with_end=False) for part in others), _Part(last, whole.with_end))
+
+
+def _advancing(progress: Progress | None, total: int) -> Callable[[int], None]:
+    """Return what takes how many bytes more are done, and tells ``progress`` how many in all."""
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress:
+            progress(done, total)
+
+    return advance
+
+
+def _pour_part(
+    package: Package, part: _Part, sink: Sink, advance: Callable[[int], None], jobs: int = 1
+) -> None:
+    """Give the files of ``part`` to ``sink``, with ``jobs`` threads that decompress."""
+    numbers = _frame_numbers(package, part)
+    offsets, index = package.offsets(), package.head.frame_index.frames
+
+    def unpack(number: int) -> bytes:
+        entry = index[number]
+        frame = package.read_frame(entry, offsets[number])
+        where = f"{package.path}: frame {number}"
+        return zstd.decompress(frame, entry.content_size, where=where)
+
+    contents = in_order(unpack, numbers, jobs, ahead=1)  # two MiB each, and hardly slower than more
+    try:
+        _pour_runs(package, part.runs, _Frames(numbers, contents), sink, advance)
+        if part.with_end and next(contents) != tar.END_OF_ARCHIVE:
+            raise Refused.of(Code.BAD_TAR, "the end is not two blocks of zeros", where=package.path)
+    finally:
+        contents.close()  # stops the threads where something was refused
+
+
 def _runs(package: Package, wanted: set[str] | None) -> Iterator[_Run]:
     first = 0
-    for section, found, length in spans(package.head.root, package.head.files):
-        if package.holds(section):
-            chosen = (
-                found if wanted is None else [span for span in found if span.file.path in wanted]
-            )
+    for section in package.head.sections:
+        if package.holds(section.name):
+            chosen = section.spans
+            if wanted is not None:
+                chosen = tuple(span for span in chosen if span.file.path in wanted)
             if chosen:
-                yield _Run(first, tuple(chosen))
-        first += -(-length // FRAME_SIZE)
+                yield _Run(first, chosen)
+        first += -(-section.length // FRAME_SIZE)
 
 
-def _frame_numbers(package: Package, runs: Sequence[_Run], *, whole: bool) -> list[int]:
-    """Return the frames to read, in order: those that the spans lie in; with the end if whole."""
+def _frame_numbers(package: Package, part: _Part) -> list[int]:
+    """Return the frames to read, in order: those that the spans lie in, and perhaps the end."""
     numbers: list[int] = []
-    for run in runs:
+    for run in part.runs:
         for span in run.spans:
             first = run.first_frame + span.start // FRAME_SIZE
             last = run.first_frame + (span.end - 1) // FRAME_SIZE
             begin = max(first, numbers[-1] + 1) if numbers else first
             numbers.extend(range(begin, last + 1))
-    if whole:
+    if part.with_end:
         numbers.append(len(package.head.frame_index.frames) - 1)
     return numbers
 
@@ -198,10 +284,13 @@ class _Frames:
 
 
 def _pour_runs(
-    package: Package, runs: Sequence[_Run], frames: _Frames, sink: Sink, progress: Progress | None
-) -> list[FileEntry]:
-    root, poured, done = package.head.root, [], 0
-    total = sum(span.file.size for run in runs for span in run.spans)
+    package: Package,
+    runs: Sequence[_Run],
+    frames: _Frames,
+    sink: Sink,
+    advance: Callable[[int], None],
+) -> None:
+    root = package.head.root
     for run in runs:
         for span in run.spans:
             file = span.file
@@ -215,14 +304,10 @@ def _pour_runs(
                     raise _bad_tar(package, file)
                 sha256.update(part)
                 sink.write(part)
-                done += len(part)
-                if progress:
-                    progress(done, total)
+                advance(len(part))
             if sha256.hexdigest() != file.sha256:
                 raise _bad_file(package, file)
             sink.end()
-            poured.append(file)
-    return poured
 
 
 def _split(block: memoryview, header: bytes, file: FileEntry) -> Iterator[memoryview | None]:

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive import layout, tables
-from cloacina_ctl.archive.head import expected_frames
+from cloacina_ctl.archive.head import expected_frames, sections_of
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.archive.tables import FileEntry
 from cloacina_ctl.digest import Digest
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,6 +54,6 @@ def make_plan(root: str, files: Iterable[PlannedFile], limits: Limits = DEFAULT_
     ordered = tuple(sorted(files, key=lambda file: layout.stream_key(file.path)))
     entries = [FileEntry(file.path, file.size, _UNKNOWN, file.executable) for file in ordered]
     tables.check_files(entries, where=root, limits=limits)
-    frames = sum(1 for _ in expected_frames(root, entries))
+    frames = sum(1 for _ in expected_frames(sections_of(root, entries)))
     limits.check("frames", frames, where=root, what="the number of frames")
     return Plan(root, ordered)

@@ -7,7 +7,7 @@ by a general JSON parser: all entries are matched at once, encoded again, and co
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.layout import (
     COMMON,
@@ -15,12 +15,14 @@ from cloacina_ctl.archive.layout import (
     HEAD_MEMBERS,
     SOURCE,
     is_tag,
-    stream_key,
+    section_of,
+    section_rank,
 )
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, Refused
-from cloacina_ctl.paths import MemberPath, collisions
+from cloacina_ctl.paths import MemberPath, all_plain, collisions
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -98,9 +100,10 @@ def decode_files(
     text = _text(data, Code.BAD_FILE_TABLE, where)
     limits.check("files", text.count('{"') - 1, where=where, what="the number of files")
     rows = _FILE.findall(text)
+    judged = MemberPath if all_plain([path for _, path, _, _ in rows]) else MemberPath.parse
     files = tuple(
         [
-            FileEntry(MemberPath.parse(path), int(size), Digest(sha256), bool(executable))
+            FileEntry(judged(path), int(size), Digest(sha256), bool(executable))
             for executable, path, sha256, size in rows
         ]
     )
@@ -121,15 +124,22 @@ def check_files(files: Sequence[FileEntry], *, where: str, limits: Limits = DEFA
         raise _bad_files(f"a tar header holds no size of 8 GiB or more: {largest.path}", where)
     total = sum(file.size for file in files)
     limits.check("total", total, where=where, what="the size of all files")
-    keys = [stream_key(file.path) for file in files]
-    for before, after, file in zip(keys, keys[1:], files[1:], strict=False):
-        if not before < after:
-            rule = "listed twice" if before == after else "not in the order of the stream"
-            raise _bad_files(f"{rule}: {file.path}", where)
+    _check_order(files, where)
     for clash in collisions([*HEAD_MEMBERS, *(file.path for file in files)]):
         raise Refused.of(
             Code.MEMBER_COLLISION, f"{clash.first} and {clash.second}: {clash.rule}", where=where
         )
+
+
+def _check_order(files: Sequence[FileEntry], where: str) -> None:
+    before: tuple[tuple[int, str], str] = ((-1, ""), "")
+    for file in files:
+        # Code points are in the order of their UTF-8 bytes.
+        key = (section_rank(section_of(file.path)), file.path)
+        if not before < key:
+            rule = "listed twice" if before == key else "not in the order of the stream"
+            raise _bad_files(f"{rule}: {file.path}", where)
+        before = key
 
 
 def encode_index(index: Index) -> bytes:

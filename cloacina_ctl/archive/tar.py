@@ -51,12 +51,13 @@ def member_header(root: str, path: str, size: int, *, executable: bool = False) 
     return _pax_header(root, len(record)) + record + padding(len(record)) + own
 
 
-def header_size(root_bytes: int, path: bytes) -> int:
+def header_size(root_bytes: int, path: str) -> int:
     """Return how long the header of ``path`` is; ``root_bytes`` counts the root and its slash."""
-    length = root_bytes + len(path)
-    if length <= MAX_NAME:
+    if path.isascii() and root_bytes + len(path) <= MAX_NAME:
         return BLOCK
-    name = b"r" * (root_bytes - 1) + b"/" + path
+    name = b"r" * (root_bytes - 1) + b"/" + path.encode()
+    if len(name) <= MAX_NAME:
+        return BLOCK
     if _split(name) is not None:
         return BLOCK
     return 2 * BLOCK + padded(len(pax_record(b"path", name)))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused
-from cloacina_ctl.paths import MAX_DEPTH, MemberPath, collisions, judge_path
+from cloacina_ctl.paths import MAX_DEPTH, MemberPath, all_plain, collisions, judge_path
 from cloacina_ctl.project.denied import deny_file, deny_folder, deny_marked_folder
 from cloacina_ctl.project.ignore import (
     Patterns,
@@ -20,6 +20,7 @@ from cloacina_ctl.project.ignore import (
     read_ignore_files,
 )
 from cloacina_ctl.project.model import LeftOut, SelectedFile, Selection
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -54,6 +55,7 @@ class TreeRules(NamedTuple):
 # How much of a folder can get packed: what its rules say; what ``include`` brings back; what
 # ``include`` names exactly.
 _OPEN, _OUT, _SHUT = range(3)
+_ALL_READ = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
 
 class _Folder(NamedTuple):
@@ -223,7 +225,11 @@ class _Walk:
         try:
             facts = entry.stat(follow_symlinks=False)
             kind = _judge_kind(facts.st_mode, path, entry.path)
-            readable = kind is not None or os.access(entry.path, os.R_OK)
+            readable = (
+                kind is not None
+                or facts.st_mode & _ALL_READ == _ALL_READ
+                or os.access(entry.path, os.R_OK)
+            )
         except OSError as error:
             self._cannot_read(path, error)
             return
@@ -233,11 +239,11 @@ class _Walk:
         elif not readable:
             message = "cannot be read: permission denied"
             self._problems.append(Diagnostic(Code.UNREADABLE, message, path, _CURE))
-        elif self._is_allowed(path, packed):
+        elif self._is_free(path, packed):
             self._files.append(
                 SelectedFile(
                     path=MemberPath(packed),
-                    source=os.path.join(self._root, path),
+                    source=entry.path,
                     size=facts.st_size,
                     executable=bool(facts.st_mode & stat.S_IXUSR),
                     reason=INCLUDED if included else self._reason(path, packed),
@@ -250,12 +256,8 @@ class _Walk:
                 return new + path[len(prefix) :]
         return path
 
-    def _is_allowed(self, path: str, packed: str) -> bool:
-        """Tell whether a package may hold the path; note the rule that it breaks."""
-        rule = judge_path(packed)
-        if rule is not None:
-            self._problems.append(Diagnostic(Code.PROJECT_PATH, rule, path, _CURE))
-            return False
+    def _is_free(self, path: str, packed: str) -> bool:
+        """Tell whether the path is the project's to fill; note where it is not."""
         first = packed.partition("/")[0]
         if first.lower() in self._rules.reserved:
             message = f"the format keeps this name for itself: {first}"
@@ -273,6 +275,8 @@ class _Walk:
     def result(self) -> Selection:
         """Return the selection; raise ``Refused`` with all problems where there are any."""
         self._files.sort(key=lambda file: file.path)
+        if not all_plain([file.path for file in self._files]):
+            self._files = [file for file in self._files if self._is_allowed(file)]
         clashes = collisions(file.path for file in self._files)
         self._problems += self._clashing(clashes) if clashes else ()
         if self._problems:
@@ -281,6 +285,14 @@ class _Walk:
             files=tuple(self._files),
             left_out=tuple(sorted(self._left_out, key=lambda left_out: left_out.path)),
         )
+
+    def _is_allowed(self, file: SelectedFile) -> bool:
+        """Tell whether a package may hold the path; note the rule that it breaks."""
+        rule = judge_path(file.path)
+        if rule is not None:
+            place = os.path.relpath(file.source, self._root)
+            self._problems.append(Diagnostic(Code.PROJECT_PATH, rule, place, _CURE))
+        return rule is None
 
     def _clashing(self, clashes: tuple[Collision, ...]) -> Iterator[Diagnostic]:
         sources = {str(file.path): file.source for file in self._files}

@@ -99,3 +99,17 @@ def test_time_and_memory_grow_with_the_length_of_the_paths_alone() -> None:
     assert collisions(plain) == ()
     assert collisions(deep) == ()
     assert time.process_time() - started < 4
+
+
+@given(st.lists(st.text(st.sampled_from("aAb/"), min_size=1, max_size=5)))
+def test_what_is_clearly_apart_has_no_collision(paths):
+    from cloacina_ctl import paths as module
+
+    paths = [path for path in paths if module.judge_path(path) is None]
+    if module._clearly_apart(paths):
+        entries = sorted((module._folded(path), n, path) for n, path in enumerate(paths))
+        compared = [
+            module._compare(a, fa, b, fb) for fa, _, a in entries for fb, _, b in entries if a != b
+        ]
+        assert set(compared) <= {None}
+        assert len(set(paths)) == len(paths)

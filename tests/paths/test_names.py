@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloacina_ctl.errors import Code, Refused
-from cloacina_ctl.paths import MemberPath, judge_path
+from cloacina_ctl.paths import MemberPath, all_plain, judge_path
 
 GOOD = [
     "a",
@@ -153,3 +153,36 @@ def test_two_hundred_and_fifty_thousand_names_take_no_time() -> None:
     started = time.process_time()
     assert not any(map(judge_path, names))
     assert time.process_time() - started < 3
+
+
+@given(
+    st.lists(
+        st.text(st.sampled_from("ab/. C\\\nn\u00e9:~$1"), max_size=12)
+        | st.sampled_from(["con", "x/AUX.txt", "a/com1", "nul ", "conin$", ".hidden/x", "a" * 256])
+    )
+)
+def test_names_that_are_plain_all_together_are_allowed_one_by_one(paths):
+    if all_plain(paths):
+        assert [judge_path(path) for path in paths] == [None] * len(paths)
+
+
+def test_ordinary_names_are_plain_all_together():
+    assert all_plain([])
+    assert (
+        all_plain(["workflow/demo/__init__.py", "vendor/.libs/x.so.1", "a b/con.d/x", "commons"])
+        is False
+    )
+    assert all_plain(["workflow/demo/__init__.py", "vendor/.libs/x.so.1", "a b/conx/x", "commons"])
+
+
+@pytest.mark.parametrize("path", [path for path in GOOD if path.isascii()])
+def test_a_name_that_is_refused_is_not_plain_in_any_company(path):
+    for spoiled in (
+        path + "/",
+        "/" + path,
+        path + ".",
+        path + "\n",
+        path + "/nul.txt",
+        path + "//x",
+    ):
+        assert not all_plain(["workflow/a.py", spoiled, "workflow/b.py"])
