@@ -27,9 +27,10 @@ class Severity(str, enum.Enum):
 class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     """Every code: permanent, append-only, never reused. ``docs/codes.md`` has a page of each.
 
-    The first letter is the subject: A archive, B binary and platform, G graph, I input and
-    output, L limits, M manifest, P project, R Rust project, S signature and trust, U use of the
-    command line, X internal, Y Python project.
+    The first letter is the subject: A archive, B binary and platform, D delivery on this machine,
+    G graph, I input and output, L limits, M manifest, N network and server, P project, R Rust
+    project, S signature and trust, T tasks that run, U use of the command line, X internal, Y
+    Python project.
     """
 
     meaning: str
@@ -64,6 +65,14 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     MEMBER_COLLISION = "A016", "two names that some file system takes for one"
     WITHHELD = "A017", "a section was removed from this package"
     NO_SUCH_MEMBER = "A018", "no such member"
+    BAD_STREAM = "A019", "a compressed stream that is damaged, or not the only one"
+    MEMBER_TYPE = "A020", "a member that is neither a file nor a folder"
+    BAD_LAYOUT = "A021", "members that no package of its generation has"
+    STRAY_FILE = "A022", "a file that does not belong into a package"
+    SECRET_PACKED = "A023", "a file that may hold a secret"
+    RELEASE_LIMIT = "A024", "more than the releases that read it load"
+    ROOT_NAME = "A025", "a top folder that is not named as the package"
+    LOSS = "A026", "something that the other format cannot hold"
     # B: binary and platform
     NOT_A_LIBRARY = "B001", "not a shared library that this tool reads"
     DAMAGED_LIBRARY = "B002", "a shared library that contradicts itself"
@@ -74,6 +83,21 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     EXECUTABLE_STACK = "B007", "the library asks for an executable stack"
     TEXT_RELOCATIONS = "B008", "the library rewrites its own code when loaded"
     ABSOLUTE_NEEDED = "B009", "the library needs another by path"
+    SYMBOLS_MISSTATED = "B010", "the manifest misstates what the library exports"
+    NOT_FOR_RUNTIME = "B011", "nothing in it that the runtime can load"
+    # D: delivery on this machine
+    NOT_INSTALLED = "D001", "no such package in the registry"
+    OTHER_BYTES = "D002", "another package of that name and version is there"
+    NO_EARLIER = "D003", "no version to go back to"
+    REGISTRY_DAMAGED = "D004", "the index of the registry is damaged or missing"
+    REGISTRY_BUSY = "D005", "somebody else holds the registry"
+    NEWER_REGISTRY = "D006", "a registry of a newer version"
+    STORED_DAMAGED = "D007", "a stored package is damaged or missing"
+    STRAY_STORED = "D008", "a file that the registry does not know"
+    RECORD_BEHIND = "D009", "a record that does not say what the index says"
+    DAEMON_LOADS_NOTHING = "D010", "a daemon that loads nothing that is copied"
+    DAEMON_UNKNOWN = "D011", "the version of the daemon is not known"
+    DAEMON_FORMAT = "D012", "not the format that the daemon reads"
     # G: graph
     DUPLICATE_TASK = "G001", "two tasks with one id"
     UNKNOWN_DEPENDENCY = "G002", "a dependency that is no task"
@@ -103,6 +127,31 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     NO_WORKFLOW = "M009", "neither a workflow nor a graph"
     LANGUAGE_MISMATCH = "M010", "a field that the language does not have"
     MISSING_MEMBER = "M011", "the manifest names a file that is not in the package"
+    BAD_MANIFEST = "M012", "not a manifest of its generation"
+    TASK_ORDER = "M013", "an order that is not one of the tasks"
+    PLACEHOLDER = "M014", "a text that says nothing"
+    UNPROVABLE = "M015", "a claim that nothing can prove"
+    RELEASES_REFUSE = "M016", "a manifest that some releases refuse"
+    TASKS_MISSTATED = "M017", "the manifest misstates the tasks"
+    # N: network and server
+    UNREACHABLE = "N001", "the server cannot be reached"
+    INSECURE = "N002", "the connection is not secure"
+    REDIRECT = "N003", "the server sends somewhere else"
+    BAD_ANSWER = "N004", "an answer that is none of a Cloacina server"
+    NO_ANSWER = "N005", "no answer in time"
+    SERVER_FAILED = "N006", "the server failed"
+    DENIED = "N007", "the server does not let you"
+    NO_TOKEN = "N008", "no token that can be used"
+    NOT_THERE = "N009", "the server has no such thing"
+    SERVER_REFUSED = "N010", "the server refuses it"
+    VERSION_TAKEN = "N011", "the server has that version, or a later one"
+    SERVER_BUILD_FAILED = "N012", "the build on the server failed"
+    NOT_BUILT = "N013", "not built when the wait was over"
+    NOT_LOADED = "N014", "built, and not loaded"
+    RUN_REFUSED = "N015", "the server does not run it"
+    RUN_FAILED = "N016", "the workflow failed on the server"
+    BAD_PROFILE = "N017", "a profile that cannot be used"
+    UNPROVED = "N018", "accepted, and nothing proved"
     # P: project
     NO_PROJECT = "P001", "no project there"
     TWO_KINDS = "P002", "two kinds of project"
@@ -122,6 +171,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     RESERVED_NAME = "P016", "a name that the format keeps for itself"
     METADATA = "P017", "a project field that no package may have"
     PRIVATE_KEY = "P018", "a private key inside a file that gets packed"
+    RUNTIME_RULE = "P019", "a rule of the runtime that it is for"
     # R: Rust project
     NO_CARGO = "R001", "cargo is not installed"
     BUILD_FAILED = "R002", "the build failed"
@@ -157,6 +207,20 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     BAD_TRUST_FILE = "S012", "the trust file cannot be used"
     NO_SUCH_SIGNATURE = "S013", "no such signature"
     ALREADY_SIGNED = "S014", "signed by this key already"
+    BAD_SIDECAR = "S015", "a signature file that breaks its format"
+    # T: tasks that run
+    TASK_FAILED = "T001", "a task that failed"
+    TRIGGER_RULE = "T002", "a trigger rule that cannot be read"
+    LOAD_FAILED = "T003", "code that cannot be loaded"
+    UNKNOWN_ABI = "T004", "an interface that no host here speaks"
+    PLUGIN_ANSWER = "T005", "an answer that breaks the plugin's interface"
+    CRASHED = "T006", "the process of the package died"
+    NO_SUCH_TASK = "T007", "no such task, trigger or graph"
+    BAD_CONTEXT = "T008", "a context that is no JSON object"
+    LATE_READ = "T009", "reads its own files after the import"
+    NEEDS_BUILD = "T010", "sources that must be compiled first"
+    CODE_DISAGREES = "T011", "manifest and loaded code disagree"
+    NETWORK_OPEN = "T012", "code that can use the network"
     # U: use of the command line
     USAGE = "U001", "the command line is wrong"
     # X: internal
@@ -177,6 +241,16 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     HIDDEN_TASK = "Y013", "a task that only running the code would tell"
     PYTHON_DISAGREES = "Y014", "manifest and source disagree"
     PYTHON_TASK_ARGUMENT = "Y012", "an argument that the decorator does not know"
+    DEPENDENCY = "Y015", "a dependency that cannot be vendored"
+    LOCK_FILE = "Y016", "the lock of vendored wheels"
+    NO_RESOLVER = "Y017", "neither uv nor pip is installed"
+    RESOLVING = "Y018", "the dependencies cannot be had"
+    BAD_WHEEL = "Y019", "a wheel that breaks its format"
+    WHEEL_DIGEST = "Y020", "not the wheel that was locked"
+    VENDOR_CLASH = "Y021", "vendored files that clash"
+    ENGINE_VENDORED = "Y022", "the engine's own package is never vendored"
+    NARROWED_PYTHON = "Y023", "vendored for fewer versions of Python"
+    NATIVE_VENDORED = "Y024", "vendored code for one platform"
 
 
 class Diagnostic(NamedTuple):
@@ -228,6 +302,10 @@ class BuildFailed(CloacinaError):
 
 class Incompatible(CloacinaError):
     """Nothing in the package fits this platform or runtime (exit 6)."""
+
+
+class NetworkProblem(CloacinaError):
+    """A server cannot be reached, fails, refuses, or answers nonsense (exit 7)."""
 
 
 class FileProblem(CloacinaError):

@@ -24,6 +24,8 @@ _MANY_FOLDERS = 50_000
 # Most names are plain: one match judges them, but for Windows' devices and the lengths.
 _PLAIN = re.compile(r"[A-Za-z0-9_+=@~^%$#!&',;(){}\[\]-][A-Za-z0-9_+=@~^%$#!&',;(){}\[\] ./-]*")
 _FORBIDDEN = re.compile(r'[\\<>:"|?*\x00-\x1f\x7f]')
+_DRIVE = re.compile(r"(?:\A|/)[A-Za-z]:")
+_WINDOWS_ONLY = str.maketrans(dict.fromkeys('<>:"|?*', "_"))
 _DEVICE = re.compile(
     r"(?:con|prn|aux|nul|(?:com|lpt)[1-9\u00b9\u00b2\u00b3]|conin\$|conout\$) *(?:\..*)?",
     re.IGNORECASE | re.DOTALL,
@@ -91,7 +93,20 @@ def all_plain(paths: Sequence[str]) -> bool:
     )
 
 
-def _judge_slowly(text: str) -> str | None:
+def judge_foreign_path(text: str) -> str | None:
+    """Return the rule that ``text`` breaks as a path in a package of another generation, or None.
+
+    Their packers run on systems that know no forbidden names, so those of Windows are taken, but
+    for what leads to a drive there.
+    """
+    if judge_path(text) is None:
+        return None
+    if _DRIVE.search(text):
+        return "a part that begins with the letter of a drive"
+    return _judge_slowly(text.translate(_WINDOWS_ONLY), devices=True)
+
+
+def _judge_slowly(text: str, *, devices: bool = False) -> str | None:
     if not text:
         return "an empty name"
     if len(text) > MAX_PATH_BYTES:
@@ -104,7 +119,7 @@ def _judge_slowly(text: str) -> str | None:
         return f"a path of more than {MAX_PATH_BYTES} bytes"
     if text.count("/") >= MAX_DEPTH:
         return f"more than {MAX_DEPTH} folders deep"
-    return _judge_characters(text) or _judge_parts(text)
+    return _judge_characters(text) or _judge_parts(text, devices=devices)
 
 
 def _judge_characters(text: str) -> str | None:
@@ -128,7 +143,7 @@ def _judge_characters(text: str) -> str | None:
     return None if is_normalized("NFC", text) else "a name that is not in the normal form NFC"
 
 
-def _judge_parts(text: str) -> str | None:
+def _judge_parts(text: str, *, devices: bool) -> str | None:
     if text.startswith("/"):
         return "an absolute path"
     for part in text.split("/"):
@@ -140,7 +155,7 @@ def _judge_parts(text: str) -> str | None:
             return "a part that ends with a dot"
         if len(part) > MAX_PART_BYTES // 4 and len(part.encode()) > MAX_PART_BYTES:
             return f"a part of more than {MAX_PART_BYTES} bytes"
-        if _DEVICE.fullmatch(part):
+        if not devices and _DEVICE.fullmatch(part):
             return "a name that Windows keeps for a device"
     return None
 
@@ -196,11 +211,16 @@ def _clearly_apart(paths: list[str]) -> bool:
 def _folded(path: str) -> str:
     """Return what a file system may take ``path`` for, with U+0001 as the slash: it sorts first."""
     path = path.replace("/", "\x01")
-    if path.isascii():
-        return path.lower()
+    return path.lower() if path.isascii() else fold(path)
+
+
+def fold(text: str) -> str:
+    """Return the one spelling of all that some file system may take ``text`` for."""
+    if text.isascii():
+        return text.lower()
     from unicodedata import normalize
 
-    return normalize("NFKC", normalize("NFKC", path).casefold())
+    return normalize("NFKC", normalize("NFKC", text).casefold())
 
 
 def _compare(first: str, folded: str, second: str, next_folded: str) -> Collision | None:

@@ -14,9 +14,12 @@ from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
 CONFIG_FILE = "config.toml"
+REGISTRY_FOLDER = "registry"
 ENV_FOLDER = "CLOACINA_CTL_CONFIG_DIR"
+ENV_REGISTRY = "CLOACINA_CTL_REGISTRY"
 ENV_SIGNING_KEY = "CLOACINA_CTL_SIGNING_KEY"
 ENV_PASSPHRASE_FILE = "CLOACINA_CTL_PASSPHRASE_FILE"  # noqa: S105 (the name of a variable)
+ENV_TOKEN = "CLOACINA_CTL_TOKEN"  # noqa: S105 (the name of a variable)
 KEY_FILE_SUFFIXES = (".pem", ".pub", ".key")
 
 
@@ -24,6 +27,7 @@ class Settings(NamedTuple):
     """The user's configuration; None where nothing is set."""
 
     signing_key: str | None = None
+    registry: str | None = None
 
 
 def config_folder() -> str:
@@ -59,7 +63,26 @@ def load_settings() -> Settings:
     """
     from_file = _read_file(config_folder())
     key = os.environ.get(ENV_SIGNING_KEY) or from_file.signing_key
-    return Settings(signing_key=key)
+    registry = os.environ.get(ENV_REGISTRY) or from_file.registry
+    return Settings(signing_key=key, registry=registry)
+
+
+def registry_folder() -> str:
+    """Return the folder of the local registry; it need not exist yet. Raises as the others do."""
+    chosen = load_settings().registry
+    if chosen:
+        return os.path.abspath(chosen)
+    if sys.platform == "darwin":
+        return os.path.join(config_folder(), REGISTRY_FOLDER)
+    base = os.environ.get("XDG_DATA_HOME", "")
+    if not os.path.isabs(base):
+        base = os.path.join(_home(), ".local", "share")
+    return os.path.join(base, "cloacina-ctl", REGISTRY_FOLDER)
+
+
+def daemon_folder() -> str:
+    """Return the folder that Cloacina's daemon watches where nobody says otherwise."""
+    return os.path.join(_home(), ".cloacina", "packages")
 
 
 def _home() -> str:
@@ -89,8 +112,11 @@ def _read_file(folder: str) -> Settings:
     problems = [problem for key in table if (problem := _judge(key, table[key], path))]
     if problems:
         raise UsageError(*problems)
-    key = table.get("signing_key")
-    return Settings(signing_key=_from_folder(key, folder) if key else None)
+    key, registry = table.get("signing_key"), table.get("registry")
+    return Settings(
+        signing_key=_from_folder(key, folder) if key else None,
+        registry=os.path.join(folder, os.path.expanduser(registry)) if registry else None,
+    )
 
 
 def _judge(key: str, value: object, path: str) -> Diagnostic | None:

@@ -71,6 +71,15 @@ def read_toml(
     is refused without waiting for it. Raises ``Refused`` for what is not TOML, ``FileProblem``
     where the system refuses.
     """
+    return parse_toml(
+        read_text(path, where=where, max_bytes=max_bytes), where=where or os.fspath(path)
+    )
+
+
+def read_text(
+    path: str | os.PathLike[str], *, where: str | None = None, max_bytes: int = MAX_BYTES
+) -> bytes:
+    """Return the bytes of the file ``path``, which a parser has not seen yet; as ``read_toml``."""
     name = os.fspath(path)
     with reported(name):
         fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -83,7 +92,7 @@ def read_toml(
             os.close(fd)
     if len(data) > max_bytes:
         raise _bad(f"more than {max_bytes} bytes", where or name)
-    return parse_toml(data, where=where or name)
+    return data
 
 
 def suggest(word: str, known: Iterable[str]) -> str | None:

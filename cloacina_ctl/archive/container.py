@@ -5,7 +5,10 @@ from __future__ import annotations
 from cloacina_ctl.errors import CloacinaError, Code, Refused
 from cloacina_ctl.values import NamedTuple
 
-READABLE = "native packages (a signature frame, then tar in zstd)"
+READABLE = (
+    "native packages (a signature frame, then tar in zstd), gzip packages of Cloacina 0.2 and 0.3, "
+    "bzip2 packages of 0.4 and later"
+)
 SNIFF_BYTES = 512
 
 
@@ -18,10 +21,11 @@ class Container(NamedTuple):
 
 
 NATIVE = Container("native", "a native package")
+NATIVE_MAGIC = b"\x5c\x2a\x4d\x18"
 
 # Magic bytes at an offset. The first row that fits decides.
 _TABLE: tuple[tuple[int, bytes, Container], ...] = (
-    (0, b"\x5c\x2a\x4d\x18", NATIVE),
+    (0, NATIVE_MAGIC, NATIVE),
     (
         0,
         b"\x1f\x8b",
@@ -66,16 +70,32 @@ def detect(start: bytes, *, where: str) -> Container:
 
 def require_native(start: bytes, *, where: str) -> None:
     """Refuse every container that is not the native one, naming what it is."""
-    container = detect(start, where=where)
+    container = require_package(start, where=where)
     if container.generation:
         raise Refused.of(
             Code.OTHER_GENERATION,
-            f"it is {container.what}; this version reads {READABLE}",
+            f"it is {container.what}; a native package is needed",
             where=where,
             hint="make the package again with `cloacina-ctl package`",
         )
-    if container is not NATIVE:
+
+
+def require_generation(start: bytes, *, where: str) -> Container:
+    """Return the container of a package of another generation, or refuse what is none."""
+    container = require_package(start, where=where)
+    if not container.generation:
+        raise Refused.of(
+            Code.OTHER_GENERATION, "a native package, where another is needed", where=where
+        )
+    return container
+
+
+def require_package(start: bytes, *, where: str) -> Container:
+    """Return the container of a package of any generation, or refuse what is none."""
+    container = detect(start, where=where)
+    if container is not NATIVE and not container.generation:
         raise _refuse(f"it is {container.what}", where)
+    return container
 
 
 def _guess(start: bytes) -> str:

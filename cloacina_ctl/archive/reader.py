@@ -29,6 +29,8 @@ from cloacina_ctl.errors import Code, FileProblem, Refused
 from cloacina_ctl.staging import reported, unnamed_file, write_all
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import Self
 
     from cloacina_ctl.archive.tables import FrameEntry
@@ -186,7 +188,7 @@ def open_package(path: str, limits: Limits = DEFAULT_LIMITS) -> Package:
     A link is followed, once: whatever is opened stays the one file until it is closed. Raises
     ``FileProblem`` for what is no regular file, ``Refused`` for what is no package.
     """
-    fd = _stdin(limits) if path == STDIN else _open_regular(path)
+    fd = open_stdin(limits) if path == STDIN else open_regular(path)
     try:
         return Package(fd, path, limits)
     except BaseException:
@@ -194,7 +196,8 @@ def open_package(path: str, limits: Limits = DEFAULT_LIMITS) -> Package:
         raise
 
 
-def _open_regular(path: str) -> int:
+def open_regular(path: str) -> int:
+    """Return a descriptor of the regular file ``path``; what is none is refused, not waited for."""
     with reported(path):
         # O_NONBLOCK: a FIFO must be refused, not waited for.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -208,7 +211,7 @@ def _open_regular(path: str) -> int:
     return fd
 
 
-def _stdin(limits: Limits) -> int:
+def open_stdin(limits: Limits, judge: Callable[..., object] = container.require_native) -> int:
     """Return a descriptor of what comes on standard input, as a file that can be read anywhere.
 
     What is no package is refused by its first bytes, before the rest is waited for, and what has no
@@ -221,18 +224,18 @@ def _stdin(limits: Limits) -> int:
     with reported(folder):
         fd = unnamed_file(folder)
         try:
-            _spool(fd, limits)
+            _spool(fd, limits, judge)
         except BaseException:
             os.close(fd)
             raise
     return fd
 
 
-def _spool(fd: int, limits: Limits) -> None:
+def _spool(fd: int, limits: Limits, judge: Callable[..., object]) -> None:
     start = b""
     while len(start) < container.SNIFF_BYTES and (piece := _read_stdin(container.SNIFF_BYTES)):
         start += piece
-    container.require_native(start, where=STDIN)
+    judge(start, where=STDIN)
     write_all(fd, start)
     size, most = len(start), limits.total + limits.head_compressed + limits.signature_block
     while piece := _read_stdin(_PIECE):

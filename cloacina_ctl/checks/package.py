@@ -93,8 +93,8 @@ def artifact_mismatch(subject: PackageSubject) -> Iterator[Finding]:
 @RULES.rule(Code.NO_PLUGIN)
 def no_plugin(subject: PackageSubject) -> Iterator[Finding]:
     """A library without a plugin cannot be loaded by any runtime."""
-    for read, library, _ in _libraries(subject):
-        if library.plugin is None:
+    for read, library, artifact in _libraries(subject):
+        if library.plugin is None and artifact.kind == "cdylib":
             yield Finding(
                 "the library exports no plugin",
                 read.path,
@@ -154,7 +154,7 @@ def runpath(subject: PackageSubject) -> Iterator[Finding]:
     """A fixed folder of the builder's machine is searched on every machine that loads it."""
     for read, library, _ in _libraries(subject):
         for folders in (library.runpath, library.rpath):
-            if folders:
+            if folders and not _is_beside(folders):
                 yield Finding(
                     f"it searches for other libraries in {folders}",
                     read.path,
@@ -185,6 +185,11 @@ def text_relocations(subject: PackageSubject) -> Iterator[Finding]:
     for read, library, _ in _libraries(subject):
         if library.text_relocations:
             yield Finding("it rewrites its own code when it is loaded", read.path)
+
+
+def _is_beside(folders: str) -> bool:
+    """Tell whether all of a search path is counted from the library, as wheels have it."""
+    return all(folder.startswith(("$ORIGIN", "${ORIGIN}")) for folder in folders.split(":"))
 
 
 def _some(names: list[str]) -> str:

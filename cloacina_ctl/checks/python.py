@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.project.runtimes import SHADOWED_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,37 +15,6 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.model import Project, PythonFacts, SourceTask
 
 RULES: Rules[Project] = Rules()
-
-# The engines refuse a package that has one of these at the top of `workflow/` or `vendor/`.
-DENIED_NAMES = frozenset(
-    [
-        "os",
-        "sys",
-        "subprocess",
-        "shutil",
-        "socket",
-        "http",
-        "urllib",
-        "ctypes",
-        "importlib",
-        "pathlib",
-        "io",
-        "json",
-        "pickle",
-        "marshal",
-        "code",
-        "codeop",
-        "compile",
-        "compileall",
-        "builtins",
-        "signal",
-        "multiprocessing",
-        "threading",
-        "tempfile",
-        "glob",
-        "fnmatch",
-    ]
-)
 
 
 def _facts(project: Project) -> PythonFacts:
@@ -93,7 +63,7 @@ def shadowed_name(project: Project) -> Iterator[Finding]:
             if name == "cloaca":
                 message = f"`{name}` in {folder}/ takes the place of the engine's own module"
                 yield Finding(message, name, "remove it: the engine brings it")
-            elif name in DENIED_NAMES:
+            elif name in SHADOWED_NAMES:
                 message = (
                     f"`{name}` in {folder}/ has the name of a standard module; engines refuse it"
                 )
@@ -107,7 +77,8 @@ def shadowed_name(project: Project) -> Iterator[Finding]:
 def no_python_task(project: Project) -> Iterator[Finding]:
     """A package whose entry module registers nothing is refused by every engine."""
     facts = _facts(project)
-    if facts.entry_path is not None and not facts.syntax_problems and not any(_tasks(project)):
+    silent = not (any(_tasks(project)) or facts.graphs)
+    if facts.entry_path is not None and not facts.syntax_problems and silent:
         yield Finding(
             "the entry module and what it imports declare no task",
             facts.entry_path,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.project.runtimes import runtime_of_crate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,22 +17,6 @@ RULES: Rules[Project] = Rules()
 
 CARGO_TOML = "Cargo.toml"
 
-# What the macros of a release expand to names these crates, so the crate must depend on them
-# (measured: each was removed in turn). Versions are those of cloacina-workflow.
-_SINCE_0_6 = (
-    "async-trait",
-    "chrono",
-    "cloacina-computation-graph",
-    "cloacina-workflow-plugin",
-    "serde_json",
-)
-_SINCE_0_10 = ("cloacina-workflow-plugin", "serde_json")
-_NEEDED = {
-    (0, 4): ("chrono",),
-    (0, 5): ("async-trait", "chrono"),
-    **dict.fromkeys(((0, 6), (0, 7), (0, 8), (0, 9)), _SINCE_0_6),
-    **dict.fromkeys(((0, 10), (0, 11), (0, 12)), _SINCE_0_10),
-}
 _FIRST_WITH_PACKAGE_MACRO = (0, 6)
 _LAST_WITH_OWN_FEATURE = (0, 9)
 
@@ -97,8 +82,8 @@ def no_package_macro(project: Project) -> Iterator[Finding]:
 def missing_crate(project: Project) -> Iterator[Finding]:
     """A crate that the macros name and that is no dependency fails the build."""
     crate = _facts(project).crate
-    release = _release(crate)
-    for needed in _NEEDED.get(release, ()) if release else ():
+    runtime = runtime_of_crate(crate.cloacina_release)
+    for needed in runtime.needed_crates if runtime else ():
         if needed not in crate.dependencies and not _facts(project).packaged_workflow:
             yield Finding(
                 f"the macros of this release need the crate `{needed}`",

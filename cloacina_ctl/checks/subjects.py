@@ -8,10 +8,12 @@ from cloacina_ctl.project.model import Selection
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
+    from cloacina_ctl.archive.foreign.package import Contents
     from cloacina_ctl.archive.head import Head
     from cloacina_ctl.errors import CloacinaError
     from cloacina_ctl.platforms import Library
     from cloacina_ctl.project.model import Project
+    from cloacina_ctl.project.packed import PackedSource
     from cloacina_ctl.project.python_source import ModuleSource
     from cloacina_ctl.signing.judge import Judged
 
@@ -44,3 +46,23 @@ class PackageSubject(NamedTuple):
     libraries: tuple[ReadLibrary, ...] = ()
     withheld: tuple[str, ...] = ()
     sources: tuple[ModuleSource, ...] = ()
+
+
+class ForeignSubject(NamedTuple):
+    """A package of another generation that is whole: its manifest, its code, its signatures.
+
+    ``size`` is of the file, in bytes. ``library`` or ``library_problem`` is there where it has a
+    library; ``unread`` names sources that were too many to be read.
+    """
+
+    path: str
+    size: int
+    contents: Contents
+    language: str | None = None
+    entry_module: str | None = None
+    source: PackedSource | None = None
+    library: Library | None = None
+    library_problem: CloacinaError | None = None
+    unread: tuple[str, ...] = ()
+    private_keys: tuple[str, ...] = ()
+    signatures: tuple[Judged, ...] = ()

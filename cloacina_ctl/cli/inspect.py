@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def _run(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.operations.inspect import inspect
 
-    inspection = inspect(values["package"], limits=limits(values))
+    inspection = inspect(values["package"], limits=limits(values), progress=reporter.progress())
     if reporter.json:
         reporter.result(_as_json(inspection, files=values["files"]))
     elif values["files"]:
@@ -33,7 +33,7 @@ def _run(values: Values, reporter: Reporter) -> int:
 
 
 def _as_json(inspection: Inspection, *, files: bool) -> dict[str, object]:
-    import json
+    from cloacina_ctl.operations.views import manifest_json, plain
 
     result: dict[str, object] = {
         "format": inspection.format,
@@ -41,9 +41,11 @@ def _as_json(inspection: Inspection, *, files: bool) -> dict[str, object]:
         "size": inspection.size,
         "compressed": inspection.compressed,
         "content": inspection.content,
-        "manifest": json.loads(inspection.manifest_bytes),
+        "manifest": manifest_json(inspection.manifest, inspection.manifest_bytes),
         "signatures": [signature.to_json() for signature in inspection.signatures],
-        "tool": inspection.tool._asdict(),
+        "tool": plain(inspection.tool),
+        "releases": list(inspection.releases) if inspection.original is not None else None,
+        "original": plain(inspection.original),
     }
     if files:
         result["files"] = [
@@ -64,8 +66,9 @@ INSPECT = Command(
     name="inspect",
     summary="Show what a package says of itself.",
     description=(
-        "Reads the signature frame and the head alone, whatever the size of the package. Runs and "
-        "imports nothing, and decides nothing: `verify` does that."
+        "Reads the signature frame and the head alone, whatever the size of the package; one of "
+        "another generation has neither, and is read to its end. Runs and imports nothing, and "
+        "decides nothing: `verify` does that."
     ),
     run=_run,
     arguments=(Argument("package", "The package's file, or `-` for standard input."),),

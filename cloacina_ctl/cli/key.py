@@ -89,9 +89,18 @@ def _import(values: Values, reporter: Reporter) -> int:
 
 
 def _export(values: Values, reporter: Reporter) -> int:
-    from cloacina_ctl.operations.keys import export_key
+    from cloacina_ctl.cli.passphrase import provider
+    from cloacina_ctl.operations.keys import ExportRequest, export_key
 
-    key = export_key(values["key"], values["output"], overwrite=values["force"])
+    key = export_key(
+        ExportRequest(
+            key=values["key"], output=values["output"], form=values["form"],
+            private=values["private"], passphrase=provider(values["passphrase_fd"]),
+            overwrite=values["force"],
+        )
+    )  # fmt: skip
+    if values["private"]:
+        reporter.note("the private half is not encrypted there: whoever reads it signs as you")
     if reporter.json:
         reporter.result({**_as_json(key), "pem": key.pem})
     elif values["output"] is None:
@@ -141,11 +150,27 @@ IMPORT = Command(
 EXPORT = Command(
     name="key export",
     summary="Print the public half of a key, or write it to a file.",
+    description=(
+        "Other programs read other forms: --form pem-crlf ends lines as Windows does, --form raw "
+        "is the 32 bytes alone. With --private it is the secret half, unencrypted: signers of "
+        "other generations read 32 raw bytes and nothing else."
+    ),
     run=_export,
     arguments=(_KEY,),
-    options=(Option(("--output", "-o"), "Write it here.", metavar="FILE"), FORCE),
-    examples=(("cloacina-ctl key export default -o author.pub", "for those who verify"),),
-)
+    options=(
+        Option(("--output", "-o"), "Write it here.", metavar="FILE"),
+        Option(("--form",), "How to write it (default: pem).", metavar="FORM", default="pem",
+               choices=("pem", "pem-crlf", "raw")),
+        Option(("--private",), "Write the private half, unencrypted, readable by you alone.",
+               Kind.FLAG),
+        PASSPHRASE_FD,
+        FORCE,
+    ),
+    examples=(
+        ("cloacina-ctl key export default -o author.pub", "for those who verify"),
+        ("cloacina-ctl key export default --form raw -o author.raw", "the 32 bytes"),
+    ),
+)  # fmt: skip
 REMOVE = Command(
     name="key remove",
     summary="Remove a key, both halves. What it signed stays signed.",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cloacina_ctl.manifest import Artifact, Manifest, Task, Trigger, Workflow
+    from cloacina_ctl.operations.foreign_view import ForeignView
     from cloacina_ctl.operations.inspect import Inspection
     from cloacina_ctl.operations.views import SignatureView
 
@@ -25,7 +26,7 @@ def inspection_lines(inspection: Inspection, paint: Paint) -> Iterator[str]:
     """Yield the lines that describe a package."""
     manifest = inspection.manifest
     title = f"{manifest.package.name} {manifest.package.version}"
-    yield paint("bold", escape(title)) + f"  {manifest.language.value} workflow package"
+    yield paint("bold", escape(title)) + f"  {_kind(inspection)}"
     if manifest.package.description:
         yield _text(manifest.package.description)
     yield ""
@@ -46,6 +47,18 @@ def inspection_lines(inspection: Inspection, paint: Paint) -> Iterator[str]:
     yield from _signatures(inspection.signatures, paint)
 
 
+def _kind(inspection: Inspection) -> str:
+    """Return what kind of package it is, in words."""
+    language = inspection.manifest.language
+    if inspection.format == "provider":
+        return "constructor provider"
+    kind = f"{language.value} workflow package" if language else "workflow package"
+    if inspection.original is None:
+        return kind
+    release = getattr(inspection.original, "release", None)
+    return f"{kind}, {inspection.format}" + (f" of Cloacina {release}" if release else "")
+
+
 def _facts(inspection: Inspection, paint: Paint) -> Iterator[str]:
     manifest = inspection.manifest
     yield from _field("authors", ", ".join(manifest.package.authors))
@@ -63,13 +76,32 @@ def _facts(inspection: Inspection, paint: Paint) -> Iterator[str]:
     )
     if inspection.withheld:
         yield from _field("withheld", ", ".join(inspection.withheld))
-    yield from _field(
-        "file", f"{size(inspection.size)}, by {inspection.tool.name} {inspection.tool.version}"
-    )
+    tool = inspection.tool
+    by = f", by {tool.name} {tool.version}" if tool else ""
+    yield from _field("file", f"{size(inspection.size)}{by}")
+    if inspection.original is not None:
+        yield from _foreign_facts(inspection)
     yield _label("content") + paint("dim", inspection.content)
 
 
-def _requires(manifest: Manifest) -> str | None:
+def _foreign_facts(inspection: Inspection) -> Iterator[str]:
+    """Yield what only packages of other generations have."""
+    if inspection.format in ("v1", "source"):
+        yield from _field("loaded by", releases_text(inspection.releases))
+    original = inspection.original
+    library = getattr(original, "library", None)
+    yield from _field("stated for", getattr(library, "architecture", None))
+    constructors = getattr(original, "constructors", None)
+    if constructors is not None:
+        yield from _field("offers", ", ".join(constructors) or "no constructor")
+
+
+def releases_text(releases: tuple[str, ...]) -> str:
+    """Return which releases load a package, in words."""
+    return f"Cloacina {', '.join(releases)}" if releases else "no release (`validate` says why)"
+
+
+def _requires(manifest: Manifest | ForeignView) -> str | None:
     requires = manifest.requires
     if requires is None:
         return None
@@ -190,7 +222,16 @@ def signature_line(signature: SignatureView, paint: Paint) -> str:
         else f", an attestation: {escape(signature.predicate_type or '?')}"
     )
     why = f": {escape(signature.reason)}" if signature.reason else ""
-    return f"{paint(style, mark)}{name} {signature.keyid[:16]}{when}{kind}{why}"
+    key = signature.keyid[:16] or "by a key that it does not name"
+    return f"{paint(style, mark)}{name} {key}{when}{kind}{why}"
+
+
+def coverage_lines(signature: SignatureView) -> Iterator[str]:
+    """Return what a signature in the form of another generation covers, and what it does not."""
+    if signature.covers is not None:
+        yield f"{signature.scheme} covers {signature.covers}"
+    for one in signature.leaves_out:
+        yield f"  not {one}"
 
 
 def _field(label: str, value: str | None) -> Iterator[str]:

@@ -38,13 +38,17 @@ def _run(values: Values, reporter: Reporter) -> int:
         {
             "path": signed.path, "size": signed.size, "content": signed.content,
             "added": list(signed.added), "removed": list(signed.removed),
-            "signatures": signed.signatures,
+            "signatures": signed.signatures, "sidecar": signed.sidecar,
         }
     )  # fmt: skip
     for keyid in signed.removed:
         reporter.line(f"removed the signature of {keyid[:16]}")
     for keyid in signed.added:
         reporter.line(f"signed by {keyid[:16]}")
+    if signed.sidecar is not None:
+        reporter.line(f"{escape(signed.sidecar)} signs every byte of {escape(signed.path)}")
+        reporter.note("it has no name, version or time under it, and no server takes it as a file")
+        return 0
     reporter.line(f"{escape(signed.path)} has {count(signed.signatures, 'signature')} now")
     return 0
 
@@ -55,6 +59,8 @@ SIGN = Command(
     description=(
         "Every byte is proved first: who signs says that the package is whole. Without --key the "
         "key signs that you set (CLOACINA_CTL_SIGNING_KEY, config.toml), or the one called default."
+        " A package of another generation has no room inside: its signature, one, goes into the "
+        "file x.cloacina.sig beside it."
     ),
     run=_run,
     arguments=(Argument("package", "The package's file."),),
@@ -66,7 +72,8 @@ SIGN = Command(
                "KEYID"),
         Option(("--replace",), "Remove it, and sign anew (repeatable).", Kind.MANY, "KEYID"),
         Option(("--comment",), "A text that becomes part of what is signed."),
-        Option(("--output", "-o"), "Write the result here, not over the package.", metavar="FILE"),
+        Option(("--output", "-o"), "Write the result here, not over the package or beside it.",
+               metavar="FILE"),
         FORCE,
         LIMIT,
     ),

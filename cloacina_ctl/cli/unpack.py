@@ -42,6 +42,7 @@ def _run(values: Values, reporter: Reporter) -> int:
 def _as_json(unpacked: Unpacked) -> dict[str, object]:
     return {
         "path": unpacked.path,
+        "format": unpacked.format,
         "destination": unpacked.destination,
         "name": unpacked.name,
         "version": unpacked.version,

@@ -44,7 +44,7 @@ def _run(values: Values, reporter: Reporter) -> int:
 
 def _lines(verified: Verified, reporter: Reporter) -> Iterator[str]:
     from cloacina_ctl.cli.escape import escape
-    from cloacina_ctl.cli.show_inspection import signature_line
+    from cloacina_ctl.cli.show_inspection import coverage_lines, signature_line
     from cloacina_ctl.cli.words import count, size
 
     mark = reporter.paint("green", "✓")
@@ -54,6 +54,8 @@ def _lines(verified: Verified, reporter: Reporter) -> Iterator[str]:
     yield f"  content {verified.content}"
     for signature in verified.signatures:
         yield "  " + signature_line(signature, reporter.paint)
+        for line in coverage_lines(signature):
+            yield "    " + line
     if not verified.vouched_by:
         yield "  " + reporter.paint("yellow", "nobody known vouches for it; that was allowed")
 
@@ -61,6 +63,7 @@ def _lines(verified: Verified, reporter: Reporter) -> Iterator[str]:
 def _as_json(verified: Verified) -> dict[str, object]:
     return {
         "path": verified.path,
+        "format": verified.format,
         "name": verified.name,
         "version": verified.version,
         "content": verified.content,
@@ -78,7 +81,8 @@ VERIFY = Command(
     description=(
         "Exit 0: every byte is the one that was signed, by a key that you trust. Exit 3: damaged "
         "or no package. Exit 4: the content is whole, but nobody you know vouches for it, or a "
-        "signature fails."
+        "signature fails. Packages of every generation are taken; what a signature of an older one "
+        "covers, and what not, is said."
     ),
     run=_run,
     arguments=(Argument("package", "Packages, or `-` for standard input.", many=True),),

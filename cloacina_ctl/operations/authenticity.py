@@ -39,6 +39,8 @@ class Rule(NamedTuple):
 
     ``keys`` are public key files, or names or fingerprints of stored keys; none means the trusted
     keys and the user's own. ``name``, ``version`` and ``content`` pin the package itself.
+    ``signature`` is the sidecar of a package of another generation, where it does not lie beside
+    it; a native package has its signatures inside.
     """
 
     keys: tuple[str, ...] = ()
@@ -49,6 +51,7 @@ class Rule(NamedTuple):
     content: str | None = None
     limits: Limits = DEFAULT_LIMITS
     jobs: int | None = None
+    signature: str | None = None
 
 
 class Vouched(NamedTuple):
@@ -101,6 +104,16 @@ def require(judged: tuple[Judged, ...], rule: Rule, where: str) -> tuple[str, ..
     return require_signatures(judged, requirement, where=where)
 
 
+def require_after_all(judged: tuple[Judged, ...], rule: Rule, path: str) -> tuple[str, ...]:
+    """Return who vouches, or say that nobody does of a package that is known to be whole."""
+    try:
+        return require(judged, rule, path)
+    except NotTrusted as error:
+        first, *others = error.diagnostics
+        whole = first._replace(message=f"the content is whole, but {first.message}")
+        raise NotTrusted(Diagnostic(*whole), *others) from error
+
+
 def refuse_failed_signatures(judged: tuple[Judged, ...], where: str) -> None:
     """Raise ``NotTrusted`` where a signature under a known key fails; no option excuses it."""
     failed = failed_signatures(judged, where)
@@ -110,21 +123,34 @@ def refuse_failed_signatures(judged: tuple[Judged, ...], where: str) -> None:
 
 def check_pins(head: Head, rule: Rule, where: str) -> None:
     """Refuse a package that is not the one that the rule pins (step 6)."""
-    found = {
-        "name": head.manifest.package.name,
-        "version": head.manifest.package.version,
-        "content": head.content,
-    }
+    package = head.manifest.package
+    check_identity(
+        {"name": package.name, "version": package.version, "content": head.content}, rule, where
+    )
+
+
+def check_identity(found: dict[str, str], rule: Rule, where: str) -> None:
+    """Refuse what is not pinned by the rule; ``found`` holds name, version, content, or some."""
     wanted = {"name": rule.name, "version": rule.version, "content": rule.content}
     problems = [
         Diagnostic(
             Code.PIN_MISMATCH, f"the {what} is {found[what]}, and {pinned} was asked for", where
         )
         for what, pinned in wanted.items()
-        if pinned is not None and pinned != found[what]
+        if pinned is not None and pinned != found.get(what, pinned)
     ]
     if problems:
         raise NotTrusted(*problems)
+
+
+def refuse_sidecar(rule: Rule) -> None:
+    """Refuse a sidecar for a native package: it would be ignored."""
+    if rule.signature is not None:
+        raise UsageError.of(
+            Code.USAGE,
+            "a native package has its signatures inside, and no sidecar",
+            hint="leave --signature away",
+        )
 
 
 def check_rule(rule: Rule) -> None:

@@ -16,6 +16,10 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from cloacina_ctl.signing.keys import PassphraseProvider
 
+# How a key is written: PEM with lines that end in LF or, as upstream's library ends them, in CRLF;
+# or the 32 bytes alone.
+FORMS = ("pem", "pem-crlf", "raw")
+
 
 class KeyShown(NamedTuple):
     """A key as it is shown: never anything of a private half but that it is there."""
@@ -73,12 +77,57 @@ def import_key(request: ImportRequest) -> KeyShown:
     return _shown(store.add_private(request.name, key, request.new_passphrase))
 
 
-def export_key(spec: str, output: str | None = None, *, overwrite: bool = False) -> KeyShown:
-    """Return the public half as PEM; where ``output`` is given it is also written there."""
-    key = show_key(spec)
-    if output is not None:
-        write_file(output, key.pem.encode(), replace=overwrite)
+class ExportRequest(NamedTuple):
+    """Which half of the key ``key`` to write where, and in which of ``FORMS``.
+
+    ``private`` exports the secret half, unencrypted, for programs that read no other form;
+    ``passphrase`` opens it. ``output`` may be None for a public PEM, which then only is returned.
+    """
+
+    key: str
+    output: str | None = None
+    form: str = "pem"
+    private: bool = False
+    passphrase: PassphraseProvider | None = None
+    overwrite: bool = False
+
+
+def export_key(request: ExportRequest) -> KeyShown:
+    """Write one half of a key to a file, the private one with mode 0600; return what is shown.
+
+    Raises ``UsageError`` for bytes that are meant for no terminal and have no file to go to.
+    """
+    if request.form not in FORMS:
+        raise UsageError.of(
+            Code.USAGE,
+            f"no such form of a key: {request.form}",
+            hint=f"there are {', '.join(FORMS)}",
+        )
+    if request.output is None:
+        if request.private or request.form != "pem":
+            what = "the private half" if request.private else f"the form {request.form}"
+            raise UsageError.of(
+                Code.USAGE, f"{what} goes into a file only", hint="name it with --output"
+            )
+        return show_key(request.key)
+    key = show_key(request.key)
+    mode = 0o600 if request.private else 0o644
+    write_file(request.output, _spell(request), replace=request.overwrite, mode=mode)
     return key
+
+
+def _spell(request: ExportRequest) -> bytes:
+    """Return the half that is asked for, in its form."""
+    store = KeyStore(settings.config_folder())
+    key: PrivateKey | PublicKey = (
+        store.load_private(request.key, request.passphrase)
+        if request.private
+        else store.find(request.key).public
+    )
+    if request.form == "raw":
+        return key.raw
+    pem = key.to_pem()
+    return pem.replace(b"\n", b"\r\n") if request.form == "pem-crlf" else pem
 
 
 def remove_key(spec: str) -> KeyShown:

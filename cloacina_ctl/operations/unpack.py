@@ -5,32 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.extraction import Extraction
+from cloacina_ctl.archive.opening import open_any
 from cloacina_ctl.archive.payload import pour, select
-from cloacina_ctl.archive.reader import Package, open_package
+from cloacina_ctl.archive.reader import Package
 from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.operations import authenticity
 from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.operations.progress import Progress, stage
-from cloacina_ctl.operations.views import SignatureView, signature_view
-from cloacina_ctl.values import NamedTuple
+from cloacina_ctl.operations.results import Unpacked
+from cloacina_ctl.operations.views import signature_view
 
 if TYPE_CHECKING:
     from cloacina_ctl.archive.tables import FileEntry
 
-
-class Unpacked(NamedTuple):
-    """What lies in ``destination`` now; not ``complete`` where only some members were asked for."""
-
-    path: str
-    destination: str
-    name: str
-    version: str
-    content: str
-    files: tuple[str, ...]
-    size: int
-    signatures: tuple[SignatureView, ...]
-    vouched_by: tuple[str, ...]
-    complete: bool
+__all__ = ["Unpacked", "unpack"]
 
 
 def unpack(
@@ -51,7 +39,13 @@ def unpack(
     """
     authenticity.check_rule(rule)
     known = authenticity.keys_that_count(rule)
-    with open_package(path, rule.limits) as package:  # (1)
+    with open_any(path, rule.limits) as package:  # (1)
+        if not isinstance(package, Package):
+            from cloacina_ctl.operations.foreign import unpack_foreign
+
+            request = (destination, members, partial)
+            return unpack_foreign(package, rule, known, request, progress)
+        authenticity.refuse_sidecar(rule)
         judged = authenticity.judge_unread(package, known)  # (2)
         authenticity.require(judged, rule, path)  # (3), and none that fails
         head = package.head  # (4)
@@ -70,6 +64,7 @@ def unpack(
             extraction.commit()
         return Unpacked(
             path=path,
+            format="native",
             destination=destination,
             name=head.manifest.package.name,
             version=head.manifest.package.version,

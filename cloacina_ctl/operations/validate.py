@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.layout import WORKFLOW_FOLDER
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
+from cloacina_ctl.archive.opening import open_any
 from cloacina_ctl.archive.payload import Memory, pour
-from cloacina_ctl.archive.reader import open_package
+from cloacina_ctl.archive.reader import Package
 from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.checks.engine import Choice, Report, report
 from cloacina_ctl.errors import CloacinaError, Code, Diagnostic, FileProblem, NotTrusted, Refused
@@ -97,7 +98,11 @@ def _package(path: str, limits: Limits, progress: Progress | None) -> list[Diagn
     from cloacina_ctl.checks.package import check_package
     from cloacina_ctl.checks.subjects import PackageSubject
 
-    with open_package(path, limits) as package:
+    with open_any(path, limits) as package:
+        if not isinstance(package, Package):
+            from cloacina_ctl.operations.foreign import judge_foreign
+
+            return judge_foreign(package, progress)
         known = authenticity.keys_that_count(Rule()) if package.block.envelopes else ()
         judged = authenticity.judge_unread(package, known)
         head = package.head

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
+    from cloacina_ctl.manifest import Manifest
     from cloacina_ctl.manifest.canonical import JsonObject, JsonValue
+    from cloacina_ctl.operations.foreign_view import ForeignView
     from cloacina_ctl.signing.judge import Judged
 
 
@@ -18,6 +20,8 @@ class SignatureView(NamedTuple):
     """A signature: ``status`` is what was checked; ``claimed`` is text that was not.
 
     ``name`` is the user's own name for the key; ``signed_at`` is there where the signature holds.
+    ``scheme`` is the form of another generation, which is not over its claims; ``covers`` and
+    ``leaves_out`` say what it is over, in words. ``keyid`` is empty where it names no key.
     """
 
     keyid: str
@@ -29,20 +33,26 @@ class SignatureView(NamedTuple):
     reason: str | None = None
     predicate_type: str | None = None
     claimed: tuple[tuple[str, str], ...] = ()
+    scheme: str | None = None
+    covers: str | None = None
+    leaves_out: tuple[str, ...] = ()
 
     def to_json(self) -> JsonObject:
         """Return the JSON of it; what is not known is absent."""
-        found: JsonObject = {"keyid": self.keyid, "status": self.status}
-        optional: dict[str, JsonValue] = {
+        found: dict[str, JsonValue] = {
+            "keyid": self.keyid or None,
+            "status": self.status,
             "name": self.name,
             "signed_at": self.signed_at,
             "comment": self.comment,
             "reason": self.reason,
             "predicate_type": None if self.is_signature else self.predicate_type,
             "claimed": dict(self.claimed) or None,
+            "scheme": self.scheme,
+            "covers": self.covers,
+            "leaves_out": list(self.leaves_out) or None,
         }
-        found.update({key: value for key, value in optional.items() if value is not None})
-        return found
+        return {key: value for key, value in found.items() if value is not None}
 
 
 def signature_view(judged: Judged) -> SignatureView:
@@ -54,14 +64,59 @@ def signature_view(judged: Judged) -> SignatureView:
         if value is not None
     }
     predicate_type = texts.pop("predicate_type", None)
+    scheme = judged.scheme
     return SignatureView(
         keyid=judged.keyid,
         status=judged.status.value,
         is_signature=judged.is_signature,
         name=judged.name,
         signed_at=judged.signed_at,
-        comment=texts.get("comment") if judged.holds else None,
+        comment=texts.get("comment") if judged.claims_hold else None,
         reason=judged.reason,
         predicate_type=predicate_type,
-        claimed=() if judged.holds else tuple(sorted(texts.items())),
+        claimed=() if judged.claims_hold else tuple(sorted(texts.items())),
+        scheme=scheme.name if scheme is not None else None,
+        covers=scheme.covers if scheme is not None else None,
+        leaves_out=scheme.leaves_out if scheme is not None else (),
     )
+
+
+# Lists that say something when they are empty; any other is null where a generation says nothing.
+_SAY_NONE = frozenset(
+    {"dependencies", "tasks", "symbols", "nodes", "edges", "execution_order", "unknown"}
+)
+_NAMES = {"from_": "from", "number": "index"}
+
+
+def manifest_json(manifest: Manifest | ForeignView, text: bytes) -> JsonValue:
+    """Return the manifest as JSON: of a native package its own ``text``, of others the same shape.
+
+    There every key is present, with null for what the generation cannot say.
+    """
+    if manifest.format_version is not None:
+        import json
+
+        value: JsonValue = json.loads(text)
+        return value
+    return plain(manifest)
+
+
+def plain(value: object) -> JsonValue:
+    """Return a value of ours as JSON, with all its fields; what is not said is null."""
+    if isinstance(value, tuple):
+        fields: tuple[str, ...] | None = getattr(value, "_fields", None)
+        if fields is None:
+            return [plain(item) for item in value]
+        pairs = zip(fields, value, strict=True)
+        return {_NAMES.get(name, name): _field(name, item) for name, item in pairs}
+    if isinstance(value, bool | int) or value is None:
+        return value
+    return str(getattr(value, "value", value))
+
+
+def _field(name: str, value: object) -> JsonValue:
+    if name == "config" and isinstance(value, tuple):
+        return {str(key): str(text) for key, text in value}
+    if value in ((), ""):
+        return [] if name in _SAY_NONE else None
+    return plain(value)

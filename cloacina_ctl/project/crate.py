@@ -26,10 +26,17 @@ Table = dict[str, Any]
 
 
 class _Manifest(NamedTuple):
-    """One Cargo.toml: its folder and what it says."""
+    """One Cargo.toml: its folder and what it says; ``files`` of a crate that is on no disk."""
 
     folder: str
     table: Table
+    files: frozenset[str] | None = None
+
+    def has(self, path: str) -> bool:
+        """Tell whether the crate has that file: among ``files``, else on the disk."""
+        if self.files is not None:
+            return path in self.files
+        return os.path.isfile(os.path.join(self.folder, path))
 
     @property
     def package(self) -> Table:
@@ -51,6 +58,19 @@ def read_crate(folder: str, member: str | None = None) -> Crate:
     chosen = _choose(top, members, member)
     workspace = _workspace_of(chosen, top)
     return _crate(chosen, workspace, tuple(sorted(members)))
+
+
+def read_packed_crate(table: Table, files: frozenset[str]) -> Crate:
+    """Return the crate that its Cargo.toml alone tells, with ``files`` as its files.
+
+    What it would inherit from a workspace is not there.
+    """
+    manifest = _Manifest("", table, files)
+    return _crate(manifest, manifest, ())
+
+
+def _features(table: Table) -> dict[str, list[str]]:
+    return {key: _texts(_table(table, "features"), key) for key in _table(table, "features")}
 
 
 def _choose(top: _Manifest, members: dict[str, _Manifest], member: str | None) -> _Manifest:
@@ -162,9 +182,8 @@ def _crate(manifest: _Manifest, workspace: _Manifest, members: tuple[str, ...]) 
         raise Refused.of(Code.PROJECT_NAME, "[package] has no name", where=CARGO_TOML)
     lib = _table(manifest.table, "lib")
     lib_path = _text(lib, "path") or "src/lib.rs"
-    has_lib = os.path.isfile(os.path.join(manifest.folder, lib_path))
-    features = {key: _texts(_table(manifest.table, "features"), key)
-                for key in _table(manifest.table, "features")}  # fmt: skip
+    has_lib = manifest.has(lib_path)
+    features = _features(manifest.table)
     dependencies = dict(_dependencies(manifest.table, _table(shared, "dependencies")))
     types = _texts(lib, "crate-type") or _texts(lib, "crate_type")
     return Crate(
@@ -179,7 +198,7 @@ def _crate(manifest: _Manifest, workspace: _Manifest, members: tuple[str, ...]) 
         path_dependencies=tuple(sorted(key for key, d in dependencies.items() if "path" in d)),
         cloacina_release=_release(dependencies),
         build_script=_build_script(manifest),
-        has_lock_file=os.path.isfile(os.path.join(workspace.folder, CARGO_LOCK)),
+        has_lock_file=workspace.has(CARGO_LOCK),
         workspace_members=members,
         lib_path=lib_path,
         workspace_root=workspace.folder,
@@ -243,7 +262,7 @@ def _build_script(manifest: _Manifest) -> str | None:
     if said is False:
         return None
     path = said if isinstance(said, str) else "build.rs"
-    return path if os.path.isfile(os.path.join(manifest.folder, path)) else None
+    return path if manifest.has(path) else None
 
 
 def _license(text: str | None) -> str | None:

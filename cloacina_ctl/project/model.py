@@ -36,6 +36,10 @@ class Config(NamedTuple):
     requires_cloacina: str | None = None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    vendor: bool = False
+    vendor_python: str | None = None
+    vendor_platforms: tuple[str, ...] = ()
+    wheelhouse: str | None = None
 
 
 class SourceDependency(NamedTuple):
@@ -95,6 +99,7 @@ class PythonFacts(NamedTuple):
     vendored: tuple[str, ...] = ()
     packages_without_init: tuple[str, ...] = ()
     workflow_builders: tuple[str, ...] = ()
+    graphs: tuple[str, ...] = ()
     hidden_tasks: tuple[str, ...] = ()
     parsed: tuple[tuple[str, Digest], ...] = ()
     syntax_problems: tuple[SyntaxProblem, ...] = ()

@@ -32,6 +32,11 @@ def find_private_keys(selection: Selection, root: str) -> Iterator[str]:
             yield f"{place}:{data.count(10, 0, found.start()) + 1}"
 
 
+def holds_private_key(data: bytes) -> bool:
+    """Tell whether a private key begins in ``data``."""
+    return _BEGIN.search(data) is not None
+
+
 def _read(path: str) -> bytes:
     """Return the file's bytes; nothing where it is gone: whoever packs it will say so."""
     try:

@@ -71,6 +71,7 @@ def _facts(
         vendored=_vendored(folder),
         packages_without_init=_without_init(root),
         workflow_builders=tuple(place for source in sources.values() for place in source.builders),
+        graphs=tuple(place for source in sources.values() for place in source.graphs),
         hidden_tasks=tuple(place for source in sources.values() for place in source.hidden),
         syntax_problems=tuple(
             source.problem for source in sources.values() if source.problem is not None

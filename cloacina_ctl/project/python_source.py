@@ -44,6 +44,8 @@ _ENCODINGS = re.compile(
     r"|shift[_-]jis|euc[_-](?:jp|kr)|gb(?:k|2312|18030)|big5"
 )
 
+_GRAPHS = frozenset({"ComputationGraphBuilder", "reactor"})
+
 Lookup = Callable[[Elsewhere], object]
 
 
@@ -58,13 +60,15 @@ class Imported(NamedTuple):
 class ModuleSource(NamedTuple):
     """What one module declares and imports; places are ``path:line``.
 
-    ``hidden`` are places of tasks that only running the code would declare.
+    ``hidden`` are places of tasks that only running the code would declare, ``graphs`` those of
+    computation graphs and what they react to.
     """
 
     tasks: tuple[SourceTask, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     imports: tuple[Imported, ...] = ()
     builders: tuple[str, ...] = ()
+    graphs: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     problem: SyntaxProblem | None = None
 
@@ -147,6 +151,7 @@ class _Reader:
         self._tasks: list[SourceTask] = []
         self._triggers: list[Trigger] = []
         self._builders: list[str] = []
+        self._graphs: list[str] = []
         self._hidden: list[str] = []
 
     def read(self) -> ModuleSource:
@@ -163,6 +168,7 @@ class _Reader:
             triggers=tuple(self._triggers),
             imports=tuple(imports),
             builders=tuple(self._builders),
+            graphs=tuple(self._graphs),
             hidden=tuple(self._hidden),
         )
 
@@ -202,6 +208,8 @@ class _Reader:
             self._hidden.append(self._place(node))
         elif name == "WorkflowBuilder":
             self._builders.append(self._place(node))
+        elif name in _GRAPHS:
+            self._graphs.append(self._place(node))
 
     def _task(self, function: FunctionNode, decorator: ast.expr) -> SourceTask:
         arguments = self._arguments(decorator)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cloacina_ctl.project.model import SourceTask, SourceWorkflow, SyntaxProblem
 from cloacina_ctl.project.rust_declarations import (
@@ -40,7 +40,7 @@ from cloacina_ctl.project.rust_syntax import (
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tree_sitter import Node
 
@@ -82,14 +82,74 @@ def read_source(root: str, lib_path: str, features: frozenset[str]) -> CrateSour
     ``features`` are those that a packaged build has on. Files that cannot be read or parsed are
     in ``syntax_problems``; the others still count.
     """
-    return _Reader(root, features).read(lib_path)
+    return _Reader(_Folder(root), features).read(lib_path)
+
+
+def read_packed_source(
+    files: Mapping[str, bytes], lib_path: str, features: frozenset[str]
+) -> CrateSource:
+    """Return what the library declares whose sources are ``files``, by their paths in the crate."""
+    return _Reader(_Packed(files), features).read(lib_path)
+
+
+class _Files(Protocol):
+    """The files of a crate, by their paths from its root."""
+
+    def identity(self, path: str) -> str:
+        """Return what all paths to one file have in common."""
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is something of that name."""
+
+    def read(self, path: str) -> tuple[bytes, str | None]:
+        """Return the file's first bytes, or why it is not read."""
+
+
+class _Folder:
+    """A crate on the disk."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+
+    def identity(self, path: str) -> str:
+        return os.path.realpath(os.path.join(self._root, path))
+
+    def exists(self, path: str) -> bool:
+        return os.path.lexists(os.path.join(self._root, path))
+
+    def read(self, path: str) -> tuple[bytes, str | None]:
+        real = self.identity(path)
+        if not real.startswith(os.path.join(os.path.realpath(self._root), "")):
+            return b"", "outside of the crate, not read"
+        try:
+            data = _read_regular(real)
+        except OSError as error:
+            return b"", (error.strerror or "cannot be read").lower()
+        return (b"", "not a regular file") if data is None else (data, None)
+
+
+class _Packed:
+    """A crate in a package."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+
+    def identity(self, path: str) -> str:
+        return os.path.normpath(path)
+
+    def exists(self, path: str) -> bool:
+        return self.identity(path) in self._files
+
+    def read(self, path: str) -> tuple[bytes, str | None]:
+        data = self._files.get(self.identity(path))
+        return (b"", "not in the package") if data is None else (data, None)
 
 
 class _Reader:
     """Walks the modules of one crate once, by a list of what is left."""
 
-    def __init__(self, root: str, features: frozenset[str]) -> None:
-        self._root = root
+    def __init__(self, files: _Files, features: frozenset[str]) -> None:
+        self._files = files
         self._features = features
         self._left: list[_Module] = []
         self._seen: set[str] = set()
@@ -125,10 +185,10 @@ class _Reader:
 
     def _open(self, path: str, folder: str, depth: int, place: str) -> None:
         """Parse a file and put its module on the list."""
-        real = os.path.realpath(os.path.join(self._root, path))
-        if real in self._seen:
+        identity = self._files.identity(path)
+        if identity in self._seen:
             return
-        self._seen.add(real)
+        self._seen.add(identity)
         data, problem = self.read_file(path)
         if problem is not None:
             self._problems.append(SyntaxProblem(place, f"{problem}: {path}"))
@@ -147,17 +207,11 @@ class _Reader:
 
     def read_file(self, path: str) -> tuple[bytes, str | None]:
         """Return the bytes of a file of the crate, or why they are not read."""
-        real, root = os.path.realpath(os.path.join(self._root, path)), os.path.realpath(self._root)
-        if not real.startswith(os.path.join(root, "")):
-            return b"", "outside of the crate, not read"
         if len(self._seen) > MAX_FILES:
             return b"", f"more than {MAX_FILES} files, not read"
-        try:
-            data = _read_regular(real)
-        except OSError as error:
-            return b"", (error.strerror or "cannot be read").lower()
-        if data is None:
-            return b"", "not a regular file"
+        data, problem = self._files.read(path)
+        if problem is not None:
+            return b"", problem
         self._bytes_left -= len(data)
         if len(data) > MAX_SOURCE_BYTES or self._bytes_left < 0:
             return b"", "too much source to read"
@@ -256,7 +310,7 @@ class _Reader:
         nested = os.path.join(module.folder, name, "mod.rs")
         folder = os.path.join(module.folder, name)
         for path in (flat, nested):
-            if os.path.lexists(os.path.join(self._root, path)):
+            if self._files.exists(path):
                 self._open(path, folder, module.depth + 1, place)
                 return
         if not any(attribute.path == ("cfg",) for attribute in item.attributes):
@@ -301,7 +355,7 @@ def _attribute_text(node: Node) -> str:
 
 def build_script_use(root: str, path: str, crate: str) -> str | None:
     """Return where the build script uses the crate ``crate``, as ``path:line``."""
-    data, problem = _Reader(root, frozenset()).read_file(path)
+    data, problem = _Reader(_Folder(root), frozenset()).read_file(path)
     tree = parse_rust(data) if problem is None else None
     left = [] if tree is None else [tree]
     while left:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.envelope import Envelope
     from cloacina_ctl.signing.keys import PublicKey
+    from cloacina_ctl.signing.schemes import Scheme
 
 
 class Status(str, enum.Enum):
@@ -64,18 +65,21 @@ class KnownKey(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """One envelope and what is known of it.
+    """One signature and what is known of it.
 
     ``name`` is what the user calls the key, ``reason`` why the signature is INVALID. ``claims`` is
-    text that anybody can have written unless ``holds``.
+    text that anybody can have written unless ``holds``. A signature in the form of another
+    generation has a ``scheme`` and no ``envelope``; ``keyid`` is empty where it names no key, none
+    of its claims is ever verified, and ``reason`` says whatever keeps it from counting.
     """
 
-    envelope: Envelope
+    envelope: Envelope | None
     keyid: str
     status: Status
     name: str | None = None
     reason: str | None = None
     claims: Claims | None = None
+    scheme: Scheme | None = None
 
     @property
     def holds(self) -> bool:
@@ -90,19 +94,26 @@ class Judged(NamedTuple):
     @property
     def is_signature(self) -> bool:
         """Tell whether it says "I sign this package"; others are attestations."""
-        return self.predicate_type == SIGNATURE_TYPE
+        return self.scheme is not None or self.predicate_type == SIGNATURE_TYPE
+
+    @property
+    def claims_hold(self) -> bool:
+        """Tell whether the signature is over its claims, and was verified."""
+        return self.holds and self.scheme is None
 
     @property
     def signed_at(self) -> str | None:
         """The time that a signer who was verified claims."""
-        return self.claims.signed_at if self.holds and self.is_signature and self.claims else None
+        if self.claims is None or not (self.claims_hold and self.is_signature):
+            return None
+        return self.claims.signed_at
 
 
 def judge_head(
     envelopes: Iterable[Envelope], head: Digest, known: Iterable[KnownKey]
 ) -> tuple[Judged, ...]:
     """Judge each envelope against the bytes of the head, without what the head says."""
-    keys = _by_fingerprint(known)
+    keys = by_fingerprint(known)
     return tuple(_judge_one(envelope, head, keys) for envelope in envelopes)
 
 
@@ -111,7 +122,7 @@ def judge_subject(judged: Iterable[Judged], subject: Subject) -> tuple[Judged, .
     return tuple(_judge_claims(one, subject) for one in judged)
 
 
-def _by_fingerprint(known: Iterable[KnownKey]) -> dict[str, KnownKey]:
+def by_fingerprint(known: Iterable[KnownKey]) -> dict[str, KnownKey]:
     """Return each key once: trusted where it is in any place, with the first name it has."""
     keys: dict[str, KnownKey] = {}
     for one in known:
@@ -156,7 +167,9 @@ def _why_not(
 
 def _judge_claims(judged: Judged, subject: Subject) -> Judged:
     kind = judged.predicate_type
-    if not judged.holds or kind is None or not kind.startswith(OWN_TYPES):
+    if judged.envelope is None or not judged.holds or kind is None:
+        return judged
+    if not kind.startswith(OWN_TYPES):
         return judged
     statement = read_statement(judged.envelope)  # (3) held before, so it does now
     said, expected = [statement.subject_name], [subject.file_name]

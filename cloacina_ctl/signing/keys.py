@@ -149,6 +149,11 @@ class PrivateKey:
         pkcs8.bound_effort(raw, where)
         return cls(pkcs8.read_sealed(raw, _ask(passphrase, where), where))
 
+    @property
+    def raw(self) -> bytes:
+        """The 32 secret bytes: to be written where the user says, never shown."""
+        return self._key.private_bytes_raw()
+
     def sign(self, message: bytes) -> bytes:
         """Return the signature of ``message``: 64 bytes."""
         return self._key.sign(message)
@@ -160,7 +165,7 @@ class PrivateKey:
         """
         from cloacina_ctl.signing import pkcs8
 
-        seed = self._key.private_bytes_raw()
+        seed = self.raw
         if passphrase is None:
             return pem.write_block(pem.PRIVATE, pkcs8.write_plain(seed))
         return pem.write_block(pem.ENCRYPTED, pkcs8.write_sealed(seed, passphrase))

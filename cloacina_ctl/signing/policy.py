@@ -71,6 +71,14 @@ def _missing(
             where,
             _WHOM_TO_KNOW,
         )
+    for one in judged:
+        if one.status is Status.VALID and one.reason is not None:
+            return Diagnostic(
+                Code.NOT_VOUCHED,
+                f"the signature of {one.name or one.keyid} holds, but {one.reason}",
+                where,
+                "ask its author to sign the whole file; --allow-unsigned takes it as it is",
+            )
     signers = tuple(dict.fromkeys(one.keyid for one in judged if one.is_signature))
     if not signers:
         return Diagnostic(
@@ -88,6 +96,8 @@ def _missing(
 
 
 def _listed(keyids: tuple[str, ...]) -> str:
-    named = ", ".join(keyid[:16] for keyid in keyids[:_NAMED_IN_A_MESSAGE])
+    named = ", ".join(
+        keyid[:16] or "a key that it does not name" for keyid in keyids[:_NAMED_IN_A_MESSAGE]
+    )
     more = len(keyids) - _NAMED_IN_A_MESSAGE
     return f"{named} and {more} more" if more > 0 else named

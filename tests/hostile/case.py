@@ -26,7 +26,8 @@ class Case:
     where only the effects are judged. `reach` is how far a reader must go to see it: what the
     `head` shows, `inspect` must refuse as well. `codes` are the beginnings of the codes that
     prove that the attack itself was seen, not something else on the way. `verdicts` overrides
-    single verbs. `heavy` cases run in a process of their own, with their memory measured.
+    single verbs. `tree` is what `unpack` must give of a package that no recipe made. `heavy`
+    cases run in a process of their own, with their memory measured.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Case:
     place: Callable[[str], str] | None = None
     prepare: Callable[[str], None] | None = None
     recipe: Recipe | None = None
+    tree: Mapping[str, bytes] | None = None
 
     @property
     def row(self) -> str:

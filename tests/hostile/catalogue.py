@@ -1,4 +1,4 @@
-"""The whole catalogue, and which rows of it this format does not have."""
+"""The whole catalogue: every row for the native format, and those for gzip and bzip2."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from tests.hostile import (
     cases_a_bombs,
     cases_a_container,
     cases_a_foreign,
+    cases_a_streams,
+    cases_b_foreign,
     cases_b_names,
     cases_c_types,
+    cases_d_foreign,
     cases_d_tar,
     cases_e_fields,
+    cases_e_foreign,
     cases_e_manifest,
     cases_e_texts,
     cases_n_block,
@@ -31,11 +35,6 @@ ROWS = (
     *(f"E{n}" for n in range(1, 27)),
 )
 
-NOT_FOR_NATIVE = {
-    "E22": "the native manifest is JSON; no TOML of a package is parsed to judge it",
-    "E23": "the native manifest is JSON; no TOML of a package is parsed to judge it",
-}
-
 
 @lru_cache(maxsize=1)
 def every_case() -> tuple[Case, ...]:
@@ -44,10 +43,14 @@ def every_case() -> tuple[Case, ...]:
         cases_a_bombs,
         cases_a_container,
         cases_a_foreign,
+        cases_a_streams,
+        cases_b_foreign,
         cases_b_names,
         cases_c_types,
+        cases_d_foreign,
         cases_d_tar,
         cases_e_fields,
+        cases_e_foreign,
         cases_e_manifest,
         cases_e_texts,
         cases_n_block,

@@ -1,0 +1,142 @@
+"""Reading the tables of a manifest of another generation, field by field, all problems at once.
+
+Unknown keys are remembered and not refused: most releases take them. ``validate`` says which do
+not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cloacina_ctl.errors import Code, Diagnostic, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_TEXT = 64 << 10
+MAX_SHOWN = 80
+
+T = TypeVar("T")
+
+
+class Problems:
+    """What is wrong with one manifest, and which of its keys nobody knows."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._found: list[Diagnostic] = []
+        self.unknown: list[str] = []
+
+    def add(self, place: str, message: str) -> None:
+        """Note what is wrong at ``place``."""
+        self._found.append(Diagnostic(Code.BAD_MANIFEST, f"{place}: {message}", self._where))
+
+    def raise_any(self) -> None:
+        """Raise ``Refused`` with all that was noted, if anything was."""
+        if self._found:
+            raise Refused(*self._found[:100])
+
+
+class Fields:
+    """One table; ``place`` is its path in the manifest, with a dot at its end or empty."""
+
+    def __init__(self, value: object, place: str, problems: Problems) -> None:
+        self.place = place
+        self.problems = problems
+        self._asked: set[str] = set()
+        self._values: dict[str, Any] = value if isinstance(value, dict) else {}
+        if not isinstance(value, dict):
+            problems.add(place.rstrip(".") or "the manifest", "expected a table")
+
+    def has(self, key: str) -> bool:
+        """Tell whether the key is there and not null."""
+        return self._values.get(key) is not None
+
+    def names(self) -> tuple[str, ...]:
+        """Return the keys, sorted."""
+        return tuple(sorted(self._values))
+
+    def text(self, key: str) -> str:
+        """Return a text that has to be there and not be empty."""
+        value = self._get(key, str, "a text", required=True)
+        if value == "":
+            self.bad(key, "is empty")
+        return value or ""
+
+    def optional(self, key: str) -> str | None:
+        """Return a text, or None."""
+        return self._get(key, str, "a text")
+
+    def number(self, key: str) -> int | None:
+        """Return a whole number that is not negative, or None."""
+        value = self._get(key, int, "a whole number")
+        if value is not None and value < 0:
+            self.bad(key, "is negative")
+        return value
+
+    def flag(self, key: str) -> bool | None:
+        """Return a boolean, or None."""
+        return self._get(key, bool, "true or false")
+
+    def texts(self, key: str, *, required: bool = False) -> tuple[str, ...]:
+        """Return a list of texts."""
+        values = self._get(key, list, "a list of texts", required=required) or []
+        if not all(isinstance(value, str) and len(value) <= MAX_TEXT for value in values):
+            self.bad(key, "expected a list of texts")
+            return ()
+        return tuple(values)
+
+    def table(self, key: str) -> Fields:
+        """Return the table under ``key``; an empty one where there is none, which is a problem."""
+        value = self._get(key, dict, "a table", required=True)
+        return Fields(value or {}, f"{self.place}{key}.", self.problems)
+
+    def maybe_table(self, key: str) -> Fields | None:
+        """Return the table under ``key``, or None where there is none."""
+        value = self._get(key, dict, "a table")
+        return None if value is None else Fields(value, f"{self.place}{key}.", self.problems)
+
+    def tables(self, key: str, *, required: bool = False) -> Iterator[Fields]:
+        """Yield the tables in the list under ``key``."""
+        values = self._get(key, list, "a list of tables", required=required) or []
+        for number, value in enumerate(values):
+            yield Fields(value, f"{self.place}{key}[{number}].", self.problems)
+
+    def raw(self, key: str) -> object:
+        """Return what stands under ``key``, whatever it is."""
+        self._asked.add(key)
+        return self._values.get(key)
+
+    def note_unknown(self) -> None:
+        """Remember the keys that nobody asked for."""
+        left = (key for key in self._values if key not in self._asked)
+        self.problems.unknown.extend(f"{self.place}{key}" for key in left)
+
+    def _get(self, key: str, kind: type[T], what: str, *, required: bool = False) -> T | None:
+        self._asked.add(key)
+        value = self._values.get(key)
+        if value is None:
+            if required:
+                self.bad(key, "is missing")
+            return None
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            self.bad(key, f"expected {what}, found {_kind(value)}")
+            return None
+        if isinstance(value, str) and len(value) > MAX_TEXT:
+            self.bad(key, f"is longer than {MAX_TEXT} characters")
+            return None
+        return value
+
+    def bad(self, key: str, message: str) -> None:
+        """Note what is wrong with the value of ``key``."""
+        self.problems.add(f"{self.place}{key}", message)
+
+
+def _kind(value: object) -> str:
+    names = {dict: "a table", list: "a list", str: "a text", int: "a number", bool: "a boolean"}
+    return names.get(type(value), "a value of another kind")
+
+
+def shown(text: str) -> str:
+    """Return a text as a message may show it: cut."""
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"

@@ -1,0 +1,77 @@
+"""What the verbs that read return: the same for packages of every generation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from cloacina_ctl.archive.foreign.model import ForeignManifest
+    from cloacina_ctl.archive.tables import FileEntry, Tool
+    from cloacina_ctl.digest import Digest
+    from cloacina_ctl.manifest import Manifest
+    from cloacina_ctl.operations.foreign_view import ForeignView
+    from cloacina_ctl.operations.views import SignatureView
+
+
+class Inspection(NamedTuple):
+    """What a package says. Nothing of it is vouched for but what ``signatures`` say.
+
+    ``compressed`` is what the payload takes in this file, ``size`` the file itself, both in bytes.
+    ``format`` is the generation. One that is not native has no ``head`` and a ``manifest`` of the
+    same shape, made of what it says and what its code says; ``original`` is its own manifest,
+    ``releases`` are those of Cloacina that load it, as far as the manifest decides.
+    """
+
+    path: str
+    format: str
+    size: int
+    compressed: int
+    content: str
+    head: Digest | None
+    manifest: Manifest | ForeignView
+    manifest_bytes: bytes
+    files: tuple[FileEntry, ...]
+    withheld: tuple[str, ...]
+    tool: Tool | None
+    signatures: tuple[SignatureView, ...]
+    original: ForeignManifest | None = None
+    releases: tuple[str, ...] = ()
+
+
+class Verified(NamedTuple):
+    """What was proved of a package; ``complete`` is false where sections are withheld.
+
+    ``vouched_by`` holds the fingerprints of the known keys that signed it: empty only where the
+    rule allowed that. ``format`` is the generation; one that is not native has no ``head``, and its
+    ``content`` is the digest of the whole file.
+    """
+
+    path: str
+    format: str
+    size: int
+    name: str
+    version: str
+    content: str
+    head: Digest | None
+    files: int
+    signatures: tuple[SignatureView, ...]
+    vouched_by: tuple[str, ...]
+    complete: bool
+
+
+class Unpacked(NamedTuple):
+    """What lies in ``destination`` now; not ``complete`` where only some members were asked for."""
+
+    path: str
+    format: str
+    destination: str
+    name: str
+    version: str
+    content: str
+    files: tuple[str, ...]
+    size: int
+    signatures: tuple[SignatureView, ...]
+    vouched_by: tuple[str, ...]
+    complete: bool

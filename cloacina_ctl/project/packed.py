@@ -1,0 +1,112 @@
+"""The sources in a package, read as those of a project: from memory, with nothing on the disk.
+
+What cannot be told without the files around it (a workspace, the crates of a lock file) is not
+asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.errors import Refused
+from cloacina_ctl.project import crate as cargo
+from cloacina_ctl.project.model import PythonFacts, RustFacts, SourceWorkflow, SyntaxProblem
+from cloacina_ctl.project.modules import PackedModules, imported_by
+from cloacina_ctl.toml import parse_toml
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+WORKFLOW, VENDOR = "workflow/", "vendor/"
+
+
+class PackedSource(NamedTuple):
+    """What the sources of a package declare; places are paths in the package with a line.
+
+    At most one of ``python`` and ``rust`` is there; ``problems`` keep it from being so.
+    """
+
+    workflows: tuple[SourceWorkflow, ...] = ()
+    python: PythonFacts | None = None
+    rust: RustFacts | None = None
+    problems: tuple[SyntaxProblem, ...] = ()
+
+    @property
+    def release(self) -> str | None:
+        """The version of Cloacina that a crate asks for."""
+        return self.rust.crate.cloacina_release if self.rust else None
+
+
+def read_packed_modules(
+    sources: Mapping[str, bytes], paths: Collection[str], entry: str, name: str | None
+) -> PackedSource:
+    """Return what importing the module ``entry`` declares, as the one workflow called ``name``.
+
+    ``sources`` are the Python modules under ``workflow/``, ``paths`` those of all files.
+    """
+    modules = PackedModules(sources)
+    found = [source for _, source in imported_by(modules, entry)]
+    workflow = SourceWorkflow(
+        name=name,
+        place=modules.find(entry) or entry,
+        tasks=tuple(task for source in found for task in source.tasks),
+        triggers=tuple(trigger for source in found for trigger in source.triggers),
+    )
+    facts = PythonFacts(
+        entry_module=entry,
+        entry_path=modules.find(entry),
+        source_root="workflow",
+        top_level=_top_level(paths, WORKFLOW),
+        vendored=_top_level(paths, VENDOR),
+        packages_without_init=tuple(
+            f"{WORKFLOW}{folder}"
+            for folder in _folders(paths, WORKFLOW)
+            if f"{WORKFLOW}{folder}/__init__.py" not in paths
+        ),
+        graphs=tuple(place for source in found for place in source.graphs),
+        workflow_builders=tuple(place for source in found for place in source.builders),
+        hidden_tasks=tuple(place for source in found for place in source.hidden),
+        syntax_problems=tuple(source.problem for source in found if source.problem is not None),
+    )
+    declares = bool(workflow.tasks or workflow.triggers)
+    return PackedSource(workflows=(workflow,) if declares else (), python=facts)
+
+
+def read_packed_crate(sources: Mapping[str, bytes], paths: Collection[str]) -> PackedSource:
+    """Return what the crate declares whose Rust files are ``sources``, by their paths in it."""
+    from cloacina_ctl.project.rust_source import read_packed_source
+
+    try:
+        table = parse_toml(sources[cargo.CARGO_TOML], where=cargo.CARGO_TOML)
+        crate = cargo.read_packed_crate(table, frozenset(paths))
+    except Refused as error:
+        first = error.diagnostics[0]
+        problem = SyntaxProblem(first.where or cargo.CARGO_TOML, first.message)
+        return PackedSource(problems=(problem,))
+    features = frozenset((*crate.default_features, "packaged"))
+    found = read_packed_source(sources, crate.lib_path, features)
+    facts = RustFacts(
+        crate=crate,
+        package_macro=found.package_macro,
+        stray_tasks=found.stray_tasks,
+        packaged_workflow=found.packaged_workflow,
+        syntax_problems=found.syntax_problems,
+    )
+    return PackedSource(workflows=found.workflows, rust=facts)
+
+
+def _top_level(paths: Collection[str], folder: str) -> tuple[str, ...]:
+    """Return the names directly in ``folder`` that can be imported, without a suffix."""
+    found = {path[len(folder) :].partition("/")[0] for path in paths if path.startswith(folder)}
+    return tuple(sorted({name.removesuffix(".py") for name in found}))
+
+
+def _folders(paths: Collection[str], folder: str) -> tuple[str, ...]:
+    """Return the folders directly in ``folder`` that hold modules."""
+    found = set()
+    for path in paths:
+        name, slash, rest = path.removeprefix(folder).partition("/")
+        if path.startswith(folder) and slash and rest.endswith(".py"):
+            found.add(name)
+    return tuple(sorted(found))

@@ -1,0 +1,1 @@
+"""Packages of other generations: reading them, and every verb on them."""

@@ -1,0 +1,70 @@
+"""Which members a package of each generation has: judged while they come, and at the end."""
+
+from __future__ import annotations
+
+import pytest
+
+from cloacina_ctl.archive.opening import open_foreign
+from cloacina_ctl.archive.payload import Nowhere
+from cloacina_ctl.errors import Code, Refused
+from tests.foreign import archives
+from tests.foreign.archives import END, entry, folder, gz, pretty, source_tar
+from tests.foreign.conftest import source
+from tests.hostile.foreign_case import library, v1_manifest
+
+SOURCE = source_tar()[: -len(END)]
+V1 = entry("manifest.json", pretty(v1_manifest())) + entry("libdemo.so", library())
+V2_RUST = pretty(archives.v2_manifest(language="rust", rust={"library_path": "lib/x.so"}))
+
+BAD = {
+    "no package.toml": (source({"x": b""}), "no package.toml in the top folder"),
+    "a file beside": (archives.bz2(SOURCE + entry("x") + END), "a file beside the top folder: x"),
+    "two folders": (
+        archives.bz2(SOURCE + folder("other") + END),
+        "two folders at the top: demo-1.0.0 and other",
+    ),
+    "a hidden folder": (source(root=".demo"), "a hidden folder at the top: .demo"),
+    "no manifest": (gz(entry("libdemo.so") + END), "no manifest.json in the top"),
+    "no library": (
+        gz(entry("manifest.json", pretty(v1_manifest())) + END),
+        "the library of the manifest is not there: libdemo.so",
+    ),
+    "a third": (
+        gz(V1 + entry("README") + END),
+        "more than manifest.json and libdemo.so: README",
+    ),
+    "no modules": (
+        gz(entry("manifest.json", pretty(archives.v2_manifest())) + END),
+        "no file under workflow/, where a Python package has its code",
+    ),
+    "no library of format 2": (
+        gz(entry("manifest.json", V2_RUST) + END),
+        "the library of the manifest is not there: lib/x.so",
+    ),
+}
+
+
+def contents(path):
+    with open_foreign(str(path)) as package:
+        return package.pour(Nowhere())
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_refuses_members_that_no_package_has(place, name):
+    data, message = BAD[name]
+    with pytest.raises(Refused) as caught:
+        contents(place(data))
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.message) == (Code.BAD_LAYOUT, message)
+
+
+def test_folders_may_have_entries_of_their_own(place):
+    stream = folder("demo-1.0.0") + SOURCE + folder("demo-1.0.0/workflow/demo") + END
+    found = contents(place(archives.bz2(stream)))
+    assert (found.root, found.folders) == ("demo-1.0.0", ("workflow/demo",))
+    assert len(found.files) == len(archives.SOURCE)
+
+
+def test_a_package_toml_deeper_down_is_a_file_like_any_other(place):
+    found = contents(place(source({**archives.SOURCE, "vendor/x/package.toml": b"not toml ["})))
+    assert found.manifest.name == "demo"

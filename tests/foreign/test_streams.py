@@ -1,0 +1,126 @@
+"""One gzip member, one bzip2 stream: everything else is refused, in whatever pieces it comes."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import struct
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloacina_ctl.archive.foreign.streams import BZIP2, GZIP, MAX_GZIP_HEADER, PIECE, inflate
+from cloacina_ctl.errors import Code, Refused
+from tests.foreign import archives
+
+TEXT = bytes(range(256)) * 40
+KINDS = {GZIP: archives.gz, BZIP2: archives.bz2}
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def out(data: bytes, kind: str, chunk: int = 1000) -> bytes:
+    pieces = iter([data[at : at + chunk] for at in range(0, len(data), chunk)])
+    return b"".join(inflate(lambda: next(pieces, b""), kind, "x"))
+
+
+def why(data: bytes, kind: str, chunk: int = 1000) -> str:
+    with pytest.raises(Refused) as caught:
+        out(data, kind, chunk)
+    (found,) = caught.value.diagnostics
+    assert found.code is Code.BAD_STREAM
+    return found.message
+
+
+@each_kind
+@given(data=st.binary(max_size=3000), chunk=st.integers(1, 100))
+def test_gives_back_what_was_compressed(kind, data, chunk):
+    assert out(KINDS[kind](data), kind, chunk) == data
+
+
+@each_kind
+def test_gives_pieces_of_a_bounded_size(kind):
+    pieces = inflate(iter([KINDS[kind](bytes(3 * PIECE)), b""]).__next__, kind, "x")
+    assert max(map(len, pieces)) <= PIECE
+
+
+@each_kind
+@pytest.mark.parametrize("chunk", [1, 7, 10_000])
+def test_refuses_every_truncation(kind, chunk):
+    data = KINDS[kind](TEXT)
+    for end in {0, 1, 2, 5, 9, 10, 11, 14, 20, len(data) // 2, *range(len(data) - 12, len(data))}:
+        assert "cut short" in why(data[:end], kind, chunk)
+
+
+@each_kind
+@pytest.mark.parametrize("tail", [b"\0", b"\n", b"text", bytes(512), b"\x1f", b"BZ"])
+def test_refuses_bytes_behind_the_stream(kind, tail):
+    assert why(KINDS[kind](TEXT) + tail, kind).startswith("bytes behind the end")
+
+
+@each_kind
+def test_refuses_a_second_stream(kind):
+    for second in (KINDS[kind](TEXT), KINDS[kind](b"")):
+        assert why(KINDS[kind](TEXT) + second, kind).startswith("a second stream")
+        assert why(KINDS[kind](b"") + second, kind).startswith("a second stream")
+
+
+def outcome(data: bytes, kind: str) -> bytes | Code:
+    try:
+        return out(data, kind)
+    except Refused as error:
+        return error.diagnostics[0].code
+
+
+@each_kind
+def test_never_gives_other_bytes_for_a_damaged_one(kind):
+    good = KINDS[kind](TEXT)
+    found = [
+        outcome(good[:at] + bytes([good[at] ^ 0xFF]) + good[at + 1 :], kind)
+        for at in range(len(good))
+    ]
+    # Both formats have a few bits that decide nothing: a time, tables that are not used.
+    assert set(found) == {TEXT, Code.BAD_STREAM}
+    assert found.count(TEXT) < len(good) / 10
+
+
+def test_takes_a_gzip_header_with_every_field_and_reads_none():
+    name = b"../../etc/\x1b[2J\0"
+    fields = struct.pack("<H", 5) + b"extra" + name + b"comment\0"
+    start = struct.pack("<2sBBIBB", b"\x1f\x8b", 8, 1 + 2 + 4 + 8 + 16, 0, 0, 255)
+    fields += struct.pack("<H", zlib.crc32(start + fields) & 0xFFFF)
+    assert out(archives.gz(TEXT, flags=31, fields=fields), GZIP, 3) == TEXT
+    damaged = fields[:-1] + bytes([fields[-1] ^ 1])
+    assert "checksum of the gzip header" in why(archives.gz(TEXT, flags=31, fields=damaged), GZIP)
+
+
+def test_refuses_a_gzip_header_without_end():
+    for name in (b"n" * MAX_GZIP_HEADER, b"n" * (4 << 20)):
+        message = why(archives.gz(b"", flags=8, fields=name + b"\0"), GZIP, 1 << 16)
+        assert message == f"a gzip header of more than {MAX_GZIP_HEADER} bytes"
+
+
+@pytest.mark.parametrize("bit", [32, 64, 128])
+def test_refuses_reserved_gzip_flags(bit):
+    assert "reserved flags" in why(archives.gz(TEXT, flags=bit), GZIP)
+
+
+def test_refuses_a_gzip_length_or_checksum_that_is_not_the_true_one():
+    good = archives.gz(TEXT)
+    checksum, size = struct.unpack("<II", good[-8:])
+    assert "checksum" in why(good[:-8] + struct.pack("<II", checksum ^ 1, size), GZIP)
+    assert "length" in why(good[:-8] + struct.pack("<II", checksum, size + 1), GZIP)
+
+
+def test_refuses_bzip2_levels_and_blocks_that_nothing_writes():
+    good = archives.bz2(TEXT)
+    assert "level" in why(b"BZh0" + good[4:], BZIP2)
+    assert "level" in why(b"BZ09" + good[4:], BZIP2)
+    randomised = good[:14] + bytes([good[14] | 0x80]) + good[15:]
+    assert "randomised" in why(randomised, BZIP2)
+
+
+def test_reads_what_stock_tools_write():
+    assert out(gzip.compress(TEXT), GZIP) == TEXT
+    assert out(bz2.compress(TEXT, 1), BZIP2) == TEXT

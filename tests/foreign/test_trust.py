@@ -1,0 +1,193 @@
+"""`verify` and `unpack`: the same rule as for native packages, sidecar and `package.sig`."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from cloacina_ctl.digest import Digest
+from cloacina_ctl.operations import keys
+from cloacina_ctl.signing.fidius_signature import TreeDigest, sign_tree
+from cloacina_ctl.signing.resolve import find_private
+from cloacina_ctl.signing.sidecar import make_sidecar
+from tests.foreign import archives
+from tests.foreign.conftest import PROVIDER, RUST, source, v1, v2
+from tests.verbs.test_json_shapes import judge
+
+EVERY = {
+    "v1": v1(), "v2": v2(), "source": source(), "provider": source(PROVIDER, "files-0.1.0"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def key(config):
+    """The key `default` of the user, whose signatures count."""
+    keys.generate_key()
+    return find_private("default", str(config))
+
+
+def beside(path, key, data=None):
+    digest = Digest.of(path.read_bytes() if data is None else data)
+    sidecar = path.with_name(path.name + ".sig")
+    sidecar.write_bytes(make_sidecar(digest, key))
+    return sidecar
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_whole_and_signed_by_a_known_key(run, place, key, kind):
+    path = place(EVERY[kind])
+    beside(path, key)
+    said = run("verify", "x.cloacina", "--json")
+    judge(json.loads(said.out))
+    assert said.status == 0
+    assert said.result["format"] == kind
+    assert said.result["vouched_by"] == [key.public.fingerprint]
+    (signature,) = said.result["signatures"]
+    assert signature["covers"] == "every byte of the file"
+    assert signature["leaves_out"]
+    told = run("verify", "x.cloacina").out
+    assert "every byte is the right one" in told
+    assert "covers every byte of the file" in told
+    unpacked = run("unpack", "x.cloacina", "-o", "there", "--json")
+    judge(json.loads(unpacked.out))
+    assert unpacked.result["format"] == kind
+    assert sorted(unpacked.result["files"]) == sorted(
+        str(one.relative_to(path.parent / "there"))
+        for one in (path.parent / "there").rglob("*")
+        if one.is_file()
+    )
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_unsigned_is_whole_and_not_taken(run, place, kind, tmp_path):
+    place(EVERY[kind])
+    said = run("verify", "x.cloacina")
+    assert said.status == 4
+    assert "the content is whole, but the package is not signed" in said.err
+    assert run("unpack", "x.cloacina", "-o", "there").status == 4
+    assert os.listdir(tmp_path) == ["x.cloacina"]
+    assert run("verify", "x.cloacina", "--allow-unsigned").status == 0
+    assert run("unpack", "x.cloacina", "-o", "there", "--allow-unsigned").status == 0
+
+
+def test_a_sidecar_elsewhere_is_named(run, place, key, tmp_path):
+    path = place(source())
+    beside(path, key).rename(tmp_path / "other.sig")
+    assert run("verify", "x.cloacina").status == 4
+    assert run("verify", "x.cloacina", "--signature", "other.sig").status == 0
+    assert run("unpack", "x.cloacina", "-o", "there", "--signature", "other.sig").status == 0
+    assert run("verify", "x.cloacina", "--signature", "absent.sig").status == 8
+
+
+BAD_SIDECARS = {
+    "for another file": (4, lambda path, key: beside(path, key, b"other")),
+    "malformed": (3, lambda path, key: beside(path, key).write_bytes(b"{}")),
+    "empty": (3, lambda path, key: beside(path, key).write_bytes(b"")),
+    "deep": (3, lambda path, key: beside(path, key).write_bytes(b"[" * 60_000)),
+    "huge": (3, lambda path, key: beside(path, key).write_bytes(b" " * (20 << 20))),
+    "a folder": (8, lambda path, key: path.with_name("x.cloacina.sig").mkdir()),
+    "a FIFO": (8, lambda path, key: os.mkfifo(path.with_name("x.cloacina.sig"))),
+}
+
+
+@pytest.mark.parametrize("name", BAD_SIDECARS)
+def test_a_bad_sidecar_is_never_nothing(run, place, key, name, tmp_path):
+    status, make = BAD_SIDECARS[name]
+    path = place(source())
+    make(path, key)
+    for words in (
+        ("verify", "x.cloacina"), ("verify", "x.cloacina", "--allow-unsigned"),
+        ("unpack", "x.cloacina", "-o", "there", "--allow-unsigned"),
+    ):  # fmt: skip
+        said = run(*words)
+        assert said.status == status
+        assert len(said.err.splitlines()) == 1
+    assert not (tmp_path / "there").exists()
+    assert run("validate", "x.cloacina").status == 1
+
+
+def test_a_sidecar_by_a_stranger_vouches_for_nothing(run, place, key, tmp_path):
+    path = place(source())
+    keys.generate_key("stranger")
+    stranger = find_private("stranger", os.environ["CLOACINA_CTL_CONFIG_DIR"])
+    keys.remove_key("stranger")
+    beside(path, stranger)
+    said = run("verify", "x.cloacina")
+    assert said.status == 4
+    assert "nobody known vouches" in said.err
+    assert run("verify", "x.cloacina", "--allow-unsigned").status == 0
+
+
+def test_pins_hold(run, place, key):
+    path = place(source())
+    beside(path, key)
+    content = "sha256:" + Digest.of(path.read_bytes())
+    good = ("--name", "demo", "--version", "1.0.0", "--content", content)
+    assert run("verify", "x.cloacina", *good).status == 0
+    for pin in (("--name", "x"), ("--version", "2"), ("--content", "sha256:" + "0" * 64)):
+        assert run("verify", "x.cloacina", *pin).status == 4
+        assert run("unpack", "x.cloacina", "-o", "there", *pin).status == 4
+    assert run("verify", "x.cloacina", "--threshold", "2").status == 4
+
+
+def tree_signature(files, key):
+    digest = TreeDigest()
+    for path in sorted(files):
+        digest.begin(path, len(files[path]))
+        digest.feed(files[path])
+    return sign_tree(digest.digest(), key)
+
+
+def test_a_package_sig_vouches_for_what_it_covers(run, place, key, tmp_path):
+    files = {**RUST, "package.sig": tree_signature(RUST, key)}
+    place(source(dict(sorted(files.items()))))
+    said = run("verify", "x.cloacina", "--json")
+    assert said.status == 0
+    assert said.result["signatures"][0]["scheme"] == "package.sig"
+    assert run("unpack", "x.cloacina", "-o", "there").status == 0
+    place(source({**files, "target/x": b"rides along"}), "y.cloacina")
+    said = run("verify", "y.cloacina")
+    assert said.status == 4
+    assert "rides along" in said.err
+    changed = {**files, "src/lib.rs": b"mod other;\n"}
+    place(source(changed), "z.cloacina")
+    assert run("verify", "z.cloacina").status == 4
+    assert run("unpack", "z.cloacina", "-o", "z").status == 4
+    assert not (tmp_path / "z").exists()
+    place(source({**RUST, "package.sig": b"short"}), "w.cloacina")
+    assert run("verify", "w.cloacina", "--allow-unsigned").status == 3
+
+
+def test_a_native_package_has_no_sidecar(run, place, tmp_path):
+    from tests.hostile.builder import build
+
+    place(build())
+    said = run("verify", "x.cloacina", "--signature", "x.sig", "--allow-unsigned")
+    assert said.status == 2
+    assert "no sidecar" in said.err
+    assert run("unpack", "x.cloacina", "-o", "there", "--signature", "x.sig").status == 2
+
+
+def test_some_members_alone(run, place, tmp_path):
+    place(source())
+    words = ("unpack", "x.cloacina", "-o", "there", "--allow-unsigned")
+    assert run(*words, "--members", "*.zip").status == 3
+    assert not (tmp_path / "there").exists()
+    assert run(*words, "--partial").status == 2
+    said = run(*words, "--members", "workflow/", "--json")
+    assert said.result["complete"] is False
+    assert sorted(said.result["files"]) == ["workflow/demo/__init__.py", "workflow/demo/tasks.py"]
+
+
+def test_modes_are_0644_or_0755_and_nothing_is_overwritten(run, place, tmp_path):
+    stream = archives.source_tar()[: -len(archives.END)]
+    stream += archives.entry("demo-1.0.0/run.sh", b"#!/bin/sh\n", mode=b"0004755\0")
+    stream += archives.entry("demo-1.0.0/closed", b"x", mode=b"0000000\0") + archives.END
+    place(archives.bz2(stream))
+    words = ("unpack", "x.cloacina", "-o", "there", "--allow-unsigned")
+    assert run(*words).status == 0
+    modes = {name: (tmp_path / "there" / name).stat().st_mode for name in ("run.sh", "closed")}
+    assert modes == {"run.sh": 0o100755, "closed": 0o100644}
+    assert run(*words).status == 8
