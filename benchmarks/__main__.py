@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from benchmarks import datasets
+from benchmarks import datasets, registry
 from benchmarks.measure import Run, paired, run
 
 MIB = 1 << 20
@@ -49,6 +49,17 @@ class Bench:
     def tar_zstd(self, project: str, output: str) -> Run:
         return run(f"tar -cf - . | zstd -3 -T0 -q -f -o {output}", cwd=project)
 
+    def package_source(self, project: str, output: str) -> Run:
+        line = [self.tool, "package", project, "--format", "source", "--no-sign", "--force"]
+        return run([*line, "--quiet", "-o", output])
+
+    def tar_bzip2(self, project: str, output: str) -> Run:
+        return run(["tar", "-cjf", output, "."], cwd=project)
+
+    def convert(self, package: str, output: str) -> Run:
+        line = [self.tool, "convert", package, "--format", "source", "--lossy", "--force"]
+        return run([*line, "--quiet", "-o", output])
+
     def verify(self, package: str) -> Run:
         return run([self.tool, "verify", package, "--quiet"])
 
@@ -64,7 +75,9 @@ class Bench:
     def rows(self) -> Iterator[Row]:
         yield from self.start()
         yield from self.data_set("A", datasets.small(self.path("a")), (2.5, None, None))
+        yield from self.other_formats(datasets.grown(self.path("grown"), 60))
         yield from self.data_set("B", datasets.vendored(self.path("b")), (1.1, 1.25, 1.1))
+        yield from self.local_registry(10_000)
 
     def start(self) -> Iterator[Row]:
         version = paired(lambda: run([self.tool, "--version"]), self.python, self.runs * 4)
@@ -85,6 +98,33 @@ class Bench:
         sizes = paired(lambda: inspect(large), lambda: inspect(small), self.runs * 4)
         what = f"{os.path.getsize(large) // MIB} MiB / {os.path.getsize(small) // MIB} MiB"
         yield Row("`inspect`, large / small package", f"{sizes.ratio:.2f}", "1.05", what)
+
+    def other_formats(self, project: str) -> Iterator[Row]:
+        native, source = self.path("grown.cloacina"), self.path("grown-source.cloacina")
+        archive = self.path("grown.tar.bz2")
+        self.package(project, native)
+        pack = paired(
+            lambda: self.package_source(project, source),
+            lambda: self.tar_bzip2(project, archive),
+            self.runs,
+        )
+        what = f"{datasets.measure(project)[1] / MIB:.0f} MiB, peak {pack.peak / MIB:.0f} MiB"
+        yield Row("pack as source / tar -cjf", f"{pack.ratio:.2f}", "1.05", what)
+        converted = self.convert(native, source)
+        yield Row("peak memory: `convert`", f"{converted.peak / MIB:.0f} MiB", "64 MiB", "")
+
+    def local_registry(self, count: int) -> Iterator[Row]:
+        full, empty = registry.filled(self.path("registry"), count), self.path("registry-empty")
+        found = registry.lookup_seconds(full, count)
+        yield Row(f"lookup among {count} installed", f"{found * 1e3:.1f} ms", "5 ms", "")
+        package = self.path("small.cloacina")
+
+        def install(folder: str) -> Run:
+            return run([self.tool, "install", package, "--registry", folder, "--quiet"])
+
+        pair = paired(lambda: install(full), lambda: install(empty), self.runs * 2)
+        what = f"{pair.wall * 1e3:.0f} ms, {os.path.getsize(package) / MIB:.0f} MiB"
+        yield Row(f"`install` beside {count} / beside none", f"{pair.ratio:.2f}", "1.1", what)
 
     def data_set(self, name: str, project: str, gates: tuple[float | None, ...]) -> Iterator[Row]:
         files, size = datasets.measure(project)

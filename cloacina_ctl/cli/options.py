@@ -36,6 +36,37 @@ RULE = (
     Option(("--version",), "The package must have this version.", panel="Trust", metavar="VERSION"),
     Option(("--content",), "The package must have this content digest.", panel="Trust",
            metavar="SHA256:HEX"),
+    Option(("--signature",), "The sidecar of a package of another generation (default: beside it, "
+           "with .sig at the end).", panel="Trust", metavar="FILE"),
+)  # fmt: skip
+_OTHERS = "Other runtimes"
+FORMAT = Option(
+    ("--format",),
+    "native (default), source for Cloacina 0.4 and later, or v1 for 0.2 and 0.3.",
+    metavar="FORMAT", choices=("native", "source", "v1"), panel=_OTHERS,
+)  # fmt: skip
+RUNTIME = Option(
+    ("--runtime",),
+    "Choose the format and the rules of this release, such as 0.10, or newest.",
+    metavar="VERSION", panel=_OTHERS,
+)  # fmt: skip
+PAD = Option(
+    ("--pad",),
+    "Add padding where a source package would be too compressible to be loaded.", Kind.FLAG,
+    panel=_OTHERS,
+)  # fmt: skip
+SIGN_FIDIUS = Option(
+    ("--sign-fidius",),
+    "Also put package.sig, the signature of fidius' programs, into a source package.", Kind.FLAG,
+    panel=_OTHERS,
+)  # fmt: skip
+TENANT = Option(
+    ("--tenant",), "For which tenant (default: public).", metavar="NAME", default="public",
+    panel="Registry",
+)  # fmt: skip
+REGISTRY = Option(
+    ("--registry",), "The folder of the registry (default: your own).", metavar="DIR",
+    panel="Registry",
 )  # fmt: skip
 PASSPHRASE_FD = Option(
     ("--passphrase-fd",), "Read the passphrase of a key from this file descriptor.", Kind.INTEGER,
@@ -63,6 +94,7 @@ def rule(values: Values) -> Rule:
         content=values["content"],
         limits=limits(values),
         jobs=values["jobs"] or None,
+        signature=values["signature"],
     )
 
 

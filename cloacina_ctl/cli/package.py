@@ -5,13 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command, Kind, Option
-from cloacina_ctl.cli.options import FORCE, JOBS, LIMIT, PASSPHRASE_FD, limits, refuse_both
+from cloacina_ctl.cli.options import (
+    FORCE,
+    FORMAT,
+    JOBS,
+    LIMIT,
+    PAD,
+    PASSPHRASE_FD,
+    RUNTIME,
+    SIGN_FIDIUS,
+    limits,
+    refuse_both,
+)
+from cloacina_ctl.errors import Code, Severity, UsageError
 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.command import Values
     from cloacina_ctl.cli.report import Reporter
+    from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.operations.building import BuildOptions
     from cloacina_ctl.operations.package import Packaged, PackageRequest, Prepared
+    from cloacina_ctl.operations.vendoring import VendorRequest
     from cloacina_ctl.signing.keys import PrivateKey
 
 
@@ -20,13 +34,19 @@ def _run(values: Values, reporter: Reporter) -> int:
 
     refuse_both(values, "--sign", "--no-sign")
     refuse_both(values, "--require-signature", "--no-sign")
+    refuse_both(values, "--vendor", "--no-vendor")
+    refuse_both(values, "--upgrade-vendored", "--locked")
     if values["list"]:
-        prepared = prepare(_request(values, reporter, ()), reporter.progress())
-        _show_plan(prepared, reporter)
+        request = _request(values, reporter, ())
+        prepared = prepare(request, reporter.progress())
+        _show_plan(prepared, request.target.format, reporter)
+        _tell_vendoring(prepared.diagnostics, reporter)
         return 0
     packaged = package(_request(values, reporter, _keys(values)), reporter.progress())
     reporter.result(_as_json(packaged), packaged.diagnostics)
     reporter.warnings(packaged.diagnostics)
+    if not reporter.verbose:  # which has shown all notes
+        _tell_vendoring(packaged.diagnostics, reporter)
     _show(packaged, reporter, include_source=values["include_source"])
     return 0
 
@@ -43,7 +63,9 @@ def _keys(values: Values) -> tuple[PrivateKey, ...]:
 def _request(values: Values, reporter: Reporter, keys: tuple[PrivateKey, ...]) -> PackageRequest:
     from cloacina_ctl.operations.building import BuildRequest
     from cloacina_ctl.operations.package import PackageRequest
+    from cloacina_ctl.operations.target import choose_target
 
+    target = choose_target(values["format"], values["runtime"], pad=values["pad"])
     return PackageRequest(
         project=values["project"],
         output=values["output"],
@@ -52,10 +74,22 @@ def _request(values: Values, reporter: Reporter, keys: tuple[PrivateKey, ...]) -
         require_signature=values["require_signature"],
         include_source=values["include_source"],
         build=BuildRequest(values["package"], _build_options(values, reporter)),
+        vendor=_vendor_request(values),
         jobs=values["jobs"] or None,
-        level=values["level"],
+        level=_level(values, target.format),
         limits=limits(values),
+        target=target,
+        pad=values["pad"],
+        sign_fidius=values["sign_fidius"],
     )
+
+
+def _level(values: Values, form: str) -> int:
+    """Return the level that was asked for; only native packages have one to choose."""
+    level: int | None = values["level"]
+    if level is not None and form != "native":
+        raise UsageError.of(Code.USAGE, f"--level is for native packages: `{form}` has one level")
+    return 3 if level is None else level
 
 
 def _build_options(values: Values, reporter: Reporter) -> BuildOptions:
@@ -73,19 +107,34 @@ def _build_options(values: Values, reporter: Reporter) -> BuildOptions:
     )
 
 
-def _show_plan(prepared: Prepared, reporter: Reporter) -> None:
+def _vendor_request(values: Values) -> VendorRequest:
+    from cloacina_ctl.operations.vendoring import VendorRequest
+
+    return VendorRequest(
+        wanted=True if values["vendor"] else False if values["no_vendor"] else None,
+        wheelhouse=values["wheelhouse"],
+        python=values["vendor_python"],
+        platforms=values["vendor_platform"],
+        upgrade=values["upgrade_vendored"],
+        locked=values["locked"],
+        offline=values["offline"],
+    )
+
+
+def _show_plan(prepared: Prepared, form: str, reporter: Reporter) -> None:
     from cloacina_ctl.cli.escape import escape
     from cloacina_ctl.cli.show_files import plan_lines
 
     plan, left_out = prepared.plan, prepared.selection.left_out
     reporter.result(
         {
+            "format": form,
             "root": plan.root,
             "size": plan.size,
             "files": [
                 {
                     "path": file.path, "size": file.size, "executable": file.executable,
-                    "section": file.section, "reason": file.reason,
+                    "section": file.section if form == "native" else None, "reason": file.reason,
                 }
                 for file in plan.files
             ],
@@ -114,16 +163,30 @@ def _show(packaged: Packaged, reporter: Reporter, *, include_source: bool) -> No
         reporter.note(
             "not signed: `cloacina-ctl key generate` makes a key, `sign` signs the package"
         )
-    if packaged.language.value == "rust" and not include_source:
+    if packaged.padding:
+        reporter.line(f"padded with {size(packaged.padding)}")
+    if packaged.sidecar is not None:
+        reporter.line(f"signature in {escape(packaged.sidecar)}")
+    is_native = packaged.format == "native"
+    if is_native and packaged.language.value == "rust" and not include_source:
         reporter.note(
             "holds the library alone, for runtimes that read native packages; with "
             "--include-source it can be converted for the others"
         )
 
 
+def _tell_vendoring(diagnostics: tuple[Diagnostic, ...], reporter: Reporter) -> None:
+    """Say what was skipped and that a lock was written: notes that are no detail."""
+    for one in () if reporter.quiet else diagnostics:
+        if one.severity is Severity.NOTE and one.code in (Code.LOCK_FILE, Code.ENGINE_VENDORED):
+            reporter.diagnostic(one)
+
+
 def _as_json(packaged: Packaged) -> dict[str, object]:
     return {
         "path": packaged.path,
+        "format": packaged.format,
+        "runtime": packaged.runtime,
         "size": packaged.size,
         "content": packaged.content,
         "name": packaged.name,
@@ -131,10 +194,12 @@ def _as_json(packaged: Packaged) -> dict[str, object]:
         "language": packaged.language.value,
         "files": packaged.files,
         "signed_by": list(packaged.signed_by),
+        "sidecar": packaged.sidecar,
+        "padding": packaged.padding,
     }
 
 
-_RUST = "Rust"
+_RUST, _VENDORING, _BUILD = "Rust", "Python dependencies", "Building and fetching"
 PACKAGE = Command(
     name="package",
     summary="Make a package of a project.",
@@ -152,7 +217,11 @@ PACKAGE = Command(
         FORCE,
         Option(("--list",), "Show what would be packed and why, and write nothing.", Kind.FLAG),
         Option(("--include-source",), "Pack the source of a crate too.", Kind.FLAG),
-        Option(("--level",), "zstd level, 1 to 19.", Kind.INTEGER, "N", 3),
+        Option(("--level",), "zstd level, 1 to 19 (default: 3).", Kind.INTEGER, "N"),
+        FORMAT,
+        RUNTIME,
+        PAD,
+        SIGN_FIDIUS,
         JOBS,
         LIMIT,
         Option(("--sign",), "Sign with this key: a file, or the name of a stored key (repeatable).",
@@ -167,13 +236,28 @@ PACKAGE = Command(
         Option(("--target",), "Build for this target triple.", metavar="TRIPLE", panel=_RUST),
         Option(("--features",), "Features to turn on (repeatable, or with commas).", Kind.MANY,
                "NAMES", panel=_RUST),
-        Option(("--locked",), "Cargo.lock must be up to date.", Kind.FLAG, panel=_RUST),
-        Option(("--offline",), "Fetch nothing.", Kind.FLAG, panel=_RUST),
+        Option(("--vendor",), "Pack what the project depends on too.", Kind.FLAG,
+               panel=_VENDORING),
+        Option(("--no-vendor",), "Do not, also where the project is configured so.", Kind.FLAG,
+               panel=_VENDORING),
+        Option(("--wheelhouse",), "Take wheels from this folder alone.", metavar="DIR",
+               panel=_VENDORING),
+        Option(("--vendor-platform",),
+               "The runtime's platform, such as manylinux_2_28_x86_64 (repeatable).", Kind.MANY,
+               "TAG", panel=_VENDORING),
+        Option(("--vendor-python",), "The runtime's Python, such as 3.11.", metavar="X.Y",
+               panel=_VENDORING),
+        Option(("--upgrade-vendored",), "Choose anew, whatever cloacina.lock says.", Kind.FLAG,
+               panel=_VENDORING),
+        Option(("--locked",), "Cargo.lock, or cloacina.lock, must be up to date.", Kind.FLAG,
+               panel=_BUILD),
+        Option(("--offline",), "Fetch nothing.", Kind.FLAG, panel=_BUILD),
     ),
     rest="cargo_flags",
     examples=(
         ("cloacina-ctl package . -o x.cloacina", "this folder"),
         ("cloacina-ctl package . --list", "what would be in it"),
+        ("cloacina-ctl package . --runtime 0.10", "what Cloacina 0.10 loads"),
         ("cloacina-ctl package my-crate --locked -- --features extra", "with options for cargo"),
     ),
 )  # fmt: skip

@@ -32,13 +32,17 @@ class BuildRequest(NamedTuple):
 
 
 class Built(NamedTuple):
-    """A library on the disk, what the manifest says of it, and what is worth a warning."""
+    """A library on the disk, what the manifest says of it, and what is worth a warning.
+
+    ``exports`` are the symbols that hosts look up.
+    """
 
     library: str
     size: int
     artifact: Artifact
     workflows: tuple[Workflow, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
+    exports: tuple[str, ...] = ()
 
 
 def build_library(project: Project, request: BuildRequest) -> Built:
@@ -71,7 +75,14 @@ def build_library(project: Project, request: BuildRequest) -> Built:
     if not built.complete_remap:
         found = (*found, Diagnostic(Code.PATH_LEFT, *_PATH_LEFT, severity=Severity.WARNING))
     size = os.stat(built.library).st_size
-    return Built(built.library, size, artifact, tuple(map(_placed, workflows)), tuple(found))
+    return Built(
+        built.library,
+        size,
+        artifact,
+        tuple(map(_placed, workflows)),
+        tuple(found),
+        library.exports,
+    )
 
 
 def _placed(workflow: Workflow) -> Workflow:

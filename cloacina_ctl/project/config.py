@@ -20,8 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CLOACINA_TOML = "cloacina.toml"
-_TEXTS = ("name", "version", "entry_module", "workflow_name", "requires_cloacina")
-_LISTS = ("include", "exclude")
+_TEXTS = (
+    "name", "version", "entry_module", "workflow_name", "requires_cloacina", "vendor_python",
+    "wheelhouse",
+)  # fmt: skip
+_PATTERNS = ("include", "exclude")
+_LISTS = (*_PATTERNS, "vendor_platforms")
+_FLAGS = ("vendor",)
+_PYTHON_ONLY = frozenset({"entry_module", "vendor_python", "wheelhouse"})
 _TABLES = {PYPROJECT_TOML: ("tool", "cloacina"), CARGO_TOML: ("package", "metadata", "cloacina")}
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _NEVER = ("sign", "signing", "signer", "signers", "key", "keys", "trust", "trusted")
@@ -70,8 +76,10 @@ def _judge(table: dict[str, object], layout: Layout, place: str) -> Iterator[Dia
     for key, value in table.items():
         if key in _TEXTS:
             message = _judge_text(key, value, layout)
-        elif key in _LISTS:
+        elif key in _PATTERNS:
             message = _judge_patterns(key, value)
+        elif key in _LISTS or key in _FLAGS:
+            message = _judge_vendoring(key, value, layout)
         else:
             yield _unknown(key, place)
             continue
@@ -82,8 +90,8 @@ def _judge(table: dict[str, object], layout: Layout, place: str) -> Iterator[Dia
 def _judge_text(key: str, value: object, layout: Layout) -> str | None:
     if not isinstance(value, str) or not value:
         return f"`{key}` must be a text"
-    if key == "entry_module" and layout is Layout.RUST:
-        return "`entry_module` is for Python projects"
+    if key in _PYTHON_ONLY and layout is Layout.RUST:
+        return f"`{key}` is for Python projects"
     if key == "entry_module" and _MODULE.fullmatch(value) is None:
         return f"`entry_module` must be a dotted module name: {value}"
     return None
@@ -100,6 +108,16 @@ def _judge_patterns(key: str, value: object) -> str | None:
     return None
 
 
+def _judge_vendoring(key: str, value: object, layout: Layout) -> str | None:
+    if layout is Layout.RUST:
+        return f"`{key}` is for Python projects"
+    if key in _FLAGS:
+        return None if isinstance(value, bool) else f"`{key}` must be true or false"
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        return f"`{key}` must be a list of texts"
+    return None
+
+
 def _unknown(key: str, place: str) -> Diagnostic:
     if any(word in _NEVER for word in (key, *re.split("[_-]", key))):
         return Diagnostic(
@@ -108,6 +126,6 @@ def _unknown(key: str, place: str) -> Diagnostic:
             place,
             "set it for yourself: --sign, CLOACINA_CTL_SIGNING_KEY or your own config.toml",
         )
-    known = (*_TEXTS, *_LISTS)
+    known = (*_TEXTS, *_LISTS, *_FLAGS)
     hint = suggest(key, known) or f"known are {', '.join(known)}"
     return Diagnostic(Code.CONFIG_UNKNOWN_KEY, f"no such key: {key}", place, hint)

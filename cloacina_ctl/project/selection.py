@@ -30,6 +30,7 @@ _TOOL_FILES = {
     layout.PACKAGE_TOML: "the resolved one takes its place",
     "cloacina.toml": "the configuration of this tool",
     "pyproject.toml": "the configuration of tools",
+    "cloacina.lock": "the lock of vendored wheels",
 }
 # What a reader would take for something else than a project's file.
 _RESERVED = (*layout.HEAD_MEMBERS, layout.SOURCE, layout.PLATFORM_FOLDER.rstrip("/"))
@@ -45,7 +46,7 @@ def select_files(project: Project) -> Selection:
     if facts is None:
         return select_source(project)
     if project.layout is Layout.PYTHON_TREE:
-        rules = TreeRules(left_out=_TOOL_FILES, reserved=_RESERVED)
+        rules = TreeRules(left_out=_tool_files(project), reserved=_RESERVED)
     else:
         rules = TreeRules(
             moves=_moves(facts.source_root),
@@ -76,6 +77,14 @@ def _select(project: Project, rules: TreeRules, entry: str | None) -> Selection:
             hint="see what was left out and why: `cloacina-ctl package --list`",
         )
     return selection
+
+
+def _tool_files(project: Project) -> dict[str, str]:
+    """Return what of a tree is for tools alone; its wheelhouse is, where it lies in it."""
+    wheelhouse = project.config.wheelhouse
+    if wheelhouse is None:
+        return _TOOL_FILES
+    return {**_TOOL_FILES, wheelhouse.removeprefix("./").rstrip("/"): "the wheelhouse"}
 
 
 def _moves(source_root: str) -> tuple[tuple[str, str], ...]:

@@ -1,0 +1,71 @@
+"""``convert``: a package of one format becomes one of another.
+
+verify it by the rule of ``verify`` → list what would be lost → write. A signature never survives,
+for it is over the bytes of the old file; that what it was over is in the new one, only the result's
+own signature can say.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.archive.opening import open_any
+from cloacina_ctl.archive.reader import STDIN, Package
+from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.operations import authenticity
+from cloacina_ctl.operations.converting import Converted, ConvertRequest
+from cloacina_ctl.operations.target import NATIVE
+from cloacina_ctl.staging import reported
+
+if TYPE_CHECKING:
+    from cloacina_ctl.operations.progress import Progress
+
+__all__ = ["ConvertRequest", "Converted", "convert"]
+
+
+def convert(request: ConvertRequest, progress: Progress | None = None) -> Converted:
+    """Convert the package; afterwards the new one is there, whole, or nothing is.
+
+    Raises what ``verify`` does of the old one, ``Refused`` where something would be lost and that
+    was not allowed, ``Incompatible`` where nothing in it fits the other format.
+    """
+    authenticity.check_rule(request.rule)
+    _refuse_same_file(request)
+    known = authenticity.keys_that_count(request.rule)
+    with open_any(request.path, request.rule.limits) as package:
+        if isinstance(package, Package):
+            if request.target.format == NATIVE:
+                raise _nothing_to_do(request, NATIVE)
+            from cloacina_ctl.operations.convert_native import convert_native
+
+            return convert_native(package, request, known, progress)
+        if request.target.format != NATIVE:
+            raise _nothing_to_do(request, "such")
+        from cloacina_ctl.operations.convert_foreign import convert_foreign
+
+        return convert_foreign(package, request, known, progress)
+
+
+def _refuse_same_file(request: ConvertRequest) -> None:
+    """Refuse to write over what is read: a conversion cannot be taken back."""
+    with reported(request.output):
+        both = request.path != STDIN and os.path.exists(request.output)
+        if both and os.path.exists(request.path) and os.path.samefile(request.path, request.output):
+            raise UsageError.of(
+                Code.USAGE,
+                "the result would replace the package that it is made of",
+                where=request.output,
+                hint="choose another name",
+            )
+
+
+def _nothing_to_do(request: ConvertRequest, kind: str) -> UsageError:
+    if kind == NATIVE:
+        return UsageError.of(Code.USAGE, "it is a native package already", where=request.path)
+    return UsageError.of(
+        Code.USAGE,
+        f"from another generation to `{request.target.format}` the way is by a native package",
+        where=request.path,
+        hint="convert it to native first: --format native",
+    )

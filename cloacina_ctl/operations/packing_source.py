@@ -1,0 +1,144 @@
+"""A project as a source package: the tree that Cloacina 0.4 and later load, by their rules.
+
+Nothing is built and nothing is run: their compiler does that. What it would miss is refused here.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.archive import layout
+from cloacina_ctl.archive.foreign.write_source import (
+    Ceiling,
+    SourceRules,
+    check_paths,
+    check_sizes,
+    source_order,
+)
+from cloacina_ctl.archive.plan import Plan, PlannedFile
+from cloacina_ctl.checks.for_runtime import ForRuntime, check_for_runtime
+from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.operations.preparing import Prepared, selected_files
+from cloacina_ctl.operations.vendoring import planned_flat, vendored_files, with_python
+from cloacina_ctl.paths import MemberPath
+from cloacina_ctl.project.package_toml import authored, metadata_keys, resolved_package_toml
+from cloacina_ctl.project.runtimes import ANY_SOURCE, SOURCE, Runtime, runtime_of_crate, with_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from cloacina_ctl.operations.preparing import PackageRequest
+    from cloacina_ctl.operations.progress import Progress
+    from cloacina_ctl.operations.vendoring import WorkFolder
+    from cloacina_ctl.project.model import Crate, Project, SelectedFile
+
+CARGO_LOCK = "Cargo.lock"
+_RULES = (("ratio", "ratio"), ("total", "total"), ("entries", "entries"), ("archive", "upload"))
+
+
+def prepare_source(
+    request: PackageRequest, read: Prepared, work: WorkFolder, progress: Progress | None
+) -> Prepared:
+    """Return the plan of the source package of the project that was read and judged.
+
+    Raises ``Refused`` with every rule of the runtime that is broken, also by what is vendored.
+    """
+    project = read.project
+    crate = project.rust.crate if project.rust is not None else None
+    runtime = request.target.runtime or default_runtime(crate)
+    broken = tuple(check_for_runtime(_judged(project), runtime))
+    if broken:
+        raise Refused(*broken)
+    vendored = vendored_files(project, request.vendor, work, request.limits, progress)
+    project = with_python(project, vendored)
+    files = [*_files(project, read), _package_toml(project, runtime)]
+    if request.sign_fidius:
+        from cloacina_ctl.operations.tree_signature import room_for_signature
+
+        files.append(room_for_signature())
+    found, selection = read.diagnostics, read.selection
+    if vendored is not None:
+        files += planned_flat(vendored, project, request.vendor)
+        found += vendored.diagnostics
+        selection = selection._replace(left_out=(*selection.left_out, *vendored.left_out))
+    if request.sign_fidius:
+        from cloacina_ctl.operations.tree_signature import check_members
+
+        check_members(file.path for file in files)
+    rules = rules_of(runtime)
+    return Prepared(
+        project=project,
+        selection=selection,
+        diagnostics=found,
+        plan=source_plan(project, files, rules),
+        vendored=vendored,
+        rules=rules,
+    )
+
+
+def default_runtime(crate: Crate | None) -> Runtime:
+    """Return whose rules count where nobody said: those of the crate's release, else of all."""
+    found = runtime_of_crate(crate.cloacina_release) if crate is not None else None
+    return found if found is not None and found.format == SOURCE else ANY_SOURCE
+
+
+def rules_of(runtime: Runtime) -> SourceRules:
+    """Return what the runtime refuses of a package's size, with those that have the same rule."""
+    found = {}
+    for name, field in _RULES:
+        most = getattr(runtime, field)
+        if most is not None:
+            found[name] = Ceiling(most, f"Cloacina {with_rule(field, most)}")
+    return SourceRules(**found)
+
+
+def source_plan(project: Project, files: Iterable[PlannedFile], rules: SourceRules) -> Plan:
+    """Return the plan in the order of the stream, or refuse what is too much or clashes."""
+    root = layout.root_folder(project.package.name, project.package.version)
+    ordered = tuple(sorted(files, key=lambda file: source_order(file.path)))
+    check_paths(root, (file.path for file in ordered))
+    check_sizes(root, (file.size for file in ordered), rules)
+    return Plan(root, ordered)
+
+
+def _judged(project: Project) -> ForRuntime:
+    from cloacina_ctl.project.crate_paths import path_dependencies
+
+    keys = metadata_keys(authored(project))
+    if project.rust is None:
+        return ForRuntime("python", keys)
+    crate = project.rust.crate
+    return ForRuntime("rust", keys, crate, path_dependencies(crate.root))
+
+
+def _package_toml(project: Project, runtime: Runtime) -> PlannedFile:
+    text = resolved_package_toml(project, runtime)
+    reason = "the resolved manifest"
+    return PlannedFile(MemberPath.parse(layout.PACKAGE_TOML), text, len(text), False, reason)
+
+
+def _files(project: Project, read: Prepared) -> Iterator[PlannedFile]:
+    if project.rust is None:
+        yield from selected_files(read.selection)
+        return
+    yield from selected_files(read.selection._replace(files=_of_crate(read.selection.files)))
+    inside = {file.path for file in read.selection.files}
+    if layout.SOURCE_FOLDER + CARGO_LOCK not in inside:  # ignored by git, as for libraries
+        yield _lock_file(project.root)
+
+
+def _of_crate(files: tuple[SelectedFile, ...]) -> tuple[SelectedFile, ...]:
+    """Return the files of a crate under the paths that they have there."""
+    start = len(layout.SOURCE_FOLDER)
+    return tuple(file._replace(path=MemberPath.parse(file.path[start:])) for file in files)
+
+
+def _lock_file(root: str) -> PlannedFile:
+    path = os.path.join(root, CARGO_LOCK)
+    try:
+        size = os.lstat(path).st_size
+    except OSError as error:
+        raise Refused.of(Code.CHANGED, "it is gone", where=CARGO_LOCK) from error
+    reason = "the compiler needs it, though it is ignored"
+    return PlannedFile(MemberPath.parse(CARGO_LOCK), path, size, False, reason)
