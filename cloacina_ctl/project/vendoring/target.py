@@ -1,0 +1,146 @@
+"""What vendored code is for: one version of Python on one platform, and which wheels fit it."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+from packaging.tags import Tag, compatible_tags, cpython_tags
+
+from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# The versions of Python that exist, as far as it matters which of them something fits.
+PYTHONS = tuple(f"3.{minor}" for minor in range(9, 15))
+_PYTHON = re.compile(r"3\.(0|[1-9][0-9]?)")
+_PLATFORM = re.compile(r"(?:(manylinux|musllinux)_([0-9]{1,2})_([0-9]{1,3})|linux)_([a-z0-9_]+)")
+# The older names of three manylinux platforms (PEP 600).
+_OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+_OLDEST = {"x86_64": 5, "i686": 5}
+_OLDEST_ELSEWHERE = 17
+# The platforms that uv knows by name, beside musl.
+_UV_MACHINES = ("x86_64", "aarch64")
+_UV_FLOORS = (17, 28, *range(31, 41))
+
+
+class Target(NamedTuple):
+    """A version of Python such as ``3.11`` and a platform tag such as ``manylinux_2_28_x86_64``.
+
+    The platform is what the runtime has: wheels for an older one fit as well.
+    """
+
+    python: str
+    platform: str
+
+    @property
+    def machine(self) -> str:
+        """The processor: ``x86_64``."""
+        return _parts(self.platform)[3]
+
+    def platforms(self) -> tuple[str, ...]:
+        """Return the platform tags of wheels that fit, the newest first."""
+        family, major, floor, machine = _parts(self.platform)
+        found = []
+        if family == "manylinux":
+            for minor in range(floor, _OLDEST.get(machine, _OLDEST_ELSEWHERE) - 1, -1):
+                found.append(f"manylinux_{major}_{minor}_{machine}")
+                if minor in _OLD_NAMES:
+                    found.append(f"{_OLD_NAMES[minor]}_{machine}")
+        elif family == "musllinux":
+            found = [f"musllinux_{major}_{minor}_{machine}" for minor in range(floor, -1, -1)]
+        return (*found, f"linux_{machine}")
+
+    def rank(self, tags: frozenset[Tag]) -> int | None:
+        """Return how well a wheel with these tags fits, 0 best; None where it does not."""
+        ranks = _ranks(self)
+        return min((ranks[tag] for tag in tags if tag in ranks), default=None)
+
+    def environment(self, patch: int) -> dict[str, str]:
+        """Return what markers of requirements are about, for a patch release of the Python."""
+        full = f"{self.python}.{patch}"
+        return {
+            "implementation_name": "cpython",
+            "implementation_version": full,
+            "os_name": "posix",
+            "platform_machine": self.machine,
+            "platform_python_implementation": "CPython",
+            "platform_release": "",
+            "platform_system": "Linux",
+            "platform_version": "",
+            "python_full_version": full,
+            "python_version": self.python,
+            "sys_platform": "linux",
+        }
+
+    def pip_options(self) -> tuple[str, ...]:
+        """Return how pip is told to look for this target's wheels."""
+        compact = self.python.replace(".", "")
+        options = ["--implementation=cp", f"--python-version={self.python}", f"--abi=cp{compact}"]
+        options += ["--abi=abi3", "--abi=none"]
+        return (*options, *(f"--platform={platform}" for platform in self.platforms()))
+
+    def uv_platform(self) -> str | None:
+        """Return uv's name of the platform, None where it has none."""
+        family, _, floor, machine = _parts(self.platform)
+        if machine not in _UV_MACHINES or not family:
+            return None
+        if family == "musllinux":
+            return f"{machine}-unknown-linux-musl"
+        known = max((one for one in _UV_FLOORS if one <= floor), default=None)
+        return None if known is None else f"{machine}-manylinux_2_{known}"
+
+
+def parse_target(python: str, platform: str) -> Target:
+    """Return the target, or raise ``UsageError`` for a name that is none."""
+    if _PYTHON.fullmatch(python) is None:
+        raise UsageError.of(
+            Code.USAGE, f"expected a version of Python such as 3.11, found: {python[:40]}"
+        )
+    for minor, old in _OLD_NAMES.items():
+        if platform.startswith(f"{old}_"):
+            platform = f"manylinux_2_{minor}_{platform[len(old) + 1 :]}"
+    parts = _PLATFORM.fullmatch(platform)
+    if parts is None or (parts[1] == "manylinux" and parts[2] != "2"):
+        raise UsageError.of(
+            Code.USAGE,
+            f"not a platform that code is vendored for: {platform[:80]}",
+            hint="such as manylinux_2_28_x86_64, musllinux_1_2_aarch64",
+        )
+    return Target(python, platform)
+
+
+def accepts(specifier: str | None, python: str) -> bool:
+    """Tell whether a specifier takes some release of ``python``; no specifier takes all."""
+    if not specifier:
+        return True
+    found = SpecifierSet(specifier)
+    return any(found.contains(f"{python}.{patch}", prereleases=True) for patch in (0, 8, 99))
+
+
+def accepted_pythons(specifier: str | None) -> Iterator[str]:
+    """Yield the versions of Python that a specifier takes."""
+    return (python for python in PYTHONS if accepts(specifier, python))
+
+
+def _parts(platform: str) -> tuple[str, int, int, str]:
+    match = _PLATFORM.fullmatch(platform)
+    if match is None:
+        raise TypeError(f"not parsed: {platform}")
+    return match[1] or "", int(match[2] or 0), int(match[3] or 0), match[4]
+
+
+@lru_cache(maxsize=64)
+def _ranks(target: Target) -> dict[Tag, int]:
+    major, minor = target.python.split(".")
+    version = (int(major), int(minor))
+    name, platforms = f"cp{major}{minor}", target.platforms()
+    tags = [
+        *cpython_tags(version, [name], platforms),
+        *compatible_tags(version, name, platforms),
+    ]
+    return {tag: rank for rank, tag in reversed(list(enumerate(tags)))}

@@ -1,0 +1,222 @@
+"""Vendoring from end to end: requirements → wheels → unpacked, judged files for the package.
+
+read the requirements → the lock, or uv or pip → compare each digest, unpack strictly → ask the
+wheels' own metadata whether they are complete → decide where the files lie. Nothing of a wheel is
+run; the project's folder is only read (`write_lock` is for whoever makes the package).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
+from cloacina_ctl.archive.wheel import unpack_wheel
+from cloacina_ctl.archive.wheel_zip import bad_wheel
+from cloacina_ctl.errors import BuildFailed, Code, Diagnostic, Refused, Severity
+from cloacina_ctl.project.model import LeftOut
+from cloacina_ctl.project.vendoring.choice import VendorOptions, choose, not_the_locked, scratch
+from cloacina_ctl.project.vendoring.closure import reach, read_metadata
+from cloacina_ctl.project.vendoring.lock import LOCK_FILE, Lock
+from cloacina_ctl.project.vendoring.python_range import narrowed, too_new
+from cloacina_ctl.project.vendoring.requirements import read_requirements
+from cloacina_ctl.project.vendoring.tree import VendoredFile, judge_names, make_tree
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cloacina_ctl.archive.wheel import Wheel
+    from cloacina_ctl.manifest import Artifact
+    from cloacina_ctl.project.model import Project
+    from cloacina_ctl.project.vendoring.choice import Choice
+    from cloacina_ctl.project.vendoring.closure import Distribution
+    from cloacina_ctl.project.vendoring.lock import LockedWheel
+    from cloacina_ctl.project.vendoring.requirements import Requirements
+
+
+class Vendored(NamedTuple):
+    """What gets vendored.
+
+    ``python`` is the specifier that the package has to say where the project's own says too much.
+    ``new_lock`` is to be written beside the project where it is not None. ``files`` lie in the
+    scratch folder that was given.
+    """
+
+    files: tuple[VendoredFile, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    python: str | None = None
+    new_lock: Lock | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def vendor(
+    project: Project,
+    options: VendorOptions,
+    folder: str,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Vendored:
+    """Return the vendored files of the project, unpacked into the scratch folder ``folder``.
+
+    Raises ``Refused`` for what cannot be vendored or clashes, a damaged wheel, one that is not the
+    locked one; ``BuildFailed`` where wheels cannot be had or the lock does not fit.
+    """
+    requirements = read_requirements(project)
+    choice = choose(project, requirements, options, folder)
+    found = _Unpacked(choice, folder, limits)
+    known = {wheel: found.distributions[wheel.sha256] for wheel in found.wheels}
+    kept, engines = _needed(choice, requirements, known)
+    _refuse_unlisted(requirements, kept)
+    python = project.requires.python if project.requires else None
+    problems = tuple(too_new({one: known[one] for one in kept}, choice.targets[0].python, python))
+    if problems:
+        raise Refused(*problems)
+    tree = make_tree({wheel: found.wheels[wheel] for wheel in kept}, choice.targets)
+    named = tuple(judge_names(project, tree.files))
+    errors = [one for one in named if one.severity is Severity.ERROR]
+    if errors:
+        raise Refused(*errors)
+    lock = _lock(choice, requirements, kept)
+    fewer = narrowed(requirements.texts, {one: known[one] for one in kept}, choice.targets, python)
+    skipped = tuple(sorted({*requirements.engines, *engines}))
+    return Vendored(
+        files=tree.files,
+        artifacts=tree.artifacts,
+        python=fewer,
+        new_lock=lock,
+        left_out=tuple(_left_out({wheel: found.wheels[wheel] for wheel in kept})),
+        diagnostics=(*named, *_notes(choice, lock, fewer, python, skipped)),
+    )
+
+
+class _Unpacked:
+    """The candidates, each unpacked once; one for several platforms is one wheel."""
+
+    def __init__(self, choice: Choice, folder: str, limits: Limits) -> None:
+        self.wheels: dict[LockedWheel, Wheel] = {}
+        self.distributions: dict[str, Distribution] = {}
+        platforms: dict[str, list[str]] = {}
+        for candidates in choice.candidates:
+            for candidate in candidates:
+                platforms.setdefault(candidate.wheel.sha256, []).extend(candidate.wheel.platforms)
+        base = scratch(folder, "wheels")
+        for candidates in choice.candidates:
+            for wheel, path in candidates:
+                if wheel.sha256 in self.distributions:
+                    continue
+                own = scratch(base, str(len(self.wheels)))
+                unpacked = unpack_wheel(path, wheel.sha256, own, limits)
+                whole = wheel._replace(platforms=tuple(sorted(set(platforms[wheel.sha256]))))
+                self.wheels[whole] = unpacked
+                self.distributions[wheel.sha256] = _described(unpacked, wheel)
+
+
+def _described(unpacked: Wheel, wheel: LockedWheel) -> Distribution:
+    """Return what the wheel says of itself, which is what its file is named for."""
+    found = read_metadata(unpacked.metadata, wheel.file)
+    if (found.name, str(found.version)) != (wheel.name, wheel.version):
+        message = f"METADATA is of another distribution: {found.name} {found.version}"
+        raise bad_wheel(message, wheel.file)
+    return found
+
+
+def _needed(
+    choice: Choice, requirements: Requirements, known: Mapping[LockedWheel, Distribution]
+) -> tuple[tuple[LockedWheel, ...], tuple[str, ...]]:
+    """Return the wheels that the requirements lead to, and the engines on the way.
+
+    Raises where one is missing. What a lock has beyond that is refused: nobody would notice it.
+    """
+    reached: dict[LockedWheel, list[str]] = {wheel: [] for wheel in known}
+    engines: set[str] = set()
+    for target in choice.targets:
+        own = {wheel.name: wheel for wheel in known if target.platform in wheel.platforms}
+        closure = reach(
+            requirements.texts, {name: known[wheel] for name, wheel in own.items()}, target
+        )
+        if closure.missing:
+            raise _incomplete(choice, closure.missing, target.platform)
+        engines.update(closure.engines)
+        for name in closure.names:
+            reached[own[name]].append(target.platform)
+    extra = sorted(wheel.file for wheel in known if not reached[wheel])
+    if extra and choice.locked is not None:
+        raise _bad_lock(f"it has a wheel that nothing needs: {extra[0]}")
+    kept = (
+        wheel._replace(platforms=tuple(platforms)) if choice.locked is None else wheel
+        for wheel, platforms in reached.items()
+        if platforms
+    )
+    return tuple(sorted(kept)), tuple(sorted(engines))
+
+
+def _incomplete(choice: Choice, missing: tuple[str, ...], platform: str) -> BuildFailed | Refused:
+    text = "; ".join(missing[:3])
+    if choice.locked is not None:
+        return _bad_lock(text)
+    return BuildFailed.of(
+        Code.RESOLVING,
+        f"what was chosen is not complete for Python {choice.targets[0].python} on {platform}: "
+        f"{text}",
+        hint="install uv: pip judges conditions of dependencies for the Python that it runs on",
+    )
+
+
+def _bad_lock(message: str) -> Refused:
+    return Refused.of(
+        Code.LOCK_FILE, message, where=LOCK_FILE,
+        hint="delete it, or give --upgrade-vendored, to make it anew",
+    )  # fmt: skip
+
+
+def _refuse_unlisted(requirements: Requirements, kept: tuple[LockedWheel, ...]) -> None:
+    """Refuse a wheel whose digest is none of those that the requirements file allows."""
+    allowed = dict(requirements.hashes)
+    for wheel in kept:
+        if wheel.name in allowed and f"sha256:{wheel.sha256}" not in allowed[wheel.name]:
+            raise not_the_locked(wheel, wheel.sha256)
+
+
+def _lock(choice: Choice, requirements: Requirements, kept: tuple[LockedWheel, ...]) -> Lock | None:
+    """Return the lock to write, None where the one that is there says the same."""
+    if choice.locked is not None or not (kept or choice.why != "there is none"):
+        return None
+    return Lock(
+        python=choice.targets[0].python,
+        platforms=tuple(sorted(target.platform for target in choice.targets)),
+        requirements=requirements.texts,
+        wheels=kept,
+    )
+
+
+def _left_out(wheels: Mapping[LockedWheel, Wheel]) -> Iterator[LeftOut]:
+    for wheel, unpacked in wheels.items():
+        for path, reason in unpacked.left_out:
+            yield LeftOut(os.path.join(wheel.file, path), reason)
+
+
+def _notes(
+    choice: Choice,
+    lock: Lock | None,
+    fewer: str | None,
+    python: str | None,
+    engines: tuple[str, ...],
+) -> Iterator[Diagnostic]:
+    if lock is not None:
+        message = f"a new lock of {len(lock.wheels)} wheels: {choice.why}"
+        yield Diagnostic(
+            Code.LOCK_FILE, message, LOCK_FILE, "keep it under version control", Severity.NOTE
+        )
+    for name in engines:
+        yield Diagnostic(
+            Code.ENGINE_VENDORED, f"not vendored: {name}, the engine brings it",
+            severity=Severity.NOTE,
+        )  # fmt: skip
+    if fewer is not None:
+        yield Diagnostic(
+            Code.NARROWED_PYTHON,
+            f"what is vendored is for Python {fewer}, the project for {python or 'any'}",
+            hint="say which Python the runtime has: --vendor-python",
+            severity=Severity.WARNING,
+        )

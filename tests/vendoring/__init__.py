@@ -1,0 +1,1 @@
+"""Dependencies in packages: wheels, locks, what is refused."""

@@ -1,0 +1,76 @@
+"""Projects with dependencies, and a user with a cache of their own."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.project.trees import TASK, plant
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _user(tmp_path_factory, monkeypatch):
+    """A cache that is empty, a place for scratch folders, no uv, no settings of pip."""
+    folder = tmp_path_factory.mktemp("user")
+    monkeypatch.setenv("CLOACINA_CTL_CACHE_DIR", str(folder / "cache"))
+    monkeypatch.setenv("CLOACINA_CTL_CONFIG_DIR", str(folder / "config"))
+    for name in [one for one in os.environ if one.startswith("UV_")]:
+        monkeypatch.delenv(name)
+    entries = os.environ.get("PATH", "").split(os.pathsep)
+    without = [one for one in entries if not os.path.exists(os.path.join(one, "uv"))]
+    monkeypatch.setenv("PATH", os.pathsep.join(without))
+
+
+@pytest.fixture
+def work(tmp_path) -> Path:
+    """A scratch folder, as `package` hands one to whoever unpacks."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def house(tmp_path) -> Path:
+    """A wheelhouse."""
+    folder = tmp_path / "house"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def no_pip(monkeypatch):
+    """A machine without pip and without uv."""
+    monkeypatch.setattr(sys, "executable", "")
+    monkeypatch.setenv("PATH", "")
+
+
+def project(
+    tmp_path: Path, dependencies: str, *, python: str | None = ">=3.10", config: str = ""
+) -> Path:
+    """Plant an ordinary Python project with these dependencies, as TOML."""
+    requires = f'requires-python = "{python}"\n' if python else ""
+    text = (
+        f'[project]\nname = "demo"\nversion = "1.0"\n{requires}dependencies = {dependencies}\n'
+        f'[tool.cloacina]\nentry_module = "demo.tasks"\n{config}'
+    )
+    root = tmp_path / "project"
+    return plant(
+        root,
+        {"pyproject.toml": text, "src/demo/__init__.py": "", "src/demo/tasks.py": TASK},
+    )
+
+
+def program(folder: Path, name: str, text: str) -> Path:
+    """Write a program of that name, in Python."""
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(f"#!{sys.executable}\n{text}")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path

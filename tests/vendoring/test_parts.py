@@ -1,0 +1,338 @@
+"""The parts: targets, requirements, locks, what the wheels' own metadata leads to."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.utils import parse_wheel_filename
+
+from cloacina_ctl.digest import Digest
+from cloacina_ctl.errors import CloacinaError, Code, FileProblem, Refused, UsageError
+from cloacina_ctl.project.reading import read_project
+from cloacina_ctl.project.vendoring.closure import reach, read_metadata
+from cloacina_ctl.project.vendoring.lock import (
+    LOCK_FILE,
+    Lock,
+    LockedWheel,
+    dump_lock,
+    misfit,
+    read_lock,
+    write_lock,
+)
+from cloacina_ctl.project.vendoring.requirements import read_requirements
+from cloacina_ctl.project.vendoring.target import Target, accepted_pythons, accepts, parse_target
+from tests.project.trees import found, plant, tree
+from tests.vendoring.conftest import project
+from tests.vendoring.wheels import file_name, metadata
+
+GLIBC = Target("3.11", "manylinux_2_28_x86_64")
+A, B = Digest("a" * 64), Digest("b" * 64)
+
+
+def tags(file: str):
+    return parse_wheel_filename(file)[3]
+
+
+@pytest.mark.parametrize(
+    ("tag", "fits"),
+    [
+        ("py3-none-any", True),
+        ("py2.py3-none-any", True),
+        ("cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64", True),
+        ("cp311-cp311-manylinux1_x86_64", True),
+        ("cp39-abi3-manylinux_2_28_x86_64", True),
+        ("py3-none-manylinux2010_x86_64", True),
+        ("cp311-cp311-linux_x86_64", True),
+        ("cp311-none-any", True),
+        ("cp312-cp312-manylinux_2_17_x86_64", False),
+        ("cp312-abi3-manylinux_2_17_x86_64", False),
+        ("cp311-cp311-manylinux_2_31_x86_64", False),
+        ("cp311-cp311-manylinux_2_17_aarch64", False),
+        ("cp311-cp311-musllinux_1_1_x86_64", False),
+        ("cp311-cp311-macosx_11_0_arm64", False),
+        ("cp311-cp311-win_amd64", False),
+        ("pp39-pypy39_pp73-manylinux_2_17_x86_64", False),
+        ("py2-none-any", False),
+    ],
+)
+def test_which_wheels_fit_a_target(tag, fits):
+    assert (GLIBC.rank(tags(f"x-1-{tag}.whl")) is not None) == fits
+
+
+def test_the_most_particular_wheel_fits_best():
+    own = GLIBC.rank(tags("x-1-cp311-cp311-manylinux_2_28_x86_64.whl"))
+    older = GLIBC.rank(tags("x-1-cp311-cp311-manylinux_2_17_x86_64.whl"))
+    pure = GLIBC.rank(tags("x-1-py3-none-any.whl"))
+    assert own < older < pure
+
+
+def test_other_machines_and_musl_have_their_platforms():
+    assert Target("3.11", "manylinux_2_18_aarch64").platforms() == (
+        "manylinux_2_18_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64",
+        "linux_aarch64",
+    )  # fmt: skip
+    assert Target("3.11", "musllinux_1_1_x86_64").platforms() == (
+        "musllinux_1_1_x86_64", "musllinux_1_0_x86_64", "linux_x86_64"
+    )  # fmt: skip
+    assert Target("3.11", "linux_riscv64").platforms() == ("linux_riscv64",)
+
+
+@pytest.mark.parametrize(
+    ("platform", "name"),
+    [
+        ("manylinux_2_28_x86_64", "x86_64-manylinux_2_28"),
+        ("manylinux_2_30_aarch64", "aarch64-manylinux_2_28"),
+        ("manylinux_2_99_x86_64", "x86_64-manylinux_2_40"),
+        ("musllinux_1_2_x86_64", "x86_64-unknown-linux-musl"),
+        ("manylinux_2_5_x86_64", None),
+        ("manylinux_2_28_s390x", None),
+        ("linux_x86_64", None),
+    ],
+)
+def test_what_uv_calls_a_platform(platform, name):
+    assert Target("3.11", platform).uv_platform() == name
+
+
+@pytest.mark.parametrize(
+    ("python", "platform"),
+    [("3", "linux_x86_64"), ("2.7", "linux_x86_64"), ("3.11.4", "linux_x86_64"),
+     ("3.11", "win_amd64"), ("3.11", "manylinux_3_1_x86_64"), ("3.11", "manylinux_2_28"),
+     ("3.11", "any"), ("3.11", "../x"), ("3.11", "macosx_11_0_arm64")],
+)  # fmt: skip
+def test_what_is_no_target_is_a_mistake_on_the_command_line(python, platform):
+    with pytest.raises(UsageError):
+        parse_target(python, platform)
+
+
+def test_a_platform_that_nobody_parsed_is_a_bug():
+    with pytest.raises(TypeError):
+        Target("3.11", "windows").platforms()
+
+
+def test_old_names_of_platforms_are_taken():
+    assert parse_target("3.11", "manylinux2014_x86_64").platform == "manylinux_2_17_x86_64"
+    assert parse_target("3.11", "manylinux1_x86_64").platform == "manylinux_2_5_x86_64"
+
+
+def test_a_specifier_takes_a_version_when_it_takes_one_of_its_releases():
+    assert accepts(">=3.11.4", "3.11")
+    assert not accepts(">=3.12", "3.11")
+    assert accepts(None, "3.9")
+    assert tuple(accepted_pythons(">=3.11,<3.13")) == ("3.11", "3.12")
+
+
+def requirements(root):
+    return read_requirements(read_project(str(root)))
+
+
+def test_dependencies_are_read_in_one_spelling(tmp_path):
+    root = project(
+        tmp_path,
+        """["Idna >= 3,<4", "attrs", "a.B_c[Z,y]; python_version < '3.12'", "attrs", "cloaca>=0.6",
+        "Cloaca_SQLite"]""",
+    )
+    read = requirements(root)
+    assert read.texts == (
+        'a-b-c[y,z]; python_version < "3.12"', "attrs", "idna<4,>=3"
+    )  # fmt: skip
+    assert read.engines == ("cloaca", "cloaca-sqlite")
+
+
+def test_a_tree_has_a_requirements_file(tmp_path):
+    text = (
+        "# what it needs\nidna>=3  # names\n\nattrs==23.1 \\\n  --hash=sha256:" + A + " \\\n"
+        "  --hash=sha256:" + B + "\n"
+    )
+    read = requirements(tree(tmp_path, {"requirements.txt": text}))
+    assert read.place == "requirements.txt"
+    assert read.texts == ("attrs==23.1", "idna>=3")
+    assert dict(read.hashes) == {"attrs": {f"sha256:{A}", f"sha256:{B}"}}
+
+
+def test_a_tree_without_one_depends_on_nothing_or_on_what_its_pyproject_says(tmp_path):
+    assert requirements(tree(tmp_path / "a", {})).texts == ()
+    text = '[project]\nname = "demo"\nversion = "1"\ndependencies = ["idna"]\n'
+    assert requirements(tree(tmp_path / "b", {"pyproject.toml": text})).texts == ("idna",)
+
+
+def test_what_is_not_vendored_is_refused_all_at_once(tmp_path):
+    text = (
+        "-r other.txt\n--index-url https://example.org\n-e .\nx @ https://example.org/x.whl\n"
+        "./folder\nno good\nfine\n"
+    )
+    with pytest.raises(Refused) as error:
+        requirements(tree(tmp_path, {"requirements.txt": text}))
+    assert found(error.value) == [
+        (Code.DEPENDENCY, f"requirements.txt:{line}") for line in (1, 2, 3, 4, 5, 6)
+    ]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [r"'3\n--index-url https://example.org'", r"'\u0000'", "'${HOME}'"],
+)
+def test_a_condition_cannot_smuggle_an_option_to_pip(condition, tmp_path):
+    with pytest.raises(Refused, match="a character that no requirement has"):
+        requirements(project(tmp_path, f'["idna; python_version > {condition}"]'))
+
+
+@pytest.mark.parametrize("value", ['"idna"', "[1]", "{}"])
+def test_dependencies_of_another_type_are_refused(value, tmp_path):
+    with pytest.raises(Refused) as error:
+        requirements(project(tmp_path, value))
+    assert found(error.value) == [(Code.DEPENDENCY, "pyproject.toml")]
+
+
+def test_dynamic_dependencies_are_refused(tmp_path):
+    text = '[project]\nname = "demo"\nversion = "1"\ndynamic = ["dependencies"]\n'
+    root = plant(tmp_path, {"pyproject.toml": text, "demo.py": ""})
+    with pytest.raises(Refused, match="dynamic"):
+        requirements(root)
+
+
+def test_a_huge_requirements_file_is_not_read(tmp_path):
+    with pytest.raises(FileProblem, match="more than"):
+        requirements(tree(tmp_path, {"requirements.txt": b"#" * (2 << 20)}))
+
+
+PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_28_x86_64")
+NAMES = st.sampled_from(["idna", "attrs", "zope-interface", "ruamel-yaml"])
+WHEELS = st.builds(
+    lambda name, version, digest, platforms: LockedWheel(
+        name, version, file_name(name, version), Digest(digest), tuple(sorted(platforms))
+    ),
+    NAMES,
+    st.sampled_from(["1.0", "2.0.1", "3.0rc1", "1!2.0+local.1"]),
+    st.text("0123456789abcdef", min_size=64, max_size=64),
+    st.sets(st.sampled_from(PLATFORMS), min_size=1),
+)
+LOCKS = st.builds(
+    lambda python, texts, wheels: Lock(
+        python,
+        PLATFORMS,
+        tuple(sorted(texts)),
+        tuple(sorted(wheels, key=lambda one: (one.name, one.platforms, one.file))),
+    ),
+    st.sampled_from(["3.10", "3.13"]),
+    st.sets(st.sampled_from(["idna>=3", 'x; python_version < "3.12"', "a\\b"])),
+    st.lists(WHEELS, unique_by=lambda one: (one.name, one.platforms)),
+)
+
+
+@given(LOCKS)
+def test_a_lock_that_is_written_reads_the_same_and_is_written_the_same(tmp_path_factory, lock):
+    root = str(tmp_path_factory.mktemp("lock"))
+    write_lock(root, lock)
+    read = read_lock(root)
+    assert read == lock
+    assert dump_lock(read) == dump_lock(lock)
+
+
+GOOD = dump_lock(
+    Lock("3.11", PLATFORMS, ("idna>=3",), (LockedWheel("idna", "3.7", file_name("idna", "3.7"), A,
+         PLATFORMS),))
+).decode()  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("format = 1", "format = 2", "format"),
+        ("format = 1", "format = 1\nextra = 1", "no such key: extra"),
+        ('sha256 = "a', 'sha256 = "g', "64 lower-case"),
+        ('"idna-3.7-py3', '"idna-3.8-py3', "is not what"),
+        ('"idna-3.7-py3', '"attrs-3.7-py3', "is not what"),
+        ("idna-3.7-py3-none-any.whl", "idna-3.7.tar.gz", "not the name of a wheel"),
+        ("idna-3.7-py3-none-any.whl", "../idna-3.7-py3-none-any.whl", "not"),
+        ("idna-3.7-py3-none-any.whl", "idna-3.7-py3-none-any/../x.whl", "not the name of a wheel"),
+        ("idna-3.7-py3-none-any.whl", "idna-none-py3-none-any.whl", "not the name of a wheel"),
+        ('python = "3.11"', 'python = "4"', "version of Python"),
+        ('python = "3.11"', "python = 3", "must be a text"),
+        ('    "idna>=3",', "", None),
+        ('["idna>=3"]', '["z", "a"]', "sorted"),
+        ('["idna>=3"]', '"idna"', "list of texts"),
+        ('name = "idna"', 'name = "idna"\nurl = "x"', "no such key: url"),
+        ('name = "idna"', 'name = "idna"\nplatforms = ["linux_x86_64"]', "is not for"),
+        ("[[wheel]]", "[wheel]", "list of tables"),
+        ("<<<<<<< ours", "", None),
+    ],
+)
+def test_a_lock_that_somebody_broke_is_refused_and_says_how_to_renew_it(old, new, says, tmp_path):
+    if says is None:
+        return
+    assert old in GOOD
+    plant(tmp_path, {LOCK_FILE: GOOD.replace(old, new, 1)})
+    with pytest.raises(Refused) as error:
+        read_lock(str(tmp_path))
+    (problem,) = error.value.diagnostics
+    assert problem.code is Code.LOCK_FILE
+    assert says in problem.message
+    assert "--upgrade-vendored" in problem.hint
+
+
+def test_a_lock_in_the_middle_of_a_merge_is_refused(tmp_path):
+    plant(tmp_path, {LOCK_FILE: f"<<<<<<< ours\n{GOOD}"})
+    with pytest.raises(CloacinaError):
+        read_lock(str(tmp_path))
+    head = GOOD.partition("[[wheel]]")[0]
+    plant(tmp_path, {LOCK_FILE: f"{head}wheel = [1]\n"})
+    with pytest.raises(Refused, match="list of tables"):
+        read_lock(str(tmp_path))
+
+
+def test_a_lock_fits_its_requirements_and_python_alone():
+    lock = Lock("3.11", PLATFORMS, ("a", "b"), ())
+    assert misfit(lock, ("a", "b"), ">=3.10") is None
+    assert "not made from: c" in misfit(lock, ("a", "b", "c"), None)
+    assert "is gone: b" in misfit(lock, ("a",), None)
+    assert "Python 3.11" in misfit(lock, ("a", "b"), ">=3.12")
+
+
+def known(**wheels: list[str]):
+    return {
+        name: read_metadata(metadata(name, "1.0", requires), f"{name}.whl")
+        for name, requires in wheels.items()
+    }
+
+
+def test_what_requirements_lead_to_is_what_the_wheels_say():
+    wheels = known(
+        a=["b>=0.5", "c; extra == 'more'", "d; sys_platform == 'win32'"],
+        b=["a"], c=["e[x]"], d=[], e=["f; extra == 'x'"], f=[], unused=[],
+    )  # fmt: skip
+    assert reach(["a"], wheels, GLIBC).names == {"a", "b"}
+    assert reach(["a[more]"], wheels, GLIBC).names == {"a", "b", "c", "e", "f"}
+    assert reach(["a; python_version < '3.11'"], wheels, GLIBC).names == frozenset()
+
+
+def test_what_is_missing_is_said_with_who_needs_it():
+    wheels = known(a=["b", "c>=2", "cloaca>1"], c=[])
+    result = reach(["a"], wheels, GLIBC)
+    assert sorted(result.missing) == [
+        "a 1.0 needs b, and there is none", "a 1.0 needs c>=2, and there is 1.0"
+    ]  # fmt: skip
+    assert result.engines == ("cloaca",)
+
+
+def test_a_condition_on_a_patch_release_counts_for_the_earliest():
+    wheels = known(a=['b; python_full_version < "3.11.3"'], b=[])
+    assert reach(["a"], wheels, GLIBC).names == {"a", "b"}
+    assert reach(["a"], known(a=['b; python_full_version < "3.11.3"']), GLIBC).missing == ()
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"Version: 1", "does not say its name"),
+        (b"Name: a", "does not say its version"),
+        (b"Name: a\nVersion: ?", "METADATA"),
+        (b"Name: a\nVersion: 1\nRequires-Dist: ,", "METADATA"),
+        (b"Name: a\nVersion: 1\nRequires-Python: three", "METADATA"),
+    ],
+)
+def test_metadata_that_says_nothing_is_refused(data, says):
+    with pytest.raises(Refused) as error:
+        read_metadata(data, "a.whl")
+    assert error.value.diagnostics[0].code is Code.BAD_WHEEL
+    assert says in error.value.diagnostics[0].message
