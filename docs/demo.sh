@@ -24,12 +24,15 @@ tour() { # name-of-package project unpack-folder [options of package]
 say cloacina-ctl key generate
 say cloacina-ctl validate fixtures/python_report
 tour demo/report.cloacina fixtures/python_report demo/report
+say cloacina-ctl run demo/report.cloacina --plan
+say cloacina-ctl run demo/report.cloacina --context '{"text": "17, AT, 1250\n18, DE, 99"}'
 
 if cargo --version >/dev/null 2>&1; then
   echo
   echo "cargo is here: now a Rust crate (the first build of its dependencies takes about a minute)"
   CARGO_TARGET_DIR="$here/demo/target" && export CARGO_TARGET_DIR
   tour demo/etl.cloacina fixtures/rust_etl demo/etl --locked
+  say cloacina-ctl run demo/etl.cloacina
 else
   echo
   echo "cargo is not installed or not set up, so the Rust project is left out (https://rustup.rs)"

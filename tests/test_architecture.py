@@ -36,6 +36,8 @@ HEAVY = (
     *(("subprocess",) if sys.version_info >= (3, 11) else ()),
 )  # fmt: skip
 FORBIDDEN_MODULES = {"tarfile", "pickle", "marshal", "shelve", "ctypes", "cffi"}
+# What runs inside the child process that a package's code is loaded into, and nowhere else.
+IN_THE_CHILD = re.compile(r"runtime/child(?:_\w+)?\.py")
 FORBIDDEN_CALLS = {"eval", "exec", "os.system", "os.popen", "tempfile.mktemp"}
 # What tells nothing to somebody who has this project and no more.
 ELSEWHERE = re.compile(
@@ -125,7 +127,20 @@ def test_a_module_does_nothing_of_what_is_never_done(path):
             name = ast.unparse(node.func)
             found += [name] * (name in FORBIDDEN_CALLS)
             found += ["shell" for keyword in node.keywords if keyword.arg == "shell"]
+    if IN_THE_CHILD.fullmatch(str(path.relative_to(PACKAGE))):
+        found = [name for name in found if name != "ctypes"]
     assert found == []
+
+
+def test_what_runs_in_the_child_is_imported_there_alone():
+    importers = [
+        str(path.relative_to(PACKAGE))
+        for path in MODULES
+        if re.search(
+            r"^\s*(?:from|import) .*\bchild(?:_|\b)", path.read_text("utf-8"), re.MULTILINE
+        )
+    ]
+    assert [name for name in importers if not IN_THE_CHILD.fullmatch(name)] == []
 
 
 def test_the_picture_of_the_layers_has_every_part_and_no_other():

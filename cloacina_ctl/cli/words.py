@@ -17,3 +17,15 @@ def size(number: int) -> str:
         value /= 1024
         del units[0]
     return f"{value:.1f} {units[0]}"
+
+
+def seconds(number: float) -> str:
+    """Return a time as people read it: ``0.4 ms``, ``12 ms``, ``3.4 s``, ``2 min 5 s``."""
+    if number < 0.00995:
+        return f"{number * 1000:.1f} ms"
+    if number < 0.9995:
+        return f"{number * 1000:.0f} ms"
+    if number < 99.95:
+        return f"{number:.1f} s"
+    whole = round(number)
+    return f"{whole // 60} min {whole % 60} s"

@@ -1,0 +1,150 @@
+"""What people see while a workflow runs: a table on the terminal, and what its tasks print.
+
+The table stands below what is printed and is gone when the run ends. Nothing of it is shown, and
+rich is not loaded, before a run has lasted a moment.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.escape import escape, shorten
+from cloacina_ctl.cli.words import count, seconds
+from cloacina_ctl.operations.run import TaskRetrying, TaskStarted
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+
+    from cloacina_ctl.operations.run import Event
+
+DELAY_SECONDS = 0.3
+_REDRAWS_PER_SECOND = 8
+_MAX_ERROR_BYTES = 100
+# Of the terminal's lines, what the table leaves to others and to its own last line.
+_LINES_LEFT = 4
+
+MARKS = {
+    "waiting": ("dim", " "),
+    "running": ("cyan", "▶"),
+    "retrying": ("yellow", "↻"),
+    "completed": ("green", "✓"),
+    "failed": ("red", "✗"),
+    "skipped": ("dim", "-"),
+    "not-started": ("dim", "-"),
+}
+_MOVING = ("running", "retrying")
+
+
+class _Row(NamedTuple):
+    """A task: ``since`` is when its status began, ``spent`` how long it took where it ended."""
+
+    status: str = "waiting"
+    attempt: int = 0
+    since: float = 0.0
+    spent: float | None = None
+    error: str | None = None
+
+
+class RunTable:
+    """Takes the events of a run, in one thread, and draws them in another."""
+
+    def __init__(self, tasks: Iterable[str], *, color: bool) -> None:
+        self._rows = dict.fromkeys(tasks, _Row())
+        self._color = color
+        self._began = time.monotonic()
+        self._lock = threading.Lock()
+        self._live: Live | None = None
+        self._is_closed = False
+        self._opening = threading.Timer(DELAY_SECONDS, self._open)
+        self._opening.daemon = True
+        self._opening.start()
+
+    def take(self, event: Event) -> None:
+        """Take the next event."""
+        row = self._rows.get(event.task, _Row())
+        if isinstance(event, TaskStarted):
+            changed = row._replace(status="running", attempt=event.attempt)
+        elif isinstance(event, TaskRetrying):
+            changed = row._replace(status="retrying", error=event.error)
+        else:
+            changed = _Row(event.status, event.attempts, 0.0, event.seconds, event.error)
+        self._rows[event.task] = changed._replace(since=time.monotonic())
+
+    def print(self, text: str) -> bool:
+        """Print a line above the table; False where there is no table yet, or no more."""
+        with self._lock:
+            if self._live is None:
+                return False
+            self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            return True
+
+    def close(self) -> None:
+        """Take the table away."""
+        self._opening.cancel()
+        with self._lock:
+            self._is_closed = True
+            live, self._live = self._live, None
+        if live is not None:
+            live.stop()
+
+    def _open(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        console = Console(stderr=True, no_color=not self._color, highlight=False)
+        with self._lock:
+            if self._is_closed:
+                return
+            self._live = Live(
+                get_renderable=lambda: self.drawn(console),
+                console=console,
+                transient=True,
+                refresh_per_second=_REDRAWS_PER_SECOND,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+
+    def drawn(self, console: Console) -> Table:
+        """Return the table as it is now, in as many lines as the terminal has room for."""
+        from rich.table import Table
+        from rich.text import Text
+
+        now = time.monotonic()
+        table = Table.grid(padding=(0, 2))
+        rows = list(self._rows.items())
+        room = max(console.height - _LINES_LEFT, 3)
+        for id_, row in rows if len(rows) <= room else _most_wanted(rows, room):
+            style, mark = MARKS[row.status]
+            took = row.spent if row.spent is not None else now - row.since
+            words = row.status + (f" {row.attempt}" if row.attempt > 1 else "")
+            table.add_row(
+                Text(f"{mark} {escape(shorten(id_, _MAX_ERROR_BYTES))}", style, no_wrap=True),
+                Text(words, style, no_wrap=True),
+                Text(seconds(took) if row.status != "waiting" else "", no_wrap=True),
+                Text(escape(shorten(row.error or "", _MAX_ERROR_BYTES)), "dim", no_wrap=True),
+            )
+        table.add_row(Text(self._summary(now), "bold"))
+        return table
+
+    def _summary(self, now: float) -> str:
+        statuses = [row.status for row in list(self._rows.values())]
+        ended = sum(status not in ("waiting", *_MOVING) for status in statuses)
+        tasks = count(len(statuses), "task")
+        return f"{ended} of {tasks} ended, {seconds(now - self._began)}"
+
+
+def _most_wanted(rows: list[tuple[str, _Row]], room: int) -> list[tuple[str, _Row]]:
+    """Return what fits: what moves and what failed before the rest, in the order that it has."""
+    moving = [one for one in rows if one[1].status in _MOVING]
+    failed = [one for one in rows if one[1].status == "failed"]
+    rest = [one for one in rows if one[1].status not in (*_MOVING, "failed")]
+    kept = {id_ for id_, _ in [*moving, *failed, *rest][:room]}
+    return [one for one in rows if one[0] in kept]

@@ -1,0 +1,179 @@
+"""The answers of ``run`` as lines for people and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.escape import escape, shorten
+from cloacina_ctl.cli.run_table import MARKS
+from cloacina_ctl.cli.words import count, seconds
+from cloacina_ctl.errors import Code, Diagnostic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cloacina_ctl.cli.render import Paint
+    from cloacina_ctl.operations.run import Polled, Ran, RunPlan, TaskResult
+
+_MAX_TASKS = 200
+_MAX_VALUE_BYTES = 160
+_MAX_ERROR_BYTES = 1000
+_MAX_LINES = 40
+
+
+def plan_lines(plan: RunPlan, paint: Paint) -> Iterator[str]:
+    """Yield the tasks layer by layer: what stands in one layer can run at once."""
+    tasks = sum(map(len, plan.layers))
+    head = f"workflow {escape(plan.workflow)}"
+    yield paint("bold", head) + f"  {count(tasks, 'task')} in {count(len(plan.layers), 'layer')}"
+    for number, layer in enumerate(plan.layers, 1):
+        for place, task in enumerate(layer):
+            notes = [] if not task.needs else ["← " + ", ".join(map(escape, task.needs))]
+            notes.append(count(task.attempts, "attempt"))
+            notes += [f"if {escape(shorten(task.rule, _MAX_VALUE_BYTES))}"] if task.rule else []
+            mark = f"{number}." if not place else ""
+            yield f"  {mark:>4} {escape(task.id)}  " + paint("dim", "  ".join(notes))
+
+
+def plan_as_json(plan: RunPlan) -> dict[str, object]:
+    """Return the plan as ``--json`` has it."""
+    return {
+        **_package(plan),
+        "workflow": plan.workflow,
+        "layers": [[task.id for task in layer] for layer in plan.layers],
+    }
+
+
+def ran_lines(ran: Ran, paint: Paint, *, verbose: bool) -> Iterator[str]:
+    """Yield the final report: how it ended, each task, the context."""
+    outcome = ran.outcome
+    style, mark = MARKS[outcome.status]
+    head = f"{paint(style, mark)} {escape(outcome.workflow)} {outcome.status}"
+    yield f"{head} in {seconds(outcome.seconds)}: {_counted(outcome.tasks)}"
+    width = min(max((len(escape(task.id)) for task in outcome.tasks), default=0), 32)
+    for task in outcome.tasks if verbose else outcome.tasks[:_MAX_TASKS]:
+        yield from _task_lines(task, width, paint)
+    if len(outcome.tasks) > _MAX_TASKS and not verbose:
+        yield f"  … and {count(len(outcome.tasks) - _MAX_TASKS, 'more task')}"
+    yield from _context_lines(outcome.context, paint, verbose=verbose)
+
+
+def ran_as_json(ran: Ran) -> dict[str, object]:
+    """Return what ``--json`` has of a run."""
+    outcome = ran.outcome
+    return {
+        **_package(ran),
+        "workflow": outcome.workflow,
+        "status": outcome.status,
+        "seconds": round(outcome.seconds, 6),
+        "context": outcome.context,
+        "context_of": outcome.context_of,
+        "tasks": [_task_as_json(task) for task in outcome.tasks],
+        "vouched_by": list(ran.vouched_by),
+    }
+
+
+def run_problems(ran: Ran) -> tuple[Diagnostic, ...]:
+    """Return an error for each task that failed."""
+    return tuple(
+        Diagnostic(
+            Code.TASK_FAILED,
+            f"the task `{task.id}` failed, {count(task.attempts, 'attempt')}: {task.error}",
+            where=ran.path,
+            hint=None if task.attempts == 1 else "the words are of its last attempt",
+        )
+        for task in ran.outcome.tasks
+        if task.status == "failed"
+    )
+
+
+def polled_lines(polled: Polled, paint: Paint, *, verbose: bool) -> Iterator[str]:
+    """Yield whether the trigger fires, and with which context."""
+    if polled.error is not None:
+        return
+    fires = "fires" if polled.fires else "does not fire"
+    yield f"{paint('green', '✓')} the trigger {escape(polled.trigger)} {fires}"
+    yield from _context_lines(polled.context or {}, paint, verbose=verbose)
+
+
+def polled_as_json(polled: Polled) -> dict[str, object]:
+    """Return what ``--json`` has of a trigger that was asked."""
+    return {
+        **_package(polled),
+        "trigger": polled.trigger,
+        "fires": polled.fires,
+        "context": polled.context,
+        "vouched_by": list(polled.vouched_by),
+    }
+
+
+def poll_problems(polled: Polled) -> tuple[Diagnostic, ...]:
+    """Return an error where the trigger failed."""
+    if polled.error is None:
+        return ()
+    message = f"the trigger `{polled.trigger}` failed: {polled.error}"
+    return (Diagnostic(Code.TASK_FAILED, message, where=polled.path),)
+
+
+def _package(of: RunPlan | Ran | Polled) -> dict[str, object]:
+    return {"path": of.path, "name": of.name, "version": of.version, "content": of.content}
+
+
+def _task_as_json(task: TaskResult) -> dict[str, object]:
+    found: dict[str, object] = {**task._asdict(), "seconds": round(task.seconds, 6)}
+    if task.error is None:
+        del found["error"]
+    return found
+
+
+def _counted(tasks: tuple[TaskResult, ...]) -> str:
+    statuses = [task.status for task in tasks]
+    if len(set(statuses)) == 1 and statuses[0] == "completed":
+        return count(len(tasks), "task")
+    named = ("completed", "failed", "skipped", "not-started")
+    parts = [f"{statuses.count(one)} {one.replace('-', ' ')}" for one in named if one in statuses]
+    return f"{count(len(tasks), 'task')}, {', '.join(parts)}"
+
+
+def _task_lines(task: TaskResult, width: int, paint: Paint) -> Iterator[str]:
+    style, mark = MARKS[task.status]
+    notes = [task.status.replace("-", " ").ljust(11)]
+    if task.attempts:
+        notes.append(seconds(task.seconds))
+    if task.attempts > 1:
+        notes.append(count(task.attempts, "attempt"))
+    yield f"  {paint(style, mark)} {escape(task.id).ljust(width)}  {'  '.join(notes).rstrip()}"
+    if task.error is not None:
+        for line in task.error.strip().splitlines()[-_MAX_LINES:] or [""]:
+            yield f"      {escape(shorten(line, _MAX_ERROR_BYTES))}"
+
+
+def _context_lines(context: dict[str, object], paint: Paint, *, verbose: bool) -> Iterator[str]:
+    if not context:
+        return
+    yield paint("bold", "context")
+    for key in sorted(context):
+        value, name = context[key], escape(shorten(key, _MAX_VALUE_BYTES))
+        if isinstance(value, str) and "\n" in value.strip():
+            yield f"  {name}"
+            yield from _text_lines(value, verbose=verbose)
+        else:
+            yield f"  {name}  {_value(value, verbose=verbose)}"
+
+
+def _text_lines(text: str, *, verbose: bool) -> Iterator[str]:
+    """Yield a text of several lines as what it is, often a report."""
+    lines = text.strip("\n").split("\n")
+    shown = lines if verbose else lines[:_MAX_LINES]
+    for line in shown:
+        yield f"    {escape(line if verbose else shorten(line, _MAX_VALUE_BYTES))}".rstrip()
+    if len(lines) > len(shown):
+        yield f"    … and {count(len(lines) - len(shown), 'more line')}"
+
+
+def _value(value: object, *, verbose: bool) -> str:
+    import json
+
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    # Cut before it is escaped too, for it may be as long as the memory holds.
+    return escape(text) if verbose else shorten(escape(shorten(text, 4096)), _MAX_VALUE_BYTES)

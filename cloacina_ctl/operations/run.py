@@ -1,0 +1,265 @@
+"""``run``: a workflow, one task of it, or a trigger, from verified bytes, in a child process.
+
+The rule is that of ``verify``: what it would not pass is never loaded. What the loaded code says of
+its tasks is compared with the manifest before anything runs (``loading``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.operations.authenticity import Rule
+from cloacina_ctl.operations.choosing import choose_workflow, only_task
+from cloacina_ctl.operations.loading import HostOptions, load_package
+from cloacina_ctl.operations.run_plan import PlannedTask, RunPlan, plan_run
+from cloacina_ctl.runtime.events import (
+    Event,
+    TaskEnded,
+    TaskResult,
+    TaskRetrying,
+    TaskStarted,
+    WorkflowOutcome,
+)
+from cloacina_ctl.runtime.run import (
+    DEFAULT_JOBS,
+    DEFAULT_TIMEOUT_SECONDS,
+    RunOptions,
+    run_workflow,
+)
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from cloacina_ctl.errors import Diagnostic
+    from cloacina_ctl.manifest.model import Task, Workflow
+    from cloacina_ctl.operations.progress import Progress
+    from cloacina_ctl.runtime.described import Described, TaskOutcome, TriggerOutcome
+
+    Loader = Callable[["RunRequest", Rule, "Watch"], AbstractContextManager["LoadedPackage"]]
+
+__all__ = [
+    "Event",
+    "PlannedTask",
+    "Polled",
+    "Ran",
+    "RunPlan",
+    "RunRequest",
+    "TaskEnded",
+    "TaskResult",
+    "TaskRetrying",
+    "TaskStarted",
+    "Watch",
+    "WorkflowOutcome",
+    "plan_run",
+    "poll",
+    "run",
+]
+
+
+class RunRequest(NamedTuple):
+    """What to run, and how; ``timeout`` is in seconds, for one attempt of a task.
+
+    ``task`` is the only task to run, once, whatever it waits for.
+    """
+
+    path: str
+    context: Mapping[str, Any] = {}
+    workflow: str | None = None
+    task: str | None = None
+    jobs: int = DEFAULT_JOBS
+    timeout: float | None = None
+    keep_going: bool = False
+    allow_network: bool = False
+
+
+class Watch(NamedTuple):
+    """Who wants to know while it runs. ``begins`` gets the ids of all tasks before the first event.
+
+    ``output`` gets each line that the code prints, unescaped, in a thread of its own; the others
+    are called in the thread that runs.
+    """
+
+    begins: Callable[[Sequence[str]], None] | None = None
+    event: Callable[[Event], None] | None = None
+    output: Callable[[str], None] | None = None
+    progress: Progress | None = None
+
+
+class Ran(NamedTuple):
+    """How a run ended, and of what; ``vouched_by`` as ``verify`` has it."""
+
+    path: str
+    name: str
+    version: str
+    content: str
+    vouched_by: tuple[str, ...]
+    outcome: WorkflowOutcome
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+class Polled(NamedTuple):
+    """What a trigger answered; ``error`` where it failed."""
+
+    path: str
+    name: str
+    version: str
+    content: str
+    vouched_by: tuple[str, ...]
+    trigger: str
+    fires: bool
+    context: dict[str, Any] | None
+    error: str | None
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+class LoadedCode(Protocol):
+    """The code of a package, loaded: a session, or whatever else answers like one."""
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What was noticed so far."""
+
+    def describe(self) -> Described:
+        """Return what the code says of itself."""
+
+    def run_task(
+        self, task_id: str, context: dict[str, Any], *, timeout: float | None
+    ) -> TaskOutcome:
+        """Run a task once."""
+
+    def poll_trigger(self, name: str, *, timeout: float | None) -> TriggerOutcome:
+        """Ask a trigger once."""
+
+
+class LoadedPackage(Protocol):
+    """A package that was verified and loaded, as ``loading.Loaded`` is."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+
+    @property
+    def content(self) -> str:
+        """Its identity."""
+
+    @property
+    def vouched_by(self) -> tuple[str, ...]:
+        """Who vouches for it, by fingerprint."""
+
+    @property
+    def workflows(self) -> tuple[Workflow, ...]:
+        """What it holds."""
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What is odd about it."""
+
+    @property
+    def session(self) -> LoadedCode:
+        """Its code."""
+
+
+def from_file(
+    request: RunRequest, rule: Rule, watch: Watch
+) -> AbstractContextManager[LoadedPackage]:
+    """Verify the package that is asked for and load it into a child process."""
+    told = watch.output
+    options = HostOptions(
+        allow_network=request.allow_network,
+        on_output=None if told is None else lambda _stream, line: told(line),
+    )
+    return load_package(request.path, rule, options, watch.progress)
+
+
+def run(
+    request: RunRequest, rule: Rule = Rule(), watch: Watch = Watch(), load: Loader = from_file
+) -> Ran:
+    """Verify the package, load it, and run its workflow or one task; return how that went.
+
+    A task that fails is an answer, not an error. Raises what ``verify`` and ``load`` raise,
+    ``UsageError`` for a workflow or task that is not there, and ``Refused`` for a trigger rule that
+    nobody can judge.
+    """
+    with load(request, rule, watch) as loaded:
+        described = loaded.session.describe()
+        workflow = choose_workflow(loaded.workflows, request.workflow)
+        workflow = with_the_codes_own_words(workflow, described)
+        if request.task is not None:
+            workflow = only_task(workflow, request.task)
+        if watch.begins is not None:
+            watch.begins([task.id for task in workflow.tasks])
+        options = RunOptions(
+            jobs=request.jobs,
+            timeout=request.timeout,
+            keep_going=request.keep_going,
+            overlays=described.interface.kind != "python",
+        )
+        outcome = run_workflow(
+            loaded.session, workflow, dict(request.context), options, watch.event
+        )
+        return Ran(
+            path=request.path,
+            name=loaded.name,
+            version=loaded.version,
+            content=loaded.content,
+            vouched_by=loaded.vouched_by,
+            outcome=outcome,
+            warnings=(*loaded.warnings, *loaded.session.warnings),
+        )
+
+
+def poll(
+    request: RunRequest,
+    trigger: str,
+    rule: Rule = Rule(),
+    watch: Watch = Watch(),
+    load: Loader = from_file,
+) -> Polled:
+    """Verify the package, load it, and ask ``trigger`` once whether it fires; raises as ``run``."""
+    with load(request, rule, watch) as loaded:
+        timeout = request.timeout or DEFAULT_TIMEOUT_SECONDS
+        answer = loaded.session.poll_trigger(trigger, timeout=timeout)
+        return Polled(
+            path=request.path,
+            name=loaded.name,
+            version=loaded.version,
+            content=loaded.content,
+            vouched_by=loaded.vouched_by,
+            trigger=trigger,
+            fires=answer.fires,
+            context=answer.context,
+            error=answer.error,
+            warnings=(*loaded.warnings, *loaded.session.warnings),
+        )
+
+
+def with_the_codes_own_words(workflow: Workflow, described: Described) -> Workflow:
+    """Return the workflow with what the loaded code says of retries and trigger rules.
+
+    The manifest has them from the source, which cannot always be read in full. Raises
+    ``UsageError`` where the code does not have the tasks: what is loaded is one workflow.
+    """
+    told = {task.id: task for task in described.tasks}
+    absent = [task.id for task in workflow.tasks if task.id not in told]
+    if absent:
+        raise UsageError.of(
+            Code.NO_SUCH_TASK,
+            f"the code that can be loaded has the workflow `{described.workflow}`, and not "
+            f"`{workflow.name}` with its task `{absent[0]}`",
+        )
+
+    def merged(task: Task) -> Task:
+        said = told[task.id]
+        return task._replace(
+            retry=said.retry or task.retry,
+            trigger_rules=said.trigger_rules or task.trigger_rules,
+        )
+
+    return workflow._replace(tasks=tuple(map(merged, workflow.tasks)))

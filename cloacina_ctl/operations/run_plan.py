@@ -1,0 +1,103 @@
+"""``run --plan``: in which order tasks would run, from the manifest alone; nothing is loaded.
+
+The rule is that of ``verify``, as far as it concerns what is shown: of a native package the head is
+proved, and nothing behind it is read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.archive.opening import open_any
+from cloacina_ctl.archive.payload import Nowhere
+from cloacina_ctl.archive.reader import Package
+from cloacina_ctl.manifest.graph import layers
+from cloacina_ctl.manifest.model import Retry
+from cloacina_ctl.operations import authenticity
+from cloacina_ctl.operations.choosing import choose_workflow
+from cloacina_ctl.runtime.run import read_rules
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cloacina_ctl.archive.foreign.package import ForeignPackage
+    from cloacina_ctl.manifest.model import Workflow
+    from cloacina_ctl.operations.authenticity import Rule
+    from cloacina_ctl.signing.judge import KnownKey
+
+
+class PlannedTask(NamedTuple):
+    """A task as it would run: how often at most, and under which rule, as the author wrote it."""
+
+    id: str
+    needs: tuple[str, ...]
+    attempts: int
+    rule: str | None
+
+
+class RunPlan(NamedTuple):
+    """In which order tasks would run; those of one layer can run at once."""
+
+    path: str
+    name: str
+    version: str
+    content: str
+    workflow: str
+    layers: tuple[tuple[PlannedTask, ...], ...]
+
+
+def plan_run(path: str, rule: Rule, workflow: str | None = None) -> RunPlan:
+    """Return in which order the tasks of the package at ``path`` would run.
+
+    Raises what ``verify`` raises, ``UsageError`` for a workflow that is not there, and ``Refused``
+    for a trigger rule that nobody can judge.
+    """
+    authenticity.check_rule(rule)
+    known = authenticity.keys_that_count(rule)
+    with open_any(path, rule.limits) as package:
+        if not isinstance(package, Package):
+            return _plan_foreign(package, rule, known, workflow)
+        authenticity.refuse_sidecar(rule)
+        judged = authenticity.judge_unread(package, known)
+        authenticity.require(judged, rule, path)
+        head = package.head
+        authenticity.require(authenticity.judge_read(package, judged), rule, path)
+        authenticity.check_pins(head, rule, path)
+        named = head.manifest.package
+        found = (path, named.name, named.version, head.content)
+        return _plan(found, head.manifest.workflows, workflow)
+
+
+def _plan_foreign(
+    package: ForeignPackage, rule: Rule, known: tuple[KnownKey, ...], workflow: str | None
+) -> RunPlan:
+    from cloacina_ctl.operations.foreign import verify_foreign
+    from cloacina_ctl.operations.foreign_reading import look_into
+    from cloacina_ctl.operations.foreign_view import view_of
+
+    verified = verify_foreign(package, rule, known)
+    view = view_of(look_into(package, Nowhere()))  # refuses what has changed since
+    found = (package.path, verified.name, verified.version, verified.content)
+    return _plan(found, view.workflows, workflow)
+
+
+def _plan(
+    found: tuple[str, str, str, str], workflows: Sequence[Workflow], name: str | None
+) -> RunPlan:
+    chosen = choose_workflow(workflows, name)
+    read_rules(chosen)
+    by_id = {task.id: task for task in chosen.tasks}
+    planned = tuple(
+        tuple(
+            PlannedTask(
+                id=id_,
+                needs=by_id[id_].dependencies,
+                attempts=max(1, (by_id[id_].retry or Retry()).attempts),
+                rule=by_id[id_].trigger_rules,
+            )
+            for id_ in layer
+        )
+        for layer in layers({id_: task.dependencies for id_, task in by_id.items()})
+    )
+    return RunPlan(*found, workflow=chosen.name, layers=planned)

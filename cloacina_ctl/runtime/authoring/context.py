@@ -1,0 +1,112 @@
+"""``Context``: what a task gets and returns. It holds JSON, and hands out copies."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+_MISSING = object()
+
+
+def json_value(value: object) -> Any:  # noqa: ANN401 - JSON
+    """Return the JSON value of a Python value, a copy. Raises where it has none."""
+    if isinstance(value, dict):
+        return {_key(key): json_value(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_value(one) for one in value]
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        json.dumps(value, allow_nan=False)
+        return value
+    raise TypeError(f"no JSON can hold a value of type {type(value).__name__}")
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"the key of a JSON object is a text, not {type(key).__name__}")
+    return key
+
+
+class Context:
+    """Values by name; whatever is put in must be JSON."""
+
+    def __init__(self, data: dict[str, Any] | None = None) -> None:
+        if data is not None and not isinstance(data, dict):
+            raise TypeError(f"a Context is made from a dict, not {type(data).__name__}")
+        self._data: dict[str, Any] = json_value(data or {})
+
+    def get(self, key: str, default: object = None) -> Any:  # noqa: ANN401 - JSON
+        """Return a copy of the value, or ``default``."""
+        value = self._data.get(key, _MISSING)
+        return default if value is _MISSING else json_value(value)
+
+    def set(self, key: str, value: object) -> None:
+        """Put a value under ``key``, whatever was there."""
+        self._data[_key(key)] = json_value(value)
+
+    def insert(self, key: str, value: object) -> None:
+        """Put a value under a key that is new. Raises ``ValueError``."""
+        if key in self._data:
+            raise ValueError(f"Key already exists: {key}")
+        self.set(key, value)
+
+    def update(self, key: str, value: object) -> None:
+        """Replace the value of a key that is there. Raises ``KeyError``."""
+        if key not in self._data:
+            raise KeyError(f"Key not found: {key}")
+        self.set(key, value)
+
+    def remove(self, key: str) -> Any:  # noqa: ANN401 - JSON
+        """Take a value out and return it, None where there is none."""
+        return self._data.pop(key, None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a copy of all values."""
+        copy: dict[str, Any] = json_value(self._data)
+        return copy
+
+    def update_from_dict(self, data: dict[str, Any]) -> None:
+        """Put in all values of ``data``."""
+        for key, value in data.items():
+            self.set(key, value)
+
+    def to_json(self) -> str:
+        """Return the values as JSON."""
+        return json.dumps(self._data)
+
+    @staticmethod
+    def from_json(json_str: str) -> Context:
+        """Return the context of a JSON object; raises where it is none."""
+        data = json.loads(json_str)
+        return Context(data)
+
+    def secret(self, name: str) -> dict[str, str]:
+        """Refuse: secrets are kept by a server."""
+        raise RuntimeError(f"no secrets are configured where this runs: {name}")
+
+    def secret_field(self, name: str, field: str) -> str:
+        """Refuse: secrets are kept by a server."""
+        raise RuntimeError(f"no secrets are configured where this runs: {name}.{field}")
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._data
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - JSON
+        value = self.get(key)
+        if value is None:  # the bindings take null for missing, here too
+            raise KeyError(f"Key not found: '{key}'")
+        return value
+
+    def __setitem__(self, key: str, value: object) -> None:
+        self.set(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        if self._data.pop(key, None) is None:
+            raise KeyError(f"Key not found: '{key}'")
+
+    def __repr__(self) -> str:
+        return f"Context({self.to_json()})"

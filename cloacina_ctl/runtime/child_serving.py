@@ -1,0 +1,154 @@
+"""The child's side of a session: set limits, load, answer requests, each in a thread of its own."""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from cloacina_ctl.runtime.child_host import LoadFailure
+from cloacina_ctl.runtime.frames import ANSWERS, LENGTH, LIBRARY, REQUESTS, pack, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cloacina_ctl.runtime.child_host import Host
+
+    Answer = dict[str, Any]
+
+
+def serve() -> None:
+    """Get ready, read what to load, load it, and answer until the session ends."""
+    from cloacina_ctl.runtime import child_limits
+
+    child_limits.lead_own_session()
+    for fd in (REQUESTS, ANSWERS, LIBRARY):
+        with contextlib.suppress(OSError):  # there is no library where Python is loaded
+            os.set_inheritable(fd, False)
+    os.closerange(LIBRARY + 1, 1 << 16)
+    rules = _read_or_leave()
+    child_limits.lower(rules["limits"])
+    closed, has_numbers = child_limits.enter_namespaces(network=rules["network"])
+    child_limits.refuse_privileges()
+    if has_numbers:
+        from cloacina_ctl.runtime.child_family import move_to_own_numbers
+
+        move_to_own_numbers()
+    os.chdir(rules["folder"])
+    # While this process gets ready, what it is to load is still being verified.
+    from cloacina_ctl.runtime import child_native
+
+    order = _read_or_leave()
+    serving = _Serving()
+    _thread.start_new_thread(serving.listen, ())
+    try:
+        if order["kind"] == "python":
+            with contextlib.suppress(OSError):
+                os.close(LIBRARY)
+            host = _load_modules(order, serving.tell)
+        else:
+            host = child_native.load_library(order)
+        described = host.describe()
+    except LoadFailure as failure:
+        serving.fail(failure)
+    except MemoryError:
+        serving.fail(LoadFailure("T003", "not enough memory to load it"))
+    else:
+        serving.open(host, {"described": described, "network_closed": closed})
+    # The process lives until the session says otherwise: this thread has nothing left to do.
+    forever = _thread.allocate_lock()
+    forever.acquire()
+    forever.acquire()
+
+
+def _load_modules(order: dict[str, Any], tell: Callable[[Answer], None]) -> Host:
+    from cloacina_ctl.runtime.child_python import load_modules
+
+    # A package finds nothing more of this program to import.
+    sys.modules["cloacina_ctl"].__path__ = []
+    return load_modules(order, tell)
+
+
+def _read_or_leave() -> dict[str, Any]:
+    request = _read()
+    if request is None or request.get("do") == "leave":
+        os._exit(0)
+    return request
+
+
+class _Serving:
+    """Takes requests off their pipe and puts answers on theirs."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, Callable[[dict[str, Any]], Answer]] = {}
+        self._host: Host | None = None
+        self._writing = _thread.allocate_lock()
+        self._busy: set[int] = set()
+
+    def open(self, host: Host, answer: Answer) -> None:
+        """Take requests for ``host`` from here on."""
+        self._host = host
+        self._calls = host.calls()
+        self.tell({"id": 0, "ok": answer})
+
+    def fail(self, failure: LoadFailure) -> None:
+        """Say why there is nothing to call."""
+        words = {"code": failure.code, "message": str(failure), "hint": failure.hint}
+        self.tell({"id": 0, "failed": words})
+
+    def listen(self) -> None:
+        """Start a thread for each request, until the session ends or is gone."""
+        while (request := _read()) is not None and request["do"] != "leave":
+            _thread.start_new_thread(self._answer, (request,))
+        if self._host is not None and not self._busy:
+            self._host.leave()  # nothing is taken away from a call that is under way
+        flush()
+        os._exit(0)
+
+    def _answer(self, request: dict[str, Any]) -> None:
+        self._busy.add(request["id"])
+        answer: Answer = {"failed": {"message": "it broke down; standard error says how"}}
+        try:
+            answer = {"ok": self._calls[request["do"]](request)}
+        except MemoryError:
+            answer = {"failed": {"message": "not enough memory"}}
+        finally:
+            flush()
+            self._busy.discard(request["id"])
+            self.tell({"id": request["id"], **answer})
+
+    def tell(self, message: Answer) -> None:
+        """Send a message, whole, whichever thread it comes from."""
+        data = memoryview(pack(message))
+        with self._writing, contextlib.suppress(BrokenPipeError):
+            while data:
+                data = data[os.write(ANSWERS, data) :]
+
+
+def flush() -> None:
+    """Send on what was printed, so that it is there before the answer."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or replaced
+            stream.flush()
+
+
+def _read() -> dict[str, Any] | None:
+    """Return the next request, None where there is nobody who would send one."""
+    head = _read_exactly(LENGTH.size)
+    if head is None:
+        return None
+    data = _read_exactly(LENGTH.unpack(head)[0])
+    return None if data is None else unpack(data)
+
+
+def _read_exactly(count: int) -> bytes | None:
+    parts = []
+    while count:
+        part = os.read(REQUESTS, min(count, 1 << 20))
+        if not part:
+            return None
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)

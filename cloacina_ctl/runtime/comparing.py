@@ -1,0 +1,69 @@
+"""Whether the manifest says what the loaded code says: the manifest cannot lie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.errors import Code, Diagnostic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cloacina_ctl.manifest.model import Interface, Workflow
+    from cloacina_ctl.runtime.described import Described
+
+
+def disagreements(
+    workflow: Workflow | None, interface: Interface | None, described: Described, where: str | None
+) -> tuple[Diagnostic, ...]:
+    """Return each point in which the code is not what the manifest says of it.
+
+    ``workflow`` and ``interface`` are the manifest's; what it does not say is not compared.
+    """
+    words = [*_of_interface(interface, described)]
+    if workflow is not None:
+        words += _of_workflow(workflow, described)
+    hint = "package the project again"
+    return tuple(Diagnostic(Code.CODE_DISAGREES, one, where, hint) for one in words)
+
+
+def _of_interface(said: Interface | None, described: Described) -> Iterator[str]:
+    if said is None:
+        return
+    found = described.interface
+    for what, claimed, true in (
+        ("kind of its interface", said.kind, found.kind),
+        ("ABI", said.abi, found.abi),
+        ("version of its interface", said.version, found.version),
+        ("hash of its interface", said.hash, found.hash),
+        ("wire format", said.wire, found.wire),
+        ("name of its plugin", said.plugin, found.plugin),
+    ):
+        if claimed is not None and true is not None and claimed != true:
+            yield f"the {what} is {true}, and the manifest says {claimed}"
+    if found.methods and said.methods and found.methods != said.methods:
+        yield f"its methods are {_list(found.methods)}, and the manifest says {_list(said.methods)}"
+
+
+def _of_workflow(said: Workflow, described: Described) -> Iterator[str]:
+    if described.workflow is not None and described.workflow != said.name:
+        yield f"the workflow is `{described.workflow}`, and the manifest says `{said.name}`"
+    claimed = {task.id: set(task.dependencies) for task in said.tasks}
+    true = {task.id: set(task.dependencies) for task in described.tasks}
+    for id_ in sorted(claimed.keys() - true.keys()):
+        yield f"the manifest has a task that the code does not have: {id_}"
+    for id_ in sorted(true.keys() - claimed.keys()):
+        yield f"the code has a task that the manifest does not have: {id_}"
+    for id_ in sorted(true.keys() & claimed.keys()):
+        if true[id_] != claimed[id_]:
+            yield (
+                f"the task `{id_}` waits for {_list(true[id_])}, and the manifest says "
+                f"{_list(claimed[id_])}"
+            )
+    fingerprints = (described.fingerprint, said.fingerprint)
+    if None not in fingerprints and fingerprints[0] != fingerprints[1]:
+        yield f"the fingerprint is {fingerprints[0]}, and the manifest says {fingerprints[1]}"
+
+
+def _list(names: set[str] | tuple[str, ...]) -> str:
+    return ", ".join(sorted(names)) or "nothing"

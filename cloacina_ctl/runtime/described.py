@@ -1,0 +1,162 @@
+"""What a package's own code says of itself once it is loaded, and how calls into it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from cloacina_ctl.manifest.model import Retry, Workflow
+
+
+class DescribedTask(NamedTuple):
+    """A task; ``dependencies`` are ids of tasks of the same workflow.
+
+    ``others`` are dependencies that name another workflow's task in full. ``trigger_rules`` is
+    JSON. A task with ``needs_handle`` asks its host for a handle while it runs.
+    """
+
+    id: str
+    dependencies: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    description: str | None = None
+    source: str | None = None
+    trigger_rules: str | None = None
+    needs_handle: bool = False
+    retry: Retry | None = None
+
+
+class DescribedTrigger(NamedTuple):
+    """What starts a workflow; ``poll_interval`` as the package spells it."""
+
+    name: str
+    workflow: str | None = None
+    poll_interval: str | None = None
+    cron: str | None = None
+    allow_concurrent: bool = False
+
+
+class DescribedInput(NamedTuple):
+    """An accumulator of a graph or reactor; ``config`` as sorted pairs of texts."""
+
+    name: str
+    type: str
+    config: tuple[tuple[str, str], ...] = ()
+
+
+class DescribedGraph(NamedTuple):
+    """A computation graph that accumulators feed; ``graph`` is the JSON of its nodes."""
+
+    name: str
+    reaction_mode: str
+    input_strategy: str
+    inputs: tuple[DescribedInput, ...] = ()
+    reactor: str | None = None
+    graph: str | None = None
+
+
+class DescribedReactor(NamedTuple):
+    """A reactor and what it listens to."""
+
+    name: str
+    reaction_mode: str
+    inputs: tuple[DescribedInput, ...] = ()
+
+
+class DescribedInterface(NamedTuple):
+    """How the host talks to the package.
+
+    ``kind`` is ``fidius``, ``c-abi-0.2``, ``c-abi-0.3`` or ``python``; the rest is of ``fidius``.
+    """
+
+    kind: str
+    abi: int | None = None
+    version: int | None = None
+    hash: str | None = None
+    wire: str | None = None
+    plugin: str | None = None
+    methods: tuple[str, ...] = ()
+
+
+class Described(NamedTuple):
+    """All that the loaded code says: one workflow, and what belongs to it.
+
+    ``callable_graphs`` are graphs without a trigger, by name. ``inputs`` and ``constructors`` are
+    given as the plugin gives them, as pairs of field and value.
+    """
+
+    interface: DescribedInterface
+    workflow: str | None
+    package: str | None = None
+    description: str | None = None
+    author: str | None = None
+    fingerprint: str | None = None
+    tasks: tuple[DescribedTask, ...] = ()
+    workflow_triggers: tuple[str, ...] = ()
+    triggers: tuple[DescribedTrigger, ...] = ()
+    graph: DescribedGraph | None = None
+    reactors: tuple[DescribedReactor, ...] = ()
+    callable_graphs: tuple[str, ...] = ()
+    inputs: tuple[tuple[tuple[str, str], ...], ...] = ()
+    constructors: tuple[str, ...] = ()
+
+
+class TaskOutcome(NamedTuple):
+    """How one attempt of a task ended.
+
+    ``context`` is what the task returned, None where it returned nothing. ``crashed`` says that
+    the process died under it, and not that the task failed by itself; ``timed_out`` that it was
+    not done in time.
+    """
+
+    succeeded: bool
+    context: dict[str, object] | None
+    error: str | None
+    crashed: bool = False
+    timed_out: bool = False
+
+
+class TriggerOutcome(NamedTuple):
+    """What a trigger answered: whether it fires, and with which context."""
+
+    fires: bool
+    context: dict[str, object] | None = None
+    error: str | None = None
+    crashed: bool = False
+    timed_out: bool = False
+
+
+class GraphOutcome(NamedTuple):
+    """How a graph ended: ``outputs`` are the values of its last nodes."""
+
+    succeeded: bool
+    outputs: tuple[object, ...] = ()
+    error: str | None = None
+    crashed: bool = False
+    timed_out: bool = False
+
+
+def workflow_of(described: Described) -> Workflow | None:
+    """Return the workflow that the code describes, as a manifest has it, or None without tasks."""
+    if not described.tasks or described.workflow is None:
+        return None
+    from cloacina_ctl.manifest.model import Task, Workflow
+
+    return Workflow(
+        name=described.workflow,
+        tasks=tuple(
+            Task(
+                id=task.id,
+                dependencies=task.dependencies,
+                description=task.description,
+                source=task.source,
+                retry=task.retry,
+                trigger_rules=task.trigger_rules,
+            )
+            for task in described.tasks
+        ),
+        description=described.description,
+        author=described.author,
+        fingerprint=described.fingerprint,
+    )

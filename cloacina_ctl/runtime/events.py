@@ -1,0 +1,72 @@
+"""What a run tells while it goes on; ``at`` is in seconds since it began."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Events = Callable[["Event"], None]
+
+
+class TaskStarted(NamedTuple):
+    """An attempt began; the first is 1."""
+
+    task: str
+    attempt: int
+    at: float
+
+
+class TaskRetrying(NamedTuple):
+    """An attempt failed, and the next one begins after ``delay`` seconds."""
+
+    task: str
+    attempt: int
+    at: float
+    error: str
+    delay: float
+
+
+class TaskEnded(NamedTuple):
+    """A task ended for good; the rest is as in ``TaskResult``."""
+
+    task: str
+    status: str
+    attempts: int
+    at: float
+    seconds: float
+    error: str | None = None
+
+
+Event = TaskStarted | TaskRetrying | TaskEnded
+
+
+class TaskResult(NamedTuple):
+    """How a task ended: ``completed``, ``failed``, ``skipped`` by its rule, or ``not-started``.
+
+    ``seconds`` is the time that its attempts took together, without what lies between them.
+    """
+
+    id: str
+    status: str
+    attempts: int
+    seconds: float
+    error: str | None = None
+
+
+class WorkflowOutcome(NamedTuple):
+    """How a workflow ended: ``completed`` or ``failed``, and all its tasks, layer by layer.
+
+    ``context`` is that of ``context_of``, the task that completed last; where none did, the one
+    that the run began with.
+    """
+
+    workflow: str
+    status: str
+    context: dict[str, object]
+    context_of: str | None
+    tasks: tuple[TaskResult, ...]
+    seconds: float

@@ -1,0 +1,392 @@
+"""The child process in which a package's code runs: started, listened to, and ended for sure.
+
+It is started without a shell and without this program's environment, folder, open files or
+terminal; ``child_limits`` says what it gives up before a package is loaded. Whatever it writes is
+taken off its hands, so that it never waits, and dropped above a limit. It leads a group of its own,
+which is killed as one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.runtime.frames import ANSWERS, LENGTH, LIBRARY, REQUESTS, pack, unpack
+from cloacina_ctl.runtime.output import Output
+from cloacina_ctl.staging import reported
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Message = dict[str, Any]
+    OnOutput = Callable[[str, str], None]
+
+MIB, GIB = 1 << 20, 1 << 30
+_LOOK_MS = 50  # between two looks, where nothing tells
+_DYING_SECONDS = 0.5
+
+
+class HostLimits(NamedTuple):
+    """What a package's code may use; bytes and seconds, None where nothing limits it.
+
+    ``memory`` is of addresses, ``file_size`` of each file that it writes, ``output`` all that it
+    writes to stdout and stderr, ``answer`` one result. ``load_seconds`` is for being loaded,
+    ``stop_seconds`` between the request to end and the end by force.
+    """
+
+    cpu_seconds: int | None = 3600
+    memory: int | None = 8 * GIB
+    open_files: int | None = 1024
+    file_size: int | None = 4 * GIB
+    output: int = 16 * MIB
+    answer: int = 256 * MIB
+    load_seconds: float = 60.0
+    stop_seconds: float = 1.0
+
+
+class HostOptions(NamedTuple):
+    """How a package's code is run.
+
+    ``environment`` is added to the few variables that it always has; nothing else of this
+    process's environment reaches it. ``on_output`` gets each line with ``stdout`` or ``stderr``, as
+    text that is not escaped, in a thread of its own.
+    """
+
+    limits: HostLimits = HostLimits()
+    allow_network: bool = False
+    environment: Mapping[str, str] = {}
+    on_output: OnOutput | None = None
+
+
+class Died(NamedTuple):
+    """How the process ended, in words; ``is_expected`` where it was told to."""
+
+    words: str
+    is_expected: bool = False
+
+
+class Child:
+    """One process. ``on_message`` and ``on_death`` are called in the thread that listens to it."""
+
+    def __init__(
+        self,
+        options: HostOptions,
+        folder: str,
+        library: int | None,
+        *,
+        on_message: Callable[[Message], None],
+        on_death: Callable[[Died], None],
+    ) -> None:
+        self._limits = options.limits
+        self._on_message = on_message
+        self._on_death = on_death
+        self._sending = threading.Lock()
+        self._living = threading.Lock()  # held by whoever needs the process's number to be its own
+        self._ending: str | None = None
+        self._is_told_to_leave = False
+        self._gone = threading.Event()
+        self.output = Output(options.limits.output, options.on_output)
+        self._open(_environment(options, folder), library)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+        self.send(
+            {
+                "limits": options.limits._asdict(),
+                "network": options.allow_network,
+                "folder": folder,
+            }
+        )
+
+    def _open(self, environment: dict[str, str], library: int | None) -> None:
+        pipes: list[int] = []
+        try:
+            with reported("the child process"):
+                for _ in range(4):
+                    pipes += map(_moved_up, os.pipe())
+                request_out, self._requests, self._answers, answer_in = pipes[:4]
+                self._streams = {pipes[4]: "stdout", pipes[6]: "stderr"}
+                given = {1: pipes[5], 2: pipes[7], REQUESTS: request_out, ANSWERS: answer_in}
+                if library is not None:
+                    pipes.append(_moved_up(os.dup(library)))
+                    given[LIBRARY] = pipes[-1]
+                self._pid = _spawn(given, environment)
+        except BaseException:
+            for fd in pipes:
+                os.close(fd)
+            raise
+        for fd in given.values():
+            os.close(fd)
+        for fd in (self._requests, self._answers, *self._streams):
+            os.set_blocking(fd, False)
+
+    def send(self, message: Message, patience: float | None = None) -> bool:
+        """Send a message; False where the process is gone, or did not take it in time."""
+        data = memoryview(pack(message))
+        end = None if patience is None else time.monotonic() + patience
+        with self._sending:
+            left = self._write(data, end)
+        if left and not self._gone.is_set():
+            # Half a message is under way: nothing can follow it.
+            self.kill("it did not take what it was sent")
+        return not left
+
+    def _write(self, data: memoryview, end: float | None) -> int:
+        """Write until all is written, the process is gone, or time is up; return what is left."""
+        while data and not self._gone.is_set():
+            written = self._write_some(data)
+            data = data[written:]
+            if not written and end is not None and time.monotonic() >= end:
+                break
+        return len(data)
+
+    def _write_some(self, data: memoryview) -> int:
+        """Write what the pipe takes, and wait a little where it takes nothing."""
+        try:
+            return os.write(self._requests, data)
+        except BlockingIOError:
+            poll = select.poll()
+            poll.register(self._requests, select.POLLOUT)
+            poll.poll(_LOOK_MS)
+        except BrokenPipeError:
+            self._gone.wait(_LOOK_MS / 1000)
+        return 0
+
+    def leave(self) -> None:
+        """Ask the process to end, and end it by force where it does not; wait until it is gone."""
+        self._is_told_to_leave = True
+        patience = self._limits.stop_seconds
+        if not self._gone.is_set():
+            self.send({"do": "leave"}, patience)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if self._gone.wait(patience):
+                break
+            self._signal(number)
+        self.join()
+
+    def kill(self, why: str) -> None:
+        """End the process and its group at once; ``why`` is what is said of it."""
+        if self._ending is None:
+            self._ending = why
+        self._signal(signal.SIGKILL)
+
+    def join(self) -> None:
+        """Wait until the process is gone and everything that it said was handed on."""
+        if threading.current_thread() is not self._listener:
+            self._listener.join()
+
+    def _signal(self, number: int) -> None:
+        # The number of a process that was waited for may belong to another one.
+        with self._living:
+            if not self._gone.is_set():
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._pid, number)
+
+    def _listen(self) -> None:
+        """Follow the process until it is gone, and make sure that it is."""
+        incoming = _Incoming(self._limits.answer)
+        death = _Death(self._pid)
+        status = None
+        try:
+            status = self._follow(incoming, death)
+        finally:
+            # Where whoever takes the output raised something, there is no status yet.
+            if status is None:
+                self.kill("nobody listens to it any more")
+                status = death.wait()
+            death.close()
+            self._bury(status)
+
+    def _follow(self, incoming: _Incoming, death: _Death) -> int:
+        poll = select.poll()
+        for fd in (self._answers, *self._streams, *death.watched):
+            poll.register(fd, select.POLLIN)
+        broke_off: float | None = None
+        while True:
+            patience = death.patience if broke_off is None else _LOOK_MS
+            ready = {fd for fd, _ in poll.poll(patience)}
+            # What was printed before an answer is handed on before it.
+            for fd in self._take_output(ready):
+                poll.unregister(fd)
+            if self._answers in ready and not self._take_answers(incoming):
+                poll.unregister(self._answers)
+                broke_off = time.monotonic()
+            status = death.status(ready)
+            if status is not None:
+                self._take_output(set(self._streams))
+                self._take_answers(incoming)
+                return status
+            # A process that dies closes its pipes first; one that lives on has nothing to say.
+            if broke_off is not None and time.monotonic() - broke_off > _DYING_SECONDS:
+                self.kill("it broke off the conversation")
+
+    def _bury(self, status: int) -> None:
+        with self._living:
+            # It led its group, and whoever it started is still in it. Its number stays taken for
+            # as long as one of them lives.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._pid, signal.SIGKILL)
+            self._gone.set()
+        with self._sending:
+            for fd in (self._requests, self._answers, *self._streams):
+                os.close(fd)
+        words = self._ending or _words_of(status)
+        expected = self._is_told_to_leave and self._ending is None
+        try:
+            self.output.end()
+        finally:
+            self._on_death(Died(words, is_expected=expected))
+
+    def _take_output(self, ready: set[int]) -> list[int]:
+        """Take what the ready streams hold; return those that ended."""
+        ended = []
+        for fd in ready & self._streams.keys():
+            while (data := _read(fd)) is not None:
+                if not data:
+                    ended.append(fd)
+                    break
+                if not self.output.take(self._streams[fd], data):
+                    self.kill(f"it wrote more than {self._limits.output} bytes of output")
+                    break
+        return ended
+
+    def _take_answers(self, incoming: _Incoming) -> bool:
+        """Take the answers that are there; False where none can follow."""
+        while (data := _read(self._answers)) is not None:
+            if not data:
+                return False
+            try:
+                for message in incoming.take(data):
+                    self._on_message(message)
+            except ValueError as error:
+                self.kill(f"it broke the protocol: {error}")
+                return False
+        return True
+
+
+class _Incoming:
+    """Cuts what comes in at the lengths."""
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+        self._data = bytearray()
+
+    def take(self, data: bytes) -> list[Message]:
+        """Return the messages that are whole now. Raises ``ValueError``."""
+        self._data += data
+        messages = []
+        while len(self._data) >= LENGTH.size:
+            (length,) = LENGTH.unpack_from(self._data)
+            if length > self._longest:
+                raise ValueError(f"an answer of {length} bytes")
+            end = LENGTH.size + length
+            if len(self._data) < end:
+                break
+            messages.append(unpack(bytes(self._data[LENGTH.size : end])))
+            del self._data[:end]
+        return messages
+
+
+class _Death:
+    """Tells when a process is gone, where the system can by a descriptor."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self.watched: tuple[int, ...] = ()
+        self.patience: int | None = _LOOK_MS
+        if hasattr(os, "pidfd_open"):
+            with contextlib.suppress(OSError):
+                self.watched = (os.pidfd_open(pid),)
+                self.patience = None
+
+    def status(self, ready: set[int]) -> int | None:
+        """Return the status of a process that is gone, None while it is not."""
+        if self.watched and not ready & set(self.watched):
+            return None
+        try:
+            pid, status = os.waitpid(self._pid, 0 if self.watched else os.WNOHANG)
+        except ChildProcessError:  # somebody else waited for it
+            return 0
+        return status if pid else None
+
+    def wait(self) -> int:
+        """Wait for the process and return its status."""
+        try:
+            return os.waitpid(self._pid, 0)[1]
+        except ChildProcessError:
+            return 0
+
+    def close(self) -> None:
+        """Let the descriptor go."""
+        for fd in self.watched:
+            os.close(fd)
+
+
+def _spawn(given: dict[int, int], environment: dict[str, str]) -> int:
+    """Start the process with the descriptors it gets, by their numbers there."""
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child.py")
+    program = sys.executable
+    if not program:
+        raise FileProblem.of(Code.NOT_FOUND, "no interpreter is known that could be started")
+    arguments = [program, "-I", "-S", script]
+    actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
+    actions += [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in given.items()]
+    try:
+        return os.posix_spawn(program, arguments, environment, file_actions=actions, setsid=True)
+    except NotImplementedError:  # the child does it itself, then
+        return os.posix_spawn(program, arguments, environment, file_actions=actions, setpgroup=0)
+
+
+def _environment(options: HostOptions, folder: str) -> dict[str, str]:
+    fixed = {
+        "PATH": os.defpath,
+        "HOME": folder,
+        "TMPDIR": folder,
+        "LANG": "C.UTF-8",
+        "RUST_BACKTRACE": "0",  # a trace of a panic takes half a second
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    return {**fixed, **options.environment}
+
+
+def _moved_up(fd: int) -> int:
+    """Return ``fd`` under a number that no descriptor of the child has."""
+    import fcntl
+
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 16)
+    os.close(fd)
+    return moved
+
+
+def _read(fd: int) -> bytes | None:
+    """Return what is there; None where nothing is, empty where nothing can come."""
+    try:
+        return os.read(fd, 256 << 10)
+    except BlockingIOError:
+        return None
+
+
+def _words_of(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        return f"it was ended by {_SIGNALS.get(number) or f'signal {number}'}"
+    return f"it ended with status {os.waitstatus_to_exitcode(status)}"
+
+
+_SIGNALS: dict[int, str] = {
+    signal.SIGSEGV: "SIGSEGV, an access to memory that is not there",
+    signal.SIGBUS: "SIGBUS, an access to memory that is not there",
+    signal.SIGABRT: "SIGABRT, its own wish",
+    signal.SIGILL: "SIGILL, an instruction that the processor does not have",
+    signal.SIGFPE: "SIGFPE, a division that has no result",
+    signal.SIGKILL: "SIGKILL, from outside or by the system",
+    signal.SIGXCPU: "SIGXCPU, the limit of its time on the processor",
+    signal.SIGTERM: "SIGTERM",
+}

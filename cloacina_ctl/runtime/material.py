@@ -1,0 +1,131 @@
+"""What a child process is given to load: a library in sealed memory, or a folder of modules.
+
+The bytes are those that were verified, and nobody else's: a sealed file in memory cannot be written
+again by anyone, and has no name; where a system has none, the file lies in a private folder. The
+package itself is not needed any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any
+
+from cloacina_ctl.runtime.frames import LIBRARY
+from cloacina_ctl.staging import hidden_name, reported, write_all
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from typing_extensions import Self
+
+NATIVE, PYTHON = "native", "python"
+_NAME = "a library"
+_MFD_EXEC = 0x10  # newer kernels refuse to load from a memory file that is not made for it
+
+
+class Modules(NamedTuple):
+    """A Python package in the folder ``tree``; ``vendored`` are folders of it with other packages.
+
+    ``tenant``, ``package`` and ``workflow`` name what its decorators declare tasks for.
+    """
+
+    tree: str
+    entry_module: str
+    workflow: str
+    package: str
+    tenant: str = "public"
+    vendored: tuple[str, ...] = ("vendor",)
+
+
+class Material:
+    """A private folder for the child, and what it loads. ``close`` removes both.
+
+    ``library`` is a descriptor, empty where modules are loaded, and None where a system has no
+    files in memory. ``where`` names the package in errors.
+    """
+
+    def __init__(self, where: str | None) -> None:
+        self.where = where
+        self._order: dict[str, Any] = {}
+        self.folder = private_folder()
+        # There from the start, so that the child can wait with it for the bytes.
+        self.library = _memory_file()
+        self._path = "" if self.library is None else f"/proc/self/fd/{LIBRARY}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def take_library(self, parts: Iterable[bytes | memoryview], layout: str | None = None) -> None:
+        """Hold a library of these bytes; ``layout`` is the kind of its interface where known."""
+        fd = self.begin_library()
+        with reported(self.where or _NAME):
+            for part in parts:
+                write_all(fd, part)
+        self.end_library(layout)
+
+    def begin_library(self) -> int:
+        """Return a descriptor that the bytes of a library are to be written to."""
+        if self.library is None:
+            self._path = os.path.join(self.folder, "library")
+            with reported(self.where or _NAME):
+                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                self.library = os.open(self._path, flags, 0o700)
+        return self.library
+
+    def end_library(self, layout: str | None = None) -> None:
+        """Let nobody write to the library any more."""
+        if self.library is not None and self._path.startswith("/proc/"):
+            with reported(self.where or _NAME):
+                _seal(self.library)
+        self._order = {"kind": NATIVE, "library": self._path, "layout": layout}
+
+    def take_modules(self, modules: Modules) -> None:
+        """Hold a tree of modules."""
+        self._order = {"kind": PYTHON, **modules._asdict()}
+
+    def order(self) -> dict[str, Any]:
+        """Return what the child is told."""
+        return self._order
+
+    def close(self) -> None:
+        """Remove the folder, whatever was made of it, and let the library go."""
+        if self.library is not None:
+            os.close(self.library)
+            self.library = None
+        if self.folder:
+            import shutil
+
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder = ""
+
+
+def private_folder() -> str:
+    """Return a new folder that nobody else can look into."""
+    base = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - the name is unpredictable
+    path = os.path.join(os.path.abspath(base), hidden_name())
+    with reported(base):
+        os.mkdir(path, 0o700)
+    return path
+
+
+def _memory_file() -> int | None:
+    """Return a file in memory that can be sealed; None where there are none, or none to load."""
+    if not hasattr(os, "memfd_create") or not os.path.isdir("/proc/self/fd"):
+        return None
+    flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+    for more in (_MFD_EXEC, 0):
+        with contextlib.suppress(OSError):
+            return os.memfd_create(_NAME, flags | more)
+    return None
+
+
+def _seal(fd: int) -> None:
+    import fcntl
+
+    seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)

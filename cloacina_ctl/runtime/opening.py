@@ -1,0 +1,251 @@
+"""From bytes that were verified to a loaded package: what is taken out of it, and what is not.
+
+Nothing here decides whether a package is trusted: ``operations.loading`` does, by a rule. What is
+taken of a native package is proved byte by byte on the way, against a head that was judged before.
+A package of another generation is proved by whoever pours it, into the sink that ``Foreign`` has.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.archive import layout
+from cloacina_ctl.archive.extraction import Extraction
+from cloacina_ctl.archive.payload import pour
+from cloacina_ctl.errors import Code, Incompatible, Refused
+from cloacina_ctl.manifest.model import Language
+from cloacina_ctl.platforms.tags import host_platform, platform_fits
+from cloacina_ctl.runtime.isolation import HostOptions
+from cloacina_ctl.runtime.material import NATIVE, Modules
+from cloacina_ctl.runtime.session import Preparation
+from cloacina_ctl.staging import reported, write_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+    from typing_extensions import Self
+
+    from cloacina_ctl.archive.foreign.package import Contents
+    from cloacina_ctl.archive.reader import Package
+    from cloacina_ctl.archive.tables import FileEntry
+    from cloacina_ctl.manifest.model import Artifact, Manifest
+    from cloacina_ctl.platforms.tags import Host
+    from cloacina_ctl.runtime.described import Described
+    from cloacina_ctl.runtime.material import Material
+    from cloacina_ctl.runtime.session import Session
+
+_PIECE = 1 << 20
+_TREE = "package"
+
+
+def load(ready: Preparation) -> Session:
+    """Have the material of ``ready`` loaded and return the session, which closes it at its end.
+
+    Raises ``Refused`` for code that cannot be loaded, does not answer or crashes, ``Incompatible``
+    where it is for another platform or an unknown interface, with what the code said.
+    """
+    try:
+        return ready.load()
+    except Refused as error:
+        material = ready.material
+        if material.order()["kind"] == NATIVE and error.diagnostics[0].code is Code.LOAD_FAILED:
+            _explain(error, material)
+        raise
+
+
+def take_native(package: Package, material: Material, *, jobs: int = 1) -> None:
+    """Put into ``material`` what this machine can load of ``package``, whose head was judged.
+
+    Raises ``Incompatible`` where nothing in it fits, ``Refused`` for a byte that is not the right
+    one and for a section that is not in this file.
+    """
+    manifest = package.head.manifest
+    host = host_platform()
+    if manifest.language is Language.PYTHON:
+        _take_tree(package, material, host, jobs)
+    else:
+        artifact = choose_artifact(manifest.artifacts, host, where=package.path)
+        _take_library(package, material, artifact, jobs)
+
+
+def choose_artifact(artifacts: tuple[Artifact, ...], host: Host, *, where: str) -> Artifact:
+    """Return the library that fits ``host``, of several the one that asks for the newest libc."""
+    libraries = [one for one in artifacts if one.kind == "cdylib"]
+    fitting = [one for one in libraries if platform_fits(one.platform, host)]
+    if not fitting:
+        tags = ", ".join(one.platform for one in libraries) or "none"
+        raise Incompatible.of(
+            Code.NOT_FOR_RUNTIME,
+            f"no library in it for this machine, which is {_words(host)}: {tags}",
+            where=where,
+        )
+    return max(fitting, key=_floor)
+
+
+def _floor(artifact: Artifact) -> tuple[int, ...]:
+    if artifact.libc is None:
+        return ()
+    return tuple(int(part) for part in artifact.libc.floor.split(".") if part.isdigit())
+
+
+def _take_library(package: Package, material: Material, artifact: Artifact, jobs: int) -> None:
+    package.require_sections({layout.section_of(artifact.path)})
+    files = [file for file in package.head.files if file.path == artifact.path]
+    if not files:
+        raise Refused.of(
+            Code.MISSING_MEMBER,
+            f"the manifest names a library that is not there: {artifact.path}",
+            where=package.path,
+        )
+    pour(package, _IntoDescriptor(material.begin_library()), files, jobs=jobs)
+    material.end_library(artifact.interface.kind if artifact.interface else None)
+
+
+def _take_tree(package: Package, material: Material, host: Host, jobs: int) -> None:
+    manifest = package.head.manifest
+    package.require_sections({layout.COMMON})
+    tags = [one.platform for one in manifest.artifacts if platform_fits(one.platform, host)]
+    sections = {layout.COMMON, *tags}
+    package.require_sections(sections)
+    files = [file for file in package.head.files if layout.section_of(file.path) in sections]
+    tree = os.path.join(material.folder, _TREE)
+    with Extraction(tree) as extraction:
+        pour(package, extraction, files, jobs=jobs)
+        extraction.commit()
+    folders = [f"{layout.PLATFORM_FOLDER}{tag}/vendor" for tag in tags]
+    material.take_modules(
+        Modules(
+            tree=tree,
+            entry_module=manifest.entry_module or "",
+            workflow=_workflow_of(manifest),
+            package=manifest.package.name,
+            vendored=("vendor", *folders),
+        )
+    )
+
+
+def _workflow_of(manifest: Manifest) -> str:
+    return manifest.workflows[0].name if manifest.workflows else "unknown"
+
+
+class _IntoDescriptor:
+    """A sink that writes its one file to a descriptor."""
+
+    divisible = False
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def begin(self, file: FileEntry) -> None:
+        """Begin with nothing."""
+
+    def write(self, data: memoryview) -> None:
+        """Write the next bytes."""
+        with reported("the library"):
+            write_all(self._fd, data)
+
+    def end(self) -> None:
+        """Know that they were the right ones."""
+
+
+class Foreign:
+    """Takes a package of another generation. Use it as a context manager.
+
+    Pour the package into ``sink``; once every byte of it is proved and somebody vouches, ``settle``
+    puts it into the material.
+    """
+
+    def __init__(self, material: Material) -> None:
+        self._material = material
+        self._tree = os.path.join(material.folder, _TREE)
+        self.sink = Extraction(self._tree)
+
+    def __enter__(self) -> Self:
+        self.sink.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sink.__exit__()
+
+    def settle(self, contents: Contents) -> None:
+        """Hold what can be loaded of the package; raises ``Incompatible`` where nothing can."""
+        from cloacina_ctl.archive.foreign.model import SourceManifest, V1Manifest, V2Manifest
+        from cloacina_ctl.archive.foreign.resolved import PYTHON, entry_module_of, language_of
+
+        manifest = contents.manifest
+        self.sink.commit()
+        if isinstance(manifest, V1Manifest):
+            self._take_library(manifest.library.filename, f"c-abi-{manifest.release}")
+        elif isinstance(manifest, V2Manifest) and manifest.library_path is not None:
+            self._take_library(manifest.library_path, None)
+        elif isinstance(manifest, V2Manifest):
+            self._take_modules(manifest.entry_module, manifest.name, manifest.name)
+        elif isinstance(manifest, SourceManifest):
+            paths = frozenset(str(file.path) for file in contents.files)
+            if language_of(manifest, paths) != PYTHON:
+                raise self._needs_build("sources that a server compiles")
+            entry = entry_module_of(manifest, PYTHON)
+            self._take_modules(entry, manifest.workflow_name or "unknown", manifest.name)
+        else:
+            raise self._needs_build("constructors, and no workflow")
+
+    def _take_library(self, path: str, kind: str | None) -> None:
+        place = os.path.join(self._tree, path)
+        with reported(self._material.where or place), open(place, "rb") as file:
+            self._material.take_library(pieces(file), kind)
+
+    def _take_modules(self, entry: str | None, workflow: str, package: str) -> None:
+        modules = Modules(
+            tree=self._tree, entry_module=entry or "", workflow=workflow, package=package
+        )
+        self._material.take_modules(modules)
+
+    def _needs_build(self, what: str) -> Incompatible:
+        return Incompatible.of(
+            Code.NEEDS_BUILD,
+            f"there is nothing in it that could be run here: it holds {what}",
+            where=self._material.where,
+            hint="`cloacina-ctl package` the project and run what that makes",
+        )
+
+
+def load_library(path: str | os.PathLike[str], options: HostOptions = HostOptions()) -> Described:
+    """Return what the library at ``path`` says of itself once it is loaded.
+
+    It is read once and loaded from memory, in a child process that ends with this call. Only for
+    a library that was just built here: nothing says who made it. Raises as ``load``, and
+    ``FileProblem`` where it cannot be read.
+    """
+    name = os.fspath(path)
+    with Preparation(name, options) as ready:
+        with reported(name), open(name, "rb") as file:
+            ready.material.take_library(pieces(file))
+        with load(ready) as session:
+            return session.describe()
+
+
+def pieces(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the bytes of a file."""
+    return iter(lambda: file.read(_PIECE), b"")
+
+
+def _explain(error: Refused, material: Material) -> None:
+    """Raise with what the library's own header says, where that is why it cannot be loaded."""
+    from cloacina_ctl.platforms.read import read_library
+
+    fd = material.begin_library()  # it is there already
+    found = read_library(fd, where=material.where)  # refuses what is no library, in better words
+    host = host_platform()
+    if not platform_fits(found.tag, host):
+        first, *others = error.diagnostics
+        message = f"the library is for {found.tag}, and this is {_words(host)}"
+        raise Incompatible(
+            first._replace(code=Code.PLATFORM_MISMATCH, message=message), *others
+        ) from error
+
+
+def _words(host: Host) -> str:
+    libc = f" with {host.libc.name} {host.libc.floor}" if host.libc else ""
+    return f"{host.os} on {host.machine}{libc}"

@@ -1,0 +1,130 @@
+"""The table of a run, drawn on a terminal that only exists in memory, and on a real one."""
+
+import io
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from cloacina_ctl.cli.run_table import RunTable
+from cloacina_ctl.cli.words import seconds
+from cloacina_ctl.operations.run import TaskEnded, TaskRetrying, TaskStarted
+
+EVENTS = (
+    TaskStarted("read", 1, 0.0),
+    TaskEnded("read", "completed", 1, 0.1, 0.1),
+    TaskStarted("check", 1, 0.1),
+    TaskRetrying("check", 1, 0.2, "disk \x1b[2J full", 1.5),
+    TaskStarted("send", 1, 0.2),
+)
+
+
+def drawn(table, *, width=100, height=25):
+    out = io.StringIO()
+    console = Console(file=out, width=width, height=height, force_terminal=False)
+    console.print(table.drawn(console))
+    return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+@pytest.fixture
+def table():
+    made = RunTable(["read", "check", "send", "tell"], color=False)
+    made._opening.cancel()
+    yield made
+    made.close()
+
+
+def test_every_task_has_a_line_with_its_state_attempt_and_time(table):
+    for event in EVENTS:
+        table.take(event)
+    lines = drawn(table)
+    assert [line.split()[:3] for line in lines[:3]] == [
+        ["✓", "read", "completed"], ["↻", "check", "retrying"], ["▶", "send", "running"],
+    ]  # fmt: skip
+    assert "100 ms" in lines[0]
+    assert "disk \\x1b[2J full" in lines[1]
+    assert lines[3].split() == ["tell", "waiting"]
+    assert lines[4].startswith("1 of 4 tasks ended, ")
+
+
+def test_a_second_attempt_is_numbered(table):
+    for event in (*EVENTS, TaskStarted("check", 2, 2.0)):
+        table.take(event)
+    assert "running 2" in drawn(table)[1]
+
+
+def test_of_more_tasks_than_lines_those_that_move_or_failed_are_shown():
+    table = RunTable([f"t{number}" for number in range(500)], color=False)
+    table._opening.cancel()
+    table.take(TaskStarted("t400", 1, 0.0))
+    table.take(TaskEnded("t450", "failed", 3, 0.0, 0.1, "no"))
+    lines = drawn(table, height=10)
+    assert len(lines) == 7
+    assert any("t400" in line for line in lines)
+    assert any("t450" in line for line in lines)
+    table.close()
+
+
+def test_a_short_run_shows_no_table(table):
+    table.close()
+    assert not table.print("a line")
+    table._open()
+    assert table._live is None
+
+
+SCRIPT = """
+import sys, time
+from cloacina_ctl.cli.run_table import RunTable
+from cloacina_ctl.operations.run import TaskEnded, TaskStarted
+table = RunTable(["a", "b"], color=True)
+table.take(TaskStarted("a", 1, 0.0))
+while not table.print("printed by a"):
+    time.sleep(0.01)
+time.sleep(0.3)
+table.take(TaskEnded("a", "completed", 1, 0.5, 0.5))
+table.close()
+print("done")
+"""
+
+
+def test_on_a_terminal_lines_stand_above_the_table_which_is_gone_at_the_end():
+    main, terminal = pty.openpty()
+    done = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT], stdout=terminal, stderr=terminal,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"},
+    )  # fmt: skip
+    os.close(terminal)
+    said = b""
+    while True:
+        try:
+            piece = os.read(main, 4096)
+        except OSError:  # what Linux says at the end
+            break
+        if not piece:
+            break
+        said += piece
+    assert done.wait(30) == 0
+    os.close(main)
+    text = said.decode()
+    assert "printed by a" in text
+    assert "of 2 tasks ended" in text
+    assert text.index("printed by a") < text.index("done")
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h"), "the cursor is back"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0.0 ms"),
+        (0.0004, "0.4 ms"),
+        (0.0123, "12 ms"),
+        (0.9999, "1.0 s"),
+        (12.34, "12.3 s"),
+        (125, "2 min 5 s"),
+    ],
+)
+def test_times_are_told_in_the_unit_that_fits(number, text):
+    assert seconds(number) == text

@@ -1,0 +1,48 @@
+"""Native packages around the small libraries of these tests, with a manifest that may lie."""
+
+from __future__ import annotations
+
+from cloacina_ctl.archive.block import SignatureBlock
+from cloacina_ctl.archive.layout import library_path
+from cloacina_ctl.archive.plan import PlannedFile, make_plan
+from cloacina_ctl.archive.tables import Tool
+from cloacina_ctl.archive.writer import PackageWriter
+from cloacina_ctl.manifest.model import (
+    Contents,
+    Language,
+    Manifest,
+    Package,
+    Task,
+    Workflow,
+)
+from cloacina_ctl.paths import MemberPath
+from cloacina_ctl.platforms import artifact_of, read_library
+
+AFTER, ECHO, SLEEP = Task(id="after", dependencies=("echo",)), Task(id="echo"), Task(id="sleep")
+TASKS = (AFTER, ECHO, SLEEP)
+FLOW = Workflow(name="flow", tasks=TASKS, fingerprint="00ff")
+
+
+def pack(path, library, *, workflows=(FLOW,), change=lambda artifact: artifact, tag=None):
+    """Write a package with this library at ``path``; ``change`` may misstate the artifact."""
+    found = read_library(library)
+    tag = tag or found.tag
+    member = library_path(tag, library.name)
+    artifact = change(artifact_of(found, path=member)._replace(platform=tag))
+    planned = PlannedFile(
+        MemberPath.parse(member), str(library), library.stat().st_size, False, "a test"
+    )
+    with PackageWriter(str(path)) as writer:
+        written = writer.write_payload(make_plan("pack-1.0.0", [planned]))
+        manifest = Manifest(
+            format_version=3,
+            package=Package(name="pack", version="1.0.0"),
+            language=Language.RUST,
+            contents=written.contents,
+            workflows=workflows,
+            artifacts=(artifact,),
+        )
+        assert isinstance(written.contents, Contents)
+        writer.write_head(manifest, written, Tool("tests", "1"))
+        writer.commit(SignatureBlock())
+    return path

@@ -1,0 +1,49 @@
+"""Small real libraries, compiled once a run, and sessions with them."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from functools import cache, lru_cache
+from pathlib import Path
+
+from cloacina_ctl.runtime.isolation import HostLimits, HostOptions
+from cloacina_ctl.runtime.opening import load
+from cloacina_ctl.runtime.session import Preparation
+from tests.tools import need
+
+SOURCES = Path(__file__).parent / "native"
+
+
+@lru_cache(maxsize=1)
+def _folder():
+    folder = tempfile.TemporaryDirectory(prefix="cloacina-ctl-plugins-")
+    return folder, Path(folder.name)
+
+
+@cache
+def build(source: str, *defines: str) -> Path:
+    """Return the library of a source with these macros."""
+    compiler = need("cc")
+    name = "-".join([source, *defines]).replace("=", "_") + ".so"
+    library = _folder()[1] / name
+    flags = ["-shared", "-fPIC", "-D_GNU_SOURCE", "-O1", "-w", *(f"-D{one}" for one in defines)]
+    subprocess.run([compiler, *flags, "-o", str(library), str(SOURCES / f"{source}.c")], check=True)
+    return library
+
+
+def plugin(abi=500, **macros) -> Path:
+    """Return a fidius plugin."""
+    return build("plugin", f"ABI={abi}", *(f"{key}={value}" for key, value in macros.items()))
+
+
+def raw(release=3, **macros) -> Path:
+    """Return a library of the C interface."""
+    return build("raw", f"RELEASE={release}", *(f"{key}={value}" for key, value in macros.items()))
+
+
+def session_of(library: Path, layout=None, options=HostOptions(), **limits):
+    """Return a session of a library; ``limits`` change those of ``options``."""
+    with Preparation(str(library), options._replace(limits=HostLimits(**limits))) as ready:
+        ready.material.take_library([library.read_bytes()], layout)
+        return load(ready)

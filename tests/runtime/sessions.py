@@ -1,0 +1,68 @@
+"""A session whose tasks are functions of the test, run in its own process: real, and quick."""
+
+from __future__ import annotations
+
+import threading
+
+from cloacina_ctl.runtime.described import TaskOutcome
+
+
+class CallingSession:
+    """Calls a function for each task; what it raises is the task's failure.
+
+    A function takes the context and returns one, or None. A task without a function adds its own
+    id to the context's `done`.
+    """
+
+    def __init__(self, **functions):
+        self.functions = functions
+        self.calls = []
+        self.timeouts = {}
+        self.at_once = self.most_at_once = 0
+        self._lock = threading.Lock()
+
+    def run_task(self, task_id, context, *, timeout):
+        with self._lock:
+            self.calls.append(task_id)
+            self.timeouts[task_id] = timeout
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            function = self.functions.get(task_id, _note(task_id))
+            return TaskOutcome(succeeded=True, context=function(context), error=None)
+        except TimeoutError:
+            return TaskOutcome(succeeded=False, context=None, error="late", timed_out=True)
+        except RuntimeError as error:
+            return TaskOutcome(succeeded=False, context=None, error=str(error))
+        finally:
+            with self._lock:
+                self.at_once -= 1
+
+
+def _note(task_id):
+    return lambda context: {**context, "done": [*context.get("done", ()), task_id]}
+
+
+def fail(words="no"):
+    """Return a function of a task that fails with these words."""
+
+    def function(_context):
+        raise RuntimeError(words)
+
+    return function
+
+
+def fail_times(times, words="no"):
+    """Return a function that fails so many times and then succeeds."""
+    left = [words] * times
+
+    def function(_context):
+        if left:
+            raise RuntimeError(left.pop())
+
+    return function
+
+
+def time_out(_context):
+    """Be a task that was not done in time."""
+    raise TimeoutError

@@ -1,0 +1,203 @@
+"""From a package's file to a loaded package: verified first, and compared with its manifest."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cloacina_ctl.errors import Code, Incompatible, NotTrusted, Refused, Severity
+from cloacina_ctl.manifest.model import Interface, Task
+from cloacina_ctl.operations.authenticity import Rule
+from cloacina_ctl.operations.loading import HostLimits, load_package
+from cloacina_ctl.operations.package import PackageRequest, package
+from cloacina_ctl.operations.target import choose_target
+from cloacina_ctl.runtime.comparing import disagreements
+from cloacina_ctl.runtime.described import (
+    Described,
+    DescribedInterface,
+    DescribedTask,
+    workflow_of,
+)
+from tests.runtime.packages import AFTER, ECHO, FLOW, SLEEP, TASKS, pack
+from tests.runtime.plugins import plugin
+from tests.verbs.conftest import FIXTURES
+
+UNSIGNED = Rule(allow_unsigned=True)
+
+
+@pytest.fixture(autouse=True)
+def user(tmp_path_factory, monkeypatch):
+    """A user without keys, and a folder of this test's own for temporary files."""
+    monkeypatch.setenv("CLOACINA_CTL_CONFIG_DIR", str(tmp_path_factory.mktemp("user")))
+    folder = tmp_path_factory.mktemp("tmp")
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "x.cloacina"
+
+
+def test_a_native_library_is_loaded_and_its_tasks_run(path, user):
+    pack(path, plugin(500))
+    with load_package(str(path), UNSIGNED) as loaded:
+        assert (loaded.name, loaded.version) == ("pack", "1.0.0")
+        assert loaded.content.startswith("sha256:")
+        assert loaded.workflows[0].name == "flow"
+        assert loaded.warnings == ()
+        assert loaded.vouched_by == ()
+        path.unlink()
+        assert loaded.session.run_task("echo", {"a": 1}, timeout=20).context == {"a": 1}
+    assert os.listdir(user) == []
+
+
+def test_nothing_is_loaded_that_nobody_vouches_for(path, user):
+    pack(path, plugin(500, BROKEN="WILD_NAME"))
+    with pytest.raises(NotTrusted), load_package(str(path)):
+        pass
+    assert os.listdir(user) == []
+
+
+def test_nothing_is_loaded_of_which_one_byte_is_wrong(path, user):
+    data = bytearray(pack(path, plugin(500)).read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(Refused), load_package(str(path), UNSIGNED):
+        pass
+    assert os.listdir(user) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda w: w._replace(name="other"), "the workflow is `flow`"),
+        (lambda w: w._replace(tasks=TASKS[:2]), "a task that the manifest does not have: sleep"),
+        (lambda w: w._replace(tasks=(*TASKS, Task(id="zoo"))), "does not have: zoo"),
+        (
+            lambda w: w._replace(tasks=(AFTER._replace(dependencies=()), ECHO, SLEEP)),
+            "the task `after` waits for echo",
+        ),
+        (lambda w: w._replace(fingerprint="beef"), "the fingerprint is 00ff"),
+    ],
+)
+def test_a_manifest_that_lies_about_tasks_is_refused(path, change, words):
+    pack(path, plugin(500), workflows=(change(FLOW),))
+    with pytest.raises(Refused) as refused, load_package(str(path), UNSIGNED):
+        pass
+    found = refused.value.diagnostics
+    assert {one.code for one in found} == {Code.CODE_DISAGREES}
+    assert words in found[0].message
+
+
+def test_a_manifest_that_lies_about_the_interface_is_refused(path):
+    def change(artifact):
+        interface = artifact.interface._replace(version=9, hash="0" * 16)
+        return artifact._replace(interface=interface)
+
+    pack(path, plugin(500), change=change)
+    with pytest.raises(Refused) as refused, load_package(str(path), UNSIGNED):
+        pass
+    assert [one.message.split(",")[0] for one in refused.value.diagnostics] == [
+        "the version of its interface is 4",
+        "the hash of its interface is 5294867f0800277b",
+    ]
+
+
+def test_a_library_for_another_platform_is_not_even_read(path):
+    pack(path, plugin(500), tag="manylinux_2_99_x86_64")
+    with pytest.raises(Incompatible) as refused, load_package(str(path), UNSIGNED):
+        pass
+    (found,) = refused.value.diagnostics
+    assert found.code is Code.NOT_FOR_RUNTIME
+    assert "manylinux_2_99_x86_64" in found.message
+
+
+@pytest.mark.parametrize("form", ["native", "source"])
+def test_python_packages_of_both_kinds_run(path, form, user):
+    target = choose_target(form, None) if form != "native" else None
+    request = PackageRequest(str(FIXTURES / "python_report"), str(path))
+    package(request if target is None else request._replace(target=target))
+    with load_package(str(path), UNSIGNED) as loaded:
+        assert loaded.warnings == ()
+        tasks = [task.id for task in loaded.session.describe().tasks]
+        assert sorted(tasks) == [task.id for task in loaded.workflows[0].tasks]
+        outcome = loaded.session.run_task(tasks[0], {}, timeout=20)
+        assert not outcome.crashed
+    assert os.listdir(user) == []
+
+
+def test_sources_that_must_be_compiled_say_so(path):
+    target = choose_target("source", None)
+    package(PackageRequest(str(FIXTURES / "rust_etl"), str(path), target=target))
+    with pytest.raises(Incompatible) as refused, load_package(str(path), UNSIGNED):
+        pass
+    assert refused.value.diagnostics[0].code is Code.NEEDS_BUILD
+
+
+def test_a_foreign_package_that_nobody_vouches_for_is_not_loaded(path):
+    target = choose_target("source", None)
+    package(PackageRequest(str(FIXTURES / "python_report"), str(path), target=target))
+    with pytest.raises(NotTrusted), load_package(str(path)):
+        pass
+    rule = UNSIGNED._replace(content="sha256:" + "0" * 64)
+    with pytest.raises(NotTrusted), load_package(str(path), rule):
+        pass
+
+
+def described(**changes):
+    tasks = (DescribedTask(id="a"), DescribedTask(id="b", dependencies=("a",)))
+    interface = DescribedInterface(kind="fidius", abi=500, methods=("execute_task",))
+    return Described(interface=interface, workflow="flow", tasks=tasks)._replace(**changes)
+
+
+def test_what_the_manifest_does_not_say_is_not_compared():
+    assert disagreements(None, None, described(), "x") == ()
+    assert disagreements(None, Interface(kind="fidius"), described(), "x") == ()
+    methods = Interface(kind="fidius", methods=("get_task_metadata",))
+    (found,) = disagreements(None, methods, described(), "x")
+    assert found.message == (
+        "its methods are execute_task, and the manifest says get_task_metadata"
+    )
+    assert found.severity is Severity.ERROR
+
+
+def test_a_workflow_of_the_code_s_own_words():
+    workflow = workflow_of(described())
+    assert [task.id for task in workflow.tasks] == ["a", "b"]
+    assert workflow_of(described(tasks=())) is None
+    assert workflow_of(described(workflow=None)) is None
+
+
+def test_a_package_outlives_the_file_that_it_was_read_from(path):
+    """The bytes verified are the bytes used, whatever is written to the file meanwhile."""
+    pack(path, plugin(500))
+    with load_package(str(path), UNSIGNED) as loaded:
+        Path(path).write_bytes(b"something else")
+        loaded.session.run_task("after", {"do": "crash"}, timeout=20)
+        assert loaded.session.run_task("echo", {}, timeout=20).succeeded
+
+
+def test_the_example_of_the_page_runs(path, tmp_path, monkeypatch, capsys):
+    page = (FIXTURES.parent / "docs" / "runtime.md").read_text()
+    example = page.split("```python\n")[1].split("```")[0]
+    assert len(example.splitlines()) <= 20
+    for theirs, ours in (
+        ('keys=("release.pub",)', "allow_unsigned=True"), ('"extract"', '"echo"'),
+    ):  # fmt: skip
+        assert theirs in example
+        example = example.replace(theirs, ours)
+    pack(path, plugin(500))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "docs/runtime.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        "fidius ['echo', 'sleep', 'after']",
+        "True {'day': '2026-11-20'} None",
+        "completed {}",
+    ]
+
+
+def test_the_limits_of_the_page_are_the_real_ones():
+    page = (FIXTURES.parent / "docs" / "runtime.md").read_text()
+    named = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
+    assert set(HostLimits._fields) <= named

@@ -1,0 +1,41 @@
+"""The crates of this project, built by cargo and run: the tutorial's interface and today's."""
+
+import pytest
+
+from cloacina_ctl.operations.authenticity import Rule
+from cloacina_ctl.operations.loading import load_package
+from cloacina_ctl.runtime.run import RunOptions, run_workflow
+from tests.tools import need
+from tests.verbs.conftest import FIXTURES, cli, config  # noqa: F401 - fixtures
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def packed(cli, tmp_path):  # noqa: F811 - the fixture
+    def make(name):
+        need("cargo")
+        made = cli("package", FIXTURES / name, "-o", "x.cloacina", "--locked", "--no-sign")
+        assert made.status == 0, made.err
+        return str(tmp_path / "x.cloacina")
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "key", "value"),
+    [
+        ("rust_etl", "fidius", "report", "3195 cents, 1 bad orders"),
+        ("rust_tutorial", "c-abi-0.3", "final_report", {"count": 3, "sum": 60}),
+    ],
+)
+def test_a_real_crate_runs_from_its_package(packed, name, kind, key, value):
+    with load_package(packed(name), Rule(allow_unsigned=True)) as loaded:
+        said = loaded.session.describe()
+        assert said.interface.kind == kind
+        assert loaded.warnings == ()
+        options = RunOptions(jobs=2, overlays=True)
+        outcome = run_workflow(loaded.session, loaded.workflows[0], {}, options)
+        assert outcome.status == "completed"
+        assert outcome.context[key] == value
+        assert loaded.session.run_task(said.tasks[0].id, {}, timeout=60).succeeded

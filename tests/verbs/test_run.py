@@ -1,0 +1,353 @@
+"""`run` for real: packages of Python code in a child process, from the command line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from cloacina_ctl.operations import keys
+from cloacina_ctl.operations.package import PackageRequest, package
+from tests.verbs.test_json_shapes import REGISTRY, judge
+
+PROJECT = """
+[project]
+name = "{name}"
+version = "1.0.0"
+[tool.cloacina]
+entry_module = "flow.tasks"
+workflow_name = "flow"
+"""
+ORDERS = '{"text": "17, AT, 1250\\n18, DE, 99"}'
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Return what makes a signed package of the text of one module."""
+    keys.generate_key()
+
+    def make(text, name="flow", **more):
+        project = tmp_path / f"{name}-project"
+        (project / "src" / "flow").mkdir(parents=True)
+        (project / "pyproject.toml").write_text(PROJECT.format(name=name))
+        (project / "src" / "flow" / "__init__.py").write_text("")
+        (project / "src" / "flow" / "tasks.py").write_text("import cloaca\n" + text)
+        for path, data in more.items():
+            (project / "src" / "flow" / path.replace("__", ".")).write_text(data)
+        path = tmp_path / f"{name}.cloacina"
+        package(PackageRequest(str(project), str(path), keys=keys.signing_keys(())))
+        return path
+
+    return make
+
+
+def lines_of(outcome):
+    """Return the events and the answer of `--json`, each judged by its schema."""
+    *events, answer = map(json.loads, outcome.out.splitlines())
+    shape = Draft202012Validator({"$ref": "run.json#/$defs/event"}, registry=REGISTRY)
+    for event in events:
+        shape.validate(event)
+    judge(answer)
+    return events, answer
+
+
+def statuses(answer):
+    return {task["id"]: task["status"] for task in answer["result"]["tasks"]}
+
+
+def test_the_fixture_runs_from_its_orders_to_its_report(cli, signed):
+    ran = cli("run", signed, "--context", ORDERS)
+    assert ran.status == 0, ran.err
+    assert ran.err == ""
+    first, *rest = ran.out.splitlines()
+    assert first.startswith("✓ daily_report completed in ")
+    assert [line.split()[1] for line in rest[:4]] == [
+        "read_orders", "check_orders", "sum_by_country", "write_report",
+    ]  # fmt: skip
+    assert "AT: 17.40" in ran.out
+
+
+def test_programs_get_each_event_and_at_the_end_the_answer(cli, signed):
+    ran = cli("run", signed, "--context", ORDERS, "--json")
+    assert ran.status == 0
+    events, answer = lines_of(ran)
+    assert [event["event"] for event in events] == ["task-started", "task-ended"] * 4
+    result = answer["result"]
+    assert result["status"] == "completed"
+    assert result["context"]["sums"] == {"AT": 1740, "DE": 489}
+    assert result["context_of"] == "write_report"
+    assert set(statuses(answer).values()) == {"completed"}
+
+
+def test_the_plan_is_shown_and_nothing_runs(cli, made, tmp_path):
+    path = made(
+        f"open({str(tmp_path / 'ran')!r}, 'w')\n"
+        "@cloaca.task(id='a')\ndef a(context): ...\n"
+        "@cloaca.task(id='b', dependencies=['a'], trigger_rules=cloaca.task_success('a'))\n"
+        "def b(context): ...\n"
+    )
+    planned = cli("run", path, "--plan")
+    assert planned.status == 0
+    assert planned.out.splitlines()[1:] == [
+        "    1. a  3 attempts",
+        "    2. b  ← a  3 attempts  if cloaca.task_success('a')",
+    ]
+    (_, answer) = lines_of(cli("run", path, "--plan", "--json"))
+    assert answer["result"]["layers"] == [["a"], ["b"]]
+    assert not (tmp_path / "ran").exists()
+
+
+def test_one_task_runs_alone_with_a_context_from_a_file_or_standard_input(cli, signed, tmp_path):
+    (tmp_path / "in.json").write_text('{"orders": [{"country": "AT", "cents": 1}]}')
+    ran = cli("run", signed, "--task", "check_orders", "--context", "@in.json", "--json")
+    (_, answer) = lines_of(ran)
+    assert answer["result"]["context"]["known"] == [{"country": "AT", "cents": 1}]
+    assert statuses(answer) == {"check_orders": "completed"}
+    again = cli(
+        "run", signed, "--task", "check_orders", "--context", "@-",
+        stdin=b'{"orders": []}',
+    )  # fmt: skip
+    assert again.status == 0
+    assert "known" in again.out
+
+
+def test_a_package_comes_from_standard_input_too(cli, signed):
+    ran = cli("run", "-", "--context", ORDERS, stdin=signed.read_bytes())
+    assert ran.status == 0, ran.err
+
+
+def test_an_installed_package_runs_by_its_name(cli, signed, tmp_path):
+    assert cli("install", signed, "--registry", tmp_path / "registry").status == 0
+    for spec in ("daily-report", "daily-report@1.4.0"):
+        ran = cli("run", spec, "--registry", tmp_path / "registry", "--context", ORDERS)
+        assert ran.status == 0, ran.err
+    lost = cli("run", "daily-report@9.9", "--registry", tmp_path / "registry")
+    assert lost.status == 8
+
+
+def test_the_package_of_another_format_runs_like_the_native_one(cli, signed):
+    line = ("convert", signed, "-o", "source.cloacina", "--format", "source", "--lossy")
+    assert cli(*line).status == 0
+    ran = cli("run", "source.cloacina", "--allow-unsigned", "--context", ORDERS, "--json")
+    assert ran.status == 0, ran.err
+    (_, answer) = lines_of(ran)
+    assert answer["result"]["context"]["sums"] == {"AT": 1740, "DE": 489}
+
+
+PRINTING = """
+import sys
+@cloaca.task(id="a")
+def a(context):
+    print("hello \\x1b[2J there")
+    print("and there", file=sys.stderr)
+"""
+
+
+def test_what_tasks_print_goes_to_standard_error_escaped(cli, made):
+    ran = cli("run", made(PRINTING))
+    assert sorted(ran.err.splitlines()) == ["and there", "hello \\x1b[2J there"]
+    assert "hello" not in ran.out
+    (_, answer) = lines_of(cli("run", "flow.cloacina", "--json"))
+    assert answer["ok"] is True
+    assert cli("run", "flow.cloacina", "--quiet").err == ""
+
+
+RETRIED = """
+tries = []
+@cloaca.task(id="a", retry_attempts=3, retry_delay_ms=10, retry_jitter=False)
+def a(context):
+    tries.append(1)
+    if len(tries) < 3:
+        raise ValueError(f"busy {len(tries)}")
+    context.set("tries", len(tries))
+    return context
+@cloaca.task(id="b", dependencies=["a"], retry_attempts=2, retry_delay_ms=0)
+def b(context):
+    raise KeyError("gone")
+@cloaca.task(id="c", dependencies=["b"])
+def c(context): ...
+@cloaca.task(id="d", dependencies=["b"], trigger_rules=cloaca.task_failed("b"))
+def d(context): ...
+@cloaca.task(id="e", dependencies=["b"], trigger_rules=cloaca.all_of(cloaca.task_success("b")))
+def e(context): ...
+"""
+
+
+def test_attempts_rules_and_a_failure_are_told_to_programs(cli, made):
+    ran = cli("run", made(RETRIED), "--json")
+    assert ran.status == 1
+    events, answer = lines_of(ran)
+    retried = [event for event in events if event["event"] == "task-retrying"]
+    assert [(event["task"], event["attempt"]) for event in retried] == [
+        ("a", 1), ("a", 2), ("b", 1),
+    ]  # fmt: skip
+    assert "busy 1" in retried[0]["error"]
+    assert retried[0]["delay"] == 0.01
+    assert answer["ok"] is False
+    assert statuses(answer) == {
+        "a": "completed", "b": "failed", "c": "not-started", "d": "completed", "e": "skipped",
+    }  # fmt: skip
+    assert [one["code"] for one in answer["diagnostics"]] == ["T001"]
+    assert answer["result"]["tasks"][0]["attempts"] == 3
+
+
+def test_attempts_rules_and_a_failure_are_told_to_people(cli, made):
+    ran = cli("run", made(RETRIED))
+    assert ran.status == 1
+    assert ran.out.startswith("✗ flow failed in ")
+    assert "5 tasks, 2 completed, 1 failed, 1 skipped, 1 not started" in ran.out
+    assert "error[T001]" in ran.err
+    assert "gone" in ran.err
+    going = cli("run", "flow.cloacina", "--keep-going", "--json")
+    assert going.status == 1
+    assert statuses(lines_of(going)[1])["c"] == "completed"
+
+
+def test_independent_tasks_run_at_once(cli, made):
+    text = "import time\n" + "".join(
+        f"@cloaca.task(id='t{n}')\ndef t{n}(context):\n    time.sleep(0.3)\n" for n in range(6)
+    )
+    _, answer = lines_of(cli("run", made(text), "--jobs", "6", "--json"))
+    assert answer["result"]["seconds"] < 6 * 0.3 / 2
+    _, answer = lines_of(cli("run", "flow.cloacina", "--jobs", "3", "--json"))
+    assert answer["result"]["seconds"] > 0.59
+
+
+TRIGGERS = """
+@cloaca.task(id="a")
+def a(context): ...
+@cloaca.trigger(name="files", on="flow", poll_interval="5s")
+def files():
+    return cloaca.TriggerResult(True, cloaca.Context({"n": 1}))
+@cloaca.trigger(name="never", on="flow", poll_interval="5s")
+def never():
+    return cloaca.TriggerResult(False)
+@cloaca.trigger(name="broken", on="flow", poll_interval="5s")
+def broken():
+    raise ValueError("no such queue")
+"""
+
+
+def test_a_trigger_is_asked_once_and_nothing_runs(cli, made):
+    path = made(TRIGGERS)
+    asked = cli("run", path, "--trigger", "files")
+    assert asked.status == 0, asked.err
+    assert asked.out.splitlines()[0] == "✓ the trigger files fires"
+    _, answer = lines_of(cli("run", path, "--trigger", "files", "--json"))
+    assert (answer["result"]["fires"], answer["result"]["context"]) == (True, {"n": 1})
+    assert "does not fire" in cli("run", path, "--trigger", "never").out
+    broken = cli("run", path, "--trigger", "broken", "--json")
+    assert broken.status == 1
+    assert "no such queue" in lines_of(broken)[1]["diagnostics"][0]["message"]
+    assert cli("run", path, "--trigger", "flies").status == 2
+
+
+def test_an_attempt_that_takes_too_long_ends(cli, made):
+    text = "import time\n@cloaca.task(id='a', retry_attempts=1)\ndef a(context): time.sleep(60)\n"
+    began = time.monotonic()
+    ran = cli("run", made(text), "--timeout", "1")
+    assert ran.status == 1
+    assert "1 second" in ran.err
+    assert time.monotonic() - began < 20
+
+
+def processes_below(folder):
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            if str(folder) in os.readlink(entry):
+                found.append(entry)
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_everything_and_leaves_nothing(made, tmp_path, number):
+    text = (
+        "import time\n@cloaca.task(id='a')\ndef a(context):\n    print('running', flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    path, spare = made(text), tmp_path / "spare"
+    spare.mkdir()
+    run = subprocess.Popen(
+        [sys.executable, "-m", "cloacina_ctl", "run", str(path), "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": str(spare)},
+    )  # fmt: skip
+    assert run.stderr.readline() == b"running\n"
+    run.send_signal(number)
+    out, err = run.communicate(timeout=20)
+    assert run.returncode == 128 + number
+    answer = json.loads(out.splitlines()[-1])
+    assert (answer["ok"], answer["diagnostics"][0]["code"]) == (False, "X002")
+    assert b"Traceback" not in err
+    assert list(spare.iterdir()) == []
+    assert processes_below(spare) == []
+
+
+def test_what_nobody_vouches_for_is_never_loaded(cli, project, tmp_path):
+    source = project / "src" / "daily_report" / "__init__.py"
+    source.write_text(f"open({str(tmp_path / 'loaded')!r}, 'w')\n")
+    cli("package", project, "--no-sign", "-o", "x.cloacina")
+    refused = cli("run", "x.cloacina")
+    assert refused.status == 4
+    assert not (tmp_path / "loaded").exists()
+    assert cli("run", "x.cloacina", "--plan").status == 4
+    assert cli("run", "x.cloacina", "--allow-unsigned", "--context", ORDERS).status == 0
+    assert (tmp_path / "loaded").exists()
+
+
+def test_a_damaged_package_is_never_loaded(cli, signed, tmp_path):
+    data = bytearray(signed.read_bytes())
+    data[-200] ^= 1
+    (tmp_path / "y.cloacina").write_bytes(data)
+    assert cli("run", "y.cloacina").status == 3
+
+
+def test_the_plan_of_a_package_of_another_format(cli, signed):
+    line = ("convert", signed, "-o", "source.cloacina", "--format", "source", "--lossy")
+    assert cli(*line).status == 0
+    assert cli("run", "source.cloacina", "--plan").status == 4
+    planned = cli("run", "source.cloacina", "--plan", "--allow-unsigned", "--json")
+    assert planned.status == 0, planned.err
+    (_, answer) = lines_of(planned)
+    assert answer["result"]["layers"][0] == ["read_orders"]
+
+
+SLOW = """
+import time
+@cloaca.task(id="slow")
+def slow(context):
+    time.sleep(0.9)
+    print("still \\x1b[2J here", flush=True)
+    time.sleep(0.3)
+"""
+
+
+def test_on_a_terminal_a_table_shows_what_runs_and_is_gone_at_the_end(made):
+    path = made(SLOW)
+    main, terminal = pty.openpty()
+    run = subprocess.Popen(
+        [sys.executable, "-m", "cloacina_ctl", "run", str(path)],
+        stdout=subprocess.PIPE, stderr=terminal,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"},
+    )  # fmt: skip
+    os.close(terminal)
+    said = b""
+    with contextlib.suppress(OSError):  # what Linux says at the end
+        while piece := os.read(main, 4096):
+            said += piece
+    out, _ = run.communicate(timeout=20)
+    os.close(main)
+    assert run.returncode == 0
+    assert b"still \\x1b[2J here" in said
+    assert b"0 of 1 task ended" in said
+    assert said.count(b"\x1b[?25l") == said.count(b"\x1b[?25h"), "the cursor is back"
+    assert out.decode().startswith("✓ flow completed in 1.")

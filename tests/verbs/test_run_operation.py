@@ -1,0 +1,145 @@
+"""The operation `run`, with tasks that are functions of the test in place of a loaded package."""
+
+import contextlib
+from types import SimpleNamespace
+
+import pytest
+
+from cloacina_ctl.cli import show_run
+from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.manifest.model import Retry, Task, Workflow
+from cloacina_ctl.operations.authenticity import Rule
+from cloacina_ctl.operations.run import Polled, RunRequest, TaskEnded, Watch, poll, run
+from cloacina_ctl.runtime.described import (
+    Described,
+    DescribedInterface,
+    DescribedTask,
+    TriggerOutcome,
+)
+from tests.runtime.graphs import workflow
+from tests.runtime.sessions import CallingSession, fail
+
+DIAMOND = workflow(a=(), b=("a",), c=("a",), d=("b", "c"))
+
+
+def loader(*workflows, kind="python", told=(), **functions):
+    """Return what loads these workflows; the session is closed when the run ends."""
+    session = CallingSession(**functions)
+    session.warnings = ()
+    named = {
+        task.id: DescribedTask(task.id) for one in workflows or (DIAMOND,) for task in one.tasks
+    }
+    named.update({task.id: task for task in told})
+    session.describe = lambda: Described(
+        DescribedInterface(kind), "wf", tasks=tuple(named.values())
+    )
+    session.poll_trigger = lambda name, *, timeout: TriggerOutcome(fires=True, context={"n": 1})
+    loaded = SimpleNamespace(
+        name="pkg", version="1.0", content="sha256:" + "0" * 64, vouched_by=(),
+        workflows=workflows or (DIAMOND,), warnings=(), session=session,
+    )  # fmt: skip
+
+    @contextlib.contextmanager
+    def load(request, rule, watch):
+        yield loaded
+        session.closed = True
+
+    load.session = session
+    return load
+
+
+def test_a_workflow_runs_from_the_given_context_to_the_final_one():
+    load = loader()
+    ran = run(RunRequest("x", {"day": 1}), Rule(), Watch(), load)
+    assert ran.outcome.status == "completed"
+    assert ran.outcome.context == {"day": 1, "done": ["a", "b", "c", "d"]}
+    assert load.session.closed
+
+
+def test_who_watches_gets_the_tasks_first_and_then_events():
+    seen = []
+    watch = Watch(begins=seen.append, event=seen.append)
+    run(RunRequest("x"), Rule(), watch, loader())
+    assert seen[0] == ["a", "b", "c", "d"]
+    assert sum(isinstance(event, TaskEnded) for event in seen) == 4
+
+
+def test_one_task_runs_once_whatever_it_waits_for_and_however_it_ends():
+    load = loader(d=fail("no"))
+    ran = run(RunRequest("x", {"day": 1}, task="d"), Rule(), Watch(), load)
+    assert load.session.calls == ["d"]
+    assert ran.outcome.status == "failed"
+    assert [(task.id, task.attempts) for task in ran.outcome.tasks] == [("d", 1)]
+    with pytest.raises(UsageError):
+        run(RunRequest("x", task="e"), Rule(), Watch(), load)
+
+
+@pytest.mark.parametrize(("kind", "left"), [("python", {"n": 2}), ("fidius", {"n": 2, "old": 1})])
+def test_compiled_tasks_lay_their_keys_over_and_python_tasks_return_the_whole(kind, left):
+    load = loader(workflow(a=()), kind=kind, a=lambda _: {"n": 2})
+    assert run(RunRequest("x", {"old": 1}), Rule(), Watch(), load).outcome.context == left
+
+
+def test_what_the_code_says_of_retries_and_rules_goes_before_the_manifest():
+    told = (
+        DescribedTask("a", retry=Retry(attempts=2, delay_ms=0)),
+        DescribedTask("b", ("a",), trigger_rules='{"type": "TaskFailed", "task_name": "a"}'),
+    )
+    tasks = (Task(id="a"), Task(id="b", dependencies=("a",), trigger_rules="RULE"))
+    load = loader(Workflow(name="wf", tasks=tasks), told=told, a=fail("no"))
+    outcome = run(RunRequest("x", jobs=1), Rule(), Watch(), load).outcome
+    ended = {task.id: (task.status, task.attempts) for task in outcome.tasks}
+    assert ended == {"a": ("failed", 2), "b": ("completed", 1)}
+
+
+def test_a_trigger_is_asked_once():
+    assert poll(RunRequest("x"), "t", Rule(), Watch(), loader()) == Polled(
+        "x", "pkg", "1.0", "sha256:" + "0" * 64, (), "t", fires=True, context={"n": 1}, error=None
+    )
+
+
+def plain(_style, text):
+    return text
+
+
+def test_the_report_says_how_each_task_ended_and_what_is_left():
+    load = loader(b=fail("disk \x1b[31m full"))
+    ran = run(RunRequest("x", {"long": "é" * 300}, jobs=1), Rule(), Watch(), load)
+    lines = list(show_run.ran_lines(ran, plain, verbose=False))
+    assert lines[0].startswith("✗ wf failed in ")
+    assert lines[0].endswith("4 tasks, 1 completed, 1 failed, 2 not started")
+    assert [line.split()[:3] for line in lines[1:6]] == [
+        ["✓", "a", "completed"], ["✗", "b", "failed"], ["disk", "\\x1b[31m", "full"],
+        ["-", "c", "not"], ["-", "d", "not"],
+    ]  # fmt: skip
+    assert lines[6] == "context"
+    assert all(line.isprintable() and len(line) < 250 for line in lines)
+    verbose = list(show_run.ran_lines(ran, plain, verbose=True))
+    assert "é" * 300 in verbose[-1]
+    (problem,) = show_run.run_problems(ran)
+    assert problem.code is Code.TASK_FAILED
+    assert problem.message == "the task `b` failed, 3 attempts: disk \x1b[31m full"
+
+
+def test_a_report_of_very_many_tasks_ends():
+    many = workflow(**{f"t{number}": () for number in range(300)})
+    ran = run(RunRequest("x"), Rule(), Watch(), loader(many))
+    assert list(show_run.ran_lines(ran, plain, verbose=False))[201] == "  … and 100 more tasks"
+    assert len(list(show_run.ran_lines(ran, plain, verbose=True))) > 301
+
+
+def test_a_text_of_several_lines_is_shown_as_what_it_is():
+    report = "Orders\n======\nAT: \x1b[2J 17\n" + "more\n" * 60
+    ran = run(RunRequest("x", {"report": report}), Rule(), Watch(), loader(workflow(a=())))
+    lines = list(show_run.ran_lines(ran, plain, verbose=False))
+    at = lines.index("  report")
+    assert lines[at + 1 : at + 4] == ["    Orders", "    ======", "    AT: \\x1b[2J 17"]
+    assert lines[at + 41] == "    … and 23 more lines"
+    assert "    more" in list(show_run.ran_lines(ran, plain, verbose=True))[-1]
+
+
+def test_code_that_has_another_workflow_than_was_chosen_is_told():
+    load = loader(DIAMOND, told=())
+    load.session.describe = lambda: Described(DescribedInterface("python"), "other")
+    with pytest.raises(UsageError, match="has the workflow `other`, and not `wf`"):
+        run(RunRequest("x"), Rule(), Watch(), load)

@@ -1,0 +1,85 @@
+"""`run --plan`: the order of tasks from the manifest, by the rule of `verify`, loading nothing."""
+
+import pytest
+
+from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
+from cloacina_ctl.manifest.model import Task, Workflow
+from cloacina_ctl.operations.authenticity import Rule
+from cloacina_ctl.operations.choosing import choose_workflow, only_task
+from cloacina_ctl.operations.package import PackageRequest, package
+from cloacina_ctl.operations.run_plan import plan_run
+
+ALLOWED = Rule(allow_unsigned=True)
+
+
+def ids(plan):
+    return [[task.id for task in layer] for layer in plan.layers]
+
+
+def test_the_plan_has_the_layers_of_the_manifest(signed):
+    plan = plan_run(str(signed), Rule())
+    assert plan.workflow == "daily_report"
+    assert ids(plan) == [["read_orders"], ["check_orders"], ["sum_by_country"], ["write_report"]]
+    attempts = {task.id: task.attempts for layer in plan.layers for task in layer}
+    assert attempts == {
+        "read_orders": 5, "check_orders": 3, "sum_by_country": 3, "write_report": 1,
+    }  # fmt: skip
+
+
+def test_nobody_vouches_and_so_nothing_is_shown(unsigned):
+    with pytest.raises(NotTrusted):
+        plan_run(str(unsigned), Rule())
+    assert plan_run(str(unsigned), ALLOWED).name == "daily-report"
+
+
+def test_a_pin_that_does_not_hold_ends_it(signed):
+    with pytest.raises(NotTrusted) as caught:
+        plan_run(str(signed), Rule(version="9.9.9"))
+    assert caught.value.diagnostics[0].code is Code.PIN_MISMATCH
+
+
+def test_a_rule_that_only_running_would_tell_is_refused_with_its_place(project, tmp_path):
+    source = project / "src" / "daily_report" / "tasks.py"
+    text = source.read_text().replace(
+        'dependencies=["read_orders"])', 'dependencies=["read_orders"], trigger_rules=make())'
+    )
+    source.write_text(text.replace("import cloaca\n", "import cloaca\nmake = cloaca.always\n", 1))
+    path = str(tmp_path / "x.cloacina")
+    package(PackageRequest(str(project), path))
+    with pytest.raises(Refused) as caught:
+        plan_run(path, ALLOWED)
+    (found,) = caught.value.diagnostics
+    assert found.code is Code.TRIGGER_RULE
+    assert found.where.startswith("workflow/daily_report/tasks.py:")
+
+
+TWO = (Workflow(name="etl", tasks=(Task(id="load"), Task(id="clean", dependencies=("load",)))),
+       Workflow(name="report", tasks=(Task(id="write"),)))  # fmt: skip
+
+
+def test_of_several_workflows_one_must_be_named():
+    assert choose_workflow(TWO, "report").name == "report"
+    with pytest.raises(UsageError, match="several workflows: `etl`, `report`"):
+        choose_workflow(TWO, None)
+    with pytest.raises(UsageError) as caught:
+        choose_workflow(TWO, "reprot")
+    assert caught.value.diagnostics[0].hint == "did you mean `report`?"
+    with pytest.raises(UsageError, match="no workflow"):
+        choose_workflow((), None)
+
+
+def test_a_task_alone_waits_for_nothing_and_runs_once():
+    (task,) = only_task(TWO[0], "clean").tasks
+    assert (task.id, task.dependencies, task.retry.attempts) == ("clean", (), 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("laod", "did you mean `load`?"), ("zzz", "it has `load`, `clean`"), ("load\x1b" * 99, "it")],
+)
+def test_a_task_that_does_not_exist_is_told_with_the_near_ones(name, hint):
+    with pytest.raises(UsageError) as caught:
+        only_task(TWO[0], name)
+    (found,) = caught.value.diagnostics
+    assert found.code is Code.NO_SUCH_TASK
+    assert found.hint.startswith(hint)
