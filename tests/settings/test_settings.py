@@ -84,7 +84,7 @@ def test_all_mistakes_are_said_at_once(folder):
     with pytest.raises(UsageError) as caught:
         load_settings()
     hints = [found.hint for found in caught.value.diagnostics]
-    assert hints == ["did you mean `signing_key`?", "known are: signing_key", None]
+    assert hints == ["did you mean `signing_key`?", "known are: signing_key, registry", None]
     assert {found.where for found in caught.value.diagnostics} == {str(folder / "config.toml")}
 
 

@@ -1,0 +1,49 @@
+"""``cloacina-ctl rollback``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.command import Argument, Command, Option
+from cloacina_ctl.cli.options import REGISTRY, TENANT
+
+if TYPE_CHECKING:
+    from cloacina_ctl.cli.command import Values
+    from cloacina_ctl.cli.report import Reporter
+
+
+def _run(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.cli.escape import escape
+    from cloacina_ctl.operations.rollback import rollback
+
+    done = rollback(
+        values["name"], values["to"], tenant=values["tenant"], registry=values["registry"]
+    )
+    reporter.result(done._asdict())
+    name, active = escape(done.name), escape(done.active)
+    if done.changed:
+        reporter.line(f"{name}: {active} is active again, after {escape(done.before or '')}")
+    else:
+        reporter.line(f"{name}: {active} is active already")
+    return 0
+
+
+ROLLBACK = Command(
+    name="rollback",
+    summary="Make the version active that was so before.",
+    description=(
+        "One step, and nothing is removed. Each further rollback goes further back; a version that "
+        "was rolled back from becomes active again by --to, or by `install`."
+    ),
+    run=_run,
+    arguments=(Argument("name", "The name of an installed package."),),
+    options=(
+        Option(("--to",), "Back to this installed version.", metavar="VERSION"),
+        TENANT,
+        REGISTRY,
+    ),
+    examples=(
+        ("cloacina-ctl rollback etl", "to the version before"),
+        ("cloacina-ctl rollback etl --to 1.2.0", "to this one"),
+    ),
+)

@@ -1,0 +1,170 @@
+"""``install``: a package into the local registry, when every byte of it is proved.
+
+The bytes are copied first and verified as they lie in the registry, where nobody else writes to
+them: what was verified is what is stored. Then one step makes the version the active one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.archive import container
+from cloacina_ctl.archive.opening import descriptor, open_descriptor
+from cloacina_ctl.archive.reader import STDIN
+from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.operations import authenticity
+from cloacina_ctl.operations.authenticity import Rule
+from cloacina_ctl.operations.installed import DEFAULT_TENANT, InstalledPackage, registry_at, shown
+from cloacina_ctl.operations.progress import stage
+from cloacina_ctl.operations.verify import verify_open
+from cloacina_ctl.registry.layout import check_name, check_tenant
+from cloacina_ctl.registry.store import Registry
+from cloacina_ctl.registry.stored import Stored, Trust
+from cloacina_ctl.signing.sidecar import MAX_SIDECAR, sidecar_path
+from cloacina_ctl.staging import reported
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from cloacina_ctl.operations.progress import Progress
+    from cloacina_ctl.operations.results import Verified
+    from cloacina_ctl.operations.views import SignatureView
+    from cloacina_ctl.registry.files import Incoming, Writing
+    from cloacina_ctl.signing.judge import KnownKey
+
+__all__ = ["InstallRequest", "Installed", "install"]
+
+
+class InstallRequest(NamedTuple):
+    """What to install (``-`` is standard input), by which rule, and where.
+
+    ``registry`` None means the user's own. ``replace`` puts it in the place of another package of
+    its name and version.
+    """
+
+    path: str
+    rule: Rule = Rule()
+    tenant: str = DEFAULT_TENANT
+    registry: str | None = None
+    replace: bool = False
+
+
+class Installed(NamedTuple):
+    """What is in the registry now; ``before`` is the version that was active.
+
+    ``changed`` is false where this very file was there and active already.
+    """
+
+    path: str
+    registry: str
+    package: InstalledPackage
+    before: str | None
+    changed: bool
+    signatures: tuple[SignatureView, ...]
+
+
+def install(request: InstallRequest, progress: Progress | None = None) -> Installed:
+    """Put the package into the registry and make its version the active one.
+
+    Raises what ``verify`` does; ``FileProblem`` where another package of its name and version is
+    there, or the registry cannot be written. Nothing is in it then that was not before.
+    """
+    authenticity.check_rule(request.rule)
+    tenant = check_tenant(request.tenant)
+    known = authenticity.keys_that_count(request.rule)
+    source = descriptor(request.path, request.rule.limits)
+    try:
+        require_package(source, request.path)
+        folder = registry_at(request.registry)
+        with Registry(folder, make=True) as registry, registry.incoming() as package:
+            package.copy_from(source, request.path, stage(progress, "copying"))
+            beside = read_beside(request)
+            verified = verify_copy(package, request, known, progress)
+            if verified.format == "native":
+                beside = None
+            elif beside != read_beside(request):
+                where = request.rule.signature or request.path
+                raise Refused.of(Code.CHANGED, "its signature changed meanwhile", where=where)
+            stored = _stored(tenant, verified, package, _trust(request.rule, known, verified))
+            if beside is None:
+                change = registry.add(stored, package, None, replace=request.replace)
+            else:
+                with registry.incoming() as sidecar:
+                    sidecar.write(beside)
+                    stored = stored._replace(sidecar=str(sidecar.digest))
+                    change = registry.add(stored, package, sidecar, replace=request.replace)
+            there = registry.find(tenant, stored.name, stored.version)
+            return Installed(
+                path=request.path,
+                registry=folder,
+                package=shown(registry, there, active=True),
+                before=change.before,
+                changed=change.changed,
+                signatures=verified.signatures,
+            )
+    finally:
+        os.close(source)
+
+
+def require_package(source: int, path: str) -> None:
+    """Refuse what is no package by its first bytes, before all of it is copied."""
+    with reported(path):
+        start = os.pread(source, container.SNIFF_BYTES, 0)
+    container.require_package(start, where=path)
+
+
+def verify_copy(
+    package: Writing,
+    request: InstallRequest,
+    known: tuple[KnownKey, ...],
+    progress: Progress | None = None,
+) -> Verified:
+    """Verify what was copied, under the name that it came by."""
+    with open_descriptor(os.dup(package.fd), request.path, request.rule.limits) as opened:
+        return verify_open(opened, request.rule, known, progress)
+
+
+def read_beside(request: InstallRequest) -> bytes | None:
+    """Return the signature that lies beside the package, if there is one and it may count."""
+    from cloacina_ctl.signing.files import is_there, read_regular
+
+    path = request.rule.signature
+    if path is None:
+        if request.path == STDIN:
+            return None
+        path = sidecar_path(request.path)
+        if not is_there(path):
+            return None
+    data, _ = read_regular(path, MAX_SIDECAR)
+    return data
+
+
+def _trust(rule: Rule, known: tuple[KnownKey, ...], verified: Verified) -> Trust:
+    return Trust(
+        verified_at=_now(),
+        vouched_by=verified.vouched_by,
+        keys=tuple(key.key.fingerprint for key in known) if rule.keys else (),
+        threshold=rule.threshold,
+        allow_unsigned=rule.allow_unsigned,
+        signatures=tuple(signature.to_json() for signature in verified.signatures),
+    )
+
+
+def _stored(tenant: str, verified: Verified, package: Incoming, trust: Trust) -> Stored:
+    return Stored(
+        tenant=tenant,
+        name=check_name(verified.name, verified.path),
+        version=check_name(verified.version, verified.path),
+        format=verified.format,
+        digest=str(package.digest),
+        size=package.size,
+        content=verified.content,
+        sidecar=None,
+        installed_at=trust.verified_at,
+        trust=trust,
+    )
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

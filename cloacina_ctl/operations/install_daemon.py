@@ -1,0 +1,321 @@
+"""``install --daemon``: a package into the folder that Cloacina's daemon watches.
+
+which daemon is it → does it load what is copied there → verify → convert to what it reads → is
+another of that name and version there → one rename. Daemons from 0.6 on load nothing that is
+copied: they have neither a compiler nor Python, and log an error twice a second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from cloacina_ctl import settings
+from cloacina_ctl.archive.opening import descriptor, open_descriptor
+from cloacina_ctl.archive.reader import Package
+from cloacina_ctl.errors import (
+    CloacinaError,
+    Code,
+    Diagnostic,
+    FileProblem,
+    Incompatible,
+    Severity,
+    UsageError,
+)
+from cloacina_ctl.operations import authenticity
+from cloacina_ctl.operations.authenticity import Rule
+from cloacina_ctl.operations.install import require_package
+from cloacina_ctl.operations.progress import stage
+from cloacina_ctl.operations.verify import verify_open
+from cloacina_ctl.registry.daemon import Dropped, file_name, watched_files
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cloacina_ctl.operations.progress import Progress
+    from cloacina_ctl.operations.results import Verified
+    from cloacina_ctl.project.runtimes import Runtime
+
+__all__ = ["DaemonRequest", "Delivered", "daemon_release", "install_for_daemon"]
+
+PROGRAM = "cloacinactl"
+# Of the releases that have a daemon, those whose daemon builds and runs what is copied.
+LOADING = ("0.4", "0.5")
+_FORMAT = "source"
+
+
+class DaemonRequest(NamedTuple):
+    """What to deliver, and to which daemon.
+
+    ``folder`` None is ``~/.cloacina/packages``; ``release`` None asks the ``cloacinactl`` in PATH.
+    ``lossy`` takes what the daemon's format cannot hold; ``force`` delivers what the daemon does
+    not load, and replaces another package of that name and version.
+    """
+
+    path: str
+    rule: Rule = Rule()
+    folder: str | None = None
+    release: str | None = None
+    lossy: bool = False
+    force: bool = False
+
+
+class Delivered(NamedTuple):
+    """What lies in the daemon's folder now, as ``file``; ``changed`` is false where it did before.
+
+    ``losses`` are what a conversion lost; ``others`` are the other versions of it in the folder.
+    """
+
+    path: str
+    file: str
+    release: str
+    name: str
+    version: str
+    content: str
+    size: int
+    source_format: str
+    losses: tuple[str, ...]
+    vouched_by: tuple[str, ...]
+    others: tuple[str, ...]
+    changed: bool
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+class _There(NamedTuple):
+    """A package in the folder."""
+
+    path: str
+    name: str
+    version: str
+    digest: str
+
+
+def install_for_daemon(request: DaemonRequest, progress: Progress | None = None) -> Delivered:
+    """Deliver the package: it then lies in the folder, whole, in the format that the daemon reads.
+
+    Raises what ``verify`` and ``convert`` do; ``Incompatible`` for a daemon that does not load it;
+    ``UsageError`` where the daemon's release is not known; ``FileProblem`` where another package of
+    that name and version lies there.
+    """
+    from cloacina_ctl.project.runtimes import find_runtime
+
+    authenticity.check_rule(request.rule)
+    runtime = find_runtime(request.release or daemon_release())
+    warnings = _judge_daemon(runtime, force=request.force)
+    folder = request.folder or settings.daemon_folder()
+    with Dropped(folder) as dropped, _right_format(request, runtime, progress) as source:
+        dropped.copy_from(source.fd, request.path, stage(progress, "copying"))
+        verified = _verify(dropped, source, progress)
+        warnings += _judge_release(dropped, verified, runtime, force=request.force)
+        there, unread = _look_around(folder)
+        warnings += unread
+        path, changed = _place(dropped, verified, there, force=request.force)
+        if changed:
+            dropped.commit(path)
+    others = {one.version for one in there if one.name == verified.name} - {verified.version}
+    return Delivered(
+        path=request.path,
+        file=path,
+        release=runtime.name,
+        name=verified.name,
+        version=verified.version,
+        content=verified.content,
+        size=verified.size,
+        source_format=source.format,
+        losses=source.losses,
+        vouched_by=verified.vouched_by if source.vouched_by is None else source.vouched_by,
+        others=tuple(sorted(others)),
+        changed=changed,
+        warnings=warnings,
+    )
+
+
+def daemon_release() -> str:
+    """Return the release of the ``cloacinactl`` in PATH; raises ``UsageError`` where none says."""
+    from cloacina_ctl.project.programs import Program, clean_environment, find_program, run
+
+    lines: list[bytes] = []
+    path = find_program(PROGRAM)
+    if path is not None:
+        program = Program(path, ("--version",), os.sep, clean_environment())
+        with contextlib.suppress(CloacinaError):
+            run(program, lines.append, lambda _: None)
+    words = b" ".join(lines).decode("utf-8", "replace").split()
+    if len(words) >= 2 and words[0] == PROGRAM:
+        return words[1]
+    raise UsageError.of(
+        Code.DAEMON_UNKNOWN,
+        f"the release of the daemon is not known: no `{PROGRAM}` in PATH says it"
+        if path is None
+        else "the release of the daemon is not known: this program does not say it",
+        where=path,
+        hint="say it: --daemon-version 0.5",
+    )
+
+
+class _Source(NamedTuple):
+    """The bytes to deliver; ``vouched_by`` where what they were converted from was judged."""
+
+    fd: int
+    path: str
+    format: str
+    rule: Rule
+    losses: tuple[str, ...] = ()
+    vouched_by: tuple[str, ...] | None = None
+
+
+@contextlib.contextmanager
+def _right_format(
+    request: DaemonRequest, runtime: Runtime, progress: Progress | None
+) -> Iterator[_Source]:
+    """Open the package, or what it converts to, as the daemon reads it."""
+    fd = descriptor(request.path, request.rule.limits)
+    try:
+        require_package(fd, request.path)
+        with open_descriptor(os.dup(fd), request.path, request.rule.limits) as package:
+            if isinstance(package, Package):
+                with _converted(package, request, runtime, progress) as source:
+                    yield source
+                return
+        yield _Source(fd, request.path, _FORMAT, request.rule)
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def _converted(
+    package: Package, request: DaemonRequest, runtime: Runtime, progress: Progress | None
+) -> Iterator[_Source]:
+    """Convert a native package into a file of our own, which goes afterwards."""
+    from cloacina_ctl.operations.convert_native import convert_native
+    from cloacina_ctl.operations.converting import ConvertRequest
+    from cloacina_ctl.operations.target import choose_target
+    from cloacina_ctl.staging import hidden_name, reported
+
+    made = os.path.join(os.environ.get("TMPDIR") or "/tmp", hidden_name())  # noqa: S108 - a name that nobody can predict
+    conversion = ConvertRequest(
+        path=request.path,
+        output=made,
+        target=choose_target(_FORMAT, runtime.name if runtime.format == _FORMAT else None),
+        rule=request.rule,
+        lossy=request.lossy,
+    )
+    known = authenticity.keys_that_count(request.rule)
+    try:
+        converted = convert_native(package, conversion, known, progress)
+        with reported(made):
+            result = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            rule = Rule(allow_unsigned=True, content=converted.content, limits=request.rule.limits)
+            yield _Source(
+                result, made, converted.source_format, rule, converted.losses, converted.vouched_by
+            )
+        finally:
+            os.close(result)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(made)
+
+
+def _verify(dropped: Dropped, source: _Source, progress: Progress | None) -> Verified:
+    """Verify what was copied, as it lies beside the daemon's packages."""
+    known = authenticity.keys_that_count(source.rule)
+    with open_descriptor(os.dup(dropped.fd), source.path, source.rule.limits) as package:
+        verified = verify_open(package, source.rule, known, progress)
+    if verified.format != _FORMAT:
+        raise Incompatible.of(
+            Code.DAEMON_FORMAT,
+            f"the daemon reads `{_FORMAT}` packages, and this is `{verified.format}`",
+            where=source.path,
+            hint="`cloacina-ctl convert` it to native first",
+        )
+    return verified
+
+
+def _judge_daemon(runtime: Runtime, *, force: bool) -> tuple[Diagnostic, ...]:
+    """Refuse a daemon that loads nothing that is copied into its folder."""
+    if runtime.name in LOADING:
+        return ()
+    if runtime.format != _FORMAT:
+        raise Incompatible.of(
+            Code.DAEMON_LOADS_NOTHING,
+            f"Cloacina {runtime.name} has no daemon: its programs are handed packages directly",
+            hint="`cloacina-ctl install` without --daemon keeps it on this machine",
+        )
+    found = Diagnostic(
+        Code.DAEMON_LOADS_NOTHING,
+        f"the daemon of Cloacina {runtime.name} loads nothing that is copied into its folder: it "
+        "has neither a compiler nor Python",
+        None,
+        "`cloacina-ctl publish` it to a server, which builds it; --force copies it all the same",
+    )
+    if not force:
+        raise Incompatible(found)
+    return (found._replace(severity=Severity.WARNING),)
+
+
+def _judge_release(
+    dropped: Dropped, verified: Verified, runtime: Runtime, *, force: bool
+) -> tuple[Diagnostic, ...]:
+    """Refuse a package that releases of the daemon do not load, as far as it tells."""
+    from cloacina_ctl.archive.foreign.package import ForeignPackage
+    from cloacina_ctl.operations.foreign import inspect_foreign
+
+    with ForeignPackage(os.dup(dropped.fd), verified.path) as package:
+        releases = inspect_foreign(package).releases
+    if runtime.name in releases:
+        return ()
+    loads = f"{', '.join(releases)} do" if releases else "no release does"
+    found = Diagnostic(
+        Code.DAEMON_FORMAT,
+        f"Cloacina {runtime.name} does not load this package; {loads}",
+        verified.path,
+        "`cloacina-ctl validate` says why; --force copies it all the same",
+    )
+    if not force:
+        raise Incompatible(found)
+    return (found._replace(severity=Severity.WARNING),)
+
+
+def _look_around(folder: str) -> tuple[tuple[_There, ...], tuple[Diagnostic, ...]]:
+    """Return the packages that lie in the folder, and a warning for each that cannot be read."""
+    there, unread = [], []
+    for path in watched_files(folder):
+        try:
+            with open_descriptor(descriptor(path), path) as package:
+                rule = Rule(allow_unsigned=True)
+                verified = verify_open(package, rule, ())
+                digest = verified.content
+        except CloacinaError as error:
+            first = error.diagnostics[0]
+            message = f"the daemon logs an error for it twice a second: {first.message}"
+            unread.append(Diagnostic(first.code, message, path, "remove it", Severity.WARNING))
+            continue
+        there.append(_There(path, verified.name, verified.version, digest))
+    return tuple(there), tuple(unread)
+
+
+def _place(
+    dropped: Dropped, verified: Verified, there: tuple[_There, ...], *, force: bool
+) -> tuple[str, bool]:
+    """Return where it is to lie, and whether it does not yet; refuse where another is it."""
+    same = [one for one in there if (one.name, one.version) == (verified.name, verified.version)]
+    for one in same:
+        if one.digest == verified.content:
+            return one.path, False
+    path = os.path.join(dropped.folder, file_name(verified.name, verified.version))
+    if same:
+        path = same[0].path
+    elif not os.path.lexists(path):
+        return path, True
+    if not force:
+        raise FileProblem.of(
+            Code.OTHER_BYTES,
+            f"another package lies there as {verified.name} {verified.version}: the daemon keeps "
+            "to the one that it loaded",
+            where=path,
+            hint="give the package a new version",
+        )
+    return path, True

@@ -1,0 +1,86 @@
+"""``list``: what is in the local registry, and whether all of it is whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.operations.installed import InstalledPackage, registry_at, shown
+from cloacina_ctl.operations.progress import Progress, stage
+from cloacina_ctl.registry.layout import check_tenant
+from cloacina_ctl.registry.store import Reading
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from cloacina_ctl.errors import Diagnostic
+
+__all__ = ["Checkup", "Listing", "check_registry", "list_installed"]
+
+
+class Listing(NamedTuple):
+    """What is installed, in the order of tenants and names; of a name as the versions came."""
+
+    registry: str
+    packages: tuple[InstalledPackage, ...]
+
+
+class Checkup(NamedTuple):
+    """What a check of all stored bytes found; ``size`` is what was read, in bytes.
+
+    ``repaired`` says in words what was made whole first.
+    """
+
+    registry: str
+    packages: int
+    size: int
+    findings: tuple[Diagnostic, ...]
+    repaired: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is wrong; what is only odd does not count."""
+        return all(found.severity is not Severity.ERROR for found in self.findings)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the index can be asked at all."""
+        return all(found.code is not Code.REGISTRY_DAMAGED for found in self.findings)
+
+
+def list_installed(
+    name: str | None = None, *, tenant: str | None = None, registry: str | None = None
+) -> Listing:
+    """Return what is installed: of one name or tenant, or all.
+
+    A registry that is not there has nothing in it; neither has a name that is not there. Raises
+    ``Refused`` where the index is damaged.
+    """
+    folder = registry_at(registry)
+    if tenant is not None:
+        check_tenant(tenant)
+    with Reading(folder) as reading:
+        listed = reading.listed(tenant, name)
+        packages = tuple(shown(reading, one.stored, active=one.active) for one in listed)
+    return Listing(registry=folder, packages=packages)
+
+
+def check_registry(
+    registry: str | None = None, *, repair: bool = False, progress: Progress | None = None
+) -> Checkup:
+    """Read every stored byte, the index and its records, and return what is wrong.
+
+    With ``repair`` what can be made whole is so first. Raises ``FileProblem`` where the registry
+    cannot be read, or written where that is asked for.
+    """
+    from cloacina_ctl.registry import repair as registry_repair
+
+    folder = registry_at(registry)
+    repaired = registry_repair.repair(folder) if repair else ()
+    checked = registry_repair.check(folder, stage(progress, "checking"))
+    return Checkup(
+        registry=folder,
+        packages=checked.packages,
+        size=checked.size,
+        findings=checked.findings,
+        repaired=repaired,
+    )

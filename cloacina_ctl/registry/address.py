@@ -1,0 +1,130 @@
+"""Where a server is: a URL, judged once and strictly, so that nothing else can be in a request.
+
+A name or password in a URL ends up in logs and in the list of processes, so it is refused and never
+shown.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from typing import NoReturn
+
+from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.values import NamedTuple
+
+MAX_LENGTH = 2048
+PORTS = {"http": 80, "https": 443}
+
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?\.?")
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
+_VERSION = "/v1"
+# What a segment of a path may hold as it is (RFC 3986, unreserved).
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+class Address(NamedTuple):
+    """A server: ``host`` without brackets, ``path`` empty or what stands before every route."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str = ""
+
+    @property
+    def authority(self) -> str:
+        """The host as a request names it, with the port where that is not the usual one."""
+        usual = self.port == PORTS[self.scheme]
+        return self.bracketed if usual else f"{self.bracketed}:{self.port}"
+
+    @property
+    def bracketed(self) -> str:
+        """The host, in brackets where it is an IPv6 address."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
+    def origin(self) -> str:
+        """The URL without a path: what a token belongs to."""
+        return f"{self.scheme}://{self.authority}"
+
+    @property
+    def url(self) -> str:
+        """The whole URL."""
+        return self.origin + self.path
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether nobody on the way can read along."""
+        return self.scheme == "https"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is this machine, by name or by number, without asking anybody."""
+        host = self.host.rstrip(".").lower()
+        if host == "localhost" or host.endswith(".localhost"):
+            return True
+        if _packed(socket.AF_INET, host).startswith(b"\x7f"):
+            return True
+        return _packed(socket.AF_INET6, host) == b"\0" * 15 + b"\x01"
+
+
+def parse_address(text: str, what: str = "the server's address") -> Address:
+    """Return the address that ``text`` spells; raises ``UsageError`` with what is wrong in it."""
+    if len(text) > MAX_LENGTH:
+        _wrong(what, f"it has more than {MAX_LENGTH} characters")
+    if not text.isascii() or not text.isprintable() or " " in text:
+        _wrong(what, "a character that no URL holds", "spell names of other scripts as xn--...")
+    scheme, separator, rest = text.partition("://")
+    scheme = scheme.lower()
+    if not separator or scheme not in PORTS:
+        _wrong(what, "it begins neither with https:// nor with http://")
+    authority, slash, path = rest.partition("/")
+    if "@" in rest:  # before anything of it is shown
+        _wrong(what, "a user name or password in it", "the token has ways of its own: --token-file")
+    if "?" in rest or "#" in rest:
+        _wrong(what, "a query or fragment in it", "leave out what begins with ? or #")
+    host, port = _split(authority, scheme, what)
+    path = (slash + path).rstrip("/")
+    if not _PATH.fullmatch(path) or any(part in (".", "..") for part in path.split("/")):
+        _wrong(what, f"a path that cannot be used: {path}")
+    # What documentation shows of a server's interface often has the version on it.
+    return Address(scheme, host, port, path.removesuffix(_VERSION))
+
+
+def escape_segment(text: str) -> str:
+    """Return ``text`` as one segment of a path, whatever it holds."""
+    data = text.encode("utf-8", "surrogatepass")
+    if text in (".", ".."):  # which clients and proxies would resolve
+        return "".join(f"%{byte:02X}" for byte in data)
+    return "".join(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in data)
+
+
+def _split(authority: str, scheme: str, what: str) -> tuple[str, int]:
+    if authority.startswith("["):
+        host, bracket, port = authority[1:].partition("]")
+        if not bracket or not _packed(socket.AF_INET6, host) or (port and not port.startswith(":")):
+            _wrong(what, f"not an IPv6 address in brackets: {authority}")
+        port = port[1:]
+    else:
+        host, _, port = authority.partition(":")
+        if not _HOST.fullmatch(host) or ".." in host:
+            _wrong(what, f"not the name of a host: {host}" if host else "no host in it")
+    if not port:
+        return host, PORTS[scheme]
+    if not (port.isdigit() and len(port) <= 5 and 0 < int(port) < 1 << 16):
+        _wrong(what, f"not a port: {port}")
+    return host, int(port)
+
+
+def _packed(family: socket.AddressFamily, host: str) -> bytes:
+    """Return the bytes of an address in numbers; none where ``host`` is not one."""
+    try:
+        return socket.inet_pton(family, host)
+    except OSError:
+        return b""
+
+
+def _wrong(what: str, why: str, hint: str | None = None) -> NoReturn:
+    raise UsageError.of(
+        Code.USAGE, f"{what} cannot be used: {why}", hint=hint or "such as https://host:8080"
+    )

@@ -1,0 +1,119 @@
+"""The folder that Cloacina's daemon watches: a package appears in it whole, by one rename.
+
+What its watcher does, and this keeps to: it takes every file in the folder itself that ends with
+``.cloacina``, hidden ones too, and reads all of them again twice a second; a file that is half
+there is an error in its log each time. ``.name.cloacina.tmp`` it does not see. Of two files with
+one name and version it takes whichever it comes upon first, and a file that gets other bytes under
+the same name and version is not loaded again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.registry.files import Writing, sync_folder
+from cloacina_ctl.registry.index import BUSY_SECONDS, busy
+from cloacina_ctl.staging import reported
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+SUFFIX = ".cloacina"
+STAGING = ".cloacina-ctl" + SUFFIX + ".tmp"
+
+_MODE = 0o644  # the daemon may run as another user
+_MAX_STEM = 200
+_ODD = re.compile(r"[^A-Za-z0-9._+-]")
+_WAIT_SECONDS = 0.02
+
+
+def file_name(name: str, version: str) -> str:
+    """Return what a package is called in the folder: no path, and never hidden."""
+    stem = _ODD.sub("_", f"{name}-{version}")[:_MAX_STEM]
+    return stem.lstrip(".-") + SUFFIX if stem.lstrip(".-") else "package" + SUFFIX
+
+
+def watched_files(folder: str) -> tuple[str, ...]:
+    """Return the paths of the files that a daemon takes for packages, sorted."""
+    with reported(folder), os.scandir(folder) as entries:
+        found = [one.path for one in entries if one.name.endswith(SUFFIX) and one.is_file()]
+    return tuple(sorted(found))
+
+
+class Dropped(Writing):
+    """A package that is written beside the others, unseen, and appears by ``commit``.
+
+    One at a time in a folder: the staged file is the lock over it, and what a killed run left of it
+    is written over. Leaving without ``commit`` removes it.
+    """
+
+    def __init__(self, folder: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        super().__init__(os.path.join(folder, STAGING))
+        self.folder = folder
+        self._seconds = busy_seconds
+        self._is_there = False
+
+    def __enter__(self) -> Self:
+        if not os.path.isdir(self.folder):
+            raise FileProblem.of(
+                Code.NOT_FOUND,
+                "the folder that the daemon watches is not there",
+                where=self.folder,
+                hint="start the daemon once, make the folder, or name another",
+            )
+        until = time.monotonic() + self._seconds
+        with reported(self.path):
+            while not self._try():
+                if time.monotonic() > until:
+                    raise busy(self.path)
+                time.sleep(_WAIT_SECONDS)
+            os.ftruncate(self.fd, 0)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        if self._is_there:
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
+        os.close(self.fd)
+
+    def commit(self, path: str) -> None:
+        """Give it the name ``path`` in the folder, in the place of a file that is there."""
+        with reported(path):
+            os.fchmod(self.fd, _MODE)
+            os.fsync(self.fd)
+            if os.path.lexists(path) and (os.path.islink(path) or not os.path.isfile(path)):
+                raise FileProblem.of(
+                    Code.NOT_REGULAR, "it exists and is not a regular file", where=path
+                )
+            os.rename(self.path, path)
+            self._is_there = False
+            sync_folder(self.folder)
+
+    def _try(self) -> bool:
+        """Open and lock the staged file; False where somebody has it, or it went meanwhile."""
+        import fcntl
+
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        fd = os.open(self.path, flags, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._is_there = os.path.samestat(os.fstat(fd), os.lstat(self.path))
+        except (BlockingIOError, FileNotFoundError):
+            self._is_there = False
+        if self._is_there:
+            self.fd = fd
+        else:
+            os.close(fd)
+        return self._is_there

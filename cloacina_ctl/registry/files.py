@@ -1,0 +1,219 @@
+"""The files of a registry: staged, given their names, removed; and the lock over changes.
+
+A file is read-only, called by the digest of its bytes, and replaced only by the same bytes. Locks
+are the system's: they end with the process, however that ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.digest import Digest
+from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.registry.index import busy
+from cloacina_ctl.registry.layout import FOLDERS, INCOMING, LOCK, stored_path
+from cloacina_ctl.staging import hidden_name, reported, write_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    Progress = Callable[[int, int], None]
+
+_PIECE = 1 << 20
+_MODE = 0o444
+_FOLDER_MODE = 0o755
+_WAIT_SECONDS = 0.01
+
+
+class Lock:
+    """Held, shared, by whoever changes something; alone by whoever clears up."""
+
+    def __init__(self, folder: str, busy_seconds: float) -> None:
+        import fcntl
+
+        self._flock = fcntl.flock
+        self._shared, self._alone = fcntl.LOCK_SH, fcntl.LOCK_EX
+        self._no_wait = fcntl.LOCK_NB
+        self.path = os.path.join(folder, LOCK)
+        self._seconds = busy_seconds
+        with reported(self.path):
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._fd = os.open(self.path, flags, 0o644)
+
+    def close(self) -> None:
+        """Let go."""
+        os.close(self._fd)
+
+    def try_alone(self) -> bool:
+        """Hold it alone if nobody else holds it, and tell whether."""
+        return self._try(self._alone)
+
+    def hold_alone(self) -> None:
+        """Wait until nobody else holds it, and hold it alone."""
+        self._wait(self._alone)
+
+    def hold_shared(self) -> None:
+        """Hold it together with others; waits for who holds it alone."""
+        self._wait(self._shared)
+
+    def _try(self, kind: int) -> bool:
+        with reported(self.path):
+            try:
+                self._flock(self._fd, kind | self._no_wait)
+            except BlockingIOError:
+                return False
+        return True
+
+    def _wait(self, kind: int) -> None:
+        until = time.monotonic() + self._seconds
+        while not self._try(kind):
+            if time.monotonic() > until:
+                raise busy(self.path)
+            time.sleep(_WAIT_SECONDS)
+
+
+class Writing:
+    """A file that is written and hashed on the way; who knows its path opens ``fd``."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.fd = -1
+        self.size = 0
+        self._sha256 = hashlib.sha256()
+
+    @property
+    def digest(self) -> Digest:
+        """The SHA-256 of what was written."""
+        return Digest(self._sha256.hexdigest())
+
+    def write(self, data: bytes) -> None:
+        """Write the next bytes."""
+        with reported(self.path):
+            write_all(self.fd, data)
+        self._sha256.update(data)
+        self.size += len(data)
+
+    def copy_from(self, source: int, where: str, progress: Progress | None = None) -> None:
+        """Write all bytes of the open file ``source``, wherever its position is."""
+        total = os.fstat(source).st_size
+        while True:
+            with reported(where):
+                piece = os.pread(source, _PIECE, self.size)
+            if not piece:
+                return
+            self.write(piece)
+            if progress:
+                progress(self.size, max(total, self.size))
+
+
+class Incoming(Writing):
+    """A file on its way in, under a name that means nothing; it goes unless it is placed."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(os.path.join(folder, INCOMING, hidden_name()))
+        self._folder = folder
+
+    def __enter__(self) -> Self:
+        with reported(self.path):
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            self.fd = os.open(self.path, flags, 0o600)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        os.close(self.fd)
+        with contextlib.suppress(OSError):
+            os.unlink(self.path)
+
+    def flush(self) -> None:
+        """Have the bytes on the disk; from here on nobody writes to the file."""
+        with reported(self.path):
+            os.fchmod(self.fd, _MODE)
+            os.fsync(self.fd)
+
+    def place(self, kind: str, digest: str | None = None) -> None:
+        """Give it the name of ``digest``, by default that of its bytes.
+
+        It takes the place of the same bytes, of what was left of them, or of an older record.
+        """
+        path = os.path.join(self._folder, stored_path(kind, digest or self.digest))
+        with reported(path):
+            make_folder(os.path.dirname(path))
+            os.rename(self.path, path)
+            sync_folder(os.path.dirname(path))
+
+
+def make_layout(folder: str) -> None:
+    """Make the folder of a registry and those in it, where they are not there."""
+    with reported(folder):
+        if os.path.exists(folder) and not os.path.isdir(folder):
+            raise FileProblem.of(Code.NOT_REGULAR, "it is not a folder", where=folder)
+        os.makedirs(folder, mode=_FOLDER_MODE, exist_ok=True)
+        for name in FOLDERS:
+            make_folder(os.path.join(folder, name))
+
+
+def make_folder(path: str) -> None:
+    """Make one folder and have it on the disk, where it is not there."""
+    try:
+        os.mkdir(path, _FOLDER_MODE)
+    except FileExistsError:
+        return
+    sync_folder(os.path.dirname(path))
+
+
+def sync_folder(path: str) -> None:
+    """Have the names in a folder on the disk; some network file systems refuse, and lose less."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def remove_file(folder: str, kind: str, digest: str) -> bool:
+    """Remove a stored file, and tell whether it was there."""
+    path = os.path.join(folder, stored_path(kind, digest))
+    with reported(path), contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+        return True
+    return False
+
+
+def clear_incoming(folder: str) -> int:
+    """Remove what killed runs left on its way in, and return how many files that were.
+
+    For who holds the lock alone.
+    """
+    where = os.path.join(folder, INCOMING)
+    with reported(where):
+        left = [os.path.join(where, name) for name in os.listdir(where)]
+        for path in left:
+            if not os.path.isdir(path):
+                os.unlink(path)
+    return len(left)
+
+
+def stored_files(folder: str, kind: str) -> Iterator[tuple[str, str]]:
+    """Yield the parent folder's name and the name of each file of that kind, sorted."""
+    above = os.path.join(folder, kind)
+    with reported(above):
+        for parent in sorted(os.listdir(above)):
+            path = os.path.join(above, parent)
+            if os.path.isdir(path):
+                for name in sorted(os.listdir(path)):
+                    yield parent, name
+            else:
+                yield "", parent

@@ -1,0 +1,384 @@
+"""The local registry: packages side by side, of each name one active version.
+
+What holds at any moment, also after a kill: a version in the index has its file, whole; each name
+with versions has exactly one active; a change is there or not. So (1) files that may turn out to be
+nobody's are noted in the index before they come; (2) one transaction gives the file its name and
+says so in the index; (3) what nobody needs any more goes, and the record follows. Who comes next
+finishes what a killed run left of (3), or takes back what it left of (1).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.registry import records, rows, turns
+from cloacina_ctl.registry.files import (
+    Incoming,
+    Lock,
+    clear_incoming,
+    make_layout,
+    remove_file,
+    stored_files,
+    sync_folder,
+)
+from cloacina_ctl.registry.index import BUSY_SECONDS, connect, create, damaged, told, transaction
+from cloacina_ctl.registry.layout import INCOMING, INDEX, PACKAGES, RECORDS, SIDECARS, stored_path
+from cloacina_ctl.staging import hidden_name, reported
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from cloacina_ctl.registry.stored import History, Shown, Stored
+
+
+class Change(NamedTuple):
+    """What a change did to one name: the active version before it and after it.
+
+    ``removed`` are the versions that went; ``changed`` is false where all was so already.
+    """
+
+    tenant: str
+    name: str
+    before: str | None
+    after: str | None
+    removed: tuple[str, ...] = ()
+    changed: bool = True
+
+
+class Reading:
+    """A registry that is asked, and not changed. Use it as a context manager.
+
+    A folder that is not there is a registry without packages. Raises ``Refused`` where the index
+    is damaged or missing, ``FileProblem`` where the system does not let us read it.
+    """
+
+    writable = False
+
+    def __init__(self, folder: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        self.folder = os.path.abspath(folder)
+        self.where = os.path.join(self.folder, INDEX)
+        self._busy_seconds = busy_seconds
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as opened:
+            self._open(opened)
+            self._stack = opened.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def _open(self, opened: contextlib.ExitStack) -> None:
+        self._is_there = os.path.lexists(self.where)
+        if self._is_there:
+            self._connect(opened)
+        else:
+            refuse_lost_index(self.folder)
+
+    def _connect(self, opened: contextlib.ExitStack) -> None:
+        self._index = connect(self.folder, writable=self.writable, busy_seconds=self._busy_seconds)
+        opened.callback(self._index.close)
+
+    def find(self, tenant: str, name: str, version: str | None = None) -> Stored:
+        """Return that version, or the active one; raises ``FileProblem`` where there is none."""
+        found = None
+        if self._is_there and _can_be(tenant, name, version or ""):
+            with told(self.where):
+                found = rows.find(self._index, tenant, name, version)
+        if found is None:
+            raise self._not_installed(tenant, name, version)
+        return found
+
+    def history(self, tenant: str, name: str) -> History:
+        """Return all versions of a name and their turns; raises as ``find`` does."""
+        found = None
+        if self._is_there and _can_be(tenant, name):
+            with told(self.where):
+                found = rows.history(self._index, tenant, name)
+        if found is None or not found.versions:
+            raise self._not_installed(tenant, name, None)
+        return found
+
+    def listed(self, tenant: str | None = None, name: str | None = None) -> tuple[Shown, ...]:
+        """Return what is installed, of one tenant or name or all."""
+        if not self._is_there or not _can_be(tenant or "", name or ""):
+            return ()
+        with told(self.where):
+            return tuple(rows.listed(self._index, tenant, name))
+
+    def package_path(self, stored: Stored) -> str:
+        """Return the path of the package's file."""
+        return os.path.join(self.folder, stored_path(PACKAGES, stored.digest))
+
+    def sidecar_path(self, stored: Stored) -> str | None:
+        """Return the path of the signature that lay beside the package, if there was one."""
+        if stored.sidecar is None:
+            return None
+        return os.path.join(self.folder, stored_path(SIDECARS, stored.sidecar))
+
+    def _not_installed(self, tenant: str, name: str, version: str | None) -> FileProblem:
+        installed: list[str] = []
+        names: list[tuple[str, str]] = []
+        if self._is_there and _can_be(tenant, name):
+            with told(self.where):
+                installed = [
+                    one.version for one in rows.history(self._index, tenant, name).versions
+                ]
+                names = rows.names(self._index)
+        what = name if version is None else f"{name}@{version}"
+        hint = f"installed: {', '.join(installed)}" if installed else _near(tenant, name, names)
+        return FileProblem.of(
+            Code.NOT_INSTALLED, f"not installed: {what}", where=self.folder, hint=hint
+        )
+
+
+class Registry(Reading):
+    """A registry that is changed. Use it as a context manager.
+
+    Where it is not there it is made with ``make``, and without that has no packages.
+    """
+
+    writable = True
+
+    def __init__(
+        self, folder: str, *, make: bool = False, busy_seconds: float = BUSY_SECONDS
+    ) -> None:
+        super().__init__(folder, busy_seconds=busy_seconds)
+        self._make = make
+
+    def _open(self, opened: contextlib.ExitStack) -> None:
+        self._is_there = os.path.lexists(self.where)
+        if not self._is_there and not self._make:
+            refuse_lost_index(self.folder)
+            return
+        make_layout(self.folder)
+        lock = Lock(self.folder, self._busy_seconds)
+        opened.callback(lock.close)
+        is_alone = lock.try_alone()
+        if not is_alone and not self._is_there:
+            lock.hold_alone()
+            is_alone = True
+        if is_alone:
+            make_index(self.folder)
+            self._is_there = True
+            self._connect(opened)
+            self._clear_up()
+        lock.hold_shared()
+        if not is_alone:
+            self._connect(opened)
+
+    def incoming(self) -> Incoming:
+        """Return a file to write a package or a sidecar to, for ``add``."""
+        return Incoming(self.folder)
+
+    def add(
+        self, stored: Stored, package: Incoming, sidecar: Incoming | None, *, replace: bool = False
+    ) -> Change:
+        """Put a package in and make its version the active one, in one step.
+
+        Another package of its name and version is replaced where it has the same content, as one
+        has that was signed again, or where ``replace`` says so; else ``FileProblem`` is raised.
+        """
+        came = [(PACKAGES, package)] + ([(SIDECARS, sidecar)] if sidecar is not None else [])
+        for _, file in came:
+            file.flush()
+        with self._settled([(kind, str(file.digest)) for kind, file in came]) as owner:
+            with transaction(self._index, self.where):
+                history = rows.history(self._index, stored.tenant, stored.name)
+                there = rows.find(self._index, stored.tenant, stored.name, stored.version)
+                if there is not None:
+                    self._check_same(there, stored, replace=replace)
+                    stored = stored._replace(installed_at=there.installed_at)
+                    rows.mark_unsettled(self._index, owner, _files(there))
+                for kind, file in came:
+                    file.place(kind)
+                rows.put(self._index, stored)
+                after = turns.activate(history.turns, stored.version)
+                rows.set_turns(self._index, stored.tenant, stored.name, after)
+            self._follow(stored.tenant, stored.name)
+        is_same = there is not None and _files(there) == _files(stored)
+        return Change(
+            tenant=stored.tenant,
+            name=stored.name,
+            before=history.active,
+            after=stored.version,
+            changed=not (is_same and history.active == stored.version),
+        )
+
+    def roll_back(self, tenant: str, name: str, to: str | None = None) -> Change:
+        """Make the version active that was so before, or the version ``to``."""
+        self.history(tenant, name)
+        with transaction(self._index, self.where):
+            history = rows.history(self._index, tenant, name)
+            installed = [one.version for one in history.versions]
+            after = turns.step_back(history.turns, installed, to, f"{self.folder}: {name}")
+            if after != history.turns:
+                rows.set_turns(self._index, tenant, name, after)
+        self._follow(tenant, name)
+        return Change(
+            tenant=tenant,
+            name=name,
+            before=history.active,
+            after=after[-1],
+            changed=after != history.turns,
+        )
+
+    def remove(self, tenant: str, name: str, version: str | None = None) -> Change:
+        """Remove a version, or all of a name; raises ``FileProblem`` where there is none.
+
+        Where the active version goes, the one that was active before it is so again.
+        """
+        self.history(tenant, name)
+        with self._settled([]) as owner:
+            with transaction(self._index, self.where):
+                history = rows.history(self._index, tenant, name)
+                gone = [one for one in history.versions if version in (None, one.version)]
+                if not gone:
+                    raise self._not_installed(tenant, name, version)
+                left, after = [one.version for one in history.versions], history.turns
+                for one in gone:
+                    left.remove(one.version)
+                    after = turns.without(after, one.version, left)
+                    rows.delete(self._index, one)
+                    rows.mark_unsettled(self._index, owner, _files(one))
+                rows.set_turns(self._index, tenant, name, after)
+            self._follow(tenant, name)
+        return Change(
+            tenant=tenant,
+            name=name,
+            before=history.active,
+            after=after[-1] if after else None,
+            removed=tuple(one.version for one in gone),
+        )
+
+    def _check_same(self, there: Stored, stored: Stored, *, replace: bool) -> None:
+        if replace or there.content == stored.content:
+            return
+        raise FileProblem.of(
+            Code.OTHER_BYTES,
+            f"{there.name} {there.version} is installed with other content: {there.content}",
+            where=self.folder,
+            hint="give the package a new version, uninstall that one, or use --force",
+        )
+
+    @contextlib.contextmanager
+    def _settled(self, files: Sequence[tuple[str, str]]) -> Iterator[str]:
+        """Note ``files`` before the body; after it, what was noted and nobody needs is gone."""
+        owner = hidden_name()
+        if files:
+            with transaction(self._index, self.where):
+                rows.mark_unsettled(self._index, owner, files)
+        try:
+            yield owner
+        finally:
+            # The change is there or not by now; what cannot be cleared up, the next one clears up.
+            with contextlib.suppress(FileProblem):
+                self._settle(owner)
+
+    def _settle(self, owner: str | None) -> None:
+        with transaction(self._index, self.where):
+            for kind, digest in rows.unsettled(self._index, owner):
+                if not rows.is_needed(self._index, kind, digest):
+                    remove_file(self.folder, kind, digest)
+            rows.clear_unsettled(self._index, owner)
+
+    def _follow(self, tenant: str, name: str) -> None:
+        """Let the record say what the index says: nobody changes that meanwhile.
+
+        Where it cannot be written the index says so, and the next change of anything writes it.
+        """
+        with contextlib.suppress(FileProblem), transaction(self._index, self.where):
+            records.write(self.folder, rows.history(self._index, tenant, name))
+            rows.clear_unrecorded(self._index, tenant, name)
+
+    def _clear_up(self) -> None:
+        """Finish what killed runs left; nobody else is at work."""
+        clear_incoming(self.folder)
+        with told(self.where):
+            behind = rows.unrecorded(self._index)
+            is_settled = not rows.unsettled(self._index)
+        for tenant, name in behind:
+            self._follow(tenant, name)
+        if not is_settled:
+            self._settle(None)
+
+
+def refuse_lost_index(folder: str) -> None:
+    """Refuse a registry without its index that had packages: it is not an empty one."""
+    if not os.path.isdir(os.path.join(folder, RECORDS)):
+        if os.path.lexists(folder):
+            with reported(folder):
+                os.listdir(folder)
+        return
+    if next(stored_files(folder, RECORDS), None) or next(stored_files(folder, PACKAGES), None):
+        raise damaged("the index is missing, and there are packages", os.path.join(folder, INDEX))
+
+
+def make_index(folder: str) -> None:
+    """Make the index where it is not there and never was; for who holds the lock alone."""
+    path = os.path.join(folder, INDEX)
+    if os.path.lexists(path):
+        return
+    refuse_lost_index(folder)
+    with contextlib.ExitStack() as cleared:
+        new = new_index(folder, cleared)
+        put_index(folder, new)
+
+
+def new_index(folder: str, cleared: contextlib.ExitStack) -> str:
+    """Return the path of a new, empty index under a name of its own."""
+    new = os.path.join(folder, INCOMING, hidden_name())
+    cleared.callback(_unlink, new)
+    create(new)
+    return new
+
+
+def put_index(folder: str, new: str) -> None:
+    """Give the index ``new`` its name; for who holds the lock alone."""
+    path = os.path.join(folder, INDEX)
+    for suffix in ("-wal", "-shm"):  # of an index that is gone: it would be read into this one
+        _unlink(path + suffix)
+    with reported(path):
+        os.rename(new, path)
+        sync_folder(folder)
+
+
+def _unlink(path: str) -> None:
+    with reported(path), contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _files(stored: Stored) -> list[tuple[str, str]]:
+    files = [(PACKAGES, stored.digest)]
+    return files if stored.sidecar is None else [*files, (SIDECARS, stored.sidecar)]
+
+
+def _can_be(*texts: str) -> bool:
+    """Tell whether the index can hold the texts: half a surrogate pair is no text to it."""
+    return not any("\ud800" <= letter <= "\udfff" for text in texts for letter in text)
+
+
+def _near(tenant: str, name: str, names: Sequence[tuple[str, str]]) -> str:
+    """Return what may have been meant."""
+    from difflib import get_close_matches
+
+    elsewhere = sorted(owner for owner, other in names if other == name)
+    if elsewhere:
+        return f"it is for another tenant: --tenant {elsewhere[0]}"
+    near = get_close_matches(name, [other for owner, other in names if owner == tenant], n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    return "`cloacina-ctl list` shows what is"
