@@ -7,6 +7,7 @@ from cloacina_ctl.errors import (
     CloacinaError,
     FileProblem,
     Incompatible,
+    NetworkProblem,
     NotTrusted,
     Refused,
     UsageError,
@@ -29,15 +30,14 @@ _FAMILIES: tuple[tuple[type[CloacinaError], int, str], ...] = (
     ),
     (BuildFailed, 5, "the build failed"),
     (Incompatible, 6, "nothing in the package fits this platform or runtime"),
+    (NetworkProblem, 7, "network or server"),
     (FileProblem, 8, "input or output: no space, no permission, exists already"),
 )
 
 MEANINGS: tuple[tuple[str, str], ...] = (
     ("0", "done; for a question: yes"),
     ("1", "the question was answered, and the answer is no"),
-    *((str(number), meaning) for _, number, meaning in _FAMILIES[:5]),
-    ("7", "network or server"),
-    ("8", _FAMILIES[5][2]),
+    *((str(number), meaning) for _, number, meaning in _FAMILIES),
     ("70", "a bug in cloacina-ctl"),
     ("130, 143", "interrupted, terminated; nothing half-done is left"),
 )

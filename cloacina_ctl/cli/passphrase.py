@@ -32,7 +32,7 @@ def provider(descriptor: int | None) -> Callable[[str], bytes | None]:
         if not read:
             given = _given(descriptor)
             if given is None:
-                return _typed(f"Passphrase of {escape(what)}: ")
+                return typed(f"Passphrase of {escape(what)}: ")
             read.append(given)
         return read[0]
 
@@ -44,13 +44,13 @@ def new_passphrase(descriptor: int | None) -> bytes | None:
     given = _given(descriptor)
     if given is not None:
         return given
-    first = _typed("Passphrase for the new key: ")
+    first = typed("Passphrase for the new key: ")
     if first is None:
         raise NotTrusted.of(
             Code.PASSPHRASE, "no terminal to ask for a passphrase on",
             hint="give --passphrase-fd, or CLOACINA_CTL_PASSPHRASE_FILE",
         )  # fmt: skip
-    if not first or first != _typed("Again: "):
+    if not first or first != typed("Again: "):
         raise NotTrusted.of(Code.PASSPHRASE, "empty, or not the same twice")
     return first
 
@@ -79,7 +79,7 @@ def _first_line(fd: int, where: str) -> bytes:
     return bytes(line.removesuffix(b"\r"))
 
 
-def _typed(prompt: str) -> bytes | None:
+def typed(prompt: str) -> bytes | None:
     """Ask on the terminal, whatever standard input is; None where there is none."""
     import getpass
     import warnings

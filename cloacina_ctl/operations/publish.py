@@ -1,0 +1,249 @@
+"""``publish``: give a package to a server, and know that it runs there.
+
+(1) The file is opened once; who vouches for it and whether that server would load it is known
+before anything is asked. (2) The server has no later version of it. (3) The bytes that were
+verified are sent, and hashed on the way. (4) The build succeeded, (5) the server lists the tasks
+that the package declares, and (6), where that is wanted, it ran once. An accepted upload alone is
+no success: servers accept what they never load.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cloacina_ctl.errors import Code, Diagnostic, Incompatible, NetworkProblem, Severity
+from cloacina_ctl.operations.authenticity import Rule
+from cloacina_ctl.operations.progress import Progress, stage
+from cloacina_ctl.operations.publish_checks import Checked, check_for_server
+from cloacina_ctl.operations.publish_source import Source, open_for_server
+from cloacina_ctl.operations.publish_waiting import (
+    Pace,
+    Run,
+    Watch,
+    await_build,
+    await_tasks,
+    run_once,
+)
+from cloacina_ctl.project.runtimes import NEWEST, SOURCE, find_runtime
+from cloacina_ctl.registry.multipart import Upload
+from cloacina_ctl.registry.server import Server, ServerRefused
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from cloacina_ctl.operations.server_access import Access
+    from cloacina_ctl.project.runtimes import Runtime
+    from cloacina_ctl.registry.server import Package
+
+__all__ = ["PublishRequest", "Published", "publish"]
+
+DEFAULT_TENANT = "public"
+DEFAULT_WAIT_SECONDS = 900
+_FIRST_WITH_PREFIX = (0, 5)
+
+
+class PublishRequest(NamedTuple):
+    """What is published, and how far.
+
+    ``runtime`` is the release of the server. ``wait_seconds`` None means not to wait for the build.
+    ``context`` is there where the workflow is to be run once. ``dry_run`` does all but send it,
+    ``convert`` sends a source package that is made of a native one.
+    """
+
+    path: str
+    tenant: str = DEFAULT_TENANT
+    rule: Rule = Rule()
+    runtime: str = NEWEST
+    wait_seconds: float | None = DEFAULT_WAIT_SECONDS
+    context: dict[str, Any] | None = None
+    dry_run: bool = False
+    convert: bool = False
+    ca_file: str | None = None
+    pace: Pace = Pace()
+
+
+class Published(NamedTuple):
+    """What became of a package.
+
+    ``status`` is ``checked`` (nothing was sent), ``uploaded`` (and not waited for) or ``loaded``.
+    ``tasks`` are those that the server lists, ``run`` is what became of the one execution.
+    """
+
+    path: str
+    name: str
+    version: str
+    content: str
+    size: int
+    server: str
+    tenant: str
+    status: str
+    vouched_by: tuple[str, ...]
+    converted: bool = False
+    package_id: str | None = None
+    workflow: str | None = None
+    tasks: tuple[str, ...] = ()
+    run: Run | None = None
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+def publish(
+    request: PublishRequest,
+    access: Access,
+    watch: Watch | None = None,
+    progress: Progress | None = None,
+) -> Published:
+    """Publish the package; ``watch`` is told of each step that the server makes.
+
+    Raises ``Refused``, ``NotTrusted`` and ``Incompatible`` for a package that is not sent,
+    ``BuildFailed`` with the compiler's words, ``NetworkProblem`` for what the server says or lacks.
+    """
+    runtime = _runtime(request.runtime)
+    with open_for_server(
+        request.path, request.rule, runtime, progress, convert=request.convert
+    ) as source:  # (1)
+        checked = _check(source, runtime, progress)
+        package = source.package
+        server = Server(
+            access.address, request.tenant, access.token, ca_file=request.ca_file,
+            routes=_routes(runtime), patience=request.pace.patience,
+        )  # fmt: skip
+        _refuse_older(server.package(checked.name), checked, request)  # (2)
+        published = Published(
+            path=request.path,
+            name=checked.name,
+            version=checked.version,
+            content=checked.content,
+            size=package.size,
+            server=access.address.url,
+            tenant=request.tenant,
+            status="checked",
+            vouched_by=checked.vouched_by,
+            workflow=checked.workflow,
+            tasks=checked.tasks,
+            converted=source.vouched_by is not None,
+            warnings=(*access.warnings, *source.losses, *checked.warnings),
+        )
+        if request.dry_run:
+            return published
+        sending = stage(progress, "uploading")
+        body = Upload(source.fd, package.size, package.digest, package.path, sending)
+        package_id = _upload(server, body, checked, request)  # (3)
+    published = published._replace(status="uploaded", package_id=package_id)
+    if request.wait_seconds is None:
+        return _with_warning(published, "whether it builds and loads is not known: not waited for")
+    return _follow(server, published, checked, request, watch)
+
+
+def _check(source: Source, runtime: Runtime, progress: Progress | None) -> Checked:
+    """Return what is known of the package; of a converted one also who vouches for the original."""
+    checked = check_for_server(source.package, source.rule, runtime, progress)
+    if source.vouched_by is None:
+        return checked
+    warnings = tuple(one for one in checked.warnings if one.code is not Code.UNSIGNED)
+    return checked._replace(vouched_by=source.vouched_by, warnings=warnings)
+
+
+def _follow(
+    server: Server,
+    published: Published,
+    checked: Checked,
+    request: PublishRequest,
+    watch: Watch | None,
+) -> Published:
+    """Return what became of the upload."""
+    wait = request.pace.begin(request.wait_seconds or 0.0, watch)
+    package_id = published.package_id or ""
+    built = await_build(server, package_id, checked, wait)  # (4)
+    run = None
+    if request.context is None:
+        loaded = await_tasks(server, built, checked, wait)  # (5)
+    else:
+        loaded, run = run_once(server, built, checked, request.context, wait)  # (5), (6)
+    workflow = loaded.workflow or checked.workflow
+    published = published._replace(
+        status="loaded", tasks=loaded.tasks or (), workflow=workflow, run=run
+    )
+    if loaded.tasks is None:
+        return _with_warning(published, "this server does not say which tasks it loaded")
+    if set(loaded.tasks) != set(checked.tasks):
+        declared = ", ".join(checked.tasks)[:300] or "none"
+        return _with_warning(
+            published, f"the server lists other tasks than the package declares: {declared}"
+        )
+    return published
+
+
+def _runtime(name: str) -> Runtime:
+    runtime = find_runtime(name)
+    if runtime.format != SOURCE:
+        raise Incompatible.of(
+            Code.OTHER_GENERATION,
+            f"Cloacina {runtime.name} has no server",
+            hint="servers are there from 0.4 on",
+        )
+    return runtime
+
+
+def _routes(runtime: Runtime) -> str:
+    """Return what stands before every route: nothing at 0.4 (read in 0.4.0 and 0.5.0)."""
+    return "/v1" if tuple(map(int, runtime.name.split("."))) >= _FIRST_WITH_PREFIX else ""
+
+
+def _refuse_older(there: Package | None, checked: Checked, request: PublishRequest) -> None:
+    """Refuse a version that is older than the active one: it would take its place, or be refused.
+
+    The server itself knows of no order; it refuses what it has had, and lets the rest supersede.
+    """
+    if there is not None and is_older(checked.version, there.version):
+        raise NetworkProblem.of(
+            Code.VERSION_TAKEN,
+            f"the server has {there.name} {there.version}, which is later than {checked.version}",
+            where=request.path,
+            hint="to go back, publish the old content under a new version",
+        )
+
+
+def is_older(version: str, other: str) -> bool:
+    """Tell whether ``version`` comes before ``other``; not where their order is not known."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(version) < Version(other)
+    except InvalidVersion:
+        return False
+
+
+def _upload(server: Server, body: Upload, checked: Checked, request: PublishRequest) -> str:
+    try:
+        return server.upload(body)
+    except ServerRefused as error:
+        raise _explained(error, checked, request) from error
+
+
+def _explained(error: ServerRefused, checked: Checked, request: PublishRequest) -> NetworkProblem:
+    """Return the server's no to an upload with what it means and what to do."""
+    said, first = error.said, error.diagnostics[0]
+    if "already exists" in said.words:
+        return NetworkProblem.of(
+            Code.VERSION_TAKEN,
+            f"the server has had {checked.name} {checked.version} with other bytes: {said.text}",
+            where=request.path,
+            hint="a version is published once, also one whose build failed or that was deleted: "
+            "raise it, package, publish",
+        )
+    if "search_path" in said.words:
+        return NetworkProblem.of(
+            Code.NOT_THERE,
+            f"the server has no tenant {request.tenant}: {said.text}",
+            where=first.where,
+            hint="its operator makes tenants; is --tenant right?",
+        )
+    if said.status == 413 or "multipart" in said.words:
+        return NetworkProblem(
+            first._replace(hint="it may be too large for this server, or for a proxy before it")
+        )
+    return error
+
+
+def _with_warning(published: Published, message: str) -> Published:
+    warning = Diagnostic(Code.UNPROVED, message, published.server, None, Severity.WARNING)
+    return published._replace(warnings=(*published.warnings, warning))

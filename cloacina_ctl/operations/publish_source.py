@@ -1,0 +1,114 @@
+"""The file that a server gets: the package as it is, or what a native one converts to.
+
+One descriptor from here to the last byte that is sent: what is verified is what is published.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.archive.opening import descriptor, open_descriptor
+from cloacina_ctl.archive.reader import Package
+from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Severity
+from cloacina_ctl.operations import authenticity
+from cloacina_ctl.operations.authenticity import Rule
+from cloacina_ctl.staging import hidden_name, reported
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cloacina_ctl.archive.foreign.package import ForeignPackage
+    from cloacina_ctl.operations.progress import Progress
+    from cloacina_ctl.project.runtimes import Runtime
+
+_FORMAT = "source"
+
+
+class Source(NamedTuple):
+    """An open source package, the descriptor of the same file, and the rule that it must meet.
+
+    ``vouched_by`` is there where it was converted: who vouches for what it was made of.
+    """
+
+    package: ForeignPackage
+    fd: int
+    rule: Rule
+    vouched_by: tuple[str, ...] | None = None
+    losses: tuple[Diagnostic, ...] = ()
+
+
+@contextlib.contextmanager
+def open_for_server(
+    path: str, rule: Rule, runtime: Runtime, progress: Progress | None, *, convert: bool
+) -> Iterator[Source]:
+    """Open the package at ``path``; with ``convert`` a native one becomes a source package first.
+
+    Raises ``Incompatible`` for a native one otherwise; what conversions raise.
+    """
+    fd = descriptor(path, rule.limits)
+    try:
+        with open_descriptor(os.dup(fd), path, rule.limits) as package:
+            if not isinstance(package, Package):
+                yield Source(package, fd, rule)
+            elif convert:
+                with _converted(package, rule, runtime, progress) as source:
+                    yield source
+            else:
+                raise Incompatible.of(
+                    Code.OTHER_GENERATION,
+                    "it is a native package, and servers read source packages alone",
+                    where=path,
+                    hint="--convert sends a source package that is made of it",
+                )
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def _converted(
+    package: Package, rule: Rule, runtime: Runtime, progress: Progress | None
+) -> Iterator[Source]:
+    """Convert into a file of our own, which is gone before anything is sent: its bytes stay open.
+
+    What is lost of the manifest is lost for the server alone, so it is told and not asked for.
+    """
+    from cloacina_ctl.archive.foreign.package import ForeignPackage
+    from cloacina_ctl.operations.convert_native import convert_native
+    from cloacina_ctl.operations.converting import ConvertRequest
+    from cloacina_ctl.operations.target import choose_target
+
+    authenticity.check_rule(rule)
+    folder = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - a name that nobody can predict
+    made = os.path.join(folder, hidden_name())
+    request = ConvertRequest(
+        path=package.path,
+        output=made,
+        target=choose_target(_FORMAT, runtime.name, pad=True),
+        rule=rule,
+        lossy=True,
+        pad=True,
+    )
+    try:
+        known = authenticity.keys_that_count(rule)
+        converted = convert_native(package, request, known, progress)
+        with reported(made):
+            fd = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(made)
+    try:
+        with ForeignPackage(os.dup(fd), package.path, rule.limits) as source:
+            pinned = Rule(allow_unsigned=True, content=converted.content, limits=rule.limits)
+            losses = tuple(_lost(loss, package.path) for loss in converted.losses)
+            yield Source(source, fd, pinned, converted.vouched_by, losses)
+    finally:
+        os.close(fd)
+
+
+def _lost(loss: str, path: str) -> Diagnostic:
+    return Diagnostic(
+        Code.LOSS, f"not in what the server gets: {loss}", path, None, Severity.WARNING
+    )
