@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check test-all lint types contracts bench docs clean
+.PHONY: help setup setup-dev demo test check test-all test-server engines reference compatibility lint types contracts bench docs clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -28,7 +28,7 @@ $(VENV)/.dev: $(VENV)/.run
 setup: $(VENV)/.run ## install the program into .venv
 setup-dev: $(VENV)/.dev ## install the program and all that its tests need
 
-demo: setup ## package a real project, sign it, and look at it from every side
+demo: setup ## package a real project, sign it, look at it from every side, and run it
 	@PATH="$(abspath $(BIN)):$$PATH" sh docs/demo.sh
 
 # In CI also the slow tests: those that build Rust crates, and exhaustive sweeps.
@@ -39,6 +39,19 @@ check: setup-dev lint types contracts ## lint, types and import contracts alone
 
 test-all: test ## the tests on every Python from 3.10 that this machine has
 	sh tests/all_pythons.sh
+
+test-server: setup-dev ## build the real server once, outside of the tree, and publish to it
+	CLOACINA_CTL_TEST_BUILD_SERVER=1 $(BIN)/python -m pytest -m server
+
+engines: setup-dev ## hand packages to the released engines from PyPI (a quarter of an hour; cargo)
+	$(BIN)/python -m pytest -m engines
+
+reference: setup-dev ## build the real cloacinactl once, outside of the tree, and compare with it
+	$(BIN)/python -m tests.reference.cloacinactl
+	$(BIN)/python -m pytest -m reference
+
+compatibility: setup-dev ## measure the engines anew and write docs/compatibility.md
+	$(BIN)/python -m tests.engines.report --measure
 
 lint: setup-dev
 	$(BIN)/ruff check

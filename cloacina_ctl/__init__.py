@@ -16,6 +16,8 @@ A map of the package, from the bottom up; imports point downwards only:
 ``platforms``   what a compiled library says of itself, read without running it
 ``signing``     keys, signatures, trust
 ``project``     what a source folder is, and what of it gets packed
+``registry``    where packages are delivered to: this machine, servers
+``runtime``     public: load a package in a child process, run its tasks
 ``checks``      what ``validate`` knows, one function a code
 ``operations``  public: one function a verb
 ``cli``         the command line, a translator over ``operations``

@@ -23,7 +23,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("CLOACINA_CTL_CONFIG_DIR", str(tmp_path / "user"))
     monkeypatch.delenv("CLOACINA_CTL_SIGNING_KEY", raising=False)
     keys.generate_key()
-    keys.export_key("default", str(tmp_path / "author.pub"))
+    keys.export_key(keys.ExportRequest("default", str(tmp_path / "author.pub")))
     made = PackageRequest(
         str(ROOT / "fixtures" / "python_report"), str(tmp_path / "x.cloacina"),
         keys=keys.signing_keys(()),

@@ -11,12 +11,19 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from cloacina_ctl.cli import app, main
+from cloacina_ctl.digest import Digest
+from cloacina_ctl.operations.views import signature_view
+from cloacina_ctl.signing.fidius_signature import judge_tree, sign_tree
+from cloacina_ctl.signing.judge import KnownKey
+from cloacina_ctl.signing.keys import PrivateKey
+from cloacina_ctl.signing.sidecar import judge_sidecar, make_sidecar, parse_sidecar
 from tests.tools import need
 from tests.verbs.conftest import FIXTURES
+from tests.verbs.test_sign_sidecar import source_package
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCHEMAS = {path.stem: json.loads(path.read_text("utf-8")) for path in DOCS.glob("schemas/*.json")}
-OTHERS = {"common", "usage", "version"}
+OTHERS = {"common", "foreign", "usage", "version"}
 MANIFEST = Resource.from_contents(json.loads((DOCS / "manifest.schema.json").read_text("utf-8")))
 REGISTRY = Registry().with_resources(
     [
@@ -100,6 +107,26 @@ def test_package(answer, project):
     answer("package", "--require-signature", "--no-sign", status=2)
 
 
+def test_packages_of_other_formats(answer, project):
+    answer("key", "generate")
+    plan = answer("package", project, "--format", "source", "--list")["result"]
+    assert {one["section"] for one in plan["files"]} == {None}
+    made = answer("package", project, "--runtime", "0.10", "-o", "x.cloacina")["result"]
+    assert (made["format"], made["runtime"], made["sidecar"]) == (
+        "source",
+        "0.10",
+        "x.cloacina.sig",
+    )
+    answer("package", project, "--runtime", "0.3", status=6)
+    answer("package", project, "--runtime", "0.13", status=2)
+    answer("convert", "x.cloacina", "--format", "native", "-o", "n.cloacina", status=3)
+    words = ("--format", "native", "-o", "n.cloacina", "--lossy")
+    converted = answer("convert", "x.cloacina", *words)["result"]
+    assert converted["losses"]
+    assert converted["source"]["content"] == made["content"]
+    answer("convert", "n.cloacina", "--format", "source", "-o", "y.cloacina", status=4)
+
+
 def test_inspect(answer, signed, tmp_path, monkeypatch):
     assert answer("inspect", signed)["result"]["signatures"][0]["status"] == "trusted"
     monkeypatch.setenv("CLOACINA_CTL_CONFIG_DIR", str(tmp_path / "stranger"))
@@ -161,6 +188,36 @@ def test_sign(answer, signed):
     answer("sign", signed, "--remove", both["added"][0])
     answer("sign", signed, "--remove", both["added"][0], status=4)
     answer("sign", "absent", status=8)
+
+
+def test_sign_beside_a_package_of_another_generation(answer, tmp_path):
+    answer("key", "generate")
+    (tmp_path / "x.cloacina").write_bytes(source_package())
+    made = answer("sign", "x.cloacina")["result"]
+    assert made["content"].startswith("sha256:")
+    assert made["sidecar"] == "x.cloacina.sig"
+    answer("sign", "x.cloacina", "--comment", "no room", status=2)
+    answer("key", "export", "default", "--private", "--form", "raw", "-o", "secret.key")
+
+
+def test_signatures_of_other_generations():
+    shape = Draft202012Validator({"$ref": "common.json#/$defs/signature"}, registry=REGISTRY)
+    key, digest = PrivateKey.generate(), Digest.of(b"")
+    known = (KnownKey(key.public, "ada"),)
+    beside = parse_sidecar(make_sidecar(digest, key), where="x.cloacina.sig")
+    inside = sign_tree(digest, key)
+    for judged in (
+        judge_sidecar(beside, digest, known),
+        judge_sidecar(beside, digest, ()),
+        judge_sidecar(beside, Digest.of(b"x"), known),
+        judge_tree(inside, digest, known),
+        judge_tree(inside, digest, ()),
+        judge_tree(inside, digest, known, ["target/a"]),
+    ):
+        shape.validate(signature_view(judged).to_json())
+    nameless = signature_view(judge_tree(inside, digest, ())).to_json()
+    assert not shape.is_valid({**nameless, "signed_at": "2026-01-02T03:04:05Z"})
+    assert not shape.is_valid({"status": "unknown-key"})
 
 
 def test_schema_version_and_lines_that_are_wrong(answer):
