@@ -40,8 +40,8 @@ def serve() -> None:
     # While this process gets ready, what it is to load is still being verified.
     from cloacina_ctl.runtime import child_native
 
-    order = _read_or_leave()
-    serving = _Serving()
+    order = _read_or_leave(rules["folder"])
+    serving = _Serving(rules["folder"])
     _thread.start_new_thread(serving.listen, ())
     try:
         if order["kind"] == "python":
@@ -71,8 +71,10 @@ def _load_modules(order: dict[str, Any], tell: Callable[[Answer], None]) -> Host
     return load_modules(order, tell)
 
 
-def _read_or_leave() -> dict[str, Any]:
+def _read_or_leave(folder: str | None = None) -> dict[str, Any]:
     request = _read()
+    if request is None and folder is not None:
+        _remove(folder)
     if request is None or request.get("do") == "leave":
         os._exit(0)
     return request
@@ -81,7 +83,8 @@ def _read_or_leave() -> dict[str, Any]:
 class _Serving:
     """Takes requests off their pipe and puts answers on theirs."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
         self._calls: dict[str, Callable[[dict[str, Any]], Answer]] = {}
         self._host: Host | None = None
         self._writing = _thread.allocate_lock()
@@ -105,6 +108,8 @@ class _Serving:
         if self._host is not None and not self._busy:
             self._host.leave()  # nothing is taken away from a call that is under way
         flush()
+        if request is None:  # whoever started this process was killed, and tidies nothing up
+            _remove(self._folder)
         os._exit(0)
 
     def _answer(self, request: dict[str, Any]) -> None:
@@ -125,6 +130,16 @@ class _Serving:
         with self._writing, contextlib.suppress(BrokenPipeError):
             while data:
                 data = data[os.write(ANSWERS, data) :]
+
+
+def _remove(folder: str) -> None:
+    for place, folders, files in os.walk(folder, topdown=False):
+        for name in (*files, *folders):
+            with contextlib.suppress(OSError):
+                path = os.path.join(place, name)
+                (os.rmdir if name in folders and not os.path.islink(path) else os.unlink)(path)
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)
 
 
 def flush() -> None:

@@ -88,12 +88,12 @@ def test_a_task_has_all_its_keywords(registry):
     ],
 )
 def test_a_keyword_with_a_wrong_value_is_refused(keywords):
-    with pytest.raises(ValueError, match=r"unknown|invalid"):
+    with pytest.raises(ValueError, match=r"is one of|is no rule"):
         cloaca.task(**keywords)
 
 
 def test_the_older_keywords_and_a_policy_exclude_each_other():
-    with pytest.raises(ValueError, match="cannot be combined"):
+    with pytest.raises(ValueError, match="retried once"):
         cloaca.task(retry=cloaca.RetryPolicy.default(), retry_attempts=2)
 
 
@@ -105,13 +105,13 @@ def test_an_unknown_keyword_is_refused():
 
 
 def test_a_dependency_is_a_name_or_has_one():
-    with pytest.raises(TypeError, match="dependency"):
+    with pytest.raises(TypeError, match="waits for"):
         cloaca.task(dependencies=[3])(lambda context: None)
 
 
 def test_a_task_is_declared_by_the_thread_that_imports(registry):
     registry.leave()
-    with pytest.raises(ValueError, match="No workflow context"):
+    with pytest.raises(ValueError, match="while its module is imported"):
         cloaca.task()(lambda context: None)
 
 
@@ -206,7 +206,7 @@ def test_rules_are_plain_values():
     }  # fmt: skip
     assert cloaca.none_of()["type"] == "None"
     assert cloaca.all_of(rule["conditions"][0])["conditions"] == [cloaca.task_failed("a")]
-    with pytest.raises(ValueError, match="unknown operator"):
+    with pytest.raises(ValueError, match="an operator of a trigger rule"):
         cloaca.context_value("n", "like", 3)
 
 
@@ -318,19 +318,19 @@ def test_a_graph_with_a_reactor_is_fed_by_its_accumulators(registry):
     assert builder.execute({}) == [None]
     assert registry.reactors == {"ticker": (("ticks",), "when_all")}
     assert repr(builder) == "ComputationGraphBuilder(name='market', nodes=2)"
-    with pytest.raises(ValueError, match="reactor-triggered"):
+    with pytest.raises(ValueError, match="its reactor says so"):
         cloaca.task(invokes=builder)(lambda context: None)
 
 
 def test_mistakes_in_graphs_are_told(registry):
     build = cloaca.ComputationGraphBuilder
-    with pytest.raises(ValueError, match="react="):
+    with pytest.raises(ValueError, match="`react` belongs"):
         build("x", graph={}, react={})
-    with pytest.raises(ValueError, match="inside a ComputationGraphBuilder"):
+    with pytest.raises(ValueError, match="a node outside"):
         cloaca.node(print)
-    with pytest.raises(AttributeError, match="no @cloaca"), build("x", graph={"a": {}}):
+    with pytest.raises(AttributeError, match="without a function"), build("x", graph={"a": {}}):
         pass
-    with pytest.raises(ValueError, match="not in the graph"), build("x", graph={}):
+    with pytest.raises(ValueError, match="is no node of"), build("x", graph={}):
         cloaca.node(lambda: None)
     with pytest.raises(ValueError, match="no reactor"), build("x", graph={"f": {"inputs": ["t"]}}):
 
@@ -362,7 +362,7 @@ def test_mistakes_in_graphs_are_told(registry):
     ],
 )
 def test_a_reactor_that_is_none_is_refused(keywords):
-    with pytest.raises(ValueError, match=r"@cloaca\.reactor"):
+    with pytest.raises(ValueError, match="reactor"):
         cloaca.reactor(**keywords)
 
 
@@ -377,12 +377,12 @@ def test_a_task_invokes_a_graph_that_is_there(registry):
     )
     cloaca.task(id="one", invokes=builder, post_invocation=print)(lambda context: None)
     assert declared(registry).invokes == "market"
-    with pytest.raises(ValueError, match="requires `invokes"):
+    with pytest.raises(ValueError, match="with `invokes`"):
         cloaca.task(post_invocation=print)(lambda context: None)
-    with pytest.raises(TypeError, match="NAME"):
+    with pytest.raises(TypeError, match="ComputationGraphBuilder"):
         cloaca.task(invokes="market")(lambda context: None)
     registry.graphs.clear()
-    with pytest.raises(ValueError, match="not registered"):
+    with pytest.raises(ValueError, match="no graph"):
         cloaca.task(invokes=builder)(lambda context: None)
 
 
@@ -397,7 +397,7 @@ def test_a_builder_is_a_scope_of_its_own(registry):
 
         builder.add_task("one")
         builder.add_task(one)
-        with pytest.raises(ValueError, match="not found in registry"):
+        with pytest.raises(ValueError, match="was declared"):
             builder.add_task("two")
     assert registry.tasks.keys() == {(Names("t", "p", "other"), "one")}
     workflow = builder.build()
@@ -417,7 +417,7 @@ def test_names_of_tasks_are_values():
     assert hash(namespace) == hash(cloaca.TaskNamespace("t", "p", "w", "x"))
     assert namespace != "t::p::w::x"
     assert [str(namespace), repr(namespace)] == ["t::p::w::x", "TaskNamespace(t::p::w::x)"]
-    with pytest.raises(ValueError, match="Invalid namespace"):
+    with pytest.raises(ValueError, match="a namespace has"):
         cloaca.TaskNamespace.from_string("x")
     assert cloaca.WorkflowContext("t", "p", "w").workflow_id == "w"
 

@@ -318,6 +318,9 @@ def test_the_child_ends_when_whoever_started_it_is_killed(tmp_path):
         "from tests.runtime.plugins import session_of\n"
         "from pathlib import Path\n"
         "s = session_of(Path(sys.argv[1]))\n"
+        "os.makedirs(s._material.folder + '/package/workflow')\n"
+        "open(s._material.folder + '/package/x', 'w').close()\n"
+        "os.symlink('/etc', s._material.folder + '/package/link')\n"
         "print(s._host.child._pid, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
@@ -327,6 +330,7 @@ def test_the_child_ends_when_whoever_started_it_is_killed(tmp_path):
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL
     assert gone_soon(int(done.stdout))
+    assert os.listdir(tmp_path) == [], "it tidies up behind the one that could not"
 
 
 def test_what_takes_the_output_may_fail_and_the_session_still_ends():

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from cloacina_ctl.errors import Code, Incompatible, NotTrusted, Refused, Severity
-from cloacina_ctl.manifest.model import Interface, Task
+from cloacina_ctl.manifest.model import Artifact, Interface, Libc, Task
 from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.operations.loading import HostLimits, load_package
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.target import choose_target
+from cloacina_ctl.platforms import Host
 from cloacina_ctl.runtime.comparing import disagreements
 from cloacina_ctl.runtime.described import (
     Described,
@@ -18,8 +19,10 @@ from cloacina_ctl.runtime.described import (
     DescribedTask,
     workflow_of,
 )
+from cloacina_ctl.runtime.opening import choose_artifact
+from tests.foreign import archives
 from tests.runtime.packages import AFTER, ECHO, FLOW, SLEEP, TASKS, pack
-from tests.runtime.plugins import plugin
+from tests.runtime.plugins import plugin, raw
 from tests.verbs.conftest import FIXTURES
 
 UNSIGNED = Rule(allow_unsigned=True)
@@ -201,3 +204,66 @@ def test_the_limits_of_the_page_are_the_real_ones():
     page = (FIXTURES.parent / "docs" / "runtime.md").read_text()
     named = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
     assert set(HostLimits._fields) <= named
+
+
+def v1_task(number, id_, needs=()):
+    return {
+        "index": number, "id": id_, "dependencies": list(needs), "description": "a task",
+        "source_location": "src/flow.rs",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("release", [2, 3])
+def test_a_package_of_the_first_releases_runs(path, release, user):
+    made = archives.v1_manifest(tasks=[v1_task(0, "collect"), v1_task(1, "report", ["collect"])])
+    made["execution_order"] = ["collect", "report"]
+    if release == 3:
+        del made["execution_order"]
+    path.write_bytes(archives.gz(archives.v1_tar(made, raw(release).read_bytes())))
+    with load_package(str(path), UNSIGNED) as loaded:
+        assert loaded.session.describe().interface.kind == f"c-abi-0.{release}"
+        assert [task.id for task in loaded.workflows[0].tasks] == ["collect", "report"]
+        outcome = loaded.session.run_task("report", {"a": 1}, timeout=20)
+        assert outcome.context == {"a": 1}
+    assert os.listdir(user) == []
+
+
+def test_the_code_is_right_where_an_older_manifest_says_otherwise(path):
+    made = archives.v1_manifest(tasks=[v1_task(0, "collect")])
+    del made["execution_order"]
+    path.write_bytes(archives.gz(archives.v1_tar(made, raw(3).read_bytes())))
+    with load_package(str(path), UNSIGNED) as loaded:
+        assert {one.code for one in loaded.warnings} == {Code.CODE_DISAGREES}
+        assert {one.severity for one in loaded.warnings} == {Severity.WARNING}
+        assert [task.id for task in loaded.workflows[0].tasks] == ["collect", "report"]
+
+
+def test_a_python_package_whose_sources_say_nothing_is_taken_at_its_code_s_word(path):
+    files = dict(archives.SOURCE)
+    files["workflow/demo/tasks.py"] = (
+        b"import cloaca\nfor name in ('a', 'b'):\n    cloaca.task(id=name)(lambda context: None)\n"
+    )
+    path.write_bytes(archives.bz2(archives.source_tar(files)))
+    with load_package(str(path), UNSIGNED) as loaded:
+        assert [task.id for task in loaded.workflows[0].tasks] == ["a", "b"]
+
+
+def test_a_package_of_format_2_runs(path):
+    path.write_bytes(archives.gz(archives.v2_tar()))
+    with load_package(str(path), UNSIGNED) as loaded:
+        first = loaded.session.describe().tasks[0]
+        assert not loaded.session.run_task(first.id, {}, timeout=20).crashed
+
+
+def test_of_two_libraries_that_fit_the_one_for_the_newer_libc_is_taken():
+    host = Host("x86_64", "linux", Libc("glibc", "2.36"))
+
+    def artifact(floor):
+        libc = None if floor is None else Libc("glibc", floor)
+        tag = "linux_x86_64" if floor is None else f"manylinux_{floor.replace('.', '_')}_x86_64"
+        return Artifact(
+            platform=tag, path="x", kind="cdylib", machine="x86_64", os="linux", libc=libc
+        )
+
+    chosen = choose_artifact(tuple(map(artifact, (None, "2.9", "2.34", "2.99"))), host, where="x")
+    assert chosen.libc.floor == "2.34"

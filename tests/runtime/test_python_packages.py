@@ -178,7 +178,7 @@ def test_a_package_with_everything_that_decorators_can_say(make):
     assert "beginning" in make.lines
     assert "after begin {'day': 1, 'values': [1, 2]}" in make.lines
     assert run("scored", values=[1, 2]).context == {"values": [1, 2], "total": 3, "posted": 3}
-    assert run("scored").error == "KeyError: \"Key not found: 'values'\""
+    assert run("scored").error == "KeyError: 'no such key in the context: values'"
     assert run("broken", a=1).error == "ValueError: no way"
     assert "failed broken ValueError: no way {'a': 1}" in make.lines
     assert run("waits", a=1).context == {"only": "this"}

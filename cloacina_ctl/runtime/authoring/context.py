@@ -48,13 +48,13 @@ class Context:
     def insert(self, key: str, value: object) -> None:
         """Put a value under a key that is new. Raises ``ValueError``."""
         if key in self._data:
-            raise ValueError(f"Key already exists: {key}")
+            raise ValueError(f"the context has a value for it already: {key}")
         self.set(key, value)
 
     def update(self, key: str, value: object) -> None:
         """Replace the value of a key that is there. Raises ``KeyError``."""
         if key not in self._data:
-            raise KeyError(f"Key not found: {key}")
+            raise KeyError(f"no such key in the context: {key}")
         self.set(key, value)
 
     def remove(self, key: str) -> Any:  # noqa: ANN401 - JSON
@@ -98,7 +98,7 @@ class Context:
     def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - JSON
         value = self.get(key)
         if value is None:  # the bindings take null for missing, here too
-            raise KeyError(f"Key not found: '{key}'")
+            raise KeyError(f"no such key in the context: {key}")
         return value
 
     def __setitem__(self, key: str, value: object) -> None:
@@ -106,7 +106,7 @@ class Context:
 
     def __delitem__(self, key: str) -> None:
         if self._data.pop(key, None) is None:
-            raise KeyError(f"Key not found: '{key}'")
+            raise KeyError(f"no such key in the context: {key}")
 
     def __repr__(self) -> str:
         return f"Context({self.to_json()})"

@@ -78,7 +78,7 @@ def _routed(node: Node, result: object) -> Iterator[tuple[str, object]]:
         yield node.name, result
         return
     if not isinstance(result, tuple) or len(result) != 2 or not isinstance(result[0], str):
-        raise ValueError(f"routing node '{node.name}' must return a (variant_name, value) tuple")
+        raise ValueError(f"`{node.name}` chooses a route, so it returns the pair (route, value)")
     yield f"{node.name}:{result[0]}", result[1]
 
 
@@ -97,8 +97,8 @@ class ComputationGraphBuilder:
     ) -> None:
         if react is not None:
             raise ValueError(
-                "ComputationGraphBuilder no longer accepts `react={...}`: declare a "
-                "`@cloaca.reactor` class and pass `reactor=...`"
+                "`react` belongs to releases up to 0.5: write a class with @cloaca.reactor and "
+                "give it as `reactor`"
             )
         self.NAME = name
         self._nodes = tuple(_node(key, value) for key, value in graph.items())
@@ -132,18 +132,20 @@ class ComputationGraphBuilder:
         names = {node.name for node in self._nodes}
         for name in names - self.functions.keys():
             raise AttributeError(
-                f"computation graph '{self.NAME}' has the node '{name}', and no @cloaca.node "
-                "function of that name"
+                f"`{self.NAME}` has a node `{name}` without a function: decorate one of that "
+                "name with @cloaca.node"
             )
         for name in self.functions.keys() - names:
-            raise ValueError(f"'{name}' is a @cloaca.node, and not in the graph '{self.NAME}'")
+            raise ValueError(
+                f"the function `{name}` is no node of `{self.NAME}`: add it to `graph`"
+            )
         known = getattr(self._reactor, "ACCUMULATORS", ())
         for node in self._nodes:
             for name in node.inputs:
                 if name not in known:
                     raise ValueError(
-                        f"node '{node.name}' of the graph '{self.NAME}' reads '{name}', which no "
-                        "reactor of it has"
+                        f"`{node.name}` of `{self.NAME}` takes `{name}`, and its reactor has no "
+                        "accumulator of that name"
                     )
 
     def __repr__(self) -> str:
@@ -154,7 +156,7 @@ def node(function: F) -> F:
     """Declare a function as a node of the graph whose scope this is."""
     builder = ComputationGraphBuilder._open  # noqa: SLF001 - the scope is of this module
     if builder is None:
-        raise ValueError("@cloaca.node must be used inside a ComputationGraphBuilder")
+        raise ValueError("a node outside of `with cloaca.ComputationGraphBuilder(…):`")
     builder.functions[function.__name__] = function
     return function
 
@@ -164,15 +166,15 @@ def reactor(
 ) -> Callable[[type], type]:
     """Return the decorator that makes a class the name of a reactor."""
     if not name:
-        raise ValueError("@cloaca.reactor: 'name' cannot be empty")
+        raise ValueError("a reactor needs a name")
     if not accumulators or len(set(accumulators)) != len(accumulators):
-        raise ValueError("@cloaca.reactor: 'accumulators' must be names, each once")
+        raise ValueError("`accumulators` of a reactor are one or more names, no two alike")
     if mode not in _MODES:
-        raise ValueError(f"@cloaca.reactor: unknown mode '{mode}', expected {' or '.join(_MODES)}")
+        raise ValueError(f"a reactor's mode is {' or '.join(_MODES)}, not: {mode}")
 
     def declare(decorated: type) -> type:
         if not isinstance(decorated, type):
-            raise TypeError("@cloaca.reactor must be applied to a class")
+            raise TypeError("what @cloaca.reactor decorates is a class")
         for attribute, value in (
             ("NAME", name), ("ACCUMULATORS", list(accumulators)), ("REACTION_MODE", mode),
         ):  # fmt: skip

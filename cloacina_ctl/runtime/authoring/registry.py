@@ -72,8 +72,8 @@ class Registry:
         stack = self._stack()
         if not stack:
             raise ValueError(
-                "No workflow context available. Tasks must be defined at the top of a module, in "
-                "the thread that imports it."
+                "a task is declared while its module is imported, at the module's top level: not "
+                "later, and not in another thread"
             )
         return stack[-1]
 

@@ -169,8 +169,8 @@ def settings_of(policy: RetryPolicy | None, keywords: dict[str, Any]) -> dict[st
     if policy is not None:
         if given:
             raise ValueError(
-                "@task(retry=RetryPolicy(...)) cannot be combined with the retry_* keyword "
-                f"arguments (got: {', '.join(given)})"
+                "a task says how it is retried once: by `retry`, or by the others, not by both: "
+                f"{', '.join(given)}"
             )
         return policy.settings
     _check("retry_backoff", given, _BACKOFFS)
@@ -182,4 +182,4 @@ def settings_of(policy: RetryPolicy | None, keywords: dict[str, Any]) -> dict[st
 def _check(name: str, given: dict[str, Any], known: tuple[str, ...]) -> None:
     if name in given and given[name] not in known:
         expected = ", ".join(f'"{one}"' for one in known)
-        raise ValueError(f'unknown {name} "{given[name]}": expected one of {expected}')
+        raise ValueError(f"`{name}` is one of {expected}, not: {given[name]}")

@@ -26,7 +26,7 @@ def context_value(key: str, operator: str, value: object) -> Rule:
     known = _OPERATORS.get(operator.lower().replace("_", ""))
     if known is None:
         names = ", ".join(dict.fromkeys(_OPERATORS.values()))
-        raise ValueError(f"trigger rule: unknown operator '{operator}'. Use one of: {names}.")
+        raise ValueError(f"an operator of a trigger rule is one of {names}, not: {operator}")
     return {"type": "ContextValue", "key": key, "operator": known, "value": json_value(value)}
 
 
@@ -72,9 +72,8 @@ def rule_of(given: object) -> Rule:
         rule = {"type": "All", "conditions": [rule]}
     if not _is_rule(rule):
         raise ValueError(
-            "@cloaca.task(trigger_rules=...): invalid trigger rule. Build rules with "
-            "cloaca.context_value, task_success, task_failed and task_skipped, inside "
-            "cloaca.all_of, any_of or none_of."
+            "`trigger_rules` is no rule: make it of task_success, task_failed, task_skipped and "
+            "context_value, put together by all_of, any_of or none_of"
         )
     return dict(rule)
 

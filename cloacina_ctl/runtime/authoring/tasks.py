@@ -63,7 +63,7 @@ def task(  # noqa: PLR0913 - the signature is given
     def declare(function: F) -> F:
         names = REGISTRY.names()
         if post_invocation is not None and invokes is None:
-            raise ValueError("@cloaca.task: `post_invocation` requires `invokes=...` to be set")
+            raise ValueError("`post_invocation` follows a graph: name one with `invokes`")
         declared = DeclaredTask(
             id=id if id is not None else function.__name__,
             names=names,
@@ -88,8 +88,8 @@ def _name_of(dependency: object) -> str:
     name = dependency if isinstance(dependency, str) else getattr(dependency, "__name__", None)
     if not isinstance(name, str):
         raise TypeError(
-            "a dependency must be a string or a function with a `__name__`, "
-            f"not {type(dependency).__name__}"
+            "what a task waits for is named by a text or by its function, not by a "
+            f"{type(dependency).__name__}"
         )
     return name
 
@@ -103,17 +103,15 @@ def _graph_of(invokes: object) -> str:
     name = getattr(invokes, "NAME", None)
     if not isinstance(name, str):
         raise TypeError(
-            "@cloaca.task(invokes=...): expected a ComputationGraphBuilder (with a `NAME`)"
+            f"`invokes` takes a ComputationGraphBuilder, not a {type(invokes).__name__}"
         )
     graph = REGISTRY.graphs.get(name)
     if graph is None:
         raise ValueError(
-            f"@cloaca.task(invokes=...): graph '{name}' is not registered; its `with` block must "
-            "come before the task"
+            f"no graph `{name}` yet: its `with` block has to end above the task that invokes it"
         )
     if graph.reactor is not None:
         raise ValueError(
-            f"@cloaca.task(invokes=...): graph '{name}' is reactor-triggered; tasks may only "
-            "invoke graphs without a reactor"
+            f"`{name}` runs when its reactor says so, and a task invokes graphs without one only"
         )
     return name

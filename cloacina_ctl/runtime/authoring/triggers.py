@@ -61,12 +61,12 @@ def trigger(
 ) -> Callable[[F], F]:
     """Return the decorator that declares a function as a trigger."""
     if cron is not None and poll_interval is not None:
-        raise ValueError("@cloaca.trigger: `cron` and `poll_interval` exclude each other")
+        raise ValueError("a trigger has a `cron` or a `poll_interval`, not both")
     if cron is not None and on is None:
-        raise ValueError("@cloaca.trigger: `cron` requires `on=...`")
+        raise ValueError("a trigger by `cron` says what it starts: `on`")
     interval = None if cron is not None else poll_interval or "30s"
     if interval is not None and _DURATION.fullmatch(interval.strip()) is None:
-        raise ValueError(f"Invalid poll_interval '{interval}': expected as 100ms, 30s, 5m or 1h")
+        raise ValueError(f"`poll_interval` is a time such as 100ms, 30s, 5m or 1h, not: {interval}")
 
     def declare(function: F) -> F:
         declared = DeclaredTrigger(

@@ -31,7 +31,9 @@ class TaskNamespace:
         """Return the name of its four parts between ``::``. Raises ``ValueError``."""
         parts = text.split("::")
         if len(parts) != 4:
-            raise ValueError(f"Invalid namespace: {text}")
+            raise ValueError(
+                f"a namespace has four parts, tenant::package::workflow::task, not: {text}"
+            )
         return TaskNamespace(*parts)
 
     def _parts(self) -> tuple[str, str, str, str]:
@@ -102,7 +104,7 @@ class WorkflowBuilder:
         id_ = task if isinstance(task, str) else getattr(task, "__name__", None)
         if not any(known == id_ for _, known in REGISTRY.tasks):
             raise ValueError(
-                f"Task '{id_}' not found in registry. Make sure it was decorated with @task."
+                f"no task `{id_}` was declared: decorate its function with @cloaca.task()"
             )
 
     def build(self) -> Workflow:
