@@ -31,9 +31,11 @@ setup-dev: $(VENV)/.dev ## install the program and all that its tests need
 demo: setup ## package a real project, sign it, look at it from every side, and run it
 	@PATH="$(abspath $(BIN)):$$PATH" sh docs/demo.sh
 
-# In CI also the slow tests: those that build Rust crates, and exhaustive sweeps.
+# In CI also the slow tests: those that build Rust crates, and exhaustive sweeps; and then those in
+# the released engines, one at a time: the engines' own threads want the processors.
 test: setup-dev lint types contracts ## lint, types, import contracts, tests; with CI=true all of them
-	$(BIN)/python -m pytest $(if $(CI),,-m 'not slow')
+	$(BIN)/python -m pytest -n auto -m $(if $(CI),'not engines','not slow')
+	$(if $(CI),$(BIN)/python -m pytest -m engines)
 
 check: setup-dev lint types contracts ## lint, types and import contracts alone
 

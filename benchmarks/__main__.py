@@ -63,14 +63,16 @@ class Bench:
     def verify(self, package: str) -> Run:
         return run([self.tool, "verify", package, "--quiet"])
 
-    def unpack(self, package: str) -> Run:
+    def unpack(self, package: str, *options: str) -> Run:
         shutil.rmtree(self.path("unpacked"), ignore_errors=True)
-        return run([self.tool, "unpack", package, "-o", self.path("unpacked"), "--quiet"])
+        line = [self.tool, "unpack", package, "-o", self.path("unpacked"), "--quiet", *options]
+        return run(line)
 
-    def tar_extract(self, archive: str) -> Run:
+    def tar_extract(self, archive: str, *options: str) -> Run:
         shutil.rmtree(self.path("extracted"), ignore_errors=True)
         os.mkdir(self.path("extracted"))
-        return run(["tar", "--zstd", "-xf", archive, "-C", self.path("extracted")])
+        options = options or ("--zstd", "-xf")
+        return run(["tar", *options, archive, "-C", self.path("extracted")])
 
     def rows(self) -> Iterator[Row]:
         yield from self.start()
@@ -110,6 +112,13 @@ class Bench:
         )
         what = f"{datasets.measure(project)[1] / MIB:.0f} MiB, peak {pack.peak / MIB:.0f} MiB"
         yield Row("pack as source / tar -cjf", f"{pack.ratio:.2f}", "1.05", what)
+        read = paired(
+            lambda: self.unpack(source, "--allow-unsigned"),
+            lambda: self.tar_extract(archive, "-xjf"),
+            self.runs,
+        )
+        what = f"peak {read.peak / MIB:.0f} MiB"
+        yield Row("unpack of source / tar -xjf", f"{read.ratio:.2f}", "1.1", what)
         converted = self.convert(native, source)
         yield Row("peak memory: `convert`", f"{converted.peak / MIB:.0f} MiB", "64 MiB", "")
 
