@@ -332,7 +332,7 @@ def test_mistakes_in_graphs_are_told(registry):
         pass
     with pytest.raises(ValueError, match="is no node of"), build("x", graph={}):
         cloaca.node(lambda: None)
-    with pytest.raises(ValueError, match="no reactor"), build("x", graph={"f": {"inputs": ["t"]}}):
+    with pytest.raises(ValueError, match="no accumulator"), build("x", graph={"f": {"inputs": ["t"]}}):
 
         @cloaca.node
         def f(t):
@@ -348,7 +348,7 @@ def test_mistakes_in_graphs_are_told(registry):
     assert not registry.graphs
     broken = graph_of(MARKET)
     broken.functions["decide"] = lambda context: "Buy"
-    with pytest.raises(ValueError, match="variant_name"):
+    with pytest.raises(ValueError, match="chooses a route"):
         registry.graphs["market"].run({}, context=Context())
 
 
