@@ -332,7 +332,10 @@ def test_mistakes_in_graphs_are_told(registry):
         pass
     with pytest.raises(ValueError, match="is no node of"), build("x", graph={}):
         cloaca.node(lambda: None)
-    with pytest.raises(ValueError, match="no accumulator"), build("x", graph={"f": {"inputs": ["t"]}}):
+    with (
+        pytest.raises(ValueError, match="no accumulator"),
+        build("x", graph={"f": {"inputs": ["t"]}}),
+    ):
 
         @cloaca.node
         def f(t):
