@@ -15,7 +15,8 @@ from cloacina_ctl.operations.vendoring import VendorRequest
 from tests.vendoring.conftest import project
 
 pytestmark = pytest.mark.slow
-UV = shutil.which("uv")  # asked before a test takes it out of PATH
+# Asked before a test takes it out of PATH; the test group of the project brings it.
+UV = shutil.which("uv", path=os.path.dirname(sys.executable)) or shutil.which("uv")
 DEPENDENCIES = '["idna>=3", "attrs", "markupsafe", "cloaca"]'
 
 
