@@ -26,10 +26,12 @@ KEY = Option(
     "key (repeatable; default: the trusted keys and your own).",
     Kind.MANY, "KEY", panel="Trust",
 )  # fmt: skip
+ALLOW_UNSIGNED = Option(
+    ("--allow-unsigned",), "Take it without a signature by a known key.", Kind.FLAG, panel="Trust"
+)
 RULE = (
     KEY,
-    Option(("--allow-unsigned",), "Take it without a signature by a known key.", Kind.FLAG,
-           panel="Trust"),
+    ALLOW_UNSIGNED,
     Option(("--threshold",), "How many different known keys must have signed.", Kind.INTEGER, "N",
            1, panel="Trust"),
     Option(("--name",), "The package must have this name.", panel="Trust", metavar="NAME"),

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command, Kind, Option
-from cloacina_ctl.cli.options import LIMIT, limits
+from cloacina_ctl.cli.options import ALLOW_UNSIGNED, KEY, LIMIT, limits
+from cloacina_ctl.errors import Code, UsageError
 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.command import Values
     from cloacina_ctl.cli.report import Reporter
+    from cloacina_ctl.operations.authenticity import Rule
     from cloacina_ctl.operations.validate import Validated
 
 
@@ -23,6 +25,7 @@ def _run(values: Values, reporter: Reporter) -> int:
         values["path"],
         Choice(values["select"], values["ignore"]),
         member=values["package"],
+        load=_rule(values),
         limits=limits(values),
         progress=reporter.progress(),
     )
@@ -36,6 +39,21 @@ def _run(values: Values, reporter: Reporter) -> int:
         reporter.line(reporter.diagnostic_line(finding, sys.stdout))
     reporter.line(_verdict(validated, reporter))
     return exits.DONE if report.ok else exits.NO
+
+
+def _rule(values: Values) -> Rule | None:
+    """Return what a package must be to be loaded; None where nothing is to be."""
+    from cloacina_ctl.operations.authenticity import Rule
+
+    if values["load"]:
+        return Rule(
+            keys=values["key"], allow_unsigned=values["allow_unsigned"], limits=limits(values)
+        )
+    if values["key"] or values["allow_unsigned"]:
+        raise UsageError.of(
+            Code.USAGE, "--key and --allow-unsigned say what may be loaded", hint="add --load"
+        )
+    return None
 
 
 def _verdict(validated: Validated, reporter: Reporter) -> str:
@@ -61,8 +79,10 @@ VALIDATE = Command(
     name="validate",
     summary="List everything that is wrong with a project or a package.",
     description=(
-        "A folder is judged as a project, a file as a package. Nothing of either is run. Exit 0: "
-        "clean, or warnings only. Exit 1: something is an error."
+        "A folder is judged as a project, a file as a package. Nothing of either is run, but for "
+        "--load, which loads a verified package's code in a process of its own and compares what "
+        "that says with the manifest. Exit 0: clean, or warnings only. Exit 1: something is an "
+        "error."
     ),
     run=_run,
     arguments=(Argument("path", "A project's folder, a package's file, or `-`.", "."),),
@@ -70,11 +90,17 @@ VALIDATE = Command(
         Option(("--select",), "Only codes that begin so (repeatable).", Kind.MANY, "CODE"),
         Option(("--ignore",), "No codes that begin so (repeatable).", Kind.MANY, "CODE"),
         Option(("--package", "-p"), "Which crate of a workspace.", metavar="CRATE"),
+        Option(
+            ("--load",), "Load the package's code too, and compare it with the manifest.", Kind.FLAG
+        ),
+        KEY,
+        ALLOW_UNSIGNED,
         LIMIT,
     ),
     examples=(
         ("cloacina-ctl validate .", "the project, before it is packed"),
         ("cloacina-ctl validate x.cloacina --json", "a package, for programs"),
+        ("cloacina-ctl validate x.cloacina --load", "also what its code says of itself"),
         ("cloacina-ctl validate . --ignore Y010 --ignore R", "without some codes"),
     ),
 )

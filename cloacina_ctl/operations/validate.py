@@ -1,7 +1,7 @@
 """``validate``: everything that is wrong with a project or a package, each with a code.
 
-Starts no process and runs nothing of what it judges. What cannot be opened is a finding too, and
-what could not be judged because of it is named as skipped.
+Starts no process and runs nothing of what it judges, unless it is asked to load a package. What
+cannot be opened is a finding too, and what could not be judged because of it is named as skipped.
 """
 
 from __future__ import annotations
@@ -16,7 +16,16 @@ from cloacina_ctl.archive.payload import Memory, pour
 from cloacina_ctl.archive.reader import Package
 from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.checks.engine import Choice, Report, report
-from cloacina_ctl.errors import CloacinaError, Code, Diagnostic, FileProblem, NotTrusted, Refused
+from cloacina_ctl.errors import (
+    CloacinaError,
+    Code,
+    Diagnostic,
+    FileProblem,
+    Incompatible,
+    NotTrusted,
+    Refused,
+    UsageError,
+)
 from cloacina_ctl.operations import authenticity
 from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.operations.progress import Progress, stage
@@ -51,25 +60,42 @@ def validate(
     *,
     member: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    load: Rule | None = None,
     progress: Progress | None = None,
 ) -> Validated:
     """Judge the project in the folder ``path``, or the package in the file ``path``.
 
-    Raises ``FileProblem`` only where there is nothing of that name to judge.
+    With ``load`` a package without errors that keeps this rule is loaded too, in a child process,
+    and what its code says is compared with the manifest. Raises ``FileProblem`` only where there
+    is nothing of that name to judge, ``UsageError`` for what cannot be loaded.
     """
+    if load is not None and (path == "-" or os.path.isdir(path)):
+        raise UsageError.of(Code.USAGE, "--load is for a package in a file")
     if os.path.isdir(path):
         return Validated(path, "project", _judged(lambda: _project(path, member), choice))
     if path != "-" and not os.path.lexists(path):
         raise FileProblem.of(Code.NOT_FOUND, "no such file or folder", where=path)
     found = _judged(lambda: _package(path, limits, progress), choice)
+    if load is not None and found.ok:
+        rule = load
+        more = _judged(lambda: list(_loaded(path, rule, progress)), choice)
+        found = Report((*found.findings, *more.findings), more.skipped)
     return Validated(path, "package", found)
+
+
+def _loaded(path: str, rule: Rule, progress: Progress | None) -> tuple[Diagnostic, ...]:
+    """Return what the package's code contradicts; what it does with the rest is its own affair."""
+    from cloacina_ctl.operations.loading import load_package
+
+    with load_package(path, rule, progress=progress) as loaded:
+        return loaded.warnings
 
 
 def _judged(judge: Callable[[], list[Diagnostic]], choice: Choice) -> Report:
     """Return the report, with what stopped the judging as findings of it."""
     try:
         return report(judge(), choice)
-    except (Refused, NotTrusted, FileProblem) as error:
+    except (Refused, NotTrusted, FileProblem, Incompatible) as error:
         return report(error.diagnostics, choice, _SKIPPED)
 
 
