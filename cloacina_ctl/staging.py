@@ -189,6 +189,11 @@ class StagedFile:
         self.fd = self._folder_fd = -1
 
 
+def scratch_folder() -> str:
+    """Return the folder for what nobody is to keep: files without a name, or with a hidden one."""
+    return os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - no name in it can be predicted
+
+
 def unnamed_file(folder: str) -> int:
     """Return the descriptor of a new file in ``folder`` without a name: it goes with its close."""
     if hasattr(os, "O_TMPFILE"):

@@ -129,12 +129,8 @@ def pour(
 
 
 def select(files: Sequence[FileEntry], patterns: Sequence[str]) -> tuple[FileEntry, ...]:
-    """Return the files that one of the glob ``patterns`` matches, or refuse when none does.
-
-    ``*`` also matches slashes; a pattern that ends with a slash takes the whole folder.
-    """
-    globs = [pattern + "*" if pattern.endswith("/") else pattern for pattern in patterns]
-    chosen = tuple(file for file in files if any(fnmatchcase(file.path, glob) for glob in globs))
+    """Return the files that ``is_chosen`` takes, or refuse when there is none."""
+    chosen = tuple(file for file in files if is_chosen(file.path, patterns))
     if not chosen:
         raise Refused.of(
             Code.NO_SUCH_MEMBER,
@@ -142,6 +138,17 @@ def select(files: Sequence[FileEntry], patterns: Sequence[str]) -> tuple[FileEnt
             hint="`cloacina-ctl inspect --files` lists them",
         )
     return chosen
+
+
+def is_chosen(path: str, patterns: Sequence[str]) -> bool:
+    """Tell whether one of the glob ``patterns`` matches.
+
+    ``*`` also matches slashes; a pattern that ends with a slash takes the whole folder.
+    """
+    return any(
+        fnmatchcase(path, pattern + "*" if pattern.endswith("/") else pattern)
+        for pattern in patterns
+    )
 
 
 class _Run(NamedTuple):

@@ -26,7 +26,7 @@ from cloacina_ctl.archive.head import Head, decode_head
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, Refused
-from cloacina_ctl.staging import reported, unnamed_file, write_all
+from cloacina_ctl.staging import reported, scratch_folder, unnamed_file, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -220,7 +220,7 @@ def open_stdin(limits: Limits, judge: Callable[..., object] = container.require_
     with reported("standard input"):
         if stat.S_ISREG(os.fstat(0).st_mode) and os.lseek(0, 0, os.SEEK_CUR) == 0:
             return os.dup(0)
-    folder = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - it has no name there
+    folder = scratch_folder()
     with reported(folder):
         fd = unnamed_file(folder)
         try:

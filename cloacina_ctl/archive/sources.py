@@ -46,6 +46,14 @@ class SourceFiles:
             os.close(self._folder_fd)
             self._folder_fd = -1
 
+    def content(self, file: PlannedFile, into: Room) -> Iterator[bytes | memoryview]:
+        """Yield the bytes of ``file``, which go ``into`` it: read there, or put from memory."""
+        if isinstance(file.source, str):
+            yield from self.read(file, file.source, into)
+        else:
+            yield file.source
+            into.put(file.source)
+
     def read(self, file: PlannedFile, path: str, into: Room) -> Iterator[memoryview]:
         """Yield the bytes of ``file`` at ``path``, read into the room that ``into`` gives.
 
@@ -91,6 +99,10 @@ class Room(Protocol):
 
     def took(self, count: int) -> None:
         """Take the first ``count`` bytes of the last room as filled."""
+        ...
+
+    def put(self, data: bytes) -> None:
+        """Take a copy of ``data``."""
         ...
 
 

@@ -17,6 +17,7 @@ from cloacina_ctl.archive import layout, tables, tar
 from cloacina_ctl.archive.block import SignatureBlock, encode_block
 from cloacina_ctl.archive.head import Head, check_manifest_members, check_ratio, encode_head
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
+from cloacina_ctl.archive.pieces import Pieces
 from cloacina_ctl.archive.sources import SourceFiles
 from cloacina_ctl.archive.tables import FRAME_SIZE, FileEntry, FrameEntry, Index, Tool
 from cloacina_ctl.archive.workers import in_order
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from cloacina_ctl.archive.plan import Plan, PlannedFile
+    from cloacina_ctl.archive.plan import Plan
 
     Progress = Callable[[int, int], None]
 
@@ -162,45 +163,11 @@ class _Piece(NamedTuple):
     content: bytearray | memoryview
 
 
-class _Cutter:
-    """Gathers the tar bytes of a section and hands them out in pieces of ``FRAME_SIZE``."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray(FRAME_SIZE)
-        self._used = 0
-        self.full: list[bytearray] = []
-
-    def room(self) -> memoryview:
-        return memoryview(self._buffer)[self._used :]
-
-    def took(self, count: int) -> None:
-        self._used += count
-        if self._used == FRAME_SIZE:
-            self.full.append(self._buffer)
-            self._buffer, self._used = bytearray(FRAME_SIZE), 0
-
-    def put(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            room = self.room()
-            count = min(len(room), len(view))
-            room[:count] = view[:count]
-            self.took(count)
-            view = view[count:]
-
-    def rest(self) -> memoryview | None:
-        """Return what is left of the section, and begin anew."""
-        if not self._used:
-            return None
-        rest = memoryview(self._buffer)[: self._used]
-        self._buffer, self._used = bytearray(FRAME_SIZE), 0
-        return rest
-
-
 def _cut(plan: Plan, files: list[FileEntry], progress: Progress | None) -> Iterator[_Piece]:
     """Yield the frames' contents in order; fill ``files`` with the digests on the way."""
     total, done = plan.size, 0
-    cutter, section = _Cutter(), ""
+    full: list[bytearray] = []
+    cutter, section = Pieces(FRAME_SIZE, full.append), ""
     with SourceFiles() as sources:
         for file in plan.files:
             if file.section != section:
@@ -210,16 +177,16 @@ def _cut(plan: Plan, files: list[FileEntry], progress: Progress | None) -> Itera
                 tar.member_header(plan.root, file.path, file.size, executable=file.executable)
             )
             sha256 = hashlib.sha256()
-            for part in _content(file, sources, cutter):
+            for part in sources.content(file, cutter):
                 sha256.update(part)
                 done += len(part)
                 if progress:
                     progress(done, total)
-                while cutter.full:
-                    yield _Piece(section, cutter.full.pop(0))
+                while full:
+                    yield _Piece(section, full.pop(0))
             cutter.put(tar.padding(file.size))
-            while cutter.full:
-                yield _Piece(section, cutter.full.pop(0))
+            while full:
+                yield _Piece(section, full.pop(0))
             files.append(
                 FileEntry(file.path, file.size, Digest(sha256.hexdigest()), file.executable)
             )
@@ -227,17 +194,7 @@ def _cut(plan: Plan, files: list[FileEntry], progress: Progress | None) -> Itera
     yield _Piece(layout.END, bytearray(tar.END_OF_ARCHIVE))
 
 
-def _content(
-    file: PlannedFile, sources: SourceFiles, cutter: _Cutter
-) -> Iterator[bytes | memoryview]:
-    if isinstance(file.source, str):
-        yield from sources.read(file, file.source, cutter)
-    else:
-        yield file.source
-        cutter.put(file.source)
-
-
-def _rest(cutter: _Cutter, section: str) -> Iterator[_Piece]:
+def _rest(cutter: Pieces, section: str) -> Iterator[_Piece]:
     rest = cutter.rest()
     if rest is not None:
         yield _Piece(section, rest)

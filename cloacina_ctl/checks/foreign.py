@@ -17,11 +17,11 @@ from cloacina_ctl.archive.layout import VENDOR_FOLDER
 from cloacina_ctl.checks import graph, old, python, rust
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.checks.releases import release_findings
+from cloacina_ctl.checks.signatures import failing, is_judged
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.manifest import Package
 from cloacina_ctl.project.denied import Denied, deny_file, deny_folder, deny_marked_folder
 from cloacina_ctl.project.model import Config, Layout, Project
-from cloacina_ctl.signing.judge import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,17 +80,13 @@ def unsigned(subject: ForeignSubject) -> Iterator[Finding]:
 @RULES.rule(Code.BAD_SIGNATURE)
 def bad_signature(subject: ForeignSubject) -> Iterator[Finding]:
     """A signature under a known key that fails is a forgery or an accident, never nothing."""
-    for judged in subject.signatures:
-        if judged.status is Status.INVALID:
-            who = judged.name or judged.keyid
-            yield Finding(f"the signature of {who} fails: {judged.reason}", subject.path)
+    yield from failing(subject.signatures, subject.path)
 
 
 @RULES.rule(Code.NOT_VOUCHED, Severity.NOTE)
 def not_vouched(subject: ForeignSubject) -> Iterator[Finding]:
     """Signatures by keys that this user does not know say nothing to this user."""
-    known = (Status.TRUSTED, Status.INVALID)
-    if subject.signatures and not any(one.status in known for one in subject.signatures):
+    if subject.signatures and not is_judged(subject.signatures):
         reason = next((one.reason for one in subject.signatures if one.reason), None)
         yield Finding(
             f"nobody known vouches for it{f': {reason}' if reason else ''}",

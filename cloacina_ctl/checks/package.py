@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.signatures import failing, is_judged
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.platforms import artifact_of
-from cloacina_ctl.signing.judge import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,20 +39,13 @@ def unsigned(subject: PackageSubject) -> Iterator[Finding]:
 @RULES.rule(Code.BAD_SIGNATURE)
 def bad_signature(subject: PackageSubject) -> Iterator[Finding]:
     """A signature under a known key that fails is a forgery or an accident, never nothing."""
-    for judged in subject.signatures:
-        if judged.status is Status.INVALID:
-            yield Finding(
-                f"the signature of {judged.name or judged.keyid} fails: {judged.reason}",
-                subject.path,
-            )
+    yield from failing(subject.signatures, subject.path)
 
 
 @RULES.rule(Code.NOT_VOUCHED, Severity.NOTE)
 def not_vouched(subject: PackageSubject) -> Iterator[Finding]:
     """Signatures by keys that this user does not know say nothing to this user."""
-    if subject.signatures and not any(
-        judged.status in (Status.TRUSTED, Status.INVALID) for judged in subject.signatures
-    ):
+    if subject.signatures and not is_judged(subject.signatures):
         yield Finding(
             "signed, but by nobody whose key is known here",
             subject.path,

@@ -88,6 +88,22 @@ def judge_read(package: Package, judged: tuple[Judged, ...]) -> tuple[Judged, ..
     return judge_subject(judged, subject_of(package.head, package))
 
 
+def vouch(package: Package, rule: Rule, known: tuple[KnownKey, ...]) -> Vouched:
+    """Go through steps (2) to (6): what comes back is of a package that may be used.
+
+    ``verify`` alone does not: it takes (3) last. Raises ``NotTrusted`` where the rule is not met,
+    ``Refused`` for a head that contradicts itself.
+    """
+    refuse_sidecar(rule)
+    path = package.path
+    judged = judge_unread(package, known)  # (2)
+    require(judged, rule, path)  # (3), and none that fails
+    judged = judge_read(package, judged)  # (4), (5)
+    vouched_by = require(judged, rule, path)
+    check_pins(package.head, rule, path)  # (6)
+    return Vouched(judged, vouched_by)
+
+
 def subject_of(head: Head, package: Package) -> Subject:
     """Return what a signature of this package is over."""
     return Subject(

@@ -26,7 +26,7 @@ from cloacina_ctl.operations.progress import Progress, stage
 from cloacina_ctl.operations.target import NATIVE, SOURCE
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.project.package_toml import header_of_manifest, metadata_keys, resolve
-from cloacina_ctl.staging import reported, unnamed_file, write_all
+from cloacina_ctl.staging import reported, scratch_folder, unnamed_file, write_all
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -91,16 +91,10 @@ def _prove(
     progress: Progress | None,
 ) -> tuple[str, ...]:
     """Return who vouches, once every byte is proved by the rule of ``verify``."""
-    rule, path = request.rule, request.path
-    authenticity.refuse_sidecar(rule)
-    judged = authenticity.judge_unread(package, known)
-    authenticity.require(judged, rule, path)
-    judged = authenticity.judge_read(package, judged)
-    vouched = authenticity.require(judged, rule, path)
-    authenticity.check_pins(package.head, rule, path)
-    jobs = rule.jobs or default_jobs()
+    vouched_by = authenticity.vouch(package, request.rule, known).vouched_by
+    jobs = request.rule.jobs or default_jobs()
     pour(package, Nowhere(), jobs=jobs, progress=stage(progress, "verifying"))
-    return vouched
+    return vouched_by
 
 
 def _to_source(
@@ -282,7 +276,7 @@ class _Spooled:
     def __init__(self, package: Package, entry: FileEntry) -> None:
         self._package = package
         self._entry = entry
-        self._folder = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - it has no name there
+        self._folder = scratch_folder()
         self._fd = -1
 
     def __enter__(self) -> int:

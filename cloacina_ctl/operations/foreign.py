@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.archive.extraction import Extraction
 from cloacina_ctl.archive.foreign.model import ProviderManifest
 from cloacina_ctl.archive.foreign.streams import GZIP
-from cloacina_ctl.archive.payload import Nowhere, select
+from cloacina_ctl.archive.payload import Nowhere, is_chosen, select
 from cloacina_ctl.digest import CONTENT_PREFIX
 from cloacina_ctl.errors import Code, UsageError
 from cloacina_ctl.operations import authenticity
@@ -206,14 +206,6 @@ class _Chosen:
         """End the file that was handed on."""
         if self._takes:
             self._sink.end()
-
-
-def is_chosen(path: str, patterns: tuple[str, ...]) -> bool:
-    """Tell whether one of the glob patterns matches, as ``payload.select`` reads them."""
-    from fnmatch import fnmatchcase
-
-    globs = (pattern + "*" if pattern.endswith("/") else pattern for pattern in patterns)
-    return any(fnmatchcase(path, glob) for glob in globs)
 
 
 def _subject(package: ForeignPackage, looked: Looked, judged: tuple[Judged, ...]) -> ForeignSubject:

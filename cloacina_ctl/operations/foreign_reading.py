@@ -20,7 +20,7 @@ from cloacina_ctl.archive.foreign.streams import GZIP
 from cloacina_ctl.archive.layout import WORKFLOW_FOLDER
 from cloacina_ctl.errors import CloacinaError
 from cloacina_ctl.operations.progress import Progress, stage
-from cloacina_ctl.staging import reported, unnamed_file, write_all
+from cloacina_ctl.staging import reported, scratch_folder, unnamed_file, write_all
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class _Spool:
         if self._fd < 0 and self._size <= MAX_IN_MEMORY:
             self._parts.append(bytes(data))
             return
-        folder = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - it has no name there
+        folder = scratch_folder()
         with reported(folder):
             if self._fd < 0:
                 self._fd = unnamed_file(folder)

@@ -22,7 +22,7 @@ from cloacina_ctl.signing.fidius_signature import (
     judge_tree,
 )
 from cloacina_ctl.signing.sidecar import find_sidecar, judge_sidecar, read_sidecar
-from cloacina_ctl.staging import reported, unnamed_file
+from cloacina_ctl.staging import reported, scratch_folder, unnamed_file
 
 if TYPE_CHECKING:
     from cloacina_ctl.archive.foreign.package import Contents, ForeignPackage
@@ -101,7 +101,7 @@ class TreeSink:
 
 
 def _read_again(package: ForeignPackage) -> Digest:
-    folder = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - it has no name there
+    folder = scratch_folder()
     with reported(folder):
         fd = unnamed_file(folder)
     try:

@@ -98,20 +98,15 @@ def _take(path: str, rule: Rule, material: Material, progress: Progress | None) 
     with open_any(path, rule.limits) as package:  # (1)
         if not isinstance(package, Package):
             return _take_foreign(package, rule, known, material, progress)
-        authenticity.refuse_sidecar(rule)
-        judged = authenticity.judge_unread(package, known)  # (2)
-        authenticity.require(judged, rule, path)  # (3), and none that fails
-        head = package.head  # (4)
-        judged = authenticity.judge_read(package, judged)  # (5)
-        vouched = authenticity.require(judged, rule, path)
-        authenticity.check_pins(head, rule, path)  # (6)
+        vouched_by = authenticity.vouch(package, rule, known).vouched_by  # (2) to (6)
+        head = package.head
         take_native(package, material, jobs=rule.jobs or default_jobs())  # (7), (8)
         manifest = head.manifest
         return _Verified(
             name=manifest.package.name,
             version=manifest.package.version,
             content=head.content,
-            vouched_by=vouched,
+            vouched_by=vouched_by,
             workflows=manifest.workflows,
             artifacts=manifest.artifacts,
             is_native=True,

@@ -14,7 +14,7 @@ from cloacina_ctl.archive.reader import Package
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Severity
 from cloacina_ctl.operations import authenticity
 from cloacina_ctl.operations.authenticity import Rule
-from cloacina_ctl.staging import hidden_name, reported
+from cloacina_ctl.staging import hidden_name, reported, scratch_folder
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _converted(
     from cloacina_ctl.operations.target import choose_target
 
     authenticity.check_rule(rule)
-    folder = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - a name that nobody can predict
+    folder = scratch_folder()
     made = os.path.join(folder, hidden_name())
     request = ConvertRequest(
         path=package.path,

@@ -58,12 +58,8 @@ def plan_run(path: str, rule: Rule, workflow: str | None = None) -> RunPlan:
     with open_any(path, rule.limits) as package:
         if not isinstance(package, Package):
             return _plan_foreign(package, rule, known, workflow)
-        authenticity.refuse_sidecar(rule)
-        judged = authenticity.judge_unread(package, known)
-        authenticity.require(judged, rule, path)
+        authenticity.vouch(package, rule, known)
         head = package.head
-        authenticity.require(authenticity.judge_read(package, judged), rule, path)
-        authenticity.check_pins(head, rule, path)
         named = head.manifest.package
         found = (path, named.name, named.version, head.content)
         return _plan(found, head.manifest.workflows, workflow)

@@ -90,19 +90,11 @@ class SignedTree:
             for file in plan.files:
                 tree.begin(file.path, file.size)
                 sha256 = hashlib.sha256()
-                for part in _parts(file, sources, buffer):
+                for part in sources.content(file, buffer):
                     tree.feed(part)
                     sha256.update(part)
                 self._digests[file.path] = Digest(sha256.hexdigest())
         return tree.digest()
-
-
-def _parts(
-    file: PlannedFile, sources: SourceFiles, buffer: _Buffer
-) -> Iterable[bytes | memoryview]:
-    if isinstance(file.source, str):
-        return sources.read(file, file.source, buffer)
-    return (file.source,)
 
 
 class _Buffer:
@@ -116,6 +108,9 @@ class _Buffer:
         return memoryview(self._bytes)
 
     def took(self, count: int) -> None:
+        """Keep nothing."""
+
+    def put(self, data: bytes) -> None:
         """Keep nothing."""
 
 

@@ -45,13 +45,8 @@ def unpack(
 
             request = (destination, members, partial)
             return unpack_foreign(package, rule, known, request, progress)
-        authenticity.refuse_sidecar(rule)
-        judged = authenticity.judge_unread(package, known)  # (2)
-        authenticity.require(judged, rule, path)  # (3), and none that fails
-        head = package.head  # (4)
-        judged = authenticity.judge_read(package, judged)  # (5)
-        vouched = authenticity.require(judged, rule, path)
-        authenticity.check_pins(head, rule, path)  # (6)
+        vouched = authenticity.vouch(package, rule, known)  # (2) to (6)
+        head = package.head
         wanted = _wanted(package, members, partial=partial)
         jobs = rule.jobs or default_jobs()
         with Extraction(destination) as extraction:
@@ -71,8 +66,8 @@ def unpack(
             content=head.content,
             files=tuple(file.path for file in poured.files),
             size=sum(file.size for file in poured.files),
-            signatures=tuple(map(signature_view, judged)),
-            vouched_by=vouched,
+            signatures=tuple(map(signature_view, vouched.signatures)),
+            vouched_by=vouched.vouched_by,
             complete=poured.complete,
         )
 

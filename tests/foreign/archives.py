@@ -13,6 +13,7 @@ import zlib
 from typing import Any
 
 from tests.hostile import tar_bytes
+from tests.hostile.builder import TASKS_PY
 
 GNU = {"magic": b"ustar ", "version": b" \0"}
 END = tar_bytes.END
@@ -32,19 +33,6 @@ description = "Counts what comes in"
 author = "Ada"
 requires_python = ">=3.10"
 entry_module = "demo.tasks"
-"""
-TASKS_PY = b"""\
-import cloaca
-
-
-@cloaca.task(id="extract")
-def extract(context):
-    return context
-
-
-@cloaca.task(id="load", dependencies=["extract"])
-def load(context):
-    return context
 """
 SOURCE = {
     "package.toml": PACKAGE_TOML,

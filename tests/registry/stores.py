@@ -118,23 +118,6 @@ def check_tidy(folder: Path | str) -> None:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path, options: str):
-    """Mount a disk in memory at ``folder``: for root on Linux alone."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    try:
-        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        mounted = False
-    if not mounted:
-        pytest.skip("no file system can be mounted here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
-@contextlib.contextmanager
 def read_only(folder: Path):
     """Make nothing under ``folder`` writable: by its mount for root, else by its mode."""
     if os.geteuid() != 0:

@@ -19,7 +19,8 @@ from cloacina_ctl.operations.verify import verify
 from cloacina_ctl.registry import daemon
 from cloacina_ctl.registry.daemon import STAGING, Dropped, file_name, watched_files
 from tests.foreign import archives
-from tests.registry.stores import read_only, small_disk
+from tests.registry.stores import read_only
+from tests.tools import small_disk
 from tests.verbs.test_json_shapes import judge
 
 ROOT = Path(__file__).parents[2]

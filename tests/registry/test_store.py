@@ -27,8 +27,8 @@ from tests.registry.stores import (
     files_in,
     put,
     read_only,
-    small_disk,
 )
+from tests.tools import small_disk
 
 ROOT = Path(__file__).parents[2]
 

@@ -18,6 +18,7 @@ from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.verify import verify
+from tests.tools import small_disk
 from tests.verbs.conftest import Outcome
 from tests.verbs.refusals import check_object, check_words, leftovers, refused, tree
 
@@ -47,23 +48,6 @@ def limited(tmp_path):
         return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run
-
-
-@contextmanager
-def small_disk(folder, options):
-    """Mount a disk in memory at ``folder``: for root on Linux alone."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    try:
-        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        mounted = False
-    if not mounted:
-        pytest.skip("no file system can be mounted here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 # Space and permission

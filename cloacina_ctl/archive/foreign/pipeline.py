@@ -10,6 +10,8 @@ import threading
 from queue import Queue
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.archive.pieces import Pieces
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -19,7 +21,7 @@ PIECE = 1 << 20
 _WAITING = 4  # pieces between the two threads: what bounds memory
 
 
-class Pipeline:
+class Pipeline(Pieces):
     """Hands pieces of ``PIECE`` bytes to ``work`` in a thread of their own, in order.
 
     Use it as a context manager: leaving it without an error waits until all is worked on, and
@@ -27,12 +29,11 @@ class Pipeline:
     """
 
     def __init__(self, work: Callable[[bytearray | memoryview], None]) -> None:
+        super().__init__(PIECE, self._queue_up)
         self._work = work
         self._queue: Queue[bytearray | memoryview | None] = Queue(_WAITING)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._error: BaseException | None = None
-        self._buffer = bytearray(PIECE)
-        self._used = 0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -40,34 +41,17 @@ class Pipeline:
 
     def __exit__(self, kind: object, *_: object) -> None:
         """Hand over the rest, wait for the thread, raise what went wrong in it."""
-        if kind is None and self._used:
-            self._queue.put(memoryview(self._buffer)[: self._used])
+        rest = self.rest()
+        if kind is None and rest is not None:
+            self._queue.put(rest)
         self._queue.put(None)
         self._thread.join()
         if kind is None:
             self._raise()
 
-    def room(self) -> memoryview:
-        """Return where bytes can be put next: never empty."""
-        return memoryview(self._buffer)[self._used :]
-
-    def took(self, count: int) -> None:
-        """Take the first ``count`` bytes of the last room as filled."""
-        self._used += count
-        if self._used == PIECE:
-            self._raise()
-            self._queue.put(self._buffer)
-            self._buffer, self._used = bytearray(PIECE), 0
-
-    def put(self, data: bytes | memoryview) -> None:
-        """Take a copy of ``data``."""
-        view = memoryview(data)
-        while view:
-            room = self.room()
-            count = min(len(room), len(view))
-            room[:count] = view[:count]
-            self.took(count)
-            view = view[count:]
+    def _queue_up(self, piece: bytearray) -> None:
+        self._raise()
+        self._queue.put(piece)
 
     def _raise(self) -> None:
         if self._error is not None:

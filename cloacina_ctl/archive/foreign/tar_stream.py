@@ -16,11 +16,11 @@ from cloacina_ctl.digest import Digest
 from cloacina_ctl.staging import write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from typing_extensions import Self
 
-    from cloacina_ctl.archive.plan import Plan, PlannedFile
+    from cloacina_ctl.archive.plan import Plan
     from cloacina_ctl.paths import MemberPath
 
     Progress = Callable[[int, int], None]
@@ -47,7 +47,7 @@ def feed_plan(plan: Plan, progress: Progress | None = None) -> Feed:
         with SourceFiles() as sources:
             for file in plan.files:
                 stream.begin(file.path, file.size, executable=file.executable)
-                for part in _parts(file, sources, stream):
+                for part in sources.content(file, stream):
                     stream.hash(part)
                     done += len(part)
                     if progress:
@@ -55,16 +55,6 @@ def feed_plan(plan: Plan, progress: Progress | None = None) -> Feed:
                 stream.end()
 
     return feed
-
-
-def _parts(
-    file: PlannedFile, sources: SourceFiles, stream: TarStream
-) -> Iterable[bytes | memoryview]:
-    if isinstance(file.source, str):
-        yield from sources.read(file, file.source, stream)
-    else:
-        yield file.source
-        stream.put(file.source)
 
 
 def content_line(file: FileEntry) -> bytes:
