@@ -3,6 +3,7 @@
 A map of the package, from the bottom up; imports point downwards only:
 
 ``values``      named tuples and constants that are quick to declare
+``progress``    how far an operation is
 ``errors``      diagnostics with permanent codes, and the one family of exceptions
 ``staging``     files and folders that appear whole or not at all
 ``toml``        TOML, bounded, with places in its errors
@@ -15,9 +16,11 @@ A map of the package, from the bottom up; imports point downwards only:
 ``archive``     the package format: plan, writer, reader, extraction, limits
 ``platforms``   what a compiled library says of itself, read without running it
 ``signing``     keys, signatures, trust
+``authenticity``  whether a package is the one that was asked for, and who vouches for it
 ``project``     what a source folder is, and what of it gets packed
+``foreign``     packages of other generations as a whole: what they hold and say, who vouches
 ``registry``    where packages are delivered to: this machine, servers
-``runtime``     public: load a package in a child process, run its tasks
+``runtime``     public: verify a package, load it in a child process, run its tasks
 ``checks``      what ``validate`` knows, one function a code
 ``operations``  public: one function a verb
 ``cli``         the command line, a translator over ``operations``

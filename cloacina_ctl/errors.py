@@ -221,6 +221,8 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     NEEDS_BUILD = "T010", "sources that must be compiled first"
     CODE_DISAGREES = "T011", "manifest and loaded code disagree"
     NETWORK_OPEN = "T012", "code that can use the network"
+    NO_ENGINE = "T013", "an engine that is not there, or that cannot run it"
+    ENGINE_FAILED = "T014", "the engine failed"
     # U: use of the command line
     USAGE = "U001", "the command line is wrong"
     # X: internal

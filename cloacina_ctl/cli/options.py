@@ -9,8 +9,8 @@ from cloacina_ctl.errors import Code, UsageError
 
 if TYPE_CHECKING:
     from cloacina_ctl.archive.limits import Limits
+    from cloacina_ctl.authenticity import Rule
     from cloacina_ctl.cli.command import Values
-    from cloacina_ctl.operations.authenticity import Rule
 
 FORCE = Option(("--force",), "Replace the output if it exists.", Kind.FLAG)
 JOBS = Option(
@@ -85,7 +85,7 @@ def limits(values: Values) -> Limits:
 
 def rule(values: Values) -> Rule:
     """Return what a package must be, by the options of ``RULE``."""
-    from cloacina_ctl.operations.authenticity import Rule
+    from cloacina_ctl.authenticity import Rule
 
     return Rule(
         keys=values["key"],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.cli.command import Values
     from cloacina_ctl.cli.progress import ProgressBar
     from cloacina_ctl.errors import Diagnostic
-    from cloacina_ctl.operations.progress import Progress
+    from cloacina_ctl.progress import Progress
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 

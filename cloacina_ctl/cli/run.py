@@ -9,9 +9,9 @@ from cloacina_ctl.cli.options import LIMIT, REGISTRY, RULE, TENANT, refuse_both,
 from cloacina_ctl.errors import Code, UsageError
 
 if TYPE_CHECKING:
+    from cloacina_ctl.authenticity import Rule
     from cloacina_ctl.cli.command import Values
     from cloacina_ctl.cli.report import Reporter
-    from cloacina_ctl.operations.authenticity import Rule
     from cloacina_ctl.operations.run import RunRequest
 
 

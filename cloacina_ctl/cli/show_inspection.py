@@ -10,8 +10,8 @@ from cloacina_ctl.cli.words import count, size
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from cloacina_ctl.foreign.view import ForeignView
     from cloacina_ctl.manifest import Artifact, Manifest, Task, Trigger, Workflow
-    from cloacina_ctl.operations.foreign_view import ForeignView
     from cloacina_ctl.operations.inspect import Inspection
     from cloacina_ctl.operations.views import SignatureView
 

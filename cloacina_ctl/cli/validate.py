@@ -9,9 +9,9 @@ from cloacina_ctl.cli.options import ALLOW_UNSIGNED, KEY, LIMIT, limits
 from cloacina_ctl.errors import Code, UsageError
 
 if TYPE_CHECKING:
+    from cloacina_ctl.authenticity import Rule
     from cloacina_ctl.cli.command import Values
     from cloacina_ctl.cli.report import Reporter
-    from cloacina_ctl.operations.authenticity import Rule
     from cloacina_ctl.operations.validate import Validated
 
 
@@ -43,7 +43,7 @@ def _run(values: Values, reporter: Reporter) -> int:
 
 def _rule(values: Values) -> Rule | None:
     """Return what a package must be to be loaded; None where nothing is to be."""
-    from cloacina_ctl.operations.authenticity import Rule
+    from cloacina_ctl.authenticity import Rule
 
     if values["load"]:
         return Rule(

@@ -10,16 +10,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from cloacina_ctl import authenticity
 from cloacina_ctl.archive.opening import open_any
 from cloacina_ctl.archive.reader import STDIN, Package
 from cloacina_ctl.errors import Code, UsageError
-from cloacina_ctl.operations import authenticity
 from cloacina_ctl.operations.converting import Converted, ConvertRequest
 from cloacina_ctl.operations.target import NATIVE
 from cloacina_ctl.staging import reported
 
 if TYPE_CHECKING:
-    from cloacina_ctl.operations.progress import Progress
+    from cloacina_ctl.progress import Progress
 
 __all__ = ["ConvertRequest", "Converted", "convert"]
 

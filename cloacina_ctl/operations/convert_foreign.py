@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from cloacina_ctl import authenticity
 from cloacina_ctl.archive import layout
 from cloacina_ctl.archive.extraction import Extraction
 from cloacina_ctl.archive.foreign.model import ProviderManifest, SourceManifest, V1Manifest
@@ -17,20 +18,19 @@ from cloacina_ctl.archive.plan import PlannedFile, make_plan
 from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.archive.writer import PackageWriter, WriteOptions
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Refused
+from cloacina_ctl.foreign.proof import name_of
+from cloacina_ctl.foreign.reading import Looked, look_into
+from cloacina_ctl.foreign.signatures import TreeSink, judge_beside
+from cloacina_ctl.foreign.view import view_of
 from cloacina_ctl.manifest import Contents as ManifestContents
 from cloacina_ctl.manifest import Language, Manifest, Requires
-from cloacina_ctl.operations import authenticity
 from cloacina_ctl.operations.converting import Converted, allow_losses
-from cloacina_ctl.operations.foreign import name_of
-from cloacina_ctl.operations.foreign_reading import Looked, look_into
-from cloacina_ctl.operations.foreign_signatures import TreeSink, judge_beside
-from cloacina_ctl.operations.foreign_view import view_of
 from cloacina_ctl.operations.losses import losses_of_foreign
 from cloacina_ctl.operations.package import TOOL
-from cloacina_ctl.operations.progress import Progress, stage
 from cloacina_ctl.operations.target import NATIVE
 from cloacina_ctl.operations.vendoring import WorkFolder
 from cloacina_ctl.paths import MemberPath
+from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.project.package_toml import header_of_manifest, resolve
 from cloacina_ctl.signing.fidius_signature import SIGNATURE_FILE
 

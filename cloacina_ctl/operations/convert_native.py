@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from cloacina_ctl import authenticity
 from cloacina_ctl.archive import layout
 from cloacina_ctl.archive.foreign.write_source import (
     Output,
@@ -18,13 +19,12 @@ from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.checks.for_runtime import ForRuntime, check_for_runtime
 from cloacina_ctl.digest import CONTENT_PREFIX
 from cloacina_ctl.errors import Code, Incompatible, Refused
-from cloacina_ctl.operations import authenticity
 from cloacina_ctl.operations.converting import Converted, allow_losses
 from cloacina_ctl.operations.losses import losses_of_native
 from cloacina_ctl.operations.packing_source import default_runtime, rules_of
-from cloacina_ctl.operations.progress import Progress, stage
 from cloacina_ctl.operations.target import NATIVE, SOURCE
 from cloacina_ctl.paths import MemberPath
+from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.project.package_toml import header_of_manifest, metadata_keys, resolve
 from cloacina_ctl.staging import reported, scratch_folder, unnamed_file, write_all
 from cloacina_ctl.values import NamedTuple

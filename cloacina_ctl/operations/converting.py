@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Diagnostic, Refused
-from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:

@@ -1,37 +1,26 @@
 """The verbs that read, for packages of other generations: the same rule, the same answers.
 
-They have no head that a signature could be over: what vouches is a sidecar over the whole file,
-or a ``package.sig`` among the files. So the argument of ``authenticity`` reads here:
-
-(1) The file is a regular file, opened once. (2) A sidecar is judged over the digest of all its
-bytes before any of them is decompressed; one of a known key that fails ends everything. (3) In the
-same pass the archive is proved to be exactly one whole package, and a ``package.sig`` in it is
-judged; the bytes of that pass have the digest of (2). (4) Enough known keys vouch, and (5) the
-package is the one that was pinned, before anything of it appears.
+The steps that are numbered are those of ``foreign.proof``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cloacina_ctl import authenticity
 from cloacina_ctl.archive.extraction import Extraction
-from cloacina_ctl.archive.foreign.model import ProviderManifest
-from cloacina_ctl.archive.foreign.streams import GZIP
 from cloacina_ctl.archive.payload import Nowhere, is_chosen, select
-from cloacina_ctl.digest import CONTENT_PREFIX
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, UsageError
-from cloacina_ctl.operations import authenticity
-from cloacina_ctl.operations.authenticity import Rule
-from cloacina_ctl.operations.foreign_reading import Looked, look_into
-from cloacina_ctl.operations.foreign_signatures import TreeSink, judge_beside
-from cloacina_ctl.operations.progress import Progress, stage
+from cloacina_ctl.foreign.proof import name_of, prove
+from cloacina_ctl.foreign.reading import Looked, look_into
+from cloacina_ctl.foreign.signatures import TreeSink, judge_beside
 from cloacina_ctl.operations.results import Inspection, Unpacked, Verified
 from cloacina_ctl.operations.views import signature_view
+from cloacina_ctl.progress import Progress, stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from cloacina_ctl.archive.foreign.package import Contents, ForeignPackage
+    from cloacina_ctl.archive.foreign.package import ForeignPackage
     from cloacina_ctl.archive.payload import Sink
     from cloacina_ctl.archive.tables import FileEntry
     from cloacina_ctl.checks.subjects import ForeignSubject
@@ -42,7 +31,7 @@ if TYPE_CHECKING:
 def inspect_foreign(package: ForeignPackage, progress: Progress | None = None) -> Inspection:
     """Return what the package says of itself, and what its code says of it."""
     from cloacina_ctl.checks.releases import releases_that_load
-    from cloacina_ctl.operations.foreign_view import tool_of, view_of
+    from cloacina_ctl.foreign.view import tool_of, view_of
 
     looked, judged = _look(package, progress)
     contents = looked.contents
@@ -79,7 +68,8 @@ def verify_foreign(
     progress: Progress | None = None,
 ) -> Verified:
     """Prove every byte of the package, and who vouches."""
-    contents, judged = _prove(package, rule, known, Nowhere(), stage(progress, "verifying"))
+    at = stage(progress, "verifying")
+    contents, judged = prove(package, rule, known, Nowhere(), lambda into: package.pour(into, at))
     vouched = authenticity.require_after_all(judged, rule, package.path)  # (4), late: it says both
     name, version = name_of(contents)
     return Verified(
@@ -114,8 +104,9 @@ def unpack_foreign(
         raise UsageError.of(Code.USAGE, "only native packages have sections that can be withheld")
     with Extraction(destination) as extraction:
         sink = _Chosen(extraction, members) if members else extraction
-        contents, judged = _prove(
-            package, rule, known, sink, stage(progress, "unpacking"), early=True
+        at = stage(progress, "unpacking")
+        contents, judged = prove(
+            package, rule, known, sink, lambda into: package.pour(into, at), early=True
         )
         vouched = authenticity.require(judged, rule, package.path)  # (4)
         files = select(contents.files, members) if members else contents.files
@@ -136,13 +127,6 @@ def unpack_foreign(
     )
 
 
-def name_of(contents: Contents) -> tuple[str, str]:
-    """Return name and version of the package."""
-    manifest = contents.manifest
-    named = manifest.package if isinstance(manifest, ProviderManifest) else manifest
-    return named.name, named.version
-
-
 def _look(package: ForeignPackage, progress: Progress | None) -> tuple[Looked, tuple[Judged, ...]]:
     """Read all of the package, and judge its signatures by the keys that the user knows."""
     known = authenticity.keys_that_count(Rule())
@@ -150,35 +134,6 @@ def _look(package: ForeignPackage, progress: Progress | None) -> tuple[Looked, t
     tree = TreeSink(Nowhere())
     looked = look_into(package, tree, progress)
     return looked, (*beside, *tree.judge(package, looked.contents, known))
-
-
-def _prove(
-    package: ForeignPackage,
-    rule: Rule,
-    known: tuple[KnownKey, ...],
-    sink: Sink,
-    progress: Callable[[int, int], None] | None,
-    *,
-    early: bool = False,
-) -> tuple[Contents, tuple[Judged, ...]]:
-    """Return what went into ``sink`` and the signatures, none of which fails.
-
-    With ``early`` nothing goes into it where it is clear from the start that nobody vouches.
-    """
-    if rule.content is not None:
-        found = {"content": CONTENT_PREFIX + package.digest}
-        authenticity.check_identity(found, rule, package.path)  # (5)
-    judged = judge_beside(package, known, rule.signature)  # (2)
-    authenticity.refuse_failed_signatures(judged, package.path)
-    if early and package.container == GZIP:  # nothing else in it could vouch
-        authenticity.require(judged, rule, package.path)
-    tree = TreeSink(sink)
-    contents = package.pour(tree, progress)  # (3)
-    judged = (*judged, *tree.judge(package, contents, known))
-    authenticity.refuse_failed_signatures(judged, package.path)
-    name, version = name_of(contents)
-    authenticity.check_identity({"name": name, "version": version}, rule, package.path)  # (5)
-    return contents, judged
 
 
 class _Chosen:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cloacina_ctl import authenticity
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.archive.opening import open_any
 from cloacina_ctl.archive.reader import Package
-from cloacina_ctl.operations import authenticity
-from cloacina_ctl.operations.authenticity import Rule
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.operations.results import Inspection
 from cloacina_ctl.operations.views import signature_view
 
 if TYPE_CHECKING:
-    from cloacina_ctl.operations.progress import Progress
+    from cloacina_ctl.progress import Progress
 
 __all__ = ["Inspection", "inspect"]
 

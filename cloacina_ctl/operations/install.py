@@ -10,15 +10,15 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from cloacina_ctl import authenticity
 from cloacina_ctl.archive import container
 from cloacina_ctl.archive.opening import descriptor, open_descriptor
 from cloacina_ctl.archive.reader import STDIN
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Refused
-from cloacina_ctl.operations import authenticity
-from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.operations.installed import DEFAULT_TENANT, InstalledPackage, registry_at, shown
-from cloacina_ctl.operations.progress import stage
 from cloacina_ctl.operations.verify import verify_open
+from cloacina_ctl.progress import stage
 from cloacina_ctl.registry.layout import check_name, check_tenant
 from cloacina_ctl.registry.store import Registry
 from cloacina_ctl.registry.stored import Stored, Trust
@@ -27,9 +27,9 @@ from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from cloacina_ctl.operations.progress import Progress
     from cloacina_ctl.operations.results import Verified
     from cloacina_ctl.operations.views import SignatureView
+    from cloacina_ctl.progress import Progress
     from cloacina_ctl.registry.files import Incoming, Writing
     from cloacina_ctl.signing.judge import KnownKey
 

@@ -11,9 +11,10 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from cloacina_ctl import settings
+from cloacina_ctl import authenticity, settings
 from cloacina_ctl.archive.opening import descriptor, open_descriptor
 from cloacina_ctl.archive.reader import Package
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import (
     CloacinaError,
     Code,
@@ -23,19 +24,17 @@ from cloacina_ctl.errors import (
     Severity,
     UsageError,
 )
-from cloacina_ctl.operations import authenticity
-from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.operations.install import require_package
-from cloacina_ctl.operations.progress import stage
 from cloacina_ctl.operations.verify import verify_open
+from cloacina_ctl.progress import stage
 from cloacina_ctl.registry.daemon import Dropped, file_name, watched_files
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.operations.progress import Progress
     from cloacina_ctl.operations.results import Verified
+    from cloacina_ctl.progress import Progress
     from cloacina_ctl.project.runtimes import Runtime
 
 __all__ = ["DaemonRequest", "Delivered", "daemon_release", "install_for_daemon"]

@@ -11,8 +11,8 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl import settings
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, NotTrusted, UsageError
-from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.registry.layout import DEFAULT_TENANT, check_tenant
 from cloacina_ctl.registry.store import Reading
 from cloacina_ctl.values import NamedTuple
@@ -145,8 +145,8 @@ def open_installed(
     What is read from it afterwards is proved again as it is read. Raises what ``find_installed``
     and ``verify`` raise.
     """
+    from cloacina_ctl import authenticity
     from cloacina_ctl.archive.opening import open_any
-    from cloacina_ctl.operations import authenticity
     from cloacina_ctl.operations.verify import verify_open
 
     found = find_installed(spec, rule, tenant=tenant, registry=registry)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.operations.installed import InstalledPackage, registry_at, shown
-from cloacina_ctl.operations.progress import Progress, stage
+from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.registry.layout import check_tenant
 from cloacina_ctl.registry.store import Reading
 from cloacina_ctl.values import NamedTuple

@@ -31,7 +31,6 @@ from cloacina_ctl.operations.preparing import (
     select_project,
     selected_files,
 )
-from cloacina_ctl.operations.progress import Progress, stage
 from cloacina_ctl.operations.target import NATIVE, SOURCE, V1
 from cloacina_ctl.operations.vendoring import (
     WorkFolder,
@@ -41,6 +40,7 @@ from cloacina_ctl.operations.vendoring import (
     write_new_lock,
 )
 from cloacina_ctl.paths import MemberPath
+from cloacina_ctl.progress import Progress, stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

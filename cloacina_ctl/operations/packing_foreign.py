@@ -14,9 +14,9 @@ from cloacina_ctl.digest import CONTENT_PREFIX
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Severity, UsageError
 from cloacina_ctl.manifest import Language
 from cloacina_ctl.operations.preparing import Packaged, output_path, refuse_rewritten_sources
-from cloacina_ctl.operations.progress import stage
 from cloacina_ctl.operations.target import SOURCE
 from cloacina_ctl.operations.vendoring import write_new_lock
+from cloacina_ctl.progress import stage
 from cloacina_ctl.staging import write_file
 from cloacina_ctl.values import NamedTuple
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.tables import FileEntry
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.operations.preparing import PackageRequest, Prepared
-    from cloacina_ctl.operations.progress import Progress
+    from cloacina_ctl.progress import Progress
     from cloacina_ctl.signing.keys import PrivateKey
 
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cloacina_ctl.operations.preparing import PackageRequest
-    from cloacina_ctl.operations.progress import Progress
     from cloacina_ctl.operations.vendoring import WorkFolder
+    from cloacina_ctl.progress import Progress
     from cloacina_ctl.project.model import Crate, Project, SelectedFile
 
 CARGO_LOCK = "Cargo.lock"

@@ -19,7 +19,7 @@ from cloacina_ctl.project.runtimes import RUNTIMES, V1, with_rule
 
 if TYPE_CHECKING:
     from cloacina_ctl.operations.preparing import PackageRequest
-    from cloacina_ctl.operations.progress import Progress
+    from cloacina_ctl.progress import Progress
 
 _LATEST = [runtime for runtime in RUNTIMES if runtime.format == V1][-1]
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, NetworkProblem, Severity
-from cloacina_ctl.operations.authenticity import Rule
-from cloacina_ctl.operations.progress import Progress, stage
 from cloacina_ctl.operations.publish_checks import Checked, check_for_server
 from cloacina_ctl.operations.publish_source import Source, open_for_server
 from cloacina_ctl.operations.publish_waiting import (
@@ -24,6 +23,7 @@ from cloacina_ctl.operations.publish_waiting import (
     await_tasks,
     run_once,
 )
+from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.project.runtimes import NEWEST, SOURCE, find_runtime
 from cloacina_ctl.registry.multipart import Upload
 from cloacina_ctl.registry.server import Server, ServerRefused

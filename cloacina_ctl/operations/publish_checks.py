@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, cast
 
+from cloacina_ctl import authenticity
 from cloacina_ctl.archive.foreign.model import Generation
 from cloacina_ctl.archive.payload import Nowhere
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Refused, Severity
 from cloacina_ctl.manifest.texts import judge_pep440, judge_semver
-from cloacina_ctl.operations import authenticity
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.archive.foreign.model import SourceManifest
     from cloacina_ctl.archive.foreign.package import ForeignPackage
+    from cloacina_ctl.authenticity import Rule
     from cloacina_ctl.checks.subjects import ForeignSubject
-    from cloacina_ctl.operations.authenticity import Rule
-    from cloacina_ctl.operations.progress import Progress
+    from cloacina_ctl.progress import Progress
     from cloacina_ctl.project.runtimes import Runtime
 
 
@@ -93,9 +93,9 @@ def _read(
 ) -> tuple[ForeignSubject, tuple[str, ...]]:
     """Return the package as rules see it, and who vouches (as ``operations.foreign`` argues it)."""
     from cloacina_ctl.checks.subjects import ForeignSubject
-    from cloacina_ctl.operations.foreign import name_of
-    from cloacina_ctl.operations.foreign_reading import look_into
-    from cloacina_ctl.operations.foreign_signatures import TreeSink, judge_beside
+    from cloacina_ctl.foreign.proof import name_of
+    from cloacina_ctl.foreign.reading import look_into
+    from cloacina_ctl.foreign.signatures import TreeSink, judge_beside
 
     authenticity.check_rule(rule)
     known = authenticity.keys_that_count(rule)

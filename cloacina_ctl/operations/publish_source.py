@@ -9,11 +9,11 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
+from cloacina_ctl import authenticity
 from cloacina_ctl.archive.opening import descriptor, open_descriptor
 from cloacina_ctl.archive.reader import Package
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Severity
-from cloacina_ctl.operations import authenticity
-from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.staging import hidden_name, reported, scratch_folder
 from cloacina_ctl.values import NamedTuple
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloacina_ctl.archive.foreign.package import ForeignPackage
-    from cloacina_ctl.operations.progress import Progress
+    from cloacina_ctl.progress import Progress
     from cloacina_ctl.project.runtimes import Runtime
 
 _FORMAT = "source"

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.foreign.model import ForeignManifest
     from cloacina_ctl.archive.tables import FileEntry, Tool
     from cloacina_ctl.digest import Digest
+    from cloacina_ctl.foreign.view import ForeignView
     from cloacina_ctl.manifest import Manifest
-    from cloacina_ctl.operations.foreign_view import ForeignView
     from cloacina_ctl.operations.views import SignatureView
 
 

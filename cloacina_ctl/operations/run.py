@@ -1,18 +1,17 @@
 """``run``: a workflow, one task of it, or a trigger, from verified bytes, in a child process.
 
 The rule is that of ``verify``: what it would not pass is never loaded. What the loaded code says of
-its tasks is compared with the manifest before anything runs (``loading``).
+its tasks is compared with the manifest before anything runs (``runtime.package``).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, UsageError
-from cloacina_ctl.operations.authenticity import Rule
-from cloacina_ctl.operations.choosing import choose_workflow, only_task
-from cloacina_ctl.operations.loading import HostOptions, load_package
 from cloacina_ctl.operations.run_plan import PlannedTask, RunPlan, plan_run
+from cloacina_ctl.runtime.choosing import choose_workflow, only_task
 from cloacina_ctl.runtime.events import (
     Event,
     TaskEnded,
@@ -21,6 +20,8 @@ from cloacina_ctl.runtime.events import (
     TaskStarted,
     WorkflowOutcome,
 )
+from cloacina_ctl.runtime.isolation import HostOptions
+from cloacina_ctl.runtime.package import open_package
 from cloacina_ctl.runtime.run import (
     DEFAULT_JOBS,
     DEFAULT_TIMEOUT_SECONDS,
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from cloacina_ctl.errors import Diagnostic
-    from cloacina_ctl.manifest.model import Task, Workflow
-    from cloacina_ctl.operations.progress import Progress
+    from cloacina_ctl.manifest.model import Workflow
+    from cloacina_ctl.progress import Progress
     from cloacina_ctl.runtime.described import Described, TaskOutcome, TriggerOutcome
 
     Loader = Callable[["RunRequest", Rule, "Watch"], AbstractContextManager["LoadedPackage"]]
@@ -119,6 +120,10 @@ class LoadedCode(Protocol):
     """The code of a package, loaded: a session, or whatever else answers like one."""
 
     @property
+    def overlays(self) -> bool:
+        """Whether what a task returns is laid over what it got."""
+
+    @property
     def warnings(self) -> tuple[Diagnostic, ...]:
         """What was noticed so far."""
 
@@ -135,7 +140,7 @@ class LoadedCode(Protocol):
 
 
 class LoadedPackage(Protocol):
-    """A package that was verified and loaded, as ``loading.Loaded`` is."""
+    """A package that was verified and loaded, as ``runtime.Loaded`` is."""
 
     @property
     def name(self) -> str:
@@ -175,7 +180,7 @@ def from_file(
         allow_network=request.allow_network,
         on_output=None if told is None else lambda _stream, line: told(line),
     )
-    return load_package(request.path, rule, options, watch.progress)
+    return open_package(request.path, rule, options, watch.progress, workflow=request.workflow)
 
 
 def run(
@@ -188,18 +193,14 @@ def run(
     nobody can judge.
     """
     with load(request, rule, watch) as loaded:
-        described = loaded.session.describe()
         workflow = choose_workflow(loaded.workflows, request.workflow)
-        workflow = with_the_codes_own_words(workflow, described)
+        _refuse_what_is_not_loaded(workflow, loaded.session.describe())
         if request.task is not None:
             workflow = only_task(workflow, request.task)
         if watch.begins is not None:
             watch.begins([task.id for task in workflow.tasks])
         options = RunOptions(
-            jobs=request.jobs,
-            timeout=request.timeout,
-            keep_going=request.keep_going,
-            overlays=described.interface.kind != "python",
+            jobs=request.jobs, timeout=request.timeout, keep_going=request.keep_going
         )
         outcome = run_workflow(
             loaded.session, workflow, dict(request.context), options, watch.event
@@ -240,13 +241,9 @@ def poll(
         )
 
 
-def with_the_codes_own_words(workflow: Workflow, described: Described) -> Workflow:
-    """Return the workflow with what the loaded code says of retries and trigger rules.
-
-    The manifest has them from the source, which cannot always be read in full. Raises
-    ``UsageError`` where the code does not have the tasks: what is loaded is one workflow.
-    """
-    told = {task.id: task for task in described.tasks}
+def _refuse_what_is_not_loaded(workflow: Workflow, described: Described) -> None:
+    """Raise ``UsageError`` where the code has other tasks: what is loaded is one workflow."""
+    told = {task.id for task in described.tasks}
     absent = [task.id for task in workflow.tasks if task.id not in told]
     if absent:
         raise UsageError.of(
@@ -254,12 +251,3 @@ def with_the_codes_own_words(workflow: Workflow, described: Described) -> Workfl
             f"the code that can be loaded has the workflow `{described.workflow}`, and not "
             f"`{workflow.name}` with its task `{absent[0]}`",
         )
-
-    def merged(task: Task) -> Task:
-        said = told[task.id]
-        return task._replace(
-            retry=said.retry or task.retry,
-            trigger_rules=said.trigger_rules or task.trigger_rules,
-        )
-
-    return workflow._replace(tasks=tuple(map(merged, workflow.tasks)))

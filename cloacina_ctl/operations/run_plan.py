@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cloacina_ctl import authenticity
 from cloacina_ctl.archive.opening import open_any
 from cloacina_ctl.archive.payload import Nowhere
 from cloacina_ctl.archive.reader import Package
 from cloacina_ctl.manifest.graph import layers
 from cloacina_ctl.manifest.model import Retry
-from cloacina_ctl.operations import authenticity
-from cloacina_ctl.operations.choosing import choose_workflow
+from cloacina_ctl.runtime.choosing import choose_workflow
 from cloacina_ctl.runtime.run import read_rules
 from cloacina_ctl.values import NamedTuple
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cloacina_ctl.archive.foreign.package import ForeignPackage
+    from cloacina_ctl.authenticity import Rule
     from cloacina_ctl.manifest.model import Workflow
-    from cloacina_ctl.operations.authenticity import Rule
     from cloacina_ctl.signing.judge import KnownKey
 
 
@@ -68,9 +68,9 @@ def plan_run(path: str, rule: Rule, workflow: str | None = None) -> RunPlan:
 def _plan_foreign(
     package: ForeignPackage, rule: Rule, known: tuple[KnownKey, ...], workflow: str | None
 ) -> RunPlan:
+    from cloacina_ctl.foreign.reading import look_into
+    from cloacina_ctl.foreign.view import view_of
     from cloacina_ctl.operations.foreign import verify_foreign
-    from cloacina_ctl.operations.foreign_reading import look_into
-    from cloacina_ctl.operations.foreign_view import view_of
 
     verified = verify_foreign(package, rule, known)
     view = view_of(look_into(package, Nowhere()))  # refuses what has changed since

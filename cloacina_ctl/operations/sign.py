@@ -13,10 +13,10 @@ from cloacina_ctl.archive.opening import open_any
 from cloacina_ctl.archive.payload import Nowhere, pour
 from cloacina_ctl.archive.reader import STDIN, Package
 from cloacina_ctl.archive.workers import default_jobs
+from cloacina_ctl.authenticity import subject_of
 from cloacina_ctl.digest import CONTENT_PREFIX
 from cloacina_ctl.errors import Code, NotTrusted, UsageError
-from cloacina_ctl.operations.authenticity import subject_of
-from cloacina_ctl.operations.progress import Progress, stage
+from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.signing.statement import SIGNATURE_TYPE, claims, now_utc, sign_package
 from cloacina_ctl.staging import StagedFile, reported, write_all
 from cloacina_ctl.values import NamedTuple

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.payload import Nowhere
 from cloacina_ctl.errors import Code, FileProblem, Refused, UsageError
-from cloacina_ctl.operations.progress import stage
+from cloacina_ctl.progress import stage
 from cloacina_ctl.signing.files import is_there
 from cloacina_ctl.signing.sidecar import make_sidecar, read_sidecar, sidecar_path
 from cloacina_ctl.staging import reported, write_file
@@ -20,7 +20,7 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from cloacina_ctl.archive.foreign.package import ForeignPackage
     from cloacina_ctl.digest import Digest
-    from cloacina_ctl.operations.progress import Progress
+    from cloacina_ctl.progress import Progress
     from cloacina_ctl.signing.keys import PrivateKey
 
 _ONE = "a sidecar has room for one signature"

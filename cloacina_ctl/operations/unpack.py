@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cloacina_ctl import authenticity
 from cloacina_ctl.archive.extraction import Extraction
 from cloacina_ctl.archive.opening import open_any
 from cloacina_ctl.archive.payload import pour, select
 from cloacina_ctl.archive.reader import Package
 from cloacina_ctl.archive.workers import default_jobs
-from cloacina_ctl.operations import authenticity
-from cloacina_ctl.operations.authenticity import Rule
-from cloacina_ctl.operations.progress import Progress, stage
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.operations.results import Unpacked
 from cloacina_ctl.operations.views import signature_view
+from cloacina_ctl.progress import Progress, stage
 
 if TYPE_CHECKING:
     from cloacina_ctl.archive.tables import FileEntry

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from cloacina_ctl import authenticity
 from cloacina_ctl.archive.layout import WORKFLOW_FOLDER
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.archive.opening import open_any
 from cloacina_ctl.archive.payload import Memory, pour
 from cloacina_ctl.archive.reader import Package
 from cloacina_ctl.archive.workers import default_jobs
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.checks.engine import Choice, Report, report
 from cloacina_ctl.errors import (
     CloacinaError,
@@ -26,9 +28,7 @@ from cloacina_ctl.errors import (
     Refused,
     UsageError,
 )
-from cloacina_ctl.operations import authenticity
-from cloacina_ctl.operations.authenticity import Rule
-from cloacina_ctl.operations.progress import Progress, stage
+from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ def validate(
 
 def _loaded(path: str, rule: Rule, progress: Progress | None) -> tuple[Diagnostic, ...]:
     """Return what the package's code contradicts; what it does with the rest is its own affair."""
-    from cloacina_ctl.operations.loading import load_package
+    from cloacina_ctl.runtime.package import open_package
 
-    with load_package(path, rule, progress=progress) as loaded:
+    with open_package(path, rule, progress=progress) as loaded:
         return loaded.warnings
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.archive.limits import Limits
     from cloacina_ctl.manifest import Requires
-    from cloacina_ctl.operations.progress import Progress
+    from cloacina_ctl.progress import Progress
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.project.vendoring.choice import VendorOptions
     from cloacina_ctl.project.vendoring.vendor import Vendored

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cloacina_ctl import authenticity
 from cloacina_ctl.archive.opening import open_any
 from cloacina_ctl.archive.payload import Nowhere, pour
 from cloacina_ctl.archive.reader import Package
 from cloacina_ctl.archive.workers import default_jobs
-from cloacina_ctl.operations import authenticity
-from cloacina_ctl.operations.authenticity import Rule
-from cloacina_ctl.operations.progress import Progress, stage
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.operations.results import Verified
 from cloacina_ctl.operations.views import signature_view
+from cloacina_ctl.progress import Progress, stage
 
 if TYPE_CHECKING:
     from cloacina_ctl.archive.foreign.package import ForeignPackage

@@ -1,10 +1,10 @@
 """Public: load and run packages: plugin hosts in a child process, and a local scheduler.
 
-``session`` a loaded package · ``opening`` from verified bytes to a session · ``material`` what a
-child is given · ``isolation`` the child process · ``described`` and ``answers`` what it says ·
-``comparing`` whether that is what the manifest says · ``frames``, ``wire`` and ``plugin_types``
-bytes on the way · ``child`` and all of its name, and ``authoring``, run in the child alone ·
-``schedule`` and ``run`` a workflow.
+``package`` verify and load · ``session`` a loaded package · ``opening`` from verified bytes to it ·
+``material`` what a child is given · ``isolation`` the child process · ``described`` and ``answers``
+what it says · ``comparing`` whether that is what the manifest says · ``frames``, ``wire`` and
+``plugin_types`` bytes on the way · ``child`` and all of its name, and ``authoring``, run in the
+child alone · ``choosing``, ``schedule`` and ``run`` a workflow.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from cloacina_ctl.runtime.opening import load as load
     from cloacina_ctl.runtime.opening import load_library as load_library
     from cloacina_ctl.runtime.opening import take_native as take_native
+    from cloacina_ctl.runtime.package import Loaded as Loaded
+    from cloacina_ctl.runtime.package import Rule as Rule
+    from cloacina_ctl.runtime.package import open_package as open_package
     from cloacina_ctl.runtime.run import RunOptions as RunOptions
+    from cloacina_ctl.runtime.run import run_task as run_task
     from cloacina_ctl.runtime.run import run_workflow as run_workflow
     from cloacina_ctl.runtime.session import Preparation as Preparation
     from cloacina_ctl.runtime.session import Session as Session
@@ -30,7 +34,8 @@ _HOMES = {
     **dict.fromkeys(("Described", "GraphOutcome", "TaskOutcome", "TriggerOutcome"), "described"),
     **dict.fromkeys(("HostLimits", "HostOptions"), "isolation"),
     **dict.fromkeys(("load", "load_library", "take_native"), "opening"),
-    **dict.fromkeys(("RunOptions", "run_workflow"), "run"),
+    **dict.fromkeys(("Loaded", "Rule", "open_package"), "package"),
+    **dict.fromkeys(("RunOptions", "run_task", "run_workflow"), "run"),
     **dict.fromkeys(("Preparation", "Session"), "session"),
 }
 __all__ = sorted(_HOMES)  # noqa: PLE0605 - the names of the table

@@ -32,6 +32,7 @@ _LOAD_CODES = {
     for code in (
         Code.NO_PLUGIN, Code.LOAD_FAILED, Code.UNKNOWN_ABI, Code.PLUGIN_ANSWER, Code.SHADOWED_NAME,
         Code.ENTRY_MODULE_MISSING, Code.NO_PYTHON_TASK, Code.UNKNOWN_DEPENDENCY, Code.CYCLE,
+        Code.NO_ENGINE,
     )
 }  # fmt: skip
 
@@ -53,7 +54,7 @@ def failure_of(failed: object, where: str | None) -> CloacinaError:
     said = failed if isinstance(failed, dict) else {}
     code = _LOAD_CODES.get(str(said.get("code")), Code.LOAD_FAILED)
     message, hint = said.get("message"), said.get("hint")
-    kind = Incompatible if code is Code.UNKNOWN_ABI else Refused
+    kind = Incompatible if code in (Code.UNKNOWN_ABI, Code.NO_ENGINE) else Refused
     return kind.of(
         code,
         message[:MAX_ERROR] if isinstance(message, str) else "it cannot be loaded",
@@ -148,6 +149,7 @@ def _described(said: dict[str, Any]) -> Described:
         callable_graphs=_texts(said, "callable_graphs"),
         inputs=_each(said, "inputs", lambda one: tuple(sorted(_pairs(one, "an input")))),
         constructors=_texts(said, "constructors"),
+        engine=_maybe(said, "engine"),
     )
 
 

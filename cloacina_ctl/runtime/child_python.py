@@ -38,6 +38,20 @@ REFUSED_NAMES = frozenset(
 
 def load_modules(order: dict[str, Any], tell: Callable[[Answer], None]) -> PythonHost:
     """Import the entry module of ``order`` and return its host. Raises ``LoadFailure``."""
+    module.install()
+    names = Names(order["tenant"], order["package"], order["workflow"])
+    REGISTRY.enter(names)
+    try:
+        import_entry(order)
+    finally:
+        REGISTRY.leave()
+    host = PythonHost(names, order["entry_module"])
+    watch_late_reads(order["tree"], tell)
+    return host
+
+
+def import_entry(order: dict[str, Any]) -> None:
+    """Import the entry module of ``order`` by the servers' rules. Raises ``LoadFailure``."""
     tree, entry = order["tree"], order["entry_module"]
     workflow = os.path.join(tree, "workflow")
     if not os.path.isdir(workflow):
@@ -46,18 +60,9 @@ def load_modules(order: dict[str, Any], tell: Callable[[Answer], None]) -> Pytho
     vendored = [folder for folder in vendored if os.path.isdir(folder)]
     _refuse_names(workflow, *vendored)
     sys.dont_write_bytecode = True
-    module.install()
     hidden = _prune(entry.partition(".")[0])
     sys.path += [workflow, *vendored]
-    names = Names(order["tenant"], order["package"], order["workflow"])
-    REGISTRY.enter(names)
-    try:
-        _import(entry, tree, hidden)
-    finally:
-        REGISTRY.leave()
-    host = PythonHost(names, entry)
-    watch_late_reads(tree, tell)
-    return host
+    _import(entry, tree, hidden)
 
 
 def _refuse_names(*folders: str) -> None:
@@ -99,7 +104,7 @@ def _import(entry: str, tree: str, hidden: list[str]) -> None:
     except SystemExit as error:
         raise LoadFailure("T003", f"importing `{entry}` ends the process: {error!r}") from error
     except ModuleNotFoundError as error:
-        _show(error, tree)
+        show(error, tree)
         missing = error.name or "?"
         if entry == missing or entry.startswith(f"{missing}."):
             raise LoadFailure("Y002", f"the entry module is not in the package: {entry}") from error
@@ -109,7 +114,7 @@ def _import(entry: str, tree: str, hidden: list[str]) -> None:
             hint or "vendor it: only the standard library, `workflow/` and `vendor/` are there",
         ) from error
     except BaseException as error:
-        _show(error, tree)
+        show(error, tree)
         raise LoadFailure("T003", f"importing `{entry}` failed: {words_of(error)}", hint) from error
 
 
@@ -272,7 +277,7 @@ def _guarded(
         try:
             return call(request)
         except BaseException as error:  # noqa: BLE001 - whatever a task raises is its failure
-            _show(error, None)
+            show(error)
             return {"succeeded": False, "context": None, "error": words_of(error)}
 
     return guarded
@@ -285,7 +290,7 @@ def words_of(error: BaseException) -> str:
     return f"{name}: {text}" if text else name
 
 
-def _show(error: BaseException, tree: str | None) -> None:
+def show(error: BaseException, tree: str | None = None) -> None:
     """Print the trace of an exception from where the package's own code begins."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

@@ -47,7 +47,13 @@ def serve() -> None:
         if order["kind"] == "python":
             with contextlib.suppress(OSError):
                 os.close(LIBRARY)
-            host = _load_modules(order, serving.tell)
+            host = _load_modules(order, rules["engine"], serving.tell)
+        elif rules["engine"] is not None:
+            raise LoadFailure(
+                "T013",
+                "it is compiled code, and the engine's wheel runs Python packages alone",
+                "run it without an engine",
+            )
         else:
             host = child_native.load_library(order)
         described = host.describe()
@@ -63,7 +69,14 @@ def serve() -> None:
     forever.acquire()
 
 
-def _load_modules(order: dict[str, Any], tell: Callable[[Answer], None]) -> Host:
+def _load_modules(
+    order: dict[str, Any], engine: dict[str, Any] | None, tell: Callable[[Answer], None]
+) -> Host:
+    if engine is not None:
+        from cloacina_ctl.runtime import child_cloaca
+
+        sys.modules["cloacina_ctl"].__path__ = []
+        return child_cloaca.load_modules(order, engine, tell)
     from cloacina_ctl.runtime.child_python import load_modules
 
     # A package finds nothing more of this program to import.

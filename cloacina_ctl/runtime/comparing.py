@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Diagnostic
+from cloacina_ctl.runtime.trigger_rules import BadRule, read_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,9 +61,36 @@ def _of_workflow(said: Workflow, described: Described) -> Iterator[str]:
                 f"the task `{id_}` waits for {_list(true[id_])}, and the manifest says "
                 f"{_list(claimed[id_])}"
             )
+    yield from _of_rules_and_retries(said, described)
     fingerprints = (described.fingerprint, said.fingerprint)
     if None not in fingerprints and fingerprints[0] != fingerprints[1]:
         yield f"the fingerprint is {fingerprints[0]}, and the manifest says {fingerprints[1]}"
+
+
+def _of_rules_and_retries(said: Workflow, described: Described) -> Iterator[str]:
+    """Yield what differs where both say it: what only running the source would tell, neither is."""
+    told = {task.id: task for task in described.tasks}
+    for task in said.tasks:
+        code = told.get(task.id)
+        if code is None:
+            continue
+        if _differ(task.trigger_rules, code.trigger_rules):
+            yield (
+                f"the trigger rule of the task `{task.id}` is {code.trigger_rules:.200}, and the "
+                f"manifest says {task.trigger_rules or 'none':.200}"
+            )
+        if None not in (task.retry, code.retry) and task.retry != code.retry:
+            yield f"the retry settings of the task `{task.id}` are not those of the manifest"
+
+
+def _differ(claimed: str | None, true: str | None) -> bool:
+    """Tell whether two rules that can be read are not the same; none is `always`."""
+    if true is None:  # a release that does not say them
+        return False
+    try:
+        return (read_rule(claimed) if claimed else None) != read_rule(true)
+    except BadRule:
+        return False
 
 
 def _list(names: set[str] | tuple[str, ...]) -> str:

@@ -83,7 +83,8 @@ class Described(NamedTuple):
     """All that the loaded code says: one workflow, and what belongs to it.
 
     ``callable_graphs`` are graphs without a trigger, by name. ``inputs`` and ``constructors`` are
-    given as the plugin gives them, as pairs of field and value.
+    given as the plugin gives them, as pairs of field and value. ``engine`` is the release of the
+    engine that the code is loaded into, where it is not loaded into our own host.
     """
 
     interface: DescribedInterface
@@ -100,6 +101,7 @@ class Described(NamedTuple):
     callable_graphs: tuple[str, ...] = ()
     inputs: tuple[tuple[tuple[str, str], ...], ...] = ()
     constructors: tuple[str, ...] = ()
+    engine: str | None = None
 
 
 class TaskOutcome(NamedTuple):
@@ -160,3 +162,22 @@ def workflow_of(described: Described) -> Workflow | None:
         author=described.author,
         fingerprint=described.fingerprint,
     )
+
+
+def with_the_codes_own_words(workflow: Workflow, described: Described) -> Workflow:
+    """Return the workflow with what its loaded code says of retries and trigger rules.
+
+    The manifest has them from the source, which cannot always be read in full. A workflow that is
+    not the loaded one stays as it is.
+    """
+    told = {task.id: task for task in described.tasks}
+    if any(task.id not in told for task in workflow.tasks):
+        return workflow
+    tasks = tuple(
+        task._replace(
+            retry=told[task.id].retry or task.retry,
+            trigger_rules=told[task.id].trigger_rules or task.trigger_rules,
+        )
+        for task in workflow.tasks
+    )
+    return workflow._replace(tasks=tasks)

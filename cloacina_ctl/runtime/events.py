@@ -57,11 +57,18 @@ class TaskResult(NamedTuple):
     error: str | None = None
 
 
+class EngineUsed(NamedTuple):
+    """The engine that ran a workflow, where it was not our own scheduler."""
+
+    name: str
+    version: str
+
+
 class WorkflowOutcome(NamedTuple):
     """How a workflow ended: ``completed`` or ``failed``, and all its tasks, layer by layer.
 
     ``context`` is that of ``context_of``, the task that completed last; where none did, the one
-    that the run began with.
+    that the run began with. ``error`` is why an ``engine`` did not bring it to its end.
     """
 
     workflow: str
@@ -70,3 +77,5 @@ class WorkflowOutcome(NamedTuple):
     context_of: str | None
     tasks: tuple[TaskResult, ...]
     seconds: float
+    engine: EngineUsed | None = None
+    error: str | None = None

@@ -26,6 +26,8 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from cloacina_ctl.runtime.engine import Engine
+
     Message = dict[str, Any]
     OnOutput = Callable[[str, str], None]
 
@@ -57,13 +59,15 @@ class HostOptions(NamedTuple):
 
     ``environment`` is added to the few variables that it always has; nothing else of this
     process's environment reaches it. ``on_output`` gets each line with ``stdout`` or ``stderr``, as
-    text that is not escaped, in a thread of its own.
+    text that is not escaped, in a thread of its own. With an ``engine`` a Python package is loaded
+    into that, and not into our own host.
     """
 
     limits: HostLimits = HostLimits()
     allow_network: bool = False
     environment: Mapping[str, str] = {}
     on_output: OnOutput | None = None
+    engine: Engine | None = None
 
 
 class Died(NamedTuple):
@@ -94,7 +98,7 @@ class Child:
         self._is_told_to_leave = False
         self._gone = threading.Event()
         self.output = Output(options.limits.output, options.on_output)
-        self._open(_environment(options, folder), library)
+        self._open(options, folder, library)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
         self.send(
@@ -102,10 +106,11 @@ class Child:
                 "limits": options.limits._asdict(),
                 "network": options.allow_network,
                 "folder": folder,
+                "engine": options.engine and {"folder": options.engine.folder},
             }
         )
 
-    def _open(self, environment: dict[str, str], library: int | None) -> None:
+    def _open(self, options: HostOptions, folder: str, library: int | None) -> None:
         pipes: list[int] = []
         try:
             with reported("the child process"):
@@ -117,7 +122,8 @@ class Child:
                 if library is not None:
                     pipes.append(_moved_up(os.dup(library)))
                     given[LIBRARY] = pipes[-1]
-                self._pid = _spawn(given, environment)
+                program = options.engine.program if options.engine else None
+                self._pid = _spawn(given, _environment(options, folder), program)
         except BaseException:
             for fd in pipes:
                 os.close(fd)
@@ -329,10 +335,10 @@ class _Death:
             os.close(fd)
 
 
-def _spawn(given: dict[int, int], environment: dict[str, str]) -> int:
+def _spawn(given: dict[int, int], environment: dict[str, str], program: str | None) -> int:
     """Start the process with the descriptors it gets, by their numbers there."""
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child.py")
-    program = sys.executable
+    program = program or sys.executable
     if not program:
         raise FileProblem.of(Code.NOT_FOUND, "no interpreter is known that could be started")
     arguments = [program, "-I", "-S", script]

@@ -1,6 +1,6 @@
 """From bytes that were verified to a loaded package: what is taken out of it, and what is not.
 
-Nothing here decides whether a package is trusted: ``operations.loading`` does, by a rule. What is
+Nothing here decides whether a package is trusted: ``package`` does, by a rule. What is
 taken of a native package is proved byte by byte on the way, against a head that was judged before.
 A package of another generation is proved by whoever pours it, into the sink that ``Foreign`` has.
 """
@@ -55,16 +55,19 @@ def load(ready: Preparation) -> Session:
         raise
 
 
-def take_native(package: Package, material: Material, *, jobs: int = 1) -> None:
+def take_native(
+    package: Package, material: Material, *, workflow: str | None = None, jobs: int = 1
+) -> None:
     """Put into ``material`` what this machine can load of ``package``, whose head was judged.
 
-    Raises ``Incompatible`` where nothing in it fits, ``Refused`` for a byte that is not the right
-    one and for a section that is not in this file.
+    Of Python modules with several workflows ``workflow`` is the one that is meant. Raises
+    ``Incompatible`` where nothing in it fits, ``Refused`` for a byte that is not the right one and
+    for a section that is not in this file.
     """
     manifest = package.head.manifest
     host = host_platform()
     if manifest.language is Language.PYTHON:
-        _take_tree(package, material, host, jobs)
+        _take_tree(package, material, host, workflow, jobs)
     else:
         artifact = choose_artifact(manifest.artifacts, host, where=package.path)
         _take_library(package, material, artifact, jobs)
@@ -103,7 +106,9 @@ def _take_library(package: Package, material: Material, artifact: Artifact, jobs
     material.end_library(artifact.interface.kind if artifact.interface else None)
 
 
-def _take_tree(package: Package, material: Material, host: Host, jobs: int) -> None:
+def _take_tree(
+    package: Package, material: Material, host: Host, workflow: str | None, jobs: int
+) -> None:
     manifest = package.head.manifest
     package.require_sections({layout.COMMON})
     tags = [one.platform for one in manifest.artifacts if platform_fits(one.platform, host)]
@@ -119,7 +124,7 @@ def _take_tree(package: Package, material: Material, host: Host, jobs: int) -> N
         Modules(
             tree=tree,
             entry_module=manifest.entry_module or "",
-            workflow=_workflow_of(manifest),
+            workflow=workflow or _workflow_of(manifest),
             package=manifest.package.name,
             vendored=("vendor", *folders),
         )

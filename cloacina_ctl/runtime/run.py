@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.runtime.choosing import only_task
 from cloacina_ctl.runtime.events import (
     TaskEnded,
     TaskResult,
@@ -40,6 +41,10 @@ _LONGEST_WAIT_SECONDS = 0.5
 class RunsTasks(Protocol):
     """What runs one attempt of a task: a session, or whatever else can."""
 
+    @property
+    def overlays(self) -> bool:
+        """Whether what a task returns is laid over what it got, as compiled tasks have it."""
+
     def run_task(self, task_id: str, context: Context, *, timeout: float | None) -> TaskOutcome:
         """Run the task once and say how it ended; called from several threads at once."""
 
@@ -48,13 +53,11 @@ class RunOptions(NamedTuple):
     """How to run: ``jobs`` tasks at once; ``timeout`` in seconds, for each attempt of a task.
 
     Where ``timeout`` is None, it is that of the manifest, or ``DEFAULT_TIMEOUT_SECONDS``.
-    ``overlays`` is true of compiled tasks: what they return is laid over what they got.
     """
 
     jobs: int = DEFAULT_JOBS
     timeout: float | None = None
     keep_going: bool = False
-    overlays: bool = False
 
 
 def run_workflow(
@@ -75,7 +78,7 @@ def run_workflow(
         steps_of(workflow.tasks, rules),
         context,
         keep_going=options.keep_going,
-        overlays=options.overlays,
+        overlays=session.overlays,
     )
     run = _Run(session, workflow, schedule, options, events or (lambda _: None))
     try:
@@ -83,6 +86,21 @@ def run_workflow(
     finally:
         run.dismiss()
     return run.outcome()
+
+
+def run_task(
+    session: RunsTasks,
+    workflow: Workflow,
+    task_id: str,
+    context: Context,
+    options: RunOptions = RunOptions(),
+    events: Events | None = None,
+) -> WorkflowOutcome:
+    """Run one task of ``workflow`` once, whatever it waits for; raises as ``run_workflow``.
+
+    Raises ``UsageError`` for a task that is not there.
+    """
+    return run_workflow(session, only_task(workflow, task_id), context, options, events)
 
 
 def read_rules(workflow: Workflow) -> dict[str, Rule]:

@@ -20,7 +20,7 @@ from cloacina_ctl.runtime.described import (
     TriggerOutcome,
 )
 from cloacina_ctl.runtime.isolation import Child, Died, HostOptions
-from cloacina_ctl.runtime.material import Material
+from cloacina_ctl.runtime.material import PYTHON, Material
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,6 +79,11 @@ class Session:
     def warnings(self) -> tuple[Diagnostic, ...]:
         """What was noticed so far, each thing once."""
         return tuple(self._noticed.values())
+
+    @property
+    def overlays(self) -> bool:
+        """Whether what a task returns is laid over what it got: so for compiled tasks."""
+        return self._described.interface.kind != PYTHON
 
     def describe(self) -> Described:
         """Return what the code says of itself."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.operations import keys
-from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.unpack import unpack
 

@@ -15,8 +15,8 @@ from cloacina_ctl.archive.plan import PlannedFile, make_plan
 from cloacina_ctl.archive.reader import open_package
 from cloacina_ctl.archive.tables import Tool
 from cloacina_ctl.archive.writer import PackageWriter
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.manifest import Contents, Language, Manifest, Package, Retry, Task, Workflow
-from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.operations.convert import ConvertRequest, convert
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.target import Target

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import CloacinaError
-from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.operations.inspect import Inspection, inspect
 from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.operations.verify import Verified, verify

@@ -40,7 +40,7 @@ def inspect(path: str, destination: str, key: str) -> None:
 
 def verify(path: str, destination: str, key: str) -> None:
     """Prove a package; unsigned ones are allowed, so that the attack itself is reached."""
-    from cloacina_ctl.operations import authenticity
+    from cloacina_ctl import authenticity
     from cloacina_ctl.operations import verify as operation
 
     operation.verify(path, authenticity.Rule(keys=(key,), allow_unsigned=True))
@@ -48,7 +48,7 @@ def verify(path: str, destination: str, key: str) -> None:
 
 def unpack(path: str, destination: str, key: str) -> None:
     """Unpack a package by the same rule."""
-    from cloacina_ctl.operations import authenticity
+    from cloacina_ctl import authenticity
     from cloacina_ctl.operations import unpack as operation
 
     rule = authenticity.Rule(keys=(key,), allow_unsigned=True)

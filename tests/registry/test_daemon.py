@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.operations.verify import verify
 from cloacina_ctl.registry import daemon
 from cloacina_ctl.registry.daemon import STAGING, Dropped, file_name, watched_files

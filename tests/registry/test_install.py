@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from cloacina_ctl.archive.payload import Memory, pour
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
 from cloacina_ctl.operations import install as install_module
 from cloacina_ctl.operations import keys
-from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.operations.install import InstallRequest, install
 from cloacina_ctl.operations.installed import find_installed, open_installed, parse_spec
 from cloacina_ctl.operations.list import list_installed

@@ -14,6 +14,8 @@ class CallingSession:
     id to the context's `done`.
     """
 
+    overlays = False
+
     def __init__(self, **functions):
         self.functions = functions
         self.calls = []

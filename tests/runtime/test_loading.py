@@ -5,18 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Incompatible, NotTrusted, Refused, Severity
-from cloacina_ctl.manifest.model import Artifact, Interface, Libc, Task
-from cloacina_ctl.operations.authenticity import Rule
-from cloacina_ctl.operations.loading import HostLimits, load_package
+from cloacina_ctl.manifest.model import Artifact, Interface, Libc, Retry, Task, Workflow
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.target import choose_target
 from cloacina_ctl.platforms import Host
+from cloacina_ctl.runtime import HostLimits, open_package
 from cloacina_ctl.runtime.comparing import disagreements
 from cloacina_ctl.runtime.described import (
     Described,
     DescribedInterface,
     DescribedTask,
+    with_the_codes_own_words,
     workflow_of,
 )
 from cloacina_ctl.runtime.opening import choose_artifact
@@ -44,7 +45,7 @@ def path(tmp_path):
 
 def test_a_native_library_is_loaded_and_its_tasks_run(path, user):
     pack(path, plugin(500))
-    with load_package(str(path), UNSIGNED) as loaded:
+    with open_package(str(path), UNSIGNED) as loaded:
         assert (loaded.name, loaded.version) == ("pack", "1.0.0")
         assert loaded.content.startswith("sha256:")
         assert loaded.workflows[0].name == "flow"
@@ -57,7 +58,7 @@ def test_a_native_library_is_loaded_and_its_tasks_run(path, user):
 
 def test_nothing_is_loaded_that_nobody_vouches_for(path, user):
     pack(path, plugin(500, BROKEN="WILD_NAME"))
-    with pytest.raises(NotTrusted), load_package(str(path)):
+    with pytest.raises(NotTrusted), open_package(str(path)):
         pass
     assert os.listdir(user) == []
 
@@ -66,7 +67,7 @@ def test_nothing_is_loaded_of_which_one_byte_is_wrong(path, user):
     data = bytearray(pack(path, plugin(500)).read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(Refused), load_package(str(path), UNSIGNED):
+    with pytest.raises(Refused), open_package(str(path), UNSIGNED):
         pass
     assert os.listdir(user) == []
 
@@ -86,7 +87,7 @@ def test_nothing_is_loaded_of_which_one_byte_is_wrong(path, user):
 )
 def test_a_manifest_that_lies_about_tasks_is_refused(path, change, words):
     pack(path, plugin(500), workflows=(change(FLOW),))
-    with pytest.raises(Refused) as refused, load_package(str(path), UNSIGNED):
+    with pytest.raises(Refused) as refused, open_package(str(path), UNSIGNED):
         pass
     found = refused.value.diagnostics
     assert {one.code for one in found} == {Code.CODE_DISAGREES}
@@ -99,7 +100,7 @@ def test_a_manifest_that_lies_about_the_interface_is_refused(path):
         return artifact._replace(interface=interface)
 
     pack(path, plugin(500), change=change)
-    with pytest.raises(Refused) as refused, load_package(str(path), UNSIGNED):
+    with pytest.raises(Refused) as refused, open_package(str(path), UNSIGNED):
         pass
     assert [one.message.split(",")[0] for one in refused.value.diagnostics] == [
         "the version of its interface is 4",
@@ -109,7 +110,7 @@ def test_a_manifest_that_lies_about_the_interface_is_refused(path):
 
 def test_a_library_for_another_platform_is_not_even_read(path):
     pack(path, plugin(500), tag="manylinux_2_99_x86_64")
-    with pytest.raises(Incompatible) as refused, load_package(str(path), UNSIGNED):
+    with pytest.raises(Incompatible) as refused, open_package(str(path), UNSIGNED):
         pass
     (found,) = refused.value.diagnostics
     assert found.code is Code.NOT_FOR_RUNTIME
@@ -121,7 +122,7 @@ def test_python_packages_of_both_kinds_run(path, form, user):
     target = choose_target(form, None) if form != "native" else None
     request = PackageRequest(str(FIXTURES / "python_report"), str(path))
     package(request if target is None else request._replace(target=target))
-    with load_package(str(path), UNSIGNED) as loaded:
+    with open_package(str(path), UNSIGNED) as loaded:
         assert loaded.warnings == ()
         tasks = [task.id for task in loaded.session.describe().tasks]
         assert sorted(tasks) == [task.id for task in loaded.workflows[0].tasks]
@@ -133,7 +134,7 @@ def test_python_packages_of_both_kinds_run(path, form, user):
 def test_sources_that_must_be_compiled_say_so(path):
     target = choose_target("source", None)
     package(PackageRequest(str(FIXTURES / "rust_etl"), str(path), target=target))
-    with pytest.raises(Incompatible) as refused, load_package(str(path), UNSIGNED):
+    with pytest.raises(Incompatible) as refused, open_package(str(path), UNSIGNED):
         pass
     assert refused.value.diagnostics[0].code is Code.NEEDS_BUILD
 
@@ -141,10 +142,10 @@ def test_sources_that_must_be_compiled_say_so(path):
 def test_a_foreign_package_that_nobody_vouches_for_is_not_loaded(path):
     target = choose_target("source", None)
     package(PackageRequest(str(FIXTURES / "python_report"), str(path), target=target))
-    with pytest.raises(NotTrusted), load_package(str(path)):
+    with pytest.raises(NotTrusted), open_package(str(path)):
         pass
     rule = UNSIGNED._replace(content="sha256:" + "0" * 64)
-    with pytest.raises(NotTrusted), load_package(str(path), rule):
+    with pytest.raises(NotTrusted), open_package(str(path), rule):
         pass
 
 
@@ -172,10 +173,60 @@ def test_a_workflow_of_the_code_s_own_words():
     assert workflow_of(described(workflow=None)) is None
 
 
+RULE = '{"type": "TaskFailed", "task_name": "public::p::flow::a"}'
+ALWAYS = '{"type": "Always"}'
+
+
+@pytest.mark.parametrize(
+    ("claimed", "true", "agree"),
+    [
+        ('task_failed("a")', RULE, True), (RULE, RULE, True), (None, ALWAYS, True),
+        (None, None, True), ("always", ALWAYS, True), ("RULE", RULE, True),
+        ('task_success("a")', RULE, False), (None, RULE, False),
+        ('task_failed("a")', ALWAYS, False),
+    ],
+)  # fmt: skip
+def test_trigger_rules_are_compared_by_what_they_mean(claimed, true, agree):
+    code = described()
+    told = code.tasks[1]._replace(trigger_rules=true)
+    code = code._replace(tasks=(code.tasks[0], told))
+    tasks = (Task(id="a"), Task(id="b", dependencies=("a",), trigger_rules=claimed))
+    found = disagreements(Workflow("flow", tasks), None, code, "x")
+    assert [one.message[:34] for one in found] == (
+        [] if agree else ["the trigger rule of the task `b` is"[:34]]
+    )
+
+
+def test_retry_settings_are_compared_where_both_say_them():
+    code = described()
+    told = (code.tasks[0]._replace(retry=Retry(attempts=2)), code.tasks[1])
+    code = code._replace(tasks=told)
+    same = (Task("a", retry=Retry(attempts=2)), Task("b", ("a",), retry=Retry(attempts=9)))
+    assert disagreements(Workflow("flow", same), None, code, "x") == ()
+    assert disagreements(Workflow("flow", (Task("a"), same[1])), None, code, "x") == ()
+    other = (Task("a", retry=Retry(attempts=3)), same[1])
+    (found,) = disagreements(Workflow("flow", other), None, code, "x")
+    assert found.message == "the retry settings of the task `a` are not those of the manifest"
+
+
+def test_the_code_s_own_words_on_retries_and_rules_go_before_the_manifest_s():
+    code = described()
+    told = (
+        code.tasks[0]._replace(retry=Retry(attempts=2)),
+        code.tasks[1]._replace(trigger_rules=RULE),
+    )
+    tasks = (Task("a"), Task("b", ("a",), retry=Retry(attempts=5), trigger_rules="COMPUTED"))
+    flow = Workflow("flow", tasks)
+    a, b = with_the_codes_own_words(flow, code._replace(tasks=told)).tasks
+    assert (a.retry, b.retry, b.trigger_rules) == (Retry(attempts=2), Retry(attempts=5), RULE)
+    other = Workflow("other", (Task("z"),))
+    assert with_the_codes_own_words(other, code) is other
+
+
 def test_a_package_outlives_the_file_that_it_was_read_from(path):
     """The bytes verified are the bytes used, whatever is written to the file meanwhile."""
     pack(path, plugin(500))
-    with load_package(str(path), UNSIGNED) as loaded:
+    with open_package(str(path), UNSIGNED) as loaded:
         Path(path).write_bytes(b"something else")
         loaded.session.run_task("after", {"do": "crash"}, timeout=20)
         assert loaded.session.run_task("echo", {}, timeout=20).succeeded
@@ -195,8 +246,8 @@ def test_the_example_of_the_page_runs(path, tmp_path, monkeypatch, capsys):
     exec(compile(example, "docs/runtime.md", "exec"), {})
     assert capsys.readouterr().out.splitlines()[:3] == [
         "fidius ['echo', 'sleep', 'after']",
-        "True {'day': '2026-11-20'} None",
-        "completed {}",
+        "completed {'day': '2026-11-20'} None",
+        "completed {'day': '2026-11-20'}",
     ]
 
 
@@ -220,7 +271,7 @@ def test_a_package_of_the_first_releases_runs(path, release, user):
     if release == 3:
         del made["execution_order"]
     path.write_bytes(archives.gz(archives.v1_tar(made, raw(release).read_bytes())))
-    with load_package(str(path), UNSIGNED) as loaded:
+    with open_package(str(path), UNSIGNED) as loaded:
         assert loaded.session.describe().interface.kind == f"c-abi-0.{release}"
         assert [task.id for task in loaded.workflows[0].tasks] == ["collect", "report"]
         outcome = loaded.session.run_task("report", {"a": 1}, timeout=20)
@@ -232,7 +283,7 @@ def test_the_code_is_right_where_an_older_manifest_says_otherwise(path):
     made = archives.v1_manifest(tasks=[v1_task(0, "collect")])
     del made["execution_order"]
     path.write_bytes(archives.gz(archives.v1_tar(made, raw(3).read_bytes())))
-    with load_package(str(path), UNSIGNED) as loaded:
+    with open_package(str(path), UNSIGNED) as loaded:
         assert {one.code for one in loaded.warnings} == {Code.CODE_DISAGREES}
         assert {one.severity for one in loaded.warnings} == {Severity.WARNING}
         assert [task.id for task in loaded.workflows[0].tasks] == ["collect", "report"]
@@ -244,13 +295,13 @@ def test_a_python_package_whose_sources_say_nothing_is_taken_at_its_code_s_word(
         b"import cloaca\nfor name in ('a', 'b'):\n    cloaca.task(id=name)(lambda context: None)\n"
     )
     path.write_bytes(archives.bz2(archives.source_tar(files)))
-    with load_package(str(path), UNSIGNED) as loaded:
+    with open_package(str(path), UNSIGNED) as loaded:
         assert [task.id for task in loaded.workflows[0].tasks] == ["a", "b"]
 
 
 def test_a_package_of_format_2_runs(path):
     path.write_bytes(archives.gz(archives.v2_tar()))
-    with load_package(str(path), UNSIGNED) as loaded:
+    with open_package(str(path), UNSIGNED) as loaded:
         first = loaded.session.describe().tasks[0]
         assert not loaded.session.run_task(first.id, {}, timeout=20).crashed
 

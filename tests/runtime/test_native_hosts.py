@@ -103,6 +103,7 @@ def test_tells_what_else_a_plugin_has(newest):
     assert said.reactors[0].inputs == (ticks,)
     assert said.reactors[0].reaction_mode == "when_all"
     assert [(one.name, one.workflow, one.cron) for one in said.triggers] == [
+        ("broken", "flow", None),
         ("inbox", "flow", None),
         ("nightly", "flow", "0 3 * * *"),
     ]
@@ -116,13 +117,19 @@ def test_tells_what_else_a_plugin_has(newest):
 def test_a_plugin_without_a_graph_says_so_and_runs():
     with session_of(plugin(200, LAYOUT=1)) as session:
         assert session.describe().graph is None
-        assert session.describe().triggers[0].workflow is None
+        assert [one.workflow for one in session.describe().triggers] == [None] * 3
 
 
 def test_asks_a_trigger_once(newest):
     answer = newest.poll_trigger("inbox", timeout=20)
     assert answer.fires
     assert answer.context == {"file": "a"}
+
+
+def test_says_why_a_trigger_cannot_tell_whether_it_fires(newest):
+    answer = newest.poll_trigger("broken", timeout=20)
+    assert not answer.fires
+    assert answer.error == "no inbox"
 
 
 def test_does_not_ask_a_trigger_that_goes_by_the_clock(newest):
@@ -139,6 +146,24 @@ def test_runs_the_graph_of_the_package_and_one_that_tasks_call(newest):
     assert failed.error == "no input"
     called = newest.run_graph("score", {"a": 1}, timeout=20)
     assert called.outputs == ({"a": 1}, "score")
+    odd = newest.run_graph("score", {"odd": 1}, timeout=20)
+    assert odd.error == "method 8 returns what it should not: a list of results expected"
+
+
+def test_answers_a_task_that_waits_for_something():
+    lines = []
+    options = HostOptions(on_output=lambda stream, line: lines.append((stream, line)))
+    with session_of(plugin(500, IMPORTS=1), options=options) as session:
+        outcome = session.run_task("sleep", {}, timeout=20)
+        # Well-formed, three calls that are known, one that is not, and one that is cut short.
+        assert outcome.context == {"host": [1, 0, 0, 0, -6, -2], "names": 36}
+    assert ("stderr", "the task `sleep` says: Deferred") in lines
+
+
+@pytest.mark.parametrize("imports", [2, 3])
+def test_gives_no_functions_to_a_plugin_that_wants_others(imports):
+    with session_of(plugin(500, IMPORTS=imports)) as session:
+        assert session.run_task("sleep", {}, timeout=20).context == {"host": None}
 
 
 def test_names_the_near_tasks_where_one_is_not_there(newest):
@@ -149,7 +174,7 @@ def test_names_the_near_tasks_where_one_is_not_there(newest):
     assert found.hint == "did you mean `echo`?"
     with pytest.raises(UsageError) as refused:
         newest.poll_trigger("zzz")
-    assert refused.value.diagnostics[0].hint == "it has: inbox, nightly"
+    assert refused.value.diagnostics[0].hint == "it has: broken, inbox, nightly"
 
 
 @pytest.mark.parametrize("context", [[1], "text", {"a": float("nan")}, {"a": {1, 2}}])

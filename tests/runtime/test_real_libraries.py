@@ -2,8 +2,8 @@
 
 import pytest
 
-from cloacina_ctl.operations.authenticity import Rule
-from cloacina_ctl.operations.loading import load_package
+from cloacina_ctl.authenticity import Rule
+from cloacina_ctl.runtime import open_package
 from cloacina_ctl.runtime.run import RunOptions, run_workflow
 from tests.tools import need
 from tests.verbs.conftest import FIXTURES, cli, config  # noqa: F401 - fixtures
@@ -30,11 +30,11 @@ def packed(cli, tmp_path):  # noqa: F811 - the fixture
     ],
 )
 def test_a_real_crate_runs_from_its_package(packed, name, kind, key, value):
-    with load_package(packed(name), Rule(allow_unsigned=True)) as loaded:
+    with open_package(packed(name), Rule(allow_unsigned=True)) as loaded:
         said = loaded.session.describe()
         assert said.interface.kind == kind
         assert loaded.warnings == ()
-        options = RunOptions(jobs=2, overlays=True)
+        options = RunOptions(jobs=2)
         outcome = run_workflow(loaded.session, loaded.workflows[0], {}, options)
         assert outcome.status == "completed"
         assert outcome.context[key] == value

@@ -106,7 +106,8 @@ def test_an_attempt_that_was_not_done_in_time_failed_for_a_passing_reason():
 
 def test_compiled_tasks_lay_what_they_return_over_what_they_got():
     session = CallingSession(a=lambda _: {"new": 1})
-    outcome = run_workflow(session, workflow(a=()), {"old": 1}, RunOptions(overlays=True))
+    session.overlays = True
+    outcome = run_workflow(session, workflow(a=()), {"old": 1})
     assert outcome.context == {"old": 1, "new": 1}
 
 

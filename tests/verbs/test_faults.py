@@ -14,8 +14,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.verify import verify
 from tests.tools import small_disk

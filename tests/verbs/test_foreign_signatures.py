@@ -10,7 +10,7 @@ from cloacina_ctl.archive.opening import open_foreign
 from cloacina_ctl.archive.payload import Memory
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, Refused
-from cloacina_ctl.operations.foreign_signatures import TreeSink, judge_beside
+from cloacina_ctl.foreign.signatures import TreeSink, judge_beside
 from cloacina_ctl.signing.fidius_signature import TreeDigest, sign_tree
 from cloacina_ctl.signing.judge import KnownKey, Status
 from cloacina_ctl.signing.keys import PrivateKey

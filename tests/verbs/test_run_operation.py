@@ -5,10 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.cli import show_run
 from cloacina_ctl.errors import Code, UsageError
-from cloacina_ctl.manifest.model import Retry, Task, Workflow
-from cloacina_ctl.operations.authenticity import Rule
 from cloacina_ctl.operations.run import Polled, RunRequest, TaskEnded, Watch, poll, run
 from cloacina_ctl.runtime.described import (
     Described,
@@ -26,6 +25,7 @@ def loader(*workflows, kind="python", told=(), **functions):
     """Return what loads these workflows; the session is closed when the run ends."""
     session = CallingSession(**functions)
     session.warnings = ()
+    session.overlays = kind != "python"
     named = {
         task.id: DescribedTask(task.id) for one in workflows or (DIAMOND,) for task in one.tasks
     }
@@ -78,18 +78,6 @@ def test_one_task_runs_once_whatever_it_waits_for_and_however_it_ends():
 def test_compiled_tasks_lay_their_keys_over_and_python_tasks_return_the_whole(kind, left):
     load = loader(workflow(a=()), kind=kind, a=lambda _: {"n": 2})
     assert run(RunRequest("x", {"old": 1}), Rule(), Watch(), load).outcome.context == left
-
-
-def test_what_the_code_says_of_retries_and_rules_goes_before_the_manifest():
-    told = (
-        DescribedTask("a", retry=Retry(attempts=2, delay_ms=0)),
-        DescribedTask("b", ("a",), trigger_rules='{"type": "TaskFailed", "task_name": "a"}'),
-    )
-    tasks = (Task(id="a"), Task(id="b", dependencies=("a",), trigger_rules="RULE"))
-    load = loader(Workflow(name="wf", tasks=tasks), told=told, a=fail("no"))
-    outcome = run(RunRequest("x", jobs=1), Rule(), Watch(), load).outcome
-    ended = {task.id: (task.status, task.attempts) for task in outcome.tasks}
-    assert ended == {"a": ("failed", 2), "b": ("completed", 1)}
 
 
 def test_a_trigger_is_asked_once():

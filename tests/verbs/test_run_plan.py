@@ -2,12 +2,12 @@
 
 import pytest
 
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
 from cloacina_ctl.manifest.model import Task, Workflow
-from cloacina_ctl.operations.authenticity import Rule
-from cloacina_ctl.operations.choosing import choose_workflow, only_task
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.run_plan import plan_run
+from cloacina_ctl.runtime.choosing import choose_workflow, only_task
 
 ALLOWED = Rule(allow_unsigned=True)
 

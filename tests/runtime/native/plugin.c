@@ -2,7 +2,8 @@
    test knows each byte of it. What it does follows from the name of the task.
 
    ABI 2, 200, 500; WIRE 0 (JSON, ABI 2 alone) or 1; LAYOUT 0 base, 1 + triggers, 2 + trigger_rules,
-   3 + requires_handle; BROKEN names one thing that is wrong. */
+   3 + requires_handle; BROKEN names one thing that is wrong; IMPORTS 1 wants functions of its host,
+   2 others than there are, 3 describes them in too few bytes. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -117,6 +118,36 @@ static int connects(int port) {
     return fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0;
 }
 
+#ifdef IMPORTS
+typedef struct {
+    uint32_t size, abi; const char *name; uint64_t hash; uint32_t version, functions; void *context;
+    int32_t (*dispatch)(void *, uint32_t, const uint8_t *, uint32_t, uint8_t **, uint32_t *); void (*free_buffer)(uint8_t *, size_t);
+} HostTable;
+static const HostTable *host;
+static int32_t take_host(const HostTable *table) { host = table; return 0; }
+static struct { uint32_t size, abi; const char *name; uint64_t hash; uint32_t version; int32_t (*bind)(const HostTable *); } WANTED = {
+    IMPORTS == 3 ? 8 : sizeof WANTED, 500, "CloacinaHost", 0x907e881f764539bf + (IMPORTS == 2), 1, take_host};
+static const void *ALL_WANTED[] = {&WANTED};
+static struct { char magic[8]; uint32_t version, count; const void **wanted; } IMPORTED = {"FIDIUS\0", 1, 1, ALL_WANTED};
+const void *fidius_get_host_imports(void) { return &IMPORTED; }
+
+/* Waits as a task with a handle does, and returns what the host answered: digits of statuses. */
+static void wait_at_host(const char *execution, char *said) {
+    Out one = {0}, two = {0}, cut = {0};
+    uint8_t *data = NULL;
+    uint32_t length = 0;
+    if (!host) { strcpy(said, "{\"host\": null}"); return; }
+    text(&one, execution); text(&two, execution); text(&two, "Deferred"); count(&cut, 99);
+    int sizes = host->size == sizeof *host && host->functions == 3;
+    int status = host->dispatch(host->context, 2, two.data, (uint32_t)two.length, &data, &length);
+    int released = host->dispatch(host->context, 0, one.data, (uint32_t)one.length, &data, &length);
+    int reclaimed = host->dispatch(host->context, 1, one.data, (uint32_t)one.length, &data, &length);
+    int odd = host->dispatch(host->context, 3, one.data, (uint32_t)one.length, &data, &length);
+    int bad = host->dispatch(host->context, 2, cut.data, (uint32_t)cut.length, &data, &length);
+    sprintf(said, "{\"host\": [%d, %d, %d, %d, %d, %d], \"names\": %zu}", sizes && !data && !length, status, released, reclaimed, odd, bad, strlen(execution));
+}
+#endif
+
 static void ignore(int number) { (void)number; }
 
 static void beat(const char *path, int leaves) {
@@ -201,7 +232,15 @@ static int32_t execute_task(SELF const uint8_t *in, uint32_t in_length, uint8_t 
     }
     char *name = taken(&in, end), *context = taken(&in, end);
     if (!name || !context) return -2;
+#ifdef IMPORTS
+    uint8_t waits[256];
+    in += 8;
+    char *execution = taken(&in, end);
+    if (!execution || in != end) return -2;
+    if (!strcmp(name, "sleep")) { wait_at_host(execution, (char *)waits); result(&out, 1, (char *)waits, NULL); return give(&out, data, length, 0); }
+#else
     if (end - in != 16) return -2; /* an empty map and an empty text: the longest request */
+#endif
     int32_t status = act(name, context, &out);
     free(name); free(context);
     return give(&out, data, length, status);
@@ -237,7 +276,8 @@ static int32_t get_reactor_metadata(SELF const uint8_t *in, uint32_t in_length, 
 static int32_t get_trigger_metadata(SELF const uint8_t *in, uint32_t in_length, uint8_t **data, uint32_t *length) {
     Out out = {0};
     (void)in; (void)in_length;
-    count(&out, 2);
+    count(&out, 3);
+    text(&out, "broken"); if (LAYOUT >= 2) text(&out, "flow"); text(&out, "pack"); text(&out, "1m"); some(&out, NULL); byte(&out, 0);
     text(&out, "inbox"); if (LAYOUT >= 2) text(&out, "flow"); text(&out, "pack"); text(&out, "30s"); some(&out, NULL); byte(&out, 1);
     text(&out, "nightly"); if (LAYOUT >= 2) text(&out, "flow"); text(&out, "pack"); text(&out, ""); some(&out, "0 3 * * *"); byte(&out, 0);
     return give(&out, data, length, 0);
@@ -245,6 +285,7 @@ static int32_t get_trigger_metadata(SELF const uint8_t *in, uint32_t in_length, 
 static int32_t invoke_trigger_poll(SELF const uint8_t *in, uint32_t in_length, uint8_t **data, uint32_t *length) {
     Out out = {0};
     int known = in_length == 13 && !memcmp(in + 8, "inbox", 5);
+    if (in_length > 12 && !memcmp(in + 8, "broken", 6)) { byte(&out, 0); byte(&out, 0); some(&out, "no inbox"); return give(&out, data, length, 0); }
     byte(&out, (uint8_t)known); some(&out, known ? "{\"file\": \"a\"}" : NULL); some(&out, known ? NULL : "unknown trigger");
     return give(&out, data, length, 0);
 }
@@ -258,7 +299,11 @@ static int32_t call_graph(SELF const uint8_t *in, uint32_t in_length, uint8_t **
     Out out = {0};
     const uint8_t *end = in + in_length;
     char *name = taken(&in, end), *context = taken(&in, end);
-    byte(&out, 1); byte(&out, 1); count(&out, 2); text(&out, context); text(&out, name); some(&out, NULL);
+    /* one text with a list in it, where the graph of the package returns a list of texts */
+    char said[512];
+    int odd = strstr(context, "odd") != NULL;
+    snprintf(said, sizeof said, odd ? "{}" : "[%s, \"%s\"]", context, name);
+    byte(&out, 1); some(&out, said); some(&out, NULL);
     return give(&out, data, length, 0);
 }
 static int32_t get_input_interface(SELF const uint8_t *in, uint32_t in_length, uint8_t **data, uint32_t *length) {

@@ -10,14 +10,16 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from cloacina_ctl import authenticity
 from cloacina_ctl.archive.opening import open_any
 from cloacina_ctl.archive.reader import Package
 from cloacina_ctl.archive.workers import default_jobs
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Diagnostic, Refused, Severity
-from cloacina_ctl.operations import authenticity
-from cloacina_ctl.operations.authenticity import Rule
+from cloacina_ctl.runtime.choosing import choose_workflow
 from cloacina_ctl.runtime.comparing import disagreements
-from cloacina_ctl.runtime.isolation import HostLimits, HostOptions
+from cloacina_ctl.runtime.described import with_the_codes_own_words, workflow_of
+from cloacina_ctl.runtime.isolation import HostOptions
 from cloacina_ctl.runtime.opening import Foreign, choose_artifact, load, take_native
 from cloacina_ctl.runtime.session import Preparation
 from cloacina_ctl.values import NamedTuple
@@ -25,22 +27,24 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.archive.foreign.package import ForeignPackage
+    from cloacina_ctl.archive.foreign.package import Contents, ForeignPackage
+    from cloacina_ctl.archive.payload import Sink
     from cloacina_ctl.manifest.model import Artifact, Workflow
-    from cloacina_ctl.operations.progress import Progress
+    from cloacina_ctl.progress import Progress
     from cloacina_ctl.runtime.described import Described
     from cloacina_ctl.runtime.material import Material
     from cloacina_ctl.runtime.session import Session
     from cloacina_ctl.signing.judge import KnownKey
 
-__all__ = ["HostLimits", "HostOptions", "Loaded", "load_package"]
+__all__ = ["Loaded", "Rule", "open_package"]
 
 
 class Loaded(NamedTuple):
     """A loaded package, and what was proved of it: names, identity, who vouches by fingerprint.
 
-    ``workflows`` are what the manifest says, or where it cannot, what the code says. ``warnings``
-    are what is odd about the package; what is noticed while it runs is the session's to tell.
+    ``workflows`` are what the manifest says, or where it cannot, what the code says; the one that
+    is loaded has the trigger rules and retry settings of its code. ``warnings`` are what is odd
+    about the package; what is noticed while it runs is the session's to tell.
     """
 
     name: str
@@ -65,43 +69,52 @@ class _Verified(NamedTuple):
 
 
 @contextlib.contextmanager
-def load_package(
+def open_package(
     path: str,
     rule: Rule = Rule(),
     options: HostOptions = HostOptions(),
     progress: Progress | None = None,
+    *,
+    workflow: str | None = None,
 ) -> Iterator[Loaded]:
     """Verify the package at ``path`` and load it; the child process ends with the block.
 
-    Raises what ``verify`` raises, before anything is loaded; ``Incompatible`` where it holds
-    nothing for this machine; ``Refused`` for code that cannot be loaded or is not what the
-    manifest says.
+    Of a package with several workflows the one called ``workflow`` is loaded, or the first. Raises
+    what ``verify`` raises, before anything is loaded; ``Incompatible`` where it holds nothing for
+    this machine; ``Refused`` for code that cannot be loaded or is not what the manifest says.
     """
     authenticity.check_rule(rule)
     with Preparation(path, options) as ready:
-        verified = _take(path, rule, ready.material, progress)
+        verified = _take(path, rule, ready.material, progress, workflow)
         with load(ready) as session:
-            workflows, warnings = _compare(verified, session.describe(), path)
+            described = session.describe()
+            workflows, warnings = _compare(verified, described, path)
             yield Loaded(
                 name=verified.name,
                 version=verified.version,
                 content=verified.content,
                 vouched_by=verified.vouched_by,
-                workflows=workflows,
+                workflows=tuple(with_the_codes_own_words(one, described) for one in workflows),
                 session=session,
                 warnings=warnings,
             )
 
 
-def _take(path: str, rule: Rule, material: Material, progress: Progress | None) -> _Verified:
+def _take(
+    path: str, rule: Rule, material: Material, progress: Progress | None, workflow: str | None
+) -> _Verified:
     known = authenticity.keys_that_count(rule)
     with open_any(path, rule.limits) as package:  # (1)
         if not isinstance(package, Package):
             return _take_foreign(package, rule, known, material, progress)
         vouched_by = authenticity.vouch(package, rule, known).vouched_by  # (2) to (6)
         head = package.head
-        take_native(package, material, jobs=rule.jobs or default_jobs())  # (7), (8)
         manifest = head.manifest
+        if workflow is not None:
+            workflow = choose_workflow(manifest.workflows, workflow).name
+        take_native(  # (7), (8)
+            package, material, workflow=workflow, jobs=rule.jobs or default_jobs()
+        )
         return _Verified(
             name=manifest.package.name,
             version=manifest.package.version,
@@ -120,34 +133,28 @@ def _take_foreign(
     material: Material,
     progress: Progress | None,
 ) -> _Verified:
-    """Prove and take a package of another generation, in one pass as ``foreign`` does."""
-    from cloacina_ctl.digest import CONTENT_PREFIX
-    from cloacina_ctl.operations.foreign import name_of
-    from cloacina_ctl.operations.foreign_reading import look_into
-    from cloacina_ctl.operations.foreign_signatures import TreeSink, judge_beside
-    from cloacina_ctl.operations.foreign_view import view_of
+    """Prove and take a package of another generation, in one pass as ``foreign.proof`` does."""
+    from cloacina_ctl.foreign.proof import name_of, prove
+    from cloacina_ctl.foreign.reading import Looked, look_into
+    from cloacina_ctl.foreign.view import view_of
 
-    path = package.path
-    if rule.content is not None:
-        found = {"content": CONTENT_PREFIX + package.digest}
-        authenticity.check_identity(found, rule, path)
-    judged = judge_beside(package, known, rule.signature)
-    authenticity.refuse_failed_signatures(judged, path)
+    seen: list[Looked] = []
+
+    def read(sink: Sink) -> Contents:
+        seen.append(look_into(package, sink, progress))
+        return seen[0].contents
+
     with Foreign(material) as taking:
-        tree = TreeSink(taking.sink)
-        looked = look_into(package, tree, progress)
-        contents = looked.contents
-        judged = (*judged, *tree.judge(package, contents, known))
-        vouched = authenticity.require(judged, rule, path)
-        name, version = name_of(contents)
-        authenticity.check_identity({"name": name, "version": version}, rule, path)
+        contents, judged = prove(package, rule, known, taking.sink, read, early=True)
+        vouched = authenticity.require(judged, rule, package.path)
         taking.settle(contents)
+        name, version = name_of(contents)
         return _Verified(
             name=name,
             version=version,
             content=contents.content,
             vouched_by=vouched,
-            workflows=view_of(looked).workflows,
+            workflows=view_of(seen[0]).workflows,
             artifacts=(),
             is_native=False,
         )
@@ -162,7 +169,6 @@ def _compare(
     was derived from its sources, or has no fingerprint to hold it against: there the code is right.
     """
     from cloacina_ctl.platforms.tags import host_platform
-    from cloacina_ctl.runtime.described import workflow_of
 
     own = workflow_of(described)
     if not verified.workflows:

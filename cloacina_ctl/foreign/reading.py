@@ -19,7 +19,7 @@ from cloacina_ctl.archive.foreign.resolved import PYTHON, RUST, entry_module_of,
 from cloacina_ctl.archive.foreign.streams import GZIP
 from cloacina_ctl.archive.layout import WORKFLOW_FOLDER
 from cloacina_ctl.errors import CloacinaError
-from cloacina_ctl.operations.progress import Progress, stage
+from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.staging import reported, scratch_folder, unnamed_file, write_all
 from cloacina_ctl.values import NamedTuple
 

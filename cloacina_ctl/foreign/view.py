@@ -31,7 +31,7 @@ from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.archive.foreign.model import SourceTrigger, V1Task, V2Task, V2Trigger
-    from cloacina_ctl.operations.foreign_reading import Looked
+    from cloacina_ctl.foreign.reading import Looked
     from cloacina_ctl.platforms import Library, LibraryGraph
 
 

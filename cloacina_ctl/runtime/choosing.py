@@ -1,0 +1,59 @@
+"""Which workflow of a package, and which task of it, somebody means by a name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.manifest.model import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cloacina_ctl.manifest.model import Workflow
+
+_MAX_NAMES = 20
+_MAX_NEAR = 3
+
+
+def choose_workflow(workflows: Sequence[Workflow], name: str | None) -> Workflow:
+    """Return the workflow called ``name``, or the only one; raise ``UsageError`` where none is."""
+    names = [workflow.name for workflow in workflows]
+    if name is not None:
+        if name not in names:
+            raise _no_such("workflow", name, names)
+        return workflows[names.index(name)]
+    if not workflows:
+        raise UsageError.of(Code.NO_SUCH_TASK, "the package has no workflow that could run")
+    if len(workflows) > 1:
+        raise UsageError.of(
+            Code.USAGE,
+            f"the package has several workflows: {_listed(names)}",
+            hint="name one by --workflow",
+        )
+    return workflows[0]
+
+
+def only_task(workflow: Workflow, id_: str) -> Workflow:
+    """Return a workflow of this task alone, which runs once, whatever it waits for."""
+    tasks = {task.id: task for task in workflow.tasks}
+    if id_ not in tasks:
+        raise _no_such("task", id_, list(tasks))
+    alone = tasks[id_]._replace(dependencies=(), trigger_rules=None, retry=Retry(attempts=1))
+    return workflow._replace(tasks=(alone,))
+
+
+def _no_such(what: str, name: str, known: list[str]) -> UsageError:
+    import difflib
+
+    near = difflib.get_close_matches(name[:200], known, _MAX_NEAR)
+    return UsageError.of(
+        Code.NO_SUCH_TASK,
+        f"no such {what} in the package: {name}",
+        hint=f"did you mean {_listed(near)}?" if near else f"it has {_listed(known)}",
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:_MAX_NAMES]) or "none"
+    return shown + (f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else "")

@@ -1,0 +1,80 @@
+"""Where the engine is that runs a package, when it is not ours: the wheel that is called `cloaca`.
+
+Nothing of it is loaded here: what is returned is for the child process (`child_cloaca`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from cloacina_ctl.errors import Code, FileProblem, Incompatible, UsageError
+from cloacina_ctl.values import NamedTuple
+
+NAME = "cloaca"
+_SITES = ("site-packages", "dist-packages")
+_INTERPRETERS = ("bin/python", "bin/python3")
+
+
+class Engine(NamedTuple):
+    """The engine's wheel: in ``folder``, or where the interpreter ``program`` has it installed.
+
+    Where ``program`` is None, the child runs on the interpreter of this process.
+    """
+
+    program: str | None = None
+    folder: str | None = None
+
+
+def find_engine(spelled: str) -> Engine:
+    """Return the engine that ``spelled`` means: ``cloaca``, or ``cloaca=PATH``.
+
+    Without a path it is the wheel beside this program; a path is an interpreter, a venv, or a
+    folder with the installed wheel (``pip install --target``). Raises ``UsageError`` for another
+    spelling, ``FileProblem`` where nothing is at the path, ``Incompatible`` where no engine is.
+    """
+    name, has_place, place = spelled.partition("=")
+    if name != NAME or (has_place and not place):
+        raise UsageError.of(
+            Code.USAGE,
+            f"no such engine: {spelled}",
+            hint=f"`{NAME}`, or `{NAME}=PATH` with an interpreter, a venv, or a folder of pip's "
+            "--target",
+        )
+    return _at(os.path.abspath(os.path.expanduser(place))) if place else _beside_this_program()
+
+
+def _at(path: str) -> Engine:
+    if os.path.isfile(path):
+        return Engine(program=path)
+    if not os.path.isdir(path):
+        raise FileProblem.of(Code.NOT_FOUND, "nothing is there that could be an engine", where=path)
+    if holds_wheel(path):
+        return Engine(folder=path)
+    for name in _INTERPRETERS:
+        program = os.path.join(path, name)
+        if os.path.isfile(program):
+            return Engine(program=program)
+    raise Incompatible.of(
+        Code.NO_ENGINE,
+        f"neither the package `{NAME}` nor an interpreter is in that folder",
+        where=path,
+        hint=f"`pip install --target {path} {NAME}`",
+    )
+
+
+def _beside_this_program() -> Engine:
+    # Not the current folder, which an interpreter may have on its path too.
+    for folder in sys.path:
+        if os.path.basename(folder) in _SITES and holds_wheel(folder):
+            return Engine(folder=folder)
+    raise Incompatible.of(
+        Code.NO_ENGINE,
+        f"the engine `{NAME}` is not installed beside this program",
+        hint=f"`pip install {NAME}`, or say where it is: --engine {NAME}=PATH",
+    )
+
+
+def holds_wheel(folder: str) -> bool:
+    """Tell whether the wheel is installed in ``folder``."""
+    return os.path.isfile(os.path.join(folder, NAME, "__init__.py"))
