@@ -73,7 +73,9 @@ def _request(values: Values, reporter: Reporter, keys: tuple[PrivateKey, ...]) -
         keys=keys,
         require_signature=values["require_signature"],
         include_source=values["include_source"],
-        build=BuildRequest(values["package"], _build_options(values, reporter)),
+        build=BuildRequest(
+            values["package"], _build_options(values, reporter), load=not values["no_load"]
+        ),
         vendor=_vendor_request(values),
         jobs=values["jobs"] or None,
         level=_level(values, target.format),
@@ -206,8 +208,9 @@ PACKAGE = Command(
     description=(
         "The project is a Rust crate, a Python project with pyproject.toml, or a tree with "
         "package.toml. Nothing of a Python project is run. For a crate cargo is started, which "
-        "runs build scripts and macros: where builds are not trusted, package with --no-sign and "
-        "`sign` somewhere else."
+        "runs build scripts and macros, and what was built is loaded in a process of its own and "
+        "asked for its tasks: where builds are not trusted, package with --no-sign and `sign` "
+        "somewhere else."
     ),
     run=_run,
     arguments=(Argument("project", "The project's folder.", "."),),
@@ -236,6 +239,9 @@ PACKAGE = Command(
         Option(("--target",), "Build for this target triple.", metavar="TRIPLE", panel=_RUST),
         Option(("--features",), "Features to turn on (repeatable, or with commas).", Kind.MANY,
                "NAMES", panel=_RUST),
+        Option(("--no-load",),
+               "Do not load the library to ask for its tasks; the manifest says so.", Kind.FLAG,
+               panel=_RUST),
         Option(("--vendor",), "Pack what the project depends on too.", Kind.FLAG,
                panel=_VENDORING),
         Option(("--no-vendor",), "Do not, also where the project is configured so.", Kind.FLAG,

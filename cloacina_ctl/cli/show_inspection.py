@@ -189,6 +189,8 @@ def _artifact(artifact: Artifact) -> Iterator[str]:
     if built is not None:
         text = f"built {built.profile} by rustc {built.rustc} for {built.target}"
         yield f"    {escape(text)}"
+    if artifact.unloaded:
+        yield "    not loaded when it was packaged: its tasks are what its file and source say"
 
 
 def _signatures(signatures: tuple[SignatureView, ...], paint: Paint) -> Iterator[str]:

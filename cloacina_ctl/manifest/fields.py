@@ -184,6 +184,7 @@ ARTIFACT = Object(
         "libc",
         Object(model.Libc, Field("floor", NAME, required=True), Field("name", NAME, required=True)),
     ),
+    Field("unloaded", Boolean(only_true=True)),
     rule=rules.judge_artifact,
 )
 CONTENTS = Object(

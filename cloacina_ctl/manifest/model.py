@@ -153,7 +153,11 @@ class BuiltWith(NamedTuple):
 
 
 class Artifact(NamedTuple):
-    """A compiled library, or a tree of wheels, for one platform."""
+    """A compiled library, or a tree of wheels, for one platform.
+
+    ``unloaded`` says that nobody loaded the library when the package was made, as for a foreign
+    target: what the manifest says of its tasks is what its file and its source say.
+    """
 
     platform: str
     path: str
@@ -164,6 +168,7 @@ class Artifact(NamedTuple):
     needed: tuple[str, ...] = ()
     interface: Interface | None = None
     built_with: BuiltWith | None = None
+    unloaded: bool = False
 
 
 class Contents(NamedTuple):

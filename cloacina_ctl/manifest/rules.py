@@ -126,6 +126,8 @@ def judge_artifact(artifact: Value, bad: Problems) -> None:
     if not artifact.path.startswith(folder):
         message = f"expected a path under `{folder}`, found: {artifact.path}"
         bad.append(Problem(Code.FIELD_VALUE, message, "path"))
+    if artifact.unloaded and artifact.kind != "cdylib":
+        bad.append(Problem(Code.FIELD_VALUE, "only a `cdylib` can be `unloaded`", "unloaded"))
 
 
 def judge_interface(interface: Value, bad: Problems) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.layout import SOURCE_FOLDER, library_path
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
+from cloacina_ctl.operations.asking import ask, spoken, with_rules
 from cloacina_ctl.project.model import BuildOptions
 from cloacina_ctl.values import NamedTuple
 
@@ -25,10 +26,14 @@ _PATH_LEFT = (
 
 
 class BuildRequest(NamedTuple):
-    """What to build, the crate ``member`` of a workspace or the only one, and how."""
+    """What to build, the crate ``member`` of a workspace or the only one, and how.
+
+    With ``load`` a library for this machine is loaded, in a child process, and asked what it is.
+    """
 
     member: str | None = None
     options: BuildOptions = BuildOptions()
+    load: bool = True
 
 
 class Built(NamedTuple):
@@ -46,7 +51,7 @@ class Built(NamedTuple):
 
 
 def build_library(project: Project, request: BuildRequest) -> Built:
-    """Build the crate of ``project`` with cargo and return its library, read without running it.
+    """Build the crate of ``project`` with cargo and return its library, and what it says.
 
     Raises ``BuildFailed`` where cargo did, ``Refused`` for a library that no host can load.
     """
@@ -66,9 +71,16 @@ def build_library(project: Project, request: BuildRequest) -> Built:
             where=built.library,
             hint="write `cloacina_workflow_plugin::package!();` once at the top of the crate",
         )
+    described = ask(built.library, library) if request.load else None
+    if described is not None:
+        library = spoken(library, described)
     path = library_path(library.tag, os.path.basename(built.library))
     artifact = artifact_of(library, path=path, built_with=built.built_with)
+    artifact = artifact._replace(unloaded=described is None)
     workflows, found = merge_library(project.workflows, library)
+    if described is not None:
+        workflows, more = with_rules(workflows, described, built.library)
+        found = (*found, *more)
     errors = [one for one in found if one.severity is Severity.ERROR]
     if errors:
         raise Refused(*errors)

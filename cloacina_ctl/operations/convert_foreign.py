@@ -182,7 +182,8 @@ def _described(workflow: Workflow, looked: Looked) -> Workflow:
 
 def _moved(artifact: Artifact) -> Artifact:
     name = artifact.path.rpartition("/")[2]
-    return artifact._replace(path=layout.library_path(artifact.platform, name))
+    path = layout.library_path(artifact.platform, name)
+    return artifact._replace(path=path, unloaded=artifact.kind == "cdylib")
 
 
 def _files(looked: Looked, manifest: Manifest, tree: str) -> Iterator[PlannedFile]:

@@ -115,12 +115,13 @@ def artifact_of(library: Library, *, path: str, built_with: BuiltWith | None = N
         os=library.os,
         libc=library.libc,
         needed=tuple(sorted(set(library.needed))),
-        interface=_interface(library.plugin) if library.plugin else None,
+        interface=interface_of(library.plugin) if library.plugin else None,
         built_with=built_with,
     )
 
 
-def _interface(plugin: Plugin) -> Interface:
+def interface_of(plugin: Plugin) -> Interface:
+    """Return what the manifest says of the way to talk to a plugin."""
     return Interface(
         kind=plugin.kind,
         abi=plugin.abi,

@@ -15,20 +15,26 @@ if TYPE_CHECKING:
 
 
 def disagreements(
-    workflow: Workflow | None, interface: Interface | None, described: Described, where: str | None
+    workflow: Workflow | None,
+    interface: Interface | None,
+    described: Described,
+    where: str | None,
+    *,
+    said_by: str = "the manifest",
 ) -> tuple[Diagnostic, ...]:
     """Return each point in which the code is not what the manifest says of it.
 
-    ``workflow`` and ``interface`` are the manifest's; what it does not say is not compared.
+    ``workflow`` and ``interface`` are the manifest's, or those of whatever ``said_by`` names; what
+    it does not say is not compared.
     """
-    words = [*_of_interface(interface, described)]
+    words = [*_of_interface(interface, described, said_by)]
     if workflow is not None:
-        words += _of_workflow(workflow, described)
+        words += _of_workflow(workflow, described, said_by)
     hint = "package the project again"
     return tuple(Diagnostic(Code.CODE_DISAGREES, one, where, hint) for one in words)
 
 
-def _of_interface(said: Interface | None, described: Described) -> Iterator[str]:
+def _of_interface(said: Interface | None, described: Described, said_by: str) -> Iterator[str]:
     if said is None:
         return
     found = described.interface
@@ -41,33 +47,33 @@ def _of_interface(said: Interface | None, described: Described) -> Iterator[str]
         ("name of its plugin", said.plugin, found.plugin),
     ):
         if claimed is not None and true is not None and claimed != true:
-            yield f"the {what} is {true}, and the manifest says {claimed}"
+            yield f"the {what} is {true}, and {said_by} says {claimed}"
     if found.methods and said.methods and found.methods != said.methods:
-        yield f"its methods are {_list(found.methods)}, and the manifest says {_list(said.methods)}"
+        yield f"its methods are {_list(found.methods)}, and {said_by} says {_list(said.methods)}"
 
 
-def _of_workflow(said: Workflow, described: Described) -> Iterator[str]:
+def _of_workflow(said: Workflow, described: Described, said_by: str) -> Iterator[str]:
     if described.workflow is not None and described.workflow != said.name:
-        yield f"the workflow is `{described.workflow}`, and the manifest says `{said.name}`"
+        yield f"the workflow is `{described.workflow}`, and {said_by} says `{said.name}`"
     claimed = {task.id: set(task.dependencies) for task in said.tasks}
     true = {task.id: set(task.dependencies) for task in described.tasks}
     for id_ in sorted(claimed.keys() - true.keys()):
-        yield f"the manifest has a task that the code does not have: {id_}"
+        yield f"{said_by} has a task that the code does not have: {id_}"
     for id_ in sorted(true.keys() - claimed.keys()):
-        yield f"the code has a task that the manifest does not have: {id_}"
+        yield f"the code has a task that {said_by} does not have: {id_}"
     for id_ in sorted(true.keys() & claimed.keys()):
         if true[id_] != claimed[id_]:
             yield (
-                f"the task `{id_}` waits for {_list(true[id_])}, and the manifest says "
+                f"the task `{id_}` waits for {_list(true[id_])}, and {said_by} says "
                 f"{_list(claimed[id_])}"
             )
-    yield from _of_rules_and_retries(said, described)
+    yield from _of_rules_and_retries(said, described, said_by)
     fingerprints = (described.fingerprint, said.fingerprint)
     if None not in fingerprints and fingerprints[0] != fingerprints[1]:
-        yield f"the fingerprint is {fingerprints[0]}, and the manifest says {fingerprints[1]}"
+        yield f"the fingerprint is {fingerprints[0]}, and {said_by} says {fingerprints[1]}"
 
 
-def _of_rules_and_retries(said: Workflow, described: Described) -> Iterator[str]:
+def _of_rules_and_retries(said: Workflow, described: Described, said_by: str) -> Iterator[str]:
     """Yield what differs where both say it: what only running the source would tell, neither is."""
     told = {task.id: task for task in described.tasks}
     for task in said.tasks:
@@ -76,11 +82,11 @@ def _of_rules_and_retries(said: Workflow, described: Described) -> Iterator[str]
             continue
         if _differ(task.trigger_rules, code.trigger_rules):
             yield (
-                f"the trigger rule of the task `{task.id}` is {code.trigger_rules:.200}, and the "
-                f"manifest says {task.trigger_rules or 'none':.200}"
+                f"the trigger rule of the task `{task.id}` is {code.trigger_rules:.200}, and "
+                f"{said_by} says {task.trigger_rules or 'none':.200}"
             )
         if None not in (task.retry, code.retry) and task.retry != code.retry:
-            yield f"the retry settings of the task `{task.id}` are not those of the manifest"
+            yield f"the retry settings of the task `{task.id}` are not those of {said_by}"
 
 
 def _differ(claimed: str | None, true: str | None) -> bool:
@@ -91,6 +97,22 @@ def _differ(claimed: str | None, true: str | None) -> bool:
         return (read_rule(claimed) if claimed else None) != read_rule(true)
     except BadRule:
         return False
+
+
+def rule_that_runs(written: str | None, true: str | None) -> str | None:
+    """Return the trigger rule for a manifest: as it is written, or as the code has it.
+
+    The code has the say where nothing is written, or what only compiling it would tell.
+    """
+    if true is None:  # a release that does not say them
+        return written
+    try:
+        if written is not None:
+            read_rule(written)
+            return written
+    except BadRule:
+        pass
+    return true if _differ(None, true) else None
 
 
 def _list(names: set[str] | tuple[str, ...]) -> str:

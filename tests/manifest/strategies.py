@@ -145,16 +145,18 @@ def interfaces(draw: st.DrawFn) -> m.Interface:
 def artifacts(draw: st.DrawFn) -> m.Artifact:
     """Libraries for a platform."""
     tag = draw(st.from_regex(r"[a-z][a-z0-9_.]{5,9}x", fullmatch=True))
+    kind = draw(st.sampled_from(["cdylib", "wheel-tree"]))
     return m.Artifact(
         platform=tag,
         path=f"platform/{tag}/libdemo.so",
-        kind=draw(st.sampled_from(["cdylib", "wheel-tree"])),
+        kind=kind,
         machine=draw(NAMES),
         os=draw(NAMES),
         libc=draw(maybe(st.builds(m.Libc, name=NAMES, floor=NAMES))),
         needed=draw(rising(NAMES, max_size=2)),
         interface=draw(maybe(interfaces())),
         built_with=draw(maybe(st.builds(m.BuiltWith, rustc=NAMES, profile=NAMES, target=NAMES))),
+        unloaded=kind == "cdylib" and draw(st.booleans()),
     )
 
 

@@ -32,6 +32,7 @@ def test_the_whole_story_of_a_crate(cli, crate, tmp_path):
     assert artifact["interface"]["kind"] == "fidius"
     assert artifact["interface"]["abi"] == 200
     assert artifact["platform"].startswith(("manylinux_", "musllinux_", "linux_"))
+    assert "unloaded" not in artifact
     tasks = {task["id"]: task for task in manifest["workflows"][0]["tasks"]}
     assert tasks["report"]["dependencies"] == ["check_orders", "total_orders"]
     assert tasks["load_orders"]["retry"]["attempts"] == 5
@@ -43,6 +44,18 @@ def test_the_whole_story_of_a_crate(cli, crate, tmp_path):
     library = tmp_path / "there" / artifact["path"]
     built = next((crate / "target" / "cloacina-ctl").rglob("release/liborders_etl.so"))
     assert library.read_bytes() == built.read_bytes()
+
+
+def test_a_library_that_was_not_loaded_is_marked_and_else_the_same(cli, crate):
+    packed = {}
+    for name, words in (("loaded", ()), ("not", ("--no-load",))):
+        made = cli("package", crate, "-o", name, "--locked", "--no-sign", *words)
+        assert made.status == 0, made.err
+        packed[name] = cli("inspect", name, "--json").json["result"]["manifest"]
+    (artifact,) = packed["not"]["artifacts"]
+    assert artifact.pop("unloaded") is True
+    assert packed["not"] == packed["loaded"]
+    assert "not loaded when it was packaged" in cli("inspect", "not").out
 
 
 def test_the_source_goes_along_when_that_is_asked(cli, crate, tmp_path):

@@ -1,0 +1,93 @@
+"""Asking a library that was just built what it is: it is loaded once, in a child process.
+
+What runs is what speaks: tasks, dependencies and interface are those of the loaded code. Its file,
+read without running it, must say the same, for that is what ``validate`` goes by later.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.errors import Refused
+from cloacina_ctl.manifest.model import Task, Workflow
+from cloacina_ctl.platforms.library import LibraryGraph, interface_of
+
+if TYPE_CHECKING:
+    from cloacina_ctl.errors import Diagnostic
+    from cloacina_ctl.platforms import Library
+    from cloacina_ctl.runtime.described import Described
+
+
+def ask(path: str, library: Library) -> Described | None:
+    """Return what the library at ``path`` says once it is loaded, or None where it cannot be.
+
+    That is so for one of another platform, and for one whose file shows no workflow, or several:
+    then there is nothing that a package could be made of. Raises what ``load_library`` raises, and
+    ``Refused`` where the loaded code is not what its file says.
+    """
+    from cloacina_ctl.platforms.tags import host_platform, platform_fits
+    from cloacina_ctl.runtime import load_library
+    from cloacina_ctl.runtime.comparing import disagreements
+
+    if len(library.graphs) != 1 or not platform_fits(library.tag, host_platform()):
+        return None
+    described = load_library(path)
+    plugin = library.plugin
+    found = disagreements(
+        _workflow_of(library.graphs[0], described),
+        interface_of(plugin) if plugin is not None else None,
+        described,
+        path,
+        said_by="its file",
+    )
+    if found:
+        raise Refused(*(one._replace(hint=_HINT) for one in found))
+    return described
+
+
+_HINT = "build it anew; `--no-load` goes by the file and the source alone"
+
+
+def _workflow_of(graph: LibraryGraph, described: Described) -> Workflow:
+    """Return the workflow that the library's file shows, with the names that it leaves open."""
+    return Workflow(
+        name=graph.name or described.workflow or "",
+        tasks=tuple(Task(id=id_, dependencies=needs) for id_, needs in graph.tasks),
+        fingerprint=graph.fingerprint,
+    )
+
+
+def spoken(library: Library, described: Described) -> Library:
+    """Return ``library`` with the workflow as the loaded code has it."""
+    graph = LibraryGraph(
+        tasks=tuple((task.id, task.dependencies) for task in described.tasks),
+        name=described.workflow,
+        description=described.description,
+        author=described.author,
+        fingerprint=described.fingerprint,
+        package=described.package,
+    )
+    return library._replace(graphs=(graph,))
+
+
+def with_rules(
+    workflows: tuple[Workflow, ...], described: Described, where: str
+) -> tuple[tuple[Workflow, ...], tuple[Diagnostic, ...]]:
+    """Return the workflows with the trigger rules that run, and where the source says otherwise.
+
+    What the source spells stays as it is spelled; where it says nothing, or what only compiling it
+    would tell, the code's own JSON stands.
+    """
+    from cloacina_ctl.runtime.comparing import disagreements, rule_that_runs
+
+    told = {task.id: task.trigger_rules for task in described.tasks}
+    found: list[Diagnostic] = []
+    settled = []
+    for workflow in workflows:
+        tasks = tuple(
+            task._replace(trigger_rules=rule_that_runs(task.trigger_rules, told.get(task.id)))
+            for task in workflow.tasks
+        )
+        settled.append(workflow._replace(tasks=tasks))
+        found += disagreements(settled[-1], None, described, where, said_by="the source")
+    return tuple(settled), tuple(found)
