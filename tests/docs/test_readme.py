@@ -22,8 +22,11 @@ PAGES = sorted(
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 NAMED_PATH = re.compile(r"`((?:docs|tests|fixtures|cloacina_ctl)/[\w./-]+)`")
-# What another run says otherwise: fingerprints and digests, whole or their beginning, and times.
-VARIABLE = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{16})\b|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+# What another run says otherwise: fingerprints and digests, whole or their beginning, times, and
+# how long something took, with what aligns it.
+VARIABLE = re.compile(
+    r"\b(?:[0-9a-f]{64}|[0-9a-f]{16})\b|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ| +[\d.]+ m?s\b"
+)
 
 
 def between(name: str) -> str:
