@@ -102,6 +102,7 @@ def test_the_transcript_is_what_the_program_says(tmp_path):
             timeout=60, check=False,
         )  # fmt: skip
         said = (done.stdout + done.stderr).decode().splitlines()
+        said = [one for one in said if "[T012]" not in one]  # so says a kernel without namespaces
         assert normal(said) == normal(expected), line
         assert done.returncode == 0, line
 
