@@ -17,6 +17,7 @@ from cloacina_ctl.progress import Progress, stage
 
 if TYPE_CHECKING:
     from cloacina_ctl.archive.tables import FileEntry
+    from cloacina_ctl.signing.judge import KnownKey
 
 __all__ = ["Unpacked", "unpack"]
 
@@ -45,31 +46,41 @@ def unpack(
 
             request = (destination, members, partial)
             return unpack_foreign(package, rule, known, request, progress)
-        vouched = authenticity.vouch(package, rule, known)  # (2) to (6)
-        head = package.head
-        wanted = _wanted(package, members, partial=partial)
+        return _unpack_native(package, destination, rule, (members, partial, known), progress)
+
+
+def _unpack_native(
+    package: Package,
+    destination: str,
+    rule: Rule,
+    request: tuple[tuple[str, ...], bool, tuple[KnownKey, ...]],
+    progress: Progress | None,
+) -> Unpacked:
+    members, partial, known = request
+    vouched = authenticity.vouch(package, rule, known)  # (2) to (6)
+    head = package.head
+    wanted = _wanted(package, members, partial=partial)
+    at = stage(progress, "unpacking")
+    with Extraction(destination) as extraction:
+        if not members:
+            for name, data in head.members():
+                extraction.add(name, data)
         jobs = rule.jobs or default_jobs()
-        with Extraction(destination) as extraction:
-            if not members:
-                for name, data in head.members():
-                    extraction.add(name, data)
-            poured = pour(  # (7)
-                package, extraction, wanted, jobs=jobs, progress=stage(progress, "unpacking")
-            )
-            extraction.commit()
-        return Unpacked(
-            path=path,
-            format="native",
-            destination=destination,
-            name=head.manifest.package.name,
-            version=head.manifest.package.version,
-            content=head.content,
-            files=tuple(file.path for file in poured.files),
-            size=sum(file.size for file in poured.files),
-            signatures=tuple(map(signature_view, vouched.signatures)),
-            vouched_by=vouched.vouched_by,
-            complete=poured.complete,
-        )
+        poured = pour(package, extraction, wanted, jobs=jobs, progress=at)  # (7)
+        extraction.commit()
+    return Unpacked(
+        path=package.path,
+        format="native",
+        destination=destination,
+        name=head.manifest.package.name,
+        version=head.manifest.package.version,
+        content=head.content,
+        files=tuple(file.path for file in poured.files),
+        size=sum(file.size for file in poured.files),
+        signatures=tuple(map(signature_view, vouched.signatures)),
+        vouched_by=vouched.vouched_by,
+        complete=poured.complete,
+    )
 
 
 def _wanted(
