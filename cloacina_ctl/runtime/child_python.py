@@ -201,6 +201,13 @@ def _own_tasks(names: Names) -> tuple[str, list[DeclaredTask]]:
     if names not in by_names and len(by_names) == 1:
         ((other, tasks),) = by_names.items()
         return other.workflow, tasks
+    if names not in by_names and by_names:
+        others = ", ".join(f"`{one.workflow}`" for one in by_names)
+        raise LoadFailure(
+            "Y004",
+            f"the package is the workflow `{names.workflow}`, and its tasks are of {others}",
+            "a package is one workflow: declare its tasks without a WorkflowBuilder",
+        )
     return names.workflow, by_names.get(names, [])
 
 

@@ -314,6 +314,26 @@ def test_a_workflow_that_a_builder_wraps_is_found_too(make):
     assert [task.id for task in session.describe().tasks] == ["a"]
 
 
+def test_tasks_of_several_builders_are_none_of_the_package_s_workflow(make):
+    with pytest.raises(Refused) as refused:
+        make(
+            **one(
+                """
+                import cloaca
+
+                for name in ("first", "second"):
+                    with cloaca.WorkflowBuilder(name):
+                        @cloaca.task(id=name)
+                        def task(context):
+                            return context
+                """
+            )
+        )
+    (found,) = refused.value.diagnostics
+    assert found.code is Code.NO_PYTHON_TASK
+    assert found.message.endswith("and its tasks are of `first`, `second`")
+
+
 def test_reading_its_own_files_after_the_import_is_warned_of(make):
     session = make(
         **one(
