@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def _run(values: Values, reporter: Reporter) -> int:
     for first, second in (
         ("--task", "--trigger"), ("--task", "--plan"), ("--trigger", "--plan"),
-        ("--task", "--keep-going"), ("--trigger", "--context"),
+        ("--task", "--keep-going"), ("--trigger", "--context"), ("--trigger", "--engine"),
     ):  # fmt: skip
         refuse_both(values, first, second)
     if values["plan"]:
@@ -105,6 +105,7 @@ def _request(values: Values) -> tuple[RunRequest, Rule]:
         timeout=values["timeout"],
         keep_going=values["keep_going"],
         allow_network=values["allow_network"],
+        engine=values["engine"],
     )
     return request, wanted
 
@@ -138,6 +139,9 @@ RUN = Command(
         Option(("--jobs", "-j"), "Tasks to run at once.", Kind.INTEGER, "N", 4),
         Option(("--timeout",), "Seconds that one attempt of a task may take (default: what the "
                "package says, else 300).", Kind.INTEGER, "SECONDS"),
+        Option(("--engine",), "Run a Python package with the engine's own wheel, where it is "
+               "installed: `cloaca`, or with the place of an interpreter, a venv or a folder of "
+               "pip's --target `cloaca=PATH`.", metavar="cloaca[=PATH]"),
         Option(("--allow-network",), "Let the package's code use the network.", Kind.FLAG),
         *RULE,
         TENANT,
@@ -148,6 +152,7 @@ RUN = Command(
         ("""cloacina-ctl run x.cloacina --context '{"day": "2026-11-20"}'""", "the workflow"),
         ("cloacina-ctl run x.cloacina --task transform --context @in.json", "one task of it"),
         ("cloacina-ctl run x.cloacina --plan", "only the order of its tasks"),
+        ("cloacina-ctl run x.cloacina --engine cloaca=.venv", "with the engine that a venv has"),
         ("cloacina-ctl run x.cloacina --json | tail -1 | jq .result.context", "for programs"),
     ),
 )  # fmt: skip

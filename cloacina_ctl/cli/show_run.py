@@ -49,6 +49,8 @@ def ran_lines(ran: Ran, paint: Paint, *, verbose: bool) -> Iterator[str]:
     outcome = ran.outcome
     style, mark = MARKS[outcome.status]
     head = f"{paint(style, mark)} {escape(outcome.workflow)} {outcome.status}"
+    if outcome.engine is not None:
+        head += f" with {outcome.engine.name} {escape(outcome.engine.version)}"
     yield f"{head} in {seconds(outcome.seconds)}: {_counted(outcome.tasks)}"
     width = min(max((len(escape(task.id)) for task in outcome.tasks), default=0), 32)
     for task in outcome.tasks if verbose else outcome.tasks[:_MAX_TASKS]:
@@ -70,12 +72,14 @@ def ran_as_json(ran: Ran) -> dict[str, object]:
         "context_of": outcome.context_of,
         "tasks": [_task_as_json(task) for task in outcome.tasks],
         "vouched_by": list(ran.vouched_by),
+        **({} if outcome.engine is None else {"engine": outcome.engine._asdict()}),
     }
 
 
 def run_problems(ran: Ran) -> tuple[Diagnostic, ...]:
-    """Return an error for each task that failed."""
-    return tuple(
+    """Return an error for each task that failed, and one for an engine that did."""
+    error = ran.outcome.error
+    tasks = tuple(
         Diagnostic(
             Code.TASK_FAILED,
             f"the task `{task.id}` failed, {count(task.attempts, 'attempt')}: {task.error}",
@@ -85,6 +89,10 @@ def run_problems(ran: Ran) -> tuple[Diagnostic, ...]:
         for task in ran.outcome.tasks
         if task.status == "failed"
     )
+    if error is None:
+        return tasks
+    message = f"the engine did not bring the workflow to its end: {error}"
+    return (Diagnostic(Code.ENGINE_FAILED, message, where=ran.path), *tasks)
 
 
 def polled_lines(polled: Polled, paint: Paint, *, verbose: bool) -> Iterator[str]:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.manifest.model import Workflow
     from cloacina_ctl.progress import Progress
     from cloacina_ctl.runtime.described import Described, TaskOutcome, TriggerOutcome
+    from cloacina_ctl.runtime.engine import Engine
 
     Loader = Callable[["RunRequest", Rule, "Watch"], AbstractContextManager["LoadedPackage"]]
 
@@ -63,7 +64,9 @@ __all__ = [
 class RunRequest(NamedTuple):
     """What to run, and how; ``timeout`` is in seconds, for one attempt of a task.
 
-    ``task`` is the only task to run, once, whatever it waits for.
+    ``task`` is the only task to run, once, whatever it waits for. ``engine`` is how ``find_engine``
+    has it: the wheel that runs the package, instead of our own scheduler. Engines always keep
+    going.
     """
 
     path: str
@@ -74,6 +77,7 @@ class RunRequest(NamedTuple):
     timeout: float | None = None
     keep_going: bool = False
     allow_network: bool = False
+    engine: str | None = None
 
 
 class Watch(NamedTuple):
@@ -179,8 +183,15 @@ def from_file(
     options = HostOptions(
         allow_network=request.allow_network,
         on_output=None if told is None else lambda _stream, line: told(line),
+        engine=None if request.engine is None else _engine(request.engine),
     )
     return open_package(request.path, rule, options, watch.progress, workflow=request.workflow)
+
+
+def _engine(spelled: str) -> Engine:
+    from cloacina_ctl.runtime.engine import find_engine
+
+    return find_engine(spelled)
 
 
 def run(
@@ -199,12 +210,7 @@ def run(
             workflow = only_task(workflow, request.task)
         if watch.begins is not None:
             watch.begins([task.id for task in workflow.tasks])
-        options = RunOptions(
-            jobs=request.jobs, timeout=request.timeout, keep_going=request.keep_going
-        )
-        outcome = run_workflow(
-            loaded.session, workflow, dict(request.context), options, watch.event
-        )
+        outcome = _run(loaded.session, workflow, request, watch)
         return Ran(
             path=request.path,
             name=loaded.name,
@@ -216,6 +222,24 @@ def run(
         )
 
 
+def _run(
+    session: LoadedCode, workflow: Workflow, request: RunRequest, watch: Watch
+) -> WorkflowOutcome:
+    context = dict(request.context)
+    if request.engine is None:
+        options = RunOptions(
+            jobs=request.jobs, timeout=request.timeout, keep_going=request.keep_going
+        )
+        return run_workflow(session, workflow, context, options, watch.event)
+    from cloacina_ctl.runtime.engine_run import EngineOptions, run_in_engine
+    from cloacina_ctl.runtime.session import Session
+
+    if not isinstance(session, Session):
+        raise UsageError.of(Code.USAGE, "what is loaded is in no engine")
+    asked = EngineOptions(jobs=request.jobs, timeout=request.timeout, only=request.task)
+    return run_in_engine(session, workflow, context, asked, watch.event)
+
+
 def poll(
     request: RunRequest,
     trigger: str,
@@ -223,7 +247,17 @@ def poll(
     watch: Watch = Watch(),
     load: Loader = from_file,
 ) -> Polled:
-    """Verify the package, load it, and ask ``trigger`` once whether it fires; raises as ``run``."""
+    """Verify the package, load it, and ask ``trigger`` once whether it fires; raises as ``run``.
+
+    Raises ``UsageError`` where that is to be done by an engine.
+    """
+    if request.engine is not None:
+        raise UsageError.of(
+            Code.USAGE,
+            "a trigger cannot be asked in an engine: its wheel does not give away the context that "
+            "a trigger fires with",
+            hint="ask it without --engine",
+        )
     with load(request, rule, watch) as loaded:
         timeout = request.timeout or DEFAULT_TIMEOUT_SECONDS
         answer = loaded.session.poll_trigger(trigger, timeout=timeout)

@@ -4,7 +4,8 @@
 ``material`` what a child is given · ``isolation`` the child process · ``described`` and ``answers``
 what it says · ``comparing`` whether that is what the manifest says · ``frames``, ``wire`` and
 ``plugin_types`` bytes on the way · ``child`` and all of its name, and ``authoring``, run in the
-child alone · ``choosing``, ``schedule`` and ``run`` a workflow.
+child alone · ``choosing``, ``schedule`` and ``run`` a workflow · ``engine`` and ``engine_run`` have
+the wheel of the real engine do it.
 """
 
 from __future__ import annotations

@@ -38,24 +38,13 @@ def serve() -> None:
         move_to_own_numbers()
     os.chdir(rules["folder"])
     # While this process gets ready, what it is to load is still being verified.
-    from cloacina_ctl.runtime import child_native
+    from cloacina_ctl.runtime import child_native  # noqa: F401 - loaded here already
 
     order = _read_or_leave(rules["folder"])
     serving = _Serving(rules["folder"])
     _thread.start_new_thread(serving.listen, ())
     try:
-        if order["kind"] == "python":
-            with contextlib.suppress(OSError):
-                os.close(LIBRARY)
-            host = _load_modules(order, rules["engine"], serving.tell)
-        elif rules["engine"] is not None:
-            raise LoadFailure(
-                "T013",
-                "it is compiled code, and the engine's wheel runs Python packages alone",
-                "run it without an engine",
-            )
-        else:
-            host = child_native.load_library(order)
+        host = _load(order, rules["engine"], serving.tell)
         described = host.describe()
     except LoadFailure as failure:
         serving.fail(failure)
@@ -63,25 +52,50 @@ def serve() -> None:
         serving.fail(LoadFailure("T003", "not enough memory to load it"))
     else:
         serving.open(host, {"described": described, "network_closed": closed})
+        stay = getattr(host, "stay", None)
+        if stay is not None:
+            stay()
     # The process lives until the session says otherwise: this thread has nothing left to do.
     forever = _thread.allocate_lock()
     forever.acquire()
     forever.acquire()
 
 
+def _load(
+    order: dict[str, Any], engine: dict[str, Any] | None, tell: Callable[[Answer], None]
+) -> Host:
+    if order["kind"] == "python":
+        with contextlib.suppress(OSError):
+            os.close(LIBRARY)
+        return _load_modules(order, engine, tell)
+    if engine is not None:
+        raise LoadFailure(
+            "T013",
+            "it is compiled code, and the engine's wheel runs Python packages alone",
+            "run it without an engine",
+        )
+    from cloacina_ctl.runtime.child_native import load_library
+
+    return load_library(order)
+
+
 def _load_modules(
     order: dict[str, Any], engine: dict[str, Any] | None, tell: Callable[[Answer], None]
 ) -> Host:
     if engine is not None:
-        from cloacina_ctl.runtime import child_cloaca
+        from cloacina_ctl.runtime.child_cloaca import load_into_engine
 
-        sys.modules["cloacina_ctl"].__path__ = []
-        return child_cloaca.load_modules(order, engine, tell)
+        _hide_this_program()
+        return load_into_engine(order, engine, tell)
     from cloacina_ctl.runtime.child_python import load_modules
 
-    # A package finds nothing more of this program to import.
-    sys.modules["cloacina_ctl"].__path__ = []
+    _hide_this_program()
     return load_modules(order, tell)
+
+
+def _hide_this_program() -> None:
+    """Let a package find nothing more of this program to import."""
+    sys.modules["cloacina_ctl"].__path__ = []
 
 
 def _read_or_leave(folder: str | None = None) -> dict[str, Any]:

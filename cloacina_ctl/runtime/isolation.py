@@ -71,10 +71,14 @@ class HostOptions(NamedTuple):
 
 
 class Died(NamedTuple):
-    """How the process ended, in words; ``is_expected`` where it was told to."""
+    """How the process ended, in words; ``is_expected`` where it was told to.
+
+    ``said`` are the last words that it wrote.
+    """
 
     words: str
     is_expected: bool = False
+    said: str | None = None
 
 
 class Child:
@@ -248,7 +252,8 @@ class Child:
         try:
             self.output.end()
         finally:
-            self._on_death(Died(words, is_expected=expected))
+            said = self.output.last_words()
+            self._on_death(Died(words, is_expected=expected, said=said))
 
     def _take_output(self, ready: set[int]) -> list[int]:
         """Take what the ready streams hold; return those that ended."""

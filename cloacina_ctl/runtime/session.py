@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from cloacina_ctl.runtime.answers import Fate
+
 __all__ = [
     "Described",
     "GraphOutcome",
@@ -54,6 +56,7 @@ class Session:
         self._changing = threading.Lock()
         self._is_closed = False
         self._noticed: dict[tuple[Code, str], Diagnostic] = {}
+        self._listen: Callable[[dict[str, Any]], None] | None = None
         self._host: _Host | None = self._loaded(ready.host)
         self._described = ready.host.described
         self.network_is_closed: bool = ready.host.network_is_closed
@@ -148,6 +151,24 @@ class Session:
             request = {"do": "callable_graph", "graph": name, "context": text}
         return graph_outcome_of(*self._ask(request, timeout))
 
+    def run_in_engine(
+        self, request: Mapping[str, Any], listen: Callable[[dict[str, Any]], None], timeout: float
+    ) -> tuple[dict[str, Any], Fate | None]:
+        """Have the engine run a workflow; ``listen`` gets what it tells, in another thread.
+
+        Return its answer, or nothing and what befell it; `engine_run` says what both mean.
+        """
+        self._listen = listen
+        text = _context_text(request["context"])
+        return self._ask({**request, "do": "workflow", "context": text}, timeout)
+
+    def give_up(self, why: str) -> None:
+        """End the process, and with it every call that is under way; ``why`` is said of it."""
+        with self._changing:
+            host = self._host
+        if host is not None:
+            host.child.kill(why)
+
     def close(self) -> None:
         """End the child process and all that it started, and remove what it was given."""
         with self._changing:
@@ -205,6 +226,9 @@ class Session:
         return host
 
     def _notice(self, message: dict[str, Any]) -> None:
+        if "event" in message and self._listen is not None:
+            self._listen(message)
+            return
         code, text = message.get("code"), message.get("message")
         if code == Code.LATE_READ.value and isinstance(text, str):
             hint = "real engines delete the package's files once it is imported: read them before"
@@ -291,7 +315,7 @@ class _Host:
             self.child.join()
             raise Refused.of(
                 Code.LOAD_FAILED,
-                f"not loaded within {seconds:g} seconds{self._words()}",
+                f"not loaded within {seconds:g} seconds{_words(self.child.output.last_words())}",
                 where=self._where,
             ) from None
         try:
@@ -370,11 +394,11 @@ class _Host:
     def _fate(self, died: Died) -> _Fate:
         if died.is_expected:
             return _Fate("the session was closed")
-        return _Fate(f"the process died: {died.words}{self._words()}", crashed=True)
+        return _Fate(f"the process died: {died.words}{_words(died.said)}", crashed=True)
 
-    def _words(self) -> str:
-        said = self.child.output.last_words()
-        return f"; it said: {said}" if said else ""
+
+def _words(said: str | None) -> str:
+    return f"; it said: {said}" if said else ""
 
 
 def _context_text(context: Mapping[str, Any]) -> str:

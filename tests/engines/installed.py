@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -78,3 +79,23 @@ def _python() -> tuple[str, ...]:
     if not newer:
         return (program,)
     return (*newer, "--argv0", program, program)
+
+
+def make_venv(release: str, folder: Path) -> Path:
+    """Make a venv that has the engine, and whose interpreter starts on the libc that it needs."""
+    engine = installed(release)
+    *_, program = engine.python
+    packages = folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    (folder / "bin").mkdir(parents=True)
+    packages.mkdir(parents=True)
+    (packages / "site-packages").symlink_to(engine.folder)
+    (folder / "pyvenv.cfg").write_text(f"home = {os.path.dirname(program)}\n")
+    python = folder / "bin" / "python"
+    if engine.python == (program,):
+        python.symlink_to(program)
+        return folder
+    loader = engine.python[: engine.python.index("--argv0")]
+    words = " ".join(map(shlex.quote, loader))
+    python.write_text(f'#!/bin/sh\nexec {words} --argv0 "$0" {shlex.quote(program)} "$@"\n')
+    python.chmod(0o755)
+    return folder
