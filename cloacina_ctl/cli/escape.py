@@ -23,6 +23,25 @@ def escape(text: str) -> str:
     return "".join(character if _shows(character) else _spelt(character) for character in text)
 
 
+def escape_printed(text: str) -> str:
+    """Return a line that a task printed, like ``escape``, with its symbols as they were meant.
+
+    U+FE0F after a symbol asks for its coloured form, as most emoji have it. In a name it could
+    make two look alike; in what somebody prints nothing hangs on that.
+    """
+    first, *others = text.split("\ufe0f")
+    if not others:
+        return escape(text)
+    from unicodedata import category
+
+    shown, last = escape(first), first[-1:]
+    for other in others:
+        is_symbol = bool(last) and category(last) == "So"
+        shown += ("\ufe0f" if is_symbol else _spelt("\ufe0f")) + escape(other)
+        last = other[-1:]
+    return shown
+
+
 def escape_shown(text: str) -> str:
     """Return lines of our own with nothing in them but what shows, line ends, and colour.
 

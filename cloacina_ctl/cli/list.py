@@ -58,8 +58,21 @@ def _end(
     reporter.warnings(findings)
     reporter.result(answer, findings)
     if not packages:
-        reporter.note("nothing is installed: `cloacina-ctl install` puts a package in")
+        reporter.note(_nothing(answer["registry"], values["name"], values["tenant"]))
     return exits.DONE
+
+
+def _nothing(registry: object, name: str | None, tenant: str | None) -> str:
+    """Return what there is nothing of: of what was asked for, or at all."""
+    from cloacina_ctl.cli.escape import escape
+
+    of = f" for tenant {escape(tenant)}" if tenant else ""
+    if name:
+        return f"not installed{of}: {escape(name)}; `cloacina-ctl list` shows what is"
+    if tenant:
+        return f"nothing is installed{of}; `cloacina-ctl list` shows what is"
+    where = escape(str(registry))
+    return f"nothing is installed in {where}: `cloacina-ctl install` puts a package in"
 
 
 def _tell(checkup: Checkup, reporter: Reporter) -> None:

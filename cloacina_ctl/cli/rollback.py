@@ -16,6 +16,7 @@ def _run(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.cli.escape import escape
     from cloacina_ctl.operations.rollback import rollback
 
+    _refuse_version(values["name"])
     done = rollback(
         values["name"], values["to"], tenant=values["tenant"], registry=values["registry"]
     )
@@ -26,6 +27,17 @@ def _run(values: Values, reporter: Reporter) -> int:
     else:
         reporter.line(f"{name}: {active} is active already")
     return 0
+
+
+def _refuse_version(text: str) -> None:
+    """Refuse NAME@VERSION: no installed package has an `@` in its name."""
+    from cloacina_ctl.errors import Code, UsageError
+
+    name, at, version = text.partition("@")
+    if at:
+        wanted = f"`cloacina-ctl rollback {name} --to {version or 'VERSION'}`"
+        hint = f"{wanted} makes that version active"
+        raise UsageError.of(Code.USAGE, f"expected NAME alone, found: {text}", hint=hint)
 
 
 ROLLBACK = Command(

@@ -18,15 +18,15 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rich.console import Console
+    from rich.console import Console, Group
     from rich.live import Live
-    from rich.table import Table
 
     from cloacina_ctl.operations.run import Event
 
 DELAY_SECONDS = 0.3
 _REDRAWS_PER_SECOND = 8
-_MAX_ERROR_BYTES = 100
+_MAX_ID_BYTES = 100
+_MAX_ERROR = 200  # characters; the terminal's width cuts it further
 # Of the terminal's lines, what the table leaves to others and to its own last line.
 _LINES_LEFT = 4
 
@@ -40,6 +40,7 @@ MARKS = {
     "not-started": ("dim", "-"),
 }
 _MOVING = ("running", "retrying")
+_TIMELESS = ("waiting", "skipped", "not-started")
 
 
 class _Row(NamedTuple):
@@ -112,8 +113,9 @@ class RunTable:
             )
             self._live.start()
 
-    def drawn(self, console: Console) -> Table:
+    def drawn(self, console: Console) -> Group:
         """Return the table as it is now, in as many lines as the terminal has room for."""
+        from rich.console import Group
         from rich.table import Table
         from rich.text import Text
 
@@ -124,15 +126,15 @@ class RunTable:
         for id_, row in rows if len(rows) <= room else _most_wanted(rows, room):
             style, mark = MARKS[row.status]
             took = row.spent if row.spent is not None else now - row.since
-            words = row.status + (f" {row.attempt}" if row.attempt > 1 else "")
+            words = row.status.replace("-", " ") + (f" {row.attempt}" if row.attempt > 1 else "")
             table.add_row(
-                Text(f"{mark} {escape(shorten(id_, _MAX_ERROR_BYTES))}", style, no_wrap=True),
+                Text(f"{mark} {escape(shorten(id_, _MAX_ID_BYTES))}", style, no_wrap=True),
                 Text(words, style, no_wrap=True),
-                Text(seconds(took) if row.status != "waiting" else "", no_wrap=True),
-                Text(escape(shorten(row.error or "", _MAX_ERROR_BYTES)), "dim", no_wrap=True),
+                Text(seconds(took) if row.status not in _TIMELESS else "", no_wrap=True),
+                Text(escape(_beginning(row.error or "")), "dim", no_wrap=True),
             )
-        table.add_row(Text(self._summary(now), "bold"))
-        return table
+        summary = Text(self._summary(now), "bold", no_wrap=True, overflow="ellipsis")
+        return Group(table, summary)
 
     def _summary(self, now: float) -> str:
         statuses = [row.status for row in list(self._rows.values())]
@@ -141,10 +143,21 @@ class RunTable:
         return f"{ended} of {tasks} ended, {seconds(now - self._began)}"
 
 
+def _beginning(error: str) -> str:
+    return error if len(error) <= _MAX_ERROR else error[:_MAX_ERROR] + "…"
+
+
 def _most_wanted(rows: list[tuple[str, _Row]], room: int) -> list[tuple[str, _Row]]:
-    """Return what fits: what moves and what failed before the rest, in the order that it has."""
-    moving = [one for one in rows if one[1].status in _MOVING]
-    failed = [one for one in rows if one[1].status == "failed"]
-    rest = [one for one in rows if one[1].status not in (*_MOVING, "failed")]
-    kept = {id_ for id_, _ in [*moving, *failed, *rest][:room]}
+    """Return what fits, in the order that it has: what moves and what failed before the rest.
+
+    Of the rest what ended last and what waits next, by halves.
+    """
+    first = [one for one in rows if one[1].status in _MOVING]
+    first += [one for one in rows if one[1].status == "failed"]
+    waiting = [one for one in rows if one[1].status == "waiting"]
+    ended = [one for one in rows if one[1].status not in (*_MOVING, "failed", "waiting")]
+    ended.sort(key=lambda one: one[1].since, reverse=True)
+    spare = max(room - len(first), 0)
+    ends = max(spare - spare // 2, spare - len(waiting))
+    kept = {id_ for id_, _ in [*first, *ended[:ends], *waiting][:room]}
     return [one for one in rows if one[0] in kept]

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli import render, streams
-from cloacina_ctl.cli.escape import escape
+from cloacina_ctl.cli.escape import escape_printed
 from cloacina_ctl.cli.report import wants_color
 from cloacina_ctl.cli.run_table import RunTable
 from cloacina_ctl.operations.run import Watch
@@ -76,7 +76,7 @@ class _Watcher:
     def print(self, text: str) -> None:
         """Print a line of what a task printed, harmless to the terminal."""
         if not self._reporter.quiet:
-            line = escape(text)
+            line = escape_printed(text)
             if self._table is None or not self._table.print(line):
                 streams.complain(line + "\n")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloacina_ctl.cli.escape import escape, escape_shown, shorten
+from cloacina_ctl.cli.escape import escape, escape_printed, escape_shown, shorten
 
 ANY_TEXT = st.text(st.characters(exclude_categories=())) | st.text(
     "\x1b[]\\\n\r\t\x07\u202e\u200ba1;m"
@@ -75,3 +75,29 @@ def test_a_text_is_shortened_to_its_size(text, size):
     short = shorten(text, size)
     assert len(short.encode("utf-8", "backslashreplace")) <= size
     assert short == text or " ... " in short
+
+
+@pytest.mark.parametrize(
+    "text", ["\u2699\ufe0f  Processing", "done \u2714\ufe0f\u2714\ufe0f", "plain"]
+)
+def test_a_symbol_that_a_task_prints_keeps_its_colour(text):
+    assert escape_printed(text) == text
+    assert "\ufe0f" not in escape(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\ufe0f", "a\\ufe0f"),
+        ("\ufe0f", "\\ufe0f"),
+        ("\u2699\ufe0f\ufe0f\x1b[2J", "\u2699\ufe0f\\ufe0f\\x1b[2J"),
+        ("\\ufe0f", "\\ufe0f"),
+    ],
+)
+def test_anywhere_else_it_is_spelt_out_as_ever(text, shown):
+    assert escape_printed(text) == shown
+
+
+@given(ANY_TEXT)
+def test_what_is_printed_is_escaped_but_for_that(text):
+    assert escape_printed(text).replace("\ufe0f", "\\ufe0f") == escape(text)

@@ -68,6 +68,31 @@ def test_of_more_tasks_than_lines_those_that_move_or_failed_are_shown():
     table.close()
 
 
+def test_what_ended_last_and_what_is_next_is_shown_before_what_ended_long_ago():
+    table = RunTable([f"t{number}" for number in range(100)], color=False)
+    table._opening.cancel()
+    for number in range(50):
+        table.take(TaskEnded(f"t{number}", "completed", 1, 0.0, 0.1))
+    table.take(TaskStarted("t50", 1, 0.0))
+    lines = drawn(table, height=10)
+    assert [line.split()[1] for line in lines[:4]] == ["t47", "t48", "t49", "t50"]
+    assert [line.split()[0] for line in lines[4:6]] == ["t51", "t52"]
+    table.close()
+
+
+def test_on_a_narrow_terminal_each_task_and_the_last_line_have_one_line():
+    table = RunTable(["a", "b"], color=False)
+    table._opening.cancel()
+    words = "ConnectionError: connection refused by the upstream of a service that explains a lot"
+    table.take(TaskRetrying("a", 1, 0.2, words, 1.5))
+    lines = drawn(table, width=58)
+    assert len(lines) == 3
+    assert lines[0].endswith("…")
+    assert "..." not in lines[0]
+    assert lines[2].startswith("0 of 2 tasks ended, ")
+    table.close()
+
+
 def test_a_short_run_shows_no_table(table):
     table.close()
     assert not table.print("a line")
