@@ -253,6 +253,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     ENGINE_VENDORED = "Y022", "the engine's own package is never vendored"
     NARROWED_PYTHON = "Y023", "vendored for fewer versions of Python"
     NATIVE_VENDORED = "Y024", "vendored code for one platform"
+    SHORT_RULE = "Y025", "a trigger rule by which engines wait for ever"
 
 
 class Diagnostic(NamedTuple):

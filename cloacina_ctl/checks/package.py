@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.checks import rule_names
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.checks.signatures import failing, is_judged
 from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.manifest import Language
 from cloacina_ctl.platforms import artifact_of
 
 if TYPE_CHECKING:
@@ -140,6 +142,18 @@ def python_disagrees(subject: PackageSubject) -> Iterator[Finding]:
         yield Finding(
             f"the manifest and the packed source disagree on: {_some(different)}", subject.path
         )
+
+
+@RULES.rule(Code.SHORT_RULE, Severity.WARNING)
+def short_rule(subject: PackageSubject) -> Iterator[Finding]:
+    """Engines compare what a rule of a Python task names with full names."""
+    manifest = subject.head.manifest
+    if manifest.language is not Language.PYTHON:
+        return
+    for task in (task for workflow in manifest.workflows for task in workflow.tasks):
+        names = rule_names.short_names(task.trigger_rules or "")
+        if names:
+            yield Finding(rule_names.words(task.id, names), task.source, rule_names.HINT)
 
 
 @RULES.rule(Code.RUNPATH, Severity.WARNING)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.checks import rule_names
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.project.runtimes import SHADOWED_NAMES
@@ -133,6 +134,16 @@ def task_argument(project: Project) -> Iterator[Finding]:
     for task in _tasks(project):
         for name in task.unknown_arguments:
             yield Finding(f"`task` takes no argument `{name}`", task.place)
+
+
+@RULES.rule(Code.SHORT_RULE, Severity.WARNING)
+def short_rule(project: Project) -> Iterator[Finding]:
+    """Engines compare what a rule names with full names."""
+    for task in _tasks(project):
+        names = rule_names.short_names(task.trigger_rules or "")
+        if names:
+            message = rule_names.words(task.id or task.function, names)
+            yield Finding(message, task.place, rule_names.HINT)
 
 
 @RULES.rule(Code.HIDDEN_TASK)
