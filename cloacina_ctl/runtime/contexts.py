@@ -24,11 +24,7 @@ def merged(contexts: Iterable[Context]) -> Context:
 
     Source: ``merge_context_values`` of the engines' executor.
     """
-    result: Context = {}
-    for context in contexts:
-        for key, value in context.items():
-            result[key] = _both(result[key], value, MAX_DEPTH) if key in result else value
-    return result
+    return _merged(list(contexts), MAX_DEPTH)
 
 
 def overlaid(contexts: Iterable[Context]) -> Context:
@@ -39,21 +35,41 @@ def overlaid(contexts: Iterable[Context]) -> Context:
     return result
 
 
-def _both(first: Any, second: Any, depth: int) -> Any:  # noqa: ANN401 - JSON
-    if isinstance(first, list) and isinstance(second, list):
-        seen = set(map(spelled, first))
-        return first + [one for one in second if not _seen(one, seen)]
-    if isinstance(first, dict) and isinstance(second, dict) and depth:
-        result = dict(first)
-        for key, value in second.items():
-            result[key] = _both(first[key], value, depth - 1) if key in first else value
-        return result
-    return second
+def _merged(objects: list[Context], depth: int) -> Context:
+    """Return the objects in one, each key over all of them at once: lists may be many and long."""
+    values: dict[str, list[Any]] = {}
+    for one in objects:
+        for key, value in one.items():
+            values.setdefault(key, []).append(value)
+    return {key: _joined(found, depth) for key, found in values.items()}
 
 
-def _seen(one: object, seen: set[str]) -> bool:
-    text = spelled(one)
-    if text in seen:
-        return True
-    seen.add(text)
-    return False
+def _joined(values: list[Any], depth: int) -> Any:  # noqa: ANN401 - JSON
+    """Return what becomes of values of one key, the last of which decides by its kind.
+
+    A list joins lists, and an object objects, back to the first that is neither.
+    """
+    last = values[-1]
+    kind = list if isinstance(last, list) else dict if isinstance(last, dict) and depth else None
+    if kind is None or len(values) == 1:
+        return last
+    start = len(values)
+    while start and isinstance(values[start - 1], kind):
+        start -= 1
+    alike = values[start:]
+    if len(alike) == 1:
+        return last
+    return _merged(alike, depth - 1) if kind is dict else _without_repeats(alike)
+
+
+def _without_repeats(lists: list[list[Any]]) -> list[Any]:
+    """Return the first list whole, and of the others what was not there before."""
+    result = list(lists[0])
+    seen = set(map(spelled, result))
+    for other in lists[1:]:
+        for one in other:
+            text = spelled(one)
+            if text not in seen:
+                seen.add(text)
+                result.append(one)
+    return result

@@ -15,7 +15,7 @@ from cloacina_ctl.archive.opening import open_any
 from cloacina_ctl.archive.reader import Package
 from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.authenticity import Rule
-from cloacina_ctl.errors import Diagnostic, Refused, Severity
+from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
 from cloacina_ctl.runtime.choosing import choose_workflow
 from cloacina_ctl.runtime.comparing import disagreements
 from cloacina_ctl.runtime.described import with_the_codes_own_words, workflow_of
@@ -25,7 +25,7 @@ from cloacina_ctl.runtime.session import Preparation
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cloacina_ctl.archive.foreign.package import Contents, ForeignPackage
     from cloacina_ctl.archive.payload import Sink
@@ -76,16 +76,19 @@ def open_package(
     progress: Progress | None = None,
     *,
     workflow: str | None = None,
+    loads: Callable[[str], None] | None = None,
 ) -> Iterator[Loaded]:
     """Verify the package at ``path`` and load it; the child process ends with the block.
 
-    Of a package with several workflows the one called ``workflow`` is loaded, or the first. Raises
-    what ``verify`` raises, before anything is loaded; ``Incompatible`` where it holds nothing for
+    Of a package with several workflows the one called ``workflow`` is loaded, or the first.
+    ``loads`` is called with the package's name before its code is loaded. Raises what ``verify`` raises, before anything is loaded; ``Incompatible`` where it holds nothing for
     this machine; ``Refused`` for code that cannot be loaded or is not what the manifest says.
     """
     authenticity.check_rule(rule)
     with Preparation(path, options) as ready:
         verified = _take(path, rule, ready.material, progress, workflow)
+        if loads is not None:
+            loads(verified.name)
         with load(ready) as session:
             described = session.describe()
             workflows, warnings = _compare(verified, described, path)
@@ -178,9 +181,16 @@ def _compare(
     if verified.is_native and described.interface.kind != "python":
         interface = choose_artifact(verified.artifacts, host_platform(), where=path).interface
     found = disagreements(said or verified.workflows[0], interface, described, path)
+    if interface is not None:  # a library holds one workflow; of modules one is loaded
+        found += tuple(_not_in_code(one, path) for one in verified.workflows if one is not said)
     if not found:
         return verified.workflows, ()
     if verified.is_native:
         raise Refused(*found)
     warnings = tuple(one._replace(severity=Severity.WARNING) for one in found)
     return verified.workflows if own is None else (own,), warnings
+
+
+def _not_in_code(workflow: Workflow, where: str) -> Diagnostic:
+    message = f"the manifest has a workflow that the code does not have: {workflow.name}"
+    return Diagnostic(Code.CODE_DISAGREES, message, where, "package the project again")

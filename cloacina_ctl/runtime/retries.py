@@ -16,6 +16,7 @@ _TRANSIENT = ("timeout", "connection", "network", "temporary", "unavailable")
 _SPREAD = 0.25
 # Enough to pass any `max_delay_ms` that a manifest can hold.
 _MAX_DOUBLINGS = 64
+_MAX_DELAY_MS = 365 * 24 * 3600 * 1000  # code may compute any number
 
 
 def is_retried(retry: Retry, attempt: int, error: str, *, timed_out: bool = False) -> bool:
@@ -40,7 +41,7 @@ def delay_seconds(retry: Retry, attempt: int, chance: float) -> float:
         delay *= attempt
     elif retry.backoff == "exponential":
         delay *= 2 ** min(attempt - 1, _MAX_DOUBLINGS)
-    delay = min(delay, retry.max_delay_ms)
+    delay = min(delay, retry.max_delay_ms, _MAX_DELAY_MS)
     if retry.jitter:
         delay = int(delay * (1 - _SPREAD + 2 * _SPREAD * chance))
     return delay / 1000

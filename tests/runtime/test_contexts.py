@@ -22,6 +22,34 @@ def test_every_key_of_all_is_there_and_nothing_given_has_changed(contexts):
     assert json.dumps(contexts) == before
 
 
+def one_after_the_other(first, second):
+    """Return the two merged as the engines' executor merges each into what came before."""
+    if isinstance(first, list) and isinstance(second, list):
+        result = list(first)
+        for one in second:
+            if json.dumps(one, sort_keys=True) not in [
+                json.dumps(other, sort_keys=True) for other in result
+            ]:
+                result.append(one)
+        return result
+    if isinstance(first, dict) and isinstance(second, dict):
+        return {
+            key: one_after_the_other(first[key], second[key])
+            if key in first and key in second
+            else {**first, **second}[key]
+            for key in {**first, **second}
+        }
+    return second
+
+
+@given(st.lists(CONTEXTS, min_size=1, max_size=5))
+def test_all_at_once_is_one_after_the_other(contexts):
+    expected = contexts[0]
+    for context in contexts[1:]:
+        expected = one_after_the_other(expected, context)
+    assert json.dumps(merged(contexts)) == json.dumps(expected)
+
+
 @given(CONTEXTS)
 def test_one_context_stays_as_it_is(context):
     assert merged([context]) == context == overlaid([{}, context])

@@ -94,6 +94,17 @@ def test_a_manifest_that_lies_about_tasks_is_refused(path, change, words):
     assert words in found[0].message
 
 
+def test_a_second_workflow_that_no_code_stands_for_is_refused(path):
+    """Its tasks are those of the code, but not what they wait for."""
+    other = Workflow(name="other", tasks=(AFTER._replace(dependencies=()), ECHO))
+    pack(path, plugin(500), workflows=(FLOW, other))
+    with pytest.raises(Refused) as refused, open_package(str(path), UNSIGNED):
+        pytest.fail("it was loaded")
+    (found,) = refused.value.diagnostics
+    assert found.code is Code.CODE_DISAGREES
+    assert found.message == "the manifest has a workflow that the code does not have: other"
+
+
 def test_a_manifest_that_lies_about_the_interface_is_refused(path):
     def change(artifact):
         interface = artifact.interface._replace(version=9, hash="0" * 16)

@@ -35,6 +35,11 @@ def test_the_number_of_attempts_counts_the_first_and_is_never_passed(retry, erro
     assert attempts <= max(1, retry.attempts)
 
 
+def test_a_delay_that_code_computed_is_never_longer_than_a_year():
+    retry = Retry(attempts=2, delay_ms=10**400, max_delay_ms=10**400, jitter=True)
+    assert delay_seconds(retry, 1, 0.5) == 365 * 24 * 3600
+
+
 @pytest.mark.parametrize(
     ("backoff", "delays"),
     [("fixed", [2, 2, 2, 2]), ("linear", [2, 4, 6, 7]), ("exponential", [2, 4, 7, 7])],

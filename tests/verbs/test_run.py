@@ -134,6 +134,24 @@ def test_an_installed_package_runs_by_its_name(cli, signed, tmp_path):
     assert lost.status == 8
 
 
+def test_what_lies_in_the_folder_takes_the_place_of_nothing_that_is_installed(
+    cli, signed, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("CLOACINA_CTL_REGISTRY", str(tmp_path / "registry"))
+    (tmp_path / "daily-report").write_text("no package")
+    shadowed = cli("run", "daily-report", "--plan")
+    assert shadowed.status == 3, shadowed.err  # nothing is installed: the file is meant
+    assert cli("install", signed).status == 0
+    assert cli("run", "daily-report", "--plan").status == 0
+    (tmp_path / "daily-report").unlink()
+    (tmp_path / "daily-report").mkdir()
+    assert cli("run", "daily-report", "--plan").status == 0
+    assert cli("uninstall", "daily-report").status == 0
+    lost = cli("run", "daily-report", "--plan")
+    assert lost.status == 8
+    assert "D001" in lost.err
+
+
 def test_the_package_of_another_format_runs_like_the_native_one(cli, signed):
     line = ("convert", signed, "-o", "source.cloacina", "--format", "source", "--lossy")
     assert cli(*line).status == 0
