@@ -48,8 +48,9 @@ test-server: setup-dev ## build the real server once, outside of the tree, and p
 engines: setup-dev ## hand packages to the released engines from PyPI (a quarter of an hour; cargo)
 	$(BIN)/python -m pytest -m engines
 
-reference: setup-dev ## build the real cloacinactl once, outside of the tree, and compare with it
+reference: setup-dev ## build the real cloacinactl and older daemons once, outside of the tree, and compare
 	$(BIN)/python -m tests.reference.cloacinactl
+	$(BIN)/python -m tests.reference.daemons
 	$(BIN)/python -m pytest -m reference
 
 compatibility: setup-dev ## measure the engines anew and write docs/compatibility.md

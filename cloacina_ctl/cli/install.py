@@ -101,9 +101,11 @@ def _tell_delivered(delivered: Delivered, reporter: Reporter) -> None:
     reporter.line(f"  content {delivered.content}")
     for loss in delivered.losses:
         reporter.note(f"lost: {escape(loss)}")
-    if delivered.others:
-        others = ", ".join(map(escape, delivered.others))
-        reporter.note(f"the daemon also sees other versions of it there: {others}")
+    if delivered.replaced:
+        replaced = ", ".join(map(escape, delivered.replaced))
+        reporter.line(f"  in the place of {replaced}: install that package again to go back")
+    if delivered.restart:
+        reporter.note("start the daemon again: until then it does not run what lies there now")
     if not delivered.vouched_by:
         reporter.note("nobody known vouches for it; that was allowed")
     reporter.note("the daemon verifies no signature: whoever can write to its folder, runs there")
@@ -121,7 +123,8 @@ def _daemon_json(delivered: Delivered) -> dict[str, object]:
         "source_format": delivered.source_format,
         "losses": list(delivered.losses),
         "vouched_by": list(delivered.vouched_by),
-        "others": list(delivered.others),
+        "replaced": list(delivered.replaced),
+        "restart": delivered.restart,
         "changed": delivered.changed,
     }
 
@@ -131,8 +134,9 @@ INSTALL = Command(
     summary="Verify a package and put it into the local registry, as its name's active version.",
     description=(
         "By the rule and the options of `verify`. Other versions stay beside it. With --daemon it "
-        "goes into the folder that Cloacina's daemon watches instead, in the format that the "
-        "daemon reads; daemons from 0.6 on load nothing that is copied there."
+        "goes into the folder that Cloacina's daemon watches instead, in the place of its other "
+        "versions and in the format that the daemon reads; daemons from 0.6 on load nothing that "
+        "is copied there."
     ),
     run=_run,
     arguments=(

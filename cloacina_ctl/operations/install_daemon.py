@@ -1,8 +1,9 @@
 """``install --daemon``: a package into the folder that Cloacina's daemon watches.
 
 which daemon is it → does it load what is copied there → verify → convert to what it reads → is
-another of that name and version there → one rename. Daemons from 0.6 on load nothing that is
-copied: they have neither a compiler nor Python, and log an error twice a second.
+another of that name and version there → one rename, in the place of another version of it. Daemons
+from 0.6 on load nothing that is copied: they have neither a compiler nor Python, and log an error
+twice a second.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from cloacina_ctl.errors import (
     Severity,
     UsageError,
 )
+from cloacina_ctl.manifest.model import Language
 from cloacina_ctl.operations.install import require_package
 from cloacina_ctl.operations.verify import verify_open
 from cloacina_ctl.progress import stage
@@ -33,7 +35,7 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.operations.results import Verified
+    from cloacina_ctl.operations.results import Inspection, Verified
     from cloacina_ctl.progress import Progress
     from cloacina_ctl.project.runtimes import Runtime
 
@@ -62,9 +64,10 @@ class DaemonRequest(NamedTuple):
 
 
 class Delivered(NamedTuple):
-    """What lies in the daemon's folder now, as ``file``; ``changed`` is false where it did before.
+    """What lies in the daemon's folder now, as ``file``; ``changed`` is false where all was so.
 
-    ``losses`` are what a conversion lost; ``others`` are the other versions of it in the folder.
+    ``losses`` are what a conversion lost; ``replaced`` are the other versions of it that lay there
+    and do no more. With ``restart`` a daemon that runs has to be started again.
     """
 
     path: str
@@ -77,7 +80,8 @@ class Delivered(NamedTuple):
     source_format: str
     losses: tuple[str, ...]
     vouched_by: tuple[str, ...]
-    others: tuple[str, ...]
+    replaced: tuple[str, ...]
+    restart: bool
     changed: bool
     warnings: tuple[Diagnostic, ...] = ()
 
@@ -107,16 +111,18 @@ def install_for_daemon(request: DaemonRequest, progress: Progress | None = None)
     with Dropped(folder) as dropped, _right_format(request, runtime, progress) as source:
         dropped.copy_from(source.fd, request.path, stage(progress, "copying"))
         verified = _verify(dropped, source, progress)
-        warnings += _judge_release(dropped, verified, runtime, force=request.force)
+        looked = _inspect(dropped, verified)
+        warnings += _judge_release(looked, runtime, force=request.force)
         there, unread = _look_around(folder)
         warnings += unread
-        path, changed = _place(dropped, verified, there, force=request.force)
-        if changed:
-            dropped.commit(path)
-    others = {one.version for one in there if one.name == verified.name} - {verified.version}
+        place = _place(dropped, verified, there, force=request.force)
+        if not place.is_there:
+            dropped.commit(place.path, instead_of=place.instead_of)
+        dropped.remove(place.gone)
+    replaced = {one.version for one in there if one.name == verified.name} - {verified.version}
     return Delivered(
         path=request.path,
-        file=path,
+        file=place.path,
         release=runtime.name,
         name=verified.name,
         version=verified.version,
@@ -125,8 +131,9 @@ def install_for_daemon(request: DaemonRequest, progress: Progress | None = None)
         source_format=source.format,
         losses=source.losses,
         vouched_by=verified.vouched_by if source.vouched_by is None else source.vouched_by,
-        others=tuple(sorted(others)),
-        changed=changed,
+        replaced=tuple(sorted(replaced)),
+        restart=_needs_restart(place, looked.manifest.language),
+        changed=not place.is_there or bool(place.gone),
         warnings=warnings,
     )
 
@@ -255,22 +262,24 @@ def _judge_daemon(runtime: Runtime, *, force: bool) -> tuple[Diagnostic, ...]:
     return (found._replace(severity=Severity.WARNING),)
 
 
-def _judge_release(
-    dropped: Dropped, verified: Verified, runtime: Runtime, *, force: bool
-) -> tuple[Diagnostic, ...]:
-    """Refuse a package that releases of the daemon do not load, as far as it tells."""
+def _inspect(dropped: Dropped, verified: Verified) -> Inspection:
     from cloacina_ctl.archive.foreign.package import ForeignPackage
     from cloacina_ctl.operations.foreign import inspect_foreign
 
     with ForeignPackage(os.dup(dropped.fd), verified.path) as package:
-        releases = inspect_foreign(package).releases
+        return inspect_foreign(package)
+
+
+def _judge_release(looked: Inspection, runtime: Runtime, *, force: bool) -> tuple[Diagnostic, ...]:
+    """Refuse a package that releases of the daemon do not load, as far as it tells."""
+    releases = looked.releases
     if runtime.name in releases:
         return ()
     loads = f"{', '.join(releases)} do" if releases else "no release does"
     found = Diagnostic(
         Code.DAEMON_FORMAT,
         f"Cloacina {runtime.name} does not load this package; {loads}",
-        verified.path,
+        looked.path,
         "`cloacina-ctl validate` says why; --force copies it all the same",
     )
     if not force:
@@ -289,32 +298,61 @@ def _look_around(folder: str) -> tuple[tuple[_There, ...], tuple[Diagnostic, ...
                 digest = verified.content
         except CloacinaError as error:
             first = error.diagnostics[0]
-            message = f"the daemon logs an error for it twice a second: {first.message}"
+            message = f"the daemon complains of it twice a second: {first.message}"
             unread.append(Diagnostic(first.code, message, path, "remove it", Severity.WARNING))
             continue
         there.append(_There(path, verified.name, verified.version, digest))
     return tuple(there), tuple(unread)
 
 
+class _Place(NamedTuple):
+    """Where it is to lie, and whether it does; which file it replaces, and which go besides.
+
+    With ``other`` the file that it replaces is another version.
+    """
+
+    path: str
+    is_there: bool = False
+    instead_of: str | None = None
+    gone: tuple[str, ...] = ()
+    other: bool = False
+
+
 def _place(
     dropped: Dropped, verified: Verified, there: tuple[_There, ...], *, force: bool
-) -> tuple[str, bool]:
-    """Return where it is to lie, and whether it does not yet; refuse where another is it."""
-    same = [one for one in there if (one.name, one.version) == (verified.name, verified.version)]
+) -> _Place:
+    """Return the place of the one file of its name; refuse where another has its version."""
+    path = os.path.join(dropped.folder, file_name(verified.name, verified.version))
+    ours = [one for one in there if one.name == verified.name]
+    same = [one for one in ours if one.version == verified.version]
     for one in same:
         if one.digest == verified.content:
-            return one.path, False
-    path = os.path.join(dropped.folder, file_name(verified.name, verified.version))
-    if same:
-        path = same[0].path
-    elif not os.path.lexists(path):
-        return path, True
-    if not force:
-        raise FileProblem.of(
-            Code.OTHER_BYTES,
-            f"another package lies there as {verified.name} {verified.version}: the daemon keeps "
-            "to the one that it loaded",
-            where=path,
-            hint="give the package a new version",
-        )
-    return path, True
+            return _Place(one.path, True, None, tuple(o.path for o in ours if o != one))
+    if same and not force:
+        what = f"{verified.name} {verified.version}"
+        message = f"another package lies there as {what}: the daemon keeps to what it loaded"
+        raise _other_bytes(message, same[0].path, "give the package a new version")
+    paths = [one.path for one in same + ours]
+    if path not in paths and os.path.lexists(path):
+        raise _other_bytes("another package has the name of the file", path, "rename that file")
+    instead_of = path if path in paths else next(iter(paths), None)
+    gone = tuple(sorted(set(paths) - {instead_of or path}))
+    return _Place(path, False, instead_of, gone, not same)
+
+
+def _needs_restart(place: _Place, language: Language | None) -> bool:
+    """Tell whether a daemon that runs does not come to run the package by itself.
+
+    It builds another version of a Rust package that took the place of the one before. Of Python it
+    imports nothing twice, and of what has the same version it loads nothing again. Where a version
+    goes by itself, the tasks of both go.
+    """
+    if place.gone:
+        return True
+    if place.instead_of is None:
+        return False
+    return not place.other or language is not Language.RUST
+
+
+def _other_bytes(message: str, where: str, hint: str) -> FileProblem:
+    return FileProblem.of(Code.OTHER_BYTES, message, where=where, hint=hint)

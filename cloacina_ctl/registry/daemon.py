@@ -2,9 +2,11 @@
 
 What its watcher does, and this keeps to: it takes every file in the folder itself that ends with
 ``.cloacina``, hidden ones too, and reads all of them again twice a second; a file that is half
-there is an error in its log each time. ``.name.cloacina.tmp`` it does not see. Of two files with
+there is a complaint in its log each time. ``.name.cloacina.tmp`` it does not see. Of two files with
 one name and version it takes whichever it comes upon first, and a file that gets other bytes under
-the same name and version is not loaded again.
+the same name and version is not loaded again. Versions of one name it does not hold apart: when the
+file of one goes, the workflow of all goes; when one takes the place of another in a rename, it
+unloads the one first and then loads the other.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 import time
 from typing import TYPE_CHECKING
 
@@ -62,6 +65,8 @@ class Dropped(Writing):
 
     def __enter__(self) -> Self:
         if not os.path.isdir(self.folder):
+            if os.path.exists(self.folder):
+                raise FileProblem.of(Code.NOT_REGULAR, "it is not a folder", where=self.folder)
             raise FileProblem.of(
                 Code.NOT_FOUND,
                 "the folder that the daemon watches is not there",
@@ -88,18 +93,34 @@ class Dropped(Writing):
                 os.unlink(self.path)
         os.close(self.fd)
 
-    def commit(self, path: str) -> None:
-        """Give it the name ``path`` in the folder, in the place of a file that is there."""
-        with reported(path):
+    def commit(self, path: str, instead_of: str | None = None) -> None:
+        """Give it the name ``path`` in the folder, in the place of the file ``instead_of``.
+
+        That one goes in the same rename, so that the daemon unloads it and loads this in one turn.
+        """
+        first = instead_of or path
+        with reported(first):
             os.fchmod(self.fd, _MODE)
             os.fsync(self.fd)
-            if os.path.lexists(path) and (os.path.islink(path) or not os.path.isfile(path)):
+            if os.path.lexists(first) and (os.path.islink(first) or not os.path.isfile(first)):
                 raise FileProblem.of(
-                    Code.NOT_REGULAR, "it exists and is not a regular file", where=path
+                    Code.NOT_REGULAR, "it exists and is not a regular file", where=first
                 )
-            os.rename(self.path, path)
+            os.rename(self.path, first)
             self._is_there = False
+        with reported(path):
+            if first != path:
+                os.rename(first, path)
             sync_folder(self.folder)
+
+    def remove(self, paths: tuple[str, ...]) -> None:
+        """Remove files of the folder."""
+        for path in paths:
+            with reported(path), contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+        if paths:
+            with reported(self.folder):
+                sync_folder(self.folder)
 
     def _try(self) -> bool:
         """Open and lock the staged file; False where somebody has it, or it went meanwhile."""
@@ -107,6 +128,9 @@ class Dropped(Writing):
 
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         fd = os.open(self.path, flags, 0o600)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise FileProblem.of(Code.NOT_REGULAR, "it is not a regular file", where=self.path)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._is_there = os.path.samestat(os.fstat(fd), os.lstat(self.path))

@@ -159,6 +159,8 @@ def make_layout(folder: str) -> None:
     with reported(folder):
         if os.path.exists(folder) and not os.path.isdir(folder):
             raise FileProblem.of(Code.NOT_REGULAR, "it is not a folder", where=folder)
+        if os.path.islink(folder) and not os.path.exists(folder):
+            raise FileProblem.of(Code.NOT_FOUND, "it is a link that leads nowhere", where=folder)
         os.makedirs(folder, mode=_FOLDER_MODE, exist_ok=True)
         for name in FOLDERS:
             make_folder(os.path.join(folder, name))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import CloacinaError, Code, FileProblem, Refused
@@ -69,7 +70,9 @@ def connect(
     """
     path = os.path.join(folder, INDEX)
     with reported(path):
-        os.stat(path)
+        kind = os.stat(path).st_mode
+    if not stat.S_ISREG(kind):  # SQLite would wait for ever at a pipe
+        raise FileProblem.of(Code.NOT_REGULAR, "it is not a regular file", where=path)
     if writable:
         return _connect(path, "mode=rw", busy_seconds)
     try:

@@ -43,6 +43,24 @@ def source(path: Path, version: str = "1.0.0", comment: bytes = b"") -> Path:
     return path
 
 
+def rust_source(path: Path, version: str, code: bytes = b"") -> Path:
+    """Write a source package of a crate called `demo`."""
+    text = archives.PACKAGE_TOML.replace(b'version = "1.0.0"', b'version = "%s"' % version.encode())
+    lines = [line for line in text.splitlines() if b"entry_module" not in line]
+    crate = (
+        b'[package]\nname = "demo"\nversion = "%s"\nedition = "2021"\n\n'
+        b'[lib]\ncrate-type = ["cdylib"]\n\n[dependencies]\ncloacina-workflow = "0.5"\n'
+        b'cloacina-workflow-plugin = "0.5"\n' % version.encode()
+    )
+    files = {
+        "package.toml": b"\n".join(lines).replace(b'"python"', b'"rust"'),
+        "Cargo.toml": crate,
+        "src/lib.rs": b'#[workflow(name = "demo")]\npub mod demo {}\n' + code,
+    }
+    path.write_bytes(archives.bz2(archives.source_tar(files, f"demo-{version}")))
+    return path
+
+
 def fake_daemon(tmp_path: Path, monkeypatch, script: str) -> None:
     """Put a `cloacinactl` into PATH."""
     program = tmp_path / "bin" / "cloacinactl"
@@ -255,26 +273,96 @@ def test_a_version_is_there_once_and_keeps_its_bytes(cli, folder, tmp_path):
     judge(said.json)
     assert (said.status, said.json["diagnostics"][0]["code"]) == (8, "D002")
     assert cli("install", other, *words, "--force").status == 0
-    assert [one.name for one in folder.iterdir()] == ["mine.cloacina"]
-    assert (folder / "mine.cloacina").read_bytes() == other.read_bytes()
+    assert [one.name for one in folder.iterdir()] == ["demo-1.0.0.cloacina"]
+    assert (folder / "demo-1.0.0.cloacina").read_bytes() == other.read_bytes()
 
 
-def test_a_file_of_its_name_that_is_another_package_stays(cli, folder, tmp_path):
-    source(folder / "demo-1.0.0.cloacina", version="2.0.0")
+@pytest.mark.parametrize("kind", ["package", "folder", "broken"])
+def test_a_file_of_its_name_that_is_another_package_stays(cli, folder, tmp_path, kind):
+    there = folder / "demo-1.0.0.cloacina"
+    if kind == "folder":
+        there.mkdir()
+    elif kind == "broken":
+        there.write_text("half")
+    else:
+        text = archives.PACKAGE_TOML.replace(b'name = "demo"', b'name = "other"', 1)
+        files = {**archives.SOURCE, "package.toml": text}
+        there.write_bytes(archives.bz2(archives.source_tar(files, "other-1.0.0")))
     path = source(tmp_path / "x.cloacina")
-    said = cli("install", path, "--daemon", folder, *OLD, "--allow-unsigned")
-    assert said.status == 8
-    assert verify(str(folder / "demo-1.0.0.cloacina"), ANY).version == "2.0.0"
+    for more in ((), ("--force",)):
+        said = cli("install", path, "--daemon", folder, *OLD, "--allow-unsigned", "--json", *more)
+        judge(said.json)
+        assert (said.status, said.json["diagnostics"][0]["code"]) == (8, "D002")
+        assert said.json["diagnostics"][0]["hint"] == "rename that file"
+    assert [one.name for one in folder.iterdir()] == [there.name]
 
 
-def test_other_versions_and_what_is_none_are_said(cli, folder, tmp_path):
+def test_a_version_takes_the_place_of_the_others_of_its_name(cli, folder, tmp_path):
+    """The daemon does not hold versions of a name apart: one alone may lie there."""
+    first, second = source(tmp_path / "x"), source(tmp_path / "y", version="1.1.0")
+    words = ("--daemon", folder, *OLD, "--allow-unsigned", "--json")
+    assert cli("install", first, *words).json["result"]["restart"] is False
+    source(folder / "mine.cloacina", version="0.9.0")
+    said = cli("install", second, *words)
+    judge(said.json)
+    assert said.json["result"]["replaced"] == ["0.9.0", "1.0.0"]
+    assert said.json["result"]["restart"] is True
+    assert [one.name for one in folder.iterdir()] == ["demo-1.1.0.cloacina"]
+    assert (folder / "demo-1.1.0.cloacina").read_bytes() == second.read_bytes()
+    said = cli("install", first, *words[:-1])  # and back
+    assert "in the place of 1.1.0: install that package again to go back" in said.out
+    assert "start the daemon again" in said.err
+    assert [one.name for one in folder.iterdir()] == ["demo-1.0.0.cloacina"]
+
+
+def test_a_daemon_swaps_versions_of_a_rust_package_by_itself(cli, folder, tmp_path):
+    """It does not import Python twice, nor load other bytes of a version that it has."""
+    words = ("--daemon", folder, *OLD, "--allow-unsigned", "--json", "--force")
+    for version, code, replaced, restart in (
+        ("1.0.0", b"", [], False),
+        ("1.1.0", b"", ["1.0.0"], False),
+        ("1.1.0", b"// other", [], True),
+    ):
+        said = cli("install", rust_source(tmp_path / "x", version, code), *words)
+        judge(said.json)
+        result = said.json["result"]
+        assert (result["replaced"], result["restart"]) == (replaced, restart)
+
+
+def test_what_lies_there_already_stays_and_the_others_of_its_name_go(cli, folder, tmp_path):
+    path = source(tmp_path / "x")
+    (folder / "mine.cloacina").write_bytes(path.read_bytes())
     source(folder / "old.cloacina", version="0.9.0")
+    other = archives.PACKAGE_TOML.replace(b'name = "demo"', b'name = "other"', 1)
+    files = {**archives.SOURCE, "package.toml": other}
+    (folder / "other.cloacina").write_bytes(archives.bz2(archives.source_tar(files, "other-1.0.0")))
+    said = cli("install", path, "--daemon", folder, *OLD, "--allow-unsigned", "--json")
+    judge(said.json)
+    assert (said.json["result"]["changed"], said.json["result"]["restart"]) == (True, True)
+    assert sorted(one.name for one in folder.iterdir()) == ["mine.cloacina", "other.cloacina"]
+
+
+def test_a_version_is_swapped_in_one_rename(folder, tmp_path, monkeypatch):
+    """Whoever looks sees one version: a kill between the steps leaves no two, and not none."""
+    old = source(folder / "demo-1.0.0.cloacina")
+    new = source(tmp_path / "x", version="1.1.0").read_bytes()
+    seen = []
+    rename = os.rename
+    monkeypatch.setattr(os, "rename", lambda *names: (rename(*names), seen.append(
+        {one.name: one.read_bytes() == new for one in folder.glob("*.cloacina")}
+    )))  # fmt: skip
+    with Dropped(str(folder)) as dropped:
+        dropped.write(new)
+        dropped.commit(str(folder / "demo-1.1.0.cloacina"), instead_of=str(old))
+    assert seen == [{"demo-1.0.0.cloacina": True}, {"demo-1.1.0.cloacina": True}]
+
+
+def test_what_is_no_package_is_said(cli, folder, tmp_path):
     (folder / ".broken.cloacina").write_text("half")
     path = source(tmp_path / "x.cloacina")
     said = cli("install", path, "--daemon", folder, *OLD, "--allow-unsigned")
     assert said.status == 0
-    assert "also sees other versions of it there: 0.9.0" in said.err
-    assert "the daemon logs an error for it twice a second" in said.err
+    assert "the daemon complains of it twice a second" in said.err
 
 
 # The folder
@@ -293,6 +381,18 @@ def test_the_folder_is_by_default_in_the_home_of_the_user(cli, tmp_path):
     there = tmp_path / "home" / ".cloacina" / "packages"
     there.mkdir(parents=True)
     assert cli(*words).json["result"]["file"] == str(there / "demo-1.0.0.cloacina")
+
+
+def test_a_file_in_the_place_of_the_folder_and_a_pipe_in_that_of_what_is_staged(
+    cli, folder, tmp_path
+):
+    path = source(tmp_path / "x.cloacina")
+    words = (*OLD, "--allow-unsigned", "--json")
+    os.mkfifo(folder / STAGING)
+    for where in (path, folder):
+        said = cli("install", path, "--daemon", where, *words)
+        judge(said.json)
+        assert (said.status, said.json["diagnostics"][0]["code"]) == (8, "I005")
 
 
 def test_a_folder_that_cannot_be_written_and_a_full_one(cli, folder, tmp_path):

@@ -323,6 +323,20 @@ def test_a_file_where_the_folder_should_be_is_refused(folder):
     assert folder.read_text() == "mine"
 
 
+def test_a_link_that_leads_nowhere_is_no_registry(folder, tmp_path):
+    folder.symlink_to(tmp_path / "elsewhere")
+    refused(lambda: put(folder, "a", "1"), Code.NOT_FOUND, FileProblem)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_no_index_and_is_not_waited_for(folder, make):
+    make_layout(str(folder))
+    make(folder / "index.sqlite")
+    refused(lambda: put(folder, "a", "1"), Code.NOT_REGULAR, FileProblem)
+    refused(lambda: Reading(folder).__enter__(), Code.NOT_REGULAR, FileProblem)
+
+
 def test_a_link_for_the_lock_is_not_followed(folder, tmp_path):
     put(folder, "a", "1")
     (folder / "lock").unlink()
