@@ -152,7 +152,7 @@ def _compare_dependencies(
     """Compare what both can say: the library leaves out tasks of other packages."""
     if any(need.id is None for need in task.dependencies):
         return
-    declared = {need.id for need in task.dependencies if need.id in known}
+    declared = {one.id for one in task.dependencies if one.id in known or one.id in built}
     if declared != built:
         yield _disagree(
             f"the task `{task.id}` waits for {_list(declared)} in the source, "

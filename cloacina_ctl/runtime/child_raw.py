@@ -1,15 +1,19 @@
 """The host of the C interface that plugins of the releases 0.2 and 0.3 have.
 
-``cloacina_get_task_metadata`` returns a struct of 32 bytes (0.2) or 56 (0.3); nothing in a library
-says which, but the text at byte 24 is the JSON of the graph in the one and a description in the
-other. ``cloacina_execute_task`` fills a buffer, and cuts what does not fit without a word: a
-buffer that came back full holds perhaps not all.
+``cloacina_get_task_metadata`` returns a struct of 32 bytes (0.2) or 56 (0.3), or of 64 in a version
+between 0.3 and 0.4 that was never released; nothing in a library says which. The JSON of the graph
+is the last field of all three, so they are told apart from the shortest on: where the text that
+would be the graph is none, the struct goes on. Only a text that can be a fingerprint and nothing
+else, 16 hex digits where 0.3 has the graph, leads to the longest. ``cloacina_execute_task`` fills
+a buffer, and cuts what does not fit without a word: a buffer that came back full holds perhaps not
+all.
 """
 
 from __future__ import annotations
 
 import ctypes
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.runtime.child_host import LoadFailure
@@ -46,6 +50,13 @@ class _Package03(ctypes.Structure):
     )  # fmt: skip
 
 
+class _PackageLate(ctypes.Structure):
+    _fields_ = (
+        ("count", _U32), ("tasks", ctypes.POINTER(_Task)), ("workflow", _TEXT), ("package", _TEXT),
+        ("description", _TEXT), ("author", _TEXT), ("fingerprint", _TEXT), ("graph", _TEXT),
+    )  # fmt: skip
+
+
 class _RegisteredTask(ctypes.Structure):
     _fields_ = (
         ("local_id", _TEXT), ("namespaced_id", _TEXT), ("dependencies", _TEXT),
@@ -60,14 +71,15 @@ class _Registered(ctypes.Structure):
     )  # fmt: skip
 
 
-_LAYOUTS: dict[str, type[_Package02 | _Package03]] = {
-    "c-abi-0.2": _Package02,
-    "c-abi-0.3": _Package03,
-}
+_KIND_0_2, _KIND_0_3 = "c-abi-0.2", "c-abi-0.3"
+_FINGERPRINT = re.compile(rb"[0-9a-f]{16}")
 
 
 class RawHost:
-    """A library of 0.2 or 0.3; ``layout`` says which where it is known."""
+    """A library of 0.2 or 0.3; ``layout`` says which where it is known.
+
+    The longest struct goes by the kind of 0.3: whoever calls it sees no other difference.
+    """
 
     def __init__(self, library: ctypes.CDLL, layout: str | None) -> None:
         get = library.cloacina_get_task_metadata
@@ -75,8 +87,8 @@ class RawHost:
         address = get()
         if not address:
             raise LoadFailure("T005", "the library returns no metadata of its tasks")
-        self._kind = layout if layout in _LAYOUTS else _kind_of(address)
-        self._package = _LAYOUTS[self._kind].from_address(address)
+        self._package = _package_at(address, layout)
+        self._kind = _KIND_0_2 if isinstance(self._package, _Package02) else _KIND_0_3
         self._workflow = _workflow_of(library)
         self._execute = _execute_of(library)
         self._buffers: list[Any] = []  # a new one takes longer than most tasks
@@ -89,7 +101,8 @@ class RawHost:
             raise LoadFailure("T005", f"the library claims {package.count} tasks")
         return {
             "interface": {"kind": self._kind},
-            "workflow": self._workflow,
+            "workflow": self._workflow
+            or _text(getattr(package, "workflow", None), "the name of the workflow"),
             "package": _text(package.package, "the name of the package"),
             "description": _text(getattr(package, "description", None), "the description"),
             "author": _text(getattr(package, "author", None), "the author"),
@@ -152,13 +165,22 @@ def _workflow_of(library: ctypes.CDLL) -> str | None:
     return _text(registered.contents.workflow, "the name of the workflow") if registered else None
 
 
-def _kind_of(address: int) -> str:
-    text = _Package02.from_address(address).graph
+def _package_at(address: int, layout: str | None) -> _Package02 | _Package03 | _PackageLate:
+    """Return the struct, read no further than what was seen says that it goes."""
+    shortest = _Package02.from_address(address)
+    if layout == _KIND_0_2 or (layout != _KIND_0_3 and _is_graph(shortest.graph)):
+        return shortest
+    released = _Package03.from_address(address)
+    if released.graph is not None and _FINGERPRINT.fullmatch(released.graph):
+        return _PackageLate.from_address(address)
+    return released
+
+
+def _is_graph(text: bytes | None) -> bool:
     try:
-        is_graph = isinstance(json.loads(text), dict) if text else False
+        return text is not None and isinstance(json.loads(text), dict)
     except (ValueError, RecursionError):
-        is_graph = False
-    return "c-abi-0.2" if is_graph else "c-abi-0.3"
+        return False
 
 
 def _task(task: _Task) -> dict[str, Any]:

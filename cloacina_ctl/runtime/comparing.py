@@ -55,8 +55,10 @@ def _of_interface(said: Interface | None, described: Described, said_by: str) ->
 def _of_workflow(said: Workflow, described: Described, said_by: str) -> Iterator[str]:
     if described.workflow is not None and described.workflow != said.name:
         yield f"the workflow is `{described.workflow}`, and {said_by} says `{said.name}`"
-    claimed = {task.id: set(task.dependencies) for task in said.tasks}
-    true = {task.id: set(task.dependencies) for task in described.tasks}
+    # The nodes that a server makes: the code tells them apart from its tasks, a manifest may not.
+    made = set(described.constructors)
+    claimed = {t.id: set(t.dependencies) - made for t in said.tasks if t.id not in made}
+    true = {task.id: set(task.dependencies) - made for task in described.tasks}
     for id_ in sorted(claimed.keys() - true.keys()):
         yield f"{said_by} has a task that the code does not have: {id_}"
     for id_ in sorted(true.keys() - claimed.keys()):

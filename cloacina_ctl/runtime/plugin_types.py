@@ -29,9 +29,34 @@ from cloacina_ctl.runtime.wire import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from cloacina_ctl.runtime.wire import Cursor
+
     Sane = Callable[[Any], bool]
 
 _MAYBE = Option(TEXT)
+
+
+class Results:
+    """Values in one text of JSON, a list, as a list of texts: what the other kind of graph has."""
+
+    def read(self, cursor: Cursor) -> list[str]:
+        """Return the next values, each a text of its own."""
+        return self.of_json(TEXT.read(cursor))
+
+    def write(self, value: list[str]) -> bytes:
+        """Return the bytes of the one text."""
+        return TEXT.write(f"[{','.join(value)}]")
+
+    def of_json(self, value: object) -> list[str]:
+        """Return the values of a text."""
+        try:
+            found = json.loads(TEXT.of_json(value))
+        except (ValueError, RecursionError) as error:
+            raise BadWire("results that are no JSON") from error
+        if not isinstance(found, list):
+            raise BadWire("a list of results expected")
+        return list(map(json.dumps, found))
+
 
 TASK = Record(
     index=NUMBER, id=TEXT, namespaced_id_template=TEXT, dependencies=Many(TEXT), description=TEXT,
@@ -94,6 +119,7 @@ GRAPH_RESULT = Record(success=FLAG, terminal_outputs_json=Option(Many(TEXT)), er
 TRIGGER_REQUEST = Record(trigger_name=TEXT)
 TRIGGER_RESULT = Record(fire=FLAG, context_json=_MAYBE, error=_MAYBE)
 CALLABLE_GRAPH_REQUEST = Record(graph_name=TEXT, context_json=TEXT)
+CALLABLE_GRAPH_RESULT = Record(success=FLAG, terminal_outputs_json=Option(Results()), error=_MAYBE)
 PLUGIN_ERROR = Record(code=TEXT, message=TEXT, details=_MAYBE)
 
 

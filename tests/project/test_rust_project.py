@@ -169,6 +169,7 @@ def test_a_workflow_without_a_name_anywhere_is_a_problem() -> None:
             Severity.ERROR,
         ),
         (workflow(task("b", "elsewhere")), graph(("b", ())), [], Severity.ERROR),
+        (workflow(task("b", "made")), graph(("b", ("made",))), [], Severity.ERROR),
         (workflow(task("a"), task("b", None)), graph(("a", ()), ("b", ("a",))), [], Severity.ERROR),
     ],
 )  # fmt: skip

@@ -11,6 +11,8 @@ from cloacina_ctl.runtime.described import DescribedInput
 from cloacina_ctl.runtime.isolation import HostOptions
 from tests.runtime.plugins import plugin, raw, session_of
 
+FINGERPRINT = "2cd523c85a1583c7"
+
 
 @pytest.fixture(scope="module")
 def newest():
@@ -58,8 +60,18 @@ def test_hosts_the_c_interface_of_0_3(layout):
         said = session.describe()
         assert said.interface.kind == "c-abi-0.3"
         assert (said.workflow, said.package) == ("flow", "pack")
-        assert (said.description, said.author, said.fingerprint) == ("a pack", "Ada", "00ff")
+        assert (said.description, said.author, said.fingerprint) == ("a pack", "Ada", FINGERPRINT)
         assert said.tasks[1].dependencies == ("collect",)
+        assert session.run_task("report", {"a": 1}, timeout=20).context == {"a": 1}
+
+
+@pytest.mark.parametrize("layout", [None, "c-abi-0.3"])
+def test_hosts_the_longer_c_interface_that_was_never_released(layout):
+    with session_of(raw(4), layout) as session:
+        said = session.describe()
+        assert said.interface.kind == "c-abi-0.3"
+        assert (said.workflow, said.package) == ("its flow", "pack")
+        assert (said.description, said.author, said.fingerprint) == ("a pack", "Ada", FINGERPRINT)
         assert session.run_task("report", {"a": 1}, timeout=20).context == {"a": 1}
 
 
@@ -91,6 +103,15 @@ def test_says_what_a_task_of_the_c_interface_said(context, words):
         assert not outcome.succeeded
         assert not outcome.crashed
         assert words in outcome.error
+
+
+def test_says_what_a_panic_said_that_took_the_process_with_it():
+    with session_of(raw(3)) as session:
+        outcome = session.run_task("collect", {"do": "abort"}, timeout=20)
+        assert outcome.crashed
+        place = "thread '<unnamed>' (4) panicked at src/lib.rs:33:30:"
+        assert outcome.error.endswith(f"SIGABRT, its own wish; it said: {place} no such row")
+        assert session.run_task("collect", {}, timeout=20).succeeded
 
 
 def test_tells_what_else_a_plugin_has(newest):
@@ -205,6 +226,14 @@ def test_hands_on_what_a_task_prints_before_the_task_has_ended():
         assert ("stderr", "to stderr \x1b[31m \ufffd") in lines
     assert ("stdout", "a half line") in lines
     assert ("stderr", "destroyed") in lines
+
+
+def test_what_c_prints_is_there_though_the_task_never_ends():
+    lines = []
+    options = HostOptions(on_output=lambda stream, line: lines.append((stream, line)))
+    with session_of(plugin(500), options=options) as session:
+        assert session.run_task("after", {"do": "print close"}, timeout=20).crashed
+    assert ("stdout", "to stdout") in lines
 
 
 def test_a_context_of_megabytes_goes_through(newest):

@@ -1,4 +1,5 @@
-/* A library of the C interface of 0.2 (RELEASE 2) or 0.3 (RELEASE 3), each byte laid out by hand. */
+/* A library of the C interface of 0.2 (RELEASE 2), of 0.3 (3), or of what was made after 0.3 and never
+   released (4), each byte laid out by hand. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,14 +26,22 @@ static Task TASKS[] = {
 };
 #define GRAPH "{\"edges\":[],\"nodes\":[],\"metadata\":{}}"
 static struct {
-    uint32_t count; const Task *tasks; const char *package;
-#if RELEASE == 3
+    uint32_t count; const Task *tasks;
+#if RELEASE == 4
+    const char *workflow;
+#endif
+    const char *package;
+#if RELEASE >= 3
     const char *description, *author, *fingerprint;
 #endif
     const char *graph;
-} PACKAGE = {BROKEN == MANY ? 4000000000u : 2, TASKS, "pack",
-#if RELEASE == 3
-             "a pack", "Ada", "00ff",
+} PACKAGE = {BROKEN == MANY ? 4000000000u : 2, TASKS,
+#if RELEASE == 4
+             "its flow",
+#endif
+             "pack",
+#if RELEASE >= 3
+             "a pack", "Ada", "2cd523c85a1583c7",
 #endif
              GRAPH};
 const void *cloacina_get_task_metadata(void) { return BROKEN == NULL_METADATA ? NULL : &PACKAGE; }
@@ -55,7 +64,7 @@ int32_t cloacina_execute_task(const char *name, uint32_t name_length, const char
     else if (memmem(context, context_length, "strange", 7)) { said = strdup(""); status = 5; }
     else if (memmem(context, context_length, "latin", 5)) said = strdup("{\"a\": \"\xe4\"}");
     else if (memmem(context, context_length, "huge", 4)) { said = calloc(1, size = (size_t)room + 10); memset(said, ' ', size); }
-    else if (memmem(context, context_length, "abort", 5)) { fputs("thread 'main' panicked\n", stderr); abort(); }
+    else if (memmem(context, context_length, "abort", 5)) { fputs("\nthread '<unnamed>' (4) panicked at src/lib.rs:33:30:\nno such row\nnote: run with `RUST_BACKTRACE=1` environment variable\nfatal runtime error: failed to initiate panic, error 5, aborting\n", stderr); abort(); }
     else { printf("running %.*s\n", (int)name_length, name); said = strndup(context, context_length); }
     if (!size) size = strlen(said);
     *length = size < room ? (uint32_t)size : room; /* cut without a word, as the real ones do */
