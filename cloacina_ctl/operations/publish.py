@@ -12,12 +12,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.authenticity import Rule
-from cloacina_ctl.errors import Code, Diagnostic, Incompatible, NetworkProblem, Severity
+from cloacina_ctl.errors import Code, Diagnostic, Incompatible, NetworkProblem, NotTrusted, Severity
 from cloacina_ctl.operations.publish_checks import Checked, check_for_server
 from cloacina_ctl.operations.publish_source import Source, open_for_server
 from cloacina_ctl.operations.publish_waiting import (
     Pace,
     Run,
+    Wait,
     Watch,
     await_build,
     await_tasks,
@@ -26,10 +27,11 @@ from cloacina_ctl.operations.publish_waiting import (
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.project.runtimes import NEWEST, SOURCE, find_runtime
 from cloacina_ctl.registry.multipart import Upload
-from cloacina_ctl.registry.server import Server, ServerRefused
+from cloacina_ctl.registry.server import Server, ServerDenied, ServerRefused
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
+    from cloacina_ctl.archive.foreign.package import ForeignPackage
     from cloacina_ctl.operations.server_access import Access
     from cloacina_ctl.project.runtimes import Runtime
     from cloacina_ctl.registry.server import Package
@@ -39,6 +41,7 @@ __all__ = ["PublishRequest", "Published", "publish"]
 DEFAULT_TENANT = "public"
 DEFAULT_WAIT_SECONDS = 900
 _FIRST_WITH_PREFIX = (0, 5)
+_ABOUT_SIGNATURES = ("signature_", "untrusted_signer", "invalid_signature", "package_tampered")
 
 
 class PublishRequest(NamedTuple):
@@ -126,11 +129,27 @@ def publish(
             return published
         sending = stage(progress, "uploading")
         body = Upload(source.fd, package.size, package.digest, package.path, sending)
-        package_id = _upload(server, body, checked, request)  # (3)
+        package_id = _upload(server, body, checked, request, package)  # (3)
     published = published._replace(status="uploaded", package_id=package_id)
     if request.wait_seconds is None:
         return _with_warning(published, "whether it builds and loads is not known: not waited for")
-    return _follow(server, published, checked, request, watch)
+    wait = request.pace.begin(request.wait_seconds, watch)
+    try:
+        return _follow(server, published, checked, request, wait)
+    except NetworkProblem as error:
+        raise _with_what_is_there(error, package_id) from error
+    except KeyboardInterrupt:
+        wait.tell("stopped", f"it is there as {package_id}; the same command goes on")
+        raise
+
+
+def _with_what_is_there(error: NetworkProblem, package_id: str) -> NetworkProblem:
+    """Return the error for a server that was lost after the upload, with what to do then."""
+    first = error.diagnostics[0]
+    if first.hint is not None or first.code not in (Code.UNREACHABLE, Code.NO_ANSWER):
+        return error
+    hint = f"it was sent, and is there as {package_id}: the same command goes on from there"
+    return NetworkProblem(first._replace(hint=hint))
 
 
 def _check(source: Source, runtime: Runtime, progress: Progress | None) -> Checked:
@@ -147,10 +166,9 @@ def _follow(
     published: Published,
     checked: Checked,
     request: PublishRequest,
-    watch: Watch | None,
+    wait: Wait,
 ) -> Published:
     """Return what became of the upload."""
-    wait = request.pace.begin(request.wait_seconds or 0.0, watch)
     package_id = published.package_id or ""
     built = await_build(server, package_id, checked, wait)  # (4)
     run = None
@@ -159,17 +177,28 @@ def _follow(
     else:
         loaded, run = run_once(server, built, checked, request.context, wait)  # (5), (6)
     workflow = loaded.workflow or checked.workflow
-    published = published._replace(
-        status="loaded", tasks=loaded.tasks or (), workflow=workflow, run=run
-    )
+    tasks = tuple(sorted(loaded.tasks or ()))
+    published = published._replace(status="loaded", tasks=tasks, workflow=workflow, run=run)
     if loaded.tasks is None:
         return _with_warning(published, "this server does not say which tasks it loaded")
-    if set(loaded.tasks) != set(checked.tasks):
-        declared = ", ".join(checked.tasks)[:300] or "none"
-        return _with_warning(
-            published, f"the server lists other tasks than the package declares: {declared}"
-        )
+    _refuse_absent_tasks(set(checked.tasks) - set(tasks), server)
+    others = sorted(set(tasks) - set(checked.tasks))
+    if others:
+        listed = ", ".join(others)[:300]
+        return _with_warning(published, f"the server lists tasks that are not declared: {listed}")
     return published
+
+
+def _refuse_absent_tasks(absent: set[str], server: Server) -> None:
+    """Refuse to call it loaded where a task that the package declares is not there."""
+    if absent:
+        raise NetworkProblem.of(
+            Code.NOT_LOADED,
+            f"the build succeeded, and the server lists other tasks; it has not loaded "
+            f"{', '.join(sorted(absent))[:300]}",
+            where=server.address.url,
+            hint="another package may have the name of this workflow: ask the server's operator",
+        )
 
 
 def _runtime(name: str) -> Runtime:
@@ -212,11 +241,28 @@ def is_older(version: str, other: str) -> bool:
         return False
 
 
-def _upload(server: Server, body: Upload, checked: Checked, request: PublishRequest) -> str:
+def _upload(
+    server: Server, body: Upload, checked: Checked, request: PublishRequest, package: ForeignPackage
+) -> str:
     try:
         return server.upload(body)
     except ServerRefused as error:
         raise _explained(error, checked, request) from error
+    except ServerDenied as error:
+        raise _told_of_which_bytes(error, package, request) from error
+
+
+def _told_of_which_bytes(
+    error: ServerDenied, package: ForeignPackage, request: PublishRequest
+) -> NotTrusted:
+    """Return the error with what the operator of a server that wants signatures looks for."""
+    if not error.said.code.startswith(_ABOUT_SIGNATURES):
+        return error
+    first = error.diagnostics[0]
+    hint = f"{first.hint or 'its operator knows more'}; package_hash {package.digest}"
+    if request.convert:
+        hint += "; it was converted on the way: `convert` and `sign` make a file with a .sig"
+    return NotTrusted(first._replace(hint=hint))
 
 
 def _explained(error: ServerRefused, checked: Checked, request: PublishRequest) -> NetworkProblem:

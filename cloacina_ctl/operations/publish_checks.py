@@ -56,6 +56,7 @@ def check_for_server(
     Raises ``NotTrusted`` where the rule is not met, ``Refused`` for what is wrong with it whatever
     the release, ``Incompatible`` for what a server of the release ``runtime`` never loads.
     """
+    _refuse_too_large(package, runtime)
     subject, vouched = _read(package, rule, progress)
     found = _findings(subject)
     errors = [one for one in found if one.severity is Severity.ERROR]
@@ -75,6 +76,17 @@ def check_for_server(
         vouched_by=vouched,
         warnings=tuple(found),
     )
+
+
+def _refuse_too_large(package: ForeignPackage, runtime: Runtime) -> None:
+    """Refuse by its size what is not worth reading: that takes a minute where it is large."""
+    if runtime.upload is not None and package.size > runtime.upload:
+        raise Incompatible.of(
+            Code.RELEASE_LIMIT,
+            f"the file has {package.size} bytes, and a server of Cloacina {runtime.name} takes at "
+            f"most {runtime.upload}",
+            where=package.path,
+        )
 
 
 def require_source(package: ForeignPackage, generation: Generation) -> None:

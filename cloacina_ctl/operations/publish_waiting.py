@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloacina_ctl.errors import BuildFailed, Code, NetworkProblem
 from cloacina_ctl.registry.server import Package, Server, ServerRefused, TaskRun
@@ -14,10 +14,13 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from cloacina_ctl.operations.publish_checks import Checked
 
+_Found = TypeVar("_Found")
+
 UNDER_WAY = frozenset({"pending", "building"})
 BUILT, FAILED = "success", "failed"
 COMPLETED = "Completed"
 _ENDED = frozenset({COMPLETED, "Failed", "Cancelled"})
+_PASSING = frozenset({Code.UNREACHABLE, Code.NO_ANSWER, Code.SERVER_FAILED})
 _MAX_LOG = 64 << 10
 _MAX_SHOWN = 900  # of a compiler's words in one message
 
@@ -40,7 +43,7 @@ class Pace(NamedTuple):
     """How often the server is asked, and how long is waited for what it does on its own; seconds.
 
     Servers look for packages to load every 5 seconds (the default of 0.10 and 0.12), once the
-    tenant is awake: ``awake`` is two such turns.
+    tenant is awake: ``awake`` is two such turns. ``away`` is for a server that starts anew.
     """
 
     first: float = 0.3
@@ -48,6 +51,7 @@ class Pace(NamedTuple):
     awake: float = 12.0
     load: float = 60.0
     start: float = 60.0
+    away: float = 60.0
     patience: Patience = Patience()
 
     def begin(self, seconds: float, watch: Watch | None) -> Wait:
@@ -105,7 +109,7 @@ def await_build(server: Server, package_id: str, checked: Checked, wait: Wait) -
     """
     end = wait.until(float("inf"))
     while True:
-        package = _package(server, package_id, checked)
+        package = _through_outages(lambda: _package(server, package_id, checked), wait, "build")
         status = package.build_status
         wait.tell("build", status or BUILT)
         if status in (None, BUILT):
@@ -161,8 +165,11 @@ def run_once(
     if execution is None:
         execution = _start(server, workflow, context, wait)
     end = wait.until(float("inf"))
-    while (status := server.status(execution)) not in _ENDED:
+    while True:
+        status = _through_outages(lambda: server.status(execution), wait, "run")
         wait.tell("run", status)
+        if status in _ENDED:
+            break
         if not wait.pause(end):
             raise NetworkProblem.of(
                 Code.NO_ANSWER,
@@ -170,8 +177,23 @@ def run_once(
                 where=server.address.url,
                 hint="it goes on without you",
             )
-    wait.tell("run", status)
     return package, Run(execution, status, server.task_runs(execution))
+
+
+def _through_outages(ask: Callable[[], _Found], wait: Wait, what: str) -> _Found:
+    """Return what ``ask`` returns, also where the server is away in between: builds take long."""
+    end = None
+    while True:
+        try:
+            return ask()
+        except NetworkProblem as error:  # noqa: PERF203 - to ask again is what the loop is for
+            if error.diagnostics[0].code not in _PASSING:
+                raise
+            if end is None:
+                end = wait.until(wait.pace.away)
+            wait.tell(what, "the server does not answer")
+            if not wait.pause(end):
+                raise
 
 
 def _look_for_tasks(

@@ -63,9 +63,14 @@ class Address(NamedTuple):
         host = self.host.rstrip(".").lower()
         if host == "localhost" or host.endswith(".localhost"):
             return True
-        if _packed(socket.AF_INET, host).startswith(b"\x7f"):
-            return True
-        return _packed(socket.AF_INET6, host) == b"\0" * 15 + b"\x01"
+        return is_loopback(host)
+
+
+def is_loopback(number: str) -> bool:
+    """Tell whether an address in numbers is one of this machine; False for what is none."""
+    if _packed(socket.AF_INET, number).startswith(b"\x7f"):
+        return True
+    return _packed(socket.AF_INET6, number) == b"\0" * 15 + b"\x01"
 
 
 def parse_address(text: str, what: str = "the server's address") -> Address:

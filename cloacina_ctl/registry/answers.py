@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from cloacina_ctl.archive.foreign.json_text import parse_json
-from cloacina_ctl.errors import CloacinaError, Code, NetworkProblem, NotTrusted, Refused
+from cloacina_ctl.errors import Code, NetworkProblem, NotTrusted, Refused
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -52,16 +52,16 @@ def said_of(answer: Answer, token: Token) -> Said:
     try:
         table = parse_json(answer.body, "the answer")
     except Refused:
-        words = _guess(answer) or answer.body[: 4 * MAX_WORDS].decode("utf-8", "backslashreplace")
+        words = _guess(answer) or answer.body.decode("utf-8", "backslashreplace")
     else:
         is_object = True
         found = [table.get(key) for key in ("code", "error")]
         code, words = (value if isinstance(value, str) else "" for value in found)
-    words = token.masked(words.strip() or answer.reason)[:MAX_WORDS]
+    words = token.masked(words.strip() or answer.reason)[:MAX_WORDS]  # cut first, half is left
     return Said(answer.status, token.masked(code)[:80], words, is_object)
 
 
-def error_of(said: Said, where: str) -> CloacinaError:
+def error_of(said: Said, where: str) -> NetworkProblem | NotTrusted:
     """Return the error for what the server says, whatever it was asked."""
     status = said.status
     if status == 401:
@@ -162,9 +162,16 @@ _DENIED_HINTS = {
     "insufficient_permissions": "publishing takes a key with the role write",
     "tenant_access_denied": "the key belongs to another tenant: --tenant",
     "signature_not_found": "the server looks for a signature in its own database, which no upload "
-    "puts there: ask its operator",
-    "untrusted_signer": "the server's operator must trust the key first",
-    "signature_verification_unconfigured": "the server's operator must finish its configuration",
+    "puts there: its operator enters there what the .sig file beside the package says",
+    "untrusted_signer": "the server has a signature by a key that it does not trust: its operator "
+    "enters the key among the trusted ones of its organisation",
+    "invalid_signature": "what the server's database holds is no signature by that key over the "
+    "hash of these bytes: its operator enters it anew, from the .sig file",
+    "package_tampered": "what the server's database holds is of other bytes: its operator enters "
+    "it anew, from the .sig file of these",
+    "signature_verification_unconfigured": "it wants signatures and was not told whose: its "
+    "operator names an organisation with --verification-org-id",
+    "signature_verification_error": "its log says more",
 }
 
 

@@ -84,7 +84,7 @@ def exchange(
 
     Raises ``NetworkProblem`` where there is none in time, or one that is none of HTTP.
     """
-    incoming = _Incoming(wire, where, Deadline(patience.answer, "the answer"), masked)
+    incoming = _Incoming(wire, where, Deadline(patience.answer, "the answer", where), masked)
     wire.send(_head(request), incoming.deadline)
     if request.body is not None:
         _send_body(wire, request.body, incoming, patience)
@@ -129,7 +129,8 @@ def _send_body(wire: Wire, body: Body, incoming: _Incoming, patience: Patience) 
     """Send the body, unless the server answers before it has all of it."""
     if body.size >= ASK_FROM_BYTES and wire.has_answered(patience.leave) and incoming.refuses():
         return
-    incoming.deadline = deadline = Deadline(patience.answer + body.size / PIECE, "the upload")
+    seconds = patience.answer + body.size / PIECE
+    incoming.deadline = deadline = Deadline(seconds, "the upload", incoming.where)
     for piece in body.pieces():
         if wire.has_answered() and incoming.refuses():
             break
@@ -140,7 +141,7 @@ def _send_body(wire: Wire, body: Body, incoming: _Incoming, patience: Patience) 
             if not wire.has_answered(patience.leave):
                 raise
             break
-    incoming.deadline = Deadline(patience.answer, "the answer")
+    incoming.deadline = Deadline(patience.answer, "the answer", incoming.where)
 
 
 class _Incoming:
@@ -151,7 +152,7 @@ class _Incoming:
     ) -> None:
         self._wire = wire
         self._masked = masked
-        self._where = where
+        self.where = where
         self.deadline = deadline
         self._buffer = bytearray()
         self._head: tuple[int, str, dict[str, str]] | None = None
@@ -283,7 +284,7 @@ class _Incoming:
         if not data:
             if not self._buffer and self._head is None:
                 raise NetworkProblem.of(
-                    Code.UNREACHABLE, "the server hung up without an answer", where=self._where
+                    Code.UNREACHABLE, "the server hung up without an answer", where=self.where
                 )
             self._bad("it ends too early")
         self._buffer += data
@@ -294,7 +295,7 @@ class _Incoming:
     def _bad(self, why: str) -> NoReturn:
         raise NetworkProblem.of(
             Code.BAD_ANSWER, f"what came back is not an answer that can be read: {why}",
-            where=self._where,
+            where=self.where,
         )  # fmt: skip
 
 

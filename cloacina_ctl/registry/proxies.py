@@ -59,9 +59,21 @@ def _is_excepted(address: Address, exceptions: str) -> bool:
         if port and port != str(address.port):
             continue
         name = name.lstrip("*").strip(".")
-        if name and (host == name or host.endswith(f".{name}")):
+        if name and (host == name or host.endswith(f".{name}") or _is_within(host, name)):
             return True
     return False
+
+
+def _is_within(host: str, network: str) -> bool:
+    """Tell whether both are numbers, the host one of those of the network: ``10.0.0.0/8``."""
+    if not host[:1].isdigit() and ":" not in host:
+        return False
+    from ipaddress import ip_address, ip_network
+
+    try:
+        return ip_address(host) in ip_network(network, strict=False)
+    except ValueError:
+        return False
 
 
 def _name_and_port(word: str) -> tuple[str, str]:

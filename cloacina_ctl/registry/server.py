@@ -1,4 +1,4 @@
-"""A Cloacina server, as its interface was measured on 0.10.0 and read in 0.12.0.
+"""A Cloacina server, as its interface was measured on 0.10.0 and 0.12.0.
 
 Each question has its own connection and its own end. What only asks is asked again where the
 network or the server fails for a moment; so is an upload, since the server knows a package by its
@@ -14,7 +14,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from cloacina_ctl.errors import Code, NetworkProblem, UsageError
+from cloacina_ctl.errors import Code, NetworkProblem, NotTrusted, UsageError
 from cloacina_ctl.registry.address import Address, escape_segment
 from cloacina_ctl.registry.answers import BUSY, bad_answer, error_of, object_of, redirect, said_of
 from cloacina_ctl.registry.exchange import Answer, Bytes, Request, exchange, tunnel
@@ -36,6 +36,14 @@ class ServerRefused(NetworkProblem):
     """The server's own no, with its code and words in ``said``."""
 
     def __init__(self, problem: NetworkProblem, said: Said) -> None:
+        super().__init__(*problem.diagnostics)
+        self.said = said
+
+
+class ServerDenied(NotTrusted):
+    """The server's no to who asks, or to who signed, with its code and words in ``said``."""
+
+    def __init__(self, problem: NotTrusted, said: Said) -> None:
         super().__init__(*problem.diagnostics)
         self.said = said
 
@@ -88,6 +96,8 @@ class Server:
         self._patience = patience
         self._proxy = proxy_for(address, os.environ)
         self._context = verifying(ca_file) if address.is_secure else None
+        if not tenant:  # else a route without one, which leads somewhere else
+            raise UsageError.of(Code.USAGE, "--tenant names none")
         if ca_file is not None and self._context is None:
             raise UsageError.of(
                 Code.USAGE, "--ca-file is for https://, and the server's address is http://"
@@ -181,7 +191,9 @@ class Server:
             raise bad_answer(f"the status is {answer.status}, expected {expected}", self._where)
         said = said_of(answer, self._token)
         error = error_of(said, self._where)
-        raise ServerRefused(error, said) if isinstance(error, NetworkProblem) else error
+        if isinstance(error, NotTrusted):
+            raise ServerDenied(error, said)
+        raise ServerRefused(error, said)
 
     def _answer(self, request: Request, *, again: bool) -> Answer:
         """Return the answer to ``request``, which is made again where that may help."""
@@ -220,7 +232,7 @@ class Server:
         where = self._where if proxy is None else f"{self._where} by the proxy {first.authority}"
         with Wire.open(first, where, patience) as wire:
             if self._context is not None:
-                deadline = Deadline(patience.connect, "connecting")
+                deadline = Deadline(patience.connect, "connecting", where)
                 if proxy is not None:
                     host, port = self.address.host, self.address.port
                     tunnel(wire, host, port, proxy.authorization, deadline)

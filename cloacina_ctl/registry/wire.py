@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, NetworkProblem, UsageError
+from cloacina_ctl.registry.address import is_loopback
 from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
@@ -39,9 +40,10 @@ class Patience(NamedTuple):
 class Deadline:
     """The moment at which waiting for ``what`` ends."""
 
-    def __init__(self, seconds: float, what: str) -> None:
+    def __init__(self, seconds: float, what: str, where: str | None = None) -> None:
         self._seconds = seconds
         self._what = what
+        self._where = where
         self._end = time.monotonic() + seconds
 
     def left(self) -> float:
@@ -54,7 +56,9 @@ class Deadline:
     def passed(self) -> NetworkProblem:
         """Return the error for a wait that is over."""
         return NetworkProblem.of(
-            Code.NO_ANSWER, f"{self._what} did not end within {self._seconds:g} seconds"
+            Code.NO_ANSWER,
+            f"{self._what} did not end within {self._seconds:g} seconds",
+            where=self._where,
         )
 
 
@@ -91,11 +95,15 @@ class Wire:
     @classmethod
     def open(cls, address: Address, where: str, patience: Patience) -> Self:
         """Connect to ``address``; ``where`` is what messages call it."""
-        deadline = Deadline(patience.connect, "connecting")
+        deadline = Deadline(patience.connect, "connecting", where)
         try:
             found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as error:
             raise _unreachable(f"no such host: {address.host}", where) from error
+        if address.is_loopback:  # so the token may go there without TLS: nobody's DNS decides
+            found = [one for one in found if is_loopback(str(one[4][0]))]
+            if not found:
+                raise _unreachable("a name of this machine that leads to another one", where)
         last: OSError | None = None
         for family, kind, protocol, _, place in found:
             sock = socket.socket(family, kind, protocol)
@@ -177,8 +185,7 @@ class Wire:
 
     def _problem(self, error: OSError, deadline: Deadline) -> NetworkProblem:
         if isinstance(error, TimeoutError):
-            first = deadline.passed().diagnostics[0]
-            return NetworkProblem(first._replace(where=self._where))
+            return deadline.passed()
         return translated(error, self._where)
 
 

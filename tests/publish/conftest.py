@@ -11,6 +11,7 @@ import pytest
 from cloacina_ctl.cli import main
 from cloacina_ctl.operations.publish_waiting import Pace
 from cloacina_ctl.registry.wire import Patience
+from tests.engines.cache import VARIABLE, cache_folder
 from tests.foreign import archives
 from tests.publish.cloacina import TENANT, WRITE, Cloacina
 
@@ -23,6 +24,7 @@ QUICK = Pace(
     awake=0.02,
     load=0.3,
     start=0.2,
+    away=0.1,
     patience=Patience(
         connect=0.5, answer=2.0, leave=0.2, stall=1.0, first_pause=0.01, longest_pause=0.05, tries=3
     ),
@@ -52,6 +54,7 @@ def home(tmp_path_factory, monkeypatch) -> Path:
     folder = tmp_path_factory.mktemp("home")
     for variable, usual in (("CARGO_HOME", "~/.cargo"), ("RUSTUP_HOME", "~/.rustup")):
         monkeypatch.setenv(variable, os.environ.get(variable) or os.path.expanduser(usual))
+    monkeypatch.setenv(VARIABLE, str(cache_folder()))
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("CLOACINA_CTL_CONFIG_DIR", str(folder / "config"))
     for name in ("CLOACINA_CTL_TOKEN", "NO_COLOR", "FORCE_COLOR", "SSL_CERT_FILE",

@@ -8,11 +8,13 @@ all of it.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -27,7 +29,7 @@ import pytest
 from tests.engines.cache import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from typing_extensions import Self
 
@@ -85,14 +87,18 @@ def free_port() -> int:
 
 
 class RealServer:
-    """Database, server, tenant and compiler. Use it as a context manager."""
+    """Database, server, tenant and compiler. Use it as a context manager.
 
-    def __init__(self) -> None:
+    ``words`` are further ones for the server's command line.
+    """
+
+    def __init__(self, *words: str) -> None:
+        self._words = words
         self._bin = programs()
         self._postgres = postgres_programs()
         self._folder = Path(tempfile.mkdtemp(prefix="cloacina-server-", dir="/tmp"))
         self._folder.chmod(0o755)
-        self._running: list[subprocess.Popen[bytes]] = []
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._database = self._folder / "database"
         self._user: dict[str, str | int] = {}
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
@@ -102,7 +108,7 @@ class RealServer:
     def __enter__(self) -> Self:
         try:
             self._start_database()
-            self._start_server()
+            self.start()
             self._make_tenant()
             self._start_compiler()
         except BaseException:
@@ -111,7 +117,8 @@ class RealServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in reversed(self._running):
+        for process in reversed(self._running.values()):
+            process.send_signal(signal.SIGCONT)
             process.terminate()
             try:
                 process.wait(10)
@@ -125,6 +132,35 @@ class RealServer:
     def log(self) -> str:
         """Return what both programs said."""
         return "\n".join(path.read_text("utf-8") for path in sorted(self._folder.glob("*.log")))
+
+    def sql(self, statement: str) -> None:
+        """Do what only the server's operator can: change its database."""
+        words = ["-q", "-v", "ON_ERROR_STOP=1", "-c", statement, self._environment["DATABASE_URL"]]
+        subprocess.run([str(self._postgres / "psql"), *words], check=True)
+
+    def kill(self) -> None:
+        """Let the server die at once."""
+        process = self._running.pop("cloacina-server")
+        process.kill()
+        process.wait()
+
+    def start(self) -> None:
+        """Start the server, at the address that it had."""
+        address = self.url.partition("://")[2]
+        self._start(
+            "cloacina-server", "--bind", address, "--reconcile-interval-s", "1", *self._words
+        )
+        self._until(lambda: self.ask("/ready") == b'{"status":"ready"}')
+
+    @contextlib.contextmanager
+    def compiler_paused(self) -> Iterator[Callable[[], None]]:
+        """Keep packages pending, until the function that this gives is called."""
+        process = self._running["cloacina-compiler"]
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield lambda: process.send_signal(signal.SIGCONT)
+        finally:
+            process.send_signal(signal.SIGCONT)
 
     def _pg(self, program: str, *words: str, check: bool = True) -> None:
         subprocess.run(
@@ -154,23 +190,16 @@ class RealServer:
         }
 
     def _start(self, name: str, *words: str) -> None:
-        with (self._folder / f"{name}.log").open("wb") as log:
-            self._running.append(
-                subprocess.Popen(
-                    [str(self._bin / name), "--home", str(self._folder / name), *words],
-                    env=self._environment,
-                    cwd=self._folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
+        with (self._folder / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                [str(self._bin / name), "--home", str(self._folder / name), *words],
+                env=self._environment,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
-
-    def _start_server(self) -> None:
-        address = self.url.partition("://")[2]
-        self._start("cloacina-server", "--bind", address, "--reconcile-interval-s", "1")
-        self._until(lambda: self._ask("/ready") == b'{"status":"ready"}')
 
     def _start_compiler(self) -> None:
         # No memory limit worth the name: cargo's own start reserves more than the default.
@@ -180,9 +209,10 @@ class RealServer:
         )  # fmt: skip
 
     def _make_tenant(self) -> None:
-        self._ask("/v1/tenants", {"name": TENANT})
+        self.ask("/v1/tenants", {"name": TENANT})
 
-    def _ask(self, path: str, body: object = None) -> bytes:
+    def ask(self, path: str, body: object = None) -> bytes:
+        """Return what the server says to its administrator."""
         request = urllib.request.Request(self.url + path)
         request.add_header("Authorization", f"Bearer {ADMIN}")
         if body is not None:
@@ -201,7 +231,9 @@ class RealServer:
                     return
             except OSError:
                 pass
-            if time.monotonic() > end or any(one.poll() is not None for one in self._running):
+            if time.monotonic() > end or any(
+                one.poll() is not None for one in self._running.values()
+            ):
                 raise AssertionError(f"the server does not start:\n{self.log()[-4000:]}")
             time.sleep(0.1)
 

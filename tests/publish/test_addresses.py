@@ -108,6 +108,7 @@ SERVER = parse_address("https://build.example:8443")
         ({"https_proxy": "http://p:1", "no_proxy": "build.example:1"}, "http://p:1"),
         ({"https_proxy": "http://p:1", "no_proxy": "xbuild.example,ild.example,."}, "http://p:1"),
         ({"https_proxy": "http://p:1", "no_proxy": "[::1]:80"}, "http://p:1"),
+        ({"https_proxy": "http://p:1", "no_proxy": "10.0.0.0/8, ::/0, /, 1/x"}, "http://p:1"),
     ],
 )  # fmt: skip
 def test_finds_the_proxy_that_users_expect(environment, proxy):
@@ -122,6 +123,24 @@ def test_a_proxy_for_plain_http_is_not_taken_from_a_request():
     six = parse_address("https://[2001:db8::1]")
     assert proxy_for(six, {"https_proxy": "http://p:1", "no_proxy": "[2001:db8::1]"}) is None
     assert proxy_for(six, {"https_proxy": "http://p:1", "no_proxy": "2001:db8::1"}) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "exceptions", "direct"),
+    [
+        ("https://10.1.2.3", "10.0.0.0/8", True),
+        ("https://10.1.2.3", "10.9.9.9/8", True),
+        ("https://11.1.2.3", "10.0.0.0/8", False),
+        ("https://10.1.2.3", "10.0.0.0/99", False),
+        ("https://10.1.2.3.example", "10.0.0.0/8", False),
+        ("https://[2001:db8::1]", "2001:db8::/32", True),
+        ("https://[2001:db8::1]", "2001:DB8:0::1", True),
+        ("https://[2001:db8::1]", "10.0.0.0/8", False),
+    ],
+)
+def test_a_network_is_excepted_from_the_proxy_by_its_numbers(url, exceptions, direct):
+    found = proxy_for(parse_address(url), {"https_proxy": "http://p:1", "no_proxy": exceptions})
+    assert (found is None) is direct
 
 
 def test_this_machine_is_never_asked_for_through_a_proxy():

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
+from cloacina_ctl.operations.package import PackageRequest
+from cloacina_ctl.operations.package import package as pack
 from tests.publish.cloacina import OTHER, READ, TENANT, WRITE, refusal, response
+from tests.verbs.conftest import FIXTURES
 
 GET = f"/v1/tenants/{TENANT}/workflows/demo"
 POST = f"/v1/tenants/{TENANT}/workflows"
@@ -44,6 +49,10 @@ def test_who_is_not_allowed_is_told_why(publish, server, token_file, token, word
     [
         (refusal(403, "signature_not_found", "no signature row found"), 4, "N007", "operator"),
         (refusal(403, "untrusted_signer", "package signed by untrusted key"), 4, "N007", "trust"),
+        (refusal(403, "invalid_signature", "verification failed"), 4, "N007", "anew"),
+        (refusal(403, "package_tampered", "do not match"), 4, "N007", "other bytes"),
+        (refusal(403, "signature_verification_unconfigured", "x"), 4, "N007", "organisation"),
+        (refusal(403, "signature_verification_error", "database"), 4, "N007", "its log"),
         (refusal(403, "something_new", "no"), 4, "N007", "403 no"),
         (refusal(404, "not_found", "no route matches this request"), 7, "N009", "address"),
         (response(400, "proxy").replace(b"400 Bad Request", b"407 Who"), 7, "N001", "proxy"),
@@ -97,6 +106,21 @@ def test_a_package_of_another_shape_or_name_is_nonsense(publish, server, change)
 
     server._package = package
     assert publish().codes == ["N004"]
+
+
+def test_a_server_that_wants_signatures_is_told_of_with_the_hash_of_what_was_sent(
+    publish, server, package, tmp_path
+):
+    """It looks for its row by that hash, and that of a converted package stands nowhere else."""
+    answers(server, "POST", refusal(403, "signature_not_found", "no signature row found"))
+    hint = publish().json["diagnostics"][0]["hint"]
+    assert hashlib.sha256(package.read_bytes()).hexdigest() in hint
+    assert "converted" not in hint
+    native = tmp_path / "native.cloacina"
+    pack(PackageRequest(str(FIXTURES / "python_report"), str(native)))
+    done = publish("--convert", path=native)
+    (error,) = (one for one in done.json["diagnostics"] if one["severity"] == "error")
+    assert "converted on the way" in error["hint"]
 
 
 def test_a_server_that_forgets_the_package_is_not_believed(publish, server):
@@ -184,6 +208,15 @@ def test_a_token_in_what_a_build_or_run_says_is_not_shown(publish, server, what)
     assert done.status in (1, 5)
     assert "[token]" in done.out
     assert WRITE not in done.out + done.err
+
+
+def test_a_long_token_is_not_shown_in_part(publish, server, tmp_path):
+    token = "clk_" + "longsecret" * 150
+    (tmp_path / "long").write_text(token)
+    answers(server, "GET", (400, token * 4))
+    done = publish("--token-file", tmp_path / "long")
+    assert done.codes == ["N003"] or done.status == 7
+    assert "longsecret" not in done.out + done.err
 
 
 def test_what_the_server_says_is_escaped_and_one_line(publish, server):

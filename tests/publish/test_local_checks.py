@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2 as bzip2
+import os
 
 import pytest
 
@@ -92,10 +93,11 @@ def test_a_crate_that_the_server_would_build_is_sent(publish, server, package):
 
 
 def test_more_than_the_server_takes_is_refused_by_its_size(publish, server, package):
-    import os
-
+    """Nothing else of it is looked at, since reading so much takes a minute."""
     package.write_bytes(source(**{"workflow/demo/blob.bin": os.urandom(9 << 18)}))
     assert publish("--runtime", "0.4").codes == ["A024"]
+    os.truncate(package, (100 << 20) + 1)
+    assert publish().codes == ["A024"]
     assert server.asked == []
 
 

@@ -10,11 +10,13 @@ import struct
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import CloacinaError, Code, FileProblem, Refused
 from cloacina_ctl.registry.address import parse_address
-from cloacina_ctl.registry.exchange import MAX_BODY_BYTES, MAX_HEADERS
+from cloacina_ctl.registry.exchange import MAX_BODY_BYTES, MAX_HEADERS, exchange
 from cloacina_ctl.registry.multipart import Upload
 from cloacina_ctl.registry.server import Server
 from cloacina_ctl.registry.token import Token
@@ -339,6 +341,60 @@ def test_nothing_of_a_name_gets_into_a_header():
     assert "x-evil" not in seen[0].headers
     assert seen[0].target.count("/") == 5
     assert seen[0].target.endswith("/%2E%2E")
+
+
+@pytest.mark.parametrize("place", ["192.0.2.1", "2001:db8::1"])
+def test_a_name_of_this_machine_that_leads_elsewhere_gets_no_token(monkeypatch, place):
+    """Over http:// to `a.localhost` the token may go, so it must not be DNS that says where."""
+    asked = []
+
+    def lookup(host, port, **_):
+        asked.append(host)
+        family = socket.AF_INET6 if ":" in place else socket.AF_INET
+        return [(family, socket.SOCK_STREAM, 6, "", (place, port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    with pytest.raises(CloacinaError) as caught:
+        client(None, IMPATIENT._replace(tries=1), "http://a.localhost:9").package("x")
+    assert "leads to another" in caught.value.diagnostics[0].message
+    assert asked == ["a.localhost"]
+
+
+def test_a_wait_that_is_over_says_of_whom():
+    with Listener(lambda line: line.wait()) as listener, pytest.raises(CloacinaError) as caught:
+        client(listener).package("demo")
+    found = caught.value.diagnostics[0]
+    assert (found.code, found.where) == (Code.NO_ANSWER, listener.url)
+
+
+PIECES = st.one_of(
+    st.sampled_from([
+        b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", b"\r\n", b"\n", b"x: y\r\n",
+        b"content-length: 9\r\n", b"transfer-encoding: chunked\r\n", b"2\r\n{}\r\n0\r\n\r\n",
+        b'{"id":"a","package_name":"demo","version":"1","tasks":[]}', b'{"error":', b"1" * 5000,
+        b"[" * 5000, b'"\\ud800"', b"1e999", b"\xff\x00", WRITE.encode(),
+    ]),
+    st.binary(max_size=40),
+)  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=12).map(b"".join))
+def test_whatever_comes_back_is_a_package_or_an_error_without_the_token(data):
+    class Scripted(Server):
+        def _exchange(self, request):
+            ours, theirs = socket.socketpair()
+            with theirs, Wire(ours, "x", 1) as wire:
+                theirs.sendall(data)
+                theirs.shutdown(socket.SHUT_WR)
+                return exchange(wire, request, "x", IMPATIENT, self._token.masked)
+
+    once = IMPATIENT._replace(tries=1)
+    server = Scripted(parse_address("http://[::1]"), "t", Token(WRITE, "test"), patience=once)
+    try:
+        said = repr(server.package("demo"))
+    except CloacinaError as error:
+        said = repr(error.diagnostics)
+    assert WRITE not in said
 
 
 def test_a_wait_that_is_over_is_over():

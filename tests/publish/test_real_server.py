@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from cloacina_ctl.authenticity import Rule
+from cloacina_ctl.errors import NetworkProblem
+from cloacina_ctl.operations.publish import PublishRequest
+from cloacina_ctl.operations.publish import publish as publish_operation
+from cloacina_ctl.operations.server_access import AccessRequest, find_access
 from tests.foreign import archives
-from tests.publish import real
+from tests.publish import guide, real
 from tests.publish.conftest import source
-from tests.tools import need
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
 
@@ -131,37 +140,23 @@ def test_what_is_built_and_never_loaded_is_no_success(publish):
     assert (done.status, done.codes) == (7, ["N014"])
 
 
-def test_a_crate_that_does_not_build_gives_the_compilers_words(publish):
+def test_a_failed_build_gives_the_compilers_words_and_uses_the_version_up(publish):
     data = archives.bz2(archives.source_tar(CRATE, "crate-demo-1.0.0"))
     done = publish(data)
     assert (done.status, done.codes) == (5, ["N012"])
     assert "the server's compiler says:" in done.err
     again = publish(data)
     assert (again.status, again.codes) == (5, ["N012"])
+    mended = publish(archives.bz2(archives.source_tar({**CRATE, "x": b""}, "crate-demo-1.0.0")))
+    assert (mended.status, mended.codes) == (7, ["N011"])
 
 
-def test_the_whole_cycle_of_a_crate(publish, server, tmp_path):
-    """The compiler builds offline, with the crates that cargo's own cache has after one fetch."""
-    folder = tmp_path / "crate"
-    # 0.12 loads what is written for 0.11, which asks for no newer rustc than there is everywhere.
-    old = {"Cargo.toml": CRATE["Cargo.toml"].replace(b'"0.12"', b'"0.11"')}
-    for path, data in {**CRATE, **old}.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(data)
-    (folder / "Cargo.lock").unlink()
-    subprocess.run([need("cargo"), "fetch", "--quiet"], cwd=folder, check=True)
-    files = {path: (folder / path).read_bytes() for path in CRATE}
-    files = {
-        path: data.replace(b"1.0.0", b"1.0.1", 1) if path.endswith("toml") else data
-        for path, data in files.items()
-    }
-    files["Cargo.lock"] = files["Cargo.lock"].replace(
-        b'name = "crate-demo"\nversion = "1.0.0"', b'name = "crate-demo"\nversion = "1.0.1"'
-    )
-    done = publish(archives.bz2(archives.source_tar(files, "crate-demo-1.0.1")), "--run")
-    assert done.status == 0, server.log()[-4000:]
-    assert done.json["result"]["tasks"] == ["only"]
-    assert done.json["result"]["run"]["status"] == "Completed"
+def test_the_page_from_a_crate_to_the_server_word_by_word(server):
+    """The compiler builds offline, with the crates that cargo's own cache has after the build."""
+    with guide.crate() as crate:
+        (Path.home() / "token").write_text(real.WRITE)
+        for command in guide.commands():
+            guide.run(command, crate, server.url)
 
 
 def test_who_is_not_allowed_is_told_so(publish, tmp_path):
@@ -174,3 +169,120 @@ def test_who_is_not_allowed_is_told_so(publish, tmp_path):
         assert text not in done.out + done.err
     done = publish(source("9.0.0"), "--tenant", "elsewhere")
     assert (done.status, done.codes) == (4, ["N007"])
+
+
+def named(name: str, version: str = "1.0.0", **files: bytes) -> bytes:
+    """Return a package of its own for a test, with the tasks `extract` and `load`."""
+    toml = archives.PACKAGE_TOML.replace(b'"demo"', b'"%s"' % name.encode())
+    toml = toml.replace(b'"1.0.0"', b'"%s"' % version.encode())
+    return source(**{"package.toml": toml, **files})
+
+
+def listed(server) -> dict[str, str]:
+    """Return name and version of each package that the server lists."""
+    answer = json.loads(server.ask(f"/v1/tenants/{real.TENANT}/workflows"))
+    return {one["package_name"]: one["version"] for one in answer["items"]}
+
+
+def test_a_dry_run_and_what_would_never_be_loaded_leave_nothing_there(publish, server):
+    before = listed(server)
+    assert publish(named("dry"), "--dry-run").json["result"]["status"] == "checked"
+    toml = archives.PACKAGE_TOML.replace(b'"demo"', b'"wet"')
+    for files in (
+        {"package.toml": toml.replace(b'"1.0.0"', b'"banana"')},
+        {"package.toml": toml, "workflow/demo/tasks.py": b"import cloaca\n"},
+    ):
+        assert publish(source(**files)).status == 3
+    assert listed(server) == before
+
+
+def test_the_profiles_that_users_have_are_read(run, server, home, tmp_path, monkeypatch):
+    (home / ".cloacina").mkdir()
+    (tmp_path / "key").write_text(f"{real.WRITE}\n")
+    (home / ".cloacina" / "config.toml").write_text(
+        f'default_profile = "b"\n'
+        f'[profiles.a]\nserver = "{server.url}"\napi_key = "env:A_KEY"\n'
+        f'[profiles.b]\nserver = "{server.url}"\napi_key = "file:{tmp_path}/key"\n'
+    )
+    monkeypatch.setenv("A_KEY", real.WRITE)
+    path = tmp_path / "x.cloacina"
+    path.write_bytes(named("profiled"))
+    words = ("publish", path, "--allow-unsigned", "--json", "--tenant", real.TENANT, "--run")
+    first, second = run(*words, "--profile", "a"), run(*words)
+    assert (first.status, second.status) == (0, 0), first.err + second.err
+    assert first.json["result"]["package_id"] == second.json["result"]["package_id"]
+
+
+def test_ctrl_c_while_it_waits_says_what_is_there_and_the_next_goes_on(publish, server, tmp_path):
+    data = named("stopped")
+    (tmp_path / "x.cloacina").write_bytes(data)
+    (tmp_path / "token").write_text(real.WRITE)
+    words = [sys.executable, "-m", "cloacina_ctl", "publish", "x.cloacina", "--allow-unsigned",
+             "--server", server.url, "--tenant", real.TENANT, "--token-file", "token"]  # fmt: skip
+    with server.compiler_paused():
+        child = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        while "waiting for the compiler" not in child.stderr.readline():
+            assert child.poll() is None
+        child.send_signal(signal.SIGINT)
+        said = child.communicate()[1]
+    assert child.returncode == 130
+    assert "stopped: it is there as " in said
+    done = publish(data, "--run")
+    assert done.status == 0
+    assert done.json["result"]["package_id"] in said
+
+
+@pytest.fixture
+def operation(server, tmp_path):
+    """Publish bytes by the operation itself, which tells of every step."""
+
+    def command(data, **more):
+        path, token = tmp_path / "y.cloacina", tmp_path / "token"
+        path.write_bytes(data)
+        token.write_text(real.WRITE)
+        request = PublishRequest(
+            str(path), real.TENANT, Rule(allow_unsigned=True), context={}, wait_seconds=120
+        )
+        access = find_access(AccessRequest(server=server.url, token_file=str(token)))
+        return publish_operation(request, access, **more)
+
+    return command
+
+
+def test_a_server_that_dies_in_the_middle_of_the_upload_and_the_next_attempt(operation, server):
+    data = named("halved", **{"workflow/demo/blob": os.urandom(16 << 20)})
+    killed = []
+
+    def progress(what, done, total):
+        if what == "uploading" and not killed and done >= total // 2:
+            killed.append(done)
+            server.kill()
+
+    try:
+        with pytest.raises(NetworkProblem) as caught:
+            operation(data, progress=progress)
+    finally:
+        server.start()
+    assert killed
+    assert "N001" in repr(caught.value.diagnostics)
+    assert "halved" not in listed(server)
+    published = operation(data)
+    assert (published.status, published.run.status) == ("loaded", "Completed")
+    assert listed(server)["halved"] == "1.0.0"
+
+
+def test_a_server_that_starts_anew_while_it_builds_is_waited_for(operation, server):
+    steps = []
+    with server.compiler_paused() as go_on:
+
+        def watch(step):
+            steps.append((step.what, step.text))
+            if steps == [("build", "pending")]:
+                server.kill()
+            elif step.text == "the server does not answer":
+                server.start()
+                go_on()
+
+        published = operation(named("patient"), watch=watch)
+    assert ("build", "the server does not answer") in steps
+    assert (published.status, published.run.status) == ("loaded", "Completed")

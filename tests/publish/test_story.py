@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import signal
 import sys
 
 import pytest
@@ -225,6 +227,61 @@ def test_a_build_that_nobody_takes_or_that_takes_too_long(tell, server):
         assert words in done.json["diagnostics"][0]["hint"]
 
 
+def away(server, times, target):
+    """Let the server be away for so many connections, once it is asked for ``target``."""
+    left = [times]
+
+    def instead(asked):
+        if re.search(target, asked.target) and left[0]:
+            left[0] -= 1
+            return b""
+        return None
+
+    server.instead = instead
+
+
+def test_a_server_that_starts_anew_while_it_builds_or_runs_is_waited_for(tell, server):
+    tries = QUICK.patience.tries
+    server.asleep = False
+    away(server, tries + 1, "/workflows/[0-9a-f-]{36}$")
+    assert tell().status == 0
+    away(server, tries + 1, "/executions/[0-9a-f-]{36}$")
+    done = tell("--run")
+    assert (done.status, done.json["result"]["run"]["status"]) == (0, "Completed")
+    assert "does not answer" in done.err
+
+
+def test_a_server_that_is_lost_after_the_upload_is_said_to_have_it(tell, server):
+    away(server, 10**6, "/workflows/[0-9a-f-]{36}$")
+    done = tell()
+    assert (done.status, done.codes) == (7, ["N001"])
+    hint = done.json["diagnostics"][0]["hint"]
+    assert server.rows[0].id in hint
+    assert "the same command" in hint
+
+
+def test_ctrl_c_while_it_is_built_says_what_is_there_and_the_next_goes_on(tell, publish, server):
+    server.asleep, server.builds = False, ["building"]
+    server.instead = lambda asked: (
+        os.kill(os.getpid(), signal.SIGINT)
+        if re.search("/workflows/[0-9a-f-]{36}$", asked.target)
+        else None
+    )
+    done = publish(json=False)
+    assert done.status == 130
+    assert f"it is there as {server.rows[0].id}; the same command goes on" in done.err
+    assert "stopped by SIGINT" in done.err
+    server.instead, server.builds = lambda _: None, ["building", "success"]
+    again = tell()
+    assert (again.status, again.json["result"]["package_id"]) == (0, server.rows[0].id)
+    assert len(server.rows) == 1
+
+
+def test_a_tenant_without_a_name_is_none(publish, server):
+    assert publish("--tenant", "").status == 2
+    assert server.asked == []
+
+
 def test_an_accepted_build_without_tasks_is_a_failure_with_words(tell, server):
     done = tell()
     assert (done.status, done.codes) == (7, ["N014"])
@@ -235,11 +292,21 @@ def test_an_accepted_build_without_tasks_is_a_failure_with_words(tell, server):
     assert tell("--run").codes == ["N014"]
 
 
-def test_other_tasks_than_declared_are_a_warning(tell, server):
-    server.asleep, server.tasks = False, ["extract"]
+def test_a_declared_task_that_the_server_does_not_list_is_a_failure(tell, server):
+    server.asleep, server.tasks = False, ["extract", "zzz"]
+    done = tell()
+    (problem,) = done.json["diagnostics"]
+    assert (done.status, problem["code"]) == (7, "N014")
+    assert "it has not loaded load" in problem["message"]
+
+
+def test_a_task_that_only_the_server_lists_is_a_warning(tell, server):
+    server.asleep, server.tasks = False, ["zzz", "load", "extract"]
     done = tell()
     assert done.status == 0
-    assert "N018" in [one["code"] for one in done.json["diagnostics"]]
+    assert done.json["result"]["tasks"] == ["extract", "load", "zzz"]
+    warnings = [one["message"] for one in done.json["diagnostics"]]
+    assert any(one.endswith("tasks that are not declared: zzz") for one in warnings)
 
 
 def test_an_older_server_that_lists_no_tasks_proves_nothing_and_that_is_said(tell, server):
@@ -284,6 +351,7 @@ def test_a_native_package_is_converted_when_asked(tell, server, tmp_path):
     made = tmp_path / "native.cloacina"
     request = PackageRequest(str(FIXTURES / "python_report"), str(made), keys=keys.signing_keys(()))
     package(request)
+    server.tasks = ["check_orders", "read_orders", "sum_by_country", "write_report"]
     refused = tell(path=made)
     assert (refused.status, refused.codes) == (6, ["A002"])
     assert server.asked == []
