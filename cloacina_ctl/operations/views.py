@@ -117,6 +117,8 @@ def plain(value: object) -> JsonValue:
 def _field(name: str, value: object) -> JsonValue:
     if name == "config" and isinstance(value, tuple):
         return {str(key): str(text) for key, text in value}
+    if name == "unloaded":
+        return None  # no generation says whether its packer loaded the library
     if value in ((), ""):
         return [] if name in _SAY_NONE else None
     return plain(value)
