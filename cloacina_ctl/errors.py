@@ -73,6 +73,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     RELEASE_LIMIT = "A024", "more than the releases that read it load"
     ROOT_NAME = "A025", "a top folder that is not named as the package"
     LOSS = "A026", "something that the other format cannot hold"
+    OTHER_RELEASE = "A027", "made for other releases"
     # B: binary and platform
     NOT_A_LIBRARY = "B001", "not a shared library that this tool reads"
     DAMAGED_LIBRARY = "B002", "a shared library that contradicts itself"
@@ -98,6 +99,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     DAEMON_LOADS_NOTHING = "D010", "a daemon that loads nothing that is copied"
     DAEMON_UNKNOWN = "D011", "the version of the daemon is not known"
     DAEMON_FORMAT = "D012", "not the format that the daemon reads"
+    REGISTRY_FOLDER = "D013", "a folder of the registry is missing"
     # G: graph
     DUPLICATE_TASK = "G001", "two tasks with one id"
     UNKNOWN_DEPENDENCY = "G002", "a dependency that is no task"

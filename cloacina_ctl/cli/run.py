@@ -6,24 +6,33 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command, Kind, Option
 from cloacina_ctl.cli.options import LIMIT, REGISTRY, RULE, TENANT, refuse_both, rule
-from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.errors import Code, Diagnostic, UsageError
 
 if TYPE_CHECKING:
     from cloacina_ctl.authenticity import Rule
     from cloacina_ctl.cli.command import Values
     from cloacina_ctl.cli.report import Reporter
-    from cloacina_ctl.operations.run import RunRequest
+    from cloacina_ctl.operations.run import Ran, RunRequest
+
+
+# Each excludes the others that stand behind it.
+_EXCLUDING = (
+    ("--plan", "--task", "--trigger", "--graph"),
+    ("--task", "--trigger", "--graph", "--keep-going"),
+    ("--trigger", "--graph", "--context", "--engine", "--keep-going"),
+    ("--graph", "--engine", "--keep-going"),
+)
 
 
 def _run(values: Values, reporter: Reporter) -> int:
-    for first, second in (
-        ("--task", "--trigger"), ("--task", "--plan"), ("--trigger", "--plan"),
-        ("--task", "--keep-going"), ("--trigger", "--context"), ("--trigger", "--engine"),
-    ):  # fmt: skip
-        refuse_both(values, first, second)
+    for first, *others in _EXCLUDING:
+        for other in others:
+            refuse_both(values, first, other)
     if values["plan"]:
         return _plan(values, reporter)
-    return _poll(values, reporter) if values["trigger"] else _run_tasks(values, reporter)
+    if values["trigger"] is not None:
+        return _poll(values, reporter)
+    return _run_tasks(values, reporter) if values["graph"] is None else _graph(values, reporter)
 
 
 def _plan(values: Values, reporter: Reporter) -> int:
@@ -38,42 +47,86 @@ def _plan(values: Values, reporter: Reporter) -> int:
 
 
 def _poll(values: Values, reporter: Reporter) -> int:
-    from cloacina_ctl.cli import exits, show_run
+    from cloacina_ctl.cli import show_once
     from cloacina_ctl.cli.run_watch import watching
     from cloacina_ctl.operations.run import poll
 
-    with watching(reporter) as watch:
+    with watching(reporter) as watcher:
         request, wanted = _request(values)
-        polled = poll(request, values["trigger"], wanted, watch)
-    reporter.warnings(polled.warnings)
-    result = show_run.polled_as_json(polled)
-    for line in show_run.polled_lines(polled, reporter.paint, verbose=reporter.verbose):
+        polled = poll(request, values["trigger"], wanted, watcher.watch())
+    watcher.warn(polled.warnings)
+    for line in show_once.polled_lines(polled, reporter.paint, verbose=reporter.verbose):
         reporter.line(line)
-    found = (*show_run.poll_problems(polled), *polled.warnings)
-    if polled.error is not None:
-        reporter.failure(found, result)
-        return exits.NO
-    reporter.result(result, found)
-    return exits.DONE
+    problems = show_once.poll_problems(polled)
+    result, failed = show_once.polled_as_json(polled), polled.error is not None
+    return _end(reporter, result, problems, polled.warnings, failed=failed)
+
+
+def _graph(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.cli import show_once
+    from cloacina_ctl.cli.run_watch import watching
+    from cloacina_ctl.operations.run import run_graph
+
+    with watching(reporter) as watcher:
+        request, wanted = _request(values)
+        ran = run_graph(request, values["graph"], wanted, watcher.watch())
+    watcher.warn(ran.warnings)
+    for line in show_once.graph_lines(ran, reporter.paint, verbose=reporter.verbose):
+        reporter.line(line)
+    problems = show_once.graph_problems(ran)
+    result, failed = show_once.graph_as_json(ran), ran.status == "failed"
+    return _end(reporter, result, problems, ran.warnings, failed=failed)
 
 
 def _run_tasks(values: Values, reporter: Reporter) -> int:
-    from cloacina_ctl.cli import exits, show_run
+    from cloacina_ctl.cli import show_run
     from cloacina_ctl.cli.run_watch import watching
     from cloacina_ctl.operations.run import run
 
-    with watching(reporter) as watch:
-        ran = run(*_request(values), watch)
-    reporter.warnings(ran.warnings)
-    result = show_run.ran_as_json(ran)
+    try:
+        with watching(reporter) as watcher:
+            ran = run(*_request(values), watcher.watch())
+    except KeyboardInterrupt as stop:
+        if watcher.stopped is None:
+            raise
+        return _end_stopped(stop, watcher.stopped, reporter)
+    watcher.warn(ran.warnings)
     for line in show_run.ran_lines(ran, reporter.paint, verbose=reporter.verbose):
         reporter.line(line)
-    found = (*show_run.run_problems(ran), *ran.warnings)
-    if ran.outcome.status == "failed":
-        reporter.failure(found, result)
+    problems = show_run.run_problems(ran)
+    result, failed = show_run.ran_as_json(ran), ran.outcome.status == "failed"
+    return _end(reporter, result, problems, ran.warnings, failed=failed)
+
+
+def _end(
+    reporter: Reporter,
+    result: dict[str, object],
+    problems: tuple[Diagnostic, ...],
+    warnings: tuple[Diagnostic, ...],
+    *,
+    failed: bool,
+) -> int:
+    """Give the answer, with what went wrong where something did."""
+    from cloacina_ctl.cli import exits
+
+    if failed:
+        reporter.failure((*problems, *warnings), result)
         return exits.NO
-    reporter.result(result, found)
+    reporter.result(result, warnings)
     return exits.DONE
+
+
+def _end_stopped(stop: KeyboardInterrupt, ran: Ran, reporter: Reporter) -> int:
+    """Show what a run had come to that was interrupted; all of it has ended."""
+    from cloacina_ctl.cli import exits, show_run
+    from cloacina_ctl.cli.stopping import SIGINT, Stopped
+
+    stopped = stop if isinstance(stop, Stopped) else Stopped(SIGINT)
+    for line in show_run.ran_lines(ran, reporter.paint, verbose=reporter.verbose):
+        reporter.line(line)
+    found = Diagnostic(Code.STOPPED, f"stopped by {stopped.name}; the report is as far as it got")
+    reporter.failure((found,), show_run.ran_as_json(ran))
+    return exits.status_of_signal(stopped.number)
 
 
 def _package(values: Values) -> tuple[str, Rule]:
@@ -92,9 +145,6 @@ def _request(values: Values) -> tuple[RunRequest, Rule]:
 
     if values["package"] == "-" and values["context"] == "@-":
         raise UsageError.of(Code.USAGE, "package and context cannot both be on standard input")
-    for key in ("jobs", "timeout"):
-        if values[key] == 0:
-            raise UsageError.of(Code.USAGE, f"--{key} must be at least 1")
     path, wanted = _package(values)
     request = RunRequest(
         path=path,
@@ -131,6 +181,8 @@ RUN = Command(
         Option(("--task",), "Run this task alone, once, whatever it waits for.", metavar="ID"),
         Option(("--trigger",), "Ask this trigger once whether it fires; run nothing.",
                metavar="NAME"),
+        Option(("--graph",), "Run this computation graph once, with the values of its accumulators "
+               "in --context; no task runs.", metavar="NAME"),
         Option(("--plan",), "Show in which order tasks would run; load and run nothing.",
                Kind.FLAG),
         Option(("--keep-going", "-k"), "After a failure go on as engines do, also with what waits "
@@ -151,6 +203,8 @@ RUN = Command(
     examples=(
         ("""cloacina-ctl run x.cloacina --context '{"day": "2026-11-20"}'""", "the workflow"),
         ("cloacina-ctl run x.cloacina --task transform --context @in.json", "one task of it"),
+        ("""cloacina-ctl run x.cloacina --graph score --context '{"orders": [3, 4]}'""",
+         "a graph, once"),
         ("cloacina-ctl run x.cloacina --plan", "only the order of its tasks"),
         ("cloacina-ctl run x.cloacina --engine cloaca=.venv", "with the engine that a venv has"),
         ("cloacina-ctl run x.cloacina --json | tail -1 | jq .result.context", "for programs"),

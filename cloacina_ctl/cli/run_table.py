@@ -1,16 +1,12 @@
-"""What people see while a workflow runs: a table on the terminal, and what its tasks print.
-
-The table stands below what is printed and is gone when the run ends. Nothing of it is shown, and
-rich is not loaded, before a run has lasted a moment.
-"""
+"""What people see on a terminal while a workflow runs: a table, below what its tasks print."""
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.escape import escape, shorten
+from cloacina_ctl.cli.live_view import LiveView
 from cloacina_ctl.cli.words import count, seconds
 from cloacina_ctl.operations.run import TaskRetrying, TaskStarted
 from cloacina_ctl.values import NamedTuple
@@ -19,12 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rich.console import Console, Group
-    from rich.live import Live
 
     from cloacina_ctl.operations.run import Event
 
 DELAY_SECONDS = 0.3
-_REDRAWS_PER_SECOND = 8
 _MAX_ID_BYTES = 100
 _MAX_ERROR = 200  # characters; the terminal's width cuts it further
 # Of the terminal's lines, what the table leaves to others and to its own last line.
@@ -44,28 +38,33 @@ _TIMELESS = ("waiting", "skipped", "not-started")
 
 
 class _Row(NamedTuple):
-    """A task: ``since`` is when its status began, ``spent`` how long it took where it ended."""
+    """A task: ``since`` is when its status began, ``spent`` how long it took where it ended.
+
+    Where it is tried again, ``delay`` is how long after ``since``.
+    """
 
     status: str = "waiting"
     attempt: int = 0
     since: float = 0.0
     spent: float | None = None
     error: str | None = None
+    delay: float = 0.0
+
+    def time(self, now: float) -> str:
+        """Return how long it takes or took, or when it is tried again."""
+        if self.status in _TIMELESS:
+            return ""
+        if self.status == "retrying":
+            return f"in {seconds(max(self.since + self.delay - now, 0.0))}"
+        return seconds(self.spent if self.spent is not None else now - self.since)
 
 
-class RunTable:
+class RunTable(LiveView):
     """Takes the events of a run, in one thread, and draws them in another."""
 
     def __init__(self, tasks: Iterable[str], *, color: bool) -> None:
         self._rows = dict.fromkeys(tasks, _Row())
-        self._color = color
-        self._began = time.monotonic()
-        self._lock = threading.Lock()
-        self._live: Live | None = None
-        self._is_closed = False
-        self._opening = threading.Timer(DELAY_SECONDS, self._open)
-        self._opening.daemon = True
-        self._opening.start()
+        super().__init__(color=color, delay=DELAY_SECONDS)
 
     def take(self, event: Event) -> None:
         """Take the next event."""
@@ -73,45 +72,10 @@ class RunTable:
         if isinstance(event, TaskStarted):
             changed = row._replace(status="running", attempt=event.attempt)
         elif isinstance(event, TaskRetrying):
-            changed = row._replace(status="retrying", error=event.error)
+            changed = row._replace(status="retrying", error=event.error, delay=event.delay)
         else:
             changed = _Row(event.status, event.attempts, 0.0, event.seconds, event.error)
         self._rows[event.task] = changed._replace(since=time.monotonic())
-
-    def print(self, text: str) -> bool:
-        """Print a line above the table; False where there is no table yet, or no more."""
-        with self._lock:
-            if self._live is None:
-                return False
-            self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
-            return True
-
-    def close(self) -> None:
-        """Take the table away."""
-        self._opening.cancel()
-        with self._lock:
-            self._is_closed = True
-            live, self._live = self._live, None
-        if live is not None:
-            live.stop()
-
-    def _open(self) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
-        console = Console(stderr=True, no_color=not self._color, highlight=False)
-        with self._lock:
-            if self._is_closed:
-                return
-            self._live = Live(
-                get_renderable=lambda: self.drawn(console),
-                console=console,
-                transient=True,
-                refresh_per_second=_REDRAWS_PER_SECOND,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._live.start()
 
     def drawn(self, console: Console) -> Group:
         """Return the table as it is now, in as many lines as the terminal has room for."""
@@ -125,12 +89,11 @@ class RunTable:
         room = max(console.height - _LINES_LEFT, 3)
         for id_, row in rows if len(rows) <= room else _most_wanted(rows, room):
             style, mark = MARKS[row.status]
-            took = row.spent if row.spent is not None else now - row.since
             words = row.status.replace("-", " ") + (f" {row.attempt}" if row.attempt > 1 else "")
             table.add_row(
                 Text(f"{mark} {escape(shorten(id_, _MAX_ID_BYTES))}", style, no_wrap=True),
                 Text(words, style, no_wrap=True),
-                Text(seconds(took) if row.status not in _TIMELESS else "", no_wrap=True),
+                Text(row.time(now), no_wrap=True),
                 Text(escape(_beginning(row.error or "")), "dim", no_wrap=True),
             )
         summary = Text(self._summary(now), "bold", no_wrap=True, overflow="ellipsis")

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli import render, streams
 from cloacina_ctl.cli.escape import escape_printed
+from cloacina_ctl.cli.live_view import WaitingLine, cursor_back_when_suspended
 from cloacina_ctl.cli.report import wants_color
+from cloacina_ctl.cli.run_lines import RunLines
 from cloacina_ctl.cli.run_table import RunTable
 from cloacina_ctl.operations.run import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from cloacina_ctl.cli.live_view import LiveView
     from cloacina_ctl.cli.report import Reporter
-    from cloacina_ctl.operations.run import Event
+    from cloacina_ctl.errors import Diagnostic
+    from cloacina_ctl.operations.run import Event, Ran
 
 NAMES = {
     "TaskStarted": "task-started",
@@ -27,16 +31,12 @@ NAMES = {
 
 
 @contextlib.contextmanager
-def watching(reporter: Reporter) -> Iterator[Watch]:
-    """Yield what an operation tells; whatever it shows is gone from the terminal at the end."""
-    watcher = _Watcher(reporter)
+def watching(reporter: Reporter) -> Iterator[Watcher]:
+    """Yield what watches an operation; whatever it shows is gone from the terminal at the end."""
+    watcher = Watcher(reporter)
     try:
-        yield Watch(
-            begins=watcher.begin,
-            event=watcher.take,
-            output=watcher.print,
-            progress=reporter.progress(),
-        )
+        with cursor_back_when_suspended(watcher):
+            yield watcher
     finally:
         watcher.close()
 
@@ -50,38 +50,97 @@ def event_as_json(event: Event) -> dict[str, object]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-class _Watcher:
-    """Takes events in one thread and output in another."""
+class Watcher:
+    """Takes events in one thread and output in another.
+
+    ``stopped`` is what a run had come to that was interrupted.
+    """
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
+        self._view: LiveView | None = None
         self._table: RunTable | None = None
+        self._lines: RunLines | None = None
+        self._is_for_people = not (reporter.quiet or reporter.json)
+        self._warned: set[Diagnostic] = set()
+        self.stopped: Ran | None = None
+
+    def watch(self) -> Watch:
+        """Return what an operation is given."""
+        return Watch(
+            begins=self.begin,
+            event=self.take,
+            output=self.print,
+            progress=self._reporter.progress(),
+            waits=self.wait,
+            warns=self.warn,
+            stopped=self._stop,
+        )
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether something of it is on the terminal that moves."""
+        view = self._view
+        return view is not None and view.is_shown
+
+    def wait(self, what: str) -> None:
+        """Show what is waited for, where a person looks at a terminal."""
+        self._clear()
+        if self._is_for_people and _has_cursor():
+            self._view = WaitingLine(f"{what} …", color=self._color())
 
     def begin(self, tasks: Sequence[str]) -> None:
-        """Show the table, where a person looks at a terminal."""
-        self._reporter.close()
-        seen = streams.is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
-        if seen and not (self._reporter.quiet or self._reporter.json):
-            color = wants_color(self._reporter.color, sys.stderr)
-            self._table = RunTable(tasks, color=color)
+        """Show the table where a person looks at a terminal, else a line for each event."""
+        self._clear()
+        if self._is_for_people and _has_cursor():
+            self._view = self._table = RunTable(tasks, color=self._color())
+        elif self._is_for_people:
+            self._lines = RunLines()
 
     def take(self, event: Event) -> None:
-        """Print an event for programs at once, or draw it."""
+        """Print an event for programs at once, or draw or tell it."""
         if self._reporter.json:
             streams.write(render.json_text(event_as_json(event)) + "\n")
             streams.flush()
         elif self._table is not None:
             self._table.take(event)
+        elif self._lines is not None:
+            self._lines.take(event)
 
     def print(self, text: str) -> None:
         """Print a line of what a task printed, harmless to the terminal."""
         if not self._reporter.quiet:
-            line = escape_printed(text)
-            if self._table is None or not self._table.print(line):
+            line, view = escape_printed(text), self._view
+            if view is None or not view.print(line):
                 streams.complain(line + "\n")
 
+    def warn(self, found: Sequence[Diagnostic]) -> None:
+        """Print what was not printed yet."""
+        new = [one for one in found if one not in self._warned]
+        if new:
+            self._clear()
+        self._warned.update(new)
+        self._reporter.warnings(new)
+
     def close(self) -> None:
-        """Take the table away."""
-        if self._table is not None:
-            self._table.close()
-            self._table = None
+        """Take away what is shown."""
+        self._clear()
+        if self._lines is not None:
+            self._lines.close()
+            self._lines = None
+
+    def _stop(self, ran: Ran) -> None:
+        self.stopped = ran
+
+    def _clear(self) -> None:
+        self._reporter.close()
+        view, self._view, self._table = self._view, None, None
+        if view is not None:
+            view.close()
+
+    def _color(self) -> bool:
+        return wants_color(self._reporter.color, sys.stderr)
+
+
+def _has_cursor() -> bool:
+    return streams.is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"

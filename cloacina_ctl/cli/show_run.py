@@ -13,12 +13,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloacina_ctl.cli.render import Paint
-    from cloacina_ctl.operations.run import Polled, Ran, RunPlan, TaskResult
+    from cloacina_ctl.operations.run import GraphRan, Polled, Ran, RunPlan, TaskResult
 
+# What libraries say where there is no network, or nothing but an empty one.
+_NO_NETWORK = (
+    "network is unreachable",
+    "network unreachable",
+    "name resolution",
+    "name or service not known",
+    "could not resolve",
+    "failed to lookup address",
+    "dns error",
+    "connection refused",
+    "cannot assign requested address",
+    "failed to establish a new connection",
+)
+_BESIDE = "one of them may be why"  # of a session, where a process died that several tasks shared
 _MAX_TASKS = 200
 _MAX_VALUE_BYTES = 160
 _MAX_ERROR_BYTES = 1000
 _MAX_LINES = 40
+_MAX_LINES_ON_A_TERMINAL = 20
 
 
 def plan_lines(plan: RunPlan, paint: Paint) -> Iterator[str]:
@@ -38,33 +53,56 @@ def plan_lines(plan: RunPlan, paint: Paint) -> Iterator[str]:
 def plan_as_json(plan: RunPlan) -> dict[str, object]:
     """Return the plan as ``--json`` has it."""
     return {
-        **_package(plan),
+        **package_as_json(plan),
         "workflow": plan.workflow,
         "layers": [[task.id for task in layer] for layer in plan.layers],
     }
 
 
 def ran_lines(ran: Ran, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    """Yield the final report: how it ended, each task, the context."""
+    """Yield the final report: how it ended, each task, the context.
+
+    How it ended stands at the end too where the beginning may have scrolled away.
+    """
+    outcome = ran.outcome
+    verdict = _verdict(ran, paint)
+    shown, left = _most_telling(outcome.tasks, len(outcome.tasks) if verbose else _MAX_TASKS)
+    width = min(max((len(escape(task.id)) for task in shown), default=0), 32)
+    lines = [line for task in shown for line in _task_lines(task, width, paint)]
+    if left:
+        lines.append(f"  … and {count(left, 'more task')}")
+    lines += context_lines(outcome.context, paint, verbose=verbose)
+    yield verdict
+    yield from lines
+    if len(lines) > _MAX_LINES_ON_A_TERMINAL:
+        yield verdict
+
+
+def _verdict(ran: Ran, paint: Paint) -> str:
     outcome = ran.outcome
     style, mark = MARKS[outcome.status]
-    head = f"{paint(style, mark)} {escape(outcome.workflow)} {outcome.status}"
+    what = escape(outcome.workflow)
+    if ran.only_task is not None:
+        what = f"task {escape(ran.only_task)} of {what}"
+    head = f"{paint(style, mark)} {what} {outcome.status}"
     if outcome.engine is not None:
         head += f" with {outcome.engine.name} {escape(outcome.engine.version)}"
-    yield f"{head} in {seconds(outcome.seconds)}: {_counted(outcome.tasks)}"
-    width = min(max((len(escape(task.id)) for task in outcome.tasks), default=0), 32)
-    for task in outcome.tasks if verbose else outcome.tasks[:_MAX_TASKS]:
-        yield from _task_lines(task, width, paint)
-    if len(outcome.tasks) > _MAX_TASKS and not verbose:
-        yield f"  … and {count(len(outcome.tasks) - _MAX_TASKS, 'more task')}"
-    yield from _context_lines(outcome.context, paint, verbose=verbose)
+    return f"{head} in {seconds(outcome.seconds)}: {_counted(outcome.tasks)}"
+
+
+def _most_telling(tasks: tuple[TaskResult, ...], room: int) -> tuple[tuple[TaskResult, ...], int]:
+    """Return the first tasks, and all that failed, in their order; and how many there are more."""
+    if len(tasks) <= room:
+        return tasks, 0
+    shown = tuple(task for at, task in enumerate(tasks) if at < room or task.status == "failed")
+    return shown, len(tasks) - len(shown)
 
 
 def ran_as_json(ran: Ran) -> dict[str, object]:
     """Return what ``--json`` has of a run."""
     outcome = ran.outcome
     return {
-        **_package(ran),
+        **package_as_json(ran),
         "workflow": outcome.workflow,
         "status": outcome.status,
         "seconds": round(outcome.seconds, 6),
@@ -84,7 +122,7 @@ def run_problems(ran: Ran) -> tuple[Diagnostic, ...]:
             Code.TASK_FAILED,
             f"the task `{task.id}` failed, {count(task.attempts, 'attempt')}: {task.error}",
             where=ran.path,
-            hint=None if task.attempts == 1 else "the words are of its last attempt",
+            hint=_hint(task, ran),
         )
         for task in ran.outcome.tasks
         if task.status == "failed"
@@ -95,35 +133,25 @@ def run_problems(ran: Ran) -> tuple[Diagnostic, ...]:
     return (Diagnostic(Code.ENGINE_FAILED, message, where=ran.path), *tasks)
 
 
-def polled_lines(polled: Polled, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    """Yield whether the trigger fires, and with which context."""
-    if polled.error is not None:
-        return
-    fires = "fires" if polled.fires else "does not fire"
-    yield f"{paint('green', '✓')} the trigger {escape(polled.trigger)} {fires}"
-    yield from _context_lines(polled.context or {}, paint, verbose=verbose)
+def _hint(task: TaskResult, ran: Ran) -> str | None:
+    if _BESIDE in (task.error or ""):
+        return "--jobs 1 gives each task the process for itself, and so tells which one it is"
+    network = network_hint(task.error, is_closed=ran.network_is_closed)
+    if network is not None:
+        return network
+    return None if task.attempts == 1 else "the words are of its last attempt"
 
 
-def polled_as_json(polled: Polled) -> dict[str, object]:
-    """Return what ``--json`` has of a trigger that was asked."""
-    return {
-        **_package(polled),
-        "trigger": polled.trigger,
-        "fires": polled.fires,
-        "context": polled.context,
-        "vouched_by": list(polled.vouched_by),
-    }
+def network_hint(error: str | None, *, is_closed: bool) -> str | None:
+    """Return that the network can be allowed, where an error looks as if it were for want of it."""
+    text = (error or "").lower()
+    if is_closed and any(words in text for words in _NO_NETWORK):
+        return "its code has no network here: --allow-network gives it yours"
+    return None
 
 
-def poll_problems(polled: Polled) -> tuple[Diagnostic, ...]:
-    """Return an error where the trigger failed."""
-    if polled.error is None:
-        return ()
-    message = f"the trigger `{polled.trigger}` failed: {polled.error}"
-    return (Diagnostic(Code.TASK_FAILED, message, where=polled.path),)
-
-
-def _package(of: RunPlan | Ran | Polled) -> dict[str, object]:
+def package_as_json(of: RunPlan | Ran | Polled | GraphRan) -> dict[str, object]:
+    """Return what each answer says of its package."""
     return {"path": of.path, "name": of.name, "version": of.version, "content": of.content}
 
 
@@ -156,7 +184,8 @@ def _task_lines(task: TaskResult, width: int, paint: Paint) -> Iterator[str]:
             yield f"      {escape(shorten(line, _MAX_ERROR_BYTES))}"
 
 
-def _context_lines(context: dict[str, object], paint: Paint, *, verbose: bool) -> Iterator[str]:
+def context_lines(context: dict[str, object], paint: Paint, *, verbose: bool) -> Iterator[str]:
+    """Yield a context, key by key."""
     if not context:
         return
     yield paint("bold", "context")
@@ -166,7 +195,7 @@ def _context_lines(context: dict[str, object], paint: Paint, *, verbose: bool) -
             yield f"  {name}"
             yield from _text_lines(value, verbose=verbose)
         else:
-            yield f"  {name}  {_value(value, verbose=verbose)}"
+            yield f"  {name}  {value_text(value, verbose=verbose)}"
 
 
 def _text_lines(text: str, *, verbose: bool) -> Iterator[str]:
@@ -179,7 +208,8 @@ def _text_lines(text: str, *, verbose: bool) -> Iterator[str]:
         yield f"    … and {count(len(lines) - len(shown), 'more line')}"
 
 
-def _value(value: object, *, verbose: bool) -> str:
+def value_text(value: object, *, verbose: bool) -> str:
+    """Return a JSON value on one line, short unless all of it is wanted."""
     import json
 
     text = json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -1,4 +1,4 @@
-"""``run``: a workflow, one task of it, or a trigger, from verified bytes, in a child process.
+"""``run``: a workflow, or one task of it, from verified bytes, in a child process.
 
 The rule is that of ``verify``: what it would not pass is never loaded. What the loaded code says of
 its tasks is compared with the manifest before anything runs (``runtime.package``).
@@ -6,12 +6,23 @@ its tasks is compared with the manifest before anything runs (``runtime.package`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.operations.run_loading import (
+    LoadedCode,
+    LoadedPackage,
+    Ran,
+    RunRequest,
+    Watch,
+    from_file,
+    refuse_odd_limits,
+    warn,
+)
+from cloacina_ctl.operations.run_once import GraphRan, Polled, poll, run_graph
 from cloacina_ctl.operations.run_plan import PlannedTask, RunPlan, plan_run
-from cloacina_ctl.runtime.choosing import choose_workflow, only_task
+from cloacina_ctl.runtime.choosing import choose_workflow, no_workflow, only_task
 from cloacina_ctl.runtime.events import (
     Event,
     TaskEnded,
@@ -20,30 +31,18 @@ from cloacina_ctl.runtime.events import (
     TaskStarted,
     WorkflowOutcome,
 )
-from cloacina_ctl.runtime.isolation import HostOptions
-from cloacina_ctl.runtime.package import open_package
-from cloacina_ctl.runtime.run import (
-    DEFAULT_JOBS,
-    DEFAULT_TIMEOUT_SECONDS,
-    RunOptions,
-    run_workflow,
-)
-from cloacina_ctl.values import NamedTuple
+from cloacina_ctl.runtime.run import RunOptions, run_workflow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable
 
-    from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.manifest.model import Workflow
-    from cloacina_ctl.progress import Progress
-    from cloacina_ctl.runtime.described import Described, TaskOutcome, TriggerOutcome
-    from cloacina_ctl.runtime.engine import Engine
-
-    Loader = Callable[["RunRequest", Rule, "Watch"], AbstractContextManager["LoadedPackage"]]
+    from cloacina_ctl.operations.run_loading import Loader
+    from cloacina_ctl.runtime.described import Described
 
 __all__ = [
     "Event",
+    "GraphRan",
     "PlannedTask",
     "Polled",
     "Ran",
@@ -58,140 +57,8 @@ __all__ = [
     "plan_run",
     "poll",
     "run",
+    "run_graph",
 ]
-
-
-class RunRequest(NamedTuple):
-    """What to run, and how; ``timeout`` is in seconds, for one attempt of a task.
-
-    ``task`` is the only task to run, once, whatever it waits for. ``engine`` is how ``find_engine``
-    has it: the wheel that runs the package, instead of our own scheduler. Engines always keep
-    going.
-    """
-
-    path: str
-    context: Mapping[str, Any] = {}
-    workflow: str | None = None
-    task: str | None = None
-    jobs: int = DEFAULT_JOBS
-    timeout: float | None = None
-    keep_going: bool = False
-    allow_network: bool = False
-    engine: str | None = None
-
-
-class Watch(NamedTuple):
-    """Who wants to know while it runs. ``begins`` gets the ids of all tasks before the first event.
-
-    ``output`` gets each line that the code prints, unescaped, in a thread of its own; the others
-    are called in the thread that runs.
-    """
-
-    begins: Callable[[Sequence[str]], None] | None = None
-    event: Callable[[Event], None] | None = None
-    output: Callable[[str], None] | None = None
-    progress: Progress | None = None
-
-
-class Ran(NamedTuple):
-    """How a run ended, and of what; ``vouched_by`` as ``verify`` has it."""
-
-    path: str
-    name: str
-    version: str
-    content: str
-    vouched_by: tuple[str, ...]
-    outcome: WorkflowOutcome
-    warnings: tuple[Diagnostic, ...] = ()
-
-
-class Polled(NamedTuple):
-    """What a trigger answered; ``error`` where it failed."""
-
-    path: str
-    name: str
-    version: str
-    content: str
-    vouched_by: tuple[str, ...]
-    trigger: str
-    fires: bool
-    context: dict[str, Any] | None
-    error: str | None
-    warnings: tuple[Diagnostic, ...] = ()
-
-
-class LoadedCode(Protocol):
-    """The code of a package, loaded: a session, or whatever else answers like one."""
-
-    @property
-    def overlays(self) -> bool:
-        """Whether what a task returns is laid over what it got."""
-
-    @property
-    def warnings(self) -> tuple[Diagnostic, ...]:
-        """What was noticed so far."""
-
-    def describe(self) -> Described:
-        """Return what the code says of itself."""
-
-    def run_task(
-        self, task_id: str, context: dict[str, Any], *, timeout: float | None
-    ) -> TaskOutcome:
-        """Run a task once."""
-
-    def poll_trigger(self, name: str, *, timeout: float | None) -> TriggerOutcome:
-        """Ask a trigger once."""
-
-
-class LoadedPackage(Protocol):
-    """A package that was verified and loaded, as ``runtime.Loaded`` is."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def version(self) -> str:
-        """Its version."""
-
-    @property
-    def content(self) -> str:
-        """Its identity."""
-
-    @property
-    def vouched_by(self) -> tuple[str, ...]:
-        """Who vouches for it, by fingerprint."""
-
-    @property
-    def workflows(self) -> tuple[Workflow, ...]:
-        """What it holds."""
-
-    @property
-    def warnings(self) -> tuple[Diagnostic, ...]:
-        """What is odd about it."""
-
-    @property
-    def session(self) -> LoadedCode:
-        """Its code."""
-
-
-def from_file(
-    request: RunRequest, rule: Rule, watch: Watch
-) -> AbstractContextManager[LoadedPackage]:
-    """Verify the package that is asked for and load it into a child process."""
-    told = watch.output
-    options = HostOptions(
-        allow_network=request.allow_network,
-        on_output=None if told is None else lambda _stream, line: told(line),
-        engine=None if request.engine is None else _engine(request.engine),
-    )
-    return open_package(request.path, rule, options, watch.progress, workflow=request.workflow)
-
-
-def _engine(spelled: str) -> Engine:
-    from cloacina_ctl.runtime.engine import find_engine
-
-    return find_engine(spelled)
 
 
 def run(
@@ -200,37 +67,63 @@ def run(
     """Verify the package, load it, and run its workflow or one task; return how that went.
 
     A task that fails is an answer, not an error. Raises what ``verify`` and ``load`` raise,
-    ``UsageError`` for a workflow or task that is not there, and ``Refused`` for a trigger rule that
-    nobody can judge.
+    ``UsageError`` for a workflow or task that is not there, ``Incompatible`` for a package that has
+    graphs alone, and ``Refused`` for a trigger rule that nobody can judge.
     """
+    refuse_odd_limits(request)
     with load(request, rule, watch) as loaded:
+        described = loaded.session.describe()
+        if not any(one.tasks for one in loaded.workflows):
+            _refuse_no_workflow(described, request.path)
         workflow = choose_workflow(loaded.workflows, request.workflow)
-        _refuse_what_is_not_loaded(workflow, loaded.session.describe())
+        _refuse_what_is_not_loaded(workflow, described)
         if request.task is not None:
             workflow = only_task(workflow, request.task)
+        warn(watch, loaded)
         if watch.begins is not None:
             watch.begins([task.id for task in workflow.tasks])
-        outcome = _run(loaded.session, workflow, request, watch)
-        return Ran(
-            path=request.path,
-            name=loaded.name,
-            version=loaded.version,
-            content=loaded.content,
-            vouched_by=loaded.vouched_by,
-            outcome=outcome,
-            warnings=(*loaded.warnings, *loaded.session.warnings),
-        )
+
+        def ran(outcome: WorkflowOutcome) -> Ran:
+            return _ran(request, loaded, outcome)
+
+        return ran(_run(loaded.session, workflow, request, watch, ran))
+
+
+def _ran(request: RunRequest, loaded: LoadedPackage, outcome: WorkflowOutcome) -> Ran:
+    return Ran(
+        path=request.path,
+        name=loaded.name,
+        version=loaded.version,
+        content=loaded.content,
+        vouched_by=loaded.vouched_by,
+        outcome=outcome,
+        warnings=(*loaded.warnings, *loaded.session.warnings),
+        network_is_closed=loaded.session.network_is_closed,
+        only_task=request.task,
+    )
 
 
 def _run(
-    session: LoadedCode, workflow: Workflow, request: RunRequest, watch: Watch
+    session: LoadedCode,
+    workflow: Workflow,
+    request: RunRequest,
+    watch: Watch,
+    ran: Callable[[WorkflowOutcome], Ran],
 ) -> WorkflowOutcome:
     context = dict(request.context)
     if request.engine is None:
+        tell = watch.stopped
         options = RunOptions(
             jobs=request.jobs, timeout=request.timeout, keep_going=request.keep_going
         )
-        return run_workflow(session, workflow, context, options, watch.event)
+        return run_workflow(
+            session,
+            workflow,
+            context,
+            options,
+            watch.event,
+            stopped=None if tell is None else lambda outcome: tell(ran(outcome)),
+        )
     from cloacina_ctl.runtime.engine_run import EngineOptions, run_in_engine
     from cloacina_ctl.runtime.session import Session
 
@@ -240,48 +133,20 @@ def _run(
     return run_in_engine(session, workflow, context, asked, watch.event)
 
 
-def poll(
-    request: RunRequest,
-    trigger: str,
-    rule: Rule = Rule(),
-    watch: Watch = Watch(),
-    load: Loader = from_file,
-) -> Polled:
-    """Verify the package, load it, and ask ``trigger`` once whether it fires; raises as ``run``.
-
-    Raises ``UsageError`` where that is to be done by an engine.
-    """
-    if request.engine is not None:
-        raise UsageError.of(
-            Code.USAGE,
-            "a trigger cannot be asked in an engine: its wheel does not give away the context that "
-            "a trigger fires with",
-            hint="ask it without --engine",
-        )
-    with load(request, rule, watch) as loaded:
-        timeout = request.timeout or DEFAULT_TIMEOUT_SECONDS
-        answer = loaded.session.poll_trigger(trigger, timeout=timeout)
-        return Polled(
-            path=request.path,
-            name=loaded.name,
-            version=loaded.version,
-            content=loaded.content,
-            vouched_by=loaded.vouched_by,
-            trigger=trigger,
-            fires=answer.fires,
-            context=answer.context,
-            error=answer.error,
-            warnings=(*loaded.warnings, *loaded.session.warnings),
-        )
+def _refuse_no_workflow(described: Described, path: str) -> None:
+    """Raise ``Incompatible``: there is no workflow, but perhaps there are graphs."""
+    fed = described.graph
+    names = [*([] if fed is None else [fed.name]), *described.callable_graphs]
+    raise no_workflow(names, path)
 
 
 def _refuse_what_is_not_loaded(workflow: Workflow, described: Described) -> None:
-    """Raise ``UsageError`` where the code has other tasks: what is loaded is one workflow."""
+    """Raise ``UsageError`` for another workflow than the loaded one, the same tasks or not."""
     told = {task.id for task in described.tasks}
-    absent = [task.id for task in workflow.tasks if task.id not in told]
-    if absent:
+    absent = [f" with its task `{task.id}`" for task in workflow.tasks if task.id not in told]
+    if absent or described.workflow not in (None, workflow.name):
         raise UsageError.of(
             Code.NO_SUCH_TASK,
             f"the code that can be loaded has the workflow `{described.workflow}`, and not "
-            f"`{workflow.name}` with its task `{absent[0]}`",
+            f"`{workflow.name}`{absent[0] if absent else ''}",
         )

@@ -13,8 +13,8 @@ from cloacina_ctl.archive.opening import open_any
 from cloacina_ctl.archive.payload import Nowhere
 from cloacina_ctl.archive.reader import Package
 from cloacina_ctl.manifest.graph import layers
-from cloacina_ctl.manifest.model import Retry
-from cloacina_ctl.runtime.choosing import choose_workflow
+from cloacina_ctl.manifest.model import Language, Retry
+from cloacina_ctl.runtime.choosing import choose_workflow, needs_build, no_workflow
 from cloacina_ctl.runtime.run import read_rules
 from cloacina_ctl.values import NamedTuple
 
@@ -50,8 +50,8 @@ class RunPlan(NamedTuple):
 def plan_run(path: str, rule: Rule, workflow: str | None = None) -> RunPlan:
     """Return in which order the tasks of the package at ``path`` would run.
 
-    Raises what ``verify`` raises, ``UsageError`` for a workflow that is not there, and ``Refused``
-    for a trigger rule that nobody can judge.
+    Raises what ``verify`` raises, ``UsageError`` for a workflow that is not there, ``Incompatible``
+    where there is none at all, and ``Refused`` for a trigger rule that nobody can judge.
     """
     authenticity.check_rule(rule)
     known = authenticity.keys_that_count(rule)
@@ -61,6 +61,8 @@ def plan_run(path: str, rule: Rule, workflow: str | None = None) -> RunPlan:
         authenticity.vouch(package, rule, known)
         head = package.head
         named = head.manifest.package
+        if not head.manifest.workflows:
+            raise no_workflow([graph.name for graph in head.manifest.graphs], path)
         found = (path, named.name, named.version, head.content)
         return _plan(found, head.manifest.workflows, workflow)
 
@@ -73,7 +75,12 @@ def _plan_foreign(
     from cloacina_ctl.operations.foreign import verify_foreign
 
     verified = verify_foreign(package, rule, known)
-    view = view_of(look_into(package, Nowhere()))  # refuses what has changed since
+    looked = look_into(package, Nowhere())  # refuses what has changed since
+    view = view_of(looked)
+    if not any(one.tasks for one in view.workflows):
+        if view.language is Language.RUST and not view.artifacts:
+            raise needs_build("sources that a server compiles", package.path)
+        raise no_workflow([graph.name for graph in view.graphs], package.path)
     found = (package.path, verified.name, verified.version, verified.content)
     return _plan(found, view.workflows, workflow)
 
@@ -96,4 +103,4 @@ def _plan(
         )
         for layer in layers({id_: task.dependencies for id_, task in by_id.items()})
     )
-    return RunPlan(*found, workflow=chosen.name, layers=planned)
+    return RunPlan(*found, workflow=chosen.name or found[1], layers=planned)

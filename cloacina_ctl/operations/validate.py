@@ -79,7 +79,9 @@ def validate(
     if load is not None and found.ok:
         rule = load
         more = _judged(lambda: list(_loaded(path, rule, progress)), choice)
-        found = Report((*found.findings, *more.findings), more.skipped)
+        again = {(one.code, one.message, one.where) for one in more.findings}
+        first = (one for one in found.findings if (one.code, one.message, one.where) not in again)
+        found = Report((*first, *more.findings), more.skipped)
     return Validated(path, "package", found)
 
 

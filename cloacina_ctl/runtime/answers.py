@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cloacina_ctl.errors import CloacinaError, Code, Incompatible, Refused
@@ -19,6 +18,7 @@ from cloacina_ctl.runtime.described import (
     GraphOutcome,
     TaskOutcome,
 )
+from cloacina_ctl.runtime.results import BadResult, context_of, output_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 MAX_ERROR = 4096
+_MAX_NUMBER = (1 << 64) - 1
 _LOAD_CODES = {
     code.value: code
     for code in (
@@ -86,46 +87,39 @@ def outcome_of(answer: dict[str, Any], fate: Fate | None) -> TaskOutcome:
         )
     error = answer.get("error")
     if answer.get("succeeded") is not True:
-        words = error[:MAX_ERROR] if isinstance(error, str) else "it did not say why"
+        words = _whole(error[:MAX_ERROR]) if isinstance(error, str) else "it did not say why"
         return TaskOutcome(succeeded=False, context=None, error=words)
     text = answer.get("context")
     if text is None:
         return TaskOutcome(succeeded=True, context=None, error=None)
-    context = _parsed(text)
-    if not isinstance(context, dict):
-        return TaskOutcome(
-            succeeded=False, context=None, error=f"the result is no JSON object: {text!r:.80}"
-        )
-    return TaskOutcome(succeeded=True, context=context, error=None)
+    try:
+        return TaskOutcome(succeeded=True, context=context_of(text), error=None)
+    except BadResult as why:
+        return TaskOutcome(succeeded=False, context=None, error=str(why))
 
 
 def graph_outcome_of(answer: dict[str, Any], fate: Fate | None) -> GraphOutcome:
     """Return how a call of a graph ended."""
     ended = outcome_of({**answer, "context": None}, fate)
     outputs = answer.get("outputs") or ()
-    if not isinstance(outputs, list | tuple):
+    if not isinstance(outputs, list | tuple) or not ended.succeeded:
         outputs = ()
+    try:
+        values = tuple(map(output_of, outputs))
+    except BadResult as why:
+        return GraphOutcome(succeeded=False, outputs=(), error=str(why))
     return GraphOutcome(
         succeeded=ended.succeeded,
-        outputs=tuple(map(_parsed, outputs)) if ended.succeeded else (),
+        outputs=values,
         error=ended.error,
         crashed=ended.crashed,
         timed_out=ended.timed_out,
     )
 
 
-def _parsed(text: object) -> object:
-    """Return what a text of JSON holds, the text itself where it is none."""
-    if not isinstance(text, str):
-        return None
-    try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return text
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(name)
+def _whole(text: str) -> str:
+    """Return ``text`` with halves of surrogate pairs replaced: no output can spell them."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _described(said: dict[str, Any]) -> Described:
@@ -300,4 +294,6 @@ def _number(said: dict[str, Any], name: str) -> int | None:
     value = said.get(name)
     if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
         raise _Odd(f"{name} is no number")
+    if value is not None and abs(value) > _MAX_NUMBER:
+        raise _Odd(f"{name} is beyond 64 bits")
     return value

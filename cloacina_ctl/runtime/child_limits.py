@@ -46,6 +46,24 @@ def lower(limits: dict[str, int | None]) -> None:
             resource.setrlimit(which, (wanted, wanted))
 
 
+def limit_processes(most: int | None) -> None:
+    """Limit the processes and threads of the user namespace that this process is in.
+
+    Where the kernel counts them there alone; before 5.14 all of the user's count, wherever.
+    """
+    if most is not None and _kernel() >= (5, 14):
+        _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+        if hard != resource.RLIM_INFINITY:
+            most = min(most, hard)
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+
+
+def _kernel() -> tuple[int, ...]:
+    numbers = os.uname().release.split("-")[0].split(".")[:2]
+    return tuple(int(number) for number in numbers if number.isdigit())
+
+
 def enter_namespaces(*, network: bool) -> tuple[bool, bool]:
     """Move to a network that has nothing but itself, unless ``network``, and to own numbers.
 

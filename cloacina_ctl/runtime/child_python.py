@@ -62,7 +62,8 @@ def import_entry(order: dict[str, Any]) -> None:
     sys.dont_write_bytecode = True
     hidden = _prune(entry.partition(".")[0])
     sys.path += [workflow, *vendored]
-    _import(entry, tree, hidden)
+    _trees.append(tree)
+    _import(entry, hidden)
 
 
 def _refuse_names(*folders: str) -> None:
@@ -95,16 +96,20 @@ def _prune(top: str) -> list[str]:
     return found
 
 
-def _import(entry: str, tree: str, hidden: list[str]) -> None:
+def _import(entry: str, hidden: list[str]) -> None:
     hint = None
     if hidden:
         hint = "the module's first name is that of a standard one, which loaders then hide: rename"
     try:
         __import__(entry)
     except SystemExit as error:
-        raise LoadFailure("T003", f"importing `{entry}` ends the process: {error!r}") from error
+        raise LoadFailure(
+            "T003",
+            f"importing `{entry}` ends the process: {error!r}",
+            'what it does then belongs under `if __name__ == "__main__":`',
+        ) from error
     except ModuleNotFoundError as error:
-        show(error, tree)
+        show(error)
         missing = error.name or "?"
         if entry == missing or entry.startswith(f"{missing}."):
             raise LoadFailure("Y002", f"the entry module is not in the package: {entry}") from error
@@ -114,7 +119,8 @@ def _import(entry: str, tree: str, hidden: list[str]) -> None:
             hint or "vendor it: only the standard library, `workflow/` and `vendor/` are there",
         ) from error
     except BaseException as error:
-        show(error, tree)
+        show(error)
+        hint = hint or "the trace on standard error has the place"
         raise LoadFailure("T003", f"importing `{entry}` failed: {words_of(error)}", hint) from error
 
 
@@ -297,19 +303,37 @@ def words_of(error: BaseException) -> str:
     return f"{name}: {text}" if text else name
 
 
-def show(error: BaseException, tree: str | None = None) -> None:
-    """Print the trace of an exception from where the package's own code begins."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        name = trace.tb_frame.f_code.co_filename
-        if not name.startswith("<frozen") and os.path.dirname(name) != _HERE:
-            break
-        trace = trace.tb_next
-    text = "".join(traceback.format_exception(type(error), error, trace))
-    sys.stderr.write(text if tree is None else text.replace(tree + os.sep, ""))
+def show(error: BaseException) -> None:
+    """Print the trace of an exception as the package's author knows it.
+
+    Paths are those in the package, and what this program has between them is left out.
+    """
+    told = traceback.TracebackException.from_exception(error)
+    _leave_out_own_frames(told)
+    text = "".join(told.format())
+    for tree in _trees:
+        text = text.replace(tree + os.sep, "")
+    sys.stderr.write(text)
+
+
+def _leave_out_own_frames(told: traceback.TracebackException) -> None:
+    waiting, seen = [told], set()
+    for one in waiting:  # grows while it is walked
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.stack[:] = [frame for frame in one.stack if not _is_own(frame.filename)]
+        others = (one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ()))
+        waiting += [other for other in others if other is not None]
+
+
+def _is_own(file: str) -> bool:
+    return file.startswith("<frozen") or os.path.dirname(file) in (_HERE, _AUTHORING)
 
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
+_AUTHORING = os.path.join(_HERE, "authoring")
+_trees: list[str] = []  # of the package that is loaded, as soon as it is
 
 
 def _task(task: DeclaredTask) -> Answer:

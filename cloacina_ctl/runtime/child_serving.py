@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def serve() -> None:
     """Get ready, read what to load, load it, and answer until the session ends."""
     from cloacina_ctl.runtime import child_limits
+    from cloacina_ctl.runtime.child_family import begin_family
 
     child_limits.lead_own_session()
     for fd in (REQUESTS, ANSWERS, LIBRARY):
@@ -32,16 +33,17 @@ def serve() -> None:
     child_limits.lower(rules["limits"])
     closed, has_numbers = child_limits.enter_namespaces(network=rules["network"])
     child_limits.refuse_privileges()
+    begin_family(rules["folder"], has_numbers=has_numbers)
     if has_numbers:
-        from cloacina_ctl.runtime.child_family import move_to_own_numbers
-
-        move_to_own_numbers()
+        child_limits.limit_processes(rules["limits"]["processes"])
     os.chdir(rules["folder"])
     # While this process gets ready, what it is to load is still being verified.
     from cloacina_ctl.runtime import child_native  # noqa: F401 - loaded here already
+    from cloacina_ctl.runtime.child_printing import print_line_by_line
 
-    order = _read_or_leave(rules["folder"])
-    serving = _Serving(rules["folder"])
+    print_line_by_line()
+    order = _read_or_leave()
+    serving = _Serving()
     _thread.start_new_thread(serving.listen, ())
     try:
         host = _load(order, rules["engine"], serving.tell)
@@ -98,10 +100,8 @@ def _hide_this_program() -> None:
     sys.modules["cloacina_ctl"].__path__ = []
 
 
-def _read_or_leave(folder: str | None = None) -> dict[str, Any]:
+def _read_or_leave() -> dict[str, Any]:
     request = _read()
-    if request is None and folder is not None:
-        _remove(folder)
     if request is None or request.get("do") == "leave":
         os._exit(0)
     return request
@@ -110,8 +110,7 @@ def _read_or_leave(folder: str | None = None) -> dict[str, Any]:
 class _Serving:
     """Takes requests off their pipe and puts answers on theirs."""
 
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
         self._calls: dict[str, Callable[[dict[str, Any]], Answer]] = {}
         self._host: Host | None = None
         self._writing = _thread.allocate_lock()
@@ -135,8 +134,6 @@ class _Serving:
         if self._host is not None and not self._busy:
             self._host.leave()  # nothing is taken away from a call that is under way
         flush()
-        if request is None:  # whoever started this process was killed, and tidies nothing up
-            _remove(self._folder)
         os._exit(0)
 
     def _answer(self, request: dict[str, Any]) -> None:
@@ -157,16 +154,6 @@ class _Serving:
         with self._writing, contextlib.suppress(BrokenPipeError):
             while data:
                 data = data[os.write(ANSWERS, data) :]
-
-
-def _remove(folder: str) -> None:
-    for place, folders, files in os.walk(folder, topdown=False):
-        for name in (*files, *folders):
-            with contextlib.suppress(OSError):
-                path = os.path.join(place, name)
-                (os.rmdir if name in folders and not os.path.islink(path) else os.unlink)(path)
-    with contextlib.suppress(OSError):
-        os.rmdir(folder)
 
 
 def flush() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.errors import Code, Incompatible, UsageError
 from cloacina_ctl.manifest.model import Retry
 
 if TYPE_CHECKING:
@@ -41,6 +41,33 @@ def only_task(workflow: Workflow, id_: str) -> Workflow:
         raise _no_such("task", id_, list(tasks))
     alone = tasks[id_]._replace(dependencies=(), trigger_rules=None, retry=Retry(attempts=1))
     return workflow._replace(tasks=(alone,))
+
+
+def needs_build(what: str, where: str | None) -> Incompatible:
+    """Return the error for a package that holds nothing but ``what`` somebody must build first."""
+    return Incompatible.of(
+        Code.NEEDS_BUILD,
+        f"there is nothing in it that could be run here: it holds {what}",
+        where=where,
+        hint="`cloacina-ctl package` the project and run what that makes",
+    )
+
+
+def no_workflow(graphs: Sequence[str], where: str | None) -> Incompatible:
+    """Return the error for a package without a workflow, which has these graphs, if any."""
+    if not graphs:
+        return Incompatible.of(
+            Code.NO_SUCH_TASK,
+            "the package has no workflow that could run",
+            where=where,
+            hint="where it has a graph, --graph NAME runs that once",
+        )
+    return Incompatible.of(
+        Code.NO_SUCH_TASK,
+        f"the package has no workflow that could run: it has the graph {_listed(graphs)}",
+        where=where,
+        hint=f"--graph {graphs[0]} runs it once; --context has the values of its accumulators",
+    )
 
 
 def _no_such(what: str, name: str, known: list[str]) -> UsageError:

@@ -18,7 +18,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.runtime.frames import ANSWERS, LENGTH, LIBRARY, REQUESTS, pack, unpack
+from cloacina_ctl.runtime.amounts import mebibytes
+from cloacina_ctl.runtime.death import LOOK_MS, Death
+from cloacina_ctl.runtime.frames import ANSWERS, LIBRARY, REQUESTS, pack
+from cloacina_ctl.runtime.incoming import Incoming, TooLarge
 from cloacina_ctl.runtime.output import Output
 from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
@@ -32,24 +35,27 @@ if TYPE_CHECKING:
     OnOutput = Callable[[str, str], None]
 
 MIB, GIB = 1 << 20, 1 << 30
-_LOOK_MS = 50  # between two looks, where nothing tells
 _DYING_SECONDS = 0.5
+_LAST_READS = 8  # of what a dead process left: more than a pipe holds
 
 
 class HostLimits(NamedTuple):
     """What a package's code may use; bytes and seconds, None where nothing limits it.
 
-    ``memory`` is of addresses, ``file_size`` of each file that it writes, ``output`` all that it
-    writes to stdout and stderr, ``answer`` one result. ``load_seconds`` is for being loaded,
+    ``memory`` is of addresses, ``processes`` counts threads too, ``file_size`` is of each file that
+    it writes, ``output`` and ``lines`` all that it writes to stdout and stderr, ``answer`` one
+    result. ``load_seconds`` is for being loaded,
     ``stop_seconds`` between the request to end and the end by force.
     """
 
     cpu_seconds: int | None = 3600
     memory: int | None = 8 * GIB
     open_files: int | None = 1024
+    processes: int | None = 1024
     file_size: int | None = 4 * GIB
     output: int = 16 * MIB
-    answer: int = 256 * MIB
+    lines: int = 500_000
+    answer: int = 32 * MIB  # a context of 16 MiB, whatever escaping makes of it
     load_seconds: float = 60.0
     stop_seconds: float = 1.0
 
@@ -59,14 +65,16 @@ class HostOptions(NamedTuple):
 
     ``environment`` is added to the few variables that it always has; nothing else of this
     process's environment reaches it. ``on_output`` gets each line with ``stdout`` or ``stderr``, as
-    text that is not escaped, in a thread of its own. With an ``engine`` a Python package is loaded
-    into that, and not into our own host.
+    text that is not escaped, in a thread of its own. With ``one_stream`` both share one pipe, as on
+    a terminal: lines come in the order in which they were written, all of them as ``stderr``. With
+    an ``engine`` a Python package is loaded into that, and not into our own host.
     """
 
     limits: HostLimits = HostLimits()
     allow_network: bool = False
     environment: Mapping[str, str] = {}
     on_output: OnOutput | None = None
+    one_stream: bool = False
     engine: Engine | None = None
 
 
@@ -100,8 +108,10 @@ class Child:
         self._living = threading.Lock()  # held by whoever needs the process's number to be its own
         self._ending: str | None = None
         self._is_told_to_leave = False
+        self._is_cut_off = False
         self._gone = threading.Event()
-        self.output = Output(options.limits.output, options.on_output)
+        limits = options.limits
+        self.output = Output(limits.output, limits.lines, options.on_output)
         self._open(options, folder, library)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -122,7 +132,8 @@ class Child:
                     pipes += map(_moved_up, os.pipe())
                 request_out, self._requests, self._answers, answer_in = pipes[:4]
                 self._streams = {pipes[4]: "stdout", pipes[6]: "stderr"}
-                given = {1: pipes[5], 2: pipes[7], REQUESTS: request_out, ANSWERS: answer_in}
+                out = pipes[7] if options.one_stream else pipes[5]
+                given = {1: out, 2: pipes[7], REQUESTS: request_out, ANSWERS: answer_in}
                 if library is not None:
                     pipes.append(_moved_up(os.dup(library)))
                     given[LIBRARY] = pipes[-1]
@@ -132,7 +143,7 @@ class Child:
             for fd in pipes:
                 os.close(fd)
             raise
-        for fd in given.values():
+        for fd in {*given.values(), pipes[5]}:
             os.close(fd)
         for fd in (self._requests, self._answers, *self._streams):
             os.set_blocking(fd, False)
@@ -141,11 +152,17 @@ class Child:
         """Send a message; False where the process is gone, or did not take it in time."""
         data = memoryview(pack(message))
         end = None if patience is None else time.monotonic() + patience
-        with self._sending:
+        # Another message may be under way to a process that takes nothing any more.
+        if not self._sending.acquire(timeout=-1 if patience is None else patience):
+            return False
+        try:
+            if self._is_cut_off:
+                return False
+            self._is_cut_off = True  # nothing can follow half a message, whatever breaks it off
             left = self._write(data, end)
-        if left and not self._gone.is_set():
-            # Half a message is under way: nothing can follow it.
-            self.kill("it did not take what it was sent")
+            self._is_cut_off = 0 < left < len(data)
+        finally:
+            self._sending.release()
         return not left
 
     def _write(self, data: memoryview, end: float | None) -> int:
@@ -164,22 +181,25 @@ class Child:
         except BlockingIOError:
             poll = select.poll()
             poll.register(self._requests, select.POLLOUT)
-            poll.poll(_LOOK_MS)
+            poll.poll(LOOK_MS)
         except BrokenPipeError:
-            self._gone.wait(_LOOK_MS / 1000)
+            self._gone.wait(LOOK_MS / 1000)
         return 0
 
     def leave(self) -> None:
-        """Ask the process to end, and end it by force where it does not; wait until it is gone."""
+        """Ask the process to end, and end it by force where it does not; wait until it is gone.
+
+        Where that is interrupted, it is ended by force at once.
+        """
         self._is_told_to_leave = True
         patience = self._limits.stop_seconds
-        if not self._gone.is_set():
-            self.send({"do": "leave"}, patience)
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            if self._gone.wait(patience):
-                break
-            self._signal(number)
-        self.join()
+        try:
+            if self.send({"do": "leave"}, patience) and not self._gone.wait(patience):
+                self._signal(signal.SIGTERM)
+                self._gone.wait(patience)
+        finally:
+            self._signal(signal.SIGKILL)
+            self.join()
 
     def kill(self, why: str) -> None:
         """End the process and its group at once; ``why`` is what is said of it."""
@@ -188,9 +208,12 @@ class Child:
         self._signal(signal.SIGKILL)
 
     def join(self) -> None:
-        """Wait until the process is gone and everything that it said was handed on."""
+        """Wait until a process that was ended is gone and all that it said was handed on.
+
+        No longer than ``stop_seconds``: whoever it is handed to may take nothing any more.
+        """
         if threading.current_thread() is not self._listener:
-            self._listener.join()
+            self._listener.join(max(self._limits.stop_seconds, _DYING_SECONDS))
 
     def _signal(self, number: int) -> None:
         # The number of a process that was waited for may belong to another one.
@@ -201,49 +224,59 @@ class Child:
 
     def _listen(self) -> None:
         """Follow the process until it is gone, and make sure that it is."""
-        incoming = _Incoming(self._limits.answer)
-        death = _Death(self._pid)
-        status = None
+        death = Death(self._pid)
+        is_gone = False
         try:
-            status = self._follow(incoming, death)
+            self._follow(Incoming(self._limits.answer), death)
+            is_gone = True
         finally:
-            # Where whoever takes the output raised something, there is no status yet.
-            if status is None:
+            if not is_gone:  # whoever takes the output raised something
                 self.kill("nobody listens to it any more")
-                status = death.wait()
-            death.close()
-            self._bury(status)
+                death.wait()
+            self._bury(death)
 
-    def _follow(self, incoming: _Incoming, death: _Death) -> int:
+    def _follow(self, incoming: Incoming, death: Death) -> None:
         poll = select.poll()
         for fd in (self._answers, *self._streams, *death.watched):
             poll.register(fd, select.POLLIN)
+        streams = set(self._streams)
         broke_off: float | None = None
         while True:
-            patience = death.patience if broke_off is None else _LOOK_MS
+            patience = death.patience if broke_off is None else LOOK_MS
             ready = {fd for fd, _ in poll.poll(patience)}
+            answers = _read(self._answers) if self._answers in ready else None
             # What was printed before an answer is handed on before it.
-            for fd in self._take_output(ready):
+            for fd in self._take_output(streams & ready if answers is None else streams):
                 poll.unregister(fd)
-            if self._answers in ready and not self._take_answers(incoming):
+                streams.discard(fd)
+            if answers is not None and not self._take_answers(answers, incoming):
                 poll.unregister(self._answers)
                 broke_off = time.monotonic()
-            status = death.status(ready)
-            if status is not None:
-                self._take_output(set(self._streams))
-                self._take_answers(incoming)
-                return status
+            # After each read: one that escaped may fill the pipes of a process that is gone.
+            if death.has_come(ready):
+                self._take_rest(incoming)
+                return
             # A process that dies closes its pipes first; one that lives on has nothing to say.
             if broke_off is not None and time.monotonic() - broke_off > _DYING_SECONDS:
                 self.kill("it broke off the conversation")
 
-    def _bury(self, status: int) -> None:
+    def _take_rest(self, incoming: Incoming) -> None:
+        """Take what is left in the pipes of a process that is gone."""
+        self._take_output(set(self._streams))
+        for _ in range(_LAST_READS):
+            answers = _read(self._answers)
+            if not answers or not self._take_answers(answers, incoming):
+                return
+
+    def _bury(self, death: Death) -> None:
         with self._living:
-            # It led its group, and whoever it started is still in it. Its number stays taken for
-            # as long as one of them lives.
+            # It led its group, and whoever it started is still in it. The number is its own for as
+            # long as nobody asked how it ended.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._pid, signal.SIGKILL)
+            status = death.reap()
             self._gone.set()
+        death.close()
         with self._sending:
             for fd in (self._requests, self._answers, *self._streams):
                 os.close(fd)
@@ -258,86 +291,32 @@ class Child:
     def _take_output(self, ready: set[int]) -> list[int]:
         """Take what the ready streams hold; return those that ended."""
         ended = []
-        for fd in ready & self._streams.keys():
+        for fd in ready:
             while (data := _read(fd)) is not None:
                 if not data:
                     ended.append(fd)
                     break
-                if not self.output.take(self._streams[fd], data):
-                    self.kill(f"it wrote more than {self._limits.output} bytes of output")
+                limit = self.output.take(self._streams[fd], data)
+                if limit is not None:
+                    self.kill(f"it printed more than {limit}, all that ran in the process together")
                     break
         return ended
 
-    def _take_answers(self, incoming: _Incoming) -> bool:
-        """Take the answers that are there; False where none can follow."""
-        while (data := _read(self._answers)) is not None:
-            if not data:
-                return False
-            try:
-                for message in incoming.take(data):
-                    self._on_message(message)
-            except ValueError as error:
-                self.kill(f"it broke the protocol: {error}")
-                return False
+    def _take_answers(self, data: bytes, incoming: Incoming) -> bool:
+        """Hand on the answers that are whole with ``data``; False where none can follow."""
+        if not data:
+            return False
+        try:
+            for message in incoming.take(data):
+                self._on_message(message)
+        except TooLarge:
+            limit = mebibytes(self._limits.answer)
+            self.kill(f"what it returned is larger than {limit}, the limit of one result")
+            return False
+        except ValueError as error:
+            self.kill(f"it broke the protocol: {error}")
+            return False
         return True
-
-
-class _Incoming:
-    """Cuts what comes in at the lengths."""
-
-    def __init__(self, longest: int) -> None:
-        self._longest = longest
-        self._data = bytearray()
-
-    def take(self, data: bytes) -> list[Message]:
-        """Return the messages that are whole now. Raises ``ValueError``."""
-        self._data += data
-        messages = []
-        while len(self._data) >= LENGTH.size:
-            (length,) = LENGTH.unpack_from(self._data)
-            if length > self._longest:
-                raise ValueError(f"an answer of {length} bytes")
-            end = LENGTH.size + length
-            if len(self._data) < end:
-                break
-            messages.append(unpack(bytes(self._data[LENGTH.size : end])))
-            del self._data[:end]
-        return messages
-
-
-class _Death:
-    """Tells when a process is gone, where the system can by a descriptor."""
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self.watched: tuple[int, ...] = ()
-        self.patience: int | None = _LOOK_MS
-        if hasattr(os, "pidfd_open"):
-            with contextlib.suppress(OSError):
-                self.watched = (os.pidfd_open(pid),)
-                self.patience = None
-
-    def status(self, ready: set[int]) -> int | None:
-        """Return the status of a process that is gone, None while it is not."""
-        if self.watched and not ready & set(self.watched):
-            return None
-        try:
-            pid, status = os.waitpid(self._pid, 0 if self.watched else os.WNOHANG)
-        except ChildProcessError:  # somebody else waited for it
-            return 0
-        return status if pid else None
-
-    def wait(self) -> int:
-        """Wait for the process and return its status."""
-        try:
-            return os.waitpid(self._pid, 0)[1]
-        except ChildProcessError:
-            return 0
-
-    def close(self) -> None:
-        """Let the descriptor go."""
-        for fd in self.watched:
-            os.close(fd)
 
 
 def _spawn(given: dict[int, int], environment: dict[str, str], program: str | None) -> int:

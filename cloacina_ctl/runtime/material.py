@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.runtime.frames import LIBRARY
+from cloacina_ctl.runtime.removing import remove_tree
 from cloacina_ctl.staging import hidden_name, reported, write_all
 from cloacina_ctl.values import NamedTuple
 
@@ -43,11 +44,13 @@ class Material:
     """A private folder for the child, and what it loads. ``close`` removes both.
 
     ``library`` is a descriptor, empty where modules are loaded, and None where a system has no
-    files in memory. ``where`` names the package in errors.
+    files in memory. ``where`` names the package in errors. ``left`` is the folder, where ``close``
+    could not remove it.
     """
 
     def __init__(self, where: str | None) -> None:
         self.where = where
+        self.left: str | None = None
         self._order: dict[str, Any] = {}
         self.folder = private_folder()
         # There from the start, so that the child can wait with it for the bytes.
@@ -98,9 +101,8 @@ class Material:
             os.close(self.library)
             self.library = None
         if self.folder:
-            import shutil
-
-            shutil.rmtree(self.folder, ignore_errors=True)
+            if not remove_tree(self.folder):
+                self.left = self.folder
             self.folder = ""
 
 

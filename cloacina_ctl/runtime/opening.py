@@ -16,6 +16,7 @@ from cloacina_ctl.archive.payload import pour
 from cloacina_ctl.errors import Code, Incompatible, Refused
 from cloacina_ctl.manifest.model import Language
 from cloacina_ctl.platforms.tags import host_platform, platform_fits
+from cloacina_ctl.runtime.choosing import needs_build
 from cloacina_ctl.runtime.isolation import HostOptions
 from cloacina_ctl.runtime.material import NATIVE, Modules
 from cloacina_ctl.runtime.session import Preparation
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.foreign.package import Contents
     from cloacina_ctl.archive.reader import Package
     from cloacina_ctl.archive.tables import FileEntry
+    from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.manifest.model import Artifact, Manifest
     from cloacina_ctl.platforms.tags import Host
     from cloacina_ctl.runtime.described import Described
@@ -38,6 +40,12 @@ if TYPE_CHECKING:
 
 _PIECE = 1 << 20
 _TREE = "package"
+# For what the code has no hint of its own.
+_HINTS = {
+    Code.UNKNOWN_ABI: "build it against a release from 0.2 to 0.12, or use a later cloacina-ctl",
+    Code.PLUGIN_ANSWER: "build it again from its sources; where it stays so, ask who made it",
+    Code.CRASHED: "what runs while it is loaded took its process down: try that where it is built",
+}
 
 
 def load(ready: Preparation) -> Session:
@@ -48,10 +56,11 @@ def load(ready: Preparation) -> Session:
     """
     try:
         return ready.load()
-    except Refused as error:
+    except (Refused, Incompatible) as error:
         material = ready.material
         if material.order()["kind"] == NATIVE and error.diagnostics[0].code is Code.LOAD_FAILED:
             _explain(error, material)
+        error.diagnostics = tuple(map(_with_hint, error.diagnostics))
         raise
 
 
@@ -83,6 +92,7 @@ def choose_artifact(artifacts: tuple[Artifact, ...], host: Host, *, where: str) 
             Code.NOT_FOR_RUNTIME,
             f"no library in it for this machine, which is {_words(host)}: {tags}",
             where=where,
+            hint="package the project on such a machine, or with --target for it",
         )
     return max(fitting, key=_floor)
 
@@ -190,11 +200,11 @@ class Foreign:
         elif isinstance(manifest, SourceManifest):
             paths = frozenset(str(file.path) for file in contents.files)
             if language_of(manifest, paths) != PYTHON:
-                raise self._needs_build("sources that a server compiles")
+                raise needs_build("sources that a server compiles", self._material.where)
             entry = entry_module_of(manifest, PYTHON)
             self._take_modules(entry, manifest.workflow_name or "unknown", manifest.name)
         else:
-            raise self._needs_build("constructors, and no workflow")
+            raise needs_build("constructors, and no workflow", self._material.where)
 
     def _take_library(self, path: str, kind: str | None) -> None:
         place = os.path.join(self._tree, path)
@@ -206,14 +216,6 @@ class Foreign:
             tree=self._tree, entry_module=entry or "", workflow=workflow, package=package
         )
         self._material.take_modules(modules)
-
-    def _needs_build(self, what: str) -> Incompatible:
-        return Incompatible.of(
-            Code.NEEDS_BUILD,
-            f"there is nothing in it that could be run here: it holds {what}",
-            where=self._material.where,
-            hint="`cloacina-ctl package` the project and run what that makes",
-        )
 
 
 def load_library(path: str | os.PathLike[str], options: HostOptions = HostOptions()) -> Described:
@@ -236,7 +238,11 @@ def pieces(file: BinaryIO) -> Iterator[bytes]:
     return iter(lambda: file.read(_PIECE), b"")
 
 
-def _explain(error: Refused, material: Material) -> None:
+def _with_hint(found: Diagnostic) -> Diagnostic:
+    return found if found.hint else found._replace(hint=_HINTS.get(found.code))
+
+
+def _explain(error: Refused | Incompatible, material: Material) -> None:
     """Raise with what the library's own header says, where that is why it cannot be loaded."""
     from cloacina_ctl.platforms.read import read_library
 

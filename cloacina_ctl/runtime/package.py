@@ -81,8 +81,9 @@ def open_package(
     """Verify the package at ``path`` and load it; the child process ends with the block.
 
     Of a package with several workflows the one called ``workflow`` is loaded, or the first.
-    ``loads`` is called with the package's name before its code is loaded. Raises what ``verify`` raises, before anything is loaded; ``Incompatible`` where it holds nothing for
-    this machine; ``Refused`` for code that cannot be loaded or is not what the manifest says.
+    ``loads`` is called with the package's name before its code is loaded. Raises what ``verify``
+    raises, before anything is loaded; ``Incompatible`` where it holds nothing for this machine;
+    ``Refused`` for code that cannot be loaded or is not what the manifest says.
     """
     authenticity.check_rule(rule)
     with Preparation(path, options) as ready:
@@ -91,6 +92,7 @@ def open_package(
             loads(verified.name)
         with load(ready) as session:
             described = session.describe()
+            verified = _named(verified, described)
             workflows, warnings = _compare(verified, described, path)
             yield Loaded(
                 name=verified.name,
@@ -163,6 +165,18 @@ def _take_foreign(
         )
 
 
+def _named(verified: _Verified, described: Described) -> _Verified:
+    """Give a workflow without a name, as the first releases have it, the one of its code."""
+    name = _workflow_name(verified, described)
+    workflows = (one if one.name else one._replace(name=name) for one in verified.workflows)
+    return verified._replace(workflows=tuple(workflows))
+
+
+def _workflow_name(verified: _Verified, described: Described) -> str:
+    said = next((one.name for one in verified.workflows if one.name), verified.name)
+    return described.workflow or said
+
+
 def _compare(
     verified: _Verified, described: Described, path: str
 ) -> tuple[tuple[Workflow, ...], tuple[Diagnostic, ...]]:
@@ -173,7 +187,7 @@ def _compare(
     """
     from cloacina_ctl.platforms.tags import host_platform
 
-    own = workflow_of(described)
+    own = workflow_of(described._replace(workflow=_workflow_name(verified, described)))
     if not verified.workflows:
         return () if own is None else (own,), ()
     said = next((one for one in verified.workflows if one.name == described.workflow), None)

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.manifest.graph import find_cycle
 from cloacina_ctl.runtime.choosing import only_task
 from cloacina_ctl.runtime.events import (
     TaskEnded,
@@ -22,7 +23,7 @@ from cloacina_ctl.runtime.trigger_rules import BadRule, read_rule, unknown_tasks
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from cloacina_ctl.manifest.model import Task, Workflow
     from cloacina_ctl.runtime.contexts import Context
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 # Both as the engines have them.
 DEFAULT_JOBS = 4
 DEFAULT_TIMEOUT_SECONDS = 300.0
+MAX_TIMEOUT_SECONDS = 365 * 24 * 3600
+_STOPPED = "the run was stopped while it ran"
 # Whoever waits for longer waits again: a signal that another thread was given is seen in between.
 _LONGEST_WAIT_SECONDS = 0.5
 
@@ -66,14 +69,18 @@ def run_workflow(
     context: Context,
     options: RunOptions = RunOptions(),
     events: Events | None = None,
+    *,
+    stopped: Callable[[WorkflowOutcome], None] | None = None,
 ) -> WorkflowOutcome:
     """Run every task of ``workflow`` whose turn comes, and return how it went.
 
-    ``events`` is called in this thread alone. Raises ``Refused`` for a trigger rule that cannot be
-    read. What interrupts it (Ctrl-C) is raised at once: attempts under way end with the session,
-    which is the caller's to close.
+    ``events`` is called in this thread alone; so is ``stopped``, with how it stands with each task,
+    where something interrupts the run. Raises ``Refused`` for a trigger rule that cannot be
+    read, and for a dependency that is no task. What interrupts it (Ctrl-C) is raised at once:
+    attempts under way end with the session, which is the caller's to close.
     """
     rules = read_rules(workflow)
+    _refuse_what_never_ends(workflow)
     schedule = Schedule(
         steps_of(workflow.tasks, rules),
         context,
@@ -83,6 +90,10 @@ def run_workflow(
     run = _Run(session, workflow, schedule, options, events or (lambda _: None))
     try:
         run.go()
+    except KeyboardInterrupt:
+        if stopped is not None:
+            stopped(run.stopped_outcome())
+        raise
     finally:
         run.dismiss()
     return run.outcome()
@@ -123,11 +134,35 @@ def _read(task: Task, text: str) -> Rule | None:
     try:
         return read_rule(text)
     except BadRule as why:
+        words = str(why) if text[:80] in str(why) else f"{why}: {text:.200}"
         raise Refused.of(
             Code.TRIGGER_RULE,
-            f"the trigger rule of the task `{task.id}` cannot be read, {why}: {text:.200}",
+            f"the trigger rule of the task `{task.id}` cannot be read, {words}",
             where=task.source,
+            hint="write it out where the task is declared: a call of the rules, of plain values",
         ) from why
+
+
+def _refuse_what_never_ends(workflow: Workflow) -> None:
+    """Refuse tasks that would wait for ever: what code says is not checked as a manifest is."""
+    needs = {task.id: task.dependencies for task in workflow.tasks}
+    for task in workflow.tasks:
+        _refuse_unknown_dependencies(task, needs)
+    cycle = find_cycle(needs)
+    if cycle:
+        names = " ← ".join(f"`{id_}`" for id_ in [*cycle, cycle[0]])
+        raise Refused.of(Code.CYCLE, f"tasks that wait for each other: {names}")
+
+
+def _refuse_unknown_dependencies(task: Task, known: Collection[str]) -> None:
+    unknown = [f"`{name}`" for name in task.dependencies if name not in known]
+    if unknown:
+        raise Refused.of(
+            Code.UNKNOWN_DEPENDENCY,
+            f"the task `{task.id}` waits for what is no task: {', '.join(unknown)}",
+            where=task.source,
+            hint="what a constructor of a provider makes runs on a server alone",
+        )
 
 
 def _refuse_unknown(task: Task, unknown: list[str]) -> None:
@@ -165,6 +200,7 @@ class _Run:
         self._events = events
         self._began = time.monotonic()
         self._spent: dict[str, float] = {}
+        self._since: dict[str, float] = {}
         self._running = 0
         self._jobs = max(1, min(options.jobs, len(workflow.tasks)))
         self._chance = random.Random().random  # noqa: S311 - spreads delays, hides nothing
@@ -194,9 +230,26 @@ class _Run:
             seconds=self._now(),
         )
 
+    def stopped_outcome(self) -> WorkflowOutcome:
+        """Return what it has come to that is interrupted: it failed, and so did what had begun."""
+        tasks = map(self._stopped, self._schedule.standing())
+        return self.outcome()._replace(status=Status.FAILED.value, tasks=tuple(tasks))
+
+    def _stopped(self, change: Change) -> TaskResult:
+        result = self._result(change)
+        if change.status is Status.RUNNING:
+            spent = result.seconds + self._now() - self._since.get(change.task, self._now())
+            return result._replace(status=Status.FAILED.value, seconds=spent, error=_STOPPED)
+        if change.status is Status.RETRYING:
+            return result._replace(status=Status.FAILED.value)
+        if change.status is Status.WAITING:
+            return result._replace(status=Status.NOT_STARTED.value)
+        return result
+
     def _start(self) -> None:
         for start in self._schedule.take(self._now(), self._jobs - self._running):
             self._running += 1
+            self._since[start.task] = self._now()
             self._events(TaskStarted(task=start.task, attempt=start.attempt, at=self._now()))
             self._workers.begin(start)
 
@@ -302,7 +355,9 @@ def _attempts_of(
 ) -> Callable[[Start], Attempt]:
     """Return what runs an attempt in a session, with the time that its task has."""
     limits = {
-        task.id: options.timeout or task.timeout_seconds or DEFAULT_TIMEOUT_SECONDS
+        task.id: min(
+            options.timeout or task.timeout_seconds or DEFAULT_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS
+        )
         for task in tasks
     }
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import queue
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Refused, Severity, UsageError
+from cloacina_ctl.runtime import amounts
 from cloacina_ctl.runtime.answers import described_of, failure_of, outcome_of
 from cloacina_ctl.runtime.described import (
     Described,
@@ -41,6 +43,7 @@ __all__ = [
 
 
 _MAX_WARNINGS = 100
+_MAX_BESIDE = 8
 
 
 class Session:
@@ -53,7 +56,8 @@ class Session:
     def __init__(self, ready: Preparation) -> None:
         self._material = ready.material
         self._options = ready.options
-        self._changing = threading.Lock()
+        self._changing = threading.Lock()  # held for moments
+        self._loading = threading.Lock()  # held while a package is loaded again
         self._is_closed = False
         self._noticed: dict[tuple[Code, str], Diagnostic] = {}
         self._listen: Callable[[dict[str, Any]], None] | None = None
@@ -174,9 +178,17 @@ class Session:
         with self._changing:
             self._is_closed = True
             host, self._host = self._host, None
-        if host is not None:
-            host.child.leave()
-        self._material.close()
+        try:
+            if host is not None:
+                host.child.leave()
+        finally:
+            self._material.close()
+        if self._material.left is not None:
+            self._keep(
+                Code.IO,
+                f"a folder that the code was given could not be removed: {self._material.left}",
+                "remove it yourself",
+            )
 
     def _require(self, what: str, name: str, known: list[str]) -> None:
         if name not in known:
@@ -188,7 +200,9 @@ class Session:
                 f"no {what} of that name in the package: {name}",
                 hint=f"did you mean {' or '.join(f'`{one}`' for one in near)}?"
                 if near
-                else f"it has: {', '.join(known[:20]) or 'none'}",
+                else f"it has: {', '.join(known[:20])}"
+                if known
+                else f"it has no {what} at all",
             )
 
     def _ask(
@@ -198,6 +212,8 @@ class Session:
         try:
             host = self._enter()
         except (Refused, Incompatible) as error:  # it was loaded before, and now it cannot be
+            if self._is_closed:
+                return {}, _Fate("the session was closed")
             return {}, _Fate(str(error), crashed=True)
         try:
             return host.ask(request, timeout)
@@ -211,14 +227,18 @@ class Session:
 
     def _enter(self) -> _Host:
         """Return a process that can be used, a new one where there is none, with one user more."""
-        with self._changing:
-            if self._is_closed:
-                raise UsageError.of(Code.USAGE, "the session is closed")
-            if self._host is None or self._host.is_spent:
-                self._host = None
-                self._host = self._loaded(_Host(self._material, self._options))
-            self._host.users += 1
-            return self._host
+        with self._loading:
+            with self._changing:
+                if self._is_closed:
+                    raise UsageError.of(Code.USAGE, "the session is closed")
+                host = self._host
+                if host is not None and not host.is_spent:
+                    host.users += 1
+                    return host
+                # Known before anything is loaded in it, so that whoever closes the session ends it.
+                host = self._host = _Host(self._material, self._options)
+                host.users += 1
+            return self._loaded(host)
 
     def _loaded(self, host: _Host) -> _Host:
         host.notice = self._notice
@@ -263,9 +283,11 @@ class Preparation:
     def __exit__(self, *_: object) -> None:
         if self._is_open:
             self._is_open = False
-            self.host.child.kill("there was nothing to load")
-            self.host.child.join()
-            self.material.close()
+            try:
+                self.host.child.kill("there was nothing to load")
+                self.host.child.join()
+            finally:
+                self.material.close()
 
     def load(self) -> Session:
         """Let the child load the material and return the session, which closes both at its end."""
@@ -292,6 +314,8 @@ class _Host:
         self.network_is_closed = False
         self.notice: Callable[[dict[str, Any]], None] = lambda _: None
         self._waiting: dict[int, queue.SimpleQueue[dict[str, Any] | _Fate]] = {}
+        self._asked: dict[int, str] = {}
+        self._beside = ""
         self._lock = threading.Lock()
         self._last = 0
         self._where = material.where
@@ -307,23 +331,28 @@ class _Host:
 
     def load(self, order: dict[str, Any], seconds: float) -> None:
         """Have the package loaded. Raises ``Refused`` or ``Incompatible`` where it is not."""
+        end = time.monotonic() + seconds
         self.child.send(order, seconds)
         try:
-            answer = self._loaded.get(timeout=seconds)
+            answer = self._loaded.get(timeout=max(end - time.monotonic(), 0))
         except queue.Empty:
-            self.child.kill("it was not loaded in time")
-            self.child.join()
+            self._give_up("it was not loaded in time")
             raise Refused.of(
                 Code.LOAD_FAILED,
-                f"not loaded within {seconds:g} seconds{_words(self.child.output.last_words())}",
+                f"not loaded within {amounts.seconds(seconds)}"
+                f"{_words(self.child.output.last_words())}",
                 where=self._where,
             ) from None
         try:
             self._take_description(answer)
         except (Refused, Incompatible):
-            self.child.kill("it was not loaded")
-            self.child.join()
+            self._give_up("it was not loaded")
             raise
+
+    def _give_up(self, why: str) -> None:
+        self.is_spent = True
+        self.child.kill(why)
+        self.child.join()
 
     def _take_description(self, answer: dict[str, Any] | _Fate) -> None:
         if isinstance(answer, _Fate):
@@ -343,16 +372,20 @@ class _Host:
         with self._lock:
             self._last += 1
             number = self._last
+            self._asked[number] = str(request.get("task") or request["do"])
         slot = self._slot(number)
+        end = None if timeout is None else time.monotonic() + timeout
+        # What is not taken in time has no answer in time, and one that died tells the slot.
         self.child.send({**request, "id": number}, timeout)
         try:
-            answer = slot.get(timeout=timeout)
+            answer = slot.get(timeout=None if end is None else max(end - time.monotonic(), 0))
         except queue.Empty:
             self.is_spent = True
-            words = f"not done within {timeout:g} seconds"
+            words = f"not done within {amounts.seconds(timeout or 0)}"
             return {}, _Fate(words, timed_out=True)
         finally:
             self._waiting.pop(number, None)
+            self._asked.pop(number, None)
         if isinstance(answer, _Fate):
             return {}, answer
         return self._unwrapped(answer)
@@ -379,7 +412,8 @@ class _Host:
         if number is None:
             self.notice(message)
             return
-        slot = self._waiting.get(number) if isinstance(number, int) else None
+        # `True` would be the first one.
+        slot = self._waiting.get(number) if type(number) is int else None
         if slot is not None:
             slot.put(message)
 
@@ -388,13 +422,29 @@ class _Host:
         with self._lock:
             self._died = died
             waiting = list(self._waiting.values())
+            self._beside = _beside(sorted(set(self._asked.values())))
         for slot in waiting:
             slot.put(self._fate(died))
 
     def _fate(self, died: Died) -> _Fate:
         if died.is_expected:
             return _Fate("the session was closed")
-        return _Fate(f"the process died: {died.words}{_words(died.said)}", crashed=True)
+        words = f"the process died: {died.words}"
+        if self._beside:
+            # Whoever of them it was that said it.
+            last = f"; the last line printed there: {died.said}" if died.said else ""
+            return _Fate(f"{words}{self._beside}{last}", crashed=True)
+        return _Fate(f"{words}{_words(died.said)}", crashed=True)
+
+
+def _beside(names: list[str]) -> str:
+    """Return which tasks ran in a process that died, where that leaves open which one it was."""
+    if len(names) < 2:
+        return ""
+    named = [f"`{name}`" for name in names[:_MAX_BESIDE]]
+    more = [f"{len(names) - len(named)} more"] if len(names) > len(named) else []
+    first, last = (named, more[0]) if more else (named[:-1], named[-1])
+    return f"; {', '.join(first)} and {last} ran in it, and one of them may be why"
 
 
 def _words(said: str | None) -> str:

@@ -50,6 +50,13 @@ def test_every_task_has_a_line_with_its_state_attempt_and_time(table):
     assert lines[4].startswith("1 of 4 tasks ended, ")
 
 
+def test_a_task_that_is_tried_again_says_when(table):
+    table.take(TaskStarted("check", 1, 0.0))
+    table.take(TaskRetrying("check", 1, 0.2, "disk full", 90.0))
+    (line,) = [line for line in drawn(table) if "check" in line]
+    assert line.split()[2:4] == ["retrying", "in"]
+
+
 def test_a_second_attempt_is_numbered(table):
     for event in (*EVENTS, TaskStarted("check", 2, 2.0)):
         table.take(event)

@@ -15,6 +15,7 @@ class CallingSession:
     """
 
     overlays = False
+    network_is_closed = True
 
     def __init__(self, **functions):
         self.functions = functions

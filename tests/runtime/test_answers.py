@@ -2,7 +2,8 @@
 
 import pytest
 
-from cloacina_ctl.errors import Code, Incompatible, Refused
+from cloacina_ctl.errors import Code, Incompatible, Refused, UsageError
+from cloacina_ctl.operations.context import read_context
 from cloacina_ctl.runtime.answers import described_of, failure_of, graph_outcome_of, outcome_of
 
 SAID = {"interface": {"kind": "fidius", "slots": [0, 1, 99]}, "workflow": "flow", "package": "pack"}
@@ -81,3 +82,53 @@ def test_results_of_another_shape_fail():
 def test_outputs_of_another_shape_are_none():
     assert graph_outcome_of({"succeeded": True, "outputs": 3}, None).outputs == ()
     assert graph_outcome_of({"succeeded": True, "outputs": ["1", "x"]}, None).outputs == (1, "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"x": 1e999}', "the result has a number that is too large: 1e999"),
+        ('{"x": %s}' % ("7" * 400), "the result has a number of 400 digits"),
+        ('{"x": %s}' % ("[" * 128 + "]" * 128), "the result is nested more than 128 deep"),
+        ('{"\\ud800": 1}', "the result has half of a surrogate pair in a text"),
+        ('{"x": "\ud800"}', "the result has half of a surrogate pair in a text"),
+        ('{"x": NaN}', "the result is no JSON object: '{\"x\": NaN}'"),
+        (
+            '{"x": [%s0]}' % ("0," * 2_000_000),
+            "the result has 2000002 lists, objects and commas; at most 2000000 are allowed",
+        ),
+    ],
+)
+def test_a_result_that_could_not_be_kept_fails_its_own_attempt(text, words):
+    outcome = outcome_of({"succeeded": True, "context": text}, None)
+    assert not outcome.succeeded
+    assert outcome.error == words
+    graph = graph_outcome_of({"succeeded": True, "outputs": [text]}, None)
+    assert graph.error == (None if "NaN" in text else words)
+
+
+def test_a_result_at_its_bounds_is_kept():
+    deep, long = "[" * 127 + "]" * 127, "7" * 300
+    text = f'{{"x": {deep}, "y": {long}, "\\ud83d\\ude00": 1e308}}'
+    assert outcome_of({"succeeded": True, "context": text}, None).context["\U0001f600"] == 1e308
+
+
+def test_the_words_of_a_failure_can_be_written_anywhere():
+    assert outcome_of({"error": "half \ud800"}, None).error == "half ?"
+
+
+def test_a_number_that_no_engine_holds_is_refused():
+    retry = {"attempts": 3, "delay_ms": 10**400, "max_delay_ms": 1, "backoff": "", "condition": ""}
+    with pytest.raises(Refused, match="delay_ms is beyond 64 bits"):
+        described_of(with_task(retry=retry), None)
+
+
+def test_a_context_is_given_as_deep_as_one_is_returned():
+    for levels, fits in ((127, True), (128, False)):
+        text = '{"x": %s}' % ("[" * levels + "]" * levels)
+        assert outcome_of({"succeeded": True, "context": text}, None).succeeded is fits
+        if fits:
+            assert list(read_context(text)) == ["x"]
+        else:
+            with pytest.raises(UsageError, match="nested more than 128 deep"):
+                read_context(text)

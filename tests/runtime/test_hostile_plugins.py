@@ -57,7 +57,7 @@ def gone_soon(pid):
         ("abort", "SIGABRT"),
         ("exit", "it ended with status 7"),
         ("close", "it broke off the conversation"),
-        ("forge", "it broke the protocol: an answer of 4294967295 bytes"),
+        ("forge", "what it returned is larger than 32 MiB, the limit of one result"),
         ("babble", "it broke the protocol: it is no object"),
     ],
 )
@@ -92,6 +92,24 @@ def test_a_call_that_fails_says_what_the_plugin_said(session, what, words):
     assert words in outcome.error
 
 
+def test_who_ran_beside_a_task_that_crashes_is_told_to_all_of_them(session):
+    ended = []
+    other = threading.Thread(
+        target=lambda: ended.append(session.run_task("sleep", {"n": 20000}, timeout=60))
+    )
+    other.start()
+    for _ in range(2000):
+        if session._host._asked:
+            break
+        time.sleep(0.01)
+    outcome = do(session, "abort")
+    other.join()
+    for one in (outcome, ended[0]):
+        assert one.crashed
+        assert "`after` and `sleep` ran in it, and one of them may be why" in one.error
+    assert "ran in it" not in do(session, "abort").error
+
+
 def test_a_task_that_returns_no_context_gives_none(session):
     outcome = do(session, "keep")
     assert outcome.succeeded
@@ -118,7 +136,7 @@ def test_a_flood_of_output_ends_the_process(lines):
     with session_of(plugin(500), options=options, output=1 << 20) as session:
         outcome = do(session, "flood")
     assert outcome.crashed
-    assert "more than 1048576 bytes of output" in outcome.error
+    assert "it printed more than 1 MiB, all that ran in the process together" in outcome.error
     assert sum(len(line) + 1 for line in lines) <= (1 << 20) + 100
 
 

@@ -177,6 +177,16 @@ def test_what_the_manifest_does_not_say_is_not_compared():
     assert found.severity is Severity.ERROR
 
 
+def test_what_a_constructor_makes_may_be_a_task_in_the_manifest():
+    code = described()
+    after = code.tasks[1]._replace(dependencies=("a", "greet"))
+    code = code._replace(tasks=(code.tasks[0], after), constructors=("greet",))
+    own = (Task("a"), Task("b", ("a",)))
+    with_it = (Task("a"), Task("b", ("a", "greet")), Task("greet", ("a",)))
+    for tasks in (own, with_it):
+        assert disagreements(Workflow("flow", tasks), None, code, "x") == ()
+
+
 def test_a_workflow_of_the_code_s_own_words():
     workflow = workflow_of(described())
     assert [task.id for task in workflow.tasks] == ["a", "b"]
@@ -288,6 +298,16 @@ def test_a_package_of_the_first_releases_runs(path, release, user):
         outcome = loaded.session.run_task("report", {"a": 1}, timeout=20)
         assert outcome.context == {"a": 1}
     assert os.listdir(user) == []
+
+
+@pytest.mark.parametrize("release", [2, 3])
+def test_a_workflow_that_nobody_names_has_the_name_of_its_package(path, release):
+    path.write_bytes(archives.gz(archives.v1_tar(None, raw(release).read_bytes())))
+    with open_package(str(path), UNSIGNED) as loaded:
+        (workflow,) = loaded.workflows
+        assert workflow.name == (loaded.session.describe().workflow or loaded.name)
+        assert [task.id for task in workflow.tasks] == ["collect", "report"]
+        assert not any("``" in one.message for one in loaded.warnings)
 
 
 def test_the_code_is_right_where_an_older_manifest_says_otherwise(path):

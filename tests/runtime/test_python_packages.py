@@ -1,6 +1,8 @@
 """Python packages, imported and run in a child process as a server imports them."""
 
 import shutil
+import threading
+import time
 from pathlib import Path
 from textwrap import dedent
 
@@ -22,6 +24,7 @@ class Loader:
     def __init__(self):
         self.lines = []
         self.sessions = []
+        self.options = HostOptions()
 
     def __call__(self, entry="pack.tasks", vendored=("vendor",), limits=HostLimits(), **files):
         def fill(tree):
@@ -36,7 +39,9 @@ class Loader:
         return self.start(lambda tree: shutil.copytree(FIXTURES / name, tree), entry)
 
     def start(self, fill, entry, vendored=("vendor",), limits=HostLimits()):
-        options = HostOptions(limits=limits, on_output=lambda _, line: self.lines.append(line))
+        options = self.options._replace(
+            limits=limits, on_output=lambda _, line: self.lines.append(line)
+        )
         with Preparation("x.cloacina", options) as ready:
             tree = Path(ready.material.folder, "package")
             fill(tree)
@@ -459,3 +464,97 @@ def test_thousands_of_notices_are_kept_to_a_hundred(make):
     session._notice({"code": "T009", "message": 3})
     session._notice({"code": "T001", "message": "x"})
     assert len(session.warnings) == 100
+
+
+def test_a_trace_has_the_paths_of_the_package_and_nothing_of_this_program(make):
+    text = """
+        import cloaca
+
+        def inner(context):
+            context.set("rates", {"eu": [1, {2}]})
+
+        @cloaca.task(id="a")
+        def a(context):
+            try:
+                inner(context)
+            except TypeError as error:
+                raise ValueError("no rates") from error
+        """
+    assert not make(**one(text)).run_task("a", {}, timeout=20).succeeded
+    files = [line.split('"')[1] for line in make.lines if line.lstrip().startswith("File ")]
+    assert files == ["workflow/pack/tasks.py"] * 3
+    assert "TypeError: no JSON can hold a value of type set: `rates.eu[1]`" in make.lines
+
+
+def test_the_trace_of_an_import_shows_no_machinery(make):
+    with pytest.raises(Refused):
+        make(**one("import pack.other"), **{"workflow/pack/other.py": "1 / 0\n"})
+    files = [line.split('"')[1] for line in make.lines if line.lstrip().startswith("File ")]
+    assert files == ["workflow/pack/tasks.py", "workflow/pack/other.py"]
+
+
+PRINTS = """
+    import os, sys, time
+    import cloaca
+
+    @cloaca.task(id="sleeps")
+    def sleeps(context):
+        print("before")
+        time.sleep(60)
+
+    @cloaca.task(id="leaves")
+    def leaves(context):
+        print("last words")
+        os._exit(7)
+    """
+
+
+def test_what_a_task_prints_is_there_though_it_never_ends(make):
+    session = make(**one(PRINTS))
+    assert session.run_task("sleeps", {}, timeout=0.5).timed_out
+    assert make.lines == ["before"]
+    assert session.run_task("leaves", {}, timeout=20).crashed
+    assert make.lines == ["before", "last words"]
+
+
+def test_a_line_is_handed_on_while_the_task_runs(make):
+    text = """
+        import cloaca, os, time
+
+        @cloaca.task(id="a")
+        def a(context):
+            print("begun")
+            while not os.path.exists("go"):
+                time.sleep(0.01)
+        """
+    session = make(**one(text))
+    asked = threading.Thread(target=lambda: session.run_task("a", {}, timeout=60))
+    asked.start()
+    folder = Path(session._material.folder)
+    for _ in range(2000):
+        if make.lines:
+            break
+        time.sleep(0.01)
+    assert make.lines == ["begun"]
+    (folder / "go").touch()
+    asked.join()
+
+
+def test_what_an_import_prints_that_fails_is_there(make):
+    with pytest.raises(Refused):
+        make(**one("import sys\nprint('why not')\nsys.exit(3)\n"))
+    assert make.lines == ["why not"]
+
+
+def test_both_streams_can_come_in_the_order_in_which_they_were_written(make):
+    text = """
+        import cloaca, sys
+
+        @cloaca.task(id="a")
+        def a(context):
+            for number in range(200):
+                print(number, file=(sys.stdout, sys.stderr)[number % 2])
+        """
+    make.options = HostOptions(one_stream=True)
+    assert make(**one(text)).run_task("a", {}, timeout=60).succeeded
+    assert make.lines == list(map(str, range(200)))

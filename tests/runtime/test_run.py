@@ -132,6 +132,31 @@ def test_a_rule_that_nobody_can_judge_stops_the_run_before_it_begins(rule, code)
     assert session.calls == []
 
 
+def test_a_task_that_may_take_for_ever_may_take_a_year():
+    session = CallingSession()
+    flow = Workflow(name="wf", tasks=(Task(id="a", timeout_seconds=10**15),))
+    assert run_workflow(session, flow, {}).status == "completed"
+    assert session.timeouts == {"a": 365 * 24 * 3600}
+
+
+def test_a_dependency_that_is_no_task_stops_the_run_before_it_begins():
+    session = CallingSession()
+    with pytest.raises(Refused) as refused:
+        run_workflow(session, workflow(a=(), b=("a", "greet")), {})
+    (found,) = refused.value.diagnostics
+    assert found.code is Code.UNKNOWN_DEPENDENCY
+    assert "the task `b` waits for what is no task: `greet`" in str(refused.value)
+    assert session.calls == []
+
+
+def test_tasks_that_wait_for_each_other_stop_the_run_before_it_begins():
+    session = CallingSession()
+    with pytest.raises(Refused, match="`b` ← `c` ← `b`") as refused:
+        run_workflow(session, workflow(a=(), b=("a", "c"), c=("b",)), {})
+    assert refused.value.diagnostics[0].code is Code.CYCLE
+    assert session.calls == []
+
+
 def test_what_a_session_raises_is_raised():
     def broken(_context):
         raise Refused.of(Code.DAMAGED_LIBRARY, "the library is no longer there")

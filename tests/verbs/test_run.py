@@ -17,6 +17,9 @@ from jsonschema import Draft202012Validator
 
 from cloacina_ctl.operations import keys
 from cloacina_ctl.operations.package import PackageRequest, package
+from tests.foreign import archives
+from tests.runtime.packages import pack
+from tests.runtime.plugins import plugin, raw
 from tests.verbs.test_json_shapes import REGISTRY, judge
 
 PROJECT = """
@@ -67,7 +70,10 @@ def statuses(answer):
 def test_the_fixture_runs_from_its_orders_to_its_report(cli, signed):
     ran = cli("run", signed, "--context", ORDERS)
     assert ran.status == 0, ran.err
-    assert ran.err == ""
+    assert [line.split()[:3] for line in ran.err.splitlines()] == [
+        ["✓", id_, "completed"]
+        for id_ in ("read_orders", "check_orders", "sum_by_country", "write_report")
+    ]
     first, *rest = ran.out.splitlines()
     assert first.startswith("✓ daily_report completed in ")
     assert [line.split()[1] for line in rest[:4]] == [
@@ -172,7 +178,9 @@ def a(context):
 
 def test_what_tasks_print_goes_to_standard_error_escaped(cli, made):
     ran = cli("run", made(PRINTING))
-    assert sorted(ran.err.splitlines()) == ["and there", "hello \\x1b[2J there"]
+    *printed, event = ran.err.splitlines()
+    assert printed == ["hello \\x1b[2J there", "and there"]
+    assert event.startswith("✓ a  completed  ")
     assert "hello" not in ran.out
     (_, answer) = lines_of(cli("run", "flow.cloacina", "--json"))
     assert answer["ok"] is True
@@ -259,7 +267,7 @@ def test_a_trigger_is_asked_once_and_nothing_runs(cli, made):
     path = made(TRIGGERS)
     asked = cli("run", path, "--trigger", "files")
     assert asked.status == 0, asked.err
-    assert asked.out.splitlines()[0] == "✓ the trigger files fires"
+    assert asked.out.splitlines()[0] == "✓ the trigger `files` fires"
     _, answer = lines_of(cli("run", path, "--trigger", "files", "--json"))
     assert (answer["result"]["fires"], answer["result"]["context"]) == (True, {"n": 1})
     assert "does not fire" in cli("run", path, "--trigger", "never").out
@@ -304,10 +312,134 @@ def test_a_signal_ends_everything_and_leaves_nothing(made, tmp_path, number):
     out, err = run.communicate(timeout=20)
     assert run.returncode == 128 + number
     answer = json.loads(out.splitlines()[-1])
+    judge(answer)
     assert (answer["ok"], answer["diagnostics"][0]["code"]) == (False, "X002")
+    assert answer["result"]["status"] == "failed"
+    (task,) = answer["result"]["tasks"]
+    assert (task["status"], task["error"]) == ("failed", "the run was stopped while it ran")
     assert b"Traceback" not in err
     assert list(spare.iterdir()) == []
     assert processes_below(spare) == []
+
+
+def test_people_see_how_far_a_run_came_that_was_stopped(made):
+    text = (
+        "import time\n@cloaca.task(id='a')\ndef a(context): ...\n"
+        "@cloaca.task(id='b', dependencies=['a'])\ndef b(context):\n    print('running')\n"
+        "    time.sleep(600)\n"
+        "@cloaca.task(id='c', dependencies=['b'])\ndef c(context): ...\n"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-m", "cloacina_ctl", "run", str(made(text))],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    while run.stderr.readline() != b"running\n":
+        pass
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=20)
+    assert run.returncode == 130
+    assert [line.split()[:3] for line in out.decode().splitlines()[1:]] == [
+        ["✓", "a", "completed"], ["✗", "b", "failed"], ["the", "run", "was"], ["-", "c", "not"],
+    ]  # fmt: skip
+    assert b"error[X002] stopped by SIGINT" in err
+
+
+def test_without_a_terminal_each_event_has_a_line(cli, made):
+    ran = cli("run", made(RETRIED))
+    marks = [line.split()[:3] for line in ran.err.splitlines() if line[0] in "✓✗↻-"]
+    assert marks == [
+        ["↻", "a", "retrying"], ["↻", "a", "retrying"], ["✓", "a", "completed"],
+        ["↻", "b", "retrying"], ["✗", "b", "failed"], ["-", "e", "skipped"],
+        ["✓", "d", "completed"],
+    ]  # fmt: skip
+    assert "✗" not in cli("run", "flow.cloacina", "--quiet").err
+    assert "✗" not in cli("run", "flow.cloacina", "--json").err
+
+
+def test_a_task_that_takes_long_is_told_where_there_is_no_terminal(cli, made):
+    text = "import time\n@cloaca.task(id='a')\ndef a(context): time.sleep(3.5)\n"
+    first, second = cli("run", made(text)).err.splitlines()
+    assert first == "▶ a  running"
+    assert second.startswith("✓ a  completed  3.5 s")
+
+
+def test_a_task_that_wants_the_network_is_told_that_it_can_be_allowed(cli, made):
+    text = (
+        "import socket\n@cloaca.task(id='a', retry_attempts=1)\ndef a(context):\n"
+        "    socket.create_connection(('192.0.2.1', 80), timeout=1)\n"
+    )
+    ran = cli("run", made(text))
+    if "T012" in ran.err:
+        pytest.skip("the kernel lets nobody close the network here")
+    assert "--allow-network" in ran.err
+
+
+def test_a_report_of_one_task_says_which(cli, signed):
+    ran = cli("run", signed, "--task", "check_orders", "--context", '{"orders": []}')
+    assert ran.out.startswith("✓ task check_orders of daily_report completed in ")
+
+
+GRAPH = """
+@cloaca.passthrough_accumulator
+def orders(event):
+    return event
+@cloaca.reactor(name="risk", accumulators=["orders"], mode="when_any")
+class Risk: ...
+with cloaca.ComputationGraphBuilder("score", reactor=Risk, graph={"total": {"inputs": ["orders"]}}):
+    @cloaca.node
+    def total(values):
+        return sum(values)
+with cloaca.ComputationGraphBuilder("count", graph={"many": {}}):
+    @cloaca.node
+    def many(context):
+        return len(context["orders"])
+"""
+
+
+def test_a_graph_runs_once_with_what_its_accumulators_hold(cli, made):
+    path = made(GRAPH + "@cloaca.task(id='a')\ndef a(context): ...\n")
+    ran = cli("run", path, "--graph", "score", "--context", '{"orders": [3, 4]}')
+    assert ran.status == 0, ran.err
+    assert ran.out.splitlines() == ["✓ the graph `score` completed", "outputs", "  7"]
+    (_, answer) = lines_of(
+        cli("run", path, "--graph", "count", "--context", '{"orders": [3, 4]}', "--json")
+    )
+    assert (answer["result"]["status"], answer["result"]["outputs"]) == ("completed", [2])
+    failed = cli("run", path, "--graph", "score", "--context", '{"orders": ["x"]}', "--json")
+    assert failed.status == 1
+    (_, answer) = lines_of(failed)
+    assert answer["result"]["status"] == "failed"
+    assert "TypeError" in answer["result"]["error"]
+    empty = cli("run", path, "--graph", "score")
+    assert (empty.status, "no value for: orders" in empty.err) == (1, True)
+    lost = cli("run", path, "--graph", "score", "--context", '{"order": []}')
+    assert (lost.status, "T007" in lost.err, "orders" in lost.err) == (2, True, True)
+    near = cli("run", path, "--graph", "scor")
+    assert (near.status, "did you mean `score`" in near.err) == (2, True)
+
+
+def test_a_compiled_graph_runs_once_too(cli, tmp_path):
+    path = pack(tmp_path / "x.cloacina", plugin(500))
+    line = ("run", path, "--allow-unsigned", "--json", "--graph")
+    (_, answer) = lines_of(cli(*line, "market", "--context", '{"ticks": {"price": 1}}'))
+    assert answer["result"]["outputs"] == [{"sum": 3}]
+    failed = cli(*line, "market")
+    assert failed.status == 1
+    (_, answer) = lines_of(failed)
+    assert answer["result"]["error"] == "no input"
+    (_, answer) = lines_of(cli(*line, "score", "--context", '{"a": 1}'))
+    assert answer["result"]["outputs"] == [{"a": 1}, "score"]
+
+
+def test_what_is_odd_about_a_package_is_told_before_it_runs(cli, tmp_path):
+    made = archives.v1_manifest()
+    path = tmp_path / "old.cloacina"
+    path.write_bytes(archives.gz(archives.v1_tar(made, raw(3).read_bytes())))
+    ran = cli("run", path, "--allow-unsigned")
+    assert ran.status == 0, ran.err
+    lines = ran.err.splitlines()
+    assert [line for line in lines if "T011" in line] == lines[:4]
+    assert "running collect" in lines[4:]
 
 
 def test_what_nobody_vouches_for_is_never_loaded(cli, project, tmp_path):

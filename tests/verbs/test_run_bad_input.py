@@ -85,6 +85,33 @@ def test_a_context_that_is_no_json_object_is_told_with_its_place(
     assert words in told.err
 
 
+@pytest.mark.parametrize(
+    ("context", "words"),
+    [
+        ("@", "the name of a file behind the @"),
+        ("in.json", "the file of that name is meant by @in.json"),
+    ],
+)
+def test_a_context_that_was_to_be_a_file_says_how(refused, signed, tmp_path, context, words):
+    (tmp_path / "in.json").write_text("{}")
+    assert words in refused("run", signed, "--context", context, status=2, code="U001").err
+
+
+def test_a_context_file_may_begin_with_a_mark_of_its_encoding(cli, signed, tmp_path):
+    (tmp_path / "in.json").write_bytes(b'\xef\xbb\xbf{"orders": []}')
+    ran = cli("run", signed, "--task", "check_orders", "--context", "@in.json")
+    assert ran.status == 0, ran.err
+
+
+def test_a_context_on_standard_input_is_called_that(signed, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "cloacina_ctl", "run", str(signed), "--context", "@-"],
+        input=b"{1}", capture_output=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert b"standard input:1:2" in done.stderr
+
+
 def test_a_context_file_that_is_not_there(refused, signed):
     refused("run", signed, "--context", "@lost.json", status=8, code="I002")
 
@@ -116,9 +143,18 @@ def test_a_name_that_is_not_there_is_told_with_the_near_ones(
         ("--task", "a", "--plan"),
         ("--plan", "--trigger", "b"),
         ("--task", "a", "--keep-going"),
+        ("--task", "a", "--graph", "b"),
+        ("--plan", "--graph", "b"),
+        ("--graph", "b", "--trigger", "c"),
+        ("--graph", "b", "--engine", "cloaca"),
+        ("--graph", "b", "--keep-going"),
         ("--trigger", "a", "--context", "{}"),
         ("--jobs", "0"),
         ("--timeout", "0"),
+        ("--timeout=-5",),
+        ("--timeout", "9999999999999"),
+        ("--jobs=-1",),
+        ("--jobs", "1001"),
         ("--timeout", "1.5"),
         ("--jobs", "many"),
         ("--engine",),
@@ -156,6 +192,8 @@ def test_something_that_is_no_package(refused, tmp_path):
     ("text", "words"),
     [
         ("import sys\nsys.exit(3)\n", "SystemExit(3)"),
+        ("import sys\nsys.exit(3)\n", 'under `if __name__ == "__main__":`'),
+        ("import os\nos.abort()\n", "what runs while it is loaded took its process down"),
         ("import no_such_module_here\n", "no_such_module_here"),
         ("1 / 0\n", "ZeroDivisionError"),
         ("import os\nos._exit(0)\n", ""),
@@ -265,3 +303,20 @@ def test_the_answer_to_a_refusal_has_no_events(cli, signed):
     told = cli("run", signed, "--task", "zzz", "--json")
     assert told.out.count("\n") == 1
     assert json.loads(told.out)["schema"] == "cloacina-ctl/run/1"
+
+
+def test_a_crash_that_takes_others_along_names_them_and_says_how_to_find_out(cli, made, tmp_path):
+    both = str(tmp_path / "both")
+    text = (
+        "import os, time\n"
+        "@cloaca.task(id='boom', retry_attempts=1)\ndef boom(context):\n"
+        f"    while not os.path.exists({both!r}): time.sleep(0.01)\n    os.abort()\n"
+        "@cloaca.task(id='fine', retry_attempts=1)\ndef fine(context):\n"
+        f"    open({both!r}, 'w').close()\n    time.sleep(600)\n"
+    )
+    ran = cli("run", made(text), "--keep-going", "--json")
+    assert ran.status == 1
+    _, answer = lines_of(ran)
+    for found in answer["diagnostics"]:
+        assert "`boom` and `fine` ran in it" in found["message"]
+        assert found["hint"].startswith("--jobs 1 ")

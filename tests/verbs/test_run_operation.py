@@ -81,9 +81,30 @@ def test_compiled_tasks_lay_their_keys_over_and_python_tasks_return_the_whole(ki
 
 
 def test_a_trigger_is_asked_once():
-    assert poll(RunRequest("x"), "t", Rule(), Watch(), loader()) == Polled(
-        "x", "pkg", "1.0", "sha256:" + "0" * 64, (), "t", fires=True, context={"n": 1}, error=None
+    polled = poll(RunRequest("x"), "t", Rule(), Watch(), loader())
+    assert polled == Polled(
+        "x",
+        "pkg",
+        "1.0",
+        "sha256:" + "0" * 64,
+        (),
+        "t",
+        fires=True,
+        context={"n": 1},
+        error=None,
+        network_is_closed=True,
     )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"jobs": 0}, {"jobs": 5000}, {"timeout": -1}, {"timeout": 1e30}, {"timeout": float("nan")}],
+)
+def test_a_limit_that_makes_no_sense_is_refused_before_anything_is_loaded(wrong):
+    request = RunRequest("x", **wrong)
+    for ask in (run, lambda *rest: poll(rest[0], "t", *rest[1:])):
+        with pytest.raises(UsageError, match="must be"):
+            ask(request, Rule(), Watch(), None)
 
 
 def plain(_style, text):
@@ -112,8 +133,41 @@ def test_the_report_says_how_each_task_ended_and_what_is_left():
 def test_a_report_of_very_many_tasks_ends():
     many = workflow(**{f"t{number}": () for number in range(300)})
     ran = run(RunRequest("x"), Rule(), Watch(), loader(many))
-    assert list(show_run.ran_lines(ran, plain, verbose=False))[201] == "  … and 100 more tasks"
+    lines = list(show_run.ran_lines(ran, plain, verbose=False))
+    assert lines[201] == "  … and 100 more tasks"
+    assert lines[0] == lines[-1], "the verdict is where it is seen"
     assert len(list(show_run.ran_lines(ran, plain, verbose=True))) > 301
+
+
+def test_a_task_that_failed_is_always_in_the_report():
+    many = workflow(**{f"t{number:03}": () for number in range(300)})
+    ran = run(RunRequest("x", keep_going=True), Rule(), Watch(), loader(many, t290=fail("no")))
+    lines = list(show_run.ran_lines(ran, plain, verbose=False))
+    (at,) = [number for number, line in enumerate(lines) if "✗ t290" in line]
+    assert lines[at + 1 : at + 3] == ["      no", "  … and 99 more tasks"]
+
+
+def test_an_error_for_want_of_a_network_says_how_to_allow_it():
+    load = loader(workflow(a=()), a=fail("OSError: [Errno 101] Network is unreachable"))
+    for closed in (True, False):
+        load.session.network_is_closed = closed
+        ran = run(RunRequest("x", {}, task="a"), Rule(), Watch(), load)
+        (problem,) = show_run.run_problems(ran)
+        assert ("--allow-network" in (problem.hint or "")) is closed
+
+
+def test_who_watches_a_run_that_is_stopped_gets_what_it_had_come_to():
+    def stop(_event):
+        raise KeyboardInterrupt
+
+    seen = []
+    flow = workflow(a=(), b=())
+    watch = Watch(event=stop, stopped=seen.append)
+    with pytest.raises(KeyboardInterrupt):
+        run(RunRequest("x"), Rule(), watch, loader(flow))
+    (ran,) = seen
+    assert ran.outcome.status == "failed"
+    assert [task.status for task in ran.outcome.tasks] == ["failed", "not-started"]
 
 
 def test_a_text_of_several_lines_is_shown_as_what_it_is():
@@ -123,7 +177,7 @@ def test_a_text_of_several_lines_is_shown_as_what_it_is():
     at = lines.index("  report")
     assert lines[at + 1 : at + 4] == ["    Orders", "    ======", "    AT: \\x1b[2J 17"]
     assert lines[at + 41] == "    … and 23 more lines"
-    assert "    more" in list(show_run.ran_lines(ran, plain, verbose=True))[-1]
+    assert "    more" in list(show_run.ran_lines(ran, plain, verbose=True))[-2]
 
 
 def test_code_that_has_another_workflow_than_was_chosen_is_told():

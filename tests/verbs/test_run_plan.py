@@ -3,11 +3,16 @@
 import pytest
 
 from cloacina_ctl.authenticity import Rule
-from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
+from cloacina_ctl.cli.show_run import plan_lines
+from cloacina_ctl.errors import Code, Incompatible, NotTrusted, Refused, UsageError
 from cloacina_ctl.manifest.model import Task, Workflow
 from cloacina_ctl.operations.package import PackageRequest, package
+from cloacina_ctl.operations.run import RunRequest, run, run_graph
 from cloacina_ctl.operations.run_plan import plan_run
+from cloacina_ctl.operations.target import choose_target
 from cloacina_ctl.runtime.choosing import choose_workflow, only_task
+from tests.foreign import archives
+from tests.runtime.plugins import raw
 
 ALLOWED = Rule(allow_unsigned=True)
 
@@ -51,6 +56,8 @@ def test_a_rule_that_only_running_would_tell_is_refused_with_its_place(project, 
     (found,) = caught.value.diagnostics
     assert found.code is Code.TRIGGER_RULE
     assert found.where.startswith("workflow/daily_report/tasks.py:")
+    assert found.message.count("make()") == 1
+    assert "plain values" in found.hint
 
 
 TWO = (Workflow(name="etl", tasks=(Task(id="load"), Task(id="clean", dependencies=("load",)))),
@@ -83,3 +90,61 @@ def test_a_task_that_does_not_exist_is_told_with_the_near_ones(name, hint):
     (found,) = caught.value.diagnostics
     assert found.code is Code.NO_SUCH_TASK
     assert found.hint.startswith(hint)
+
+
+def test_sources_without_a_workflow_that_can_be_read_are_to_be_built(tmp_path):
+    path = tmp_path / "x.cloacina"
+    toml = archives.PACKAGE_TOML.replace(b'"python"', b'"rust"').replace(b"entry", b"# ")
+    files = {
+        "package.toml": toml,
+        "Cargo.toml": b'[package]\nname = "demo"\nversion = "1.0.0"\n',
+        "src/lib.rs": b'include!(concat!(env!("OUT_DIR"), "/flow.rs"));\n',
+    }
+    path.write_bytes(archives.bz2(archives.source_tar(files)))
+    with pytest.raises(Incompatible) as caught:
+        plan_run(str(path), ALLOWED)
+    assert caught.value.diagnostics[0].code is Code.NEEDS_BUILD
+
+
+def test_a_package_of_the_first_releases_that_names_no_workflow_goes_by_its_own_name(tmp_path):
+    path = tmp_path / "x.cloacina"
+    path.write_bytes(archives.gz(archives.v1_tar(None, raw(3).read_bytes())))
+    plan = plan_run(str(path), ALLOWED)
+    assert plan.workflow == plan.name
+    (head, *_) = plan_lines(plan, lambda _style, text: text)
+    assert head.startswith(f"workflow {plan.name}  ")
+
+
+GRAPH = """import cloaca
+@cloaca.reactor(name="risk", accumulators=["orders"], mode="when_any")
+class Risk: ...
+with cloaca.ComputationGraphBuilder("score", reactor=Risk, graph={"t": {"inputs": ["orders"]}}):
+    @cloaca.node
+    def t(values):
+        return sum(values)
+"""
+
+
+def test_a_package_that_has_a_graph_alone_says_how_to_run_that(tmp_path):
+    project = tmp_path / "project"
+    (project / "src" / "flow").mkdir(parents=True)
+    (project / "pyproject.toml").write_text(
+        '[project]\nname = "flow"\nversion = "1.0.0"\n'
+        '[tool.cloacina]\nentry_module = "flow.tasks"\nworkflow_name = "flow"\n'
+    )
+    (project / "src" / "flow" / "__init__.py").write_text("")
+    (project / "src" / "flow" / "tasks.py").write_text(GRAPH)
+    path = str(tmp_path / "x.cloacina")
+    package(PackageRequest(str(project), path, target=choose_target("source", None)))
+    for ask, hint in ((plan_run, "--graph NAME"), (run_it, "--graph score runs it once")):
+        with pytest.raises(Incompatible, match="no workflow") as caught:
+            ask(path, ALLOWED)
+        (found,) = caught.value.diagnostics
+        assert found.code is Code.NO_SUCH_TASK
+        assert hint in found.hint
+    ran = run_graph(RunRequest(path, {"orders": [1, 2]}), "score", ALLOWED)
+    assert (ran.status, ran.outputs) == ("completed", (3,))
+
+
+def run_it(path, rule):
+    return run(RunRequest(path), rule)

@@ -18,9 +18,9 @@ MAX_ITEMS = 200_000
 MAX_DIGITS = 19
 
 
-def parse_json(data: bytes, where: str) -> dict[str, Any]:
+def parse_json(data: bytes, where: str, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
     """Return the object that ``data`` spells, or raise ``Refused`` with the place in ``where``."""
-    check_bounds(data, what=where, max_bytes=len(data), max_depth=MAX_DEPTH, max_items=MAX_ITEMS)
+    check_bounds(data, what=where, max_bytes=len(data), max_depth=max_depth, max_items=MAX_ITEMS)
     try:
         value = json.loads(
             data.decode("utf-8"),

@@ -3,21 +3,54 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 _MISSING = object()
 
 
-def json_value(value: object) -> Any:  # noqa: ANN401 - JSON
-    """Return the JSON value of a Python value, a copy. Raises where it has none."""
+def json_value(value: object, name: str = "") -> Any:  # noqa: ANN401 - JSON
+    """Return the JSON value of a Python value, a copy. Raises where it has none.
+
+    The error names the place, beginning with ``name``.
+    """
+    try:
+        return _copy(value)
+    except (TypeError, ValueError) as error:
+        place = _place(value, name)
+        if not place:
+            raise
+        raise type(error)(f"{error}: `{place}`") from None
+
+
+def _place(value: object, name: str) -> str:
+    """Return where in a value that has no JSON the first such thing is."""
+    parts: Any = ()
     if isinstance(value, dict):
-        return {_key(key): json_value(one) for key, one in value.items()}
+        parts = ((f"{name}.{key}" if name else str(key), one) for key, one in value.items())
+    elif isinstance(value, list | tuple):
+        parts = ((f"{name}[{number}]", one) for number, one in enumerate(value))
+    return next((_place(one, inner) for inner, one in parts if not _fits(one)), name)
+
+
+def _fits(value: object) -> bool:
+    try:
+        _copy(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _copy(value: object) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        return {_key(key): _copy(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [json_value(one) for one in value]
+        return [_copy(one) for one in value]
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
-        json.dumps(value, allow_nan=False)
+        if not math.isfinite(value):
+            raise ValueError(f"no JSON can hold {value!r}")
         return value
     raise TypeError(f"no JSON can hold a value of type {type(value).__name__}")
 
@@ -43,7 +76,7 @@ class Context:
 
     def set(self, key: str, value: object) -> None:
         """Put a value under ``key``, whatever was there."""
-        self._data[_key(key)] = json_value(value)
+        self._data[_key(key)] = json_value(value, key)
 
     def insert(self, key: str, value: object) -> None:
         """Put a value under a key that is new. Raises ``ValueError``."""
