@@ -13,7 +13,9 @@ from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.manifest import Artifact, Workflow
+    from cloacina_ctl.platforms import Library
     from cloacina_ctl.project.model import Project
+    from cloacina_ctl.runtime.described import Described
 
 
 __all__ = ["BuildOptions", "BuildRequest", "Built", "build_library"]
@@ -57,7 +59,6 @@ def build_library(project: Project, request: BuildRequest) -> Built:
     """
     from cloacina_ctl.platforms import artifact_of, read_library
     from cloacina_ctl.project.cargo import build
-    from cloacina_ctl.project.rust_project import merge_library
 
     facts = project.rust
     if facts is None:
@@ -72,29 +73,37 @@ def build_library(project: Project, request: BuildRequest) -> Built:
             hint="write `cloacina_workflow_plugin::package!();` once at the top of the crate",
         )
     described = ask(built.library, library) if request.load else None
-    if described is not None:
-        library = spoken(library, described)
+    workflows, found = _workflows(project, library, described, built.library)
+    if not built.complete_remap:
+        found = (*found, Diagnostic(Code.PATH_LEFT, *_PATH_LEFT, severity=Severity.WARNING))
     path = library_path(library.tag, os.path.basename(built.library))
     artifact = artifact_of(library, path=path, built_with=built.built_with)
-    artifact = artifact._replace(unloaded=described is None)
-    workflows, found = merge_library(project.workflows, library)
-    if described is not None:
-        workflows, more = with_rules(workflows, described, built.library)
+    return Built(
+        built.library,
+        os.stat(built.library).st_size,
+        artifact._replace(unloaded=described is None),
+        tuple(map(_placed, workflows)),
+        found,
+        library.exports,
+    )
+
+
+def _workflows(
+    project: Project, library: Library, described: Described | None, where: str
+) -> tuple[tuple[Workflow, ...], tuple[Diagnostic, ...]]:
+    """Return the workflows that run, and what is odd; raise ``Refused`` where the source lies."""
+    from cloacina_ctl.project.rust_project import merge_library
+
+    if described is None:
+        workflows, found = merge_library(project.workflows, library)
+    else:
+        workflows, found = merge_library(project.workflows, spoken(library, described))
+        workflows, more = with_rules(workflows, described, where)
         found = (*found, *more)
     errors = [one for one in found if one.severity is Severity.ERROR]
     if errors:
         raise Refused(*errors)
-    if not built.complete_remap:
-        found = (*found, Diagnostic(Code.PATH_LEFT, *_PATH_LEFT, severity=Severity.WARNING))
-    size = os.stat(built.library).st_size
-    return Built(
-        built.library,
-        size,
-        artifact,
-        tuple(map(_placed, workflows)),
-        tuple(found),
-        library.exports,
-    )
+    return workflows, found
 
 
 def _placed(workflow: Workflow) -> Workflow:

@@ -73,16 +73,22 @@ def _prepare(request: PackageRequest, work: WorkFolder, progress: Progress | Non
     output = output_path(request, project)
     selection = select_project(project, request, output)
     found = judge_project(project, selection)
+    read = Prepared(project, selection=selection, diagnostics=tuple(found))
     if request.target.format == SOURCE:
         from cloacina_ctl.operations.packing_source import prepare_source
 
-        read = Prepared(project, selection=selection, diagnostics=tuple(found))
         return prepare_source(request, read, work, progress)
     if request.target.format == V1:
         from cloacina_ctl.operations.packing_v1 import prepare_v1
 
-        read = Prepared(project, selection=selection, diagnostics=tuple(found))
         return prepare_v1(request, read, progress)
+    return _prepare_native(request, read, work, progress)
+
+
+def _prepare_native(
+    request: PackageRequest, read: Prepared, work: WorkFolder, progress: Progress | None
+) -> Prepared:
+    project, selection, found = read.project, read.selection, [*read.diagnostics]
     built = None
     if project.rust is not None:
         if progress:

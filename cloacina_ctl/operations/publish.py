@@ -110,21 +110,7 @@ def publish(
             routes=_routes(runtime), patience=request.pace.patience,
         )  # fmt: skip
         _refuse_older(server.package(checked.name), checked, request)  # (2)
-        published = Published(
-            path=request.path,
-            name=checked.name,
-            version=checked.version,
-            content=checked.content,
-            size=package.size,
-            server=access.address.url,
-            tenant=request.tenant,
-            status="checked",
-            vouched_by=checked.vouched_by,
-            workflow=checked.workflow,
-            tasks=checked.tasks,
-            converted=source.vouched_by is not None,
-            warnings=(*access.warnings, *source.losses, *checked.warnings),
-        )
+        published = _as_checked(checked, source, request, access)
         if request.dry_run:
             return published
         sending = stage(progress, "uploading")
@@ -141,6 +127,27 @@ def publish(
     except KeyboardInterrupt:
         wait.tell("stopped", f"it is there as {package_id}; the same command goes on")
         raise
+
+
+def _as_checked(
+    checked: Checked, source: Source, request: PublishRequest, access: Access
+) -> Published:
+    """Return what is to be said of a package that could be sent."""
+    return Published(
+        path=request.path,
+        name=checked.name,
+        version=checked.version,
+        content=checked.content,
+        size=source.package.size,
+        server=access.address.url,
+        tenant=request.tenant,
+        status="checked",
+        vouched_by=checked.vouched_by,
+        workflow=checked.workflow,
+        tasks=checked.tasks,
+        converted=source.vouched_by is not None,
+        warnings=(*access.warnings, *source.losses, *checked.warnings),
+    )
 
 
 def _with_what_is_there(error: NetworkProblem, package_id: str) -> NetworkProblem:

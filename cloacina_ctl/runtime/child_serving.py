@@ -25,10 +25,7 @@ def serve() -> None:
     from cloacina_ctl.runtime.child_family import begin_family
 
     child_limits.lead_own_session()
-    for fd in (REQUESTS, ANSWERS, LIBRARY):
-        with contextlib.suppress(OSError):  # there is no library where Python is loaded
-            os.set_inheritable(fd, False)
-    os.closerange(LIBRARY + 1, 1 << 16)
+    _keep_descriptors()
     rules = _read_or_leave()
     child_limits.lower(rules["limits"])
     closed, has_numbers = child_limits.enter_namespaces(network=rules["network"])
@@ -61,6 +58,14 @@ def serve() -> None:
     forever = _thread.allocate_lock()
     forever.acquire()
     forever.acquire()
+
+
+def _keep_descriptors() -> None:
+    """Keep what this process was given, to itself, and nothing else."""
+    for fd in (REQUESTS, ANSWERS, LIBRARY):
+        with contextlib.suppress(OSError):  # there is no library where Python is loaded
+            os.set_inheritable(fd, False)
+    os.closerange(LIBRARY + 1, 1 << 16)
 
 
 def _load(
