@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command, Kind, Option
 from cloacina_ctl.cli.options import JOBS, LIMIT, REGISTRY, RULE, TENANT, rule
+from cloacina_ctl.cli.waiting import waits
 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.command import Values
@@ -16,15 +17,9 @@ if TYPE_CHECKING:
 
 
 def _run(values: Values, reporter: Reporter) -> int:
-    from cloacina_ctl.errors import Code, UsageError
-
     if values["daemon"]:
         return _run_daemon(values, reporter)
-    for key, what in (
-        ("folder", "a folder"), ("daemon_version", "--daemon-version"), ("lossy", "--lossy"),
-    ):  # fmt: skip
-        if values[key]:
-            raise UsageError.of(Code.USAGE, f"{what} is for --daemon, which is not given")
+    _refuse_daemon_words(values)
     from cloacina_ctl.operations.install import InstallRequest, install
 
     request = InstallRequest(
@@ -34,10 +29,28 @@ def _run(values: Values, reporter: Reporter) -> int:
         registry=values["registry"],
         replace=values["force"],
     )
-    installed = install(request, reporter.progress())
+    installed = install(request, reporter.progress(), waits(reporter))
     reporter.result(_as_json(installed))
     _tell(installed, reporter)
     return 0
+
+
+def _refuse_daemon_words(values: Values) -> None:
+    """Refuse what is for --daemon alone, and a second package."""
+    from cloacina_ctl.errors import Code, UsageError
+
+    second = values["folder"]
+    if second and not os.path.isdir(second):
+        raise UsageError.of(
+            Code.USAGE,
+            f"one package at a time: {values['package']}, and then {second}",
+            hint="a second word is the folder of a daemon: --daemon",
+        )
+    for key, what in (
+        ("folder", "a folder"), ("daemon_version", "--daemon-version"), ("lossy", "--lossy"),
+    ):  # fmt: skip
+        if values[key]:
+            raise UsageError.of(Code.USAGE, f"{what} is for --daemon, which is not given")
 
 
 def _tell(installed: Installed, reporter: Reporter) -> None:
@@ -50,6 +63,8 @@ def _tell(installed: Installed, reporter: Reporter) -> None:
         reporter.line(f"{what} is installed and active already, for tenant {package.tenant}")
     else:
         reporter.line(f"{what} is installed and active, for tenant {package.tenant}")
+        if installed.mended:
+            reporter.line("  what was stored of it was damaged, and is whole again")
         if installed.before not in (None, package.version):
             reporter.line(f"  before it: {escape(installed.before or '')}; `rollback` goes back")
     reporter.line(f"  content {package.content}")
@@ -64,15 +79,23 @@ def _as_json(installed: Installed) -> dict[str, object]:
         "package": installed.package.to_json(),
         "before": installed.before,
         "changed": installed.changed,
+        "mended": installed.mended,
         "signatures": [signature.to_json() for signature in installed.signatures],
     }
 
 
 def _run_daemon(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.cli.options import refuse_both
+    from cloacina_ctl.errors import Code, UsageError
     from cloacina_ctl.operations.install_daemon import DaemonRequest, install_for_daemon
 
     refuse_both(values, "--daemon", "--registry")
+    if values["tenant"] != TENANT.default:
+        raise UsageError.of(
+            Code.USAGE,
+            "--daemon and --tenant exclude each other",
+            hint="leave it away: the folder of a daemon has no place for a tenant",
+        )
     package, folder = values["package"], values["folder"]
     if folder and os.path.isdir(package) and not os.path.isdir(folder):
         package, folder = folder, package  # --daemon DIR before the package
@@ -84,7 +107,7 @@ def _run_daemon(values: Values, reporter: Reporter) -> int:
         lossy=values["lossy"],
         force=values["force"],
     )
-    delivered = install_for_daemon(request, reporter.progress())
+    delivered = install_for_daemon(request, reporter.progress(), waits(reporter))
     reporter.result(_daemon_json(delivered), delivered.warnings)
     reporter.warnings(delivered.warnings)
     _tell_delivered(delivered, reporter)
@@ -108,6 +131,8 @@ def _tell_delivered(delivered: Delivered, reporter: Reporter) -> None:
         reporter.note("start the daemon again: until then it does not run what lies there now")
     if not delivered.vouched_by:
         reporter.note("nobody known vouches for it; that was allowed")
+    elif delivered.source_format == "native":
+        reporter.note("its signature was verified here and does not go along")
     reporter.note("the daemon verifies no signature: whoever can write to its folder, runs there")
 
 

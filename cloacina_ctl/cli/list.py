@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command, Kind, Option
 from cloacina_ctl.cli.options import REGISTRY
+from cloacina_ctl.cli.waiting import waits
 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.command import Values
@@ -27,7 +28,10 @@ def _run(values: Values, reporter: Reporter) -> int:
     checkup = None
     if values["check"]:
         checkup = check_registry(
-            values["registry"], repair=values["repair"], progress=reporter.progress()
+            values["registry"],
+            repair=values["repair"],
+            progress=reporter.progress(),
+            waits=waits(reporter),
         )
         _tell(checkup, reporter)
     packages: tuple[InstalledPackage, ...] = ()

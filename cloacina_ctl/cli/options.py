@@ -63,8 +63,7 @@ SIGN_FIDIUS = Option(
     panel=_OTHERS,
 )  # fmt: skip
 TENANT = Option(
-    ("--tenant",), "For which tenant (default: public).", metavar="NAME", default="public",
-    panel="Registry",
+    ("--tenant",), "For which tenant.", metavar="NAME", default="public", panel="Registry",
 )  # fmt: skip
 REGISTRY = Option(
     ("--registry",), "The folder of the registry (default: your own).", metavar="DIR",

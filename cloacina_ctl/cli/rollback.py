@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command, Option
 from cloacina_ctl.cli.options import REGISTRY, TENANT
+from cloacina_ctl.cli.waiting import waits
 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.command import Values
@@ -18,7 +19,11 @@ def _run(values: Values, reporter: Reporter) -> int:
 
     _refuse_version(values["name"])
     done = rollback(
-        values["name"], values["to"], tenant=values["tenant"], registry=values["registry"]
+        values["name"],
+        values["to"],
+        tenant=values["tenant"],
+        registry=values["registry"],
+        waits=waits(reporter),
     )
     reporter.result(done._asdict())
     name, active = escape(done.name), escape(done.active)

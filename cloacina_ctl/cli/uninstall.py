@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command
 from cloacina_ctl.cli.options import REGISTRY, TENANT
+from cloacina_ctl.cli.waiting import waits
 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.command import Values
@@ -16,7 +17,12 @@ def _run(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.cli.escape import escape
     from cloacina_ctl.operations.uninstall import uninstall
 
-    done = uninstall(values["package"], tenant=values["tenant"], registry=values["registry"])
+    done = uninstall(
+        values["package"],
+        tenant=values["tenant"],
+        registry=values["registry"],
+        waits=waits(reporter),
+    )
     reporter.result({**done._asdict(), "removed": list(done.removed)})
     reporter.line(f"removed {escape(done.name)} {', '.join(map(escape, done.removed))}")
     if done.active is not None and done.active != done.before:

@@ -63,6 +63,7 @@ def convert_native(
 ) -> Converted:
     """Convert the native package as ``request`` says; raises what ``convert`` does."""
     vouched = _prove(package, request, known, progress)
+    _refuse_other_release(package, request)
     form = request.target.format
     if form == SOURCE:
         losses, written = _to_source(package, request, progress)
@@ -97,6 +98,23 @@ def _prove(
     return vouched_by
 
 
+def _refuse_other_release(package: Package, request: ConvertRequest) -> None:
+    """Refuse a runtime that the package says it does not run in; nothing excuses that."""
+    requires, runtime = package.head.manifest.requires, request.target.runtime
+    release = requires.cloacina if requires is not None else None
+    if release is None or runtime is None:
+        return
+    from cloacina_ctl.project.release_range import takes_release
+
+    if not takes_release(release, runtime):
+        raise Incompatible.of(
+            Code.OTHER_RELEASE,
+            f"the package says that it needs Cloacina {release}, and this is for {runtime.name}",
+            where=package.path,
+            hint="choose a release that it names, or widen `requires_cloacina` and pack it again",
+        )
+
+
 def _to_source(
     package: Package, request: ConvertRequest, progress: Progress | None
 ) -> tuple[tuple[str, ...], Written]:
@@ -109,7 +127,7 @@ def _to_source(
     broken = tuple(check_for_runtime(subject, runtime))
     if broken:
         raise Refused(*broken)
-    losses = allow_losses(losses_of_native(package, SOURCE), request)
+    losses = allow_losses(_losses(package, request), request)
     provenance = f"{NATIVE} {package.head.content}"
     data = resolve(header_of_manifest(manifest), text, runtime, provenance)
     path = MemberPath(layout.PACKAGE_TOML)
@@ -121,6 +139,10 @@ def _to_source(
     feed = _feed(package, members, stage(progress, "converting"))
     output = Output(request.output, request.overwrite)
     return losses, write_source(output, package.head.root, feed, rules, pad=request.pad)
+
+
+def _losses(package: Package, request: ConvertRequest) -> Iterator[str]:
+    return losses_of_native(package, request.target.format, delivered=request.delivered)
 
 
 def _moved(package: Package) -> dict[MemberPath, Member]:
@@ -253,7 +275,7 @@ def _to_v1(
         )
     artifact = libraries[0]
     runtime = runtime_of_library(artifact, request.target.runtime)
-    losses = allow_losses(losses_of_native(package, request.target.format), request)
+    losses = allow_losses(_losses(package, request), request)
     entry = next(file for file in package.head.files if file.path == artifact.path)
     with _Spooled(package, entry) as fd:
         exports = read_library(fd, where=artifact.path).exports

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 class ConvertRequest(NamedTuple):
-    """What to convert, and into what; ``lossy`` takes what the other format cannot hold."""
+    """What to convert, and into what; ``lossy`` takes what the other format cannot hold.
+
+    With ``delivered`` the result goes straight to a runtime that reads neither signatures nor a
+    range of runtimes: both are judged here, and neither is lost.
+    """
 
     path: str
     output: str
@@ -24,6 +28,7 @@ class ConvertRequest(NamedTuple):
     lossy: bool = False
     pad: bool = False
     overwrite: bool = False
+    delivered: bool = False
 
 
 class Converted(NamedTuple):

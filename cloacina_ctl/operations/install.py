@@ -6,6 +6,7 @@ them: what was verified is what is stored. Then one step makes the version the a
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from cloacina_ctl.operations.views import SignatureView
     from cloacina_ctl.progress import Progress
     from cloacina_ctl.registry.files import Incoming, Writing
+    from cloacina_ctl.registry.index import Waits
+    from cloacina_ctl.registry.store import Change
     from cloacina_ctl.signing.judge import KnownKey
 
 __all__ = ["InstallRequest", "Installed", "install"]
@@ -53,7 +56,8 @@ class InstallRequest(NamedTuple):
 class Installed(NamedTuple):
     """What is in the registry now; ``before`` is the version that was active.
 
-    ``changed`` is false where this very file was there and active already.
+    ``changed`` is false where this very file was there, whole, and active already; ``mended`` says
+    that it was there and damaged.
     """
 
     path: str
@@ -61,14 +65,18 @@ class Installed(NamedTuple):
     package: InstalledPackage
     before: str | None
     changed: bool
+    mended: bool
     signatures: tuple[SignatureView, ...]
 
 
-def install(request: InstallRequest, progress: Progress | None = None) -> Installed:
+def install(
+    request: InstallRequest, progress: Progress | None = None, waits: Waits = contextlib.nullcontext
+) -> Installed:
     """Put the package into the registry and make its version the active one.
 
-    Raises what ``verify`` does; ``FileProblem`` where another package of its name and version is
-    there, or the registry cannot be written. Nothing is in it then that was not before.
+    ``waits`` is entered while another program holds the registry. Raises what ``verify`` does;
+    ``FileProblem`` where another package of its name and version is there, or the registry cannot
+    be written. Nothing is in it then that was not before.
     """
     authenticity.check_rule(request.rule)
     tenant = check_tenant(request.tenant)
@@ -77,23 +85,16 @@ def install(request: InstallRequest, progress: Progress | None = None) -> Instal
     try:
         require_package(source, request.path)
         folder = registry_at(request.registry)
-        with Registry(folder, make=True) as registry, registry.incoming() as package:
+        with Registry(folder, make=True, waits=waits) as registry, registry.incoming() as package:
             package.copy_from(source, request.path, stage(progress, "copying"))
             beside = read_beside(request)
             verified = verify_copy(package, request, known, progress)
             if verified.format == "native":
                 beside = None
             elif beside != read_beside(request):
-                where = request.rule.signature or request.path
-                raise Refused.of(Code.CHANGED, "its signature changed meanwhile", where=where)
+                raise _changed(request)
             stored = _stored(tenant, verified, package, _trust(request.rule, known, verified))
-            if beside is None:
-                change = registry.add(stored, package, None, replace=request.replace)
-            else:
-                with registry.incoming() as sidecar:
-                    sidecar.write(beside)
-                    stored = stored._replace(sidecar=str(sidecar.digest))
-                    change = registry.add(stored, package, sidecar, replace=request.replace)
+            change = _add(registry, stored, package, beside, replace=request.replace)
             there = registry.find(tenant, stored.name, stored.version)
             return Installed(
                 path=request.path,
@@ -101,10 +102,28 @@ def install(request: InstallRequest, progress: Progress | None = None) -> Instal
                 package=shown(registry, there, active=True),
                 before=change.before,
                 changed=change.changed,
+                mended=change.mended,
                 signatures=verified.signatures,
             )
     finally:
         os.close(source)
+
+
+def _changed(request: InstallRequest) -> Refused:
+    where = request.rule.signature or request.path
+    return Refused.of(Code.CHANGED, "its signature changed meanwhile", where=where)
+
+
+def _add(
+    registry: Registry, stored: Stored, package: Incoming, beside: bytes | None, *, replace: bool
+) -> Change:
+    """Put the package in, and the signature that lay beside it."""
+    if beside is None:
+        return registry.add(stored, package, None, replace=replace)
+    with registry.incoming() as sidecar:
+        sidecar.write(beside)
+        stored = stored._replace(sidecar=str(sidecar.digest))
+        return registry.add(stored, package, sidecar, replace=replace)
 
 
 def require_package(source: int, path: str) -> None:

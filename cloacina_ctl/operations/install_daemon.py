@@ -29,7 +29,7 @@ from cloacina_ctl.manifest.model import Language
 from cloacina_ctl.operations.install import require_package
 from cloacina_ctl.operations.verify import verify_open
 from cloacina_ctl.progress import stage
-from cloacina_ctl.registry.daemon import Dropped, file_name, watched_files
+from cloacina_ctl.registry.daemon import Dropped, file_name, is_fifo, watched_files
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.operations.results import Inspection, Verified
     from cloacina_ctl.progress import Progress
     from cloacina_ctl.project.runtimes import Runtime
+    from cloacina_ctl.registry.index import Waits
 
 __all__ = ["DaemonRequest", "Delivered", "daemon_release", "install_for_daemon"]
 
@@ -66,8 +67,9 @@ class DaemonRequest(NamedTuple):
 class Delivered(NamedTuple):
     """What lies in the daemon's folder now, as ``file``; ``changed`` is false where all was so.
 
-    ``losses`` are what a conversion lost; ``replaced`` are the other versions of it that lay there
-    and do no more. With ``restart`` a daemon that runs has to be started again.
+    ``losses`` are what a conversion lost, which signatures that were judged here are not;
+    ``replaced`` are the other versions of it that lay there and do no more. With ``restart`` a
+    daemon that runs has to be started again.
     """
 
     path: str
@@ -95,12 +97,14 @@ class _There(NamedTuple):
     digest: str
 
 
-def install_for_daemon(request: DaemonRequest, progress: Progress | None = None) -> Delivered:
+def install_for_daemon(
+    request: DaemonRequest, progress: Progress | None = None, waits: Waits = contextlib.nullcontext
+) -> Delivered:
     """Deliver the package: it then lies in the folder, whole, in the format that the daemon reads.
 
-    Raises what ``verify`` and ``convert`` do; ``Incompatible`` for a daemon that does not load it;
-    ``UsageError`` where the daemon's release is not known; ``FileProblem`` where another package of
-    that name and version lies there.
+    ``waits`` is entered while another program delivers there. Raises what ``verify`` and
+    ``convert`` do; ``Incompatible`` for a daemon that does not load it; ``UsageError`` for one of
+    no known release; ``FileProblem`` where another package of that name and version lies there.
     """
     from cloacina_ctl.project.runtimes import find_runtime
 
@@ -108,17 +112,14 @@ def install_for_daemon(request: DaemonRequest, progress: Progress | None = None)
     runtime = find_runtime(request.release or daemon_release())
     warnings = _judge_daemon(runtime, force=request.force)
     folder = request.folder or settings.daemon_folder()
-    with Dropped(folder) as dropped, _right_format(request, runtime, progress) as source:
+    into = Dropped(folder, waits=waits)
+    with into as dropped, _right_format(request, runtime, progress) as source:
         dropped.copy_from(source.fd, request.path, stage(progress, "copying"))
         verified = _verify(dropped, source, progress)
         looked = _inspect(dropped, verified)
         warnings += _judge_release(looked, runtime, force=request.force)
         there, unread = _look_around(folder)
-        warnings += unread
-        place = _place(dropped, verified, there, force=request.force)
-        if not place.is_there:
-            dropped.commit(place.path, instead_of=place.instead_of)
-        dropped.remove(place.gone)
+        place = _put(dropped, verified, there, force=request.force)
     replaced = {one.version for one in there if one.name == verified.name} - {verified.version}
     return Delivered(
         path=request.path,
@@ -134,8 +135,17 @@ def install_for_daemon(request: DaemonRequest, progress: Progress | None = None)
         replaced=tuple(sorted(replaced)),
         restart=_needs_restart(place, looked.manifest.language),
         changed=not place.is_there or bool(place.gone),
-        warnings=warnings,
+        warnings=warnings + unread,
     )
+
+
+def _put(dropped: Dropped, verified: Verified, there: tuple[_There, ...], *, force: bool) -> _Place:
+    """Have it lie there, and nothing else of its name."""
+    place = _place(dropped, verified, there, force=force)
+    if not place.is_there:
+        dropped.commit(place.path, instead_of=place.instead_of)
+    dropped.remove(place.gone)
+    return place
 
 
 def daemon_release() -> str:
@@ -194,35 +204,29 @@ def _right_format(
 def _converted(
     package: Package, request: DaemonRequest, runtime: Runtime, progress: Progress | None
 ) -> Iterator[_Source]:
-    """Convert a native package into a file of our own, which goes afterwards."""
-    from cloacina_ctl.operations.convert_native import convert_native
+    """Convert a native package for the daemon, which reads no signature: it was judged here."""
     from cloacina_ctl.operations.converting import ConvertRequest
+    from cloacina_ctl.operations.converting_copy import converted_copy
     from cloacina_ctl.operations.target import choose_target
-    from cloacina_ctl.staging import hidden_name, reported
 
-    made = os.path.join(os.environ.get("TMPDIR") or "/tmp", hidden_name())  # noqa: S108 - a name that nobody can predict
     conversion = ConvertRequest(
         path=request.path,
-        output=made,
-        target=choose_target(_FORMAT, runtime.name if runtime.format == _FORMAT else None),
+        output=request.path,
+        target=choose_target(_FORMAT, runtime.name),
         rule=request.rule,
         lossy=request.lossy,
+        delivered=True,
     )
-    known = authenticity.keys_that_count(request.rule)
-    try:
-        converted = convert_native(package, conversion, known, progress)
-        with reported(made):
-            result = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            rule = Rule(allow_unsigned=True, content=converted.content, limits=request.rule.limits)
-            yield _Source(
-                result, made, converted.source_format, rule, converted.losses, converted.vouched_by
-            )
-        finally:
-            os.close(result)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(made)
+    with converted_copy(package, conversion, progress) as copy:
+        made = copy.converted
+        yield _Source(
+            fd=copy.fd,
+            path=request.path,
+            format=made.source_format,
+            rule=copy.rule,
+            losses=made.losses,
+            vouched_by=made.vouched_by,
+        )
 
 
 def _verify(dropped: Dropped, source: _Source, progress: Progress | None) -> Verified:
@@ -299,6 +303,8 @@ def _look_around(folder: str) -> tuple[tuple[_There, ...], tuple[Diagnostic, ...
         except CloacinaError as error:
             first = error.diagnostics[0]
             message = f"the daemon complains of it twice a second: {first.message}"
+            if is_fifo(path):
+                message = "it is a FIFO: a daemon that opens it waits there, and loads nothing more"
             unread.append(Diagnostic(first.code, message, path, "remove it", Severity.WARNING))
             continue
         there.append(_There(path, verified.name, verified.version, digest))

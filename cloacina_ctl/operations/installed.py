@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from cloacina_ctl import settings
 from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, NotTrusted, UsageError
+from cloacina_ctl.operations.damage import damage_explained, damaged
 from cloacina_ctl.registry.layout import DEFAULT_TENANT, check_tenant
-from cloacina_ctl.registry.store import Reading
+from cloacina_ctl.registry.store import Reading, deciding_paths
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from cloacina_ctl.archive.foreign.package import ForeignPackage
     from cloacina_ctl.archive.reader import Package
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from cloacina_ctl.registry.stored import Stored
 
 __all__ = [
-    "DEFAULT_TENANT", "Found", "InstalledPackage", "find_installed", "open_installed",
-    "parse_spec", "registry_at",
+    "DEFAULT_TENANT", "Found", "InstalledPackage", "find_installed",
+    "open_installed", "parse_spec", "registry_at",
 ]  # fmt: skip
 
 
@@ -68,7 +69,12 @@ class Found(NamedTuple):
 
 def registry_at(folder: str | None) -> str:
     """Return the folder of the registry: the one that is named, else the user's."""
-    return os.path.abspath(folder) if folder else settings.registry_folder()
+    path = os.path.abspath(folder) if folder else settings.registry_folder()
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:  # the settings are UTF-8, and this locale has no such letters
+        return os.fsdecode(path.encode("utf-8", "surrogateescape"))
+    return path
 
 
 def parse_spec(spec: str) -> tuple[str, str | None]:
@@ -114,18 +120,21 @@ def find_installed(
     signature it needs: where ``rule`` names keys or a threshold, theirs; else, where trusted keys
     vouched for it when it was installed, one of a key that is trusted now; else none, for what was
     decided then, with --key or --allow-unsigned, holds. Raises ``FileProblem`` where it is not
-    installed, ``NotTrusted`` where such a decision stands in a folder that others can write to.
+    installed, ``Refused`` where its file can be seen not to be the one, ``NotTrusted`` where such a
+    decision stands in a folder that others can write to.
     """
     name, version = parse_spec(spec)
     folder = registry_at(registry)
+    opened_to = _open_to_others(deciding_paths(folder))  # first: SQLite may change whose a WAL is
     with Reading(folder) as reading:
         stored = reading.find(check_tenant(tenant), name, version)
         active = version is None or reading.find(tenant, name).version == stored.version
+        decided = not rule.keys and rule.threshold == 1 and not _by_trusted_keys(stored)
+        if decided and not rule.allow_unsigned:
+            _refuse_shared(opened_to or _open_to_others(deciding_paths(folder, stored)), folder)
         installed = shown(reading, stored, active=active)
         sidecar = reading.sidecar_path(stored)
-    decided = not rule.keys and rule.threshold == 1 and not _by_trusted_keys(stored)
-    if decided and not rule.allow_unsigned:
-        _refuse_shared(folder)
+    _refuse_damaged(stored, installed.path, sidecar)
     wanted = rule._replace(
         name=rule.name or stored.name,
         version=rule.version or stored.version,
@@ -152,8 +161,11 @@ def open_installed(
     found = find_installed(spec, rule, tenant=tenant, registry=registry)
     authenticity.check_rule(found.rule)
     known = authenticity.keys_that_count(found.rule)
-    with open_any(found.path, found.rule.limits) as package:
-        verify_open(package, found.rule, known)
+    with contextlib.ExitStack() as opened:
+        with damage_explained(found.path, found.rule):
+            package = open_any(found.path, found.rule.limits)
+            opened.enter_context(package)
+            verify_open(package, found.rule, known)
         yield found.installed, package
 
 
@@ -161,18 +173,41 @@ def _by_trusted_keys(stored: Stored) -> bool:
     return bool(stored.trust.vouched_by) and not stored.trust.keys
 
 
-def _refuse_shared(folder: str) -> None:
-    """Refuse to take the registry's word where others than the user may have written it."""
-    from cloacina_ctl.signing.files import is_own, others_can_write, quoted
+def _refuse_damaged(stored: Stored, path: str, sidecar: str | None) -> None:
+    """Refuse what can be seen to be another file without reading it; a signature is read."""
+    from cloacina_ctl.registry.files import is_whole, seen_damage
+
+    named = f"{stored.name}@{stored.version}"
+    what = seen_damage(path, stored.size)
+    if what is not None:
+        raise damaged(named, what, path)
+    if sidecar is not None and not is_whole(sidecar, str(stored.sidecar)):
+        raise damaged(named, "the signature that was installed with it is damaged", sidecar)
+
+
+def _open_to_others(paths: Iterable[str]) -> str | None:
+    """Return the first of ``paths`` that others than the user may have written."""
+    from cloacina_ctl.signing.files import is_own, others_can_write
     from cloacina_ctl.staging import reported
 
-    with reported(folder):
-        found = os.stat(folder)
-    if is_own(found) and not others_can_write(found):
+    for path in paths:
+        with reported(path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            found = os.stat(path)
+            if not is_own(found) or others_can_write(found):
+                return path
+    return None
+
+
+def _refuse_shared(path: str | None, folder: str) -> None:
+    """Refuse to take the registry's word where others may have written what it goes by."""
+    if path is None:
         return
+    from cloacina_ctl.signing.files import quoted
+
     raise NotTrusted.of(
         Code.UNSIGNED,
         "no trusted key vouches for it, and others can write to the registry",
-        where=folder,
-        hint=f"name the key that does: --key, or close the folder: chmod go-w {quoted(folder)}",
+        where=path,
+        hint=f"name the key that does: --key; or close the folder, chmod -R go-w {quoted(folder)}, "
+        "and install it again",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Severity
@@ -13,6 +14,7 @@ from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.errors import Diagnostic
+    from cloacina_ctl.registry.index import Waits
 
 __all__ = ["Checkup", "Listing", "check_registry", "list_installed"]
 
@@ -65,7 +67,11 @@ def list_installed(
 
 
 def check_registry(
-    registry: str | None = None, *, repair: bool = False, progress: Progress | None = None
+    registry: str | None = None,
+    *,
+    repair: bool = False,
+    progress: Progress | None = None,
+    waits: Waits = contextlib.nullcontext,
 ) -> Checkup:
     """Read every stored byte, the index and its records, and return what is wrong.
 
@@ -75,7 +81,7 @@ def check_registry(
     from cloacina_ctl.registry import repair as registry_repair
 
     folder = registry_at(registry)
-    repaired = registry_repair.repair(folder) if repair else ()
+    repaired = registry_repair.repair(folder, waits=waits) if repair else ()
     checked = registry_repair.check(folder, stage(progress, "checking"))
     return Checkup(
         registry=folder,

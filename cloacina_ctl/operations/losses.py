@@ -29,11 +29,14 @@ _MOST = 5  # names in one line
 _ABOUT = ("license", "homepage", "repository", "keywords")
 
 
-def losses_of_native(package: Package, form: str) -> Iterator[str]:
-    """Yield what a native package holds that one of the format ``form`` cannot."""
+def losses_of_native(package: Package, form: str, *, delivered: bool = False) -> Iterator[str]:
+    """Yield what a native package holds that one of the format ``form`` cannot.
+
+    Of one that is ``delivered`` to its runtime nothing is lost that was judged before.
+    """
     manifest, files = package.head.manifest, [str(file.path) for file in package.head.files]
     signatures = len(package.block.envelopes)
-    if signatures:
+    if signatures and not delivered:
         yield f"{_signatures(signatures)} over the native head: sign the result"
     if form == V1:
         sources = sum(path.startswith(SOURCE_FOLDER) for path in files)
@@ -45,6 +48,11 @@ def losses_of_native(package: Package, form: str) -> Iterator[str]:
             kind = "the compiled library" if artifact.kind == "cdylib" else "vendored code"
             yield f"{kind} for {artifact.platform}"
     yield from _about(manifest, form)
+    release = manifest.requires.cloacina if manifest.requires is not None else None
+    if release is not None and not delivered:
+        yield f"the range of runtimes: {release}"
+    if manifest.graphs and form == V1:
+        yield f"computation graphs: {_named([graph.name for graph in manifest.graphs])}"
 
 
 def _about(manifest: Manifest, form: str) -> Iterator[str]:
@@ -54,10 +62,6 @@ def _about(manifest: Manifest, form: str) -> Iterator[str]:
             yield f"{field} of the package"
     if len(package.authors) > 1 and not in_cargo_toml:
         yield f"authors but the first: {_named(package.authors[1:])}"
-    if manifest.requires is not None and manifest.requires.cloacina is not None:
-        yield f"the range of runtimes: {manifest.requires.cloacina}"
-    if manifest.graphs and form == V1:
-        yield f"computation graphs: {_named([graph.name for graph in manifest.graphs])}"
 
 
 def _tasks(manifest: Manifest) -> Iterator[str]:

@@ -9,18 +9,16 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from cloacina_ctl import authenticity
 from cloacina_ctl.archive.opening import descriptor, open_descriptor
 from cloacina_ctl.archive.reader import Package
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Severity
-from cloacina_ctl.staging import hidden_name, reported, scratch_folder
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloacina_ctl.archive.foreign.package import ForeignPackage
+    from cloacina_ctl.authenticity import Rule
     from cloacina_ctl.progress import Progress
     from cloacina_ctl.project.runtimes import Runtime
 
@@ -76,36 +74,23 @@ def _converted(
     What is lost of the manifest is lost for the server alone, so it is told and not asked for.
     """
     from cloacina_ctl.archive.foreign.package import ForeignPackage
-    from cloacina_ctl.operations.convert_native import convert_native
     from cloacina_ctl.operations.converting import ConvertRequest
+    from cloacina_ctl.operations.converting_copy import converted_copy
     from cloacina_ctl.operations.target import choose_target
 
-    authenticity.check_rule(rule)
-    folder = scratch_folder()
-    made = os.path.join(folder, hidden_name())
     request = ConvertRequest(
         path=package.path,
-        output=made,
+        output=package.path,
         target=choose_target(_FORMAT, runtime.name, pad=True),
         rule=rule,
         lossy=True,
         pad=True,
     )
-    try:
-        known = authenticity.keys_that_count(rule)
-        converted = convert_native(package, request, known, progress)
-        with reported(made):
-            fd = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(made)
-    try:
-        with ForeignPackage(os.dup(fd), package.path, rule.limits) as source:
-            pinned = Rule(allow_unsigned=True, content=converted.content, limits=rule.limits)
+    with converted_copy(package, request, progress) as copy:
+        converted = copy.converted
+        with ForeignPackage(os.dup(copy.fd), package.path, rule.limits) as source:
             losses = tuple(_lost(loss, package.path) for loss in converted.losses)
-            yield Source(source, fd, pinned, converted.vouched_by, losses)
-    finally:
-        os.close(fd)
+            yield Source(source, copy.fd, copy.rule, converted.vouched_by, losses)
 
 
 def _lost(loss: str, path: str) -> Diagnostic:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import TYPE_CHECKING
+
 from cloacina_ctl.operations.installed import DEFAULT_TENANT, registry_at
 from cloacina_ctl.registry.layout import check_tenant
 from cloacina_ctl.registry.store import Registry
 from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from cloacina_ctl.registry.index import Waits
 
 __all__ = ["RolledBack", "rollback"]
 
@@ -27,6 +33,7 @@ def rollback(
     *,
     tenant: str = DEFAULT_TENANT,
     registry: str | None = None,
+    waits: Waits = contextlib.nullcontext,
 ) -> RolledBack:
     """Make the version active that was so before, or the installed version ``to``.
 
@@ -34,7 +41,7 @@ def rollback(
     ``Refused`` where no other version was active before.
     """
     folder = registry_at(registry)
-    with Registry(folder) as opened:
+    with Registry(folder, waits=waits) as opened:
         change = opened.roll_back(check_tenant(tenant), name, to)
     return RolledBack(
         registry=folder,

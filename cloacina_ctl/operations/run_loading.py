@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.operations.damage import damage_explained
 from cloacina_ctl.runtime.isolation import HostOptions
 from cloacina_ctl.runtime.package import open_package
 from cloacina_ctl.runtime.run import DEFAULT_JOBS, MAX_TIMEOUT_SECONDS
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from cloacina_ctl.authenticity import Rule
@@ -151,9 +153,8 @@ class LoadedPackage(Protocol):
         """Its code."""
 
 
-def from_file(
-    request: RunRequest, rule: Rule, watch: Watch
-) -> AbstractContextManager[LoadedPackage]:
+@contextlib.contextmanager
+def from_file(request: RunRequest, rule: Rule, watch: Watch) -> Iterator[LoadedPackage]:
     """Verify the package that is asked for and load it into a child process."""
     told = watch.output
     options = HostOptions(
@@ -162,7 +163,7 @@ def from_file(
         one_stream=True,
         engine=None if request.engine is None else _engine(request.engine),
     )
-    return open_package(
+    opened = open_package(
         request.path,
         rule,
         options,
@@ -170,6 +171,10 @@ def from_file(
         workflow=request.workflow,
         loads=lambda name: tell_waits(watch, f"loading {name}"),
     )
+    with contextlib.ExitStack() as stack:
+        with damage_explained(request.path, rule):
+            loaded = stack.enter_context(opened)
+        yield loaded
 
 
 def _engine(spelled: str) -> Engine:

@@ -14,6 +14,7 @@ from cloacina_ctl.archive.payload import Nowhere
 from cloacina_ctl.archive.reader import Package
 from cloacina_ctl.manifest.graph import layers
 from cloacina_ctl.manifest.model import Language, Retry
+from cloacina_ctl.operations.damage import damage_explained
 from cloacina_ctl.runtime.choosing import choose_workflow, needs_build, no_workflow
 from cloacina_ctl.runtime.run import read_rules
 from cloacina_ctl.values import NamedTuple
@@ -55,7 +56,7 @@ def plan_run(path: str, rule: Rule, workflow: str | None = None) -> RunPlan:
     """
     authenticity.check_rule(rule)
     known = authenticity.keys_that_count(rule)
-    with open_any(path, rule.limits) as package:
+    with damage_explained(path, rule), open_any(path, rule.limits) as package:
         if not isinstance(package, Package):
             return _plan_foreign(package, rule, known, workflow)
         authenticity.vouch(package, rule, known)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.operations.installed import DEFAULT_TENANT, parse_spec, registry_at
+from cloacina_ctl.registry.files import RESERVE_BYTES, free_reserve, keep_reserve
 from cloacina_ctl.registry.layout import check_tenant
 from cloacina_ctl.registry.store import Registry
 from cloacina_ctl.values import NamedTuple
 
+if TYPE_CHECKING:
+    from cloacina_ctl.registry.index import Waits
+    from cloacina_ctl.registry.store import Change
+
 __all__ = ["Uninstalled", "uninstall"]
+
+_NO_RESERVE = f"a removal needs a little room too: free {RESERVE_BYTES >> 10} KiB elsewhere first"
 
 
 class Uninstalled(NamedTuple):
@@ -22,17 +33,35 @@ class Uninstalled(NamedTuple):
 
 
 def uninstall(
-    spec: str, *, tenant: str = DEFAULT_TENANT, registry: str | None = None
+    spec: str,
+    *,
+    tenant: str = DEFAULT_TENANT,
+    registry: str | None = None,
+    waits: Waits = contextlib.nullcontext,
 ) -> Uninstalled:
     """Remove ``NAME@VERSION``, or with ``NAME`` all its versions; their bytes go with them.
 
-    Where the active version goes, the one that was active before it is so again. Raises
-    ``FileProblem`` where it is not installed.
+    Where the active version goes, the one that was active before it is so again. On a full disk
+    the room is used that the registry keeps for this. Raises ``FileProblem`` where it is not
+    installed.
     """
     name, version = parse_spec(spec)
     folder = registry_at(registry)
-    with Registry(folder) as opened:
-        change = opened.remove(check_tenant(tenant), name, version)
+    check_tenant(tenant)
+
+    def remove() -> Change:
+        with Registry(folder, waits=waits) as opened:
+            return opened.remove(tenant, name, version)
+
+    try:
+        change = remove()
+    except FileProblem as error:
+        if error.diagnostics[0].code is not Code.NO_SPACE:
+            raise
+        if not free_reserve(folder):
+            raise FileProblem(error.diagnostics[0]._replace(hint=_NO_RESERVE)) from error
+        change = remove()  # nothing was changed: each is a whole step or none
+        keep_reserve(folder)  # now that SQLite has given back what it took
     return Uninstalled(
         registry=folder,
         tenant=tenant,

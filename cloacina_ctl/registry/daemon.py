@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from cloacina_ctl.registry.index import Waits
+
 SUFFIX = ".cloacina"
 STAGING = ".cloacina-ctl" + SUFFIX + ".tmp"
 
@@ -44,10 +46,17 @@ def file_name(name: str, version: str) -> str:
 
 
 def watched_files(folder: str) -> tuple[str, ...]:
-    """Return the paths of the files that a daemon takes for packages, sorted."""
-    with reported(folder), os.scandir(folder) as entries:
-        found = [one.path for one in entries if one.name.endswith(SUFFIX) and one.is_file()]
-    return tuple(sorted(found))
+    """Return the paths of what a daemon takes for packages, sorted: files, and whatever else."""
+    with reported(folder):
+        found = [name for name in os.listdir(folder) if name.endswith(SUFFIX)]
+    return tuple(os.path.join(folder, name) for name in sorted(found))
+
+
+def is_fifo(path: str) -> bool:
+    """Tell whether it is a FIFO, at which a daemon waits."""
+    with reported(path), contextlib.suppress(FileNotFoundError):
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    return False
 
 
 class Dropped(Writing):
@@ -57,8 +66,15 @@ class Dropped(Writing):
     is written over. Leaving without ``commit`` removes it.
     """
 
-    def __init__(self, folder: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
+    def __init__(
+        self,
+        folder: str,
+        *,
+        busy_seconds: float = BUSY_SECONDS,
+        waits: Waits = contextlib.nullcontext,
+    ) -> None:
         super().__init__(os.path.join(folder, STAGING))
+        self._waits = waits
         self.folder = folder
         self._seconds = busy_seconds
         self._is_there = False
@@ -73,14 +89,19 @@ class Dropped(Writing):
                 where=self.folder,
                 hint="start the daemon once, make the folder, or name another",
             )
-        until = time.monotonic() + self._seconds
         with reported(self.path):
+            if not self._try():
+                self._wait()
+            os.ftruncate(self.fd, 0)
+        return self
+
+    def _wait(self) -> None:
+        until = time.monotonic() + self._seconds
+        with self._waits():
             while not self._try():
                 if time.monotonic() > until:
                     raise busy(self.path)
                 time.sleep(_WAIT_SECONDS)
-            os.ftruncate(self.fd, 0)
-        return self
 
     def __exit__(
         self,

@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 import time
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.registry.index import busy
-from cloacina_ctl.registry.layout import FOLDERS, INCOMING, LOCK, stored_path
+from cloacina_ctl.registry.layout import FOLDERS, INCOMING, LOCK, RESERVE, stored_path
 from cloacina_ctl.staging import hidden_name, reported, write_all
 
 if TYPE_CHECKING:
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from cloacina_ctl.registry.index import Waits
+
     Progress = Callable[[int, int], None]
 
 _PIECE = 1 << 20
+RESERVE_BYTES = 256 << 10  # the index's journal takes less for a removal
 _MODE = 0o444
 _FOLDER_MODE = 0o755
 _WAIT_SECONDS = 0.01
@@ -35,7 +39,9 @@ _WAIT_SECONDS = 0.01
 class Lock:
     """Held, shared, by whoever changes something; alone by whoever clears up."""
 
-    def __init__(self, folder: str, busy_seconds: float) -> None:
+    def __init__(
+        self, folder: str, busy_seconds: float, waits: Waits = contextlib.nullcontext
+    ) -> None:
         import fcntl
 
         self._flock = fcntl.flock
@@ -43,6 +49,7 @@ class Lock:
         self._no_wait = fcntl.LOCK_NB
         self.path = os.path.join(folder, LOCK)
         self._seconds = busy_seconds
+        self._waits = waits
         with reported(self.path):
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             self._fd = os.open(self.path, flags, 0o644)
@@ -72,11 +79,14 @@ class Lock:
         return True
 
     def _wait(self, kind: int) -> None:
+        if self._try(kind):
+            return
         until = time.monotonic() + self._seconds
-        while not self._try(kind):
-            if time.monotonic() > until:
-                raise busy(self.path)
-            time.sleep(_WAIT_SECONDS)
+        with self._waits():
+            while not self._try(kind):
+                if time.monotonic() > until:
+                    raise busy(self.path)
+                time.sleep(_WAIT_SECONDS)
 
 
 class Writing:
@@ -171,6 +181,8 @@ def make_folder(path: str) -> None:
     try:
         os.mkdir(path, _FOLDER_MODE)
     except FileExistsError:
+        if not os.path.isdir(path):
+            raise FileProblem.of(Code.NOT_REGULAR, "it is not a folder", where=path) from None
         return
     sync_folder(os.path.dirname(path))
 
@@ -185,9 +197,65 @@ def sync_folder(path: str) -> None:
         os.close(fd)
 
 
+def digest_of(path: str) -> tuple[str, int]:
+    """Return the SHA-256 of a file's bytes, and how many they are; no link is followed."""
+    sha256, size = hashlib.sha256(), 0
+    with reported(path):
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            while piece := os.read(fd, _PIECE):
+                sha256.update(piece)
+                size += len(piece)
+        finally:
+            os.close(fd)
+    return sha256.hexdigest(), size
+
+
+def is_whole(path: str, digest: str) -> bool:
+    """Tell whether the stored file at ``path`` is there with all of its bytes.
+
+    Raises ``FileProblem`` where the system does not let us read it.
+    """
+    return seen_damage(path) is None and digest_of(path)[0] == digest
+
+
+def seen_damage(path: str, size: int | None = None) -> str | None:
+    """Return what is wrong with a stored file as far as it shows without reading it."""
+    with reported(path):
+        try:
+            found = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return "its file is gone"
+    if not stat.S_ISREG(found.st_mode):
+        return "something else is in the place of its file"
+    if size is not None and found.st_size != size:
+        return f"its file has {found.st_size} bytes where {size} were installed"
+    return None
+
+
 def remove_file(folder: str, kind: str, digest: str) -> bool:
     """Remove a stored file, and tell whether it was there."""
     path = os.path.join(folder, stored_path(kind, digest))
+    with reported(path), contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+        return True
+    return False
+
+
+def keep_reserve(folder: str) -> None:
+    """Take the room that a removal needs on a full disk, where that is not taken already."""
+    path = os.path.join(folder, RESERVE)
+    if os.path.lexists(path):
+        return
+    with contextlib.suppress(FileProblem), Incoming(folder) as incoming, reported(path):
+        incoming.write(os.urandom(RESERVE_BYTES))  # which no file system makes smaller
+        incoming.flush()
+        os.rename(incoming.path, path)
+
+
+def free_reserve(folder: str) -> bool:
+    """Give that room back, and tell whether there was any."""
+    path = os.path.join(folder, RESERVE)
     with reported(path), contextlib.suppress(FileNotFoundError):
         os.unlink(path)
         return True
@@ -209,8 +277,13 @@ def clear_incoming(folder: str) -> int:
 
 
 def stored_files(folder: str, kind: str) -> Iterator[tuple[str, str]]:
-    """Yield the parent folder's name and the name of each file of that kind, sorted."""
+    """Yield the parent folder's name and the name of each file of that kind, sorted.
+
+    Where their folder is gone there are none.
+    """
     above = os.path.join(folder, kind)
+    if not os.path.isdir(above):
+        return
     with reported(above):
         for parent in sorted(os.listdir(above)):
             path = os.path.join(above, parent)

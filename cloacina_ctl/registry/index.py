@@ -11,6 +11,7 @@ import contextlib
 import os
 import sqlite3
 import stat
+import time
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import CloacinaError, Code, FileProblem, Refused
@@ -18,11 +19,15 @@ from cloacina_ctl.registry.layout import INDEX
 from cloacina_ctl.staging import reported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    # What is entered while another program is waited for, to show that.
+    Waits = Callable[[], contextlib.AbstractContextManager[object]]
 
 SCHEMA = 1
 APPLICATION = 0x636C6361  # "clca": what `file` shows, and what tells ours from others
 BUSY_SECONDS = 10.0
+_PATIENCE_SECONDS = 0.2  # of SQLite, which takes no signal meanwhile
 _WAL_BYTES = 128 << 10  # what a WAL and its index take at first
 REPAIR = "`cloacina-ctl list --check --repair` makes it anew from the records beside it"
 
@@ -61,7 +66,11 @@ _BUSY = ("database is locked", "database table is locked")
 
 
 def connect(
-    folder: str, *, writable: bool, busy_seconds: float = BUSY_SECONDS
+    folder: str,
+    *,
+    writable: bool,
+    busy_seconds: float = BUSY_SECONDS,
+    waits: Waits = contextlib.nullcontext,
 ) -> sqlite3.Connection:
     """Open the index in ``folder``, which must be there.
 
@@ -74,15 +83,15 @@ def connect(
     if not stat.S_ISREG(kind):  # SQLite would wait for ever at a pipe
         raise FileProblem.of(Code.NOT_REGULAR, "it is not a regular file", where=path)
     if writable:
-        return _connect(path, "mode=rw", busy_seconds)
+        return _connect(path, "mode=rw", busy_seconds, waits)
     try:
-        return _connect(path, "mode=ro", busy_seconds)
+        return _connect(path, "mode=ro", busy_seconds, waits)
     except FileProblem as error:
         # Even to read a WAL needs files beside the index: where these cannot be made, and none is
         # there, nobody writes.
         if error.diagnostics[0].code is Code.REGISTRY_BUSY or _has_wal(path):
             raise
-        return _connect(path, "immutable=1", busy_seconds)
+        return _connect(path, "immutable=1", busy_seconds, waits)
 
 
 def create(path: str) -> None:
@@ -93,13 +102,16 @@ def create(path: str) -> None:
 
 
 @contextlib.contextmanager
-def transaction(connection: sqlite3.Connection, where: str) -> Iterator[sqlite3.Connection]:
+def transaction(
+    connection: sqlite3.Connection, where: str, waits: Waits = contextlib.nullcontext
+) -> Iterator[sqlite3.Connection]:
     """Do the body as one step: all of it is in the index afterwards, or nothing.
 
     Nobody else changes anything meanwhile.
     """
     with told(where):
-        connection.execute("BEGIN IMMEDIATE")
+        seconds = connection.execute("PRAGMA busy_timeout").fetchone()[0] / 1000
+        _patiently(connection, lambda: connection.execute("BEGIN IMMEDIATE"), seconds, waits)
         try:
             yield connection
             connection.execute("COMMIT")
@@ -124,16 +136,37 @@ def damaged(what: str, where: str) -> Refused:
     return Refused.of(Code.REGISTRY_DAMAGED, what, where=where, hint=REPAIR)
 
 
-def _connect(path: str, mode: str, busy_seconds: float) -> sqlite3.Connection:
+def _connect(path: str, mode: str, busy_seconds: float, waits: Waits) -> sqlite3.Connection:
     from urllib.parse import quote
 
-    address = f"file:{quote(os.path.abspath(path))}?{mode}"
+    # Its bytes: a path need not be text, and the locale may not have its letters.
+    address = f"file:{quote(os.fsencode(os.path.abspath(path)))}?{mode}"
     with told(path), contextlib.ExitStack() as opened:
-        connection = sqlite3.connect(address, uri=True, timeout=busy_seconds, isolation_level=None)
+        connection = sqlite3.connect(address, uri=True, isolation_level=None)
         opened.callback(connection.close)
-        _prepare(connection, path)
+        _patiently(connection, lambda: _prepare(connection, path), busy_seconds, waits)
         opened.pop_all()
         return connection
+
+
+def _patiently(
+    connection: sqlite3.Connection, ask: Callable[[], object], seconds: float, waits: Waits
+) -> None:
+    """Do ``ask`` as soon as nobody holds the index any more; what SQLite says after ``seconds``."""
+    until, patience = time.monotonic() + seconds, 0.0
+    with contextlib.ExitStack() as waiting:
+        while True:
+            connection.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
+            try:
+                ask()
+                break
+            except sqlite3.OperationalError as error:
+                if not str(error).startswith(_BUSY) or time.monotonic() >= until:
+                    raise
+            if not patience:
+                waiting.enter_context(waits())
+            patience = min(_PATIENCE_SECONDS, max(until - time.monotonic(), 0.001))
+    connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
 
 def _has_wal(path: str) -> bool:

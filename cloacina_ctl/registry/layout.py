@@ -7,6 +7,7 @@
     sidecars/cd/cd….sig              signatures of packages that have none inside, likewise
     records/ef/ef….json              of each name what the index says of it, to make it anew from
     incoming/                        what is being written
+    reserve                          room for a removal when the disk is full
     lock                             held by whoever changes something
 
 Names of packages and tenants never become names of files.
@@ -22,6 +23,7 @@ from cloacina_ctl.errors import Code, Refused, UsageError
 
 INDEX = "index.sqlite"
 LOCK = "lock"
+RESERVE = "reserve"
 PACKAGES, SIDECARS, RECORDS, INCOMING = "packages", "sidecars", "records", "incoming"
 FOLDERS = (PACKAGES, SIDECARS, RECORDS, INCOMING)
 SUFFIXES = {PACKAGES: ".cloacina", SIDECARS: ".sig", RECORDS: ".json"}
@@ -44,6 +46,13 @@ def digest_in(kind: str, folder: str, name: str) -> str | None:
     if digest + SUFFIXES[kind] != name or _STORED.fullmatch(digest) is None:
         return None
     return digest if digest[:2] == folder else None
+
+
+def digest_at(kind: str, path: str) -> str | None:
+    """Return the digest of the stored file of that kind at ``path``; None for any other path."""
+    above, name = os.path.split(path)
+    folder, parent = os.path.basename(os.path.dirname(above)), os.path.basename(above)
+    return digest_in(kind, parent, name) if folder == kind else None
 
 
 def record_digest(tenant: str, name: str) -> str:

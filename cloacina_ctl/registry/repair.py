@@ -9,7 +9,6 @@ it again, and its file is whole.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import sqlite3
 import time
@@ -20,6 +19,7 @@ from cloacina_ctl.registry import records, rows
 from cloacina_ctl.registry.files import (
     Lock,
     clear_incoming,
+    digest_of,
     make_layout,
     remove_file,
     stored_files,
@@ -41,12 +41,13 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from cloacina_ctl.registry.index import Waits
     from cloacina_ctl.registry.stored import History, Stored
 
     Progress = Callable[[int, int], None]
 
-_PIECE = 1 << 20
 _DAMAGE = (Code.REGISTRY_DAMAGED,)
+_REPAIR = "`cloacina-ctl list --check --repair`"
 
 
 class Checked(NamedTuple):
@@ -77,7 +78,12 @@ def check(folder: str, progress: Progress | None = None) -> Checked:
         raise
 
 
-def repair(folder: str, *, busy_seconds: float = BUSY_SECONDS) -> tuple[str, ...]:
+def repair(
+    folder: str,
+    *,
+    busy_seconds: float = BUSY_SECONDS,
+    waits: Waits = contextlib.nullcontext,
+) -> tuple[str, ...]:
     """Make whole what can be, and return in words what was done.
 
     Nobody else changes anything meanwhile. Raises ``FileProblem`` where somebody holds the
@@ -87,7 +93,7 @@ def repair(folder: str, *, busy_seconds: float = BUSY_SECONDS) -> tuple[str, ...
     if not os.path.isdir(folder):
         return ()
     make_layout(folder)
-    lock = Lock(folder, busy_seconds)
+    lock = Lock(folder, busy_seconds, waits)
     try:
         lock.hold_alone()
         done = []
@@ -117,7 +123,7 @@ def _check_index(index: sqlite3.Connection) -> None:
 def _check_all(folder: str, index: sqlite3.Connection, progress: Progress | None) -> Checked:
     shown = [one.stored for one in rows.listed(index, None, None)]
     wanted = _wanted(shown)
-    findings = []
+    findings = list(_check_folders(folder))
     total, done = sum(one.size for one in shown), 0
     for (kind, digest), owner in wanted.items():
         found, size = _check_file(folder, kind, digest, owner)
@@ -126,13 +132,34 @@ def _check_all(folder: str, index: sqlite3.Connection, progress: Progress | None
         if progress:
             progress(done, max(total, done))
     findings += _stray(folder, set(wanted))
-    for tenant, name in rows.names(index):
-        findings += _check_record(folder, rows.history(index, tenant, name))
-    for digest in _records_of_nothing(folder, index):
-        path = os.path.join(folder, stored_path(RECORDS, digest))
-        findings.append(_behind("the record of a name without versions", path))
+    if os.path.isdir(os.path.join(folder, RECORDS)):
+        findings += _check_records(folder, index)
     packages = sum(kind == PACKAGES for kind, _ in wanted)
     return Checked(packages=packages, size=done, findings=tuple(findings))
+
+
+def _check_folders(folder: str) -> Iterator[Diagnostic]:
+    """Yield each folder of stored files that is not there."""
+    for name in (PACKAGES, SIDECARS, RECORDS):
+        path = os.path.join(folder, name)
+        if os.path.isdir(path):
+            continue
+        is_taken = os.path.lexists(path)
+        yield Diagnostic(
+            Code.REGISTRY_FOLDER,
+            "it is not a folder, and the registry needs one there" if is_taken
+            else "this folder of the registry is gone",
+            path,
+            ("move it away, then " if is_taken else "") + f"{_REPAIR} makes it anew",
+        )  # fmt: skip
+
+
+def _check_records(folder: str, index: sqlite3.Connection) -> Iterator[Diagnostic]:
+    for tenant, name in rows.names(index):
+        yield from _check_record(folder, rows.history(index, tenant, name))
+    for digest in _records_of_nothing(folder, index):
+        path = os.path.join(folder, stored_path(RECORDS, digest))
+        yield _behind("the record of a name without versions", path)
 
 
 def _wanted(stored: list[Stored]) -> dict[tuple[str, str], Stored]:
@@ -149,7 +176,7 @@ def _check_file(folder: str, kind: str, digest: str, owner: Stored) -> tuple[lis
     """Return what is wrong with a stored file, and how many bytes were read of it."""
     path = os.path.join(folder, stored_path(kind, digest))
     try:
-        found, size = _digest_of(path)
+        found, size = digest_of(path)
     except CloacinaError as error:
         first = error.diagnostics[0]
         return [_damaged(first.message, path, owner)], 0
@@ -166,19 +193,6 @@ def _damaged(what: str, path: str, owner: Stored) -> Diagnostic:
         path,
         f"install {named} again from where it came, or uninstall it",
     )
-
-
-def _digest_of(path: str) -> tuple[str, int]:
-    sha256, size = hashlib.sha256(), 0
-    with reported(path):
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            while piece := os.read(fd, _PIECE):
-                sha256.update(piece)
-                size += len(piece)
-        finally:
-            os.close(fd)
-    return sha256.hexdigest(), size
 
 
 def _stray(folder: str, wanted: set[tuple[str, str]]) -> Iterator[Diagnostic]:
@@ -207,8 +221,7 @@ def _check_record(folder: str, history: History) -> Iterator[Diagnostic]:
 
 
 def _behind(what: str, path: str) -> Diagnostic:
-    hint = "`cloacina-ctl list --check --repair` brings it up"
-    return Diagnostic(Code.RECORD_BEHIND, what, path, hint, Severity.WARNING)
+    return Diagnostic(Code.RECORD_BEHIND, what, path, f"{_REPAIR} brings it up", Severity.WARNING)
 
 
 def _is_usable(folder: str) -> bool:

@@ -19,13 +19,24 @@ from cloacina_ctl.registry.files import (
     Incoming,
     Lock,
     clear_incoming,
+    is_whole,
+    keep_reserve,
     make_layout,
     remove_file,
     stored_files,
     sync_folder,
 )
 from cloacina_ctl.registry.index import BUSY_SECONDS, connect, create, damaged, told, transaction
-from cloacina_ctl.registry.layout import INCOMING, INDEX, PACKAGES, RECORDS, SIDECARS, stored_path
+from cloacina_ctl.registry.layout import (
+    FOLDERS,
+    INCOMING,
+    INDEX,
+    PACKAGES,
+    RECORDS,
+    SIDECARS,
+    record_digest,
+    stored_path,
+)
 from cloacina_ctl.staging import hidden_name, reported
 from cloacina_ctl.values import NamedTuple
 
@@ -35,13 +46,15 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from cloacina_ctl.registry.index import Waits
     from cloacina_ctl.registry.stored import History, Shown, Stored
 
 
 class Change(NamedTuple):
     """What a change did to one name: the active version before it and after it.
 
-    ``removed`` are the versions that went; ``changed`` is false where all was so already.
+    ``removed`` are the versions that went; ``changed`` is false where all was so already. With
+    ``mended`` its file was there, damaged, and is whole again.
     """
 
     tenant: str
@@ -50,6 +63,7 @@ class Change(NamedTuple):
     after: str | None
     removed: tuple[str, ...] = ()
     changed: bool = True
+    mended: bool = False
 
 
 class Reading:
@@ -61,7 +75,14 @@ class Reading:
 
     writable = False
 
-    def __init__(self, folder: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
+    def __init__(
+        self,
+        folder: str,
+        *,
+        busy_seconds: float = BUSY_SECONDS,
+        waits: Waits = contextlib.nullcontext,
+    ) -> None:
+        self._waits = waits
         self.folder = os.path.abspath(folder)
         self.where = os.path.join(self.folder, INDEX)
         self._busy_seconds = busy_seconds
@@ -89,7 +110,12 @@ class Reading:
             refuse_lost_index(self.folder)
 
     def _connect(self, opened: contextlib.ExitStack) -> None:
-        self._index = connect(self.folder, writable=self.writable, busy_seconds=self._busy_seconds)
+        self._index = connect(
+            self.folder,
+            writable=self.writable,
+            busy_seconds=self._busy_seconds,
+            waits=self._waits,
+        )
         opened.callback(self._index.close)
 
     def find(self, tenant: str, name: str, version: str | None = None) -> Stored:
@@ -154,9 +180,14 @@ class Registry(Reading):
     writable = True
 
     def __init__(
-        self, folder: str, *, make: bool = False, busy_seconds: float = BUSY_SECONDS
+        self,
+        folder: str,
+        *,
+        make: bool = False,
+        busy_seconds: float = BUSY_SECONDS,
+        waits: Waits = contextlib.nullcontext,
     ) -> None:
-        super().__init__(folder, busy_seconds=busy_seconds)
+        super().__init__(folder, busy_seconds=busy_seconds, waits=waits)
         self._make = make
 
     def _open(self, opened: contextlib.ExitStack) -> None:
@@ -165,7 +196,7 @@ class Registry(Reading):
             refuse_lost_index(self.folder)
             return
         make_layout(self.folder)
-        lock = Lock(self.folder, self._busy_seconds)
+        lock = Lock(self.folder, self._busy_seconds, self._waits)
         opened.callback(lock.close)
         is_alone = lock.try_alone()
         if not is_alone and not self._is_there:
@@ -195,8 +226,9 @@ class Registry(Reading):
         came = [(PACKAGES, package)] + ([(SIDECARS, sidecar)] if sidecar is not None else [])
         for _, file in came:
             file.flush()
+        lacks = any(self._lacks(kind, str(file.digest)) for kind, file in came)
         with self._settled([(kind, str(file.digest)) for kind, file in came]) as owner:
-            with transaction(self._index, self.where):
+            with self._transaction():
                 history = rows.history(self._index, stored.tenant, stored.name)
                 there = rows.find(self._index, stored.tenant, stored.name, stored.version)
                 if there is not None:
@@ -209,19 +241,22 @@ class Registry(Reading):
                 after = turns.activate(history.turns, stored.version)
                 rows.set_turns(self._index, stored.tenant, stored.name, after)
             self._follow(stored.tenant, stored.name)
+        keep_reserve(self.folder)
         is_same = there is not None and _files(there) == _files(stored)
+        mended = is_same and lacks
         return Change(
             tenant=stored.tenant,
             name=stored.name,
             before=history.active,
             after=stored.version,
-            changed=not (is_same and history.active == stored.version),
+            changed=mended or not (is_same and history.active == stored.version),
+            mended=mended,
         )
 
     def roll_back(self, tenant: str, name: str, to: str | None = None) -> Change:
         """Make the version active that was so before, or the version ``to``."""
         self.history(tenant, name)
-        with transaction(self._index, self.where):
+        with self._transaction():
             history = rows.history(self._index, tenant, name)
             installed = [one.version for one in history.versions]
             after = turns.step_back(history.turns, installed, to, f"{self.folder}: {name}")
@@ -243,7 +278,7 @@ class Registry(Reading):
         """
         self.history(tenant, name)
         with self._settled([]) as owner:
-            with transaction(self._index, self.where):
+            with self._transaction():
                 history = rows.history(self._index, tenant, name)
                 gone = [one for one in history.versions if version in (None, one.version)]
                 if not gone:
@@ -264,6 +299,17 @@ class Registry(Reading):
             removed=tuple(one.version for one in gone),
         )
 
+    def _transaction(self) -> contextlib.AbstractContextManager[object]:
+        return transaction(self._index, self.where, self._waits)
+
+    def _lacks(self, kind: str, digest: str) -> bool:
+        """Tell whether a stored file is gone or damaged."""
+        path = os.path.join(self.folder, stored_path(kind, digest))
+        try:
+            return not is_whole(path, digest)
+        except FileProblem:
+            return True
+
     def _check_same(self, there: Stored, stored: Stored, *, replace: bool) -> None:
         if replace or there.content == stored.content:
             return
@@ -279,7 +325,7 @@ class Registry(Reading):
         """Note ``files`` before the body; after it, what was noted and nobody needs is gone."""
         owner = hidden_name()
         if files:
-            with transaction(self._index, self.where):
+            with self._transaction():
                 rows.mark_unsettled(self._index, owner, files)
         try:
             yield owner
@@ -289,7 +335,7 @@ class Registry(Reading):
                 self._settle(owner)
 
     def _settle(self, owner: str | None) -> None:
-        with transaction(self._index, self.where):
+        with self._transaction():
             for kind, digest in rows.unsettled(self._index, owner):
                 if not rows.is_needed(self._index, kind, digest):
                     remove_file(self.folder, kind, digest)
@@ -300,7 +346,7 @@ class Registry(Reading):
 
         Where it cannot be written the index says so, and the next change of anything writes it.
         """
-        with contextlib.suppress(FileProblem), transaction(self._index, self.where):
+        with contextlib.suppress(FileProblem), self._transaction():
             records.write(self.folder, rows.history(self._index, tenant, name))
             rows.clear_unrecorded(self._index, tenant, name)
 
@@ -316,13 +362,27 @@ class Registry(Reading):
             self._settle(None)
 
 
+def deciding_paths(folder: str, stored: Stored | None = None) -> Iterator[str]:
+    """Yield all whose writers could have made the registry say what it says.
+
+    The index, what it is made anew from, and where both are written; with ``stored`` also what
+    there is of that version alone.
+    """
+    yield folder
+    yield from (os.path.join(folder, INDEX + suffix) for suffix in ("", "-wal", "-shm", "-journal"))
+    yield from (os.path.join(folder, name) for name in FOLDERS)
+    if stored is not None:
+        record = stored_path(RECORDS, record_digest(stored.tenant, stored.name))
+        for path in (record, *(stored_path(*file) for file in _files(stored))):
+            yield os.path.join(folder, os.path.dirname(path))
+            yield os.path.join(folder, path)
+
+
 def refuse_lost_index(folder: str) -> None:
     """Refuse a registry without its index that had packages: it is not an empty one."""
-    if not os.path.isdir(os.path.join(folder, RECORDS)):
-        if os.path.lexists(folder):
-            with reported(folder):
-                os.listdir(folder)
-        return
+    if os.path.lexists(folder):
+        with reported(folder):
+            os.listdir(folder)
     if next(stored_files(folder, RECORDS), None) or next(stored_files(folder, PACKAGES), None):
         raise damaged("the index is missing, and there are packages", os.path.join(folder, INDEX))
 

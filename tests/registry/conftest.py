@@ -45,10 +45,11 @@ class Said(NamedTuple):
         return json.loads(self.out)
 
 
-def _project(folder: Path, version: str, text: str = "") -> str:
+def make_project(folder: Path, version: str, text: str = "") -> str:
     shutil.copytree(FIXTURES / "python_report", folder)
     settings = folder / "pyproject.toml"
-    settings.write_text(settings.read_text().replace('"1.4.0"', f'"{version}"'))
+    said = settings.read_text().replace('"1.4.0"', f'"{version}"').replace('">=0.6"', '">=0.4"')
+    settings.write_text(said)
     (folder / "src" / "daily_report" / "extra.py").write_text(f"# {text}\n")
     return str(folder)
 
@@ -76,7 +77,7 @@ def made(tmp_path_factory) -> Made:
             (made.changed, "1.1.0", "changed", signed),
             (made.unsigned, "1.2.0", "", ()),
         ):
-            project = _project(folder / f"project-{path.name}", version, text)
+            project = make_project(folder / f"project-{path.name}", version, text)
             package(PackageRequest(project, str(path), keys=by))
     finally:
         os.environ.pop("CLOACINA_CTL_CONFIG_DIR")

@@ -15,10 +15,13 @@ import pytest
 
 from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.operations.keys import signing_keys
+from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.verify import verify
 from cloacina_ctl.registry import daemon
 from cloacina_ctl.registry.daemon import STAGING, Dropped, file_name, watched_files
 from tests.foreign import archives
+from tests.registry.conftest import make_project
 from tests.registry.stores import read_only
 from tests.tools import small_disk
 from tests.verbs.test_json_shapes import judge
@@ -89,12 +92,12 @@ def test_a_file_in_the_folder_is_never_hidden_nor_elsewhere(name, version, expec
     assert file_name(name, version) == expected
 
 
-def test_the_daemon_sees_what_ends_as_a_package_hidden_or_not_and_no_folder(folder):
+def test_the_daemon_sees_what_ends_as_a_package_hidden_or_not(folder):
     for name in ("a.cloacina", ".b.cloacina", ".c.cloacina.tmp", "d.CLOACINA", "e.txt"):
         (folder / name).write_text("")
     (folder / "f.cloacina").mkdir()
     assert [os.path.basename(path) for path in watched_files(str(folder))] == [
-        ".b.cloacina", "a.cloacina",
+        ".b.cloacina", "a.cloacina", "f.cloacina",
     ]  # fmt: skip
     assert not STAGING.endswith(daemon.SUFFIX)
 
@@ -181,6 +184,57 @@ def test_a_native_package_is_converted_and_what_is_lost_is_said(cli, made, folde
     again = cli("install", made.first, "--daemon", folder, *OLD, "--lossy", "--json")
     assert again.json["result"]["changed"] is False
     assert len(list(folder.iterdir())) == 1
+
+
+def native(tmp_path: Path, needs: str | None) -> Path:
+    """Package a project of which a source package holds everything but a signature."""
+    project = Path(make_project(tmp_path / "project", "1.0.0"))
+    settings, lines = project / "pyproject.toml", []
+    for line in settings.read_text().splitlines():
+        if line.startswith("requires_cloacina"):
+            lines += [f'requires_cloacina = "{needs}"'] * (needs is not None)
+        elif not line.startswith(("license", "keywords", "[project.urls]", "Home", "Repo")):
+            lines.append(line)
+    settings.write_text("\n".join(lines) + "\n")
+    path = tmp_path / "x.cloacina"
+    package(PackageRequest(str(project), str(path), keys=signing_keys(())))
+    return path
+
+
+@pytest.mark.parametrize("needs", [None, ">=0.4, <0.6"])
+def test_a_signature_that_was_judged_here_is_no_loss(cli, folder, tmp_path, needs):
+    path = native(tmp_path, needs)
+    said = cli("install", path, "--daemon", folder, *OLD)
+    assert said.status == 0, said.err
+    assert "lost" not in said.err
+    assert "its signature was verified here and does not go along" in said.err
+    said = cli("install", path, "--daemon", folder, *OLD, "--json")
+    judge(said.json)
+    assert said.json["result"]["losses"] == []
+    assert len(said.json["result"]["vouched_by"]) == 1
+
+
+def test_a_daemon_of_a_release_that_the_package_does_not_name_is_refused(cli, folder, tmp_path):
+    path = native(tmp_path, ">=0.6")
+    for more in ((), ("--lossy",), ("--lossy", "--force")):
+        said = cli("install", path, "--daemon", folder, *OLD, *more, "--json")
+        judge(said.json)
+        assert (said.status, said.json["diagnostics"][0]["code"]) == (6, "A027")
+        assert ">=0.6" in said.json["diagnostics"][0]["message"]
+    assert list(folder.iterdir()) == []
+
+
+def test_so_is_a_conversion_for_such_a_release(cli, tmp_path):
+    path = native(tmp_path, ">=0.6")
+    for more in ((), ("--lossy",)):
+        said = cli("convert", path, "--runtime", "0.5", "-o", "y.cloacina", *more, "--json")
+        judge(said.json)
+        assert (said.status, said.json["diagnostics"][0]["code"]) == (6, "A027")
+    assert not (tmp_path / "y.cloacina").exists()
+    said = cli("convert", path, "--format", "source", "-o", "y.cloacina", "--json")
+    lost = [one["message"] for one in said.json["diagnostics"]]
+    assert any("the range of runtimes: >=0.6" in one for one in lost)
+    assert cli("convert", path, "--runtime", "0.6", "-o", "y.cloacina", "--lossy").status == 0
 
 
 def test_an_unsigned_one_needs_to_be_allowed(cli, made, folder, tmp_path):
@@ -365,6 +419,26 @@ def test_what_is_no_package_is_said(cli, folder, tmp_path):
     assert "the daemon complains of it twice a second" in said.err
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("folder", "complains of it twice a second: not a regular file but a folder"),
+     ("FIFO", "it is a FIFO: a daemon that opens it waits there"),
+     ("link", "complains of it twice a second: no such file")],
+)  # fmt: skip
+def test_so_is_what_is_no_file(cli, folder, tmp_path, kind, words):
+    odd = folder / "odd.cloacina"
+    {"folder": odd.mkdir, "FIFO": lambda: os.mkfifo(odd), "link": lambda: odd.symlink_to("gone")}[
+        kind
+    ]()
+    path = source(tmp_path / "x.cloacina")
+    said = cli("install", path, "--daemon", folder, *OLD, "--allow-unsigned", "--json")
+    judge(said.json)
+    assert said.status == 0
+    (found,) = said.json["diagnostics"]
+    assert (found["severity"], found["where"]) == ("warning", str(odd))
+    assert words in found["message"]
+
+
 # The folder
 
 
@@ -410,3 +484,11 @@ def test_a_folder_that_cannot_be_written_and_a_full_one(cli, folder, tmp_path):
 def test_a_registry_is_another_place(cli, folder, tmp_path):
     path = source(tmp_path / "x.cloacina")
     assert cli("install", path, "--daemon", folder, "--registry", "there").status == 2
+
+
+def test_the_folder_has_no_tenants(cli, folder, tmp_path):
+    path = source(tmp_path / "x.cloacina")
+    said = cli("install", path, "--daemon", folder, *OLD, "--allow-unsigned", "--tenant", "x")
+    assert said.status == 2
+    assert "--daemon and --tenant exclude each other" in said.err
+    assert list(folder.iterdir()) == []

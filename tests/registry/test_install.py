@@ -13,8 +13,13 @@ from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
 from cloacina_ctl.operations import install as install_module
 from cloacina_ctl.operations import keys
+from cloacina_ctl.operations.damage import damage_explained
 from cloacina_ctl.operations.install import InstallRequest, install
-from cloacina_ctl.operations.installed import find_installed, open_installed, parse_spec
+from cloacina_ctl.operations.installed import (
+    find_installed,
+    open_installed,
+    parse_spec,
+)
 from cloacina_ctl.operations.list import list_installed
 from cloacina_ctl.operations.sign import SignRequest, sign
 from cloacina_ctl.operations.verify import verify
@@ -122,6 +127,8 @@ def test_a_damaged_package_is_not_taken(cli, made, registry, tmp_path, at):
         (["install", "FIRST", "--version", "9"], 4, "S008"),
         (["install", "FIRST", "--lossy"], 2, "U001"),
         (["install", "FIRST", "there"], 2, "U001"),
+        (["install", "FIRST", "."], 2, "U001"),
+        (["install", "FIRST", "--daemon", "--tenant", "x"], 2, "U001"),
         (["install", "FIRST", "--daemon-version", "0.5"], 2, "U001"),
         (["install", "FIRST", "--signature", "text"], 2, "U001"),
         (["list", "--repair"], 2, "U001"),
@@ -139,6 +146,12 @@ def test_one_clear_error(cli, made, tmp_path, words, status, code):
     assert said.status == status, said.err
     assert code_of(said) == code
     assert said.err.count("\n") == 1
+
+
+def test_a_second_package_is_not_taken_for_a_folder(cli, made):
+    said = cli("install", made.first, made.second)
+    assert f"one package at a time: {made.first}, and then {made.second}" in said.err
+    assert "a folder is for --daemon" in cli("install", made.first, ".").err
 
 
 def test_other_content_of_a_version_needs_force(cli, made, registry):
@@ -252,9 +265,88 @@ def test_another_file_in_its_place_is_refused(user, made):
     path = Path(find_installed(NAME).path)
     path.unlink()
     path.write_bytes(made.second.read_bytes())
-    with pytest.raises(NotTrusted) as caught, open_installed(NAME):
+    with pytest.raises(Refused) as caught, open_installed(NAME):
         pass
-    assert {one.code for one in caught.value.diagnostics} == {Code.PIN_MISMATCH}
+    assert caught.value.diagnostics[0].code is Code.STORED_DAMAGED
+
+
+@pytest.mark.parametrize("how", ["gone", "cut", "FIFO", "link", "folder"])
+def test_a_stored_package_that_is_not_the_one_is_said_by_its_name(cli, made, tmp_path, how):
+    cli("install", made.first)
+    path = Path(find_installed(NAME).path)
+    data = path.read_bytes()
+    path.unlink()
+    if how == "cut":
+        path.write_bytes(data[:-1])
+    elif how == "FIFO":
+        os.mkfifo(path)
+    elif how == "link":
+        (tmp_path / "copy").write_bytes(data)
+        path.symlink_to(tmp_path / "copy")
+    elif how == "folder":
+        path.mkdir()
+    for words in (["run", NAME], ["run", NAME, "--plan"], ["run", f"{NAME}@1.0.0"]):
+        said = cli(*words, "--json")
+        judge(said.json)
+        found = said.json["diagnostics"][0]
+        assert (said.status, found["code"]) == (3, "D007")
+        assert found["message"].startswith(f"{NAME}@1.0.0 is damaged in the registry")
+        assert "install it again" in found["hint"]
+
+
+def test_a_stored_signature_that_is_damaged_is_said_so(signed_source, registry):
+    install(InstallRequest(str(signed_source)))
+    (beside,) = (registry / "sidecars").rglob("*.sig")
+    data = beside.read_bytes()
+    beside.unlink()
+    for damaged in (None, data + b" "):
+        if damaged is not None:
+            beside.write_bytes(damaged)
+        with pytest.raises(Refused, match=r"demo@1.0.0 is damaged.*the signature") as caught:
+            find_installed("demo")
+        assert caught.value.diagnostics[0].code is Code.STORED_DAMAGED
+
+
+@pytest.mark.parametrize("at", [30, 200, -10])
+def test_other_bytes_are_explained_where_they_are_refused(user, made, at):
+    install(InstallRequest(str(made.first)))
+    path = Path(find_installed(NAME).path)
+    data = bytearray(path.read_bytes())
+    path.unlink()
+    data[at] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(Refused) as caught, open_installed(NAME):
+        pass
+    assert caught.value.diagnostics[0].code is Code.STORED_DAMAGED
+    assert "its bytes are not those that were installed" in caught.value.diagnostics[0].message
+
+
+def test_of_a_whole_package_and_of_a_file_elsewhere_nothing_else_is_said(user, made, tmp_path):
+    install(InstallRequest(str(made.first)))
+    found = find_installed(NAME)
+    for path in (found.path, str(made.first), str(tmp_path / "none")):
+        with pytest.raises(UsageError), damage_explained(path, found.rule):
+            raise UsageError.of(Code.USAGE, "something else")
+    keys.remove_key("default")
+    with pytest.raises(NotTrusted), open_installed(NAME):
+        pass
+
+
+def test_install_says_what_it_mended(cli, made, registry):
+    cli("install", made.first)
+    path = Path(find_installed(NAME).path)
+    for damage in (None, b"half"):
+        path.unlink()
+        if damage is not None:
+            path.write_bytes(damage)
+        said = cli("install", made.first)
+        assert "is installed and active, for tenant public" in said.out
+        assert "what was stored of it was damaged, and is whole again" in said.out
+        assert path.read_bytes() == made.first.read_bytes()
+    said = cli("install", made.first)
+    assert "is installed and active already" in said.out
+    result = cli("install", made.first, "--json").json["result"]
+    assert (result["changed"], result["mended"]) == (False, False)
 
 
 def test_what_was_allowed_unsigned_holds_where_nobody_else_writes(user, made, registry):
@@ -267,6 +359,36 @@ def test_what_was_allowed_unsigned_holds_where_nobody_else_writes(user, made, re
         find_installed(NAME)
     assert "others can write to the registry" in caught.value.diagnostics[0].message
     assert find_installed(NAME, Rule(allow_unsigned=True)).rule.allow_unsigned
+
+
+@pytest.mark.parametrize("how", [0o020, 0o002, "owner"])
+def test_nor_does_it_hold_where_others_write_to_what_decides(user, made, registry, how):
+    """Whoever can write to one of these can make the registry say that it was allowed."""
+    installed = install(InstallRequest(str(made.unsigned), Rule(allow_unsigned=True))).package
+    (record,) = (registry / "records").rglob("*.json")
+    for path in (
+        registry / "index.sqlite", registry / "index.sqlite-wal", registry / "packages",
+        Path(installed.path), Path(installed.path).parent, registry / "sidecars",
+        registry / "records", record.parent, record, registry / "incoming",
+    ):  # fmt: skip
+        (registry / "index.sqlite-wal").touch(0o644)
+        mode, owner = path.stat().st_mode, path.stat().st_uid
+        if how == "owner":
+            if os.geteuid() != 0:
+                pytest.skip("only root gives a file to somebody else")
+            os.chown(path, 12345, -1)
+        else:
+            path.chmod(mode | how)
+        with pytest.raises(NotTrusted) as caught:
+            find_installed(NAME)
+        found = caught.value.diagnostics[0]
+        assert found.where.startswith(str(path))
+        assert "chmod -R go-w" in found.hint
+        os.chown(path, owner, -1)
+        path.chmod(mode)
+        for suffix in ("-wal", "-shm"):
+            (registry / f"index.sqlite{suffix}").unlink(missing_ok=True)
+        assert find_installed(NAME).rule.allow_unsigned
 
 
 def test_what_was_let_in_by_a_key_that_was_named_stays_in(user, made, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -91,6 +92,44 @@ def test_a_sidecar_that_is_gone_is_found(folder):
     for path in (folder / "sidecars").rglob("*.sig"):
         path.unlink()
     assert found(folder) == [(Code.STORED_DAMAGED, Severity.ERROR)]
+
+
+@pytest.mark.parametrize("how", ["gone", "file"])
+@pytest.mark.parametrize("kind", ["packages", "sidecars", "records"])
+def test_a_folder_of_it_that_is_gone_is_found_and_made_anew(folder, kind, how):
+    before = check_invariants(folder)
+    shutil.move(folder / kind, folder.parent / kind)
+    if how == "file":
+        (folder / kind).write_text("?")
+    findings = check(str(folder)).findings
+    assert [one.code for one in findings if one.where == str(folder / kind)] == [
+        Code.REGISTRY_FOLDER
+    ]
+    assert findings[0].severity is Severity.ERROR
+    assert "--repair" in findings[0].hint
+    codes = {one.code for one in findings[1:]}
+    assert codes == ({Code.STORED_DAMAGED} if kind != "records" else set())
+    if how == "file":
+        with pytest.raises(FileProblem) as caught:
+            repair(str(folder))
+        assert caught.value.diagnostics[0].where == str(folder / kind)
+        (folder / kind).unlink()
+    repair(str(folder))
+    assert Code.REGISTRY_FOLDER not in {one.code for one in check(str(folder)).findings}
+    if kind != "records":
+        (folder / kind).rmdir()
+        shutil.move(folder.parent / kind, folder / kind)
+    assert found(folder) == []
+    assert check_invariants(folder) == before
+
+
+@pytest.mark.parametrize("kind", ["packages", "records"])
+def test_a_registry_without_index_is_not_an_empty_one_while_anything_is_left(folder, kind):
+    (folder / "index.sqlite").unlink()
+    shutil.rmtree(folder / kind)
+    assert found(folder) == [(Code.REGISTRY_DAMAGED, Severity.ERROR)]
+    with pytest.raises(Refused):
+        put(folder, "c", "1")
 
 
 def test_strange_files_are_odd_and_stay(folder):

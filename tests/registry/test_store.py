@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,15 +17,18 @@ from pathlib import Path
 import pytest
 
 from cloacina_ctl.errors import CloacinaError, Code, FileProblem, Refused, UsageError
+from cloacina_ctl.operations.uninstall import uninstall
 from cloacina_ctl.registry import files
 from cloacina_ctl.registry.files import Incoming, Lock, make_layout
 from cloacina_ctl.registry.index import told
 from cloacina_ctl.registry.layout import PACKAGES, check_name, check_tenant, stored_path
+from cloacina_ctl.registry.repair import check
 from cloacina_ctl.registry.store import Reading, Registry
 from tests.registry.stores import (
     check_invariants,
     check_tidy,
     files_in,
+    histories,
     put,
     read_only,
 )
@@ -118,7 +122,8 @@ def test_installing_again_makes_a_damaged_file_whole(folder):
         path = Path(registry.package_path(registry.find("public", "a")))
     path.unlink()
     path.write_bytes(b"damaged")
-    assert not put(folder, "a", "1").changed
+    mended = put(folder, "a", "1")
+    assert (mended.changed, mended.mended) == (True, True)
     check_invariants(folder)
 
 
@@ -235,6 +240,47 @@ def test_who_clears_up_and_does_not_let_go_is_waited_for_and_told_of(folder):
         assert waiting.result(10).after == "2"
 
 
+@pytest.mark.parametrize("by", ["index", "lock"])
+def test_that_somebody_is_waited_for_is_told_from_the_first_moment_to_the_last(folder, by):
+    put(folder, "a", "1")
+    put(folder, "a", "2")
+    told, begun = [], threading.Event()
+
+    @contextlib.contextmanager
+    def waits():
+        told.append("begins")
+        begun.set()
+        yield
+        told.append("ends")
+
+    def step_back():
+        with Registry(folder, waits=waits) as registry:
+            return registry.roll_back("public", "a")
+
+    with contextlib.ExitStack() as held, ThreadPoolExecutor() as pool:
+        if by == "index":
+            other = sqlite3.connect(
+                folder / "index.sqlite", check_same_thread=False, isolation_level=None
+            )
+            held.callback(other.close)
+            other.execute("BEGIN IMMEDIATE")
+            let_go = other.rollback
+        else:
+            lock = Lock(str(folder), 0.0)
+            lock.hold_alone()
+            let_go = lock.close
+        done = pool.submit(step_back)
+        assert begun.wait(10)
+        assert told == ["begins"]
+        let_go()
+        assert done.result(10).after == "1"
+    assert told == ["begins", "ends"]
+    told.clear()
+    with Registry(folder, waits=waits) as registry:
+        registry.roll_back("public", "a", "2")
+    assert told == []
+
+
 def test_a_process_that_was_killed_holds_nothing(folder):
     put(folder, "a", "1")
     code = (
@@ -293,6 +339,38 @@ def test_a_disk_that_is_full_changes_nothing(tmp_path):
         (disk / "filler").unlink()
         put(folder, "b", "1")
         check_tidy(folder)
+
+
+def fill(path: Path) -> None:
+    with contextlib.suppress(OSError), open(path, "ab", buffering=0) as filler:
+        while True:
+            filler.write(b"x" * 4096)
+
+
+def test_on_a_full_disk_a_removal_works_and_frees_what_it_removes(tmp_path):
+    with small_disk(tmp_path / "disk", "size=2m") as disk:
+        folder = disk / "registry"
+        for version in range(20):
+            put(folder, "a", str(version), salt=os.urandom(200).hex())
+        for version in range(20):
+            fill(disk / "filler")
+            assert uninstall(f"a@{version}", registry=str(folder)).removed == (str(version),)
+        (disk / "filler").unlink()
+        assert histories(folder) == []
+        assert not any(path.startswith("packages") for path in files_in(folder))
+        assert check(str(folder)).findings == ()
+
+
+def test_without_the_room_that_is_kept_a_removal_says_what_it_needs(tmp_path):
+    with small_disk(tmp_path / "disk", "size=1m") as disk:
+        folder = disk / "registry"
+        put(folder, "a", "1")
+        (folder / "reserve").unlink()
+        fill(disk / "filler")
+        said = refused(lambda: uninstall("a", registry=str(folder)), Code.NO_SPACE, FileProblem)
+        assert "a removal needs a little room too: free 256 KiB" in said
+        (disk / "filler").unlink()
+        assert uninstall("a", registry=str(folder)).removed == ("1",)
 
 
 def test_a_record_that_cannot_be_written_follows_with_the_next_change(folder, monkeypatch):

@@ -140,6 +140,21 @@ def test_an_installed_package_runs_by_its_name(cli, signed, tmp_path):
     assert lost.status == 8
 
 
+@pytest.mark.parametrize("words", [(), ("--plan",)])
+def test_an_installed_package_that_was_damaged_is_called_so(cli, signed, tmp_path, words):
+    registry = tmp_path / "registry"
+    assert cli("install", signed, "--registry", registry).status == 0
+    (stored,) = (registry / "packages").rglob("*.cloacina")
+    stored.chmod(0o600)
+    data = bytearray(stored.read_bytes())
+    data[600] ^= 1  # in the signature block
+    stored.write_bytes(data)
+    ran = cli("run", "daily-report", "--registry", registry, *words)
+    assert ran.status == 3, ran.err
+    assert "error[D007]" in ran.err
+    assert "daily-report@1.4.0 is damaged in the registry" in ran.err
+
+
 def test_what_lies_in_the_folder_takes_the_place_of_nothing_that_is_installed(
     cli, signed, tmp_path, monkeypatch
 ):

@@ -1,0 +1,43 @@
+"""What stands on the terminal while another program holds the registry."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli import streams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from cloacina_ctl.cli.report import Reporter
+
+WORDS = "waiting for another program that holds the registry …"
+
+
+def waits(reporter: Reporter) -> Callable[[], AbstractContextManager[None]]:
+    """Return what is entered while that is so; it shows where a progress bar would."""
+
+    @contextlib.contextmanager
+    def shown() -> Iterator[None]:
+        if (
+            reporter.quiet
+            or not streams.is_terminal(sys.stderr)
+            or os.environ.get("TERM") == "dumb"
+        ):
+            yield
+            return
+        from cloacina_ctl.cli.live_view import WaitingLine
+        from cloacina_ctl.cli.report import wants_color
+
+        reporter.close()
+        line = WaitingLine(WORDS, color=wants_color(reporter.color, sys.stderr))
+        try:
+            yield
+        finally:
+            line.close()
+
+    return shown

@@ -1,0 +1,54 @@
+"""A native package converted for whoever gets it next: into a file of our own that nobody keeps."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from cloacina_ctl import authenticity
+from cloacina_ctl.authenticity import Rule
+from cloacina_ctl.operations.convert_native import convert_native
+from cloacina_ctl.staging import hidden_name, reported, scratch_folder
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cloacina_ctl.archive.reader import Package
+    from cloacina_ctl.operations.converting import Converted, ConvertRequest
+    from cloacina_ctl.progress import Progress
+
+
+class Copy(NamedTuple):
+    """An open file without a name that holds what was ``converted``; ``rule`` takes it alone."""
+
+    fd: int
+    rule: Rule
+    converted: Converted
+
+
+@contextlib.contextmanager
+def converted_copy(
+    package: Package, request: ConvertRequest, progress: Progress | None = None
+) -> Iterator[Copy]:
+    """Convert a native package into a file of our own, wherever ``request`` would put it.
+
+    Its bytes stay open for the body, and are pinned by their content. Raises what ``convert`` does.
+    """
+    rule = request.rule
+    authenticity.check_rule(rule)
+    made = os.path.join(scratch_folder(), hidden_name())
+    known = authenticity.keys_that_count(rule)
+    try:
+        converted = convert_native(package, request._replace(output=made), known, progress)
+        with reported(made):
+            fd = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(made)
+    try:
+        pinned = Rule(allow_unsigned=True, content=converted.content, limits=rule.limits)
+        yield Copy(fd, pinned, converted)
+    finally:
+        os.close(fd)
