@@ -1,12 +1,16 @@
 """The page for those who come from the first program of this name."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 from cloacina_ctl.cli import app
 from cloacina_ctl.cli.command import COMMON
+from tests.docs.transcripts import normal, said_by, steps_of
+from tests.tools import need
+from tests.verbs.conftest import FIXTURES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "from-cloacina-ctl-0.2.md").read_text("utf-8")
 ROWS = [
@@ -48,7 +52,7 @@ def test_every_command_and_option_that_the_page_recommends_exists():
     named = [text for row in ROWS if len(row) > 1 for text in row[1]]
     lines = re.findall(r"^\$ cloacina-ctl (.*)", PAGE, re.MULTILINE)
     for text in [*named, *lines]:
-        verb, *words = text.partition(" | ")[0].partition("#")[0].split()
+        verb, *words = shlex.split(text.partition(" | ")[0].partition("#")[0])
         if verb not in groups:
             continue
         options = (*COMMON, *(app.load(verb).options if verb in app.NAMES else ()))
@@ -57,3 +61,20 @@ def test_every_command_and_option_that_the_page_recommends_exists():
             if word.startswith("-") and word != "--":
                 assert word.strip("[]") in flags, text
     assert {"package", "inspect", "validate", "unpack"} <= groups
+
+
+@pytest.mark.slow
+def test_the_demo_of_the_tutorial_says_what_the_page_says(tmp_path):
+    need("cargo")
+    sensors = str(FIXTURES / "rust_tutorial")  # where it is compiled once for all tests
+    said_by("cloacina-ctl key generate", tmp_path)
+    steps = steps_of(PAGE.split("<!-- demo: begin -->")[1].split("<!-- demo: end -->")[0])
+    assert len(steps) == 5
+    for line, expected in steps:
+        said = said_by(line.replace("package sensors", f"package {sensors}"), tmp_path)
+        assert without_sizes(said) == without_sizes(normal(expected)), line
+
+
+def without_sizes(lines):
+    """Compilers differ in what they make."""
+    return [re.sub(r"[\d.]+ KiB", "… KiB", line) for line in lines]

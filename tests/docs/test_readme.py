@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from cloacina_ctl.cli import app, exits
+from tests.docs.transcripts import normal, said_by, steps_of
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -22,11 +19,6 @@ PAGES = sorted(
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 NAMED_PATH = re.compile(r"`((?:docs|tests|fixtures|cloacina_ctl)/[\w./-]+)`")
-# What another run says otherwise: fingerprints and digests, whole or their beginning, times, and
-# how long something took, with what aligns it.
-VARIABLE = re.compile(
-    r"\b(?:[0-9a-f]{64}|[0-9a-f]{16})\b|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ| +[\d.]+ m?s\b"
-)
 
 
 def between(name: str) -> str:
@@ -48,17 +40,6 @@ def verbs(cell: str) -> list[str]:
     first, *others = re.findall(r"`([^`]+)`", cell)
     group = first.partition(" ")[0]
     return [first, *(f"{group} {other}" for other in others)]
-
-
-def steps() -> list[tuple[str, list[str]]]:
-    """Return each command of the transcript with the lines that follow it."""
-    block = between("transcript").removeprefix("```console\n").partition("\n```")[0]
-    pieces = re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
-    return [(piece.split("\n")[0], piece.rstrip().split("\n")[1:]) for piece in pieces]
-
-
-def normal(lines: list[str]) -> list[str]:
-    return [VARIABLE.sub("…", line) for line in lines]
 
 
 def anchors(page: Path) -> set[str]:
@@ -89,24 +70,10 @@ def test_the_table_of_exit_statuses_is_that_of_the_program():
 def test_the_transcript_is_what_the_program_says(tmp_path):
     ignored = shutil.ignore_patterns("target")  # others may be building there
     shutil.copytree(ROOT / "fixtures", tmp_path / "fixtures", ignore=ignored)
-    unset = ("CLOACINA_CTL_SIGNING_KEY", "CLOACINA_CTL_PASSPHRASE_FILE", "FORCE_COLOR")
-    environment = {key: value for key, value in os.environ.items() if key not in unset}
-    environment["CLOACINA_CTL_CONFIG_DIR"] = str(tmp_path / "user")
-    assert steps()
-    for line, expected in steps():
-        program, *words = shlex.split(line)
-        assert program == "cloacina-ctl"
-        done = subprocess.run(
-            [sys.executable, "-m", "cloacina_ctl", *words],
-            cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
-            timeout=60, check=False,
-        )  # fmt: skip
-        # Where there is no terminal, `run` tells on standard error what its table would show.
-        shown = done.stdout if words[0] == "run" else done.stdout + done.stderr
-        said = shown.decode().splitlines()
-        said = [one for one in said if "[T012]" not in one]  # so says a kernel without namespaces
-        assert normal(said) == normal(expected), line
-        assert done.returncode == 0, line
+    steps = steps_of(between("transcript"))
+    assert steps
+    for line, expected in steps:
+        assert said_by(line, tmp_path) == normal(expected), line
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
