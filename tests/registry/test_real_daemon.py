@@ -23,7 +23,7 @@ from tests.registry.running import Daemon
 from tests.registry.test_daemon import source
 from tests.tools import need
 
-pytestmark = pytest.mark.reference
+pytestmark = [pytest.mark.slow, pytest.mark.reference]
 
 TASKS = """\
 import cloaca
@@ -219,7 +219,7 @@ def test_versions_of_a_rust_package_are_built_and_swapped_without_a_restart(
             result = cli("install", crates[version], *words).json["result"]
             assert result["restart"] is False
             assert loading.logs(f"Loaded package: orders-etl v{version}", seconds=900)
-            status, _, context = loading.run("orders_etl").partition(" ")
+            status, _, context = loading.completed("orders_etl").partition(" ")
             assert (status, json.loads(context)["total_in_cents"]) == ("Completed", cents)
     finally:
         loading.stop()
