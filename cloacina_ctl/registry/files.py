@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.folders import hidden_name
 from cloacina_ctl.registry.index import busy
 from cloacina_ctl.registry.layout import FOLDERS, INCOMING, LOCK, RESERVE, stored_path
-from cloacina_ctl.staging import hidden_name, reported, write_all
+from cloacina_ctl.staging import reported, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

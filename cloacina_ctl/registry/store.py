@@ -14,6 +14,7 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.folders import hidden_name
 from cloacina_ctl.registry import records, rows, turns
 from cloacina_ctl.registry.files import (
     Incoming,
@@ -37,7 +38,7 @@ from cloacina_ctl.registry.layout import (
     record_digest,
     stored_path,
 )
-from cloacina_ctl.staging import hidden_name, reported
+from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
