@@ -22,10 +22,8 @@ from cloacina_ctl.registry.files import (
     clear_incoming,
     is_whole,
     keep_reserve,
-    make_layout,
     remove_file,
     stored_files,
-    sync_folder,
 )
 from cloacina_ctl.registry.index import BUSY_SECONDS, connect, create, damaged, told, transaction
 from cloacina_ctl.registry.layout import (
@@ -38,6 +36,7 @@ from cloacina_ctl.registry.layout import (
     record_digest,
     stored_path,
 )
+from cloacina_ctl.registry.places import make_layout, sync_folder
 from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
