@@ -124,6 +124,10 @@ class World:
             os.environ.update(before)
         return status, said.getvalue()
 
+    def run(self, verb: str, world: Path) -> tuple[int, str]:
+        """Run a verb in a world; return how it ended and what it said."""
+        return self._run(VERBS[verb], world, self._words(world))
+
     def fresh(self, name: str) -> Path:
         """Return a new copy of the template."""
         world = self.base / name
@@ -135,7 +139,7 @@ class World:
         """Return each place of the verb: whether it is a folder, None where it was there before."""
         world = self.fresh("plain")
         before = _below(world)
-        status, said = self._run(VERBS[verb], world, self._words(world))
+        status, said = self.run(verb, world)
         assert status == 0, (verb, said)
         after = {place: (world / place).is_dir() for place in _below(world) - before}
         return {**dict.fromkeys(before), **after}
@@ -167,7 +171,7 @@ class World:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(target)
         before = seen(behind)
-        status, said = self._run(VERBS[verb], world, self._words(world))
+        status, said = self.run(verb, world)
         after = seen(behind)
         if place in ROOTS:
             mine = [one for one in before if "canary" in one or one.endswith("letter.txt")]
