@@ -227,6 +227,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     ENGINE_FAILED = "T014", "the engine failed"
     # U: use of the command line
     USAGE = "U001", "the command line is wrong"
+    SECRET_GIVEN = "U002", "a secret where its name or file belongs"
     # X: internal
     BUG = "X001", "a bug in this program"
     STOPPED = "X002", "stopped by a signal"

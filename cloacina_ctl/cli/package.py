@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.command import Argument, Command, Kind, Option
+from cloacina_ctl.cli.command import Argument, Command, Kind, Option, Refers
 from cloacina_ctl.cli.options import (
     FORCE,
     FORMAT,
@@ -228,7 +228,7 @@ PACKAGE = Command(
         JOBS,
         LIMIT,
         Option(("--sign",), "Sign with this key: a file, or the name of a stored key (repeatable).",
-               Kind.MANY, "KEY", panel="Keys"),
+               Kind.MANY, "KEY", panel="Keys", refers=Refers.KEY),
         Option(("--no-sign",), "Do not sign.", Kind.FLAG, panel="Keys"),
         Option(("--require-signature",), "Make no package that nobody signed.", Kind.FLAG,
                panel="Keys"),
