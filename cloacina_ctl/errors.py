@@ -174,6 +174,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     METADATA = "P017", "a project field that no package may have"
     PRIVATE_KEY = "P018", "a private key inside a file that gets packed"
     RUNTIME_RULE = "P019", "a rule of the runtime that it is for"
+    CREDENTIAL = "P020", "credentials inside a file that gets packed"
     # R: Rust project
     NO_CARGO = "R001", "cargo is not installed"
     BUILD_FAILED = "R002", "the build failed"

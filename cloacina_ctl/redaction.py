@@ -24,21 +24,25 @@ SHORTEST = 8  # a piece of a secret of that many characters is not shown either
 
 
 class TokenShape(NamedTuple):
-    """What a token looks like: ``needle`` is in each of them, and quick to look for."""
+    """What a token looks like: ``needle`` is in each of them, and quick to look for.
+
+    ``in_files`` where one inside of a file is a finding: examples of some are everywhere.
+    """
 
     what: str
     needle: str
     pattern: str
+    in_files: bool = True
 
 
 TOKENS = (
     TokenShape("an AWS access key", "AKIA", r"AKIA[A-Z2-7]{16}\b"),
-    TokenShape("a temporary AWS access key", "ASIA", r"ASIA[A-Z2-7]{16}\b"),
+    TokenShape("a temporary AWS access key", "ASIA", r"ASIA[A-Z2-7]{16}\b", in_files=False),
     TokenShape("a GitHub token", "gh", r"gh[pousr]_[0-9A-Za-z]{36}"),
     TokenShape("a GitHub token", "github_pat_", r"github_pat_\w{36}"),
     TokenShape("a GitLab token", "glpat-", r"glpat-[\w-]{20}"),
     TokenShape("a Slack token", "xox", r"xox[abeoprs]-[\w-]{10}[\w-]*"),
-    TokenShape("a Stripe key", "k_live_", r"[rs]k_live_[0-9A-Za-z]{10,99}"),
+    TokenShape("a Stripe key", "_live_", r"[rs]k_live_[0-9A-Za-z]{10,99}"),
     TokenShape("a Google API key", "AIza", r"AIza[\w-]{35}"),
     TokenShape("an npm token", "npm_", r"npm_[0-9A-Za-z]{36}"),
     TokenShape("a PyPI token", "pypi-AgE", r"pypi-AgE[\w-]{50,}"),
@@ -46,10 +50,10 @@ TOKENS = (
     TokenShape("a Cloacina API key", "clk_", r"clk_\w{8,}"),
     TokenShape("an age secret key", "AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),
     TokenShape(
-        "a JSON web token", "eyJ", r"eyJ[\w-]{10,}\.(?:eyJ)[\w-]{10,}(?:\.[\w-]*)?"
+        "a JSON web token", "eyJ", r"eyJ[\w-]{10,400}\.eyJ[\w-]{10,}(?:\.[\w-]*)?", in_files=False
     ),
 )  # fmt: skip
-_PASSWORD = r"(?<=://)[^\s/@]*:[^\s/@]+(?=@)"  # noqa: S105 - of a URL
+_PASSWORD = r"(?<=://)[^\s/@:]*:[^\s/@]+(?=@)"  # noqa: S105 - of a URL
 # Between the two lines of a key: base64, headers, and line ends that were spelled out.
 _KEY = rf"{KEY_BEGIN}(?:[\w+/=,:\s-]|\\[nrt])*"
 _RUN = r"[0-9A-Za-z+/_-]{32,}"
@@ -77,14 +81,14 @@ def looks_secret(text: str) -> bool:
     """Tell whether ``text`` looks like a secret itself rather than like the name of something.
 
     By its shape alone: a private key, a token, 32 bytes in hex or base64, a password in a URL.
-    What exists as a file is the path of it.
+    The path of a file that is there, or whose folder is, is none.
     """
     if len(text) < 2 * SHORTEST and "clk_" not in text and "://" not in text:
         return False
     return (_is_hex(text) or any(_parts(text))) and not _exists(text)
 
 
-def looks_like_key(text: str) -> bool:
+def looks_key(text: str) -> bool:
     """Tell whether ``text``, given as a key's name or file, is more likely the key itself."""
     if _is_hex(text) and len(text) <= 64:  # a fingerprint has that form, too
         return False
@@ -116,7 +120,7 @@ def shown_file(path: str, place: str) -> str:
 
 def refuse_key_text(text: str, place: str) -> None:
     """Raise ``UsageError`` where ``text`` is a key, and its name or file was asked for."""
-    if looks_like_key(text):
+    if looks_key(text):
         raise UsageError.of(
             Code.SECRET_GIVEN,
             "the value looks like a key itself, not like a key's name or file; it is not shown",
@@ -208,8 +212,10 @@ def _is_hex(text: str) -> bool:
 
 
 def _exists(path: str) -> bool:
+    """Tell whether ``path`` is that of a file, or of one that may be made in a folder."""
     try:
-        return os.path.lexists(path)
+        folder = os.path.dirname(path)  # base64 may begin with a slash, too
+        return os.path.lexists(path) or (folder != "/" and os.path.isdir(folder))
     except ValueError:  # no name that a file could have
         return False
 
@@ -226,6 +232,8 @@ def _without(text: str, secret: str, mask: str) -> str:
     if len(secret) < 2 * SHORTEST:
         return text
     pieces = {secret[at : at + SHORTEST] for at in range(len(secret) - SHORTEST + 1)}
+    if not any(piece in text for piece in pieces):
+        return text
     kept, at = [], 0
     while at < len(text):
         end = at

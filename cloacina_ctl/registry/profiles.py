@@ -43,7 +43,7 @@ class Profile(NamedTuple):
             return None
         if key.startswith("env:"):
             name = key[len("env:") :]
-            return Token(environ.get(name, ""), f"{self.place}: the variable {name}")
+            return Token(environ.get(name, ""), f"{self.place}: the variable {shown_word(name)}")
         if key.startswith("file:"):
             return token_of_file(os.path.expanduser(key[len("file:") :]), self.place)
         if key.startswith("keyring:"):  # planned upstream, and refused there too
