@@ -102,7 +102,7 @@ def test_every_text_of_a_traceback_is_escaped_and_on_one_line(probe):
         except OSError:
             last = ValueError("third\u202e")
             last.__notes__ = ["note\x1b[32m", "https://ada:s3cr3t@host.example"]
-            raise last
+            raise last  # noqa: B904 - so that it has a context and no cause
 
     told = probe(body, "debug").err
     lines = told.splitlines()
