@@ -99,8 +99,14 @@ def looks_key(text: str) -> bool:
 
 
 def shown(text: str) -> str:
-    """Return ``text``, or what is said in its place where it looks like a secret."""
-    return HIDDEN if looks_secret(text) else text
+    """Return ``text``, or what is said in its place where it looks like a secret.
+
+    Of a URL the password alone is left out.
+    """
+    if not looks_secret(text):
+        return text
+    masked = _replaced(_PASSWORD, text) if "://" in text else text
+    return HIDDEN if looks_secret(masked) else masked
 
 
 def shown_word(text: str) -> str:
@@ -115,7 +121,7 @@ def shown_file(path: str, place: str) -> str:
     A word that is no file may be the secret itself, whatever it looks like.
     """
     plausible = _exists(path) or ("/" in path and not looks_secret(path))
-    return path if plausible else place
+    return path if plausible else f"{place} (its value is not shown)"
 
 
 def refuse_key_text(text: str, place: str) -> None:
@@ -132,13 +138,17 @@ def refuse_key_text(text: str, place: str) -> None:
 def refuse_secret_text(text: str, place: str) -> None:
     """Raise ``UsageError`` where ``text`` is a token or the like, and its file was asked for."""
     if looks_secret(text):
-        raise UsageError.of(
-            Code.SECRET_GIVEN,
-            "the value looks like a secret itself, not like the name of a file that holds it; "
-            "it is not shown",
-            where=place,
-            hint="put the secret into a file with mode 0600 and give the file's path",
-        )
+        raise secret_given(place)
+
+
+def secret_given(place: str) -> UsageError:
+    """Return the error for a secret that stands where none belongs."""
+    return UsageError.of(
+        Code.SECRET_GIVEN,
+        "the value looks like a secret itself, not like the name of something; it is not shown",
+        where=place,
+        hint="put the secret into a file with mode 0600 and give the file's path",
+    )
 
 
 def redacted(text: str) -> str:
@@ -228,6 +238,10 @@ def _replaced(pattern: str, text: str) -> str:
 
 def _without(text: str, secret: str, mask: str) -> str:
     """Return ``text`` without ``secret``; of a long one without its pieces, for texts are cut."""
+    if len(secret) < SHORTEST:  # perhaps a word that stands inside of others
+        import re
+
+        return re.sub(rf"(?<![\w-]){re.escape(secret)}(?![\w-])", lambda _: mask, text)
     text = text.replace(secret, mask)
     if len(secret) < 2 * SHORTEST:
         return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, UsageError
-from cloacina_ctl.redaction import HIDDEN, shown
+from cloacina_ctl.redaction import HIDDEN, secret_given, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +20,8 @@ def as_usage_error(complaint: Any) -> UsageError:  # noqa: ANN401 - click's; its
     help_hint = f"see `{path} --help`"
     if kind == "NoSuchOption":
         spelling = shown(str(complaint.option_name))
+        if spelling == HIDDEN:
+            return secret_given("the command line")
         return _wrong(
             f"no such option: {spelling}", _nearest(spelling, _flags(context)) or help_hint
         )

@@ -42,6 +42,13 @@ def parse(command: Command, words: Sequence[str]) -> Values | None:
     return values if _place(command, positional, values) else None
 
 
+def refuse_value(refers: Refers | None, value: object, place: str) -> None:
+    """Raise ``UsageError`` where ``value`` is a secret, and its name or file belongs there."""
+    if isinstance(value, str) and refers is not None:
+        refuse = refuse_key_text if refers is Refers.KEY else refuse_secret_text
+        refuse(value, place)
+
+
 def refuse_secrets(command: Command, values: Values) -> None:
     """Raise ``UsageError`` where a key or a token was given itself, not its name or file."""
     named = (
@@ -49,13 +56,8 @@ def refuse_secrets(command: Command, values: Values) -> None:
     )
     flagged = ((option.long, option.key, option.refers) for option in command.options)
     for place, key, refers in (*named, *flagged):
-        if refers is None:
-            continue
-        refuse = refuse_key_text if refers is Refers.KEY else refuse_secret_text
-        given = values[key] if isinstance(values[key], tuple) else (values[key],)
-        for value in given:
-            if isinstance(value, str):
-                refuse(value, place)
+        for value in values[key] if isinstance(values[key], tuple) else (values[key],):
+            refuse_value(refers, value, place)
 
 
 def whole_number(text: str) -> int | None:

@@ -16,7 +16,7 @@ from cloacina_ctl.cli.app import GROUPS, all_commands
 from cloacina_ctl.cli.command import COLOR, COMMON, Argument, Command, Kind, Option, Refers
 from cloacina_ctl.cli.complaints import as_usage_error, missing_argument, missing_value
 from cloacina_ctl.cli.help_texts import Texts, command_epilog, program_epilog
-from cloacina_ctl.cli.parser import whole_number
+from cloacina_ctl.cli.parser import refuse_value, whole_number
 from cloacina_ctl.redaction import HIDDEN, remember, shown
 
 if TYPE_CHECKING:
@@ -80,11 +80,12 @@ def _refuse_missing_values(line: Sequence[str]) -> None:
     for at, flag in enumerate(before, 1):
         value = before[at] if at < len(before) else None
         option = flags.get(flag)
-        if option is not None and option.refers is Refers.CREDENTIAL:
+        if option is not None and option.refers is Refers.CREDENTIAL and value not in flags:
             remember((value or "").lstrip("-"))  # people write a passphrase behind --passphrase
         if option is None or option.kind is Kind.FLAG:
             continue
         if value is None or (value.startswith("-") and value != "-"):
+            refuse_value(option.refers, value, flag)
             secret = option.refers is not None and value not in flags
             raise missing_value(flag, value, secret=secret)
 

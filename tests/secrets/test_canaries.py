@@ -172,3 +172,10 @@ def test_a_secret_in_a_profile_is_not_shown(say, user, key, canary):
     set_user(user, PROFILES[key].format(quoted(canary)), ".cloacina")
     publish = ("publish", "absent.cloacina")
     check_runs(say, canary, (publish, (*publish, "--profile", "other")))
+
+
+def test_a_flag_behind_the_option_of_a_secret_is_no_secret(say):
+    texts = say(("key", "generate", "--passphrase", "--nothing", "--debug"))
+    assert "no such option: --nothing" in "".join(texts)
+    texts = say(("key", "generate", "made", "more", "--passphrase", "--verbose"))
+    assert "see `cloacina-ctl key generate --help`" in "".join(texts)
