@@ -119,12 +119,13 @@ def test_a_secret_in_a_setting_is_not_shown(say, user, canary):
 @pytest.mark.slow
 @pytest.mark.parametrize("canary", SHAPED, ids=lambda one: one.name)
 def test_a_secret_in_any_place_of_any_command_is_not_shown(say, canary):
-    leaks = []
+    shown = []
     for place in PLACES:
-        for more in (("--debug",), ("--debug", "--json")):
-            texts = say((*place.words(canary.text), *more))
-            leaks += [(place.name, more, texts)] if seen(canary, *texts) else []
-    assert leaks == []
+        # With --json standard error has what is said without, too.
+        for more in ((), ("--json",)) if canary.name == "base64" else (("--json",),):
+            texts = say((*place.words(canary.text), *more, "--debug"))
+            shown += [(place.name, more, texts)] if seen(canary, *texts) else []
+    assert shown == []
 
 
 @pytest.mark.slow
