@@ -47,7 +47,7 @@ TOKENS = (
     TokenShape("an npm token", "npm_", r"npm_[0-9A-Za-z]{36}"),
     TokenShape("a PyPI token", "pypi-AgE", r"pypi-AgE[\w-]{50,}"),
     TokenShape("a Hugging Face token", "hf_", r"hf_[A-Za-z]{34}\b"),
-    TokenShape("a Cloacina API key", "clk_", r"clk_\w{8,}"),
+    TokenShape("a Cloacina API key", "clk_", r"clk_\w{16,}", in_files=False),
     TokenShape("an age secret key", "AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),
     TokenShape(
         "a JSON web token", "eyJ", r"eyJ[\w-]{10,400}\.eyJ[\w-]{10,}(?:\.[\w-]*)?", in_files=False

@@ -105,7 +105,6 @@ CREDENTIALS = {
     "the login of a container registry": '{"auths": {"r.example": {"auth": "YWRhOnNlY3JldA=="}}}',
     "the client key of a Kubernetes cluster": f"client-key-data: {LETTERS}aa\n",
     "the key of an Azure storage account": f"AccountKey={(LETTERS * 3)[:86]}==",
-    "a Cloacina API key": "clk_write_9Xq2Lr7Tz0",
     "a PuTTY private key": "PuTTY-User-Key-File-2: ssh-ed25519\n",
     "a private key": '{"type": "service_account", "private_key": "' + SHAPED[1].text + '"}',
 }  # fmt: skip
@@ -131,6 +130,7 @@ def test_a_credential_inside_of_a_file_is_found_by_its_form(what):
         '{"auths": {}}',
         "ghp_",
         "THE AKIACHI PLANT",
+        "let clk_divider_of_timer_17 = 4;",
     ],
 )
 def test_examples_and_names_of_variables_are_no_credentials(text):
