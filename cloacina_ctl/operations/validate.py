@@ -105,9 +105,9 @@ def _judged(judge: Callable[[], list[Diagnostic]], choice: Choice) -> Report:
 def _project(path: str, member: str | None) -> list[Diagnostic]:
     from cloacina_ctl.checks.project import check_project
     from cloacina_ctl.checks.subjects import ProjectSubject
+    from cloacina_ctl.project.credentials import find_secrets
     from cloacina_ctl.project.model import Selection
     from cloacina_ctl.project.own_files import own_links
-    from cloacina_ctl.project.private_keys import find_private_keys
     from cloacina_ctl.project.reading import read_project
     from cloacina_ctl.project.selection import select_files
 
@@ -120,8 +120,8 @@ def _project(path: str, member: str | None) -> list[Diagnostic]:
         except Refused as error:
             found.extend(error.diagnostics)
     found += [one for one in own_links(project.root, _read_for(project)) if one not in found]
-    keys = tuple(find_private_keys(selection, project.root))
-    found.extend(check_project(ProjectSubject(project, selection, keys)))
+    secrets = tuple(find_secrets(selection, project.root))
+    found.extend(check_project(ProjectSubject(project, selection, secrets)))
     return found
 
 

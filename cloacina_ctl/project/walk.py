@@ -123,7 +123,7 @@ class _Walk:
         """Return the folder with what its own files say of it."""
         if folder.state != _OPEN:
             return folder
-        marked = deny_marked_folder(names) if folder.path else None
+        marked = deny_marked_folder(folder.path, names) if folder.path else None
         if marked is not None:
             self._left_out.append(LeftOut(folder.path, marked.reason))
             return folder._replace(state=_SHUT)
