@@ -14,14 +14,15 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.hidden import hidden_name
 from cloacina_ctl.registry import records, rows, turns
 from cloacina_ctl.registry.files import (
     Incoming,
-    Lock,
     clear_incoming,
     is_whole,
     keep_reserve,
     make_layout,
+    open_lock,
     remove_file,
     stored_files,
     sync_folder,
@@ -37,7 +38,7 @@ from cloacina_ctl.registry.layout import (
     record_digest,
     stored_path,
 )
-from cloacina_ctl.staging import hidden_name, reported
+from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -46,8 +47,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from cloacina_ctl.registry.index import Waits
+    from cloacina_ctl.locks import Waits
     from cloacina_ctl.registry.stored import History, Shown, Stored
+
+
+_BESIDE = ("-wal", "-shm", "-journal")  # what SQLite makes beside an index
 
 
 class Change(NamedTuple):
@@ -196,7 +200,7 @@ class Registry(Reading):
             refuse_lost_index(self.folder)
             return
         make_layout(self.folder)
-        lock = Lock(self.folder, self._busy_seconds, self._waits)
+        lock = open_lock(self.folder, self._busy_seconds, self._waits)
         opened.callback(lock.close)
         is_alone = lock.try_alone()
         if not is_alone and not self._is_there:
@@ -401,7 +405,8 @@ def make_index(folder: str) -> None:
 def new_index(folder: str, cleared: contextlib.ExitStack) -> str:
     """Return the path of a new, empty index under a name of its own."""
     new = os.path.join(folder, INCOMING, hidden_name())
-    cleared.callback(_unlink, new)
+    for suffix in ("", *_BESIDE):
+        cleared.callback(_unlink, new + suffix)
     create(new)
     return new
 
@@ -409,7 +414,7 @@ def new_index(folder: str, cleared: contextlib.ExitStack) -> str:
 def put_index(folder: str, new: str) -> None:
     """Give the index ``new`` its name; for who holds the lock alone."""
     path = os.path.join(folder, INDEX)
-    for suffix in ("-wal", "-shm"):  # of an index that is gone: it would be read into this one
+    for suffix in _BESIDE:  # of an index that is gone: it would be read into this one
         _unlink(path + suffix)
     with reported(path):
         os.rename(new, path)
