@@ -15,20 +15,20 @@ import contextlib
 import os
 import re
 import stat
-import time
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.locks import open_locked
 from cloacina_ctl.registry.files import Writing, sync_folder
 from cloacina_ctl.registry.index import BUSY_SECONDS, busy
-from cloacina_ctl.staging import reported
+from cloacina_ctl.staging import close_quietly, flush, reported
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
 
-    from cloacina_ctl.registry.index import Waits
+    from cloacina_ctl.locks import Waits
 
 SUFFIX = ".cloacina"
 STAGING = ".cloacina-ctl" + SUFFIX + ".tmp"
@@ -36,7 +36,6 @@ STAGING = ".cloacina-ctl" + SUFFIX + ".tmp"
 _MODE = 0o644  # the daemon may run as another user
 _MAX_STEM = 200
 _ODD = re.compile(r"[^A-Za-z0-9._+-]")
-_WAIT_SECONDS = 0.02
 
 
 def file_name(name: str, version: str) -> str:
@@ -90,18 +89,17 @@ class Dropped(Writing):
                 hint="start the daemon once, make the folder, or name another",
             )
         with reported(self.path):
-            if not self._try():
-                self._wait()
+            self.fd = open_locked(
+                self._open,
+                lambda: os.lstat(self.path),
+                self.path,
+                seconds=self._seconds,
+                waits=self._waits,
+                busy=busy,
+            )
+            self._is_there = True
             os.ftruncate(self.fd, 0)
         return self
-
-    def _wait(self) -> None:
-        until = time.monotonic() + self._seconds
-        with self._waits():
-            while not self._try():
-                if time.monotonic() > until:
-                    raise busy(self.path)
-                time.sleep(_WAIT_SECONDS)
 
     def __exit__(
         self,
@@ -112,7 +110,7 @@ class Dropped(Writing):
         if self._is_there:
             with contextlib.suppress(OSError):
                 os.unlink(self.path)
-        os.close(self.fd)
+        close_quietly(self.fd)
 
     def commit(self, path: str, instead_of: str | None = None) -> None:
         """Give it the name ``path`` in the folder, in the place of the file ``instead_of``.
@@ -122,7 +120,7 @@ class Dropped(Writing):
         first = instead_of or path
         with reported(first):
             os.fchmod(self.fd, _MODE)
-            os.fsync(self.fd)
+            flush(self.fd)
             if os.path.lexists(first) and (os.path.islink(first) or not os.path.isfile(first)):
                 raise FileProblem.of(
                     Code.NOT_REGULAR, "it exists and is not a regular file", where=first
@@ -143,22 +141,10 @@ class Dropped(Writing):
             with reported(self.folder):
                 sync_folder(self.folder)
 
-    def _try(self) -> bool:
-        """Open and lock the staged file; False where somebody has it, or it went meanwhile."""
-        import fcntl
-
+    def _open(self) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         fd = os.open(self.path, flags, 0o600)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise FileProblem.of(Code.NOT_REGULAR, "it is not a regular file", where=self.path)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._is_there = os.path.samestat(os.fstat(fd), os.lstat(self.path))
-        except (BlockingIOError, FileNotFoundError):
-            self._is_there = False
-        if self._is_there:
-            self.fd = fd
-        else:
-            os.close(fd)
-        return self._is_there
+        return fd

@@ -10,14 +10,15 @@ import contextlib
 import hashlib
 import os
 import stat
-import time
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.hidden import hidden_name
+from cloacina_ctl.locks import Lock
 from cloacina_ctl.registry.index import busy
 from cloacina_ctl.registry.layout import FOLDERS, INCOMING, LOCK, RESERVE, stored_path
-from cloacina_ctl.staging import hidden_name, reported, write_all
+from cloacina_ctl.staging import close_quietly, flush, reported, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from cloacina_ctl.registry.index import Waits
+    from cloacina_ctl.locks import Waits
 
     Progress = Callable[[int, int], None]
 
@@ -33,60 +34,17 @@ _PIECE = 1 << 20
 RESERVE_BYTES = 256 << 10  # the index's journal takes less for a removal
 _MODE = 0o444
 _FOLDER_MODE = 0o755
-_WAIT_SECONDS = 0.01
 
 
-class Lock:
-    """Held, shared, by whoever changes something; alone by whoever clears up."""
+def open_lock(folder: str, seconds: float, waits: Waits = contextlib.nullcontext) -> Lock:
+    """Return the lock over changes: held, shared, by whoever changes something.
 
-    def __init__(
-        self, folder: str, busy_seconds: float, waits: Waits = contextlib.nullcontext
-    ) -> None:
-        import fcntl
-
-        self._flock = fcntl.flock
-        self._shared, self._alone = fcntl.LOCK_SH, fcntl.LOCK_EX
-        self._no_wait = fcntl.LOCK_NB
-        self.path = os.path.join(folder, LOCK)
-        self._seconds = busy_seconds
-        self._waits = waits
-        with reported(self.path):
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._fd = os.open(self.path, flags, 0o644)
-
-    def close(self) -> None:
-        """Let go."""
-        os.close(self._fd)
-
-    def try_alone(self) -> bool:
-        """Hold it alone if nobody else holds it, and tell whether."""
-        return self._try(self._alone)
-
-    def hold_alone(self) -> None:
-        """Wait until nobody else holds it, and hold it alone."""
-        self._wait(self._alone)
-
-    def hold_shared(self) -> None:
-        """Hold it together with others; waits for who holds it alone."""
-        self._wait(self._shared)
-
-    def _try(self, kind: int) -> bool:
-        with reported(self.path):
-            try:
-                self._flock(self._fd, kind | self._no_wait)
-            except BlockingIOError:
-                return False
-        return True
-
-    def _wait(self, kind: int) -> None:
-        if self._try(kind):
-            return
-        until = time.monotonic() + self._seconds
-        with self._waits():
-            while not self._try(kind):
-                if time.monotonic() > until:
-                    raise busy(self.path)
-                time.sleep(_WAIT_SECONDS)
+    Whoever clears up holds it alone.
+    """
+    path = os.path.join(folder, LOCK)
+    with reported(path):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    return Lock(fd, path, seconds=seconds, waits=waits, busy=busy)
 
 
 class Writing:
@@ -142,7 +100,7 @@ class Incoming(Writing):
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        os.close(self.fd)
+        close_quietly(self.fd)
         with contextlib.suppress(OSError):
             os.unlink(self.path)
 
@@ -150,7 +108,7 @@ class Incoming(Writing):
         """Have the bytes on the disk; from here on nobody writes to the file."""
         with reported(self.path):
             os.fchmod(self.fd, _MODE)
-            os.fsync(self.fd)
+            flush(self.fd)
 
     def place(self, kind: str, digest: str | None = None) -> None:
         """Give it the name of ``digest``, by default that of its bytes.

@@ -11,9 +11,10 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from cloacina_ctl.hidden import hidden_name
 from cloacina_ctl.runtime.frames import LIBRARY
 from cloacina_ctl.runtime.removing import remove_tree
-from cloacina_ctl.staging import hidden_name, reported, write_all
+from cloacina_ctl.staging import reported, write_all
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import contextlib
 import json
 import os
 import re
-import time
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.errors import Code, FileProblem, NotTrusted
+from cloacina_ctl.errors import Code, NotTrusted
+from cloacina_ctl.locks import Lock
 from cloacina_ctl.signing.files import (
     is_own,
     is_there,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 TRUST_FILE = "trust.json"
 _LOCK_FILE = ".trust.lock"
 _MAX_BYTES = 4 << 20
-_LOCK_SECONDS = 10.0
 _RAW_KEY = re.compile(r"[0-9a-f]{64}")
 
 
@@ -105,25 +104,16 @@ class TrustStore:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        import fcntl
-
         make_private_folder(self._folder)
         path = os.path.join(self._folder, _LOCK_FILE)
         with reported(path):
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        lock = Lock(fd, self.path)
         try:
-            until = time.monotonic() + _LOCK_SECONDS
-            while True:
-                try:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError as error:
-                    if time.monotonic() > until:
-                        raise self._busy() from error
-                    time.sleep(0.02)
+            lock.hold_alone()
             yield
         finally:
-            os.close(fd)
+            lock.close()
 
     def _write(self, keys: Sequence[TrustedKey]) -> None:
         ordered = sorted(keys, key=lambda key: key.name)
@@ -157,14 +147,6 @@ class TrustStore:
         if not isinstance(raw, str) or _RAW_KEY.fullmatch(raw) is None:
             raise self._bad(f"the key of {name} is not 64 lower-case hex digits")
         return TrustedKey(name, PublicKey(bytes.fromhex(raw), where=self.path))
-
-    def _busy(self) -> FileProblem:
-        return FileProblem.of(
-            Code.IO,
-            f"another run has held the trust file for {_LOCK_SECONDS:.0f} seconds",
-            where=self.path,
-            hint="wait for it, or end it",
-        )
 
     def _bad(self, why: str) -> NotTrusted:
         return NotTrusted.of(

@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
+from cloacina_ctl import locks
 from cloacina_ctl.errors import CloacinaError, Code, FileProblem, NotTrusted, UsageError
-from cloacina_ctl.signing import trust
 from cloacina_ctl.signing.judge import KnownKey
 from cloacina_ctl.signing.keys import PrivateKey
 from cloacina_ctl.signing.names import check_name
@@ -415,10 +415,10 @@ def test_a_lock_that_is_never_released_is_said(folder, trusted, monkeypatch):
     import fcntl
 
     trusted.add("alice", public(1))
-    monkeypatch.setattr(trust, "_LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(locks, "LOCK_SECONDS", 0.1)
     with open(folder / ".trust.lock") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(FileProblem, match="another run"):
+        with pytest.raises(FileProblem, match="another program is changing the file"):
             trusted.add("bob", public(2))
     trusted.add("bob", public(2))
 
