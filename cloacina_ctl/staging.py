@@ -170,10 +170,15 @@ class StagedFile:
                 hint="choose another name, or allow it to be replaced with --force",
             )
 
-    def commit(self) -> None:
-        """Flush to the disk and give the file its name; after that it is there, whole."""
+    def flush(self) -> None:
+        """Have all of it on the disk, where it takes no more room to give it its name."""
         with reported(self.path):
             flush(self.fd)
+
+    def commit(self) -> None:
+        """Flush to the disk and give the file its name; after that it is there, whole."""
+        self.flush()
+        with reported(self.path):
             self._refuse_taken_name()
             if self._replaced is not None:
                 self._replace(self._replaced)

@@ -139,7 +139,7 @@ def write_new_lock(project: Project, vendored: Vendored | None) -> None:
     if vendored is not None and vendored.new_lock is not None:
         from cloacina_ctl.project.vendoring.lock import write_lock
 
-        write_lock(project.root, vendored.new_lock)
+        write_lock(project.root, vendored.new_lock, vendored.old_lock)
 
 
 def _options(project: Project, request: VendorRequest) -> VendorOptions:
