@@ -13,18 +13,19 @@ import errno
 import os
 import stat
 
+from cloacina_ctl.folders import (
+    HIDDEN_BYTES,
+    PREFIX,
+    Folder,
+    PrivateFolder,
+    hidden_name,
+    make_private_folder,
+)
 from cloacina_ctl.locks import try_lock
 
-PREFIX = ".cloacina-ctl-"
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_HIDDEN_BYTES = 12
 # What says a file system without O_TMPFILE; an old kernel takes the flag for O_DIRECTORY.
 _NO_UNNAMED = frozenset({errno.ENOTSUP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.ENOENT})
-
-
-def hidden_name() -> str:
-    """Return a name for a staging neighbour that nobody can predict."""
-    return PREFIX + os.urandom(_HIDDEN_BYTES).hex()
 
 
 def new_unnamed(folder: int, mode: int) -> int:
@@ -63,26 +64,18 @@ def new_hidden(folder: int, mode: int) -> tuple[int, str]:
         os.close(fd)
 
 
-def new_hidden_folder(above: int) -> tuple[int, str]:
-    """Make a folder under a hidden name in the folder ``above``, for this user alone.
-
-    Return its descriptor, which keeps others from clearing it away as long as it is open, and its
-    name.
-    """
+def hold_private_folder(base: str) -> PrivateFolder:
+    """Make a new folder in ``base`` that nobody else can look into, and hold it, locked."""
+    above = os.open(base, FOLDER_FLAGS)
+    try:
+        clear_dead(above)
+    finally:
+        os.close(above)
     while True:
-        hidden = hidden_name()
-        os.mkdir(hidden, 0o700, dir_fd=above)
-        try:
-            fd = os.open(hidden, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=above)
-        except FileNotFoundError:
-            continue  # it was taken for what a dead process left, in the moment before this line
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.rmdir(hidden, dir_fd=above)
-            raise
-        if _is_kept(fd, above, hidden):
-            return fd, hidden
-        os.close(fd)
+        made = make_private_folder(base)
+        if _is_kept(made.fd, made.above.fd, made.name):
+            return made
+        made.close()
 
 
 def _is_kept(fd: int, folder: int, name: str) -> bool:
@@ -123,14 +116,13 @@ def clear_dead(folder: int) -> None:
 
 def _is_hidden_name(name: str) -> bool:
     rest = name.removeprefix(PREFIX)
-    return len(rest) == 2 * _HIDDEN_BYTES and not rest.strip("0123456789abcdef")
+    return len(rest) == 2 * HIDDEN_BYTES and not rest.strip("0123456789abcdef")
 
 
 def _clear(folder: int, name: str) -> None:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with contextlib.suppress(OSError), contextlib.ExitStack() as opened:
-        fd = os.open(
-            name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder
-        )
+        fd = os.open(name, flags, dir_fd=folder)
         opened.callback(os.close, fd)
         found = os.fstat(fd)
         if found.st_uid != os.geteuid() or not try_lock(fd):
@@ -140,13 +132,4 @@ def _clear(folder: int, name: str) -> None:
         if stat.S_ISREG(found.st_mode):
             os.unlink(name, dir_fd=folder)
         elif stat.S_ISDIR(found.st_mode):
-            _remove_tree(folder, name)
-
-
-def _remove_tree(folder: int, name: str) -> None:
-    for _, folders, files, at in os.fwalk(name, topdown=False, dir_fd=folder):
-        for one in files:
-            os.unlink(one, dir_fd=at)
-        for one in folders:
-            os.rmdir(one, dir_fd=at)
-    os.rmdir(name, dir_fd=folder)
+            PrivateFolder(fd, Folder(folder, ""), name).remove()

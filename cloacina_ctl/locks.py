@@ -129,7 +129,7 @@ class Lock:
 
 def open_locked(
     opening: Callable[[], int],
-    named: Callable[[], os.stat_result],
+    named: Callable[[], os.stat_result | None],
     path: str,
     *,
     seconds: float | None = None,
@@ -167,8 +167,9 @@ def _lock_if_possible(fd: int) -> bool:
         raise
 
 
-def _is_same(fd: int, named: Callable[[], os.stat_result]) -> bool:
+def _is_same(fd: int, named: Callable[[], os.stat_result | None]) -> bool:
     try:
-        return os.path.samestat(os.fstat(fd), named())
+        found = named()
     except FileNotFoundError:
         return False
+    return found is not None and os.path.samestat(os.fstat(fd), found)

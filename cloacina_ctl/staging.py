@@ -14,7 +14,8 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.hidden import FOLDER_FLAGS, clear_dead, hidden_name, new_hidden, new_unnamed
+from cloacina_ctl.folders import hidden_name
+from cloacina_ctl.hidden import FOLDER_FLAGS, clear_dead, new_hidden, new_unnamed
 from cloacina_ctl.locks import open_locked
 from cloacina_ctl.values import NamedTuple
 
@@ -48,6 +49,7 @@ _REASONS = {
     errno.ENOTDIR: (Code.NOT_FOUND, "a part of the path is not a folder", None),
     errno.EISDIR: (Code.NOT_REGULAR, "it is a folder", None),
     errno.ELOOP: (Code.NOT_REGULAR, "it is a symbolic link", None),
+    errno.ESTALE: (Code.IO, "something else came into its place meanwhile", None),
     errno.ENXIO: (Code.NOT_REGULAR, "it is not a regular file", None),
     errno.EEXIST: (Code.EXISTS, "it exists already", None),
     errno.ENOTEMPTY: (Code.NOT_EMPTY, "the folder is not empty", None),

@@ -18,8 +18,9 @@ import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.folders import Folder, open_folder
 from cloacina_ctl.locks import open_locked
-from cloacina_ctl.registry.files import Writing, sync_folder
+from cloacina_ctl.registry.files import Writing
 from cloacina_ctl.registry.index import BUSY_SECONDS, busy
 from cloacina_ctl.staging import close_quietly, flush, reported
 
@@ -61,6 +62,7 @@ def is_fifo(path: str) -> bool:
 class Dropped(Writing):
     """A package that is written beside the others, unseen, and appears by ``commit``.
 
+    The folder is opened once, and the paths of its files count by their last parts alone.
     One at a time in a folder: the staged file is the lock over it, and what a killed run left of it
     is written over. Leaving without ``commit`` removes it.
     """
@@ -77,6 +79,7 @@ class Dropped(Writing):
         self.folder = folder
         self._seconds = busy_seconds
         self._is_there = False
+        self._folder: Folder
 
     def __enter__(self) -> Self:
         if not os.path.isdir(self.folder):
@@ -88,17 +91,21 @@ class Dropped(Writing):
                 where=self.folder,
                 hint="start the daemon once, make the folder, or name another",
             )
-        with reported(self.path):
-            self.fd = open_locked(
-                self._open,
-                lambda: os.lstat(self.path),
-                self.path,
-                seconds=self._seconds,
-                waits=self._waits,
-                busy=busy,
-            )
-            self._is_there = True
-            os.ftruncate(self.fd, 0)
+        with contextlib.ExitStack() as opened:
+            with reported(self.folder):
+                self._folder = opened.enter_context(open_folder(self.folder))
+            with reported(self.path):
+                self.fd = open_locked(
+                    self._open,
+                    lambda: self._folder.look(STAGING),
+                    self.path,
+                    seconds=self._seconds,
+                    waits=self._waits,
+                    busy=busy,
+                )
+                self._is_there = True
+                os.ftruncate(self.fd, 0)
+            opened.pop_all()
         return self
 
     def __exit__(
@@ -109,8 +116,9 @@ class Dropped(Writing):
     ) -> None:
         if self._is_there:
             with contextlib.suppress(OSError):
-                os.unlink(self.path)
+                self._folder.unlink(STAGING)
         close_quietly(self.fd)
+        self._folder.close()
 
     def commit(self, path: str, instead_of: str | None = None) -> None:
         """Give it the name ``path`` in the folder, in the place of the file ``instead_of``.
@@ -121,29 +129,28 @@ class Dropped(Writing):
         with reported(first):
             os.fchmod(self.fd, _MODE)
             flush(self.fd)
-            if os.path.lexists(first) and (os.path.islink(first) or not os.path.isfile(first)):
+            found = self._folder.look(os.path.basename(first))
+            if found is not None and not stat.S_ISREG(found.st_mode):
                 raise FileProblem.of(
                     Code.NOT_REGULAR, "it exists and is not a regular file", where=first
                 )
-            os.rename(self.path, first)
+            self._folder.rename(STAGING, os.path.basename(first))
             self._is_there = False
         with reported(path):
             if first != path:
-                os.rename(first, path)
-            sync_folder(self.folder)
+                self._folder.rename(os.path.basename(first), os.path.basename(path))
+            self._folder.sync()
 
     def remove(self, paths: tuple[str, ...]) -> None:
         """Remove files of the folder."""
         for path in paths:
-            with reported(path), contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+            with reported(path):
+                self._folder.unlink(os.path.basename(path))
         if paths:
-            with reported(self.folder):
-                sync_folder(self.folder)
+            self._folder.sync()
 
     def _open(self) -> int:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        fd = os.open(self.path, flags, 0o600)
+        fd = self._folder.open_file(STAGING, os.O_RDWR | os.O_CREAT)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise FileProblem.of(Code.NOT_REGULAR, "it is not a regular file", where=self.path)

@@ -14,18 +14,16 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.hidden import hidden_name
+from cloacina_ctl.folders import hidden_name
 from cloacina_ctl.registry import records, rows, turns
 from cloacina_ctl.registry.files import (
     Incoming,
     clear_incoming,
     is_whole,
     keep_reserve,
-    make_layout,
     open_lock,
     remove_file,
     stored_files,
-    sync_folder,
 )
 from cloacina_ctl.registry.index import BUSY_SECONDS, connect, create, damaged, told, transaction
 from cloacina_ctl.registry.layout import (
@@ -38,6 +36,7 @@ from cloacina_ctl.registry.layout import (
     record_digest,
     stored_path,
 )
+from cloacina_ctl.registry.places import entered, make_layout, opened
 from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
@@ -404,26 +403,25 @@ def make_index(folder: str) -> None:
 
 def new_index(folder: str, cleared: contextlib.ExitStack) -> str:
     """Return the path of a new, empty index under a name of its own."""
-    new = os.path.join(folder, INCOMING, hidden_name())
+    incoming = cleared.enter_context(opened(folder, INCOMING))
+    name = hidden_name()
     for suffix in ("", *_BESIDE):
-        cleared.callback(_unlink, new + suffix)
-    create(new)
-    return new
+        cleared.callback(incoming.unlink, name + suffix)
+    create(incoming.where(name))
+    return incoming.where(name)
 
 
 def put_index(folder: str, new: str) -> None:
     """Give the index ``new`` its name; for who holds the lock alone."""
-    path = os.path.join(folder, INDEX)
-    for suffix in _BESIDE:  # of an index that is gone: it would be read into this one
-        _unlink(path + suffix)
-    with reported(path):
-        os.rename(new, path)
-        sync_folder(folder)
-
-
-def _unlink(path: str) -> None:
-    with reported(path), contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+    with (
+        opened(folder) as root,
+        entered(root, INCOMING) as incoming,
+        reported(root.where(INDEX)),
+    ):
+        for suffix in _BESIDE:  # of an index that is gone: it would be read into this one
+            root.unlink(INDEX + suffix)
+        incoming.rename(os.path.basename(new), INDEX, root)
+        root.sync()
 
 
 def _files(stored: Stored) -> list[tuple[str, str]]:
