@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
 from cloacina_ctl.errors import BuildFailed, Code, Refused
+from cloacina_ctl.folders import open_folder
 from cloacina_ctl.platforms import host_platform
 from cloacina_ctl.platforms.tags import tag_of
 from cloacina_ctl.project.vendoring import resolvers
@@ -283,11 +284,11 @@ class _New:
     def _cached(self) -> str:
         """Return a folder with all wheels of the cache, as uv and pip look for them."""
         folder = scratch(self._folder, "cached")
-        with reported(folder):
+        with reported(folder), open_folder(folder) as made:
             for path in self._cache.files():
-                link = os.path.join(folder, os.path.basename(path))
-                if not os.path.lexists(link):
-                    os.symlink(path, link)
+                name = os.path.basename(path)
+                if made.look(name) is None:
+                    made.symlink(path, name)
         return folder
 
 
