@@ -115,6 +115,12 @@ class Folder:
         _refuse_slash(new)
         os.rename(name, new, src_dir_fd=self.fd, dst_dir_fd=(into or self).fd)
 
+    def link(self, name: str, new: str) -> None:
+        """Give a file a second name."""
+        _refuse_slash(name)
+        _refuse_slash(new)
+        os.link(name, new, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
+
     def symlink(self, target: str, name: str) -> None:
         """Make a link to ``target``, for other programs that look for files in a folder."""
         _refuse_slash(name)

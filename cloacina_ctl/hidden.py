@@ -20,6 +20,7 @@ from cloacina_ctl.folders import (
     PrivateFolder,
     hidden_name,
     make_private_folder,
+    open_folder,
 )
 from cloacina_ctl.locks import try_lock
 
@@ -64,18 +65,19 @@ def new_hidden(folder: int, mode: int) -> tuple[int, str]:
         os.close(fd)
 
 
-def hold_private_folder(base: str) -> PrivateFolder:
-    """Make a new folder in ``base`` that nobody else can look into, and hold it, locked."""
-    above = os.open(base, FOLDER_FLAGS)
-    try:
-        clear_dead(above)
-    finally:
-        os.close(above)
+def locked_private_folder(base: str | Folder) -> PrivateFolder:
+    """Make a private folder as ``make_private_folder`` does, locked as long as it is open."""
+    if isinstance(base, Folder):
+        clear_dead(base.fd)
+    else:
+        with contextlib.suppress(OSError), open_folder(base) as above:
+            clear_dead(above.fd)
     while True:
         made = make_private_folder(base)
         if _is_kept(made.fd, made.above.fd, made.name):
             return made
-        made.close()
+        os.close(made.fd)
+        base = made.above
 
 
 def _is_kept(fd: int, folder: int, name: str) -> bool:

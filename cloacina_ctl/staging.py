@@ -273,13 +273,20 @@ class StagedFile:
             os.close(unnamed)
         flush(self.fd)
 
-    def _rename(self) -> None:
-        """Give the file its name in the place of whatever has it."""
-        folder = self._folder_fd
+    def show_hidden(self) -> None:
+        """Give the file its hidden name, which it then has beside its own until it is closed.
+
+        Who comes after a killed run can tell by it that a change of several files was not finished.
+        """
         if not self._hidden:
             self._hidden = hidden_name()  # first, so that it goes also if this is interrupted
             if not self._link_unnamed(self._hidden):
                 self._copy_to_hidden()
+
+    def _rename(self) -> None:
+        """Give the file its name in the place of whatever has it."""
+        folder = self._folder_fd
+        self.show_hidden()
         os.rename(self._hidden, self._name, src_dir_fd=folder, dst_dir_fd=folder)
         self._hidden = ""
 

@@ -5,18 +5,16 @@ A file that others can write to is no trust. Changes are made under a lock, so t
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, NotTrusted
-from cloacina_ctl.locks import Lock
 from cloacina_ctl.signing.files import (
     is_own,
     is_there,
-    make_private_folder,
+    locked,
     others_can_write,
     quoted,
     read_regular,
@@ -27,13 +25,12 @@ from cloacina_ctl.signing.keys import PublicKey
 from cloacina_ctl.signing.names import Named, check_name, find_one, is_name
 from cloacina_ctl.signing.statement import each_once
 from cloacina_ctl.signing.store import KeyStore
-from cloacina_ctl.staging import reported, write_file
+from cloacina_ctl.staging import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 TRUST_FILE = "trust.json"
-_LOCK_FILE = ".trust.lock"
 _MAX_BYTES = 4 << 20
 _RAW_KEY = re.compile(r"[0-9a-f]{64}")
 
@@ -80,7 +77,7 @@ class TrustStore:
         """
         check_name(name)
         added = TrustedKey(name, public)
-        with self._locked():
+        with locked(self._folder, self.path):
             keys = self.list()
             if added in keys:
                 return added
@@ -96,24 +93,11 @@ class TrustStore:
 
     def remove(self, spec: str) -> TrustedKey:
         """Trust the key no longer that ``spec`` names by name or beginning of its fingerprint."""
-        with self._locked():
+        with locked(self._folder, self.path):
             keys = self.list()
             gone = find_trusted(keys, spec)
             self._write([key for key in keys if key != gone])
         return gone
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        make_private_folder(self._folder)
-        path = os.path.join(self._folder, _LOCK_FILE)
-        with reported(path):
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        lock = Lock(fd, self.path)
-        try:
-            lock.hold_alone()
-            yield
-        finally:
-            lock.close()
 
     def _write(self, keys: Sequence[TrustedKey]) -> None:
         ordered = sorted(keys, key=lambda key: key.name)
