@@ -115,6 +115,8 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     NOT_REGULAR = "I005", "not a regular file"
     IO = "I006", "the system refused"
     NOT_EMPTY = "I007", "the folder is not empty"
+    FILE_HELD = "I011", "another program is changing the file"
+    FILE_CHANGED = "I012", "the file changed since it was read"
     # L: limits
     LIMIT = "L001", "over a limit"
     # M: manifest

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 PREFIX = ".cloacina-ctl-"
+HIDDEN_BYTES = 12
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # To work by names in a folder, one need not be allowed to list it.
@@ -33,7 +34,7 @@ _ALL = 0o700  # what the owner of a folder may do
 
 def hidden_name() -> str:
     """Return a name that nobody can predict, and that this program knows as its own."""
-    return PREFIX + os.urandom(8).hex()
+    return PREFIX + os.urandom(HIDDEN_BYTES).hex()
 
 
 class Folder:
@@ -125,6 +126,12 @@ class Folder:
         _refuse_slash(name)
         _refuse_slash(new)
         os.rename(name, new, src_dir_fd=self.fd, dst_dir_fd=(into or self).fd)
+
+    def link(self, name: str, new: str) -> None:
+        """Give a file a second name."""
+        _refuse_slash(name)
+        _refuse_slash(new)
+        os.link(name, new, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
 
     def symlink(self, target: str, name: str) -> None:
         """Make a link to ``target``, for other programs that look for files in a folder."""

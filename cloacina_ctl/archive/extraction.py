@@ -17,7 +17,8 @@ import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.folders import Folder, PrivateFolder, make_private_folder
+from cloacina_ctl.folders import Folder, PrivateFolder
+from cloacina_ctl.hidden import locked_private_folder
 from cloacina_ctl.staging import open_parent, reported, write_all
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Extraction:
             self._above = self._open_above()
             try:
                 self._mode = self._judge_destination()
-                self._staged = make_private_folder(self._above)
+                self._staged = locked_private_folder(self._above)
             except BaseException:
                 self._above.close()
                 raise

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cloacina_ctl.cli import main
-from cloacina_ctl.folders import PREFIX
+from cloacina_ctl.folders import PREFIX, hidden_name
 from tests.canary import make_canary, seen
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -170,6 +170,8 @@ class World:
             target = canary / {"folder": "", "file": "letter.txt", "dangling": "new"}[how]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(target)
+        for folder in (*ROOTS, "registry/incoming"):  # named as what a killed run leaves
+            (world / folder / hidden_name()).symlink_to(canary)
         before = seen(behind)
         status, said = self.run(verb, world)
         after = seen(behind)
