@@ -23,14 +23,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl import settings
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
-from cloacina_ctl.errors import (
-    Code,
-    Diagnostic,
-    FileProblem,
-    NotTrusted,
-    Severity,
-    UsageError,
-)
+from cloacina_ctl.errors import Code, Diagnostic, FileProblem, NotTrusted, Severity, UsageError
 from cloacina_ctl.signing.judge import Judged, KnownKey, judge_head, judge_subject
 from cloacina_ctl.signing.policy import Requirement, failed_signatures, require_signatures
 from cloacina_ctl.signing.statement import Subject
@@ -104,7 +97,8 @@ def keys_at_hand() -> KeysAtHand:
     try:
         return KeysAtHand(_trusted_keys())
     except FileProblem as error:
-        warnings = (one._replace(severity=Severity.WARNING) for one in error.diagnostics)
+        hint = f"name the folder of your keys with {settings.ENV_FOLDER}"
+        warnings = (one._replace(severity=Severity.WARNING, hint=hint) for one in error.diagnostics)
         return KeysAtHand((), tuple(warnings))
 
 
@@ -123,7 +117,7 @@ def _trusted_keys() -> tuple[KnownKey, ...]:
             *(
                 one._replace(
                     message=f"the keys that you trust cannot be read: {one.message}",
-                    hint=f"name the file of the author's key with --key, or the folder of your "
+                    hint="name the file of the author's key with --key, or the folder of your "
                     f"keys with {settings.ENV_FOLDER}",
                 )
                 for one in error.diagnostics

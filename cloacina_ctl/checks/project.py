@@ -90,9 +90,9 @@ def git_unread(subject: ProjectSubject) -> Iterator[Finding]:
     """Rules in the repository's own folder may be missing, and with them what they leave out."""
     for problem in subject.selection.git_problems:
         yield Finding(
-            f"the repository cannot be read: {problem.reason}",
+            f"the repository cannot be read, and rules of it may be missing: {problem.reason}",
             problem.path,
-            "its info/exclude does not count, and what it tracks is not known",
+            "copy the whole repository, or repeat its rules in a .gitignore of the project",
         )
 
 
