@@ -10,6 +10,7 @@ import os
 import sys
 
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused, UsageError
+from cloacina_ctl.redaction import refuse_key_text, refuse_secret_text, shown_word
 from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
@@ -64,11 +65,13 @@ def signing_key() -> str | None:
     Raises ``UsageError`` for a file that is not TOML, or with keys or values that this version
     does not know; ``FileProblem`` for one that cannot be read.
     """
+    refuse_key_text(os.environ.get(ENV_SIGNING_KEY, ""), ENV_SIGNING_KEY)
     return os.environ.get(ENV_SIGNING_KEY) or _configured().signing_key
 
 
 def registry_folder() -> str:
     """Return the folder of the local registry; it need not exist yet. Raises as the others do."""
+    refuse_secret_text(os.environ.get(ENV_REGISTRY, ""), ENV_REGISTRY)
     chosen = os.environ.get(ENV_REGISTRY) or _configured().registry
     if chosen:
         return os.path.abspath(chosen)
@@ -133,6 +136,8 @@ def _read_file(folder: str) -> Settings:
     problems = [problem for key in table if (problem := _judge(key, table[key], path))]
     if problems:
         raise UsageError(*problems)
+    refuse_key_text(table.get("signing_key", ""), f"{path}: signing_key")
+    refuse_secret_text(table.get("registry", ""), f"{path}: registry")
     key, registry = table.get("signing_key"), table.get("registry")
     return Settings(
         signing_key=_from_folder(key, folder) if key else None,
@@ -145,7 +150,7 @@ def _judge(key: str, value: object, path: str) -> Diagnostic | None:
         from cloacina_ctl.toml import suggest
 
         hint = suggest(key, Settings._fields) or f"known are: {', '.join(Settings._fields)}"
-        return Diagnostic(Code.USAGE, f"no such setting: {key[:80]}", path, hint)
+        return Diagnostic(Code.USAGE, f"no such setting: {shown_word(key)}", path, hint)
     if not isinstance(value, str) or not value:
         return Diagnostic(Code.USAGE, f"`{key}` must be a text that is not empty", path)
     return None
