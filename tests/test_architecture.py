@@ -49,7 +49,7 @@ BY_PATH = {
 }  # fmt: skip
 # `folders` holds folders by descriptors, `staging` lets files appear in them, and `hidden` clears
 # what killed runs left.
-DOORS = {"folders.py", "staging.py", "hidden.py"}
+DOORS = {"folders.py", "hidden.py", "staging.py"}
 # What tells nothing to somebody who has this project and no more.
 ELSEWHERE = re.compile(
     r"issue tracker|\bissues? #?\d|\b(?:this|another|previous|next) session\b"
