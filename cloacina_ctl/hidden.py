@@ -25,6 +25,7 @@ from cloacina_ctl.folders import (
 from cloacina_ctl.locks import try_lock
 
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_TRIES = 8  # another run that clears up is that fast once; whoever is so each time means it
 # What says a file system without O_TMPFILE; an old kernel takes the flag for O_DIRECTORY.
 _NO_UNNAMED = frozenset({errno.ENOTSUP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.ENOENT})
 
@@ -49,7 +50,7 @@ def new_unnamed(folder: int, mode: int) -> int:
 def new_hidden(folder: int, mode: int) -> tuple[int, str]:
     """Return a new file under a hidden name, locked as long as it is open, and that name."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    while True:
+    for _ in range(_TRIES):
         hidden = hidden_name()
         fd = -1
         try:
@@ -63,6 +64,7 @@ def new_hidden(folder: int, mode: int) -> tuple[int, str]:
                 os.close(fd)
             raise
         os.close(fd)
+    raise _always_taken()
 
 
 def locked_private_folder(base: str | Folder) -> PrivateFolder:
@@ -72,12 +74,20 @@ def locked_private_folder(base: str | Folder) -> PrivateFolder:
     else:
         with contextlib.suppress(OSError), open_folder(base) as above:
             clear_dead(above.fd)
-    while True:
+    for _ in range(_TRIES):
         made = make_private_folder(base)
         if _is_kept(made.fd, made.above.fd, made.name):
             return made
-        os.close(made.fd)
-        base = made.above
+        base = made.above.again()
+        made.remove()  # who took it for dead has done so; who put a link in its place has not
+        made.close()
+    if isinstance(base, Folder):
+        base.close()
+    raise _always_taken()
+
+
+def _always_taken() -> OSError:
+    return OSError(errno.ESTALE, "somebody renames what is made there")
 
 
 def _is_kept(fd: int, folder: int, name: str) -> bool:
