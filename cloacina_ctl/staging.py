@@ -17,6 +17,7 @@ from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.folders import hidden_name
 from cloacina_ctl.hidden import FOLDER_FLAGS, clear_dead, new_hidden, new_unnamed
 from cloacina_ctl.locks import open_locked
+from cloacina_ctl.redaction import shown
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ _REASONS = {
 
 def file_problem(error: OSError, path: str) -> FileProblem:
     """Return the error to raise for what the system said of ``path``."""
+    path = shown(path)
     number = error.errno if error.errno is not None else errno.EIO
     known = _REASONS.get(number)
     if known:
@@ -70,16 +72,19 @@ def file_problem(error: OSError, path: str) -> FileProblem:
 
 
 @contextlib.contextmanager
-def reported(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn an ``OSError`` of the body into the error that names ``path``."""
-    if "\0" in os.fspath(path):
-        raise FileProblem.of(
-            Code.NOT_FOUND, "no path can hold a NUL character", where=os.fspath(path)
-        )
+def reported(path: str | os.PathLike[str], where: str | None = None) -> Iterator[None]:
+    """Turn an ``OSError`` of the body into the error that names ``path``, or ``where`` instead.
+
+    What the system says has the path in it, so it is no part of an error that must not show it.
+    """
+    name = os.fspath(path)
+    place = shown(name) if where is None else where
+    if "\0" in name:
+        raise FileProblem.of(Code.NOT_FOUND, "no path can hold a NUL character", where=place)
     try:
         yield
     except OSError as error:
-        raise file_problem(error, os.fspath(path)) from error
+        raise file_problem(error, place) from (error if place == name else None)
 
 
 def open_parent(folder: str, path: str) -> int:
