@@ -59,7 +59,7 @@ def new_hidden(folder: int, mode: int) -> tuple[int, str]:
                 return fd, hidden
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(hidden, dir_fd=folder)
+                Folder(folder, "").unlink(hidden)
             if fd >= 0:
                 os.close(fd)
             raise
@@ -143,7 +143,7 @@ def _clear(folder: int, name: str) -> None:
         if not os.path.samestat(found, os.stat(name, dir_fd=folder, follow_symlinks=False)):
             return
         if stat.S_ISREG(found.st_mode):
-            os.unlink(name, dir_fd=folder)
+            Folder(folder, "").unlink(name)
         elif stat.S_ISDIR(found.st_mode) and not _others_can_rename(folder):
             PrivateFolder(fd, Folder(folder, ""), name).remove()
 
