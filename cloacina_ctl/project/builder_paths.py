@@ -12,7 +12,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.project.cargo_workspace import cargo_home
+from cloacina_ctl.project.cargo_workspace import home_of, user_home
 from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
@@ -60,16 +60,20 @@ def source_folders(workspace: Workspace, cargo: Program, compiler: Compiler) -> 
     Where several match, the compiler takes the last that it was given. The home folder is one, for
     what nobody foresaw.
     """
-    home = os.path.expanduser("~")
+    homes = (
+        (home_of("rustup", cargo.environment), "/rustup"),
+        (home_of("cargo", cargo.environment), "/cargo"),
+    )
     found = [
-        Folder(home, "/home"),
-        Folder(_rustup_home(cargo), "/rustup"),
-        Folder(cargo_home(cargo), "/cargo"),
+        *(Folder(path, name) for path, name in homes if path is not None),
         Folder(workspace.root, "/project"),
         Folder(workspace.build_folder, "/target"),
         Folder(workspace.target_folder, "/target"),
     ]
-    known = tuple(one.path for one in _all_spellings(found[1:]))
+    known = tuple(one.path for one in _all_spellings(found))
+    home = user_home()
+    if home is not None:
+        found.append(Folder(home, "/home"))
     for package in workspace.packages:
         place = os.path.normpath(package.folder)
         if package.by_path and not _is_inside(place, (workspace.root,)):
@@ -81,10 +85,6 @@ def source_folders(workspace: Workspace, cargo: Program, compiler: Compiler) -> 
         sources = os.path.join(compiler.sysroot, "lib", "rustlib", "src", "rust")
         found.append(Folder(sources, f"/rustc/{compiler.commit}"))
     return tuple(sorted(_all_spellings(found), key=lambda one: (len(one.path), one.path)))
-
-
-def _rustup_home(cargo: Program) -> str:
-    return cargo.environment.get("RUSTUP_HOME") or os.path.expanduser("~/.rustup")
 
 
 def _is_inside(path: str, folders: Iterable[str]) -> bool:

@@ -27,9 +27,9 @@ from cloacina_ctl.project.cargo_workspace import (
     Workspace,
     ask_compiler,
     ask_workspace,
-    cargo_home,
     chosen_flags,
     failed,
+    home_of,
     read_json,
 )
 from cloacina_ctl.project.freshness import FreshUnit, outdated
@@ -126,7 +126,7 @@ def _builder(
 
     Where it does not, the root's folder is at least left out of the last crate.
     """
-    configured = configured_flags(cargo.folder, cargo_home(cargo))
+    configured = configured_flags(cargo.folder, home_of("cargo", cargo.environment))
     added = add_flags(remap_flags(folders), cargo.environment, configured)
     own = () if added.complete else remap_flags(f for f in folders if f.path == workspace.root)
     arguments = (

@@ -79,7 +79,7 @@ def compiler_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-def configured_flags(folder: str, cargo_home: str) -> dict[str, Any]:
+def configured_flags(folder: str, cargo_home: str | None) -> dict[str, Any]:
     """Return the flags that cargo's configuration files hold, by dotted key.
 
     A list stands for lists, whatever they hold, a text for the text that counts: the nearest.
@@ -91,7 +91,7 @@ def configured_flags(folder: str, cargo_home: str) -> dict[str, Any]:
     return found
 
 
-def configured(folder: str, cargo_home: str, table: str, key: str) -> object:
+def configured(folder: str, cargo_home: str | None, table: str, key: str) -> object:
     """Return what the nearest of cargo's configuration files says of a key, or None."""
     for found in _tables(folder, cargo_home):
         inner = found.get(table)
@@ -101,12 +101,12 @@ def configured(folder: str, cargo_home: str, table: str, key: str) -> object:
     return None
 
 
-def replaces_sources(folder: str, cargo_home: str) -> bool:
+def replaces_sources(folder: str, cargo_home: str | None) -> bool:
     """Tell whether a configuration file may have packages taken from elsewhere than stated."""
     return any(table.keys() & _REPLACING for table in _tables(folder, cargo_home))
 
 
-def _tables(folder: str, cargo_home: str) -> Iterator[dict[str, Any]]:
+def _tables(folder: str, cargo_home: str | None) -> Iterator[dict[str, Any]]:
     for path in _config_files(folder, cargo_home):
         yield from _tables_in(path, _MAX_INCLUDES)
 
@@ -119,7 +119,7 @@ def _flags_of(environment: Mapping[str, str]) -> list[str] | None:
     return None
 
 
-def _config_files(folder: str, cargo_home: str) -> Iterator[str]:
+def _config_files(folder: str, cargo_home: str | None) -> Iterator[str]:
     """Yield cargo's configuration files, the nearest first; ``config`` hides ``config.toml``."""
     place, seen = os.path.abspath(folder), set()
     folders = []
@@ -129,7 +129,7 @@ def _config_files(folder: str, cargo_home: str) -> Iterator[str]:
         if parent == place:
             break
         place = parent
-    for candidate in (*folders, cargo_home):
+    for candidate in filter(None, (*folders, cargo_home)):
         for name in ("config", "config.toml"):
             path = os.path.join(candidate, name)
             if os.path.isfile(path):

@@ -13,14 +13,15 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from cloacina_ctl.errors import BuildFailed, Code
+from cloacina_ctl import settings
+from cloacina_ctl.errors import BuildFailed, Code, FileProblem
 from cloacina_ctl.project.cargo_config import configured, replaces_sources
 from cloacina_ctl.project.programs import Program, find_program, run
 from cloacina_ctl.toml import read_toml
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from cloacina_ctl.project.model import BuildOptions
 
@@ -152,7 +153,7 @@ def _are_all(answer: dict[str, Any], cargo: Program) -> bool:
         return False
     manifest = read_toml(os.path.join(root, "Cargo.toml"))
     replaced = manifest.keys() & {"patch", "replace"}
-    if replaced or replaces_sources(cargo.folder, cargo_home(cargo)):
+    if replaced or replaces_sources(cargo.folder, home_of("cargo", cargo.environment)):
         return False
     return locked <= members and needed <= {None, *folders}
 
@@ -206,13 +207,23 @@ def _arguments(cargo: Program, options: BuildOptions, compiler: Compiler) -> tup
 def _configured_targets(cargo: Program) -> list[str]:
     said: Any = cargo.environment.get("CARGO_BUILD_TARGET")
     if not said:
-        said = configured(cargo.folder, cargo_home(cargo), "build", "target")
+        said = configured(cargo.folder, home_of("cargo", cargo.environment), "build", "target")
     return [str(one) for one in (said if isinstance(said, list) else [said] if said else [])]
 
 
-def cargo_home(cargo: Program) -> str:
-    """Return cargo's own folder, with its configuration and what it fetched."""
-    return cargo.environment.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
+def home_of(tool: str, environment: Mapping[str, str]) -> str | None:
+    """Return the folder of cargo or rustup; None where neither it nor a home is known."""
+    chosen = environment.get(f"{tool.upper()}_HOME")
+    home = user_home()
+    return chosen or (os.path.join(home, f".{tool}") if home is not None else None)
+
+
+def user_home() -> str | None:
+    """Return the user's own folder, None where none is known."""
+    try:
+        return settings.home_folder()
+    except FileProblem:
+        return None
 
 
 def _read(answer: dict[str, Any], manifest: str) -> Workspace:
