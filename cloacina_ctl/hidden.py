@@ -104,7 +104,8 @@ def clear_dead(folder: int) -> None:
     """Remove from a folder what runs left that were killed; each process looks once.
 
     Only what has exactly such a name as these runs make, is a regular file or a folder of this
-    user, and is locked by nobody: the lock of a run that is alive holds.
+    user, and is locked by nobody: the lock of a run that is alive holds. Where others could have
+    given a folder its name, it stays: they may not empty it, and this program must not for them.
     """
     found = os.fstat(folder)
     if (found.st_dev, found.st_ino) in _cleared:
@@ -133,5 +134,13 @@ def _clear(folder: int, name: str) -> None:
             return
         if stat.S_ISREG(found.st_mode):
             os.unlink(name, dir_fd=folder)
-        elif stat.S_ISDIR(found.st_mode):
+        elif stat.S_ISDIR(found.st_mode) and not _others_can_rename(folder):
             PrivateFolder(fd, Folder(folder, ""), name).remove()
+
+
+def _others_can_rename(folder: int) -> bool:
+    """Tell whether others can rename this user's entries of a folder."""
+    found = os.fstat(folder)
+    is_private_group = found.st_gid == found.st_uid  # as systems with a group for each user have it
+    others = stat.S_IWOTH if is_private_group else stat.S_IWOTH | stat.S_IWGRP
+    return bool(found.st_mode & others) and not found.st_mode & stat.S_ISVTX
