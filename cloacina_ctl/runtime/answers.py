@@ -16,6 +16,7 @@ from cloacina_ctl.runtime.described import (
     DescribedTask,
     DescribedTrigger,
     GraphOutcome,
+    Isolation,
     TaskOutcome,
 )
 from cloacina_ctl.runtime.results import BadResult, context_of, output_of
@@ -33,9 +34,12 @@ _LOAD_CODES = {
     for code in (
         Code.NO_PLUGIN, Code.LOAD_FAILED, Code.UNKNOWN_ABI, Code.PLUGIN_ANSWER, Code.SHADOWED_NAME,
         Code.ENTRY_MODULE_MISSING, Code.NO_PYTHON_TASK, Code.UNKNOWN_DEPENDENCY, Code.CYCLE,
-        Code.NO_ENGINE,
+        Code.NO_ENGINE, Code.NOT_ISOLATED,
     )
 }  # fmt: skip
+
+
+_OF_THE_MACHINE = (Code.UNKNOWN_ABI, Code.NO_ENGINE, Code.NOT_ISOLATED)
 
 
 class Fate(Protocol):
@@ -55,12 +59,23 @@ def failure_of(failed: object, where: str | None) -> CloacinaError:
     said = failed if isinstance(failed, dict) else {}
     code = _LOAD_CODES.get(str(said.get("code")), Code.LOAD_FAILED)
     message, hint = said.get("message"), said.get("hint")
-    kind = Incompatible if code in (Code.UNKNOWN_ABI, Code.NO_ENGINE) else Refused
+    kind = Incompatible if code in _OF_THE_MACHINE else Refused
     return kind.of(
         code,
         message[:MAX_ERROR] if isinstance(message, str) else "it cannot be loaded",
         where=where,
         hint=hint[:MAX_ERROR] if isinstance(hint, str) else None,
+    )
+
+
+def isolation_of(said: object) -> Isolation:
+    """Return what the child says of its isolation: nothing is there that it does not say."""
+    if not isinstance(said, dict):
+        return Isolation(missing=("word of what it was kept from",))
+    return Isolation(
+        missing=_texts(said, "missing"),
+        network_closed=said.get("network_closed") is True,
+        memory_together=said.get("memory_together") is True,
     )
 
 

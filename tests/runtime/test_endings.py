@@ -224,11 +224,20 @@ KILLED = """
     from tests.runtime.test_endings import do, family, opened, soon, state_of
     session = opened(stop_seconds=0.2)
     print(*family(session._host.child._pid), flush=True)
-    threading.Thread(target=do, args=(session, sys.argv[1]), daemon=True).start()
+    call = lambda: do(session, sys.argv[1], mark=sys.argv[2])
+    threading.Thread(target=call, daemon=True).start()
     worker = family(session._host.child._pid)[-1]
     soon(lambda: state_of(worker) == "T" or "STOP" not in sys.argv[1])
     import time; time.sleep(0.3)
     os.kill(os.getpid(), 9)
+"""
+# What left its group goes on while everything else in the group is stopped.
+ESCAPE_AND_STOP = """
+if os.fork() == 0:
+    os.setsid()
+    os.execv("/bin/sleep", ["sleep", context["mark"]])
+time.sleep(0.2)
+os.kill(0, signal.SIGSTOP)
 """
 NONE = ("unshare", "-Ur", "sh", "-c", 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"')
 
@@ -245,17 +254,35 @@ def around(request):
     return line
 
 
-@pytest.mark.parametrize("what", [STOP, GIL, "os.close(3); time.sleep(600)", "time.sleep(600)"])
+def named(mark):
+    """Return the processes whose command line ends with a mark."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        found += [pid] if mark.encode() == words[-2 if len(words) > 1 else 0] else []
+    return found
+
+
+@pytest.mark.parametrize(
+    "what",
+    [STOP, GIL, "os.close(3); time.sleep(600)", "time.sleep(600)", ESCAPE_AND_STOP],
+    ids=["stops itself", "holds the interpreter", "closes", "sleeps", "stops its group"],
+)
 def test_the_code_ends_with_a_program_that_was_killed(tmp_path, around, what):
     """Whatever its own threads do: a process beside it looks after it."""
+    mark = f"600.{os.getpid()}{time.monotonic_ns()}"
     done = subprocess.run(
-        [*around, sys.executable, "-c", dedent(KILLED), what],
+        [*around, sys.executable, "-c", dedent(KILLED), what, mark],
         capture_output=True, text=True, check=False, env={**os.environ, "TMPDIR": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stderr
     processes = done.stdout.split()
     assert len(processes) == 3
     assert all_gone(processes)
+    assert soon(lambda: not named(mark))
     assert soon(lambda: not os.listdir(tmp_path))
 
 
