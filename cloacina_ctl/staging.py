@@ -13,13 +13,12 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.folders import hidden_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from typing_extensions import Self
-
-PREFIX = ".cloacina-ctl-"
 
 _REASONS = {
     errno.ENOSPC: (
@@ -40,6 +39,7 @@ _REASONS = {
     errno.ENOTDIR: (Code.NOT_FOUND, "a part of the path is not a folder", None),
     errno.EISDIR: (Code.NOT_REGULAR, "it is a folder", None),
     errno.ELOOP: (Code.NOT_REGULAR, "it is a symbolic link", None),
+    errno.ESTALE: (Code.IO, "something else came into its place meanwhile", None),
     errno.ENXIO: (Code.NOT_REGULAR, "it is not a regular file", None),
     errno.EEXIST: (Code.EXISTS, "it exists already", None),
     errno.ENOTEMPTY: (Code.NOT_EMPTY, "the folder is not empty", None),
@@ -83,11 +83,6 @@ def open_parent(folder: str, path: str) -> int:
             where=path,
             hint="make that folder first, or choose another",
         ) from error
-
-
-def hidden_name() -> str:
-    """Return a name for a staging neighbour that nobody can predict."""
-    return PREFIX + os.urandom(8).hex()
 
 
 class StagedFile:

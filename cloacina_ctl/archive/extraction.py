@@ -17,7 +17,8 @@ import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.staging import hidden_name, open_parent, reported, write_all
+from cloacina_ctl.folders import hidden_name
+from cloacina_ctl.staging import open_parent, reported, write_all
 
 if TYPE_CHECKING:
     from typing_extensions import Self

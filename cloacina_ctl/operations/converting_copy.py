@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl import authenticity
 from cloacina_ctl.authenticity import Rule
+from cloacina_ctl.folders import hidden_name
 from cloacina_ctl.operations.convert_native import convert_native
-from cloacina_ctl.staging import hidden_name, reported, scratch_folder
+from cloacina_ctl.staging import reported, scratch_folder
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.archive.layout import VENDOR_FOLDER
 from cloacina_ctl.archive.plan import PlannedFile
 from cloacina_ctl.errors import Code, Refused, UsageError
+from cloacina_ctl.folders import PREFIX
 from cloacina_ctl.paths import MemberPath
-from cloacina_ctl.staging import PREFIX
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:

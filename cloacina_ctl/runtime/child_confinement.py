@@ -99,6 +99,7 @@ class Confinement:
         except OSError:
             self.missing.append("a file system of its own")
             return
+        os.chdir(self._folder)
         self._has_root = True
         if not own_processes:
             self.missing.append("a /proc of its own")

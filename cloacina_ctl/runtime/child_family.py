@@ -22,9 +22,9 @@ import struct
 import time
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.folders import PrivateFolder, hold_private_folder
 from cloacina_ctl.runtime.child_kernel import die_with_parent, inherit_orphans, is_linux
 from cloacina_ctl.runtime.frames import ASK_TO_END, CONTROL, END_BY_FORCE
-from cloacina_ctl.runtime.removing import remove_tree
 
 if TYPE_CHECKING:
     from cloacina_ctl.runtime.child_confinement import Confinement
@@ -35,12 +35,18 @@ _REMOVING_ATTEMPTS = 20
 _STDERR = 2
 
 
-def begin_family(folder: str, confinement: Confinement, memory: MemoryGroup) -> None:
+def begin_family(
+    path: str, identity: tuple[int, int], confinement: Confinement, memory: MemoryGroup
+) -> None:
     """Return in the process that the code runs in; this one ends, later, as that one does.
 
-    ``folder`` is removed where the session cannot do that any more. The namespaces were entered
-    before; the rest of ``confinement`` is done on the way.
+    The private folder at ``path`` becomes the current one, and is removed where the session cannot
+    do that any more. The namespaces were entered before; the rest of ``confinement`` is done on the
+    way. Raises ``OSError`` where another thing than that of ``identity`` is there: code that ran
+    before put it there.
     """
+    folder = hold_private_folder(path, identity)
+    os.fchdir(folder.fd)
     out, back = os.pipe()
     if is_linux():
         inherit_orphans()
@@ -48,9 +54,10 @@ def begin_family(folder: str, confinement: Confinement, memory: MemoryGroup) -> 
     if first:
         os.close(back)
         confinement.drop_rights()
-        _let_go(out, CONTROL, _STDERR)
+        _let_go(out, CONTROL, _STDERR, *folder.descriptors)
         _Guardian(first, out, memory, has_numbers=confinement.has_numbers).guard(folder)
     os.close(out)
+    folder.close()
     confinement.make_root()
     confinement.drop_rights()
     _end_with_parent(back)
@@ -120,7 +127,7 @@ class _Guardian:
         self._has_numbers = has_numbers
         self._said = b""
 
-    def guard(self, folder: str) -> None:
+    def guard(self, folder: PrivateFolder) -> None:
         """Wait until the code has ended or is to end, end what is left of it, and end as it did."""
         has_session = self._wait()
         self._end_all()
@@ -129,7 +136,7 @@ class _Guardian:
         self._memory.remove()
         if not has_session:
             for _ in range(_REMOVING_ATTEMPTS):
-                if remove_tree(folder):
+                if folder.remove():
                     break
                 time.sleep(0.05)
         self._end_as_told()

@@ -45,10 +45,9 @@ def serve() -> None:
     memory = MemoryGroup(rules["limits"]["memory"])
     confinement = Confinement(rules)
     confinement.enter_namespaces()
-    begin_family(rules["folder"], confinement, memory)
+    begin_family(rules["folder"], tuple(rules["identity"]), confinement, memory)
     if confinement.has_numbers:
         child_limits.limit_processes(rules["limits"]["processes"])
-    os.chdir(rules["folder"])
     # While this process gets ready, what it is to load is still being verified.
     from cloacina_ctl.runtime import child_native  # noqa: F401 - loaded here already
     from cloacina_ctl.runtime.child_printing import print_line_by_line

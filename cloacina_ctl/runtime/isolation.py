@@ -111,6 +111,7 @@ class Child:
         self,
         options: HostOptions,
         folder: str,
+        identity: tuple[int, int],
         library: int | None,
         *,
         on_message: Callable[[Message], None],
@@ -127,6 +128,7 @@ class Child:
         self._gone = threading.Event()
         limits = options.limits
         self.output = Output(limits.output, limits.lines, options.on_output)
+        grants = grants_of(options)
         self._open(options, folder, library)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -135,7 +137,8 @@ class Child:
                 "limits": options.limits._asdict(),
                 "network": options.allow_network,
                 "folder": folder,
-                "grants": grants_of(options),
+                "identity": identity,
+                "grants": grants,
                 "required": options.require_isolation,
                 "engine": options.engine and {"folder": options.engine.folder},
             }
