@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Incompatible, Refused
 from cloacina_ctl.runtime import amounts
-from cloacina_ctl.runtime.answers import described_of, failure_of, isolation_of
+from cloacina_ctl.runtime.answers import described_of, failure_of, isolation_of, oddness_of, plain
 from cloacina_ctl.runtime.isolation import Child, Died, HostOptions
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Host:
             )
         loaded = answer.get("ok")
         if not isinstance(loaded, dict):
-            raise failure_of(answer.get("failed"), self._where)
+            raise failure_of(answer, self._where)
         self.described = described_of(loaded.get("described"), self._where)
 
     def ask(
@@ -123,9 +123,10 @@ class Host:
         done = answer.get("ok")
         if isinstance(done, dict):
             return done, None
-        failed = answer.get("failed")
-        message = failed.get("message") if isinstance(failed, dict) else None
-        return {}, Ending(f"the host failed: {message}")
+        odd = oddness_of(answer)
+        if odd is not None:
+            return {}, Ending(f"it broke the protocol: {odd}")
+        return {}, Ending(f"the host failed: {plain(answer['failed']['message'])}")
 
     def _slot(self, number: int) -> queue.SimpleQueue[dict[str, Any] | Ending]:
         slot: queue.SimpleQueue[dict[str, Any] | Ending] = queue.SimpleQueue()
