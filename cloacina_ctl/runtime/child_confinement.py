@@ -14,24 +14,11 @@ from typing import Any
 
 from cloacina_ctl.runtime import child_kernel
 from cloacina_ctl.runtime.child_host import LoadFailure
-from cloacina_ctl.runtime.places import is_below
+from cloacina_ctl.runtime.places import SYSTEM, TEMPORARY, is_below
 from cloacina_ctl.values import NamedTuple
 
 _NEW_USER, _NEW_NUMBERS = 0x10000000, 0x20000000
 _NEW_IPC, _NEW_NETWORK = 0x08000000, 0x40000000
-
-# What a program needs of a system; of `/etc` what names hosts, users, certificates and places.
-_SYSTEM = (
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store",
-    "/var/lib/ca-certificates", "/sys/devices/system/cpu", "/sys/devices/system/node",
-    *(f"/etc/{name}" for name in (
-        "alternatives", "ca-certificates", "crypto-policies", "fonts", "gai.conf", "group",
-        "host.conf", "hosts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime",
-        "mime.types", "nsswitch.conf", "os-release", "passwd", "pki/ca-trust", "pki/tls/cert.pem",
-        "pki/tls/certs", "pki/tls/openssl.cnf", "protocols", "resolv.conf", "services",
-        "ssl/cert.pem", "ssl/certs", "ssl/openssl.cnf", "timezone",
-    )),
-)  # fmt: skip
 
 
 class Grants(NamedTuple):
@@ -55,7 +42,7 @@ class Confinement:
         given = Grants(*map(tuple, rules["grants"]))
         self._grants = given._replace(reads=given.reads + _own_places(given.never, rules["engine"]))
         self._has_root = False
-        self._is_user = False
+        self.has_users = False
 
     def report(self, *, has_memory: bool) -> dict[str, Any]:
         """Return what the session is told, before anything is loaded."""
@@ -80,7 +67,7 @@ class Confinement:
             self.missing.append("Linux, whose kernel could isolate it")
             return
         given = _unshare(0 if self._network else _NEW_NETWORK)
-        self._is_user = bool(given & _NEW_USER)
+        self.has_users = bool(given & _NEW_USER)
         self.has_numbers = bool(given & _NEW_NUMBERS)
         self.network_closed = bool(given & _NEW_NETWORK)
         if not self.has_numbers:
@@ -124,10 +111,10 @@ class Confinement:
     def _enter_landlock(self) -> bool:
         """Return whether processes outside are out of reach by it."""
         from cloacina_ctl.runtime.child_landlock import Landlock
-        from cloacina_ctl.runtime.child_root import DEVICES, TEMPORARY
+        from cloacina_ctl.runtime.child_root import DEVICES
 
         try:
-            rules = Landlock(network=self._network)
+            rules = Landlock(network=self._network or self.network_closed)
             rules.allow_reading((*self._grants.reads, "/proc"))
             rules.allow_devices(DEVICES)
             rules.allow_writing((self._folder, *self._grants.writes))
@@ -199,7 +186,7 @@ def _own_places(never: tuple[str, ...], engine: dict[str, Any] | None) -> tuple[
     places += [os.path.realpath(path) for path in places]
     secrets = (*never, "/dev")  # `/` itself is nobody's place
     allowed = [one for one in places if not any(is_below(secret, one) for secret in secrets)]
-    return (*_SYSTEM, program, os.path.realpath(program), *allowed)
+    return (*SYSTEM, program, os.path.realpath(program), *allowed)
 
 
 def _library_folders() -> set[str]:

@@ -15,7 +15,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.runtime.child_kernel import call, system_call
-from cloacina_ctl.runtime.places import is_below
+from cloacina_ctl.runtime.places import TEMPORARY, is_below
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +27,6 @@ _DETACH = 2
 _HERE, _AT_RECURSIVE = -100, 0x8000
 
 DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom"))
-TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - each of them is the code's own
 _LINKS = (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2"))
 
 
@@ -70,7 +69,7 @@ class _Root:
 
     def __init__(self, place: str) -> None:
         self._place = place
-        self._writable = [*TEMPORARY, place]
+        self._writable: list[str] = []
         self._made = {"", "/"}
 
     def make(self, own: int, reads: tuple[str, ...], writes: tuple[str, ...]) -> None:
@@ -118,18 +117,20 @@ class _Root:
         except OSError:  # before Linux 5.12
             self._protect_each()
             return
-        for path, flag in (
-            *((path, _READ_ONLY) for path in self._writable),
-            *((path, _NO_DEVICES) for path in DEVICES),
-        ):
+        # Alone: what may only be read can lie below a folder of the code's own.
+        own = [(path, _READ_ONLY, 0) for path in (*TEMPORARY, self._place)]
+        own += [(path, _READ_ONLY, _AT_RECURSIVE) for path in self._writable]
+        own += [(path, _NO_DEVICES, 0) for path in DEVICES]
+        for path, flag, how in own:
             with contextlib.suppress(OSError):  # what is not there, or read-only for everybody
-                _change(path, 0, flag, _AT_RECURSIVE)
+                _change(path, 0, flag, how)
 
     def _protect_each(self) -> None:
         """Make read-only what can be, mount by mount."""
         with open("/proc/self/mountinfo", encoding="utf-8") as file:
             places = [line.split()[4].encode().decode("unicode_escape") for line in file]
-        for place in {*places} - {*self._writable, *DEVICES}:
+        writable = {*TEMPORARY, self._place, *self._writable, *DEVICES}
+        for place in {*places} - writable:
             kept = os.statvfs(place).f_flag & 0b1111
             flags = _REMOUNT | _BIND | _RELATIVE_TIMES | _READ_ONLY | _NO_SUID | kept
             with contextlib.suppress(OSError):

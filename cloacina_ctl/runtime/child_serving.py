@@ -46,7 +46,7 @@ def serve() -> None:
     confinement = Confinement(rules)
     confinement.enter_namespaces()
     begin_family(rules["folder"], tuple(rules["identity"]), confinement, memory)
-    if confinement.has_numbers:
+    if confinement.has_users:
         child_limits.limit_processes(rules["limits"]["processes"])
     # While this process gets ready, what it is to load is still being verified.
     from cloacina_ctl.runtime import child_native  # noqa: F401 - loaded here already

@@ -43,7 +43,7 @@ def grants_of(options: HostOptions) -> tuple[tuple[str, ...], ...]:
     return (
         _checked("--allow-read", options.allow_read, secrets),
         _checked("--allow-write", options.allow_write, secrets),
-        (*secrets, *_both([os.path.expanduser("~")])),
+        (*secrets, *both_spellings([os.path.expanduser("~")])),
     )
 
 
@@ -64,7 +64,7 @@ def current_folder() -> Here:
 
 
 def _checked(option: str, paths: Iterable[str], secrets: tuple[str, ...]) -> tuple[str, ...]:
-    found = _both(paths)
+    found = both_spellings(paths)
     for path in found:
         if not os.path.exists(path):
             raise FileProblem.of(
@@ -82,6 +82,11 @@ def _checked(option: str, paths: Iterable[str], secrets: tuple[str, ...]) -> tup
     return found
 
 
+def holds_secrets(path: str) -> bool:
+    """Return whether keys, configuration or packages are at ``path``, in it or above it."""
+    return _touches(os.path.realpath(path), _secrets())
+
+
 def _touches(path: str, secrets: tuple[str, ...]) -> bool:
     return any(is_below(path, secret) or is_below(secret, path) for secret in secrets)
 
@@ -95,10 +100,10 @@ def _secrets() -> tuple[str, ...]:
         key = settings.load_settings().signing_key
         if key is not None and settings.names_a_file(key):
             found.append(os.path.abspath(key))
-    return _both(found)
+    return both_spellings(found)
 
 
-def _both(paths: Iterable[str]) -> tuple[str, ...]:
+def both_spellings(paths: Iterable[str]) -> tuple[str, ...]:
     """Return each path absolute, as it is spelled and without links."""
     spelled = [os.path.abspath(path) for path in paths]
     return tuple(dict.fromkeys([*spelled, *map(os.path.realpath, spelled)]))

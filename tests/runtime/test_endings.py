@@ -43,9 +43,9 @@ STOP = "os.kill(os.getpid(), signal.SIGSTOP); time.sleep(600)"
 GIL = "re.match(r'(a+)+$', 'a' * 60 + 'b')"
 
 
-def opened(text=TASKS, on_output=None, **limits):
+def opened(text=TASKS, options=HostOptions(), on_output=None, **limits):
     """Return a session whose task runs what its context says."""
-    options = HostOptions(limits=HostLimits(**limits), on_output=on_output)
+    options = options._replace(limits=HostLimits(**limits), on_output=on_output)
     with Preparation("x.cloacina", options) as ready:
         tree = Path(ready.material.folder, "package")
         module = tree / "workflow" / "pack" / "tasks.py"
@@ -192,6 +192,21 @@ def test_an_attempt_that_a_stopped_process_does_not_take_ran_out_of_time():
     assert outcome.error == "not done within 0.5 seconds"
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ('"ok": []', "the result of an answer is no object"),
+        ('"failed": "no"', "a failure without a message"),
+        ('"neither": 1', "an answer without a result and without a failure"),
+        ('"ok": {"succeeded": 1}', "a result that does not say whether it is one"),
+    ],
+)
+def test_an_answer_that_code_forges_says_what_is_wrong_with_it(answer, words):
+    with opened(stop_seconds=0.2) as session:
+        outcome = do(session, f"say('{{\"id\": 1, {answer}}}'); time.sleep(1)")
+    assert outcome.error == f"it broke the protocol: {words}"
+
+
 def test_an_answer_to_true_is_an_answer_to_nothing():
     said = '{"id": true, "ok": {"succeeded": true, "context": "{}"}}'
     with opened() as session:
@@ -240,7 +255,11 @@ if os.fork() == 0:
 time.sleep(0.2)
 os.kill(0, signal.SIGSTOP)
 """
-NONE = ("unshare", "-Ur", "sh", "-c", 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"')
+# What follows has no right to make a namespace, nor to have one made for it.
+NONE = (
+    "unshare", "-Ur", "sh", "-c",
+    'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all "$@"',
+)  # fmt: skip
 
 
 @pytest.fixture(params=[True, False], ids=["namespaces", "no namespaces"])

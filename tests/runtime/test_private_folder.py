@@ -61,7 +61,8 @@ def run(tmp_path, canary):
             *first, python = python_as_nobody(tmp_path / "python")
             line = [*first, *around, python]
         done = subprocess.run(
-            [*line, "-c", dedent(PROGRAM), how, what, ENDS[how]], capture_output=True, text=True, check=False,
+            [*line, "-c", dedent(PROGRAM), how, what, ENDS[how]],
+            capture_output=True, text=True, check=False,
             env={**os.environ, "TMPDIR": str(base)}, timeout=60,
         )  # fmt: skip
         assert done.returncode == (-signal.SIGKILL if how == "killed" else 0), done.stderr
