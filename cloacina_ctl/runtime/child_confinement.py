@@ -13,7 +13,11 @@ import sys
 from typing import Any
 
 from cloacina_ctl.runtime import child_kernel
+from cloacina_ctl.runtime.child_filter import Sockets, install
 from cloacina_ctl.runtime.child_host import LoadFailure
+from cloacina_ctl.runtime.child_landlock import Landlock
+from cloacina_ctl.runtime.child_rights import drop_capabilities
+from cloacina_ctl.runtime.child_root import DEVICES, make_root
 from cloacina_ctl.runtime.places import SYSTEM, TEMPORARY, is_below
 from cloacina_ctl.values import NamedTuple
 
@@ -77,8 +81,6 @@ class Confinement:
 
     def make_root(self) -> None:
         """Give the first process, and all that come from it, a file system of their own."""
-        from cloacina_ctl.runtime.child_root import make_root
-
         try:
             own_processes = make_root(
                 self._folder, self._grants.reads, self._grants.writes, has_numbers=self.has_numbers
@@ -93,8 +95,6 @@ class Confinement:
 
     def drop_rights(self) -> None:
         """Give up all capabilities, and let no program have any."""
-        from cloacina_ctl.runtime.child_rights import drop_capabilities
-
         try:
             child_kernel.refuse_privileges()
             drop_capabilities()
@@ -110,9 +110,6 @@ class Confinement:
 
     def _enter_landlock(self) -> bool:
         """Return whether processes outside are out of reach by it."""
-        from cloacina_ctl.runtime.child_landlock import Landlock
-        from cloacina_ctl.runtime.child_root import DEVICES
-
         try:
             rules = Landlock(network=self._network or self.network_closed)
             rules.allow_reading((*self._grants.reads, "/proc"))
@@ -127,8 +124,6 @@ class Confinement:
         return rules.scopes_signals
 
     def _filter_calls(self) -> None:
-        from cloacina_ctl.runtime.child_filter import Sockets, install
-
         # What namespaces do not close, the filter does.
         sockets = Sockets(network=self._network or self.network_closed, unix=self._has_root)
         try:

@@ -78,8 +78,15 @@ class _Root:
             self._make_folder(path)
             options = "mode=1777,size=1g"
             _mount("tmpfs", self._place + path, "tmpfs", _NO_SUID | _NO_DEVICES, options)
-        for path in sorted(outermost(reads), key=os.path.islink):  # links after what they lead to
-            self._show(path)
+        shown, links = outermost(reads), []
+        for path in shown:
+            if os.path.islink(path):
+                links.append(path)
+            else:
+                self._show(path)
+        for path in links:  # after what they lead to
+            if not self._link(path):
+                self._show(path)
         for path in outermost(writes):
             self._show(path)
             self._writable.append(path)
@@ -146,8 +153,6 @@ class _Root:
     def _show(self, path: str) -> None:
         """Show what is at ``path``, by the same path; what is not there is not shown."""
         try:
-            if os.path.islink(path) and self._link(path):
-                return
             self._make_place(path, is_folder=stat.S_ISDIR(os.stat(path).st_mode))
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             return

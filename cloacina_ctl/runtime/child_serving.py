@@ -33,6 +33,7 @@ def serve() -> None:
     from cloacina_ctl.runtime.child_confinement import Confinement
     from cloacina_ctl.runtime.child_family import begin_family
     from cloacina_ctl.runtime.child_memory import MemoryGroup
+    from cloacina_ctl.runtime.child_printing import print_line_by_line
 
     child_limits.lead_own_session()
     _keep_descriptors()
@@ -42,16 +43,13 @@ def serve() -> None:
         from cloacina_ctl.runtime.child_cloaca import installed_engine
 
         rules["engine"]["folder"] = installed_engine()
+    _import_what_follows()
     memory = MemoryGroup(rules["limits"]["memory"])
     confinement = Confinement(rules)
     confinement.enter_namespaces()
     begin_family(rules["folder"], tuple(rules["identity"]), confinement, memory)
     if confinement.has_users:
         child_limits.limit_processes(rules["limits"]["processes"])
-    # While this process gets ready, what it is to load is still being verified.
-    from cloacina_ctl.runtime import child_native  # noqa: F401 - loaded here already
-    from cloacina_ctl.runtime.child_printing import print_line_by_line
-
     print_line_by_line()
     order = _read_or_leave()
     memory.wait_until_entered()
@@ -75,6 +73,21 @@ def serve() -> None:
     forever = _thread.allocate_lock()
     forever.acquire()
     forever.acquire()
+
+
+def _import_what_follows() -> None:
+    """Import what is needed later: while it is, the package is still being verified.
+
+    What is imported where nothing can be written is compiled again each time, so what is not
+    compiled yet is imported here too, once.
+    """
+    from cloacina_ctl.runtime import child_native
+
+    spec = child_native.__spec__
+    compiled = "" if spec is None else spec.cached or ""
+    for name in ("child_python", "child_cloaca"):
+        if not os.path.exists(compiled.replace("child_native", name)):
+            __import__(f"cloacina_ctl.runtime.{name}")
 
 
 def _keep_descriptors() -> None:

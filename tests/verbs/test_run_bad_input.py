@@ -314,7 +314,7 @@ def test_a_crash_that_takes_others_along_names_them_and_says_how_to_find_out(cli
         "@cloaca.task(id='fine', retry_attempts=1)\ndef fine(context):\n"
         f"    open({both!r}, 'w').close()\n    time.sleep(600)\n"
     )
-    ran = cli("run", made(text), "--keep-going", "--json")
+    ran = cli("run", made(text), "--keep-going", "--json", "--allow-write", tmp_path)
     assert ran.status == 1
     _, answer = lines_of(ran)
     for found in answer["diagnostics"]:
