@@ -6,7 +6,10 @@ A map of the package, from the bottom up; imports point downwards only:
 ``progress``    how far an operation is
 ``folders``     folders held by descriptors: what is made, renamed and removed in them
 ``errors``      diagnostics with permanent codes, and the one family of exceptions
-``staging``     files and folders that appear whole or not at all
+``redaction``   what looks like a secret, and how no text that is shown holds one
+``locks``       locks between processes, one mechanism for all
+``hidden``      what is on its way to its name, and what a dead process left of it
+``staging``     files that appear whole or not at all
 ``toml``        TOML, bounded, with places in its errors
 ``settings``    the user's folder, configuration and environment
 ``unicode13``   which characters beyond ASCII a name may hold

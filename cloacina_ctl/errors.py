@@ -115,6 +115,8 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     NOT_REGULAR = "I005", "not a regular file"
     IO = "I006", "the system refused"
     NOT_EMPTY = "I007", "the folder is not empty"
+    FILE_HELD = "I011", "another program is changing the file"
+    FILE_CHANGED = "I012", "the file changed since it was read"
     # L: limits
     LIMIT = "L001", "over a limit"
     # M: manifest
@@ -174,6 +176,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     METADATA = "P017", "a project field that no package may have"
     PRIVATE_KEY = "P018", "a private key inside a file that gets packed"
     RUNTIME_RULE = "P019", "a rule of the runtime that it is for"
+    CREDENTIAL = "P020", "credentials inside a file that gets packed"
     # R: Rust project
     NO_CARGO = "R001", "cargo is not installed"
     BUILD_FAILED = "R002", "the build failed"
@@ -230,6 +233,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     FOLDER_NOT_GIVEN = "T017", "a current folder that the code cannot read"
     # U: use of the command line
     USAGE = "U001", "the command line is wrong"
+    SECRET_GIVEN = "U002", "a secret where its name or file belongs"
     # X: internal
     BUG = "X001", "a bug in this program"
     STOPPED = "X002", "stopped by a signal"

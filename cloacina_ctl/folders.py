@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 PREFIX = ".cloacina-ctl-"
+HIDDEN_BYTES = 12
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # To work by names in a folder, one need not be allowed to list it.
@@ -33,7 +34,7 @@ _ALL = 0o700  # what the owner of a folder may do
 
 def hidden_name() -> str:
     """Return a name that nobody can predict, and that this program knows as its own."""
-    return PREFIX + os.urandom(8).hex()
+    return PREFIX + os.urandom(HIDDEN_BYTES).hex()
 
 
 class Folder:
@@ -114,6 +115,17 @@ class Folder:
         _refuse_slash(new)
         os.rename(name, new, src_dir_fd=self.fd, dst_dir_fd=(into or self).fd)
 
+    def link(self, name: str, new: str) -> None:
+        """Give a file a second name."""
+        _refuse_slash(name)
+        _refuse_slash(new)
+        os.link(name, new, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
+
+    def symlink(self, target: str, name: str) -> None:
+        """Make a link to ``target``, for other programs that look for files in a folder."""
+        _refuse_slash(name)
+        os.symlink(target, name, dir_fd=self.fd)
+
     def sync(self) -> None:
         """Have its names on the disk; some network file systems refuse, and lose less."""
         with contextlib.suppress(OSError):
@@ -142,12 +154,17 @@ class PrivateFolder(Folder):
 
     It is found by its device and inode: it may have been renamed, and something else may have its
     name by now. ``name`` is its name in the folder ``above``; both stay open until ``close``.
+    Leaving it as a context manager removes it.
     """
 
     def __init__(self, fd: int, above: Folder, name: str) -> None:
         super().__init__(fd, above.where(name))
         self.above = above
         self.name = name
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+        self.close()
 
     @property
     def identity(self) -> tuple[int, int]:
@@ -233,9 +250,12 @@ class PrivateFolder(Folder):
                 os.rmdir(self.name, dir_fd=self.above.fd)
 
 
-def make_private_folder(base: str | os.PathLike[str]) -> PrivateFolder:
-    """Make a new folder in ``base`` that nobody else can look into, and hold it."""
-    above = _base(base)
+def make_private_folder(base: str | os.PathLike[str] | Folder) -> PrivateFolder:
+    """Make a new folder in ``base`` that nobody else can look into, and hold it.
+
+    An open folder belongs to the new one from here on, and is closed with it.
+    """
+    above = base if isinstance(base, Folder) else _base(base)
     name = hidden_name()
     try:
         os.mkdir(name, _ALL, dir_fd=above.fd)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.archive.layout import VENDOR_FOLDER
 from cloacina_ctl.archive.plan import PlannedFile
 from cloacina_ctl.errors import Code, Refused, UsageError
-from cloacina_ctl.folders import PREFIX
+from cloacina_ctl.hidden import locked_private_folder
 from cloacina_ctl.paths import MemberPath
+from cloacina_ctl.staging import reported, scratch_folder
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from cloacina_ctl.archive.limits import Limits
+    from cloacina_ctl.folders import PrivateFolder
     from cloacina_ctl.manifest import Requires
     from cloacina_ctl.progress import Progress
     from cloacina_ctl.project.model import Project
@@ -48,7 +50,7 @@ class WorkFolder:
     """A scratch folder that is made when it is first asked for and gone after the block."""
 
     def __init__(self) -> None:
-        self._path: str | None = None
+        self._held: PrivateFolder | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -56,18 +58,17 @@ class WorkFolder:
     @property
     def path(self) -> str:
         """The folder, which nobody else can read."""
-        if self._path is None:
-            import tempfile
-
-            self._path = tempfile.mkdtemp(prefix=PREFIX)
-        return self._path
+        if self._held is None:
+            base = scratch_folder()
+            with reported(base):
+                self._held = locked_private_folder(base)
+        return self._held.path
 
     def __exit__(self, *_: object) -> None:
-        if self._path is not None:
-            import shutil
-
-            shutil.rmtree(self._path, ignore_errors=True)
-            self._path = None
+        if self._held is not None:
+            self._held.remove()
+            self._held.close()
+            self._held = None
 
 
 def vendored_files(
@@ -139,7 +140,7 @@ def write_new_lock(project: Project, vendored: Vendored | None) -> None:
     if vendored is not None and vendored.new_lock is not None:
         from cloacina_ctl.project.vendoring.lock import write_lock
 
-        write_lock(project.root, vendored.new_lock)
+        write_lock(project.root, vendored.new_lock, vendored.old_lock)
 
 
 def _options(project: Project, request: VendorRequest) -> VendorOptions:

@@ -83,8 +83,7 @@ def _import_what_follows() -> None:
     """
     from cloacina_ctl.runtime import child_native
 
-    spec = child_native.__spec__
-    compiled = "" if spec is None else spec.cached or ""
+    compiled = child_native.__spec__.cached or ""
     for name in ("child_python", "child_cloaca"):
         if not os.path.exists(compiled.replace("child_native", name)):
             __import__(f"cloacina_ctl.runtime.{name}")

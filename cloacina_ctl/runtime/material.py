@@ -11,7 +11,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from cloacina_ctl.folders import make_private_folder
+from cloacina_ctl.hidden import locked_private_folder
 from cloacina_ctl.runtime.frames import LIBRARY
 from cloacina_ctl.staging import reported, scratch_folder, write_all
 from cloacina_ctl.values import NamedTuple
@@ -55,7 +55,7 @@ class Material:
         self._order: dict[str, Any] = {}
         base = scratch_folder()
         with reported(base):
-            self._held = make_private_folder(base)
+            self._held = locked_private_folder(base)
         self.folder = self._held.path
         self.identity = self._held.identity
         # There from the start, so that the child can wait with it for the bytes.

@@ -199,8 +199,9 @@ def test_a_mount_point_in_it_is_left_alone(base, canary):
 
 def test_another_process_holds_it_by_its_identity_alone(base, canary):
     held = make_private_folder(base)
-    with hold_private_folder(held.path, held.identity) as other:
-        assert other.identity == held.identity
+    other = hold_private_folder(held.path, held.identity)
+    assert other.identity == held.identity
+    other.close()
     replace(held.path, "empty folder", canary)
     with pytest.raises(OSError, match="something else is in the place") as caught:
         hold_private_folder(held.path, held.identity)

@@ -9,10 +9,18 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
 from cloacina_ctl.errors import BuildFailed, Code, Refused
+from cloacina_ctl.folders import open_folder
 from cloacina_ctl.platforms import host_platform
 from cloacina_ctl.platforms.tags import tag_of
 from cloacina_ctl.project.vendoring import resolvers
-from cloacina_ctl.project.vendoring.lock import LOCK_FILE, Lock, LockedWheel, misfit, read_lock
+from cloacina_ctl.project.vendoring.lock import (
+    LOCK_FILE,
+    Lock,
+    LockedWheel,
+    lock_bytes,
+    misfit,
+    read_lock,
+)
 from cloacina_ctl.project.vendoring.requirements import is_engine
 from cloacina_ctl.project.vendoring.store import Cache, Wheelhouse
 from cloacina_ctl.project.vendoring.target import PYTHONS, Target, accepts, parse_target
@@ -54,13 +62,14 @@ class Candidate(NamedTuple):
 class Choice(NamedTuple):
     """The candidates for each platform; ``locked`` is the lock that they stand in, if one does.
 
-    ``why`` says why there is a new choice.
+    ``why`` says why there is a new choice. ``found`` is what was in the lock's file.
     """
 
     targets: tuple[Target, ...]
     candidates: tuple[tuple[Candidate, ...], ...]
     locked: Lock | None
     why: str | None
+    found: bytes | None = None
 
 
 def choose(
@@ -73,6 +82,7 @@ def choose(
     """
     python = project.requires.python if project.requires else None
     asked = _asked(options)
+    found = lock_bytes(project.root)
     old = None if options.upgrade and not options.locked else read_lock(project.root)
     why = _why_not(old, requirements.texts, python, asked)
     if old is not None and why is None:
@@ -85,7 +95,7 @@ def choose(
     targets = _targets(asked, old, python)
     new = _New(options, folder)
     candidates = tuple(new.candidates(requirements.texts, target) for target in targets)
-    return Choice(targets, candidates, None, "asked for" if options.upgrade else why)
+    return Choice(targets, candidates, None, "asked for" if options.upgrade else why, found)
 
 
 class _Asked(NamedTuple):
@@ -274,11 +284,11 @@ class _New:
     def _cached(self) -> str:
         """Return a folder with all wheels of the cache, as uv and pip look for them."""
         folder = scratch(self._folder, "cached")
-        with reported(folder):
+        with reported(folder), open_folder(folder) as made:
             for path in self._cache.files():
-                link = os.path.join(folder, os.path.basename(path))
-                if not os.path.lexists(link):
-                    os.symlink(path, link)
+                name = os.path.basename(path)
+                if made.look(name) is None:
+                    made.symlink(path, name)
         return folder
 
 

@@ -16,8 +16,8 @@ from packaging.utils import canonicalize_name
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused
 from cloacina_ctl.project.detect import PYPROJECT_TOML
 from cloacina_ctl.project.model import Layout
+from cloacina_ctl.project.own_files import open_own, read_own_toml
 from cloacina_ctl.staging import reported
-from cloacina_ctl.toml import read_toml
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -89,16 +89,15 @@ def spelled(requirement: Requirement) -> str:
 def _find(project: Project) -> tuple[str, list[tuple[str, str]]]:
     """Return the file that counts, and each requirement with its place."""
     if project.layout is Layout.PYTHON_TREE:
-        path = os.path.join(project.root, REQUIREMENTS_TXT)
-        if os.path.lexists(path):
-            return REQUIREMENTS_TXT, list(_lines(path))
+        if os.path.lexists(os.path.join(project.root, REQUIREMENTS_TXT)):
+            return REQUIREMENTS_TXT, list(_lines(project.root))
         if not os.path.lexists(os.path.join(project.root, PYPROJECT_TOML)):
             return REQUIREMENTS_TXT, []
     return PYPROJECT_TOML, list(_dependencies(project.root))
 
 
 def _dependencies(root: str) -> Iterator[tuple[str, str]]:
-    table: Any = read_toml(os.path.join(root, PYPROJECT_TOML), where=PYPROJECT_TOML)
+    table: Any = read_own_toml(root, PYPROJECT_TOML)
     table = table.get("project", {})
     if "dependencies" in table.get("dynamic", ()):
         raise Refused.of(
@@ -116,12 +115,11 @@ def _dependencies(root: str) -> Iterator[tuple[str, str]]:
         yield PYPROJECT_TOML, value
 
 
-def _lines(path: str) -> Iterator[tuple[str, str]]:
+def _lines(root: str) -> Iterator[tuple[str, str]]:
     """Yield the lines of a requirements file, continued ones joined, without comments."""
-    with reported(path):
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as file:
-            data = file.read(MAX_REQUIREMENTS_BYTES + 1)
+    path = os.path.join(root, REQUIREMENTS_TXT)
+    with reported(path), open(open_own(root, REQUIREMENTS_TXT), "rb") as file:
+        data = file.read(MAX_REQUIREMENTS_BYTES + 1)
     if len(data) > MAX_REQUIREMENTS_BYTES:
         raise FileProblem.of(Code.LIMIT, f"more than {MAX_REQUIREMENTS_BYTES} bytes", where=path)
     text, start, kept = data.decode("utf-8", "replace"), 0, ""
