@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.runtime.isolation import HostOptions
 
 # Where everybody's sockets, temporary files and devices are.
-_SHARED = (
-    "/", "/dev", "/etc", "/home", "/proc", "/root", "/run", "/sys", "/tmp", "/var", "/var/tmp",  # noqa: S108
-)  # fmt: skip
+_SHARED = ("/", "/dev", "/etc", "/proc", "/run", "/sys", "/tmp", "/var", "/var/tmp")  # noqa: S108
 
 
 class Here(NamedTuple):
