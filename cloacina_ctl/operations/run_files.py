@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.errors import Code, Diagnostic, Severity
 from cloacina_ctl.runtime.grants import both_spellings, current_folder, holds_secrets
 from cloacina_ctl.runtime.places import SYSTEM, TEMPORARY, is_below
+from cloacina_ctl.settings import expanded
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def access_of(request: RunRequest) -> Access:
             severity=Severity.NOTE,
         )
     own = () if here.path is None else (here.path,)
-    reads = both_spellings((*map(os.path.expanduser, request.allow_read), *own))
-    return Access(reads, both_spellings(map(os.path.expanduser, request.allow_write)), note)
+    reads = both_spellings((*map(expanded, request.allow_read), *own))
+    return Access(reads, both_spellings(map(expanded, request.allow_write)), note)
 
 
 def refusal_hint(error: str | None, access: Access) -> str | None:

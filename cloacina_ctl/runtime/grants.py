@@ -41,7 +41,7 @@ def grants_of(options: HostOptions) -> tuple[tuple[str, ...], ...]:
     return (
         _checked("--allow-read", options.allow_read, secrets),
         _checked("--allow-write", options.allow_write, secrets),
-        (*secrets, *both_spellings([os.path.expanduser("~")])),
+        (*secrets, *_home()),
     )
 
 
@@ -53,9 +53,10 @@ def current_folder() -> Here:
         return Here(None, "it is not there any more")
     if path in _SHARED:
         return Here(None, "it is one of the system's")
-    home = os.path.realpath(os.path.expanduser("~"))
-    if is_below(home, path):
-        return Here(None, "it is your home folder" if home == path else "your home folder is in it")
+    for home in _home():
+        if is_below(home, path):
+            what = "it is your home folder" if home == path else "your home folder is in it"
+            return Here(None, what)
     if _touches(path, _secrets()):
         return Here(None, "your keys, configuration or registry are in it")
     return Here(path)
@@ -80,6 +81,12 @@ def _checked(option: str, paths: Iterable[str], secrets: tuple[str, ...]) -> tup
     return found
 
 
+def _home() -> tuple[str, ...]:
+    with contextlib.suppress(CloacinaError):
+        return both_spellings([settings.home_folder()])
+    return ()
+
+
 def holds_secrets(path: str) -> bool:
     """Return whether keys, configuration or packages are at ``path``, in it or above it."""
     return _touches(os.path.realpath(path), _secrets())
@@ -92,12 +99,12 @@ def _touches(path: str, secrets: tuple[str, ...]) -> bool:
 def _secrets() -> tuple[str, ...]:
     """Return the places of keys, trust, configuration and packages, there or not."""
     found = []
-    with contextlib.suppress(CloacinaError):  # without a home there are none
-        found.append(settings.config_folder())
-        found.append(settings.registry_folder())
-        key = settings.load_settings().signing_key
-        if key is not None and settings.names_a_file(key):
-            found.append(os.path.abspath(key))
+    for place in (settings.config_folder, settings.registry_folder, settings.signing_key):
+        # What cannot be told, without a home or by a broken configuration, is not there either.
+        with contextlib.suppress(CloacinaError):
+            path = place()
+            if path is not None and settings.names_a_file(path):
+                found.append(path)
     return both_spellings(found)
 
 
