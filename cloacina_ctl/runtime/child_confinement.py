@@ -61,8 +61,9 @@ class Confinement:
         if self._is_required and self.missing:
             raise LoadFailure(
                 "T016",
-                f"the kernel does not give it all of its isolation here: {', '.join(self.missing)}",
-                "run it where namespaces of users are allowed, or without --require-isolation",
+                "the kernel isolates the code only in part here; missing: "
+                f"{', '.join(self.missing)}",
+                "run it where user namespaces are allowed, or without --require-isolation",
             )
 
     def enter_namespaces(self) -> None:
@@ -112,6 +113,8 @@ class Confinement:
         """Return whether processes outside are out of reach by it."""
         try:
             rules = Landlock(network=self._network or self.network_closed)
+            if self._has_root and not rules.can_move_files:
+                return False
             rules.allow_reading((*self._grants.reads, "/proc"))
             rules.allow_devices(DEVICES)
             rules.allow_writing((self._folder, *self._grants.writes))
@@ -121,7 +124,9 @@ class Confinement:
         except OSError:
             self.missing.append("rules for files (Landlock)")
             return False
-        return rules.scopes_signals
+        if self._network and not rules.has_scopes:
+            self.missing.append("abstract sockets of other programs out of its reach")
+        return rules.has_scopes
 
     def _filter_calls(self) -> None:
         # What namespaces do not close, the filter does.

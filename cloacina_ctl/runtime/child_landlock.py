@@ -25,7 +25,8 @@ _EXECUTE, _WRITE, _READ, _READ_FOLDER = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _MAKE_CHARACTER, _MAKE_BLOCK = 1 << 6, 1 << 11
 _REFER, _TRUNCATE, _DEVICE_CONTROL = 1 << 13, 1 << 14, 1 << 15
 _ALL_OF_THE_FIRST = (1 << 13) - 1
-_LATER = ((2, _REFER), (3, _TRUNCATE), (5, _DEVICE_CONTROL))
+_MOVING_ABI = 2
+_LATER = ((_MOVING_ABI, _REFER), (3, _TRUNCATE), (5, _DEVICE_CONTROL))
 _OF_FILES = _EXECUTE | _WRITE | _READ | _TRUNCATE | _DEVICE_CONTROL
 
 _NETWORK_ABI, _TCP = 4, 0b11  # to bind and to connect
@@ -53,9 +54,14 @@ class Landlock:
         self._rules = system_call("landlock_create_ruleset", attributes, size, 0)
 
     @property
-    def scopes_signals(self) -> bool:
-        """Whether the code can send no signal to processes outside."""
+    def has_scopes(self) -> bool:
+        """Whether signals and abstract sockets of processes outside are out of the code's reach."""
         return self.abi >= _SCOPES_ABI
+
+    @property
+    def can_move_files(self) -> bool:
+        """Whether a file can be moved to another folder at all: the first ABI lets none."""
+        return self.abi >= _MOVING_ABI
 
     def allow_reading(self, paths: Iterable[str]) -> None:
         """Let the code read and start what is at ``paths`` and below; what is not there is not."""

@@ -71,8 +71,9 @@ class Session:
         if self.isolation.missing:
             self._keep(
                 Code.PARTLY_ISOLATED,
-                f"the code has not all of its isolation here: {', '.join(self.isolation.missing)}",
-                "--require-isolation runs nothing where that is so",
+                "the kernel isolates the code only in part here; missing: "
+                f"{', '.join(self.isolation.missing)}",
+                "allow user namespaces; `run --require-isolation` runs nothing without",
                 Severity.NOTE,
             )
 

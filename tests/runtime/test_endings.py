@@ -306,6 +306,14 @@ def test_the_code_ends_with_a_program_that_was_killed(tmp_path, around, what):
     assert soon(lambda: not os.listdir(tmp_path))
 
 
+def test_the_code_ends_with_its_guardian():
+    with opened(stop_seconds=0.2) as session:
+        processes = parts_of(session)
+        os.kill(int(processes[0]), signal.SIGKILL)
+        assert all_gone(processes)
+        assert do(session, "pass").error is None, "the next call has a guardian of its own"
+
+
 FLOODED = """
     from tests.runtime.test_endings import do, opened
     flood = (

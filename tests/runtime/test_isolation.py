@@ -348,7 +348,7 @@ def test_isolation_that_is_required_and_not_there_loads_nothing():
         [need("unshare"), *NONE[1:], "sh", sys.executable, "-c", dedent(REQUIRED)],
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
-    assert done.stdout.startswith("Incompatible T016 the kernel does not give it all"), done.stderr
+    assert done.stdout.startswith("Incompatible T016 the kernel isolates"), done.stderr
     assert "loaded" not in done.stdout
 
 
