@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.errors import Code, Diagnostic, Severity
+from cloacina_ctl.errors import CloacinaError, Code, Diagnostic, Severity
 from cloacina_ctl.runtime.grants import both_spellings, current_folder, holds_secrets
 from cloacina_ctl.runtime.places import SYSTEM, TEMPORARY, is_below
 from cloacina_ctl.settings import expanded
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cloacina_ctl.operations.run_loading import RunRequest
 
 _READ_ONLY, _DENIED, _NOT_THERE = 30, 13, 2  # EROFS, EACCES, ENOENT
@@ -64,6 +67,21 @@ def refusal_hint(error: str | None, access: Access) -> str | None:
         if hint is not None:
             return hint
     return None
+
+
+@contextlib.contextmanager
+def refusals_explained(access: Access) -> Iterator[None]:
+    """Add to an error of code that is loaded which option gives the file that it wanted."""
+    try:
+        yield
+    except CloacinaError as error:
+        error.diagnostics = tuple(
+            one._replace(hint=refusal_hint(one.message, access) or one.hint)
+            if one.code is Code.LOAD_FAILED
+            else one
+            for one in error.diagnostics
+        )
+        raise
 
 
 def _hint_for(path: str, number: int, access: Access) -> str | None:

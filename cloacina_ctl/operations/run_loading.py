@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cloacina_ctl.errors import Code, UsageError
 from cloacina_ctl.operations.damage import damage_explained
-from cloacina_ctl.operations.run_files import Access, access_of
+from cloacina_ctl.operations.run_files import Access, access_of, refusals_explained
 from cloacina_ctl.runtime.isolation import HostOptions
 from cloacina_ctl.runtime.package import open_package
 from cloacina_ctl.runtime.run import DEFAULT_JOBS, MAX_TIMEOUT_SECONDS
@@ -181,7 +181,7 @@ def from_file(request: RunRequest, rule: Rule, watch: Watch) -> Iterator[LoadedP
         loads=lambda name: tell_waits(watch, f"loading {name}"),
     )
     with contextlib.ExitStack() as stack:
-        with damage_explained(request.path, rule):
+        with damage_explained(request.path, rule), refusals_explained(access):
             loaded = stack.enter_context(opened)
         notes = () if access.note is None else (access.note,)
         yield loaded._replace(warnings=(*loaded.warnings, *notes))

@@ -41,6 +41,15 @@ def test_a_file_that_is_not_given_is_named_with_the_option_that_gives_it(run, tm
     assert lines_of(given)[-1]["result"]["context"]["said"] == "dear reader"
 
 
+def test_a_file_that_is_wanted_while_the_code_is_loaded_is_named_too(cli, made, tmp_path):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "data").touch()
+    path = made(f"open({str(tmp_path / 'data')!r})\n" + ONCE)
+    refused = cli("run", path, cwd=tmp_path / "here")
+    assert refused.status == 3
+    assert f"--allow-read {tmp_path / 'data'} lets it" in refused.err
+
+
 def test_the_current_folder_is_read_and_not_written(run, tmp_path):
     (tmp_path / "here" / "in").write_text("x")
     assert run(f"open({str(tmp_path / 'here' / 'in')!r})").status == 0
