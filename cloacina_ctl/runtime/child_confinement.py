@@ -83,7 +83,7 @@ class Confinement:
     def make_root(self) -> None:
         """Give the first process, and all that come from it, a file system of their own."""
         try:
-            own_processes = make_root(
+            self.missing += make_root(
                 self._folder, self._grants.reads, self._grants.writes, has_numbers=self.has_numbers
             )
         except OSError:
@@ -91,8 +91,6 @@ class Confinement:
             return
         os.chdir(self._folder)
         self._has_root = True
-        if not own_processes:
-            self.missing.append("a /proc of its own")
 
     def drop_rights(self) -> None:
         """Give up all capabilities, and let no program have any."""

@@ -18,12 +18,13 @@ _MOUNT = "/sys/fs/cgroup"
 class _Kind(NamedTuple):
     """How a version of cgroups names its files."""
 
-    limits: tuple[str, ...]
+    limit: str
     events: str
+    swap: str | None = None
 
 
-_UNIFIED = _Kind(("memory.max", "memory.swap.max"), "memory.events")
-_FIRST = _Kind(("memory.limit_in_bytes",), "memory.oom_control")
+_UNIFIED = _Kind("memory.max", "memory.events", "memory.swap.max")
+_FIRST = _Kind("memory.limit_in_bytes", "memory.oom_control")
 
 
 class MemoryGroup:
@@ -82,8 +83,10 @@ class MemoryGroup:
         except OSError:
             return False
         try:
-            for name, value in zip(kind.limits, (limit, 0), strict=False):
-                _write(os.path.join(place, name), value)
+            _write(os.path.join(place, kind.limit), limit)
+            if kind.swap is not None:
+                with contextlib.suppress(OSError):  # a kernel without swap has no limit of it
+                    _write(os.path.join(place, kind.swap), 0)
             flags = os.O_WRONLY | os.O_CLOEXEC
             self._processes = os.open(os.path.join(place, "cgroup.procs"), flags)
         except OSError:

@@ -32,8 +32,8 @@ _LINKS = (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2"))
 
 def make_root(
     folder: str, reads: Iterable[str], writes: Iterable[str], *, has_numbers: bool
-) -> bool:
-    """Move to a root with these places in it; return whether its `/proc` is its own too.
+) -> list[str]:
+    """Move to a root with these places in it; return what is missing in it, in words.
 
     ``folder`` is the code's own. Raises ``OSError`` where the kernel does not allow it, and nothing
     is changed then. With ``has_numbers`` this is the first process of numbers of its own.
@@ -46,13 +46,13 @@ def make_root(
         try:
             root = _Root(folder)
             root.make(here, tuple(reads), tuple(writes))
-            own = root.mount_processes(has_numbers=has_numbers)
-            root.enter()
+            missing = root.mount_processes(has_numbers=has_numbers)
+            missing += root.enter()
         except OSError:
             with contextlib.suppress(OSError):
                 call("umount2", os.fsencode(folder), _DETACH)
             raise
-        return own
+        return missing
     finally:
         os.close(here)
 
@@ -98,7 +98,7 @@ class _Root:
         # Alone: the root that is being made lies over it.
         _mount(f"/proc/self/fd/{own}", self._place + self._place, None, _BIND)
 
-    def mount_processes(self, *, has_numbers: bool) -> bool:
+    def mount_processes(self, *, has_numbers: bool) -> list[str]:
         """Mount `/proc`, read-only: for root the kernel's own settings could be written there.
 
         Where the kernel refuses one of its own, as in many containers, it is that of all processes.
@@ -109,12 +109,12 @@ class _Root:
             flags = _READ_ONLY | _NO_SUID | _NO_DEVICES | _NO_PROGRAMS
             with contextlib.suppress(OSError):
                 _mount("proc", target, "proc", flags)
-                return True
+                return []
         _mount("/proc", target, None, _BIND | _RECURSIVE)
-        return False
+        return ["a /proc of its own"]
 
-    def enter(self) -> None:
-        """Make this the root of the process, and let the other one go."""
+    def enter(self) -> list[str]:
+        """Make this the root of the process, and let the other one go; return what is missing."""
         os.chdir(self._place)
         system_call("pivot_root", b".", b".")
         call("umount2", b".", _DETACH)
@@ -122,8 +122,7 @@ class _Root:
         try:
             _change("/", _READ_ONLY | _NO_SUID | _NO_DEVICES, 0, _AT_RECURSIVE)
         except OSError:  # before Linux 5.12
-            self._protect_each()
-            return
+            return [] if self._protect_each() else ["read-only files"]
         # Alone: what may only be read can lie below a folder of the code's own.
         own = [(path, _READ_ONLY, 0) for path in (*TEMPORARY, self._place)]
         own += [(path, _READ_ONLY, _AT_RECURSIVE) for path in self._writable]
@@ -131,17 +130,24 @@ class _Root:
         for path, flag, how in own:
             with contextlib.suppress(OSError):  # what is not there, or read-only for everybody
                 _change(path, 0, flag, how)
+        return []
 
-    def _protect_each(self) -> None:
-        """Make read-only what can be, mount by mount."""
+    def _protect_each(self) -> bool:
+        """Make read-only what is not to be written, mount by mount; return whether all could be."""
         with open("/proc/self/mountinfo", encoding="utf-8") as file:
-            places = [line.split()[4].encode().decode("unicode_escape") for line in file]
-        writable = {*TEMPORARY, self._place, *self._writable, *DEVICES}
-        for place in {*places} - writable:
-            kept = os.statvfs(place).f_flag & 0b1111
-            flags = _REMOUNT | _BIND | _RELATIVE_TIMES | _READ_ONLY | _NO_SUID | kept
-            with contextlib.suppress(OSError):
+            places = {line.split()[4].encode().decode("unicode_escape") for line in file}
+        writable = [*self._writable, self._place]
+        kept = {*TEMPORARY, *DEVICES}
+        for place in sorted(places):
+            if place in kept or any(is_below(place, one) for one in writable):
+                continue
+            flags = os.statvfs(place).f_flag & 0b1111
+            flags |= _REMOUNT | _BIND | _RELATIVE_TIMES | _READ_ONLY | _NO_SUID
+            try:
                 _mount(None, place, None, flags)
+            except OSError:
+                return False
+        return True
 
     def _make_folder(self, path: str) -> None:
         if path not in self._made:

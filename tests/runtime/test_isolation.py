@@ -384,3 +384,43 @@ def test_the_current_folder_is_given_unless_it_is_too_much(tmp_path, monkeypatch
     monkeypatch.setenv("CLOACINA_CTL_CONFIG_DIR", str(project / ".keys"))
     monkeypatch.chdir(project)
     assert "keys" in current_folder().why
+
+
+BEFORE_5_12 = """
+    import os, sys
+    from cloacina_ctl.runtime import child_confinement, child_root
+
+    def absent(*_):
+        raise OSError(38, "no such system call")
+
+    child_root._change = absent
+    folder, given = sys.argv[1:]
+    own = child_confinement.Confinement(
+        {"folder": folder, "network": False, "grants": [[], [given], []], "engine": None,
+         "required": False}
+    )
+    own.enter_namespaces()
+    if os.fork() == 0:
+        own.make_root()
+        print(own.missing)
+        for path in ("/usr/x", "/etc/x", "/proc/self/comm", folder + "/x", given + "/x", "/tmp/x"):
+            try:
+                open(path, "w").close()
+                print("written")
+            except OSError as error:
+                print(error.errno)
+        sys.stdout.flush()
+        os._exit(0)
+    os.wait()
+"""
+
+
+def test_an_older_kernel_protects_each_mount_by_itself(session, tmp_path):
+    """Before Linux 5.12 there is no `mount_setattr`; this stands in for such a kernel."""
+    for name in ("own", "given"):
+        (tmp_path / name).mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(BEFORE_5_12), tmp_path / "own", tmp_path / "given"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.split() == ["[]", *["30"] * 3, *["written"] * 3], done.stderr
