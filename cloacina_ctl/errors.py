@@ -236,6 +236,9 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     NETWORK_OPEN = "T012", "code that can use the network"
     NO_ENGINE = "T013", "an engine that is not there, or that cannot run it"
     ENGINE_FAILED = "T014", "the engine failed"
+    PARTLY_ISOLATED = "T015", "code that is not isolated in full"
+    NOT_ISOLATED = "T016", "isolation that is required and cannot be had"
+    FOLDER_NOT_GIVEN = "T017", "a current folder that the code cannot read"
     # U: use of the command line
     USAGE = "U001", "the command line is wrong"
     SECRET_GIVEN = "U002", "a secret where its name or file belongs"

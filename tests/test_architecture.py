@@ -47,8 +47,12 @@ BY_PATH = {
     )),
     *(f"shutil.{name}" for name in ("rmtree", "move", "copy", "copy2", "copytree", "copyfile")),
 }  # fmt: skip
-# `folders` holds folders by descriptors, and `staging` lets files appear in them.
-DOORS = {"folders.py", "staging.py"}
+# `folders` holds folders by descriptors, `staging` lets files appear in them.
+# `child_memory` makes folders of the kernel's, and `child_root` is alone in
+# a root of its own.
+DOORS = {
+    "folders.py", "staging.py", "runtime/child_memory.py", "runtime/child_root.py",
+}  # fmt: skip
 # What tells nothing to somebody who has this project and no more.
 ELSEWHERE = re.compile(
     r"issue tracker|\bissues? #?\d|\b(?:this|another|previous|next) session\b"
