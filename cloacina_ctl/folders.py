@@ -15,8 +15,8 @@ import contextlib
 import errno
 import os
 import stat
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -65,9 +65,21 @@ class Folder:
             fd, self.fd = self.fd, -1
             close_quietly(fd)
 
+    def again(self) -> Folder:
+        """Return the same folder under a descriptor of its own."""
+        return Folder(os.dup(self.fd), self.path)
+
     def where(self, name: str) -> str:
         """Return the path of ``name``, for messages."""
         return os.path.join(self.path, name)
+
+    def path_within(self, name: str) -> str:
+        """Return a path of ``name`` for this process, good whatever has the folder's name by then.
+
+        Where a system has no such paths it is that of ``where``.
+        """
+        path = f"/proc/self/fd/{self.fd}"
+        return os.path.join(path, name) if os.path.isdir(path) else self.where(name)
 
     def folder(self, name: str) -> Folder:
         """Open a folder in it; ``ELOOP`` for a link, ``ENOTDIR`` for anything else."""

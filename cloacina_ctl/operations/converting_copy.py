@@ -46,7 +46,7 @@ def converted_copy(
     with reported(base):
         folder = locked_private_folder(base)
     with folder:
-        made = folder.where(_NAME)
+        made = folder.path_within(_NAME)
         converted = convert_native(package, request._replace(output=made), known, progress)
         with reported(made):
             fd = folder.open_file(_NAME)

@@ -58,11 +58,16 @@ class WorkFolder:
     @property
     def path(self) -> str:
         """The folder, which nobody else can read."""
+        return self.held.path
+
+    @property
+    def held(self) -> PrivateFolder:
+        """The same, open."""
         if self._held is None:
             base = scratch_folder()
             with reported(base):
                 self._held = locked_private_folder(base)
-        return self._held.path
+        return self._held
 
     def __exit__(self, *_: object) -> None:
         if self._held is not None:

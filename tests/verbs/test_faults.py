@@ -414,10 +414,10 @@ def test_no_home(refused, cli, signed, tmp_path, monkeypatch):
     assert cli("verify", signed).status == 0
     for home in ("", "relative"):
         told = refused(
-            "key", "generate", "x", status=2, code="U001", HOME=home, CLOACINA_CTL_CONFIG_DIR="",
+            "key", "generate", "x", status=8, code="I014", HOME=home, CLOACINA_CTL_CONFIG_DIR="",
             XDG_CONFIG_HOME="",
         )  # fmt: skip
-        assert "set HOME, or CLOACINA_CTL_CONFIG_DIR" in told.err
+        assert "set HOME, or set CLOACINA_CTL_CONFIG_DIR" in told.err
     assert cli("key", "list", HOME="/nonexistent", CLOACINA_CTL_CONFIG_DIR=config).status == 0
 
 
