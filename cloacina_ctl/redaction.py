@@ -229,8 +229,8 @@ def _is_hex(text: str) -> bool:
 def _exists(path: str) -> bool:
     """Tell whether ``path`` is that of a file, or of one that may be made in a folder."""
     try:
-        folder = os.path.dirname(path)  # base64 may begin with a slash, too
-        return os.path.lexists(path) or (folder != "/" and os.path.isdir(folder))
+        folder = os.path.dirname(path)  # base64 may begin with slashes, too
+        return os.path.lexists(path) or (folder.strip("/") != "" and os.path.isdir(folder))
     except ValueError:  # no name that a file could have
         return False
 
