@@ -119,7 +119,9 @@ def _project(path: str, member: str | None) -> list[Diagnostic]:
             selection = select_files(project)
         except Refused as error:
             found.extend(error.diagnostics)
-    found += [one for one in own_links(project.root, _read_for(project)) if one not in found]
+    known = {(one.code, one.where) for one in found}
+    links = own_links(project.root, _read_for(project))
+    found += [one for one in links if (one.code, one.where) not in known]
     secrets = tuple(find_secrets(selection, project.root))
     found.extend(check_project(ProjectSubject(project, selection, secrets)))
     return found
