@@ -11,6 +11,7 @@ A map of the package, from the bottom up; imports point downwards only:
 ``hidden``      what is on its way to its name, and what a dead process left of it
 ``staging``     files that appear whole or not at all
 ``toml``        TOML, bounded, with places in its errors
+``ownership``   who else could have had a hand in a file that is trusted
 ``settings``    the user's folder, configuration and environment
 ``unicode13``   which characters beyond ASCII a name may hold
 ``paths``       ``MemberPath``: what a member of a package may be called

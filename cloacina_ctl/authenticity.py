@@ -23,7 +23,15 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl import settings
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
-from cloacina_ctl.errors import Code, Diagnostic, FileProblem, NotTrusted, Severity, UsageError
+from cloacina_ctl.errors import (
+    CloacinaError,
+    Code,
+    Diagnostic,
+    FileProblem,
+    NotTrusted,
+    Severity,
+    UsageError,
+)
 from cloacina_ctl.signing.judge import Judged, KnownKey, judge_head, judge_subject
 from cloacina_ctl.signing.policy import Requirement, failed_signatures, require_signatures
 from cloacina_ctl.signing.statement import Subject
@@ -32,18 +40,20 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from cloacina_ctl.archive.head import Head
     from cloacina_ctl.archive.reader import Package
+    from cloacina_ctl.signing.keys import PublicKey
 
 
 class Rule(NamedTuple):
     """What a package must be to be taken.
 
-    ``keys`` are public key files, or names or fingerprints of stored keys; none means the trusted
-    keys and the user's own. ``name``, ``version`` and ``content`` pin the package itself.
-    ``signature`` is the sidecar of a package of another generation, where it does not lie beside
-    it; a native package has its signatures inside.
+    ``keys`` are public keys, or what leads to one: a file or another source, the name or
+    fingerprint of a stored key. None means the trusted keys and the user's own. ``name``,
+    ``version`` and ``content`` pin the package itself. ``signature`` is the sidecar of a package
+    of another generation, where it does not lie beside it; a native package has its signatures
+    inside.
     """
 
-    keys: tuple[str, ...] = ()
+    keys: tuple[str | PublicKey, ...] = ()
     threshold: int = 1
     allow_unsigned: bool = False
     name: str | None = None
@@ -62,7 +72,7 @@ class Vouched(NamedTuple):
 
 
 class KeysAtHand(NamedTuple):
-    """The keys that count by default, or a warning that says why they cannot be read."""
+    """The keys that count by default, and warnings of those, or why all, cannot be read."""
 
     known: tuple[KnownKey, ...]
     unread: tuple[Diagnostic, ...] = ()
@@ -71,17 +81,22 @@ class KeysAtHand(NamedTuple):
 def keys_that_count(rule: Rule) -> tuple[KnownKey, ...]:
     """Return the keys whose signatures count: those named by the rule, else the trusted ones.
 
-    The user's folder is opened only where the rule needs it: not where it names files alone.
+    The user's folder must be readable only where the rule needs it: not where it names files alone.
     Raises ``FileProblem`` where the folder is needed and cannot be read. Where unsigned packages
     are allowed no key is needed: the caller says what ``keys_at_hand`` warns of.
     """
     if not rule.keys:
         return keys_at_hand().known if rule.allow_unsigned else _trusted_keys()
+    from cloacina_ctl.signing.keys import PublicKey
     from cloacina_ctl.signing.resolve import find_public
 
-    are_files = all(map(settings.names_a_file, rule.keys))
-    names = {} if are_files else {one.key.fingerprint: one.name for one in _trusted_keys()}
-    found = map(find_public, rule.keys)
+    try:
+        names = {one.key.fingerprint: one.name for one in _trusted_keys()}
+    except CloacinaError:
+        if not all(isinstance(key, PublicKey) or settings.names_a_source(key) for key in rule.keys):
+            raise
+        names = {}  # what a key is called is convenient, and nothing else of it is needed
+    found = [key if isinstance(key, PublicKey) else find_public(key) for key in rule.keys]
     return tuple(
         KnownKey(key=key, name=names.get(key.fingerprint), trusted=True)
         for key in {key.fingerprint: key for key in found}.values()
@@ -94,8 +109,12 @@ def keys_at_hand() -> KeysAtHand:
     A folder that cannot be read is a warning here. One that others can write to is an error
     everywhere: that is no matter of where the program runs.
     """
+    from cloacina_ctl.signing.store import KeyStore
+
     try:
-        return KeysAtHand(_trusted_keys())
+        known = _trusted_keys()
+        unusable = KeyStore(settings.config_folder()).unusable_public()
+        return KeysAtHand(known, tuple(one.warning() for one in unusable))
     except FileProblem as error:
         hint = f"name the folder of your keys with {settings.ENV_FOLDER}"
         warnings = (one._replace(severity=Severity.WARNING, hint=hint) for one in error.diagnostics)

@@ -221,6 +221,9 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     NO_SUCH_SIGNATURE = "S013", "no such signature"
     ALREADY_SIGNED = "S014", "signed by this key already"
     BAD_SIDECAR = "S015", "a signature file that breaks its format"
+    SHARED_FOLDER = "S016", "a folder that others can change"
+    FINGERPRINT_MISMATCH = "S017", "not the key that was asked for"
+    UNUSABLE_STORED_KEY = "S018", "a stored key that cannot be read"
     # T: tasks that run
     TASK_FAILED = "T001", "a task that failed"
     TRIGGER_RULE = "T002", "a trigger rule that cannot be read"

@@ -94,12 +94,18 @@ class Folder:
         return Folder(fd, self.where(name))
 
     def make_folder(self, name: str, mode: int = 0o700) -> bool:
-        """Make a folder where the name is free, and tell whether it was."""
+        """Make a folder where the name is free, and tell whether it was.
+
+        Its owner may work in it whatever the umask is.
+        """
         _refuse_slash(name)
         try:
             os.mkdir(name, mode, dir_fd=self.fd)
         except FileExistsError:
             return False
+        made = self.look(name)
+        if made is not None and mode & _ALL & ~made.st_mode:
+            _open_up_named(self.fd, name, os.geteuid())
         return True
 
     def open_file(self, name: str, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:

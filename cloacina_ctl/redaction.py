@@ -57,6 +57,7 @@ _PASSWORD = r"(?<=://)[^\s/@:]*:[^\s/@]+(?=@)"  # noqa: S105 - of a URL
 # Between the two lines of a key: base64, headers, and line ends that were spelled out.
 _KEY = rf"{KEY_BEGIN}(?:[\w+/=,:\s-]|\\[nrt])*"
 _RUN = r"[0-9A-Za-z+/_-]{32,}"
+_FINGERPRINT = r"SHA256:[0-9A-Za-z+/]{43}=?"  # of OpenSSH: of a public key
 _HEX = r"[0-9A-Fa-f]{32,}"
 
 _known: dict[str, str] = {}
@@ -90,7 +91,10 @@ def looks_secret(text: str) -> bool:
 
 def looks_key(text: str) -> bool:
     """Tell whether ``text``, given as a key's name or file, is more likely the key itself."""
-    if _is_hex(text) and len(text) <= 64:  # a fingerprint has that form, too
+    import re
+
+    bare = re.sub(r"[\s:]", "", text)  # a fingerprint has that form, too
+    if (_is_hex(bare) and len(bare) <= 64) or re.fullmatch(_FINGERPRINT, text):
         return False
     if looks_secret(text):
         return True
@@ -131,7 +135,8 @@ def refuse_key_text(text: str, place: str) -> None:
             Code.SECRET_GIVEN,
             "the value looks like a key itself, not like a key's name or file; it is not shown",
             where=place,
-            hint="put the key into a file with mode 0600 and give the file's path",
+            hint="put the key into a file with mode 0600 and give the file's path, or into a "
+            "variable of its own, here SIGNING_KEY, and give `env:SIGNING_KEY`",
         )
 
 
@@ -197,7 +202,7 @@ def _parts(text: str) -> Iterator[str]:
     for token in TOKENS:
         if token.needle in text:
             yield from re.findall(token.pattern, text)
-    for run in re.findall(_RUN, text):
+    for run in re.findall(_RUN, re.sub(_FINGERPRINT, " ", text)):
         if _is_random(run):
             yield run
 
@@ -224,8 +229,8 @@ def _is_hex(text: str) -> bool:
 def _exists(path: str) -> bool:
     """Tell whether ``path`` is that of a file, or of one that may be made in a folder."""
     try:
-        folder = os.path.dirname(path)  # base64 may begin with a slash, too
-        return os.path.lexists(path) or (folder != "/" and os.path.isdir(folder))
+        folder = os.path.dirname(path)  # base64 may begin with slashes, too
+        return os.path.lexists(path) or (folder.strip("/") != "" and os.path.isdir(folder))
     except ValueError:  # no name that a file could have
         return False
 

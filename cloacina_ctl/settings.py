@@ -10,8 +10,8 @@ import os
 import sys
 
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused, UsageError
+from cloacina_ctl.ownership import is_there, refuse_shared
 from cloacina_ctl.redaction import refuse_key_text, refuse_secret_text, shown_word
-from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
 CONFIG_FILE = "config.toml"
@@ -23,6 +23,9 @@ ENV_PASSPHRASE_FILE = "CLOACINA_CTL_PASSPHRASE_FILE"  # noqa: S105 (the name of 
 ENV_TOKEN = "CLOACINA_CTL_TOKEN"  # noqa: S105 (the name of a variable)
 _NAME_REGISTRY = f"name the registry with --registry or {ENV_REGISTRY}"
 KEY_FILE_SUFFIXES = (".pem", ".pub", ".key")
+OPENSSH_FINGERPRINT = "SHA256:"
+# What a key may come from besides a file: standard input, a file descriptor, a variable.
+STDIN_SOURCE, FD_SOURCE, ENV_SOURCE = "-", "fd:", "env:"
 
 
 class Settings(NamedTuple):
@@ -50,13 +53,21 @@ def config_folder() -> str:
     return os.path.join(base, "cloacina-ctl")
 
 
-def names_a_file(key: str) -> bool:
-    """Tell whether ``key`` is meant as the path of a key file, not as a key's name or fingerprint.
+def names_a_source(key: str) -> bool:
+    """Tell whether ``key`` is where a key comes from, not the name or fingerprint of a stored one.
 
-    The text alone decides. A file of that name in the current folder does not: whoever wrote the
-    project that stands there would choose the key.
+    That is the path of a key file, `-`, `fd:N` or `env:NAME`. The text alone
+    decides. A file of that name in the current folder does not: whoever wrote the project that
+    stands there would choose the key.
     """
-    return os.sep in key or key.endswith(KEY_FILE_SUFFIXES)
+    if key.startswith(OPENSSH_FINGERPRINT):  # which may have a slash in it
+        return False
+    return is_one_shot(key) or os.sep in key or key.endswith(KEY_FILE_SUFFIXES)
+
+
+def is_one_shot(key: str) -> bool:
+    """Tell whether ``key`` is `-`, `fd:N` or `env:NAME`: no file, and not there a second time."""
+    return key == STDIN_SOURCE or key.startswith((FD_SOURCE, ENV_SOURCE))
 
 
 def signing_key() -> str | None:
@@ -122,11 +133,9 @@ def _configured() -> Settings:
 
 def _read_file(folder: str) -> Settings:
     path = os.path.join(folder, CONFIG_FILE)
-    with reported(path):
-        try:
-            os.lstat(path)
-        except FileNotFoundError:
-            return Settings()
+    if not is_there(path):
+        return Settings()
+    refuse_shared(path)
     from cloacina_ctl.toml import read_toml
 
     try:
@@ -158,6 +167,6 @@ def _judge(key: str, value: object, path: str) -> Diagnostic | None:
 
 def _from_folder(key: str, folder: str) -> str:
     """Read a path as one under the file's own folder, and `~` as the home."""
-    if not names_a_file(key):
+    if is_one_shot(key) or not names_a_source(key):
         return key
     return os.path.join(folder, expanded(key))

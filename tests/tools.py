@@ -49,6 +49,30 @@ def small_disk(folder: Path, options: str):
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@contextlib.contextmanager
+def as_user(uid: int, groups: tuple[int, ...] = ()):
+    """Be another user for a while, as whom programs are started too: for root alone."""
+    before = os.getgroups()
+    os.setgroups(groups)
+    os.setresgid(uid, uid, 0)
+    os.setresuid(uid, uid, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+        os.setresgid(0, 0, 0)
+        os.setgroups(before)
+
+
+@contextlib.contextmanager
+def folder_of(uid: int):
+    """A folder that belongs to another user and that everybody can reach: pytest's are closed."""
+    with tempfile.TemporaryDirectory() as made:
+        os.chown(made, uid, uid)
+        os.chmod(made, 0o755)
+        yield Path(made)
+
+
 NOBODY = 65534
 
 

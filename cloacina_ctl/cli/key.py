@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command, Kind, Option, Refers
-from cloacina_ctl.cli.options import FORCE, PASSPHRASE_FD
+from cloacina_ctl.cli.options import FORCE, PASSPHRASE_FD, YES, fingerprint_block
+from cloacina_ctl.errors import Code, UsageError
 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.command import Values
@@ -33,9 +34,13 @@ def _as_json(key: KeyShown) -> dict[str, object]:
     }
 
 
-def _line(key: KeyShown) -> str:
+def _kind(key: KeyShown) -> str:
     kind = "private and public" if key.has_private else "public only"
-    return f"{key.name:<16} {key.fingerprint}  {kind}{', encrypted' if key.encrypted else ''}"
+    return f"{kind}{', encrypted' if key.encrypted else ''}"
+
+
+def _line(key: KeyShown) -> str:
+    return f"{key.name:<16} {key.fingerprint}  {_kind(key)}"
 
 
 def _generate(values: Values, reporter: Reporter) -> int:
@@ -50,24 +55,31 @@ def _generate(values: Values, reporter: Reporter) -> int:
 
 
 def _list(values: Values, reporter: Reporter) -> int:
-    from cloacina_ctl.operations.keys import list_keys
+    from cloacina_ctl.operations.keys import list_keys, unusable_keys
 
     del values
-    keys = list_keys()
-    reporter.result([_as_json(key) for key in keys])
+    keys, unusable = list_keys(), unusable_keys()
+    reporter.result([_as_json(key) for key in keys], unusable)
     for key in keys:
         reporter.line(_line(key))
-    if not keys:
+    reporter.warnings(unusable)
+    if not keys and not unusable:
         reporter.note("no keys yet: `cloacina-ctl key generate` makes one")
     return 0
 
 
 def _show(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.cli.escape import escape
+    from cloacina_ctl.cli.passphrase import provider
     from cloacina_ctl.operations.keys import show_key
 
-    key = show_key(values["key"])
-    reporter.result({**_as_json(key), "pem": key.pem})
-    reporter.line(_line(key))
+    key = show_key(values["key"], provider(values["passphrase_fd"]))
+    reporter.result(
+        {**_as_json(key), "openssh_fingerprint": key.openssh_fingerprint, "pem": key.pem}
+    )
+    reporter.line(f"{escape(key.name)}: Ed25519, {_kind(key)}")
+    for line in fingerprint_block(key.fingerprint, key.openssh_fingerprint):
+        reporter.line(line)
     reporter.line(key.pem.rstrip("\n"))
     return 0
 
@@ -109,12 +121,33 @@ def _export(values: Values, reporter: Reporter) -> int:
 
 
 def _remove(values: Values, reporter: Reporter) -> int:
-    from cloacina_ctl.operations.keys import remove_key
+    from cloacina_ctl.operations.keys import find_own_key, remove_key
 
-    key = remove_key(values["key"])
-    reporter.result(_as_json(key))
-    reporter.line(f"removed the key {key.name} {key.fingerprint}")
+    key = find_own_key(values["key"])
+    if key.has_private and not values["yes"] and not _may_remove(key, reporter):
+        reporter.note("nothing was removed")
+        return 1
+    removed = remove_key(values["key"], forget=values["forget"])
+    reporter.result({**_as_json(removed.key), "trusted_as": removed.trusted_as})
+    reporter.line(f"removed the key {removed.key.name} {removed.key.fingerprint}")
+    if removed.trusted_as is not None:
+        reporter.line(f"what it signed stays trusted, by {removed.trusted_as} of the trust list")
+        reporter.note(f"to end that, too: cloacina-ctl trust remove {removed.trusted_as}")
     return 0
+
+
+def _may_remove(key: KeyShown, reporter: Reporter) -> bool:
+    """Ask for the name of a key whose private half would be gone for good."""
+    from cloacina_ctl.cli.confirming import answer, can_ask
+
+    if not can_ask(reporter):
+        raise UsageError.of(
+            Code.USAGE,
+            f"nothing brings the private key {key.name} back, and nobody is there to ask",
+            hint="say that it is meant: --yes",
+        )
+    lines = (f"nothing brings the private key {key.name} back",)
+    return answer(lines, f"Type {key.name} to remove it: ") == key.name
 
 
 _KEY = Argument("key", "The name of a key, or the beginning of its fingerprint.", refers=Refers.KEY)
@@ -129,17 +162,38 @@ GENERATE = Command(
 )
 LIST = Command(name="key list", summary="List your own keys.", run=_list)
 SHOW = Command(
-    name="key show", summary="Show a key and its public half.", run=_show, arguments=(_KEY,)
+    name="key show",
+    summary="Show a key: its fingerprints and its public half.",
+    description=(
+        "Also a key in a file, of anybody and not trusted yet: compare the fingerprint with its "
+        "owner, by another way than the file came. The second form is the one of ssh-keygen -l."
+    ),
+    run=_show,
+    arguments=(
+        Argument(
+            "key",
+            "A stored key's name or fingerprint, or a file with either half.",
+            refers=Refers.KEY,
+        ),
+    ),
+    options=(PASSPHRASE_FD,),
+    examples=(
+        ("cloacina-ctl key show default", "your own"),
+        ("cloacina-ctl key show alice.pub", "before `trust add`"),
+    ),
 )
 IMPORT = Command(
     name="key import",
     summary="Put a key from a file into your own folder: private or public.",
     description=(
-        "PEM files say what they hold. 32 raw bytes do not: say --raw-public or --raw-private."
+        "Files of openssl, ssh-keygen and Rust's ring and ed25519-dalek say what they hold: PEM, "
+        "DER, OpenSSH. 32 raw bytes do not: say --raw-public or --raw-private."
     ),
     run=_import,
     arguments=(
-        Argument("file", "The key's file.", refers=Refers.KEY),
+        Argument(
+            "file", "The key's file, - for standard input, fd:N or env:NAME.", refers=Refers.KEY
+        ),
         Argument("name", "What to call it.", refers=Refers.KEY),
     ),
     options=(
@@ -177,6 +231,14 @@ EXPORT = Command(
 REMOVE = Command(
     name="key remove",
     summary="Remove a key, both halves. What it signed stays signed.",
+    description=(
+        "A private key is gone for good: its name is asked for, or --yes says that it is meant. "
+        "The public half moves to the trust list, so that your own packages stay trusted."
+    ),
     run=_remove,
     arguments=(_KEY,),
+    options=(
+        YES,
+        Option(("--forget",), "Do not trust what it signed any longer.", Kind.FLAG),
+    ),
 )

@@ -8,6 +8,8 @@ from cloacina_ctl.cli.command import Kind, Option, Refers
 from cloacina_ctl.errors import Code, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cloacina_ctl.archive.limits import Limits
     from cloacina_ctl.authenticity import Rule
     from cloacina_ctl.cli.command import Values
@@ -23,8 +25,9 @@ LIMIT = Option(
 )  # fmt: skip
 KEY = Option(
     ("--key",),
-    "Take signatures by this key only: a public key file, or the name or fingerprint of a stored "
-    "key (repeatable; default: the trusted keys and your own).",
+    "Take signatures by this key only: a public key file (PEM, DER or OpenSSH), -, fd:N, env:NAME, "
+    "or the name or fingerprint of a stored key (repeatable; default: the trusted keys and your "
+    "own).",
     Kind.MANY, "KEY", panel="Trust", refers=Refers.KEY,
 )  # fmt: skip
 ALLOW_UNSIGNED = Option(
@@ -70,6 +73,7 @@ REGISTRY = Option(
     ("--registry",), "The folder of the registry (default: your own).", metavar="DIR",
     panel="Registry",
 )  # fmt: skip
+YES = Option(("--yes",), "Do it without asking.", Kind.FLAG)
 PASSPHRASE_FD = Option(
     ("--passphrase-fd",), "Read the passphrase of a key from this file descriptor.", Kind.INTEGER,
     "N", panel="Keys", refers=Refers.CREDENTIAL,
@@ -83,14 +87,48 @@ def limits(values: Values) -> Limits:
     return raised_limits(values["limit"])
 
 
-def rule(values: Values, reporter: Reporter) -> Rule:
-    """Return what a package must be, by the options of ``RULE``; warn of keys that are not seen."""
-    from cloacina_ctl.authenticity import Rule, keys_at_hand
+# What signs, for the help of whoever signs.
+SIGNER = (
+    "a key file (PEM, DER or OpenSSH), the name of a stored key, - for standard input, fd:N for a "
+    "file descriptor, or env:NAME for a variable with the text of a key file or its base64"
+)
+ENVIRONMENT = (
+    "Environment: CLOACINA_CTL_SIGNING_KEY is the key where no option names one, in the same "
+    "forms; CLOACINA_CTL_PASSPHRASE_FILE is the file with its passphrase; "
+    "CLOACINA_CTL_CONFIG_DIR is the folder of keys and trust."
+)
+TRUST_ENVIRONMENT = (
+    "Environment: CLOACINA_CTL_CONFIG_DIR is the folder of your keys and of whom you trust."
+)
 
-    if values["allow_unsigned"] and not values["key"]:
-        reporter.aside(keys_at_hand().unread)
+
+def fingerprint_block(fingerprint: str, openssh_fingerprint: str) -> Iterator[str]:
+    """Yield the lines that show a whole fingerprint as people compare it, and in OpenSSH's form."""
+    from cloacina_ctl.operations.keys import fingerprint_lines
+
+    first, second = fingerprint_lines(fingerprint)
+    yield f"  fingerprint  {first}"
+    yield f"               {second}"
+    yield f"  OpenSSH      {openssh_fingerprint}"
+
+
+def rule(values: Values, reporter: Reporter) -> Rule:
+    """Return what a package must be, by the options of ``RULE``; warn of keys that are not seen.
+
+    A key is read here, once for all packages: a pipe is there only once.
+    """
+    from cloacina_ctl.authenticity import Rule, keys_at_hand
+    from cloacina_ctl.operations.keys import public_keys
+
+    refuse_stdin_twice(values["package"], values["key"])
+    if not values["key"]:
+        reporter.aside(
+            one
+            for one in keys_at_hand().unread
+            if values["allow_unsigned"] or one.code is Code.UNUSABLE_STORED_KEY
+        )
     return Rule(
-        keys=values["key"],
+        keys=public_keys(values["key"]),
         threshold=values["threshold"],
         allow_unsigned=values["allow_unsigned"],
         name=values["name"],
@@ -100,6 +138,16 @@ def rule(values: Values, reporter: Reporter) -> Rule:
         jobs=values["jobs"] or None,
         signature=values["signature"],
     )
+
+
+def refuse_stdin_twice(packages: str | tuple[str, ...], keys: tuple[str, ...]) -> None:
+    """Refuse a command line that takes a package and a key from standard input."""
+    if "-" in keys and "-" in (packages if isinstance(packages, tuple) else (packages,)):
+        raise UsageError.of(
+            Code.USAGE,
+            "standard input is one thing: the package, or the key",
+            hint="give the key as a file, fd:N or env:NAME",
+        )
 
 
 def refuse_both(values: Values, first: str, second: str) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command, Kind, Option, Refers
 from cloacina_ctl.cli.options import (
+    ENVIRONMENT,
     FORCE,
     FORMAT,
     JOBS,
@@ -14,6 +15,7 @@ from cloacina_ctl.cli.options import (
     PASSPHRASE_FD,
     RUNTIME,
     SIGN_FIDIUS,
+    SIGNER,
     limits,
     refuse_both,
 )
@@ -228,7 +230,7 @@ PACKAGE = Command(
         "package.toml. Nothing of a Python project is run. For a crate cargo is started, which "
         "runs build scripts and macros, and what was built is loaded in a process of its own and "
         "asked for its tasks: where builds are not trusted, package with --no-sign and `sign` "
-        "somewhere else."
+        f"somewhere else.\n\n{ENVIRONMENT}"
     ),
     run=_run,
     arguments=(Argument("project", "The project's folder.", "."),),
@@ -245,7 +247,7 @@ PACKAGE = Command(
         SIGN_FIDIUS,
         JOBS,
         LIMIT,
-        Option(("--sign",), "Sign with this key: a file, or the name of a stored key (repeatable).",
+        Option(("--sign",), f"Sign with this key (repeatable): {SIGNER}.",
                Kind.MANY, "KEY", panel="Keys", refers=Refers.KEY),
         Option(("--no-sign",), "Do not sign.", Kind.FLAG, panel="Keys"),
         Option(("--require-signature",), "Make no package that nobody signed.", Kind.FLAG,

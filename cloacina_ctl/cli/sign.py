@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command, Kind, Option, Refers
-from cloacina_ctl.cli.options import FORCE, LIMIT, PASSPHRASE_FD, limits
+from cloacina_ctl.cli.options import (
+    ENVIRONMENT,
+    FORCE,
+    LIMIT,
+    PASSPHRASE_FD,
+    SIGNER,
+    limits,
+    refuse_stdin_twice,
+)
 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.command import Values
@@ -21,6 +29,7 @@ def _run(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.operations.keys import signing_keys
     from cloacina_ctl.operations.sign import SignRequest, sign
 
+    refuse_stdin_twice(values["package"], values["key"])
     only_removes = bool(values["remove"]) and not values["key"] and not values["replace"]
     keys = () if only_removes else signing_keys(values["key"], provider(values["passphrase_fd"]))
     if not keys and not only_removes:
@@ -62,12 +71,12 @@ SIGN = Command(
         "Every byte is proved first: who signs says that the package is whole. Without --key the "
         "key signs that you set (CLOACINA_CTL_SIGNING_KEY, config.toml), or the one called default."
         " A package of another generation has no room inside: its signature, one, goes into the "
-        "file x.cloacina.sig beside it."
+        f"file x.cloacina.sig beside it.\n\n{ENVIRONMENT}"
     ),
     run=_run,
     arguments=(Argument("package", "The package's file."),),
     options=(
-        Option(("--key",), "Sign with this key: a file, or the name of a stored key (repeatable).",
+        Option(("--key",), f"Sign with this key (repeatable): {SIGNER}.",
                Kind.MANY, "KEY", panel="Keys", refers=Refers.KEY),
         PASSPHRASE_FD,
         Option(("--remove",), "Remove the signature with this keyid (repeatable).", Kind.MANY,
@@ -83,6 +92,7 @@ SIGN = Command(
     examples=(
         ("cloacina-ctl sign x.cloacina", "with your own key"),
         ("cloacina-ctl sign x.cloacina --key release.pem", "with a key in a file"),
+        ("cloacina-ctl sign x.cloacina --key env:SIGNING_KEY", "with a secret of CI"),
         ("cloacina-ctl sign x.cloacina --remove 3f2a9c41", "take a signature out"),
     ),
 )  # fmt: skip

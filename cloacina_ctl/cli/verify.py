@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command
-from cloacina_ctl.cli.options import JOBS, LIMIT, RULE, rule
+from cloacina_ctl.cli.options import JOBS, LIMIT, RULE, TRUST_ENVIRONMENT, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,8 @@ VERIFY = Command(
         "Exit 0: every byte is the one that was signed, by a key that you trust. Exit 3: damaged "
         "or no package. Exit 4: the content is whole, but nobody you know vouches for it, or a "
         "signature fails. Packages of every generation are taken; what a signature of an older one "
-        "covers, and what not, is said."
+        "covers, and what not, is said.\n\n"
+        f"{TRUST_ENVIRONMENT}"
     ),
     run=_run,
     arguments=(Argument("package", "Packages, or `-` for standard input.", many=True),),

@@ -146,7 +146,8 @@ def verify_copy(
 
 def read_beside(request: InstallRequest) -> bytes | None:
     """Return the signature that lies beside the package, if there is one and it may count."""
-    from cloacina_ctl.signing.files import is_there, read_regular
+    from cloacina_ctl.ownership import is_there
+    from cloacina_ctl.signing.files import read_regular
 
     path = request.rule.signature
     if path is None:

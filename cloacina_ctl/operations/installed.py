@@ -127,13 +127,14 @@ def find_installed(
     """
     name, version = parse_spec(spec)
     folder = registry_at(registry)
-    opened_to = _open_to_others(deciding_paths(folder))  # first: SQLite may change whose a WAL is
+    opened_to = _open_to_others(folder, deciding_paths(folder))  # first: SQLite may change a WAL's
     with Reading(folder) as reading:
         stored = reading.find(check_tenant(tenant), name, version)
         active = version is None or reading.find(tenant, name).version == stored.version
         decided = not rule.keys and rule.threshold == 1 and not _by_trusted_keys(stored)
         if decided and not rule.allow_unsigned:
-            _refuse_shared(opened_to or _open_to_others(deciding_paths(folder, stored)), folder)
+            opened_to = opened_to or _open_to_others(folder, deciding_paths(folder, stored))
+            _refuse_shared(opened_to, folder)
         installed = shown(reading, stored, active=active)
         sidecar = reading.sidecar_path(stored)
     _refuse_damaged(stored, installed.path, sidecar)
@@ -187,11 +188,15 @@ def _refuse_damaged(stored: Stored, path: str, sidecar: str | None) -> None:
         raise damaged(named, "the signature that was installed with it is damaged", sidecar)
 
 
-def _open_to_others(paths: Iterable[str]) -> str | None:
-    """Return the first of ``paths`` that others than the user may have written."""
-    from cloacina_ctl.signing.files import is_own, others_can_write
+def _open_to_others(folder: str, paths: Iterable[str]) -> str | None:
+    """Return what others than the user may have written: of ``paths``, or on the way to them."""
+    from cloacina_ctl.ownership import find_shared, is_own, others_can_write
     from cloacina_ctl.staging import reported
 
+    with reported(folder):
+        shared = find_shared(folder)
+    if shared is not None:
+        return shared[0].path
     for path in paths:
         with reported(path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
             found = os.stat(path)
@@ -204,7 +209,7 @@ def _refuse_shared(path: str | None, folder: str) -> None:
     """Refuse to take the registry's word where others may have written what it goes by."""
     if path is None:
         return
-    from cloacina_ctl.signing.files import quoted
+    from cloacina_ctl.ownership import quoted
 
     raise NotTrusted.of(
         Code.UNSIGNED,

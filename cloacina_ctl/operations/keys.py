@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl import settings
 from cloacina_ctl.errors import Code, FileProblem, UsageError
-from cloacina_ctl.signing.keys import PrivateKey, PublicKey, read_key_file
+from cloacina_ctl.signing.keys import PrivateKey, PublicKey, load_key, load_raw_key
+from cloacina_ctl.signing.names import check_fingerprint, check_name, grouped
 from cloacina_ctl.signing.resolve import find_private, find_public
 from cloacina_ctl.signing.store import DEFAULT_KEY, KeyStore, StoredKey
 from cloacina_ctl.signing.trust import TrustedKey, TrustStore
@@ -14,6 +15,7 @@ from cloacina_ctl.staging import write_file
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
+    from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.signing.keys import PassphraseProvider
 
 # How a key is written: PEM with lines that end in LF or, as upstream's library ends them, in CRLF;
@@ -22,10 +24,14 @@ FORMS = ("pem", "pem-crlf", "raw")
 
 
 class KeyShown(NamedTuple):
-    """A key as it is shown: never anything of a private half but that it is there."""
+    """A key as it is shown: never anything of a private half but that it is there.
+
+    ``openssh_fingerprint`` is what OpenSSH's programs print for the same key.
+    """
 
     name: str
     fingerprint: str
+    openssh_fingerprint: str
     has_private: bool
     encrypted: bool
     pem: str
@@ -37,13 +43,43 @@ def generate_key(name: str = DEFAULT_KEY, passphrase: bytes | None = None) -> Ke
 
 
 def list_keys() -> tuple[KeyShown, ...]:
-    """Return the user's keys by name."""
+    """Return the user's keys that can be read, by name."""
     return tuple(_shown(key) for key in KeyStore(settings.config_folder()).list())
 
 
-def show_key(spec: str) -> KeyShown:
-    """Return the key that a name, a fingerprint or a beginning of one names."""
+def unusable_keys() -> tuple[Diagnostic, ...]:
+    """Return a warning for each of the user's keys that cannot be read: the others still count."""
+    store = KeyStore(settings.config_folder())
+    return tuple(one.warning() for one in store.unusable())
+
+
+def find_own_key(spec: str) -> KeyShown:
+    """Return the stored key that a name, a fingerprint or a beginning of one names."""
     return _shown(KeyStore(settings.config_folder()).find(spec))
+
+
+def show_key(spec: str, passphrase: PassphraseProvider | None = None) -> KeyShown:
+    """Return the key that ``spec`` means: a stored one, or one in a file or another source.
+
+    In a file it may be either half, of anybody; an encrypted one is opened with ``passphrase``.
+    """
+    if not settings.names_a_source(spec):
+        return find_own_key(spec)
+    key, encrypted = load_key(spec, passphrase, to_use=False)
+    public = key.public if isinstance(key, PrivateKey) else key
+    return KeyShown(
+        name=spec,
+        fingerprint=public.fingerprint,
+        openssh_fingerprint=public.openssh_fingerprint,
+        has_private=isinstance(key, PrivateKey),
+        encrypted=encrypted,
+        pem=public.to_pem().decode("ascii"),
+    )
+
+
+def fingerprint_lines(fingerprint: str) -> tuple[str, str]:
+    """Return a whole fingerprint as people compare it: two lines, each of eight groups of four."""
+    return grouped(fingerprint)
 
 
 class ImportRequest(NamedTuple):
@@ -65,15 +101,12 @@ def import_key(request: ImportRequest) -> KeyShown:
     if request.raw_public and request.raw_private:
         raise UsageError.of(Code.USAGE, "a raw key is public or private, not both")
     store = KeyStore(settings.config_folder())
-    data = read_key_file(request.path, private=False)
-    if request.raw_public or (not request.raw_private and b"-----BEGIN PUBLIC KEY-----" in data):
-        read = PublicKey.from_raw if request.raw_public else PublicKey.from_pem
-        return _shown(store.add_public(request.name, read(data, where=request.path)))
-    data = read_key_file(request.path, private=True)
-    if request.raw_private:
-        key = PrivateKey.from_raw(data, where=request.path)
+    if request.raw_public or request.raw_private:
+        key = load_raw_key(request.path, private=request.raw_private)
     else:
-        key = PrivateKey.from_pem(data, request.passphrase, where=request.path)
+        key, _ = load_key(request.path, request.passphrase)
+    if isinstance(key, PublicKey):
+        return _shown(store.add_public(request.name, key))
     return _shown(store.add_private(request.name, key, request.new_passphrase))
 
 
@@ -109,8 +142,8 @@ def export_key(request: ExportRequest) -> KeyShown:
             raise UsageError.of(
                 Code.USAGE, f"{what} goes into a file only", hint="name it with --output"
             )
-        return show_key(request.key)
-    key = show_key(request.key)
+        return find_own_key(request.key)
+    key = find_own_key(request.key)
     mode = 0o600 if request.private else 0o644
     write_file(request.output, _spell(request), replace=request.overwrite, mode=mode)
     return key
@@ -130,9 +163,38 @@ def _spell(request: ExportRequest) -> bytes:
     return pem.replace(b"\n", b"\r\n") if request.form == "pem-crlf" else pem
 
 
-def remove_key(spec: str) -> KeyShown:
-    """Remove a key, both halves; what it signed stays signed."""
-    return _shown(KeyStore(settings.config_folder()).remove(spec))
+class Removed(NamedTuple):
+    """The key that was removed, and the name in the trust list under which it still counts."""
+
+    key: KeyShown
+    trusted_as: str | None
+
+
+def remove_key(spec: str, *, forget: bool = False) -> Removed:
+    """Remove a key, both halves; what it signed stays signed.
+
+    Where the private half was here, the public one moves to the trust list, so that one's own
+    packages are still trusted; ``forget`` ends that trust, too. Nothing brings a private half back:
+    ask before. A run that is killed in between leaves a key that is trusted and can be removed.
+    """
+    folder = settings.config_folder()
+    store = KeyStore(folder)
+    key = store.find(spec)
+    trusted = None
+    if key.has_private and not forget:
+        trusted = _keep_trusting(TrustStore(folder), key)
+    return Removed(_shown(store.remove(key.name)), trusted)
+
+
+def _keep_trusting(trust: TrustStore, key: StoredKey) -> str:
+    """Trust the key by its own name, or by one with digits where another key is called so."""
+    known = trust.list()
+    for one in known:
+        if one.public == key.public:
+            return one.name
+    is_taken = any(one.name == key.name for one in known)
+    name = f"{key.name[:50]}-key-{key.fingerprint[:8]}" if is_taken else key.name
+    return trust.add(name, key.public).name
 
 
 class TrustShown(NamedTuple):
@@ -142,10 +204,41 @@ class TrustShown(NamedTuple):
     fingerprint: str
 
 
-def trust_key(spec: str, name: str) -> TrustShown:
-    """Trust the public key that ``spec`` means, a file or a stored key, under ``name``."""
-    store = TrustStore(settings.config_folder())
-    return _trust_shown(store.add(name, find_public(spec)))
+class Offered(NamedTuple):
+    """A public key that is not trusted yet, for the user to compare.
+
+    ``trusted_as`` is its name in the trust list where it is there already.
+    """
+
+    name: str
+    public: PublicKey
+    trusted_as: str | None = None
+
+
+def offer_key(spec: str, name: str, fingerprint: str | None = None) -> Offered:
+    """Return the public key that ``spec`` means, a file or a stored key; trust nothing yet.
+
+    Raises ``NotTrusted`` where it has not the ``fingerprint`` that is expected, a whole one.
+    """
+    check_name(name)
+    public = find_public(spec)
+    if fingerprint is not None:
+        check_fingerprint(public, fingerprint, spec)
+    known = {key.public: key.name for key in TrustStore(settings.config_folder()).list()}
+    return Offered(name, public, known.get(public))
+
+
+def trust_offered(offered: Offered) -> TrustShown:
+    """Trust the key that was offered, under the name that was given."""
+    return _trust_shown(TrustStore(settings.config_folder()).add(offered.name, offered.public))
+
+
+def trust_key(spec: str, name: str, fingerprint: str | None = None) -> TrustShown:
+    """Trust the public key that ``spec`` means, a file or a stored key, under ``name``.
+
+    Raises ``NotTrusted`` where it has not the ``fingerprint`` that is expected, a whole one.
+    """
+    return trust_offered(offer_key(spec, name, fingerprint))
 
 
 def distrust_key(spec: str) -> TrustShown:
@@ -156,6 +249,13 @@ def distrust_key(spec: str) -> TrustShown:
 def list_trusted() -> tuple[TrustShown, ...]:
     """Return the trusted keys by name."""
     return tuple(_trust_shown(key) for key in TrustStore(settings.config_folder()).list())
+
+
+def public_keys(specs: tuple[str, ...]) -> tuple[PublicKey, ...]:
+    """Return the public keys that ``specs`` mean, each once, and read once."""
+    from cloacina_ctl.authenticity import Rule, keys_that_count
+
+    return tuple(one.key for one in keys_that_count(Rule(keys=specs))) if specs else ()
 
 
 def signing_keys(
@@ -176,7 +276,7 @@ def _usual_key() -> tuple[str, ...]:
         configured = settings.signing_key()
         if configured is not None:
             return (configured,)
-        keys = KeyStore(settings.config_folder()).list()
+        usable = KeyStore(settings.config_folder()).has_private(DEFAULT_KEY)
     except FileProblem as error:
         first = error.diagnostics[0]
         raise FileProblem(
@@ -186,7 +286,6 @@ def _usual_key() -> tuple[str, ...]:
                 f"{settings.ENV_FOLDER}",
             )
         ) from error
-    usable = any(key.name == DEFAULT_KEY and key.has_private for key in keys)
     return (DEFAULT_KEY,) if usable else ()
 
 
@@ -194,6 +293,7 @@ def _shown(key: StoredKey) -> KeyShown:
     return KeyShown(
         name=key.name,
         fingerprint=key.fingerprint,
+        openssh_fingerprint=key.public.openssh_fingerprint,
         has_private=key.has_private,
         encrypted=key.encrypted,
         pem=key.public.to_pem().decode("ascii"),

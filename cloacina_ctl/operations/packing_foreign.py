@@ -107,7 +107,7 @@ class Signer:
 
         Returns a warning where one that is there would stay beside another package.
         """
-        from cloacina_ctl.signing.files import is_there
+        from cloacina_ctl.ownership import is_there
         from cloacina_ctl.signing.sidecar import sidecar_path
 
         path = sidecar_path(self.output)

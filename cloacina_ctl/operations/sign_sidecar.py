@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.payload import Nowhere
 from cloacina_ctl.errors import Code, FileProblem, Refused, UsageError
+from cloacina_ctl.ownership import is_there
 from cloacina_ctl.progress import stage
-from cloacina_ctl.signing.files import is_there
 from cloacina_ctl.signing.sidecar import make_sidecar, read_sidecar, sidecar_path
 from cloacina_ctl.staging import open_to_replace, reported, write_file
 from cloacina_ctl.values import NamedTuple

@@ -6,6 +6,8 @@ every message. Fourteen encodings spell such a point.
 
 from __future__ import annotations
 
+KEY_BYTES = 32  # of an encoded point, and of a seed
+SPKI = bytes.fromhex("302a300506032b6570032100")  # what DER puts before a public key, RFC 8410
 P = 2**255 - 19
 ORDER = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, -1, P) % P  # RFC 8032, 5.1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-INTEGER, OCTETS, OID, SEQUENCE = 0x02, 0x04, 0x06, 0x30
+INTEGER, BITS, OCTETS, OID, SEQUENCE = 0x02, 0x03, 0x04, 0x06, 0x30
 
 
 class NotDer(Exception):

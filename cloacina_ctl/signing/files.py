@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, NotTrusted
+from cloacina_ctl.folders import open_folder
 from cloacina_ctl.locks import Lock
+from cloacina_ctl.ownership import is_own, quoted
 from cloacina_ctl.staging import reported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MAX_KEY_FILE = 64 << 10
 _LOCK_FILE = ".trust.lock"
-_OTHERS_WRITE = 0o022
+_OTHERS_USE = 0o077
+_GROUP_DOES_MORE_THAN_READ = 0o037
 _EVERYBODY_WRITES = 0o002
 
 
@@ -37,40 +42,16 @@ def read_regular(path: str, limit: int) -> tuple[bytes | None, os.stat_result]:
             os.close(fd)
 
 
-def is_there(path: str) -> bool:
-    """Tell whether something is at ``path``; ``FileProblem`` where that cannot be seen.
-
-    A folder that is closed to this user is not one without keys: what is in it must not be
-    forgotten when signatures are judged.
-    """
-    with reported(path):
-        try:
-            os.lstat(path)
-        except FileNotFoundError:
-            return False
-    return True
-
-
-def is_own(found: os.stat_result) -> bool:
-    """Tell whether this user, or the administrator, owns it."""
-    return found.st_uid in (os.geteuid(), 0)
-
-
-def others_can_write(found: os.stat_result) -> bool:
-    """Tell whether its mode lets anybody but the owner change it."""
-    return bool(found.st_mode & _OTHERS_WRITE)
-
-
 def refuse_exposed(found: os.stat_result, path: str) -> None:
     """Raise ``NotTrusted`` where others can read, write or replace the private key at ``path``."""
     if not is_own(found):
         raise NotTrusted.of(Code.KEY_EXPOSED, "the private key belongs to another user", where=path)
-    if found.st_mode & 0o077:
+    if found.st_mode & _OTHERS_USE and not _is_handed_to_group(found):
         raise NotTrusted.of(
             Code.KEY_EXPOSED,
             f"others can use the private key: its mode is {stat.S_IMODE(found.st_mode):04o}",
             where=path,
-            hint=f"chmod 600 {quoted(path)}",
+            hint=_closing(found, path),
         )
     folder = os.path.dirname(os.path.abspath(path))
     with reported(folder):
@@ -84,17 +65,26 @@ def refuse_exposed(found: os.stat_result, path: str) -> None:
         )
 
 
-def refuse_shared_folder(folder: str) -> None:
-    """Raise ``NotTrusted`` where others can put keys into ``folder``."""
-    with reported(folder):
-        found = os.stat(folder)
-    if others_can_write(found) or not is_own(found):
-        raise NotTrusted.of(
-            Code.BAD_TRUST_FILE,
-            "others can write to the folder of keys and trust, so nothing in it is trusted",
-            where=folder,
-            hint=f"look at what is in it, then: chmod go-w {quoted(folder)}",
-        )
+def _is_handed_to_group(found: os.stat_result) -> bool:
+    """Tell whether the administrator gave the key to a group that this process is in, to read.
+
+    So does Kubernetes with the secrets of a pod that has an `fsGroup`; PostgreSQL takes the same.
+    """
+    return (
+        found.st_uid == 0
+        and not found.st_mode & _GROUP_DOES_MORE_THAN_READ
+        and found.st_gid in (os.getegid(), *os.getgroups())
+        and (os.geteuid() != 0 or found.st_gid != 0)
+    )
+
+
+def _closing(found: os.stat_result, path: str) -> str:
+    """Return how the file is closed to others: by whom, and where no command can."""
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        return "mount it with mode 0400; in Kubernetes, `defaultMode: 0400`, or 0440 with `fsGroup`"
+    if found.st_uid != os.geteuid():
+        return f"as the administrator: chmod 640 {quoted(path)}"
+    return f"chmod 600 {quoted(path)}"
 
 
 def make_private_folder(folder: str) -> None:
@@ -114,6 +104,8 @@ def locked(folder: str, what: str) -> Iterator[None]:
     path = os.path.join(folder, _LOCK_FILE)
     with reported(path):
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        if os.fstat(fd).st_mode & 0o777 == 0:  # an umask took it all, and the next run's right
+            os.fchmod(fd, 0o600)
     lock = Lock(fd, what)
     try:
         lock.hold_alone()
@@ -125,16 +117,8 @@ def locked(folder: str, what: str) -> Iterator[None]:
 def _make_folder(folder: str) -> None:
     if os.path.isdir(folder):
         return
-    _make_folder(os.path.dirname(folder))
-    try:
-        os.mkdir(folder, 0o700)
-    except FileExistsError:
-        if not os.path.isdir(folder):  # else another run made it meanwhile
-            raise
-
-
-def quoted(path: str) -> str:
-    """Return ``path`` as a shell takes it."""
-    from shlex import quote
-
-    return quote(path)
+    above, name = os.path.split(folder)
+    _make_folder(above)
+    with open_folder(above) as held:
+        if not held.make_folder(name) and not os.path.isdir(folder):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))

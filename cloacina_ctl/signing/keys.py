@@ -1,28 +1,33 @@
 """Ed25519 keys: 32 bytes that were judged, their files, their fingerprints.
 
-Public keys are PEM (SPKI), private ones PEM (PKCS#8), encrypted where a passphrase is given. One
-block stands in a file and nothing else: a file that two programs read differently is no key.
+Read are the forms of ``forms``. Written are PEM alone: SPKI, and PKCS#8 of version 1, encrypted
+where a passphrase is given.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, NotTrusted
-from cloacina_ctl.signing import curve, pem
-from cloacina_ctl.signing.files import read_regular, refuse_exposed
+from cloacina_ctl.signing import curve
+from cloacina_ctl.signing.curve import KEY_BYTES, SPKI
+from cloacina_ctl.signing.recognized import bad_key
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cloacina_ctl.signing.forms import Locked, PrivateHalf
+
     # Given what the key is called, it returns the passphrase, or None where there is none.
     PassphraseProvider = Callable[[str], bytes | None]
 
-KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 
-_SPKI = bytes.fromhex("302a300506032b6570032100")
+_PEM = b"-----BEGIN PUBLIC KEY-----\n%s\n-----END PUBLIC KEY-----\n"
+_PEM_BEHIND = len(_PEM) - _PEM.index(b"%") - 2
 
 
 class PublicKey:
@@ -35,15 +40,15 @@ class PublicKey:
 
     def __init__(self, raw: bytes, *, where: str | None = None) -> None:
         if len(raw) != KEY_BYTES:
-            raise pem.bad_key(f"a raw key has {KEY_BYTES} bytes, this has {len(raw)}", where)
+            raise bad_key(f"a raw key has {KEY_BYTES} bytes, this has {len(raw)}", where)
         if not curve.is_canonical(raw):
-            raise pem.bad_key("the public key is not in its canonical form", where)
+            raise bad_key("the public key is not in its canonical form", where)
         if curve.is_small_order(raw):
-            raise pem.bad_key(
+            raise bad_key(
                 "the public key is of small order: one signature would fit everything", where
             )
         if not curve.is_on_curve(raw):
-            raise pem.bad_key("the public key is no point of the curve", where)
+            raise bad_key("the public key is no point of the curve", where)
         self._raw = bytes(raw)
 
     @classmethod
@@ -52,14 +57,17 @@ class PublicKey:
         return cls(raw, where=where)
 
     @classmethod
-    def from_pem(cls, data: bytes, *, where: str | None = None) -> PublicKey:
-        """Return the key in the one PEM block that is all of ``data``, or raise ``NotTrusted``."""
-        label, raw = pem.read_block(data, where)
-        if label != pem.PUBLIC:
-            raise pem.bad_key(f"expected a public key, found {pem.called(label)}", where)
-        if not (raw.startswith(_SPKI) and len(raw) == len(_SPKI) + KEY_BYTES):
-            raise _not_ed25519(raw, where)
-        return cls(raw[len(_SPKI) :], where=where)
+    def parse(cls, data: bytes, *, where: str | None = None) -> PublicKey:
+        """Return the public key in ``data``, a key file's bytes, or raise ``NotTrusted``."""
+        raw = _own_spelling(data)
+        if raw is not None:
+            return cls(raw, where=where)
+        from cloacina_ctl.signing import forms
+
+        half = forms.read_half(data, where)
+        if not isinstance(half, forms.PublicHalf):
+            forms.refuse_private(half, data, where)
+        return cls(half.raw, where=where)
 
     @property
     def raw(self) -> bytes:
@@ -71,9 +79,16 @@ class PublicKey:
         """SHA-256 of the raw key as lower-case hex: what signatures call ``keyid``."""
         return hashlib.sha256(self._raw).hexdigest()
 
+    @property
+    def openssh_fingerprint(self) -> str:
+        """What OpenSSH calls the key: ``SHA256:`` and base64."""
+        from cloacina_ctl.signing.openssh import fingerprint
+
+        return fingerprint(self._raw)
+
     def to_pem(self) -> bytes:
         """Return the key as PEM."""
-        return pem.write_block(pem.PUBLIC, _SPKI + self._raw)
+        return _PEM % base64.b64encode(SPKI + self._raw)
 
     def verify(self, signature: bytes, message: bytes) -> bool:
         """Tell whether ``signature`` is this key's over ``message``.
@@ -114,7 +129,7 @@ class PrivateKey:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
         if len(seed) != KEY_BYTES:
-            raise pem.bad_key(f"a raw key has {KEY_BYTES} bytes, this has {len(seed)}", where)
+            raise bad_key(f"a raw key has {KEY_BYTES} bytes, this has {len(seed)}", where)
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self.public = PublicKey(self._key.public_key().public_bytes_raw())
 
@@ -131,23 +146,34 @@ class PrivateKey:
         return cls(seed, where=where)
 
     @classmethod
-    def from_pem(
+    def parse(
         cls, data: bytes, passphrase: PassphraseProvider | None = None, *, where: str | None = None
     ) -> PrivateKey:
-        """Return the key in the one PEM block that is all of ``data``, or raise ``NotTrusted``.
+        """Return the private key in ``data``, a key file's bytes, or raise ``NotTrusted``.
 
         ``passphrase`` is asked once, and only where the key is encrypted in a way that takes no
-        more than seconds to open.
+        more than seconds to open. A public half beside the secret one must be that key's.
         """
-        from cloacina_ctl.signing import pkcs8
+        from cloacina_ctl.signing import forms
 
-        label, raw = pem.read_block(data, where)
-        if label == pem.PRIVATE:
-            return cls(pkcs8.read_plain(raw, where))
-        if label != pem.ENCRYPTED:
-            raise pem.bad_key(f"expected a private key (PKCS#8), found {pem.called(label)}", where)
-        pkcs8.bound_effort(raw, where)
-        return cls(pkcs8.read_sealed(raw, _ask(passphrase, where), where))
+        half = forms.read_half(data, where)
+        if isinstance(half, forms.PublicHalf):
+            raise bad_key("expected a private key, found a public key", where)
+        return cls.of_half(half, passphrase, where)
+
+    @classmethod
+    def of_half(
+        cls, half: PrivateHalf | Locked, passphrase: PassphraseProvider | None, where: str | None
+    ) -> PrivateKey:
+        """Return the private key that was read, opened where it is encrypted, or raise."""
+        from cloacina_ctl.signing.forms import Locked
+
+        if isinstance(half, Locked):
+            half = half.unlock(_ask(passphrase, where), where)
+        key = cls(half.seed, where=where)
+        if half.public not in (None, key.public.raw):
+            raise bad_key("the public half in the file is not of this private key", where)
+        return key
 
     @property
     def raw(self) -> bytes:
@@ -163,7 +189,7 @@ class PrivateKey:
 
         Raises ``NotTrusted`` for a passphrase that is empty or too long.
         """
-        from cloacina_ctl.signing import pkcs8
+        from cloacina_ctl.signing import pem, pkcs8
 
         seed = self.raw
         if passphrase is None:
@@ -174,47 +200,79 @@ class PrivateKey:
         return f"PrivateKey({self.public.fingerprint[:16]}…)"
 
 
-def read_key_file(path: str, *, private: bool) -> bytes:
-    """Return the bytes of a key file; a private one must be its owner's alone.
+class Loaded(NamedTuple):
+    """A key of either half from a file, and whether that asked for a passphrase."""
 
-    Raises ``NotTrusted`` for what is no regular file, for one that is too large, and for a private
-    key that others can read, write or replace; ``FileProblem`` where the system refuses.
+    key: PublicKey | PrivateKey
+    encrypted: bool
+
+
+def load_private_key(source: str, passphrase: PassphraseProvider | None = None) -> PrivateKey:
+    """Return the private key that comes from ``source`` (``sources``).
+
+    Raises ``NotTrusted`` for a file that others can read, write or replace.
     """
-    data, found = read_regular(path, pem.MAX_KEY_FILE)
-    if data is None:
-        raise pem.bad_key("a key file must be a regular file", path)
-    if private:
-        refuse_exposed(found, path)
-    if len(data) > pem.MAX_KEY_FILE:
-        raise pem.bad_key(f"a key file has at most {pem.MAX_KEY_FILE} bytes", path)
-    return data
+    from cloacina_ctl.signing.sources import read_source
+
+    read = read_source(source)
+    read.keep_secret()
+    return PrivateKey.parse(read.data, passphrase, where=read.where)
 
 
-def load_private_key(path: str, passphrase: PassphraseProvider | None = None) -> PrivateKey:
-    """Return the private key in the file ``path``; ``NotTrusted`` where others can read it."""
-    return PrivateKey.from_pem(read_key_file(path, private=True), passphrase, where=path)
+def load_public_key(source: str) -> PublicKey:
+    """Return the public key that comes from ``source``."""
+    from cloacina_ctl.signing.sources import read_source
+
+    read = read_source(source)
+    return PublicKey.parse(read.data, where=read.where)
 
 
-def load_public_key(path: str) -> PublicKey:
-    """Return the public key in the file ``path``."""
-    return PublicKey.from_pem(read_key_file(path, private=False), where=path)
+def load_key(
+    source: str, passphrase: PassphraseProvider | None = None, *, to_use: bool = True
+) -> Loaded:
+    """Return the key that comes from ``source``, whichever half it is.
+
+    A private one is kept to this user as by ``load_private_key``, unless it is not ``to_use``.
+    """
+    from cloacina_ctl.signing import forms
+    from cloacina_ctl.signing.sources import read_source
+
+    read = read_source(source)
+    half = forms.read_half(read.data, read.where)
+    if isinstance(half, forms.PublicHalf):
+        return Loaded(PublicKey(half.raw, where=read.where), encrypted=False)
+    if to_use:
+        read.keep_secret()
+    key = PrivateKey.of_half(half, passphrase, read.where)
+    return Loaded(key, encrypted=isinstance(half, forms.Locked))
+
+
+def load_raw_key(source: str, *, private: bool) -> PublicKey | PrivateKey:
+    """Return the key whose 32 bytes come from ``source``: the half that the caller says."""
+    from cloacina_ctl.signing.sources import read_source
+
+    read = read_source(source)
+    if not private:
+        return PublicKey.from_raw(read.data, where=read.where)
+    read.keep_secret()
+    return PrivateKey.from_raw(read.data, where=read.where)
 
 
 def is_encrypted(data: bytes) -> bool:
     """Tell whether a private key asks for a passphrase, without opening it."""
-    return data.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    from cloacina_ctl.signing import forms
+
+    return isinstance(forms.read_half(data, None), forms.Locked)
 
 
-def _not_ed25519(raw: bytes, where: str | None) -> NotTrusted:
-    from cloacina_ctl.signing import der
-
+def _own_spelling(data: bytes) -> bytes | None:
+    """Return the public key in ``data`` where that is as ``to_pem`` writes it: most are."""
+    text = data[_PEM.index(b"%") : -_PEM_BEHIND]
     try:
-        kind = pem.algorithm(der.only(raw, der.SEQUENCE))
-    except der.NotDer:
-        return pem.bad_key("the public key is damaged: not DER", where)
-    if kind == "an Ed25519":
-        return pem.bad_key("an Ed25519 public key has exactly one form, and this is another", where)
-    return pem.bad_key(f"expected an Ed25519 key, found {kind} key", where)
+        raw = base64.b64decode(text)[len(SPKI) :]
+    except ValueError:
+        return None
+    return raw if data == _PEM % base64.b64encode(SPKI + raw) else None
 
 
 def _ask(passphrase: PassphraseProvider | None, where: str | None) -> bytes:

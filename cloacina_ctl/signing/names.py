@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, UsageError
 from cloacina_ctl.redaction import shown_word
-from cloacina_ctl.settings import KEY_FILE_SUFFIXES
+from cloacina_ctl.settings import KEY_FILE_SUFFIXES, OPENSSH_FINGERPRINT
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MIN_FINGERPRINT = 8
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_SEPARATORS = re.compile(r"[\s:]")
 _FINGERPRINT = re.compile(rf"[0-9a-f]{{{MIN_FINGERPRINT},64}}")
 
 
@@ -58,18 +59,59 @@ def find_one(spec: str, keys: Iterable[Named], *, listing: str) -> Named:
     """
     known = tuple(keys)
     matches = {key.public: key for key in known if key.name == spec}
-    digits = spec.lower()
+    digits = bare_digits(spec)
     if not matches and _FINGERPRINT.fullmatch(digits):
         matches = {key.public: key for key in known if key.public.fingerprint.startswith(digits)}
+    elif not matches and spec.startswith(OPENSSH_FINGERPRINT):
+        matches = {key.public: key for key in known if key.public.openssh_fingerprint == spec}
     if len(matches) == 1:
         return next(iter(matches.values()))
     if matches:
         shown = ", ".join(public.fingerprint[:16] for public in matches)
         raise NotTrusted.of(
             Code.NO_SUCH_KEY,
-            f"{len(matches)} keys are meant by `{spec}`: {shown}",
+            f"{len(matches)} keys are meant by `{shown_word(spec)}`: {shown}",
             hint="give more digits of the fingerprint",
         )
     raise NotTrusted.of(
         Code.NO_SUCH_KEY, f"no such key: {shown_word(spec)}", hint=f"`{listing}` lists them"
     )
+
+
+def bare_digits(fingerprint: str) -> str:
+    """Return the digits of a fingerprint that people wrote with spaces, colons or capitals."""
+    return _SEPARATORS.sub("", fingerprint).lower()
+
+
+def grouped(fingerprint: str) -> tuple[str, str]:
+    """Return a whole fingerprint as people compare it: two lines, each of eight groups of four."""
+    groups = [fingerprint[at : at + 4] for at in range(0, len(fingerprint), 4)]
+    return " ".join(groups[:8]), " ".join(groups[8:])
+
+
+def check_fingerprint(public: PublicKey, expected: str, where: str) -> None:
+    """Raise ``NotTrusted`` where ``expected`` is not the fingerprint of ``public``.
+
+    It is the whole one, with or without spaces and colons, or OpenSSH's. Raises ``UsageError`` for
+    a part of one: whoever chooses a key could choose one that begins the same.
+    """
+    if expected.startswith(OPENSSH_FINGERPRINT):
+        matches = public.openssh_fingerprint == expected.rstrip("=")
+    else:
+        digits = bare_digits(expected)
+        if not re.fullmatch(r"[0-9a-f]{64}", digits):
+            raise UsageError.of(
+                Code.USAGE,
+                f"not a whole fingerprint: {shown_word(expected)}",
+                hint="give its 64 hex digits, or OpenSSH's form, SHA256:…: `cloacina-ctl key show` "
+                "prints both",
+            )
+        matches = public.fingerprint == digits
+    if not matches:
+        raise NotTrusted.of(
+            Code.FINGERPRINT_MISMATCH,
+            f"the key is another one: its fingerprint is {public.fingerprint}, "
+            f"{public.openssh_fingerprint}",
+            where=where,
+            hint="ask its owner which is right, by another way than the file came",
+        )

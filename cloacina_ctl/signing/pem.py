@@ -1,33 +1,37 @@
-"""PEM, exactly one block: what is in a key file, and what to call it when it is something else."""
+"""PEM: the one block in a key file, and what to call it when it is something else."""
 
 from __future__ import annotations
 
 import base64
 import re
+from typing import TYPE_CHECKING
 
-from cloacina_ctl.errors import Code, Diagnostic, NotTrusted
 from cloacina_ctl.signing import der
 from cloacina_ctl.signing.der import NotDer
+from cloacina_ctl.signing.recognized import bad_key, joined_lines, not_a_key, of_label
 
-MAX_KEY_FILE = 64 << 10
+if TYPE_CHECKING:
+    from cloacina_ctl.errors import NotTrusted
+
 PUBLIC = "PUBLIC KEY"
 PRIVATE = "PRIVATE KEY"
 ENCRYPTED = "ENCRYPTED PRIVATE KEY"
+OPENSSH = "OPENSSH PRIVATE KEY"
 
 _BLOCK = re.compile(
-    rb"-----BEGIN ([A-Z0-9 ]{1,64})-----\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+)-----END \1-----(?:\r?\n)?"
+    rb"^-----BEGIN ([A-Z0-9 ]{1,64})-----[ \t]*\r?\n"
+    rb"((?:[A-Za-z0-9+/=]+[ \t]*\r?\n)+)"
+    rb"-----END \1-----[ \t]*\r?$",
+    re.MULTILINE,
 )
 _LABELS = {
     PUBLIC: "a public key",
     PRIVATE: "a private key",
     ENCRYPTED: "an encrypted private key",
-    "RSA PRIVATE KEY": "an RSA private key",
-    "RSA PUBLIC KEY": "an RSA public key",
-    "EC PRIVATE KEY": "an elliptic-curve private key",
-    "DSA PRIVATE KEY": "a DSA private key",
-    "OPENSSH PRIVATE KEY": "a private key in the form of OpenSSH",
-    "CERTIFICATE": "a certificate",
+    OPENSSH: "a private key of OpenSSH",
 }
+_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{0,64})")
+_END = re.compile(rb"-----END ")
 _ALGORITHMS = {
     "2a864886f70d010101": "RSA",
     "2a864886f70d01010a": "RSA",
@@ -46,13 +50,15 @@ _ALGORITHMS = {
 
 
 def read_block(data: bytes, where: str | None) -> tuple[str, bytes]:
-    """Return the label and the bytes of the one block that is all of ``data``."""
-    if len(data) > MAX_KEY_FILE:
-        raise bad_key(f"a key file has at most {MAX_KEY_FILE} bytes", where)
-    found = _BLOCK.fullmatch(data)
-    if found is None:
-        raise bad_key(_why_no_block(data), where, _hint(data))
-    text = re.sub(rb"[\r\n]", b"", found[2])
+    """Return the label and the bytes of the one block in ``data``.
+
+    Text before and behind it is ignored, as programs write it there; a second block is not, for
+    it would be anybody's guess which of the two is meant.
+    """
+    found = _BLOCK.search(data)
+    if found is None or len(_BEGIN.findall(data)) > 1 or len(_END.findall(data)) > 1:
+        raise _no_block(data, where)
+    text = re.sub(rb"[ \t\r\n]", b"", found[2])
     try:
         raw = base64.b64decode(text, validate=True)
     except ValueError as error:
@@ -70,11 +76,6 @@ def write_block(label: str, raw: bytes) -> bytes:
     return b"\n".join((b"-----BEGIN %s-----" % name, *lines, b"-----END %s-----" % name, b""))
 
 
-def called(label: str) -> str:
-    """Return what a block with that label is."""
-    return _LABELS.get(label, f"a block of type {label}")
-
-
 def algorithm(identifier: bytes) -> str:
     """Return what the algorithm is called whose AlgorithmIdentifier ``identifier`` begins with."""
     try:
@@ -88,26 +89,22 @@ def algorithm(identifier: bytes) -> str:
     return f"{'an' if name[0] in 'uERX' else 'a'} {name}"
 
 
-def bad_key(message: str, where: str | None, hint: str | None = None) -> NotTrusted:
-    """Return the error for a key that cannot be used."""
-    return NotTrusted(Diagnostic(Code.BAD_KEY, message, where, hint))
-
-
-def _why_no_block(data: bytes) -> str:
-    if not data:
-        return "the key file is empty"
-    if data.count(b"-----BEGIN ") > 1:
-        return "expected one PEM block, found several"
-    if b"-----BEGIN " in data and not data.startswith(b"-----BEGIN "):
-        return "expected nothing but one PEM block, found text before it"
-    if b"-----END " in data and not data.rstrip().endswith(b"-----"):
-        return "expected nothing but one PEM block, found text behind it"
-    return "not a key file: expected one PEM block"
-
-
-def _hint(data: bytes) -> str | None:
-    if len(data) == 32:
-        return (
-            "32 raw bytes can be either half of a key: import it with --raw-public or --raw-private"
+def _no_block(data: bytes, where: str | None) -> NotTrusted:
+    labels = [label.decode("ascii", "replace") for label in _BEGIN.findall(data)]
+    if len(labels) > 1 and not any(label in _LABELS for label in labels):
+        return not_a_key(of_label(labels[-1]), where)
+    if len(labels) > 1:
+        called = ", ".join(_LABELS.get(label) or of_label(label).name for label in labels[:4])
+        return bad_key(
+            f"expected one key, found {len(labels)} PEM blocks: {called}",
+            where,
+            "keep one, in a file of its own: `sed '/-----END /q' FILE > key.pem` takes the first",
         )
-    return None
+    hint = joined_lines(data)
+    if hint is not None:
+        return bad_key("the lines of the PEM block were joined to one", where, hint)
+    if labels and labels[0] in _LABELS:
+        return bad_key(f"the PEM block of {_LABELS[labels[0]]} is damaged or cut off", where)
+    if labels:
+        return not_a_key(of_label(labels[0]), where)
+    return bad_key("the PEM block has no beginning or a damaged one", where)

@@ -14,6 +14,7 @@ import os
 from cloacina_ctl.errors import Code, NotTrusted
 from cloacina_ctl.signing import der, pem
 from cloacina_ctl.signing.der import NotDer
+from cloacina_ctl.signing.recognized import GENERATE, bad_key
 
 ROUNDS = 600_000
 MAX_ROUNDS = 10_000_000  # one to three seconds
@@ -21,28 +22,61 @@ MAX_SCRYPT = 1 << 21  # N·r·p, which takes 128 bytes each: 256 MiB and about a
 MAX_PASSPHRASE = 1023  # the library takes no more
 
 _PLAIN = bytes.fromhex("302e020100300506032b657004220420")
+_ED25519 = bytes.fromhex("300506032b6570")
+_ATTRIBUTES, _PUBLIC_IMPLICIT, _PUBLIC_EXPLICIT = 0xA0, 0x81, 0xA1
 _PBES2 = bytes.fromhex("2a864886f70d01050d")
 _PBKDF2 = bytes.fromhex("2a864886f70d01050c")
 _SCRYPT = bytes.fromhex("2b06010401da47040b")
 _HMAC_SHA256 = bytes.fromhex("300c06082a864886f70d02090500")
 _AES_256_CBC = bytes.fromhex("60864801650304012a")
-_REWRITE = "rewrite it: `openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD -out NEW`"
+_REWRITE = "rewrite it: `openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out key.pem`"
 
 
-def read_plain(raw: bytes, where: str | None) -> bytes:
-    """Return the seed in an unencrypted key, which has exactly one spelling."""
-    if raw.startswith(_PLAIN) and len(raw) == len(_PLAIN) + 32:
-        return raw[len(_PLAIN) :]
+def read_plain(raw: bytes, where: str | None) -> tuple[bytes, bytes | None]:
+    """Return the seed in an unencrypted key, and the public half where one stands beside it.
+
+    Version 1 has one spelling, but for attributes, which say nothing here. Version 2 (RFC 5958)
+    has the public half, too: as RFC 8410 tags it, or as ring did up to 0.16.
+    """
     try:
-        _, rest = der.take_number(der.only(raw, der.SEQUENCE))
+        version, rest = der.take_number(der.only(raw, der.SEQUENCE))
     except NotDer as error:
-        raise pem.bad_key("the private key is damaged: not DER", where) from error
+        raise bad_key("the private key is damaged: not DER", where) from error
     kind = pem.algorithm(rest)
-    if kind == "an Ed25519":
-        raise pem.bad_key(
-            "expected PKCS#8 version 1 with the key and nothing else", where, _REWRITE
-        )
-    raise pem.bad_key(f"expected an Ed25519 key, found {kind} key", where)
+    if kind != "an Ed25519":
+        raise bad_key(f"expected an Ed25519 key, found {kind} key", where, GENERATE)
+    try:
+        return _halves(version, rest)
+    except NotDer as error:
+        raise bad_key(
+            "the private key is damaged: expected PKCS#8 (RFC 5208, RFC 5958) of an Ed25519 key",
+            where,
+        ) from error
+
+
+def _halves(version: int, rest: bytes) -> tuple[bytes, bytes | None]:
+    if version > 1 or not rest.startswith(_ED25519):
+        raise NotDer
+    outer, rest = der.take(rest[len(_ED25519) :], der.OCTETS)
+    seed = der.only(outer, der.OCTETS)
+    if rest[:1] == bytes([_ATTRIBUTES]):
+        attributes, rest = der.take(rest, _ATTRIBUTES)
+        while attributes:
+            _, attributes = der.take(attributes, der.SEQUENCE)
+    if len(seed) != 32:
+        raise NotDer
+    if version == 0:
+        if rest:
+            raise NotDer
+        return seed, None
+    bits = (
+        der.only(der.only(rest, _PUBLIC_EXPLICIT), der.BITS)
+        if rest[:1] == bytes([_PUBLIC_EXPLICIT])
+        else der.only(rest, _PUBLIC_IMPLICIT)
+    )
+    if len(bits) != 33 or bits[0]:
+        raise NotDer
+    return seed, bits[1:]
 
 
 def write_plain(seed: bytes) -> bytes:
@@ -67,7 +101,7 @@ def read_sealed(raw: bytes, passphrase: bytes, where: str | None) -> bytes:
         ) from error
     if not isinstance(key, Ed25519PrivateKey):
         kind = type(key).__name__.strip("_").removesuffix("PrivateKey")
-        raise pem.bad_key(f"expected an Ed25519 key, found another kind: {kind}", where)
+        raise bad_key(f"expected an Ed25519 key, found another kind: {kind}", where, GENERATE)
     return key.private_bytes_raw()
 
 
@@ -104,9 +138,9 @@ def bound_effort(raw: bytes, where: str | None) -> None:
     try:
         asked = _effort(raw)
     except NotDer as error:
-        raise pem.bad_key("the encrypted key is damaged: not DER", where) from error
+        raise bad_key("the encrypted key is damaged: not DER", where) from error
     if asked is None:
-        raise pem.bad_key(
+        raise bad_key(
             "the key is encrypted in a way that this program does not open: expected PBES2 with "
             "PBKDF2 or scrypt",
             where,
@@ -114,7 +148,7 @@ def bound_effort(raw: bytes, where: str | None) -> None:
         )
     what, amount, most = asked
     if amount > most:
-        raise pem.bad_key(f"opening the key takes too long: {what} {amount}, at most {most}", where)
+        raise bad_key(f"opening the key takes too long: {what} {amount}, at most {most}", where)
 
 
 def _effort(raw: bytes) -> tuple[str, int, int] | None:

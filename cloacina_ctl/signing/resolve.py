@@ -1,6 +1,6 @@
-"""From what a user typed to a key: the path of a key file, or the name or fingerprint of one.
+"""From what a user typed to a key: where one comes from, or the name or fingerprint of one.
 
-Which of them is meant follows from the text alone (``settings.names_a_file``).
+Which of them is meant follows from the text alone (``settings.names_a_source``).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, NotTrusted
-from cloacina_ctl.settings import config_folder, names_a_file
+from cloacina_ctl.settings import config_folder, names_a_source
 from cloacina_ctl.signing.keys import load_private_key, load_public_key
 from cloacina_ctl.signing.names import find_one
 from cloacina_ctl.signing.store import KeyStore
@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 
 
 def find_public(spec: str, folder: str | None = None) -> PublicKey:
-    """Return the public key that ``spec`` means: a file, or a stored or trusted key.
+    """Return the public key that ``spec`` means: a source, or a stored or trusted key.
 
     ``folder`` is the user's own where it is None, and is not looked for where ``spec`` is a file.
     Raises ``NotTrusted`` where no key is meant, or more than one.
     """
-    if names_a_file(spec):
+    if names_a_source(spec):
         return load_public_key(spec)
     folder = folder or config_folder()
-    keys = (*KeyStore(folder).public_keys(), *TrustStore(folder).list())
+    store = KeyStore(folder)
+    store.refuse_unusable(spec)
+    keys = (*store.public_keys(), *TrustStore(folder).list())
     try:
         return find_one(spec, keys, listing="cloacina-ctl key list").public
     except NotTrusted as error:
@@ -38,8 +40,8 @@ def find_public(spec: str, folder: str | None = None) -> PublicKey:
 def find_private(
     spec: str, folder: str | None = None, passphrase: PassphraseProvider | None = None
 ) -> PrivateKey:
-    """Return the private key that ``spec`` means: a file, or a key of the store in ``folder``."""
-    if names_a_file(spec):
+    """Return the private key that ``spec`` means: a source, or a key of the store in ``folder``."""
+    if names_a_source(spec):
         return load_private_key(spec, passphrase)
     try:
         return KeyStore(folder or config_folder()).load_private(spec, passphrase)

@@ -6,19 +6,13 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.errors import Code, FileProblem, NotTrusted
+from cloacina_ctl.errors import CloacinaError, Code, Diagnostic, FileProblem, NotTrusted, Severity
 from cloacina_ctl.folders import PREFIX, hidden_name, open_folder
-from cloacina_ctl.signing.files import is_there, locked, make_private_folder, refuse_shared_folder
-from cloacina_ctl.signing.keys import (
-    PrivateKey,
-    PublicKey,
-    is_encrypted,
-    load_private_key,
-    load_public_key,
-    read_key_file,
-)
+from cloacina_ctl.ownership import is_there, quoted, refuse_shared
+from cloacina_ctl.signing.files import MAX_KEY_FILE, locked, make_private_folder, read_regular
+from cloacina_ctl.signing.keys import PrivateKey, PublicKey, is_encrypted, load_private_key
 from cloacina_ctl.signing.names import Named, check_name, find_one, is_name
-from cloacina_ctl.signing.pem import bad_key
+from cloacina_ctl.signing.recognized import bad_key
 from cloacina_ctl.staging import StagedFile, reported, write_all
 from cloacina_ctl.values import NamedTuple
 
@@ -46,6 +40,21 @@ class StoredKey(NamedTuple):
     def fingerprint(self) -> str:
         """The key's fingerprint."""
         return self.public.fingerprint
+
+
+class UnusableKey(NamedTuple):
+    """A key in the store that cannot be read, and why not."""
+
+    name: str
+    error: CloacinaError
+
+    def warning(self) -> Diagnostic:
+        """Return what is said to whoever does not need it."""
+        first = self.error.diagnostics[0]
+        message = f"the key {self.name} is left out: {first.message}"
+        return Diagnostic(
+            Code.UNUSABLE_STORED_KEY, message, first.where, first.hint, Severity.WARNING
+        )
 
 
 class KeyStore:
@@ -89,39 +98,97 @@ class KeyStore:
         return StoredKey(name, key, has_private=False, encrypted=False)
 
     def public_keys(self) -> tuple[Named, ...]:
-        """Return name and public half of each key, by name; private halves are not touched."""
+        """Return name and public half of each key that can be read, by name.
+
+        One that cannot is a problem of who needs it (``unusable``). No private half is touched.
+        """
+        return self._read()[0]
+
+    def unusable_public(self) -> tuple[UnusableKey, ...]:
+        """Return the keys whose public half cannot be read, by name."""
+        return self._read()[1]
+
+    def unusable(self) -> tuple[UnusableKey, ...]:
+        """Return the keys of which a half cannot be read, by name."""
+        public, unusable = self._read()
+        for key in public:
+            error = self._private_problem(key.name)
+            if error is not None:
+                unusable += (UnusableKey(key.name, error),)
+        return tuple(sorted(unusable, key=lambda one: one.name))
+
+    def _private_problem(self, name: str) -> CloacinaError | None:
+        path = self._path(name, _PRIVATE)
+        if not os.path.lexists(path):
+            return None
+        try:
+            is_encrypted(_content(path))
+        except CloacinaError as error:
+            first = error.diagnostics[0]
+            if first.code is not Code.PERMISSION:
+                return error
+            return type(error)(first._replace(hint=f"chmod 600 {quoted(path)}"))
+        return None
+
+    def _read(self) -> tuple[tuple[Named, ...], tuple[UnusableKey, ...]]:
+        if is_there(self._above):  # also without keys: others could have taken them away
+            refuse_shared(self._above)
         if not is_there(self.folder):
-            return ()
-        self._refuse_shared()
+            return (), ()
+        refuse_shared(self.folder)
         with reported(self.folder):
             files = sorted(os.listdir(self.folder))
-        names = [file.removesuffix(_PUBLIC) for file in files if file.endswith(_PUBLIC)]
-        return tuple(
-            Named(name, key)
-            for name in names
-            if is_name(name) and (key := self._public(name)) is not None
-        )
+        keys: list[Named] = []
+        unusable: list[UnusableKey] = []
+        for name in (file.removesuffix(_PUBLIC) for file in files if file.endswith(_PUBLIC)):
+            if not is_name(name):
+                continue
+            try:
+                keys.append(Named(name, self._public(name)))
+            except CloacinaError as error:
+                if error.diagnostics[0].code is Code.NOT_FOUND:  # another run removed it just now
+                    continue
+                unusable.append(UnusableKey(name, self._with_cure(error, name)))
+        return tuple(keys), tuple(unusable)
 
-    def _public(self, name: str) -> PublicKey | None:
-        """Return the public half; None where another run removed it just now."""
-        try:
-            return load_public_key(self._path(name, _PUBLIC))
-        except FileProblem as error:
-            if error.diagnostics[0].code is Code.NOT_FOUND:
-                return None
-            raise
+    def _public(self, name: str) -> PublicKey:
+        path = self._path(name, _PUBLIC)
+        refuse_shared(path)
+        return PublicKey.parse(_content(path), where=path)
+
+    def _with_cure(self, error: CloacinaError, name: str) -> CloacinaError:
+        """Say how the public half is made readable, or made anew."""
+        first = error.diagnostics[0]
+        public, private = (quoted(self._path(name, suffix)) for suffix in (_PUBLIC, _PRIVATE))
+        if first.code is Code.PERMISSION:
+            hint = f"chmod 644 {public}"
+        elif first.code is Code.BAD_KEY and os.path.lexists(self._path(name, _PRIVATE)):
+            hint = f"make it anew: `openssl pkey -in {private} -pubout -out {public}`"
+        elif first.code is Code.BAD_KEY:
+            hint = f"move it away: `mv {public} {public}.bad`"
+        else:
+            return error
+        return type(error)(first._replace(hint=hint))
 
     def list(self) -> tuple[StoredKey, ...]:
-        """Return the keys by name; a private half is looked at, not opened."""
-        return tuple(self._stored(key) for key in self.public_keys())
+        """Return the keys that can be read, by name; a private half is looked at, not opened."""
+        bad = {one.name for one in self.unusable()}
+        return tuple(self._stored(key) for key in self.public_keys() if key.name not in bad)
 
     def find(self, spec: str) -> StoredKey:
         """Return the key whose name is ``spec``, or whose fingerprint alone begins with it."""
-        return self._stored(find_one(spec, self.public_keys(), listing=_LISTING))
+        return self._stored(self._named(spec))
+
+    def has_private(self, name: str) -> bool:
+        """Tell whether a private half of that name is there, readable or not.
+
+        Who has a key of one's own, and one that is broken, is not somebody without a key.
+        """
+        return is_there(self._path(name, _PRIVATE))
 
     def load_private(self, spec: str, passphrase: PassphraseProvider | None = None) -> PrivateKey:
         """Return the private key that ``spec`` names, or raise ``NotTrusted``."""
-        stored = find_one(spec, self.public_keys(), listing=_LISTING)
+        stored = self._named(spec)
         path = self._path(stored.name, _PRIVATE)
         if not os.path.lexists(path):
             raise NotTrusted.of(
@@ -147,10 +214,23 @@ class KeyStore:
                     folder.unlink(name)
         return stored
 
+    def refuse_unusable(self, name: str) -> None:
+        """Raise why the public half of the key ``name`` cannot be read, where that is so."""
+        for one in self.unusable_public():
+            if one.name == name:
+                raise one.error
+
+    def _named(self, spec: str) -> Named:
+        self.refuse_unusable(spec)
+        return find_one(spec, self.public_keys(), listing=_LISTING)
+
     def _stored(self, key: Named) -> StoredKey:
         path = self._path(key.name, _PRIVATE)
         has_private = os.path.lexists(path)
-        encrypted = has_private and is_encrypted(read_key_file(path, private=False))
+        encrypted = False
+        if has_private:
+            with contextlib.suppress(CloacinaError):  # a problem of who signs with it
+                encrypted = is_encrypted(_content(path))
         return StoredKey(key.name, key.public, has_private, encrypted)
 
     def _path(self, name: str, suffix: str) -> str:
@@ -160,6 +240,7 @@ class KeyStore:
     def _changing(self, name: str) -> Iterator[None]:
         """Hold the store while a key is added; refuse a name that is taken."""
         check_name(name)
+        self._refuse_shared()
         with locked(self._above, self.folder):
             make_private_folder(self.folder)
             self._refuse_shared()
@@ -175,14 +256,15 @@ class KeyStore:
                 raise
 
     def _refuse_shared(self) -> None:
-        refuse_shared_folder(self._above)
-        refuse_shared_folder(self.folder)
+        refuse_shared(self._above)
+        refuse_shared(self.folder)
 
     @contextlib.contextmanager
     def _staged(self, name: str, suffix: str, data: bytes, mode: int) -> Iterator[StagedFile]:
         path = self._path(name, suffix)
         with StagedFile(path, mode=mode) as staged:
             with reported(path):
+                os.fchmod(staged.fd, mode)  # whatever the umask took
                 write_all(staged.fd, data)
             staged.flush()
             yield staged
@@ -208,9 +290,16 @@ def _is_one_file(folder: Folder, first: str, second: str) -> bool:
     return one is not None and other is not None and os.path.samestat(one, other)
 
 
+def _content(path: str) -> bytes:
+    data, _ = read_regular(path, MAX_KEY_FILE)
+    if data is None:
+        raise bad_key("a key file must be a regular file", path)
+    return data
+
+
 def _taken(name: str) -> NotTrusted:
     return NotTrusted.of(
         Code.KEY_EXISTS,
         f"a key of that name exists: {name}",
-        hint="choose another name, or remove it: `cloacina-ctl key remove`",
+        hint=f"choose another name, as in `cloacina-ctl key generate {name[:60]}2`",
     )

@@ -11,21 +11,14 @@ import re
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, NotTrusted
-from cloacina_ctl.signing.files import (
-    is_own,
-    is_there,
-    locked,
-    others_can_write,
-    quoted,
-    read_regular,
-    refuse_shared_folder,
-)
+from cloacina_ctl.ownership import is_own, is_there, others_can_write, quoted, refuse_shared
+from cloacina_ctl.signing.files import locked, read_regular
 from cloacina_ctl.signing.judge import KnownKey
 from cloacina_ctl.signing.keys import PublicKey
 from cloacina_ctl.signing.names import Named, check_name, find_one, is_name
 from cloacina_ctl.signing.statement import each_once
 from cloacina_ctl.signing.store import KeyStore
-from cloacina_ctl.staging import write_file
+from cloacina_ctl.staging import StagedFile, reported, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,9 +48,10 @@ class TrustStore:
 
     def list(self) -> tuple[TrustedKey, ...]:
         """Return the trusted keys by name; ``NotTrusted`` where the file cannot be relied on."""
+        if is_there(self._folder):  # also without the file: others could have taken it away
+            refuse_shared(self._folder)
         if not is_there(self.path):
             return ()
-        refuse_shared_folder(self._folder)
         data, found = read_regular(self.path, _MAX_BYTES)
         if data is None or not is_own(found):
             raise self._bad("it is not a file of this user")
@@ -68,6 +62,7 @@ class TrustStore:
                 where=self.path,
                 hint=f"look at what is in it, then: chmod go-w {quoted(self.path)}",
             )
+        refuse_shared(self.path)  # which may be a link to elsewhere
         return self._parse(data)
 
     def add(self, name: str, public: PublicKey) -> TrustedKey:
@@ -103,7 +98,11 @@ class TrustStore:
         ordered = sorted(keys, key=lambda key: key.name)
         rows = [{"name": key.name, "key": key.public.raw.hex()} for key in ordered]
         text = json.dumps({"version": 1, "keys": rows}, indent=2) + "\n"
-        write_file(self.path, text.encode(), replace=True, mode=0o600)
+        with StagedFile(self.path, replace=True, mode=0o600) as staged:
+            with reported(self.path):
+                os.fchmod(staged.fd, 0o600)  # whatever the umask took
+                write_all(staged.fd, text.encode())
+            staged.commit()
 
     def _parse(self, data: bytes) -> tuple[TrustedKey, ...]:
         if len(data) > _MAX_BYTES:

@@ -112,7 +112,7 @@ def test_a_sidecar_by_a_stranger_vouches_for_nothing(run, place, key, tmp_path):
     path = place(source())
     keys.generate_key("stranger")
     stranger = find_private("stranger", os.environ["CLOACINA_CTL_CONFIG_DIR"])
-    keys.remove_key("stranger")
+    keys.remove_key("stranger", forget=True)
     beside(path, stranger)
     said = run("verify", "x.cloacina")
     assert said.status == 4

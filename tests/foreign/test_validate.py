@@ -294,7 +294,7 @@ def test_signatures_are_findings_too(place, config):
     assert errors(path) == {"S003"}
     sidecar.write_bytes(make_sidecar(Digest.of(path.read_bytes()), key))
     assert not {one for one in found(path) if one[0].startswith("S")}
-    keys.remove_key("default")
+    keys.remove_key("default", forget=True)
     assert messages(path, "S002") == ["nobody known vouches for it"]
 
 

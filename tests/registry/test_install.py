@@ -327,7 +327,7 @@ def test_of_a_whole_package_and_of_a_file_elsewhere_nothing_else_is_said(user, m
     for path in (found.path, str(made.first), str(tmp_path / "none")):
         with pytest.raises(UsageError), damage_explained(path, found.rule):
             raise UsageError.of(Code.USAGE, "something else")
-    keys.remove_key("default")
+    keys.remove_key("default", forget=True)
     with pytest.raises(NotTrusted), open_installed(NAME):
         pass
 
@@ -393,7 +393,7 @@ def test_nor_does_it_hold_where_others_write_to_what_decides(user, made, registr
 
 def test_what_was_let_in_by_a_key_that_was_named_stays_in(user, made, tmp_path):
     keys.export_key(keys.ExportRequest("default", str(tmp_path / "author.pub")))
-    keys.remove_key("default")
+    keys.remove_key("default", forget=True)
     named = Rule(keys=(str(tmp_path / "author.pub"),))
     with pytest.raises(NotTrusted):
         install(InstallRequest(str(made.first)))
@@ -405,7 +405,7 @@ def test_what_was_let_in_by_a_key_that_was_named_stays_in(user, made, tmp_path):
 
 def test_a_key_that_is_trusted_no_longer_counts_no_longer(user, made):
     install(InstallRequest(str(made.first)))
-    keys.remove_key("default")
+    keys.remove_key("default", forget=True)
     with pytest.raises(NotTrusted), open_installed(NAME):
         pass
 

@@ -6,7 +6,7 @@ import base64
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cloacina_ctl import redaction
@@ -46,6 +46,9 @@ def test_a_secret_is_known_by_its_shape(canary):
     assert HIDDEN in shown_word(canary.text)
 
 
+@example(
+    b"\xff\xf0" + bytes(6) + b"/49;FGOair\x85\x8b\xa0\xb0\xb1\xb2\xbd\xc0\xfd\xd3\xd7\xde\xf2\xf7"
+)
 @given(st.binary(min_size=32, max_size=32))
 def test_32_bytes_in_hex_are_never_shown_and_in_base64_only_where_they_are_no_randomness(data):
     assert shown(data.hex()) == HIDDEN

@@ -10,7 +10,7 @@ from cloacina_ctl.errors import Code, FileProblem, UsageError
 from cloacina_ctl.settings import (
     config_folder,
     expanded,
-    names_a_file,
+    names_a_source,
     registry_folder,
     signing_key,
 )
@@ -116,10 +116,10 @@ def test_a_folder_that_cannot_be_looked_into_is_not_one_without_settings(folder,
 def test_the_text_alone_says_whether_a_file_is_meant(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "default").write_text("")
-    assert not names_a_file("default")
-    assert not names_a_file("56475aa75463474c")
+    assert not names_a_source("default")
+    assert not names_a_source("56475aa75463474c")
     for path in ("./default", "a/b", "author.pub", "key.pem", "second.key"):
-        assert names_a_file(path)
+        assert names_a_source(path)
 
 
 @pytest.fixture

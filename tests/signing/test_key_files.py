@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloacina_ctl.errors import Code, FileProblem, NotTrusted
-from cloacina_ctl.signing import der, pem, pkcs8
+from cloacina_ctl.signing import der, pem, pkcs8, sources
 from cloacina_ctl.signing.keys import (
     PrivateKey,
     PublicKey,
@@ -44,13 +44,13 @@ def raw_of(data: bytes) -> bytes:
 
 
 def test_keys_come_back_from_their_files():
-    assert PublicKey.from_pem(KEY.public.to_pem()) == KEY.public
-    assert PrivateKey.from_pem(KEY.to_pem()).public == KEY.public
-    assert PrivateKey.from_pem(SEALED, lambda _: b"secret").public == KEY.public
+    assert PublicKey.parse(KEY.public.to_pem()) == KEY.public
+    assert PrivateKey.parse(KEY.to_pem()).public == KEY.public
+    assert PrivateKey.parse(SEALED, lambda _: b"secret").public == KEY.public
     for data in (KEY.public.to_pem(), KEY.to_pem()):
         assert b"\r" not in data
         crlf = data.replace(b"\n", b"\r\n")
-        read = PublicKey.from_pem if b"PUBLIC" in data else PrivateKey.from_pem
+        read = PublicKey.parse if b"PUBLIC" in data else PrivateKey.parse
         assert read(crlf).__class__ in (PublicKey, PrivateKey)
         assert read(data.rstrip(b"\n")).__class__ in (PublicKey, PrivateKey)
 
@@ -73,7 +73,7 @@ def test_openssl_reads_our_files_and_we_read_its(tmp_path):
         capture_output=True,
         check=True,
     ).stdout
-    assert PublicKey.from_pem(shown) == KEY.public
+    assert PublicKey.parse(shown) == KEY.public
     for options in ([], ["-scrypt"], ["-v2", "aes-128-cbc", "-iter", "5000"]):
         sealed = subprocess.run(
             [openssl, "pkcs8", "-topk8", "-passout", "pass:x", *options],
@@ -81,7 +81,7 @@ def test_openssl_reads_our_files_and_we_read_its(tmp_path):
             capture_output=True,
             check=True,
         ).stdout
-        assert PrivateKey.from_pem(sealed, lambda _: b"x").public == KEY.public
+        assert PrivateKey.parse(sealed, lambda _: b"x").public == KEY.public
 
 
 def test_a_wrong_or_missing_passphrase_is_said_after_one_attempt():
@@ -91,12 +91,12 @@ def test_a_wrong_or_missing_passphrase_is_said_after_one_attempt():
         asked.append(what)
         return b"wrong"
 
-    refusal(PrivateKey.from_pem, SEALED, Code.PASSPHRASE, passphrase=wrong)
+    refusal(PrivateKey.parse, SEALED, Code.PASSPHRASE, passphrase=wrong)
     assert asked == ["key.pem"]
     for provider in (None, lambda _: None, lambda _: b""):
-        found = refusal(PrivateKey.from_pem, SEALED, Code.PASSPHRASE, passphrase=provider)
+        found = refusal(PrivateKey.parse, SEALED, Code.PASSPHRASE, passphrase=provider)
         assert "CLOACINA_CTL_PASSPHRASE_FILE" in found.hint
-    PrivateKey.from_pem(KEY.to_pem(), wrong)
+    PrivateKey.parse(KEY.to_pem(), wrong)
     assert len(asked) == 1  # no passphrase is asked for where none is needed
 
 
@@ -141,7 +141,7 @@ def number(value: int) -> bytes:
 )
 def test_a_key_that_takes_for_ever_to_open_is_refused_before_the_passphrase_is_asked(data):
     started = time.monotonic()
-    refusal(PrivateKey.from_pem, data, passphrase=lambda _: pytest.fail("asked"))
+    refusal(PrivateKey.parse, data, passphrase=lambda _: pytest.fail("asked"))
     assert time.monotonic() - started < 1
 
 
@@ -150,20 +150,20 @@ def test_an_old_encryption_is_refused_with_its_cure():
     parameters = pkcs8._sequence(der.wrap(der.OCTETS, bytes(8)), number(2**31 - 1))
     how = pkcs8._sequence(der.wrap(der.OID, pbes1), parameters)
     data = block(pem.ENCRYPTED, pkcs8._sequence(how, der.wrap(der.OCTETS, bytes(56))))
-    assert "openssl pkcs8 -topk8" in refusal(PrivateKey.from_pem, data).hint
+    assert "openssl pkcs8 -topk8" in refusal(PrivateKey.parse, data).hint
 
 
 def test_an_unknown_cipher_is_refused():
     raw = raw_of(SEALED).replace(pkcs8._AES_256_CBC, pkcs8._AES_256_CBC[:-1] + b"\x63")
     data = block(pem.ENCRYPTED, raw)
-    refusal(PrivateKey.from_pem, data, Code.PASSPHRASE, passphrase=lambda _: b"secret")
+    refusal(PrivateKey.parse, data, Code.PASSPHRASE, passphrase=lambda _: b"secret")
 
 
 def test_no_cut_of_an_encrypted_key_is_opened():
     raw = raw_of(SEALED)
     for end in range(len(raw)):
-        refusal(PrivateKey.from_pem, block(pem.ENCRYPTED, raw[:end] or b"\0"))
-    refusal(PrivateKey.from_pem, block(pem.ENCRYPTED, raw + b"\0"))
+        refusal(PrivateKey.parse, block(pem.ENCRYPTED, raw[:end] or b"\0"))
+    refusal(PrivateKey.parse, block(pem.ENCRYPTED, raw + b"\0"))
 
 
 def private_bytes(key, encryption=None) -> bytes:
@@ -194,20 +194,20 @@ OTHERS = {
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_key_of_another_kind_is_named(name):
     key = OTHERS[name]
-    assert f" {name} key" in refusal(PublicKey.from_pem, public_bytes(key)).message
-    assert f" {name} key" in refusal(PrivateKey.from_pem, private_bytes(key)).message
+    assert f" {name} key" in refusal(PublicKey.parse, public_bytes(key)).message
+    assert f" {name} key" in refusal(PrivateKey.parse, private_bytes(key)).message
 
 
 def test_an_encrypted_key_of_another_kind_is_named():
     data = private_bytes(OTHERS["X25519"], serialization.BestAvailableEncryption(b"x"))
-    found = refusal(PrivateKey.from_pem, data, passphrase=lambda _: b"x")
+    found = refusal(PrivateKey.parse, data, passphrase=lambda _: b"x")
     assert "X25519" in found.message
 
 
 def test_one_half_is_not_taken_for_the_other():
-    assert "found a private key" in refusal(PublicKey.from_pem, KEY.to_pem()).message
-    assert "found an encrypted private key" in refusal(PublicKey.from_pem, SEALED).message
-    assert "found a public key" in refusal(PrivateKey.from_pem, KEY.public.to_pem()).message
+    assert "found a private key" in refusal(PublicKey.parse, KEY.to_pem()).message
+    assert "found an encrypted private key" in refusal(PublicKey.parse, SEALED).message
+    assert "found a public key" in refusal(PrivateKey.parse, KEY.public.to_pem()).message
 
 
 PUBLIC, PRIVATE = KEY.public.to_pem(), KEY.to_pem()
@@ -217,11 +217,6 @@ BAD = {
     "text": b"hello\n",
     "two blocks": PUBLIC + PUBLIC,
     "both halves": PRIVATE + PUBLIC,
-    "text before": b"a key:\n" + PUBLIC,
-    "text behind": PUBLIC + b"-- \nme\n",
-    "blank line before": b"\n" + PUBLIC,
-    "blank line behind": PUBLIC + b"\n",
-    "byte order mark": b"\xef\xbb\xbf" + PUBLIC,
     "labels that differ": PUBLIC.replace(b"END PUBLIC", b"END PRIVATE"),
     "label of RSA": block("RSA PUBLIC KEY", SPKI),
     "certificate": block("CERTIFICATE", SPKI),
@@ -243,10 +238,6 @@ BAD = {
     "private and more": block(pem.PRIVATE, PKCS8 + b"\0"),
     "private cut": block(pem.PRIVATE, PKCS8[:-1]),
     "private no DER": block(pem.PRIVATE, b"\xff" * 48),
-    "version 2": block(
-        pem.PRIVATE, bytes.fromhex("3051020101") + PKCS8[5:] + b"\x81\x21\0" + SPKI[12:]
-    ),
-    "attributes": block(pem.PRIVATE, b"\x30\x30" + PKCS8[2:] + b"\xa0\x00"),
     "no algorithm": block(pem.PRIVATE, pkcs8._sequence(number(0))),
     "unknown algorithm": block(
         pem.PRIVATE, pkcs8._sequence(number(0), pkcs8._sequence(der.wrap(der.OID, b"\x2a\x03")))
@@ -256,24 +247,24 @@ BAD = {
 
 @pytest.mark.parametrize("what", BAD)
 def test_what_is_no_key_file_is_refused_in_either_place(what):
-    refusal(PublicKey.from_pem, BAD[what])
-    refusal(PrivateKey.from_pem, BAD[what])
+    refusal(PublicKey.parse, BAD[what])
+    refusal(PrivateKey.parse, BAD[what])
 
 
 def test_a_weak_key_in_a_file_is_refused():
     weak = block(pem.PUBLIC, SPKI[:12] + (1).to_bytes(32, "little"))
-    assert "small order" in refusal(PublicKey.from_pem, weak).message
+    assert "small order" in refusal(PublicKey.parse, weak).message
 
 
 def test_32_raw_bytes_are_never_guessed():
-    for read in (PublicKey.from_pem, PrivateKey.from_pem):
+    for read in (PublicKey.parse, PrivateKey.parse):
         assert "--raw-private" in refusal(read, KEY.public.raw).hint
 
 
 @given(st.binary(max_size=200), st.sampled_from([pem.PUBLIC, pem.PRIVATE, pem.ENCRYPTED]))
 def test_no_bytes_raise_anything_else(raw, label):
     for data in (raw, block(label, raw)):
-        for read in (PublicKey.from_pem, PrivateKey.from_pem):
+        for read in (PublicKey.parse, PrivateKey.parse):
             with pytest.raises(NotTrusted):
                 read(data)
 
@@ -283,7 +274,7 @@ def test_no_damage_to_a_private_key_goes_unseen(noise, at):
     if noise[at] == PKCS8[at] or at >= 16:
         return
     damaged = PKCS8[:at] + noise[at : at + 1] + PKCS8[at + 1 :]
-    refusal(PrivateKey.from_pem, block(pem.PRIVATE, damaged))
+    refusal(PrivateKey.parse, block(pem.PRIVATE, damaged))
 
 
 @pytest.mark.parametrize("value", [0, 1, 127, 128, 255, 256, 2**31, 2**64])
@@ -374,11 +365,12 @@ def test_a_link_is_judged_by_the_file_at_its_end(tmp_path):
         load_private_key(str(tmp_path / "link.pem"))
 
 
-def test_what_is_no_file_does_not_block(tmp_path):
+def test_what_is_no_file_does_not_block(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "_WRITER_SECONDS", 0.01)
     os.mkfifo(tmp_path / "fifo", 0o600)
     for path in (str(tmp_path / "fifo"), str(tmp_path), "/dev/zero"):
         for load in (load_private_key, load_public_key):
-            with pytest.raises(NotTrusted, match="regular file"):
+            with pytest.raises(NotTrusted, match=r"regular file|within"):
                 load(path)
     with pytest.raises(FileProblem) as caught:
         load_public_key(str(tmp_path / "none"))
@@ -397,7 +389,7 @@ def test_a_large_file_is_not_read_to_its_end(tmp_path):
 
 def test_no_message_tells_the_key(tmp_path):
     secrets = (bytes(range(32)).hex(), base64.b64encode(PKCS8).decode(), "secret")
-    for mode, data in ((0o644, PRIVATE), (0o600, PRIVATE + b"x"), (0o600, SEALED)):
+    for mode, data in ((0o644, PRIVATE), (0o600, PRIVATE[:-8]), (0o600, SEALED)):
         with pytest.raises(NotTrusted) as caught:
             load_private_key(key_file(tmp_path, mode, data), lambda _: b"not it")
         shown = f"{caught.value!r} {caught.value.diagnostics}"

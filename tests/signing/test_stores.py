@@ -20,6 +20,7 @@ from cloacina_ctl.signing.resolve import find_private, find_public
 from cloacina_ctl.signing.store import KeyStore
 from cloacina_ctl.signing.trust import TrustStore, find_trusted, known_keys
 from cloacina_ctl.staging import StagedFile
+from tests.tools import as_user, folder_of, need
 
 KEY = PrivateKey.from_raw(bytes(range(32)))
 FINGERPRINT = "56475aa75463474c0285df5dbf2bcab73da651358839e9b77481b2eab107708c"
@@ -48,7 +49,7 @@ def store(folder):
     return KeyStore(str(folder))
 
 
-@pytest.fixture(params=[0o000, 0o022, 0o077])
+@pytest.fixture(params=[0o000, 0o022, 0o077, 0o777])
 def umask(request):
     before = os.umask(request.param)
     yield request.param
@@ -61,7 +62,7 @@ def test_a_new_key_is_private_whatever_the_umask(folder, store, umask):
     assert made.fingerprint == made.public.fingerprint
     assert (made.name, made.has_private, made.encrypted) == ("work", True, False)
     assert mode_of(folder / "keys" / "work.pem") == 0o600
-    assert mode_of(folder / "keys" / "work.pub.pem") == 0o644 & ~umask
+    assert mode_of(folder / "keys" / "work.pub.pem") == 0o644
     for path in (folder.parent, folder, folder / "keys"):
         assert mode_of(path) == 0o700
     assert store.load_private("work").public == made.public
@@ -84,12 +85,80 @@ def test_what_is_no_key_by_its_name_is_not_listed(folder, store):
     assert [key.name for key in store.list()] == ["a"]
 
 
-def test_a_damaged_key_is_said_with_its_file(folder, store):
+def test_a_damaged_key_is_said_with_its_file_to_who_needs_it_and_the_others_count(folder, store):
     store.generate("a")
+    kept = store.generate("b")
     (folder / "keys" / "a.pub.pem").write_text("x")
-    with pytest.raises(NotTrusted) as caught:
-        store.list()
-    assert caught.value.diagnostics[0].where.endswith("a.pub.pem")
+    for use in (store.find, store.load_private, store.remove):
+        with pytest.raises(NotTrusted) as caught:
+            use("a")
+        assert caught.value.diagnostics[0].where.endswith("a.pub.pem")
+    assert store.list() == (kept,)
+    assert [one.name for one in store.unusable()] == ["a"]
+    assert store.load_private("b").public == kept.public
+    assert [key.name for key in known_keys(str(folder))] == ["b"]
+
+
+def test_the_cure_for_a_damaged_public_half_makes_it_anew(folder, store):
+    openssl = need("openssl")
+    made = store.generate("a")
+    store.add_public("lost", KEY.public)
+    for name in ("a", "lost"):
+        (folder / "keys" / f"{name}.pub.pem").write_text("x")
+    for one in store.unusable():
+        command = one.error.diagnostics[0].hint.split("`")[1]
+        subprocess.run(["sh", "-c", command], check=True, capture_output=True)
+    assert openssl
+    assert store.unusable() == ()
+    assert store.list() == (made,)
+
+
+@pytest.mark.skipif(not ADMINISTRATOR, reason="another user is needed")
+def test_a_public_half_that_cannot_be_read_is_left_out_and_its_cure_works():
+    """So an umask of 0777 once made them."""
+    with folder_of(12345) as home, as_user(12345):
+        store = KeyStore(str(home / "config"))
+        store.generate("a")
+        store.generate("b")
+        (home / "config" / "keys" / "a.pub.pem").chmod(0)
+        (bad,) = store.unusable()
+        assert bad.error.diagnostics[0].code is Code.PERMISSION
+        assert [key.name for key in store.list()] == ["b"]
+        subprocess.run(["sh", "-c", bad.error.diagnostics[0].hint], check=True)
+        assert [key.name for key in store.list()] == ["a", "b"]
+
+
+@pytest.mark.skipif(not ADMINISTRATOR, reason="another user is needed")
+def test_keys_and_trust_of_an_umask_that_takes_everything_can_be_used():
+    with folder_of(12345) as home, as_user(12345):
+        before = os.umask(0o777)
+        try:
+            made = KeyStore(str(home / "new" / "config")).generate("a")
+        finally:
+            os.umask(before)
+        assert KeyStore(str(home / "new" / "config")).load_private("a").public == made.public
+
+
+def test_a_private_half_that_is_no_file_is_left_out_without_waiting_for_it(folder, store):
+    store.generate("a")
+    store.generate("b")
+    (folder / "keys" / "a.pem").unlink()
+    os.mkfifo(folder / "keys" / "a.pem", 0o600)
+    assert [key.name for key in store.list()] == ["b"]
+    assert [one.name for one in store.unusable()] == ["a"]
+    assert store.unusable_public() == ()
+    assert len(known_keys(str(folder))) == 2  # the public half is whole
+    assert store.remove("a").has_private
+
+
+def test_a_public_half_that_others_can_write_is_left_out(folder, store):
+    store.generate("a")
+    (folder / "keys" / "a.pub.pem").chmod(0o666)
+    (one,) = store.unusable()
+    assert one.error.diagnostics[0].code is Code.SHARED_FOLDER
+    assert known_keys(str(folder)) == ()
+    subprocess.run(["sh", "-c", one.error.diagnostics[0].hint.split("then: ")[1]], check=True)
+    assert store.unusable() == ()
 
 
 def test_a_key_that_others_can_read_can_be_listed_but_not_used(folder, store):
@@ -291,7 +360,7 @@ def test_a_folder_that_others_can_write_to_is_not_trusted(folder, store, mode):
         for use in (store.list, lambda: store.generate("b"), lambda: known_keys(str(folder))):
             with pytest.raises(NotTrusted) as caught:
                 use()
-            assert code_of(caught) is Code.BAD_TRUST_FILE
+            assert code_of(caught) is Code.SHARED_FOLDER
             assert f"chmod go-w {path}" in caught.value.diagnostics[0].hint
         path.chmod(0o700)
     assert len(store.list()) == 1

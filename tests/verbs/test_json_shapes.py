@@ -83,7 +83,7 @@ def test_keys_and_trust(answer):
     answer("key", "export", "default", "-o", "me.pub", status=8)
     answer("key", "import", "me.pub", "other")
     answer("key", "import", "absent.pub", "third", status=8)
-    answer("key", "remove", "other")
+    answer("key", "remove", "other", "--yes")
     answer("key", "remove", "other", status=4)
     assert answer("trust", "list")["result"] == []
     answer("trust", "add", "me.pub", "me")
