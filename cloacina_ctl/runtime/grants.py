@@ -103,7 +103,7 @@ def _secrets() -> tuple[str, ...]:
         # What cannot be told, without a home or by a broken configuration, is not there either.
         with contextlib.suppress(CloacinaError):
             path = place()
-            if path is not None and settings.names_a_file(path):
+            if path is not None and _is_a_place(path):
                 found.append(path)
     return both_spellings(found)
 
@@ -112,3 +112,7 @@ def both_spellings(paths: Iterable[str]) -> tuple[str, ...]:
     """Return each path absolute, as it is spelled and without links."""
     spelled = [os.path.abspath(path) for path in paths]
     return tuple(dict.fromkeys([*spelled, *map(os.path.realpath, spelled)]))
+
+
+def _is_a_place(path: str) -> bool:
+    return settings.names_a_source(path) and not settings.is_one_shot(path)
