@@ -104,6 +104,7 @@ def _judged(judge: Callable[[], list[Diagnostic]], choice: Choice) -> Report:
 def _project(path: str, member: str | None) -> list[Diagnostic]:
     from cloacina_ctl.checks.project import check_project
     from cloacina_ctl.checks.subjects import ProjectSubject
+    from cloacina_ctl.checks.vendoring import check_vendoring
     from cloacina_ctl.project.model import Selection
     from cloacina_ctl.project.private_keys import find_private_keys
     from cloacina_ctl.project.reading import read_project
@@ -119,6 +120,8 @@ def _project(path: str, member: str | None) -> list[Diagnostic]:
             found.extend(error.diagnostics)
     keys = tuple(find_private_keys(selection, project.root))
     found.extend(check_project(ProjectSubject(project, selection, keys)))
+    if project.python is not None:
+        found.extend(check_vendoring(project))
     return found
 
 

@@ -123,3 +123,11 @@ def _cache_folder() -> str:
             base = os.path.expanduser("~/.cache")
         base = os.path.join(base, "cloacina-ctl")
     return os.path.join(base, "wheels")
+
+
+def scratch(folder: str, name: str) -> str:
+    """Return a new folder beneath a scratch folder."""
+    path = os.path.join(folder, name)
+    with reported(path):
+        os.makedirs(path, mode=0o700)
+    return path
