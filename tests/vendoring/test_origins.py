@@ -5,6 +5,7 @@ A stranger has each name on a real index, with a higher version.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -269,6 +270,64 @@ INDEXES = [
     '[[tool.poetry.source]]\nname = "a"\nurl = "https://example.org/simple"\n',
     '[[tool.pdm.source]]\nname = "a"\nurl = "https://example.org/simple"\n',
 ]  # fmt: skip
+
+
+def test_settings_in_a_file_of_uvs_own_count_before_those_of_the_project(tmp_path, work, house):
+    root = app(tmp_path, '["idnx"]', "[tool.uv]\nprerelease = 1\n")
+    (root / "uv.toml").write_text('[[index]]\nurl = "https://example.org/simple"\n')
+    ((code, message),) = refused(root, work)
+    assert (code, message[-35:]) == (
+        Code.NAMED_SOURCE, "its own: https://example.org/simple"
+    )  # fmt: skip
+    (root / "uv.toml").write_text("no-binary = true\n")
+    with pytest.raises(Refused) as error:
+        vendored(root, work, wheelhouse=str(house))
+    assert error.value.diagnostics[0].where == "uv.toml"
+
+
+def test_a_strangers_settings_above_the_scratch_folder_are_not_uvs(
+    tmp_path, work, strangers, chooser
+):
+    """Anybody may put a file into a folder for temporary files."""
+    (work.parent / "uv.toml").write_text('index-url = "http://127.0.0.1:9/simple"\n')
+    if chooser == "uv":
+        root = plant(tmp_path / "away" / "p", {"pyproject.toml": "[tool.uv.workspace]\n"})
+        assert titles(vendored(app(root, '["idnx"]'), work)) == {"idnx 1.0"}
+
+
+ODD = ("", "\0", 7, 1.5, True, [], {}, [7], [[]], [{}], {"a": {}}, "../../..", "*", "${HOME}")
+
+
+def spelled(value: object) -> str:
+    """Return a value as TOML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f'"{key}" = {spelled(one)}' for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(spelled, value))}]"
+    return json.dumps(value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_whatever_stands_in_the_tables_there_is_an_answer(odd, tmp_path, work, no_pip):
+    value = spelled(odd)
+    source = (f'x."{key}" = {value}' for key in ("path", "git", "url", "index", "workspace"))
+    for more in (
+        f"[tool.uv]\nsources = {value}\nworkspace = {value}\n",
+        f"[tool.uv]\nsources.acme-lib = {value}\n",
+        *(f"[tool.uv.sources]\n{one.replace('x.', 'acme-lib.')}\n" for one in source),
+        f'[tool.uv.sources]\nacme-lib = {{ path = "x", marker = {value}, extra = {value} }}\n',
+        f"[tool.uv]\nindex = {value}\nindex-url = {value}\nfind-links = {value}\n",
+        f"[tool.uv.workspace]\nmembers = {value}\nexclude = [{value}]\n",
+        f"[tool.uv]\nconstraint-dependencies = {value}\n",
+        f"[tool.uv]\nno-binary-package = [{value}]\nexclude-newer = {value}\n",
+        f"[tool]\npoetry.dependencies = {value}\npdm.source = {value}\nrye = {value}\n",
+        f"[tool.pdm]\nresolution = {value}\n",
+    ):
+        root = app(tmp_path, more=more)
+        with pytest.raises((Refused, BuildFailed)):
+            vendored(root, work)
+        start(["validate", str(root), "--quiet"])
 
 
 @pytest.mark.parametrize("more", INDEXES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from cloacina_ctl.archive.wheel import digest_of_file
 from cloacina_ctl.cli.main import run as start
-from cloacina_ctl.errors import Code, Refused, Severity
+from cloacina_ctl.errors import BuildFailed, Code, Refused, Severity
 from cloacina_ctl.project.vendoring.lock import read_lock, write_lock
 from tests.tools import need
 from tests.vendoring.conftest import GLIBC, UV, project
@@ -126,13 +128,15 @@ def test_a_lock_that_cannot_decide_is_an_error(text, says, tmp_path, work, house
     assert message.startswith(says)
 
 
-def test_of_several_named_locks_none_is_guessed(tmp_path, work, house):
+def test_of_several_named_locks_ours_counts_and_none_is_guessed(tmp_path, work, house):
     root = app(tmp_path, '["idnx"]')
     for name in ("pylock.a.toml", "pylock.b.toml"):
         locked(root, house, name=name)
     assert "none that is for the project as a whole" in refused(root, work)[0][1]
     locked(root, house)
     assert titles(vendored(root, work, wheelhouse=str(house))) == {"idnx 1.0", "dep 1.0"}
+    pylock(root, *sorted(house.glob("idnx-2.0*")), name="pylock.cloacina.toml")
+    assert titles(vendored(root, work, wheelhouse=str(house))) == {"idnx 2.0"}
 
 
 def test_markers_and_groups_of_a_lock_are_judged_for_the_runtime(tmp_path, work, house, no_pip):
@@ -298,6 +302,17 @@ def test_a_lock_of_uv_that_does_not_decide_is_an_error(old, new, says, tmp_path,
     assert problem.message.startswith(says)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("odd", ['""', "7", "[]", "{}", "[7]", "[{}]", '"\\u0000"', '"a b"'])
+def test_whatever_stands_in_a_lock_of_uv_there_is_an_answer(odd, tmp_path, work, house, no_pip):
+    root = app(tmp_path, '["idnx[all]"]')
+    text = uv_lock(root, house).read_text()
+    for found in re.finditer(r"(?<== )(\"[^\"]*\"|\[[^\[\]]*\]|\{[^{}]*\}|[0-9])(?=[ ,}\n])", text):
+        (root / "uv.lock").write_text(text[: found.start()] + odd + text[found.end() :])
+        with contextlib.suppress(Refused, BuildFailed):
+            assert titles(vendored(root, work, wheelhouse=str(house))) == {"idnx 1.0", "dep 1.0"}
+
+
 def test_a_version_that_was_left_out_of_the_lock_names_the_cure(tmp_path, work, house):
     root = app(tmp_path, '["idnx[all]>=1.5"]')
     uv_lock(root, house)
@@ -376,10 +391,13 @@ def test_a_file_that_lists_nothing_is_not_mentioned(tmp_path, work):
     assert vendored(root, work).diagnostics == ()
 
 
-def test_the_hint_for_a_wheel_that_is_too_new_names_the_oldest_python(tmp_path, work, house):
-    wheel(house, "newer", python=">=3.11")
+def test_the_hint_for_a_wheel_that_is_too_new_names_the_oldest_python(
+    tmp_path, work, house, no_pip
+):
+    root = project(tmp_path, '["newer"]')
+    lock(root, wheel(house, "newer", python=">=3.11"))
     with pytest.raises(Refused) as error:
-        vendored(project(tmp_path, '["newer"]'), work, wheelhouse=str(house))
+        vendored(root, work, wheelhouse=str(house))
     assert "--vendor-python 3.10" in error.value.diagnostics[0].hint
 
 

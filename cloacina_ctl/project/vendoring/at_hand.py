@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.archive.wheel import digest_of_file
 from cloacina_ctl.errors import BuildFailed, Code, Refused
 from cloacina_ctl.project.vendoring import resolvers
-from cloacina_ctl.project.vendoring.lock import LOCK_FILE, LockedWheel
 from cloacina_ctl.project.vendoring.origins import unavailable
 from cloacina_ctl.project.vendoring.store import Cache, Wheelhouse, scratch
 from cloacina_ctl.values import NamedTuple
@@ -17,9 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cloacina_ctl.digest import Digest
-    from cloacina_ctl.project.vendoring.lock import Lock
+    from cloacina_ctl.project.vendoring.lock import Lock, LockedWheel
     from cloacina_ctl.project.vendoring.origins import Origin
     from cloacina_ctl.project.vendoring.project_lock import LockedFile
+
+
+_RENEW = "--upgrade-vendored"
 
 
 class Candidate(NamedTuple):
@@ -46,12 +48,12 @@ class Places(NamedTuple):
 class AtHand:
     """The wheels of a lock; their digests are compared again when they are unpacked."""
 
-    def __init__(self, lock: Lock, places: Places, folder: str, place: str = LOCK_FILE) -> None:
-        """Look for the wheels of ``lock``, which messages call ``place``."""
+    def __init__(self, lock: Lock, places: Places, folder: str, cure: str = _RENEW) -> None:
+        """Look for the wheels of ``lock``; ``cure`` says how it is renewed."""
         self._lock = lock
         self._places = places
         self._folder = folder
-        self._place = place
+        self._cure = cure
         self._house = Wheelhouse(places.house) if places.house else None
         self._cache = Cache()
 
@@ -81,14 +83,14 @@ class AtHand:
         """Return where it lies; what is given, or has its name in the wheelhouse, has to be it."""
         given = {digest_of_file(path): path for path in self._places.given.get(wheel.name, ())}
         if given and wheel.sha256 not in given:
-            raise not_the_locked(wheel, next(iter(given)), self._place)
+            raise not_the_locked(wheel, next(iter(given)), self._cure)
         if given:
             return given[wheel.sha256]
         house = self._house
         if house is not None and wheel.file in house.files:
             found = house.digest(wheel.file)
             if found != wheel.sha256:
-                raise not_the_locked(wheel, found, self._place)
+                raise not_the_locked(wheel, found, self._cure)
             return house.path(wheel.file)
         file = self._places.files.get(wheel.sha256)
         if house is None and file is not None and file.path and os.path.isfile(file.path):
@@ -142,12 +144,11 @@ class AtHand:
         return resolvers.Pin(wheel.name, wheel.version, frozenset({wheel.sha256}), url)
 
 
-def not_the_locked(wheel: LockedWheel, found: Digest, place: str = LOCK_FILE) -> Refused:
+def not_the_locked(wheel: LockedWheel, found: Digest, cure: str = _RENEW) -> Refused:
     """Return the error for a wheel that has the name of a locked one and is another."""
     return Refused.of(
         Code.WHEEL_DIGEST,
         f"expected sha256 {wheel.sha256}, found: {found}",
         where=wheel.file,
-        hint="if the change is meant, renew the lock: "
-        + ("--upgrade-vendored" if place == LOCK_FILE else place),
+        hint=f"if the change is meant, renew the lock: {cure}",
     )

@@ -161,7 +161,7 @@ def _by_project_lock(
     )
     places = _places(targets, rules, options, versions)
     given = [given_wheels(options.sources, rules.private_on([one]), one) for one in targets]
-    hand = AtHand(made, places, folder, f"make {lock.place} anew: `{lock.cure}`")
+    hand = AtHand(made, places, folder, f"{lock.place}: {lock.cure}")
     fresh = Fresh(rules, options.wheelhouse, folder, offline=options.offline)
     candidates = tuple(
         (*found, *(fresh.candidate(path, target) for name, path in own.items() if name in private))

@@ -17,7 +17,7 @@ from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused, Severity
 from cloacina_ctl.project.detect import PYPROJECT_TOML
 from cloacina_ctl.project.vendoring.project_lock import MAX_LOCK_BYTES
 from cloacina_ctl.project.vendoring.requirements import MAX_REQUIREMENTS_BYTES, REQUIREMENTS_TXT
-from cloacina_ctl.project.vendoring.workspace import inner
+from cloacina_ctl.project.vendoring.workspace import inner, tables_in
 from cloacina_ctl.toml import read_text, read_toml
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _asked(read: Callable[[str], T], path: str, otherwise: T) -> T:
     """Return what is read; a file that its own tool cannot read either says nothing."""
     try:
         return read(path)
-    except (Refused, FileProblem, ValueError):
+    except (Refused, FileProblem, ValueError, RecursionError):
         return otherwise
 
 
@@ -120,10 +120,8 @@ _LISTS: Mapping[str, Callable[[str], bool]] = {
 def _packages(path: str) -> dict[str, set[str]]:
     """Return the versions of a lock of Poetry's or PDM's."""
     found: dict[str, set[str]] = {}
-    packages = read_toml(path, max_bytes=MAX_LOCK_BYTES).get("package")
-    for one in packages if isinstance(packages, list) else ():
-        if isinstance(one, dict):
-            _note(found, one.get("name"), one.get("version"))
+    for one in tables_in(read_toml(path, max_bytes=MAX_LOCK_BYTES).get("package")):
+        _note(found, one.get("name"), one.get("version"))
     return found
 
 

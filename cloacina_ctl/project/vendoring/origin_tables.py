@@ -22,6 +22,7 @@ from cloacina_ctl.project.vendoring.origins import (
     ProjectIndex,
     without_user,
 )
+from cloacina_ctl.project.vendoring.workspace import tables_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,12 +32,11 @@ if TYPE_CHECKING:
 _PYPI = ("https://pypi.org/simple", "https://pypi.python.org/simple")
 _POETRY = (("tool", "poetry", "dependencies"), ("tool", "poetry", "group", "main", "dependencies"))
 _PIXI = (("tool", "pixi", "pypi-dependencies"),)
-# Tables of `name` and `url`, for all packages; the key that would say otherwise, and its value.
+# Lists of tables of `name` and `url`, for all packages, beside uv's.
 _INDEXES = (
-    (("tool", "uv"), "index", ("explicit", True)),
-    (("tool", "poetry"), "source", ("priority", "explicit")),
-    (("tool", "pdm"), "source", None),
-    (("tool", "rye"), "sources", None),
+    ("poetry", "source"),
+    ("pdm", "source"),
+    ("rye", "sources"),
 )
 # What `[tool.uv]` has beside its tables, from before there were these.
 _OLD_KEYS = ("index-url", "extra-index-url", "find-links", "no-index")
@@ -129,30 +129,31 @@ def _text(table: dict[str, Any], key: str) -> str | None:
 
 def _indexes(document: Document) -> Iterator[ProjectIndex]:
     """Yield the indexes for all packages that are not the public one."""
-    for keys, key, exception in _INDEXES:
-        entries = document.inner(*keys).get(key)
-        for entry in entries if isinstance(entries, list) else ():
-            table = entry if isinstance(entry, dict) else {}
-            url = without_user(str(table.get("url", "")))
-            is_named_only = exception is not None and table.get(exception[0]) == exception[1]
-            is_public = url.rstrip("/") in _PYPI or (not url and table.get("name") == "PyPI")
+    tables = [(place, table, "index") for place, table in document.uv]
+    tables += [
+        (f"{document.place}: [tool.{tool}]", document.inner("tool", tool), key)
+        for tool, key in _INDEXES
+    ]
+    for place, table, key in tables:
+        for entry in tables_in(table.get(key)):
+            url = without_user(str(entry.get("url", "")))
+            is_public = url.rstrip("/") in _PYPI or (not url and entry.get("name") == "PyPI")
+            is_named_only = entry.get("explicit") is True or entry.get("priority") == "explicit"
             if not is_named_only and not is_public:
-                title = url or str(table.get("name", "without a name"))
-                yield ProjectIndex(title, f"{document.place}: [[{'.'.join(keys)}.{key}]]")
-    for key in _OLD_KEYS:
-        value = document.inner("tool", "uv").get(key)
-        for one in value if isinstance(value, list) else [value]:
-            if one and str(one).rstrip("/") not in _PYPI:
-                title = key if one is True else without_user(str(one))
-                yield ProjectIndex(title, f"{document.place}: `{key}` of [tool.uv]")
+                yield ProjectIndex(url or str(entry.get("name", "without a name")), place)
+    for place, table in document.uv:
+        for key in _OLD_KEYS:
+            value = table.get(key)
+            for one in value if isinstance(value, list) else [value]:
+                if one and str(one).rstrip("/") not in _PYPI:
+                    yield ProjectIndex(key if one is True else without_user(str(one)), place)
 
 
 def _with_url(origin: Origin, workspace: Workspace) -> Origin:
     """Return an origin that is the name of an index with the index's URL, where it is known."""
-    for document in workspace.documents:
-        entries = document.inner("tool", "uv").get("index")
-        for entry in entries if isinstance(entries, list) else ():
-            if isinstance(entry, dict) and entry.get("name") == origin.location:
+    for table in [table for one in workspace.documents for _, table in one.uv]:
+        for entry in tables_in(table.get("index")):
+            if entry.get("name") == origin.location:
                 url = without_user(str(entry.get("url")))
                 return origin._replace(location=f"{origin.location} ({url})", url=url)
     return origin

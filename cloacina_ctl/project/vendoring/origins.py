@@ -10,7 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from packaging.markers import InvalidMarker, Marker
+from packaging.markers import Marker
 from packaging.utils import canonicalize_name, canonicalize_version
 from packaging.version import InvalidVersion, Version
 
@@ -75,9 +75,9 @@ class Origin(NamedTuple):
             return True
         try:
             marker = Marker(self.marker)
-        except InvalidMarker:
+            return any(marker.evaluate(target.environment(patch)) for patch in PATCHES)
+        except ValueError:
             return True  # what cannot be judged is not passed over
-        return any(marker.evaluate(target.environment(patch)) for patch in PATCHES)
 
 
 class ProjectIndex(NamedTuple):
@@ -179,7 +179,7 @@ def judge_version(origin: Origin, version: str, file: str) -> None:
 
 def declared_version(origin: Origin) -> str | None:
     """Return the version that the origin's folder says; raise where it is another project."""
-    if origin.path is None or origin.wheel is not None:
+    if origin.path is None or origin.wheel is not None or "\0" in origin.path:
         return None
     path = os.path.join(origin.path, PYPROJECT_TOML)
     where = os.path.join(origin.location, PYPROJECT_TOML)

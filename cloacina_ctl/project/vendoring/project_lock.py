@@ -18,7 +18,7 @@ from cloacina_ctl.toml import read_toml
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from cloacina_ctl.project.vendoring.target import Target
 
@@ -58,7 +58,7 @@ class LockedVersion(NamedTuple):
 
 
 class ProjectLock(Protocol):
-    """A lock that was read. ``place`` is its file, ``cure`` the command that makes it anew."""
+    """A lock that was read. ``place`` is its file, ``cure`` how it is made anew."""
 
     place: str
     cure: str
@@ -77,7 +77,7 @@ def read_lock_table(path: str, place: str, cure: str) -> dict[str, Any]:
 
 def bad_lock(message: str, place: str, cure: str) -> Refused:
     """Return the error for a lock that does not decide."""
-    return Refused.of(Code.PROJECT_LOCK, message, where=place, hint=f"make it anew: `{cure}`")
+    return Refused.of(Code.PROJECT_LOCK, message, where=place, hint=cure)
 
 
 def locked_file(file: str, sha256: object, url: str | None, path: str | None) -> LockedFile | None:
@@ -100,13 +100,6 @@ def same_index(one: str, other: str) -> bool:
 def file_of_url(url: str) -> str:
     """Return the file that a URL names."""
     return url.partition("#")[0].partition("?")[0].rpartition("/")[2].replace("%2B", "+")
-
-
-def texts_of(values: object) -> Iterator[dict[str, Any]]:
-    """Yield the tables in a list, passing over what is none."""
-    for one in values if isinstance(values, list) else ():
-        if isinstance(one, dict):
-            yield one
 
 
 def normal(name: object) -> str:

@@ -26,21 +26,18 @@ if TYPE_CHECKING:
 class Pylock:
     """A lock in the standard format."""
 
-    def __init__(self, root: str, name: str) -> None:
-        """Read it, or raise ``Refused``."""
+    def __init__(self, root: str, name: str, extras: frozenset[str]) -> None:
+        """Read it, or raise ``Refused``; ``extras`` are those of the project that it requires."""
         self.place = name
         self._root = root
-        table = read_lock_table(os.path.join(root, name), name, "the tool that made it")
-        by = table.get("created-by")
-        self.cure = {
-            "uv": f"uv lock && uv export --format pylock.toml -o {name}",
-            "pip": f"pip lock -o {name} .",
-            "pdm": "pdm lock",
-        }.get(by if isinstance(by, str) else "", f"with the tool that made it, {by}")
+        path = os.path.join(root, name)
+        table = read_lock_table(path, name, "make it anew with the tool that made it")
+        self.cure = _cure(table.get("created-by"), name)
         try:
             self._document = Document.from_dict(table)
         except PylockValidationError as error:
             raise bad_lock(f"no lock by PEP 751: {error}", name, self.cure) from error
+        self._extras = extras & set(self._document.extras or ())
 
     def select(self, target: Target) -> dict[str, LockedVersion]:
         """Return what it has for ``target``, for its first and its last patch release."""
@@ -60,7 +57,9 @@ class Pylock:
         for patch in PATCHES:
             environment: Environment = target.environment(patch)  # type: ignore[assignment]
             try:
-                chosen = self._document.select(environment=environment, tags=target.tags())
+                chosen = self._document.select(
+                    environment=environment, tags=target.tags(), extras=self._extras
+                )
                 found += [package for package, _ in chosen]
             except PylockSelectError as error:
                 failure = error
@@ -84,3 +83,14 @@ class Pylock:
 
     def _path(self, wheel: PackageWheel) -> str | None:
         return None if wheel.path is None else os.path.join(self._root, wheel.path)
+
+
+def _cure(tool: object, name: str) -> str:
+    commands = {
+        "uv": f"uv lock && uv export --format pylock.toml -o {name}",
+        "pip": f"pip lock -o {name} .",
+        "pdm": f"pdm lock && pdm export -f pylock -o {name}",
+    }
+    if isinstance(tool, str) and tool in commands:
+        return f"make it anew: `{commands[tool]}`"
+    return "make it anew with the tool that made it" + (f", {tool}" if tool else "")

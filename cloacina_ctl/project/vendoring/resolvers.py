@@ -109,6 +109,8 @@ def choose_with_uv(uv: str, question: Question, target: Target, folder: str) -> 
     solution.
     """
     listed = _write(folder, "requirements.in", question.requirements)
+    # uv takes the nearest settings file above it: in a folder for temporary files, anybody's.
+    _write(folder, "uv.toml", ())
     never = [f"{name}; python_version < '0'" for name in sorted(ENGINES)]
     overrides = _write(folder, "overrides.in", (*never, *question.overrides))
     constraints = _write(folder, "constraints.in", question.constraints)

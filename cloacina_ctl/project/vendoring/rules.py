@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.vendoring.workspace import Workspace
 
 
-PYLOCK, UV_LOCK = "pylock.toml", "uv.lock"
+PYLOCK, OWN_PYLOCK, UV_LOCK = "pylock.toml", "pylock.cloacina.toml", "uv.lock"
 _NAMED_PYLOCK = re.compile(r"pylock\.[^.]+\.toml")
 
 
@@ -100,7 +100,7 @@ def _project_lock(
     if name is not None:
         from cloacina_ctl.project.vendoring.pylock import Pylock
 
-        return Pylock(root, name)
+        return Pylock(root, name, requirements.extras)
     base = workspace.root.folder if workspace is not None else root
     path = os.path.join(base, UV_LOCK)
     if workspace is not None and os.path.lexists(path) and requirements.own is not None:
@@ -111,14 +111,16 @@ def _project_lock(
 
 
 def _pylock_name(root: str) -> str | None:
+    """Return the lock for us: as PEP 751 says, the one of our name, else the one for all."""
     names = os.listdir(root)
-    if PYLOCK in names:
-        return PYLOCK
+    for name in (OWN_PYLOCK, PYLOCK):
+        if name in names:
+            return name
     named = sorted(name for name in names if _NAMED_PYLOCK.fullmatch(name))
     if len(named) > 1:
         raise Refused.of(
             Code.PROJECT_LOCK,
             f"{len(named)} locks, and none that is for the project as a whole: {', '.join(named)}",
-            hint=f"make {PYLOCK}, which is taken before all others",
+            hint=f"make {PYLOCK}, or {OWN_PYLOCK} for what is vendored",
         )
     return named[0] if named else None

@@ -55,9 +55,7 @@ def read_settings(workspace: Workspace | None) -> Settings:
     """
     if workspace is None:
         return Settings()
-    document = workspace.root
-    table = document.inner("tool", "uv")
-    place = f"{document.place}: [tool.uv]"
+    place, table = workspace.root.uv[0]
     excluded = [f"{name}; {_NEVER}" for name in _names(table, "exclude-dependencies", place)]
     overrides = (*_requirements(table, "override-dependencies", place), *excluded)
     options = tuple(_options(table, place))
@@ -83,16 +81,21 @@ def refuse_unkept(workspace: Workspace | None) -> None:
 
 
 def _unkept(document: Document) -> Iterator[Diagnostic]:
-    uv, pdm = document.inner("tool", "uv"), document.inner("tool", "pdm")
-    found = [("uv", key) for key in _REFUSED if uv.get(key)]
-    found += [("pdm", ".".join(keys)) for keys in _PDM if _deep(pdm, keys)]
-    for tool, key in found:
+    place, uv = document.uv[0]
+    pdm = document.inner("tool", "pdm")
+    found = [(place, key, "`uv lock`") for key in _REFUSED if uv.get(key)]
+    export = "`pdm export -f pylock -o pylock.toml`"
+    found += [
+        (f"{document.place}: [tool.pdm]", ".".join(keys), export)
+        for keys in _PDM
+        if _deep(pdm, keys)
+    ]
+    for where, key, command in found:
         yield Diagnostic(
             Code.RESOLVER_SETTING,
             f"`{key}` cannot be kept when versions are chosen for vendoring",
-            f"{document.place}: [tool.{tool}]",
-            "lock the dependencies, so that nothing is chosen: "
-            + ("`uv lock`" if tool == "uv" else "`pdm lock` with `lock.format = pylock`"),
+            where,
+            f"lock the dependencies, so that nothing is chosen: {command}",
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from packaging.markers import InvalidMarker, Marker
+from packaging.markers import Marker
 from packaging.version import InvalidVersion, Version
 
 from cloacina_ctl.project.vendoring.origins import PATCHES
@@ -21,8 +21,8 @@ from cloacina_ctl.project.vendoring.project_lock import (
     locked_file,
     normal,
     read_lock_table,
-    texts_of,
 )
+from cloacina_ctl.project.vendoring.workspace import tables_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ _FOLDERS = ("editable", "virtual", "directory")
 class UvLock:
     """A lock of uv's."""
 
-    cure = "uv lock"
+    cure = "make it anew: `uv lock`"
 
     def __init__(
         self, path: str, place: str, workspace: Workspace, requirements: Requirements
@@ -50,9 +50,13 @@ class UvLock:
         table = read_lock_table(path, place, self.cure)
         if table.get("version") != _VERSION:
             message = f"expected a lock of version {_VERSION}, found: {table.get('version')}"
-            raise bad_lock(message, place, "uv export --format pylock.toml -o pylock.toml")
+            raise bad_lock(
+                message,
+                place,
+                "let uv write the other format: `uv export --format pylock.toml -o pylock.toml`",
+            )
         self._packages: dict[str, list[dict[str, Any]]] = {}
-        for package in texts_of(table.get("package")):
+        for package in tables_in(table.get("package")):
             self._packages.setdefault(normal(package.get("name")), []).append(package)
         self._own = self._find_own(workspace, requirements)
         self._extras = requirements.extras
@@ -91,8 +95,8 @@ class UvLock:
             if package is None:
                 continue
             asked = need.get("extra")
-            extras = [one for one in asked if isinstance(one, str)] if asked else []
-            for extra in ("", *map(normal, extras)):
+            extras = map(normal, asked) if isinstance(asked, list) else ()
+            for extra in ("", *extras):
                 if (id(package), extra) not in seen:
                     seen.add((id(package), extra))
                     waiting += self._needs(package, frozenset({extra}))
@@ -103,11 +107,11 @@ class UvLock:
     def _needs(self, package: dict[str, Any], extras: frozenset[str]) -> Iterator[dict[str, Any]]:
         """Yield what an entry needs for its extras; the one without a name is the entry itself."""
         if "" in extras:
-            yield from texts_of(package.get("dependencies"))
+            yield from tables_in(package.get("dependencies"))
         optional = package.get("optional-dependencies")
         for extra, needs in optional.items() if isinstance(optional, dict) else ():
             if normal(extra) in extras:
-                yield from texts_of(needs)
+                yield from tables_in(needs)
 
     def _entry(self, need: dict[str, Any], environment: dict[str, str]) -> dict[str, Any] | None:
         """Return the entry that a need leads to; it says the version where there are several."""
@@ -131,7 +135,7 @@ class UvLock:
         except InvalidVersion as error:
             raise bad_lock(str(error), self.place, self.cure) from error
         index = _source(package).get("registry")
-        files = [self._file(one) for one in texts_of(package.get("wheels"))]
+        files = [self._file(one) for one in tables_in(package.get("wheels"))]
         return LockedVersion(
             normal(package.get("name")),
             text,
@@ -169,5 +173,5 @@ def _holds(text: object, environment: dict[str, str]) -> bool:
         return True
     try:
         return Marker(text).evaluate({**environment, "extra": ""})
-    except InvalidMarker:
+    except ValueError:
         return True  # what cannot be judged is looked at: the wheels themselves decide

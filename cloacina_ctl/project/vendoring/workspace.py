@@ -21,12 +21,24 @@ if TYPE_CHECKING:
 _MOST_FOLDERS = 4096
 
 
+UV_TOML = "uv.toml"
+
+
 class Document(NamedTuple):
-    """A `pyproject.toml`: its folder, how messages call it, and its tables."""
+    """A `pyproject.toml`: its folder, how messages call it, its tables, and `uv.toml` beside it."""
 
     folder: str
     place: str
     table: dict[str, Any]
+    uv_toml: dict[str, Any] | None = None
+
+    @property
+    def uv(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+        """The settings of uv and their place: `uv.toml` beside it comes before `[tool.uv]`."""
+        table = (f"{self.place}: [tool.uv]", self.inner("tool", "uv"))
+        if self.uv_toml is None:
+            return (table,)
+        return ((os.path.join(os.path.dirname(self.place), UV_TOML), self.uv_toml), table)
 
     def inner(self, *keys: str) -> dict[str, Any]:
         """Return a table in it; an empty one where there is none."""
@@ -57,16 +69,32 @@ def inner(table: dict[str, Any], *keys: str) -> dict[str, Any]:
     return table
 
 
+def tables_in(values: object) -> Iterator[dict[str, Any]]:
+    """Yield the tables in a list, passing over what is none."""
+    for one in values if isinstance(values, list) else ():
+        if isinstance(one, dict):
+            yield one
+
+
 def read_workspace(root: str) -> Workspace | None:
     """Return the workspace of the project in ``root``; None where there is no pyproject.toml."""
     folder = os.path.abspath(root)
     path = os.path.join(folder, PYPROJECT_TOML)
     if not os.path.lexists(path):
         return None
-    own = Document(folder, PYPROJECT_TOML, read_toml(path, where=PYPROJECT_TOML))
+    own = _document(folder, PYPROJECT_TOML)
     is_root = "workspace" in own.inner("tool", "uv")
     top = own if is_root else _root_above(folder) or own
     return Workspace(own, top, dict(_named_members(top, folder)))
+
+
+def _document(folder: str, place: str) -> Document:
+    table = read_toml(os.path.join(folder, PYPROJECT_TOML), where=place)
+    path = os.path.join(folder, UV_TOML)
+    if not os.path.isfile(path):
+        return Document(folder, place, table)
+    where = os.path.join(os.path.dirname(place), UV_TOML)
+    return Document(folder, place, table, read_toml(path, where=where))
 
 
 def _named_members(root: Document, own: str) -> Iterator[tuple[str, str]]:
@@ -89,7 +117,7 @@ def _root_above(folder: str) -> Document | None:
         path = os.path.join(parent, PYPROJECT_TOML)
         if os.path.isfile(path):
             where = os.path.relpath(path, folder)
-            found = Document(parent, where, read_toml(path, where=where))
+            found = _document(parent, where)
             if "workspace" in found.inner("tool", "uv"):
                 real = os.path.realpath(folder)
                 is_member = any(os.path.realpath(one) == real for one in _members(found))
