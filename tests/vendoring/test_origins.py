@@ -23,6 +23,7 @@ from cloacina_ctl.project.vendoring.vendor import Vendored, vendor
 from tests.project.trees import TASK, plant, tree
 from tests.vendoring.conftest import GLIBC
 from tests.vendoring.index import index
+from tests.vendoring.test_vendoring import lock
 from tests.vendoring.wheels import wheel
 
 LIBRARY = '[project]\nname = "acme-lib"\nversion = "1.0"\n'
@@ -216,6 +217,20 @@ def test_a_wheel_that_is_not_of_the_source_is_refused(name, version, tag, says, 
         ((code, message),) = refused(root, work, sources=(("acme-lib", str(given)),))
         assert code is Code.SOURCE_WHEEL
         assert message.startswith(says)
+
+
+def test_a_lock_with_an_older_version_than_the_folder_says_is_made_anew(tmp_path, work, no_pip):
+    root = app(tmp_path, more=NAMED[0])
+    old = lock(root, wheel(tmp_path / "dist", "acme_lib"))
+    write_lock(str(root), old._replace(rules=("acme-lib from path ../libs/acme",)))
+    given = (("acme-lib", str(tmp_path / "dist")),)
+    assert titles(vendored(root, work, locked=True, sources=given)) == {"acme-lib 1.0"}
+    manifest = tmp_path / "libs" / "acme" / "pyproject.toml"
+    manifest.write_text(LIBRARY.replace("1.0", "1.1"))
+    ((code, message),) = refused(root, work, locked=True, sources=given)
+    assert code is Code.LOCK_FILE
+    assert message.endswith("it has acme-lib 1.0, and ../libs/acme says 1.1")
+    assert refused(root, work, sources=given)[0][0] is Code.SOURCE_WHEEL
 
 
 def test_a_source_folder_that_is_broken_or_another_project_is_said(tmp_path, work):

@@ -14,7 +14,7 @@ from cloacina_ctl.project.vendoring.at_hand import AtHand, Places
 from cloacina_ctl.project.vendoring.fresh import Fresh
 from cloacina_ctl.project.vendoring.given import given_names, given_wheels
 from cloacina_ctl.project.vendoring.lock import LOCK_FILE, Lock, LockedWheel, misfit, read_lock
-from cloacina_ctl.project.vendoring.origins import INDEX
+from cloacina_ctl.project.vendoring.origins import INDEX, declared_version
 from cloacina_ctl.project.vendoring.project_lock import bad_lock, same_index
 from cloacina_ctl.project.vendoring.requirements import is_engine
 from cloacina_ctl.project.vendoring.target import PYTHONS, Target, accepts, parse_target
@@ -210,7 +210,18 @@ def _why_not(lock: Lock | None, rules: Rules, python: str | None, asked: _Asked)
         return f"it is for {', '.join(lock.platforms)}"
     expected = rules.texts({wheel.name for wheel in lock.wheels}, lock.targets)
     why = misfit(lock, rules.requirements.texts, expected, python)
-    return why or _other_than(lock, rules)
+    return why or _outgrown(lock, rules) or _other_than(lock, rules)
+
+
+def _outgrown(lock: Lock, rules: Rules) -> str | None:
+    """Return which folder says another version than the lock has of it, None where none does."""
+    origins = rules.origins_on(lock.targets)
+    for wheel in lock.wheels:
+        origin = origins.get(wheel.name)
+        said = declared_version(origin) if origin is not None else None
+        if origin is not None and said is not None and said != wheel.version:
+            return f"it has {wheel.title}, and {origin.location} says {said}"
+    return None
 
 
 def _other_than(lock: Lock, rules: Rules) -> str | None:

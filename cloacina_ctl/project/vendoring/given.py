@@ -95,5 +95,5 @@ def _version(file: str) -> Version:
 def _unfit(message: str, path: str) -> Refused:
     return Refused.of(
         Code.SOURCE_WHEEL, message, where=path,
-        hint="build it anew, into an empty folder",
+        hint="name its wheel, or a folder that has it",
     )  # fmt: skip

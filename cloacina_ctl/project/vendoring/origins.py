@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from packaging.markers import Marker
-from packaging.utils import canonicalize_name, canonicalize_version
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused
@@ -168,7 +168,7 @@ def judge_version(origin: Origin, version: str, file: str) -> None:
     A folder that is not there, or that says no version, proves nothing.
     """
     said = declared_version(origin)
-    if said is not None and canonicalize_version(said) != canonicalize_version(version):
+    if said is not None and said != version:
         raise Refused.of(
             Code.SOURCE_WHEEL,
             f"the wheel is {origin.name} {version}, and {origin.location} says {said}",
