@@ -4,7 +4,9 @@ A map of the package, from the bottom up; imports point downwards only:
 
 ``values``      named tuples and constants that are quick to declare
 ``progress``    how far an operation is
+``folders``     folders held by descriptors: what is made, renamed and removed in them
 ``errors``      diagnostics with permanent codes, and the one family of exceptions
+``redaction``   what looks like a secret, and how no text that is shown holds one
 ``staging``     files and folders that appear whole or not at all
 ``toml``        TOML, bounded, with places in its errors
 ``settings``    the user's folder, configuration and environment

@@ -174,6 +174,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     METADATA = "P017", "a project field that no package may have"
     PRIVATE_KEY = "P018", "a private key inside a file that gets packed"
     RUNTIME_RULE = "P019", "a rule of the runtime that it is for"
+    CREDENTIAL = "P020", "credentials inside a file that gets packed"
     # R: Rust project
     NO_CARGO = "R001", "cargo is not installed"
     BUILD_FAILED = "R002", "the build failed"
@@ -227,6 +228,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     ENGINE_FAILED = "T014", "the engine failed"
     # U: use of the command line
     USAGE = "U001", "the command line is wrong"
+    SECRET_GIVEN = "U002", "a secret where its name or file belongs"
     # X: internal
     BUG = "X001", "a bug in this program"
     STOPPED = "X002", "stopped by a signal"

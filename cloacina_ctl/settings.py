@@ -10,6 +10,7 @@ import os
 import sys
 
 from cloacina_ctl.errors import Code, Diagnostic, Refused, UsageError
+from cloacina_ctl.redaction import refuse_key_text, refuse_secret_text, shown_word
 from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
@@ -62,6 +63,8 @@ def load_settings() -> Settings:
     does not know; ``FileProblem`` for one that cannot be read.
     """
     from_file = _read_file(config_folder())
+    refuse_key_text(os.environ.get(ENV_SIGNING_KEY, ""), ENV_SIGNING_KEY)
+    refuse_secret_text(os.environ.get(ENV_REGISTRY, ""), ENV_REGISTRY)
     key = os.environ.get(ENV_SIGNING_KEY) or from_file.signing_key
     registry = os.environ.get(ENV_REGISTRY) or from_file.registry
     return Settings(signing_key=key, registry=registry)
@@ -112,6 +115,8 @@ def _read_file(folder: str) -> Settings:
     problems = [problem for key in table if (problem := _judge(key, table[key], path))]
     if problems:
         raise UsageError(*problems)
+    refuse_key_text(table.get("signing_key", ""), f"{path}: signing_key")
+    refuse_secret_text(table.get("registry", ""), f"{path}: registry")
     key, registry = table.get("signing_key"), table.get("registry")
     return Settings(
         signing_key=_from_folder(key, folder) if key else None,
@@ -124,7 +129,7 @@ def _judge(key: str, value: object, path: str) -> Diagnostic | None:
         from cloacina_ctl.toml import suggest
 
         hint = suggest(key, Settings._fields) or f"known are: {', '.join(Settings._fields)}"
-        return Diagnostic(Code.USAGE, f"no such setting: {key[:80]}", path, hint)
+        return Diagnostic(Code.USAGE, f"no such setting: {shown_word(key)}", path, hint)
     if not isinstance(value, str) or not value:
         return Diagnostic(Code.USAGE, f"`{key}` must be a text that is not empty", path)
     return None

@@ -13,13 +13,13 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.folders import hidden_name
+from cloacina_ctl.redaction import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from typing_extensions import Self
-
-PREFIX = ".cloacina-ctl-"
 
 _REASONS = {
     errno.ENOSPC: (
@@ -40,6 +40,7 @@ _REASONS = {
     errno.ENOTDIR: (Code.NOT_FOUND, "a part of the path is not a folder", None),
     errno.EISDIR: (Code.NOT_REGULAR, "it is a folder", None),
     errno.ELOOP: (Code.NOT_REGULAR, "it is a symbolic link", None),
+    errno.ESTALE: (Code.IO, "something else came into its place meanwhile", None),
     errno.ENXIO: (Code.NOT_REGULAR, "it is not a regular file", None),
     errno.EEXIST: (Code.EXISTS, "it exists already", None),
     errno.ENOTEMPTY: (Code.NOT_EMPTY, "the folder is not empty", None),
@@ -50,6 +51,7 @@ _REASONS = {
 
 def file_problem(error: OSError, path: str) -> FileProblem:
     """Return the error to raise for what the system said of ``path``."""
+    path = shown(path)
     number = error.errno if error.errno is not None else errno.EIO
     known = _REASONS.get(number)
     if known:
@@ -60,16 +62,19 @@ def file_problem(error: OSError, path: str) -> FileProblem:
 
 
 @contextlib.contextmanager
-def reported(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn an ``OSError`` of the body into the error that names ``path``."""
-    if "\0" in os.fspath(path):
-        raise FileProblem.of(
-            Code.NOT_FOUND, "no path can hold a NUL character", where=os.fspath(path)
-        )
+def reported(path: str | os.PathLike[str], where: str | None = None) -> Iterator[None]:
+    """Turn an ``OSError`` of the body into the error that names ``path``, or ``where`` instead.
+
+    What the system says has the path in it, so it is no part of an error that must not show it.
+    """
+    name = os.fspath(path)
+    place = shown(name) if where is None else where
+    if "\0" in name:
+        raise FileProblem.of(Code.NOT_FOUND, "no path can hold a NUL character", where=place)
     try:
         yield
     except OSError as error:
-        raise file_problem(error, os.fspath(path)) from error
+        raise file_problem(error, place) from (error if place == name else None)
 
 
 def open_parent(folder: str, path: str) -> int:
@@ -83,11 +88,6 @@ def open_parent(folder: str, path: str) -> int:
             where=path,
             hint="make that folder first, or choose another",
         ) from error
-
-
-def hidden_name() -> str:
-    """Return a name for a staging neighbour that nobody can predict."""
-    return PREFIX + os.urandom(8).hex()
 
 
 class StagedFile:

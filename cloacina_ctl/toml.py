@@ -17,7 +17,7 @@ from cloacina_ctl.errors import Code, FileProblem, Refused
 from cloacina_ctl.staging import reported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 MAX_BYTES = 1 << 20
 MAX_NESTING = 64
@@ -76,13 +76,24 @@ def read_toml(
     )
 
 
+def _open_followed(path: str) -> int:
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+
+
 def read_text(
-    path: str | os.PathLike[str], *, where: str | None = None, max_bytes: int = MAX_BYTES
+    path: str | os.PathLike[str],
+    *,
+    where: str | None = None,
+    max_bytes: int = MAX_BYTES,
+    opener: Callable[[str], int] = _open_followed,
 ) -> bytes:
-    """Return the bytes of the file ``path``, which a parser has not seen yet; as ``read_toml``."""
+    """Return the bytes of the file ``path``, which a parser has not seen yet; as ``read_toml``.
+
+    ``opener`` returns a descriptor of a path, and decides what becomes of links.
+    """
     name = os.fspath(path)
     with reported(name):
-        fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        fd = opener(name)
         try:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 raise FileProblem.of(Code.NOT_REGULAR, "it is not a regular file", where=name)

@@ -39,6 +39,21 @@ FORBIDDEN_MODULES = {"tarfile", "pickle", "marshal", "shelve", "ctypes", "cffi"}
 # What runs inside the child process that a package's code is loaded into, and nowhere else.
 IN_THE_CHILD = re.compile(r"runtime/child(?:_\w+)?\.py")
 FORBIDDEN_CALLS = {"eval", "exec", "os.system", "os.popen", "tempfile.mktemp"}
+# What is removed, renamed or given another mode by its path is whatever the path leads to then.
+BY_PATH = {
+    *(f"os.{name}" for name in (
+        "unlink", "remove", "rmdir", "removedirs", "rename", "renames", "replace", "chmod",
+        "lchmod", "chown", "lchown", "link", "symlink", "truncate", "utime",
+    )),
+    *(f"shutil.{name}" for name in ("rmtree", "move", "copy", "copy2", "copytree", "copyfile")),
+}  # fmt: skip
+# `folders` holds folders by descriptors, and `staging` lets files appear in them.
+DOORS = {"folders.py", "staging.py"}
+# A file that is on its way in, and the index of a registry, get their names in these.
+STILL_BY_PATH = {
+    "registry/files.py": {"os.unlink", "os.rename"},
+    "registry/store.py": {"os.unlink", "os.rename"},
+}
 # What tells nothing to somebody who has this project and no more.
 ELSEWHERE = re.compile(
     r"issue tracker|\bissues? #?\d|\b(?:this|another|previous|next) session\b"
@@ -130,6 +145,22 @@ def test_a_module_does_nothing_of_what_is_never_done(path):
     if IN_THE_CHILD.fullmatch(str(path.relative_to(PACKAGE))):
         found = [name for name in found if name != "ctypes"]
     assert found == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nothing_is_removed_or_renamed_by_its_path(path):
+    """A link in the place of what was made would take the change somewhere else."""
+    name = str(path.relative_to(PACKAGE))
+    if name in DOORS:
+        pytest.skip("a door")
+    tree = ast.parse(path.read_text("utf-8"))
+    taken = [
+        f"os.{one.name}" for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "os" for one in node.names
+    ]  # fmt: skip
+    called = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    found = {one for one in (*taken, *called) if one in BY_PATH}
+    assert found == STILL_BY_PATH.get(name, set())
 
 
 def test_what_runs_in_the_child_is_imported_there_alone():

@@ -6,9 +6,12 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[1]
 
 
 def need(program: str) -> str:
@@ -43,3 +46,24 @@ def small_disk(folder: Path, options: str):
         yield folder
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+NOBODY = 65534
+
+
+def python_as_nobody(folder: Path) -> list[str]:
+    """Return the words that start this Python as a user who has nothing: for root alone.
+
+    The interpreter may be where only root looks, so it is mounted at ``folder`` as well.
+    """
+    if os.getuid():
+        pytest.skip("only root can be somebody else")
+    folder.mkdir(exist_ok=True)
+    where = [path for path in sys.path if path.endswith("-packages")]
+    script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
+    line = [need("unshare"), "-m", "sh", "-c", script, "sh", sys.base_prefix, str(folder)]
+    if subprocess.run([*line, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    line += [need("setpriv"), f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    line += ["env", "PYTHONDONTWRITEBYTECODE=1", f"PYTHONPATH={':'.join([str(ROOT), *where])}"]
+    return [*line, str(folder / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}")]

@@ -17,7 +17,8 @@ import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.staging import hidden_name, open_parent, reported, write_all
+from cloacina_ctl.folders import Folder, PrivateFolder, make_private_folder
+from cloacina_ctl.staging import open_parent, reported, write_all
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -38,40 +39,35 @@ class Extraction:
 
     def __init__(self, destination: str) -> None:
         self.destination = destination
-        parent, self._name = os.path.split(os.path.abspath(destination))
-        self._parent = parent
-        self._parent_fd = -1
-        self._hidden = hidden_name()
+        self._parent, self._name = os.path.split(os.path.abspath(destination))
+        self._above: Folder
+        self._staged: PrivateFolder
+        self._is_shown = False
         self._open_folders: list[tuple[str, int]] = []
         self._fd = -1
 
     def __enter__(self) -> Self:
         """Make the staging folder, private; refuse a destination that is taken."""
         with reported(self.destination):
-            self._parent_fd = open_parent(self._parent, self.destination)
+            self._above = Folder(open_parent(self._parent, self.destination), self._parent)
             try:
                 self._mode = self._judge_destination()
-                os.mkdir(self._hidden, 0o700, dir_fd=self._parent_fd)
-                top = os.open(self._hidden, _FOLDER_FLAGS, dir_fd=self._parent_fd)
+                self._staged = make_private_folder(self._above)
             except BaseException:
-                with contextlib.suppress(OSError):
-                    os.rmdir(self._hidden, dir_fd=self._parent_fd)
-                os.close(self._parent_fd)
+                self._above.close()
                 raise
-        self._open_folders = [("", top)]
+        self._open_folders = [("", self._staged.fd)]
         return self
 
     def __exit__(self, *_: object) -> None:
         """Remove what was staged and did not appear."""
         with contextlib.suppress(FileProblem):
             self._close_file()
-        while self._open_folders:
+        while len(self._open_folders) > 1:
             os.close(self._open_folders.pop()[1])
-        if self._hidden:
-            import shutil
-
-            shutil.rmtree(os.path.join(self._parent, self._hidden), ignore_errors=True)
-        os.close(self._parent_fd)
+        if not self._is_shown:
+            self._staged.remove()
+        self._staged.close()
 
     def begin(self, file: FileEntry) -> None:
         """Create the file, and the folders above it that are not there yet."""
@@ -97,12 +93,10 @@ class Extraction:
         """Give the staged folder its name; after that the destination is there, whole."""
         with reported(self.destination):
             self._mode = self._judge_destination()
-            os.fchmod(self._open_folders[0][1], self._mode)
+            os.fchmod(self._staged.fd, self._mode)
             # Replaces an empty folder; fails on anything else that appeared meanwhile.
-            os.rename(
-                self._hidden, self._name, src_dir_fd=self._parent_fd, dst_dir_fd=self._parent_fd
-            )
-        self._hidden = ""
+            self._staged.become(self._name)
+        self._is_shown = True
 
     def _create(self, folders: list[str], name: str, mode: int) -> None:
         with reported(self.destination):
@@ -133,14 +127,14 @@ class Extraction:
     def _judge_destination(self) -> int:
         """Return the mode that the destination will have, or refuse it."""
         try:
-            found = os.stat(self._name or ".", dir_fd=self._parent_fd, follow_symlinks=False)
+            found = os.stat(self._name or ".", dir_fd=self._above.fd, follow_symlinks=False)
         except FileNotFoundError:
             return 0o777 & ~_umask()
         if stat.S_ISLNK(found.st_mode):
             raise self._refuse(Code.NOT_REGULAR, "the destination is a symbolic link")
         if not stat.S_ISDIR(found.st_mode):
             raise self._refuse(Code.EXISTS, "the destination exists and is not a folder")
-        fd = os.open(self._name or ".", _FOLDER_FLAGS, dir_fd=self._parent_fd)
+        fd = os.open(self._name or ".", _FOLDER_FLAGS, dir_fd=self._above.fd)
         try:
             if os.listdir(fd):
                 raise self._refuse(Code.NOT_EMPTY, "the destination is not empty")
@@ -148,7 +142,7 @@ class Extraction:
             os.close(fd)
         if not self._name or os.path.samestat(found, os.stat(".")):
             raise self._refuse(Code.EXISTS, "the destination is the current folder")
-        if found.st_dev != os.fstat(self._parent_fd).st_dev:
+        if found.st_dev != os.fstat(self._above.fd).st_dev:
             raise FileProblem.of(
                 Code.EXISTS,
                 "the destination is a mount point, which no rename replaces",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.paths import fold
 
 FORMAT_VERSION = 3
 SUFFIX = ".cloacina"
@@ -30,8 +31,8 @@ PLATFORM_FOLDER = "platform/"
 WORKFLOW_FOLDER = "workflow/"
 VENDOR_FOLDER = "vendor/"
 
-_FIRST_LETTERS = frozenset("sSpPmfi")  # of every name that is not in the section `common`
-_KEPT_FOLDERS = frozenset({"source", "platform"})
+_FIRST_LETTERS = frozenset("sSpPmMfFiI")  # of every name that is not in the section `common`
+_KEPT_NAMES = frozenset({"source", "platform", *HEAD_MEMBERS})
 _TAG = re.compile(r"[a-z0-9][a-z0-9_.]{0,63}")
 
 
@@ -47,7 +48,7 @@ def is_tag(text: str) -> bool:
 
 def section_of(path: str) -> str:
     """Return the section of ``path``, or raise ``Refused`` where no file may have that path."""
-    if path[:1] not in _FIRST_LETTERS:  # nearly all: `workflow/…`, `vendor/…`
+    if path[:1] not in _FIRST_LETTERS and path[:1].isascii():  # nearly all: `workflow/…`
         return COMMON
     if path.startswith(SOURCE_FOLDER):
         return SOURCE
@@ -58,8 +59,8 @@ def section_of(path: str) -> str:
         if not is_tag(tag):
             raise _reserved(path, f"no platform tag: {tag}")
         return tag
-    # In whatever case: on some systems `Source/x` would be unpacked into `source/`.
-    if path in HEAD_MEMBERS or path.partition("/")[0].lower() in _KEPT_FOLDERS:
+    # However it is spelled: on some systems `Source/x` and `ſource/x` are unpacked into `source/`.
+    if fold(path.partition("/")[0]) in _KEPT_NAMES:
         raise _reserved(path, "the format keeps this name for itself")
     return COMMON
 

@@ -117,11 +117,19 @@ def secret_packed(subject: ForeignSubject) -> Iterator[Finding]:
 @RULES.rule(Code.PRIVATE_KEY)
 def private_key(subject: ForeignSubject) -> Iterator[Finding]:
     """A private key by its first line, whatever the file is called."""
-    for path in subject.private_keys:
-        if not path.startswith(VENDOR_FOLDER):
-            yield Finding(
-                "a private key stands in it", path, "make a new one: this one is known already"
-            )
+    for secret in subject.secrets:
+        if secret.is_private_key:
+            hint = "make a new one: this one is known already"
+            yield Finding(f"{secret.what} stands in it", secret.place, hint)
+
+
+@RULES.rule(Code.CREDENTIAL, Severity.WARNING)
+def credential(subject: ForeignSubject) -> Iterator[Finding]:
+    """An access key or token by its form, whatever the file is called."""
+    for secret in subject.secrets:
+        if not secret.is_private_key:
+            hint = "take it out, pack again, and revoke it: it is known now"
+            yield Finding(f"{secret.what} stands in it", secret.place, hint)
 
 
 @RULES.rule(Code.STRAY_FILE, Severity.WARNING)
@@ -153,7 +161,10 @@ def _marked_folders(subject: ForeignSubject) -> dict[str, Denied]:
     for file in subject.contents.files:
         folder, _, name = str(file.path).rpartition("/")
         names.setdefault(folder, set()).add(name)
-    found = {folder: deny_marked_folder(held) for folder, held in names.items() if folder}
+        while folder:  # what a folder holds are folders, too
+            folder, _, name = folder.rpartition("/")
+            names.setdefault(folder, set()).add(name)
+    found = {folder: deny_marked_folder(folder, held) for folder, held in names.items() if folder}
     return {folder: denied for folder, denied in found.items() if denied is not None}
 
 

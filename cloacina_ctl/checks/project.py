@@ -19,26 +19,39 @@ RULES: Rules[ProjectSubject] = Rules()
 
 
 @RULES.rule(Code.SECRET, Severity.NOTE)
-def secret(subject: ProjectSubject) -> Iterator[Finding]:
+def left_out_secret(subject: ProjectSubject) -> Iterator[Finding]:
     """A file that may hold a secret is left out, and that is said: it may have been meant."""
     for left_out in subject.selection.left_out:
         if left_out.secret:
-            yield Finding(
-                f"left out: {left_out.reason}",
-                left_out.path,
-                "name it in `include` if it is no secret",
-            )
+            path, place = left_out.path, subject.project.config.place or "the configuration"
+            cure = f'if it is no secret: `include = ["{path}"]`'
+            if path.endswith("/"):
+                cure = "if a file in it is no secret: name its path in `include`"
+            yield Finding(f"left out: {left_out.reason}", path, f"{cure}, in {place}")
 
 
 @RULES.rule(Code.PRIVATE_KEY, Severity.WARNING)
 def private_key(subject: ProjectSubject) -> Iterator[Finding]:
     """Whoever gets the package gets the key."""
-    for place in subject.private_keys:
-        yield Finding(
-            "a private key stands in a file that gets packed",
-            place,
-            "take it out, and make a new one: this one may be known already",
-        )
+    for secret in subject.secrets:
+        if secret.is_private_key:
+            yield Finding(
+                f"{secret.what} stands in a file that gets packed",
+                secret.place,
+                "take it out, and make a new one: this one may be known already",
+            )
+
+
+@RULES.rule(Code.CREDENTIAL, Severity.WARNING)
+def credential(subject: ProjectSubject) -> Iterator[Finding]:
+    """Whoever gets the package can log in with it."""
+    for secret in subject.secrets:
+        if not secret.is_private_key:
+            yield Finding(
+                f"{secret.what} stands in a file that gets packed",
+                secret.place,
+                "take it out, and revoke it: it may be known already",
+            )
 
 
 @RULES.rule(Code.EMPTY_FOLDER, Severity.NOTE)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.head import Head
     from cloacina_ctl.errors import CloacinaError
     from cloacina_ctl.platforms import Library
+    from cloacina_ctl.project.credentials import PackedSecret
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.project.packed import PackedSource
     from cloacina_ctl.project.python_source import ModuleSource
@@ -23,7 +24,7 @@ class ProjectSubject(NamedTuple):
 
     project: Project
     selection: Selection = Selection(())
-    private_keys: tuple[str, ...] = ()
+    secrets: tuple[PackedSecret, ...] = ()
 
 
 class ReadLibrary(NamedTuple):
@@ -64,5 +65,5 @@ class ForeignSubject(NamedTuple):
     library: Library | None = None
     library_problem: CloacinaError | None = None
     unread: tuple[str, ...] = ()
-    private_keys: tuple[str, ...] = ()
+    secrets: tuple[PackedSecret, ...] = ()
     signatures: tuple[Judged, ...] = ()

@@ -28,10 +28,18 @@ class Kind(enum.Enum):
     INTEGER = "integer"
 
 
+class Refers(enum.Enum):
+    """What secret a value leads to: where people put the secret itself, it must not be shown."""
+
+    KEY = "the name or file of a key"
+    CREDENTIAL = "where a token or a passphrase comes from"
+
+
 class Argument(NamedTuple):
     """A value by position; ``many`` takes all that are left. Required where ``default`` is None.
 
-    ``completion`` is asked for words when the user presses the tabulator.
+    ``completion`` is asked for words when the user presses the tabulator. ``refers`` where the
+    value leads to a secret.
     """
 
     name: str
@@ -39,10 +47,14 @@ class Argument(NamedTuple):
     default: str | None = None
     many: bool = False
     completion: Completion | None = None
+    refers: Refers | None = None
 
 
 class Option(NamedTuple):
-    """A value by name. The first long flag, without dashes, is its key among the values."""
+    """A value by name. The first long flag, without dashes, is its key among the values.
+
+    ``refers`` where the value leads to a secret.
+    """
 
     flags: tuple[str, ...]
     help: str
@@ -52,12 +64,17 @@ class Option(NamedTuple):
     choices: tuple[str, ...] = ()
     panel: str | None = None
     completion: Completion | None = None
+    refers: Refers | None = None
+
+    @property
+    def long(self) -> str:
+        """Its first long flag: what messages call it."""
+        return next(flag for flag in self.flags if flag.startswith("--"))
 
     @property
     def key(self) -> str:
         """The name of its value."""
-        long = next(flag for flag in self.flags if flag.startswith("--"))
-        return long[2:].replace("-", "_")
+        return self.long[2:].replace("-", "_")
 
     def empty(self) -> Any:  # noqa: ANN401 - one type for each kind
         """Return the value where the option is not given."""

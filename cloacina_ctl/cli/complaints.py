@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.redaction import HIDDEN, secret_given, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +19,9 @@ def as_usage_error(complaint: Any) -> UsageError:  # noqa: ANN401 - click's; its
     path = context.command_path if context is not None else "cloacina-ctl"
     help_hint = f"see `{path} --help`"
     if kind == "NoSuchOption":
-        spelling = str(complaint.option_name)
+        spelling = shown(str(complaint.option_name))
+        if spelling == HIDDEN:
+            return secret_given("the command line")
         return _wrong(
             f"no such option: {spelling}", _nearest(spelling, _flags(context)) or help_hint
         )
@@ -32,7 +35,7 @@ def as_usage_error(complaint: Any) -> UsageError:  # noqa: ANN401 - click's; its
 
 def no_such_command(words: Iterable[str], known: Iterable[str]) -> UsageError:
     """Return the error for a verb that does not exist; ``words`` may begin with a group."""
-    name = " ".join(words)
+    name = shown(" ".join(words))
     group = name.rpartition(" ")[0]
     program = f"cloacina-ctl {group}".strip()
     return _wrong(
@@ -45,10 +48,15 @@ def missing_argument(name: str, command: str) -> UsageError:
     return _wrong(f"argument is missing: {name.upper()}", f"see `cloacina-ctl {command} --help`")
 
 
-def missing_value(flag: str, found: str | None) -> UsageError:
-    """Return the error for an option without its value."""
+def missing_value(flag: str, found: str | None, *, secret: bool) -> UsageError:
+    """Return the error for an option without its value; ``secret`` where that leads to one."""
     if found is None:
         return _wrong(f"a value is missing: {flag}", None)
+    if secret or shown(found) == HIDDEN:
+        return _wrong(
+            f"{flag}: expected a value that does not begin with a dash; it is not shown",
+            "put a secret into a file with mode 0600 and give the file's path",
+        )
     return _wrong(f"{flag}: expected a value, found: {found}", f"`{flag}={found}` if it is meant")
 
 

@@ -7,19 +7,26 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli import exits, streams
-from cloacina_ctl.cli.escape import escape_shown
+from cloacina_ctl.cli.escape import escape
 from cloacina_ctl.cli.stopping import SIGINT, Stopped
 from cloacina_ctl.errors import CloacinaError, Code, Diagnostic, FileProblem
+from cloacina_ctl.redaction import redacted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cloacina_ctl.cli.report import Reporter
+
+
+_CAUSE = "The above exception was the direct cause of the following exception:"
+_DURING = "During handling of the above exception, another exception occurred:"
 
 
 def fail(error: BaseException, reporter: Reporter) -> int:
     """Say what went wrong and return the exit status; a stream that is lost does not change it."""
     found, status = _judge(error)
     if reporter.debug:
-        streams.complain(_traceback(error))
+        streams.complain("".join(f"{line}\n" for line in _traceback(error)))
     reporter.failure(found)
     with contextlib.suppress(streams.OutputLost):
         reporter.finish(ok=False)
@@ -60,7 +67,32 @@ def _bug(error: BaseException) -> Diagnostic:
     )
 
 
-def _traceback(error: BaseException) -> str:
+def _traceback(error: BaseException) -> Iterator[str]:
+    """Yield the lines of a traceback, from the first cause on.
+
+    Every text in it may be foreign: what an exception says is one line, escaped and without
+    secrets, and so are its notes, whatever stands in them.
+    """
     import traceback
 
-    return escape_shown("".join(traceback.format_exception(error)))
+    for one, link in reversed(_chain(error)):
+        yield "Traceback (most recent call last):"
+        for line in "".join(traceback.format_tb(one.__traceback__)).splitlines():
+            yield escape(redacted(line))
+        kind = f"{type(one).__module__}.{type(one).__qualname__}".removeprefix("builtins.")
+        for text in (": ".join(filter(None, (kind, str(one)))), *getattr(one, "__notes__", ())):
+            yield escape(redacted(str(text)))
+        if link:
+            yield from ("", link, "")
+
+
+def _chain(error: BaseException) -> list[tuple[BaseException, str]]:
+    """Return ``error`` and what it came from, each with the words that lead to the next."""
+    found: list[tuple[BaseException, str]] = []
+    one: BaseException | None = error
+    link = ""
+    while one is not None and all(one is not known for known, _ in found):
+        found.append((one, link))
+        link = _CAUSE if one.__cause__ is not None else _DURING
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.command import Argument, Command, Kind, Option
+from cloacina_ctl.cli.command import Argument, Command, Kind, Option, Refers
 from cloacina_ctl.cli.options import FORCE, PASSPHRASE_FD
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _WITH_PASSPHRASE = Option(
     ("--passphrase",), "Encrypt the key with a passphrase, which is asked for.", Kind.FLAG,
-    panel="Keys",
+    panel="Keys", refers=Refers.CREDENTIAL,
 )  # fmt: skip
 
 
@@ -117,13 +117,13 @@ def _remove(values: Values, reporter: Reporter) -> int:
     return 0
 
 
-_KEY = Argument("key", "The name of a key, or the beginning of its fingerprint.")
+_KEY = Argument("key", "The name of a key, or the beginning of its fingerprint.", refers=Refers.KEY)
 
 GENERATE = Command(
     name="key generate",
     summary="Make a new Ed25519 key in your own folder, readable by you alone.",
     run=_generate,
-    arguments=(Argument("name", "What to call it.", "default"),),
+    arguments=(Argument("name", "What to call it.", "default", refers=Refers.KEY),),
     options=(_WITH_PASSPHRASE, PASSPHRASE_FD),
     examples=(("cloacina-ctl key generate", "the key that signs by default"),),
 )
@@ -138,7 +138,10 @@ IMPORT = Command(
         "PEM files say what they hold. 32 raw bytes do not: say --raw-public or --raw-private."
     ),
     run=_import,
-    arguments=(Argument("file", "The key's file."), Argument("name", "What to call it.")),
+    arguments=(
+        Argument("file", "The key's file.", refers=Refers.KEY),
+        Argument("name", "What to call it.", refers=Refers.KEY),
+    ),
     options=(
         Option(("--raw-public",), "The file holds the 32 bytes of a public key.", Kind.FLAG),
         Option(("--raw-private",), "The file holds the 32 bytes of a private key.", Kind.FLAG),

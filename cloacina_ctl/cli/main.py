@@ -12,11 +12,11 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from cloacina_ctl import __version__
+from cloacina_ctl import __version__, redaction
 from cloacina_ctl.cli import exits, streams
 from cloacina_ctl.cli.app import GROUPS, NAMES, find, load
 from cloacina_ctl.cli.failure import fail
-from cloacina_ctl.cli.parser import parse
+from cloacina_ctl.cli.parser import parse, refuse_secrets
 from cloacina_ctl.cli.report import Reporter, wants_color
 from cloacina_ctl.cli.stopping import Stopped, stoppable
 
@@ -31,6 +31,7 @@ _COMPLETION_REQUEST = "_CLOACINA_CTL_COMPLETE"
 def run(words: Sequence[str]) -> int:
     """Do what ``words`` say and return the exit status; raises nothing."""
     streams.prepare()
+    redaction.begin(words)
     with stoppable():
         try:
             plain = None if _COMPLETION_REQUEST in os.environ else _read_plain(words)
@@ -45,6 +46,7 @@ def call(command: Command, values: Values) -> int:
     """Run ``command`` and return its exit status; what goes wrong is said, never raised."""
     reporter = Reporter(values, command.schema)
     try:
+        refuse_secrets(command, values)
         status = command.run(values, reporter)
         reporter.finish(ok=status == exits.DONE)
     except BaseException as error:  # noqa: BLE001 - the end of the line: each has its status

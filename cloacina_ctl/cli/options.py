@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.command import Kind, Option
+from cloacina_ctl.cli.command import Kind, Option, Refers
 from cloacina_ctl.errors import Code, UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ KEY = Option(
     ("--key",),
     "Take signatures by this key only: a public key file, or the name or fingerprint of a stored "
     "key (repeatable; default: the trusted keys and your own).",
-    Kind.MANY, "KEY", panel="Trust",
+    Kind.MANY, "KEY", panel="Trust", refers=Refers.KEY,
 )  # fmt: skip
 ALLOW_UNSIGNED = Option(
     ("--allow-unsigned",), "Take it without a signature by a known key.", Kind.FLAG, panel="Trust"
@@ -71,7 +71,7 @@ REGISTRY = Option(
 )  # fmt: skip
 PASSPHRASE_FD = Option(
     ("--passphrase-fd",), "Read the passphrase of a key from this file descriptor.", Kind.INTEGER,
-    "N", panel="Keys",
+    "N", panel="Keys", refers=Refers.CREDENTIAL,
 )  # fmt: skip
 
 

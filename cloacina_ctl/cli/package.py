@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.command import Argument, Command, Kind, Option
+from cloacina_ctl.cli.command import Argument, Command, Kind, Option, Refers
 from cloacina_ctl.cli.options import (
     FORCE,
     FORMAT,
@@ -180,12 +180,27 @@ def _show(packaged: Packaged, reporter: Reporter, *, include_source: bool) -> No
         reporter.line(f"padded with {size(packaged.padding)}")
     if packaged.sidecar is not None:
         reporter.line(f"signature in {escape(packaged.sidecar)}")
+    _tell_secrets(packaged.diagnostics, reporter)
     is_native = packaged.format == "native"
     if is_native and packaged.language.value == "rust" and not include_source:
         reporter.note(
             "holds the library alone, for runtimes that read native packages; with "
             "--include-source it can be converted for the others"
         )
+
+
+def _tell_secrets(diagnostics: tuple[Diagnostic, ...], reporter: Reporter) -> None:
+    """Name what was left out because it may be secret: it may have been meant."""
+    from cloacina_ctl.cli.escape import escape, shorten
+    from cloacina_ctl.cli.words import count
+
+    places = [one.where or "" for one in diagnostics if one.code == Code.SECRET]
+    if not places or reporter.verbose:  # which has shown each of them
+        return
+    more = ["..."] if len(places) > _NAMED else []
+    named = ", ".join([escape(shorten(place, _MAX_NAME)) for place in places[:_NAMED]] + more)
+    what = count(len(places), "file or folder", "files or folders")
+    reporter.note(f"left out {what} that may hold secrets: {named} (--list shows why)")
 
 
 def _tell_vendoring(diagnostics: tuple[Diagnostic, ...], reporter: Reporter) -> None:
@@ -212,6 +227,7 @@ def _as_json(packaged: Packaged) -> dict[str, object]:
     }
 
 
+_NAMED, _MAX_NAME = 3, 100  # of what was left out
 _RUST, _VENDORING, _BUILD = "Rust", "Python dependencies", "Building and fetching"
 PACKAGE = Command(
     name="package",
@@ -239,7 +255,7 @@ PACKAGE = Command(
         JOBS,
         LIMIT,
         Option(("--sign",), "Sign with this key: a file, or the name of a stored key (repeatable).",
-               Kind.MANY, "KEY", panel="Keys"),
+               Kind.MANY, "KEY", panel="Keys", refers=Refers.KEY),
         Option(("--no-sign",), "Do not sign.", Kind.FLAG, panel="Keys"),
         Option(("--require-signature",), "Make no package that nobody signed.", Kind.FLAG,
                panel="Keys"),

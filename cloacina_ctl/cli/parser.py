@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.command import COMMON, Kind
+from cloacina_ctl.cli.command import COMMON, Kind, Refers
+from cloacina_ctl.redaction import refuse_key_text, refuse_secret_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,6 +40,24 @@ def parse(command: Command, words: Sequence[str]) -> Values | None:
     else:
         positional += rest
     return values if _place(command, positional, values) else None
+
+
+def refuse_value(refers: Refers | None, value: object, place: str) -> None:
+    """Raise ``UsageError`` where ``value`` is a secret, and its name or file belongs there."""
+    if isinstance(value, str) and refers is not None:
+        refuse = refuse_key_text if refers is Refers.KEY else refuse_secret_text
+        refuse(value, place)
+
+
+def refuse_secrets(command: Command, values: Values) -> None:
+    """Raise ``UsageError`` where a key or a token was given itself, not its name or file."""
+    named = (
+        (argument.name.upper(), argument.name, argument.refers) for argument in command.arguments
+    )
+    flagged = ((option.long, option.key, option.refers) for option in command.options)
+    for place, key, refers in (*named, *flagged):
+        for value in values[key] if isinstance(values[key], tuple) else (values[key],):
+            refuse_value(refers, value, place)
 
 
 def whole_number(text: str) -> int | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl import settings
 from cloacina_ctl.cli.escape import escape
 from cloacina_ctl.errors import Code, NotTrusted
+from cloacina_ctl.redaction import refuse_secret_text, remember, shown_file
 from cloacina_ctl.staging import reported
 
 if TYPE_CHECKING:
@@ -60,8 +61,10 @@ def _given(descriptor: int | None) -> bytes | None:
         return _first_line(descriptor, f"file descriptor {descriptor}")
     path = os.environ.get(settings.ENV_PASSPHRASE_FILE)
     if path:
-        with reported(path), open(path, "rb", buffering=0) as file:  # a pipe will do, so it waits
-            return _first_line(file.fileno(), path)
+        refuse_secret_text(path, settings.ENV_PASSPHRASE_FILE)
+        where = shown_file(path, settings.ENV_PASSPHRASE_FILE)
+        with reported(path, where), open(path, "rb", buffering=0) as file:  # a pipe: so it waits
+            return _first_line(file.fileno(), where)
     return None
 
 
@@ -76,6 +79,7 @@ def _first_line(fd: int, where: str) -> bytes:
             line += byte
     if not line.removesuffix(b"\r"):
         raise NotTrusted.of(Code.PASSPHRASE, "holds no passphrase", where=where)
+    remember(line.removesuffix(b"\r").decode("utf-8", "surrogateescape"))
     return bytes(line.removesuffix(b"\r"))
 
 

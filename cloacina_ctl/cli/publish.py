@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.command import Argument, Command, Kind, Option
+from cloacina_ctl.cli.command import Argument, Command, Kind, Option, Refers
 from cloacina_ctl.cli.options import JOBS, LIMIT, RULE, refuse_both, rule
 
 if TYPE_CHECKING:
@@ -215,7 +215,8 @@ PUBLISH = Command(
         Option(("--server",), "The server's address.", metavar="URL", panel="Server"),
         Option(("--tenant",), "The tenant (default: public).", metavar="NAME", default="public",
                panel="Server"),
-        Option(("--token-file",), "Read the token from this file.", metavar="FILE", panel="Server"),
+        Option(("--token-file",), "Read the token from this file.", metavar="FILE", panel="Server",
+               refers=Refers.CREDENTIAL),
         Option(("--profile",), "Server and token of this profile in ~/.cloacina/config.toml "
                "(default: its default_profile, where --server is not given).", metavar="NAME",
                panel="Server"),

@@ -21,6 +21,8 @@ Written by `python -m cloacina_ctl.cli.reference`; a test compares it with the p
 
 Standard output has the result, standard error everything else. Nothing from a package, a server or
 a file name reaches the terminal unescaped: what does not show is spelt like `\\x1b` or `\\u202e`.
+That holds for `--debug`, too. A value that looks like a private key, a token or a password is not
+shown: `[not shown]` stands in its place.
 
 ## Options of every command
 

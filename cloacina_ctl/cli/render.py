@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.escape import escape, shorten
+from cloacina_ctl.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +18,7 @@ MAX_ERROR_BYTES = 4096
 _MAX_PLACE_BYTES = 600
 _MAX_MESSAGE_BYTES = 1400
 _MAX_HINT_BYTES = 400
+_MAX_READ_BYTES = 1 << 16
 _STYLES = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
@@ -33,8 +35,12 @@ def diagnostic_line(found: Diagnostic, paint: Paint) -> str:
 
 
 def _shown(text: str, size: int) -> str:
-    """Return ``text`` escaped and short; cut before too, for it may be as long as a package."""
-    return shorten(escape(shorten(text, size)), size)
+    """Return ``text`` without secrets, escaped and short.
+
+    Cut before too, for it may be as long as a package; but secrets are sought before that.
+    """
+    safe = redacted(shorten(text, _MAX_READ_BYTES))
+    return shorten(escape(shorten(safe, size)), size)
 
 
 def error_lines(found: Sequence[Diagnostic], paint: Paint, room: int | None) -> list[str]:
@@ -63,9 +69,9 @@ def answer_json(
             {
                 "code": str(one.code),
                 "severity": one.severity.value,
-                "message": one.message,
-                "where": one.where,
-                "hint": one.hint,
+                "message": redacted(one.message),
+                "where": None if one.where is None else redacted(one.where),
+                "hint": None if one.hint is None else redacted(one.hint),
             }
             for one in diagnostics
         ],

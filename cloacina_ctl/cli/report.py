@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from cloacina_ctl.cli import render, streams
 from cloacina_ctl.cli.escape import escape_shown
 from cloacina_ctl.errors import Severity
+from cloacina_ctl.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -127,7 +128,7 @@ class Reporter:
 
     def _complain(self, text: str) -> None:
         self.close()
-        streams.complain(escape_shown(text) + "\n")
+        streams.complain(escape_shown(redacted(text)) + "\n")
 
     def _paint_error(self, style: str, text: str) -> str:
         return self._paint(sys.stderr, style, text)

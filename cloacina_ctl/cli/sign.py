@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.command import Argument, Command, Kind, Option
+from cloacina_ctl.cli.command import Argument, Command, Kind, Option, Refers
 from cloacina_ctl.cli.options import FORCE, LIMIT, PASSPHRASE_FD, limits
 
 if TYPE_CHECKING:
@@ -66,11 +66,12 @@ SIGN = Command(
     arguments=(Argument("package", "The package's file."),),
     options=(
         Option(("--key",), "Sign with this key: a file, or the name of a stored key (repeatable).",
-               Kind.MANY, "KEY", panel="Keys"),
+               Kind.MANY, "KEY", panel="Keys", refers=Refers.KEY),
         PASSPHRASE_FD,
         Option(("--remove",), "Remove the signature with this keyid (repeatable).", Kind.MANY,
-               "KEYID"),
-        Option(("--replace",), "Remove it, and sign anew (repeatable).", Kind.MANY, "KEYID"),
+               "KEYID", refers=Refers.KEY),
+        Option(("--replace",), "Remove it, and sign anew (repeatable).", Kind.MANY, "KEYID",
+               refers=Refers.KEY),
         Option(("--comment",), "A text that becomes part of what is signed."),
         Option(("--output", "-o"), "Write the result here, not over the package or beside it.",
                metavar="FILE"),

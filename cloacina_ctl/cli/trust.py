@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.command import Argument, Command
+from cloacina_ctl.cli.command import Argument, Command, Refers
 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.command import Values
@@ -53,8 +53,12 @@ ADD = Command(
     description="Compare the fingerprint with its owner first, by another way than the file came.",
     run=_add,
     arguments=(
-        Argument("key", "A public key's file, or the name or fingerprint of a stored key."),
-        Argument("name", "What to call its owner."),
+        Argument(
+            "key",
+            "A public key's file, or the name or fingerprint of a stored key.",
+            refers=Refers.KEY,
+        ),
+        Argument("name", "What to call its owner.", refers=Refers.KEY),
     ),
     examples=(("cloacina-ctl trust add author.pub alice", "a key that Alice sent"),),
 )
@@ -63,5 +67,7 @@ REMOVE = Command(
     name="trust remove",
     summary="Let the signatures of a key count no longer.",
     run=_remove,
-    arguments=(Argument("key", "The name, or the beginning of the fingerprint."),),
+    arguments=(
+        Argument("key", "The name, or the beginning of the fingerprint.", refers=Refers.KEY),
+    ),
 )

@@ -13,10 +13,11 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cloacina_ctl.cli.app import GROUPS, all_commands
-from cloacina_ctl.cli.command import COLOR, COMMON, Argument, Command, Kind, Option
+from cloacina_ctl.cli.command import COLOR, COMMON, Argument, Command, Kind, Option, Refers
 from cloacina_ctl.cli.complaints import as_usage_error, missing_argument, missing_value
 from cloacina_ctl.cli.help_texts import Texts, command_epilog, program_epilog
-from cloacina_ctl.cli.parser import whole_number
+from cloacina_ctl.cli.parser import refuse_value, whole_number
+from cloacina_ctl.redaction import HIDDEN, remember, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -74,12 +75,19 @@ def _refuse_missing_values(line: Sequence[str]) -> None:
 
     name = guesses.command(line)
     options = [o for command in all_commands() if command.name == name for o in command.options]
-    valued = {f for o in (*options, *COMMON) if o.kind is not Kind.FLAG for f in o.flags}
+    flags = {f: o for o in (*options, *COMMON) for f in o.flags}
     before = guesses.before_dashes(line)
     for at, flag in enumerate(before, 1):
         value = before[at] if at < len(before) else None
-        if flag in valued and (value is None or (value.startswith("-") and value != "-")):
-            raise missing_value(flag, value)
+        option = flags.get(flag)
+        if option is not None and option.refers is Refers.CREDENTIAL and value not in flags:
+            remember((value or "").lstrip("-"))  # people write a passphrase behind --passphrase
+        if option is None or option.kind is Kind.FLAG:
+            continue
+        if value is None or (value.startswith("-") and value != "-"):
+            refuse_value(option.refers, value, flag)
+            secret = option.refers is not None and value not in flags
+            raise missing_value(flag, value, secret=secret)
 
 
 class _Builder:
@@ -162,7 +170,7 @@ class _Builder:
             values[argument.name] = tuple(value or ()) if argument.many else value
         if command.rest is not None:
             if given[command.rest]:
-                raise typer.BadParameter(f"an argument too many: {given[command.rest][0]}")
+                raise typer.BadParameter(f"an argument too many: {shown(given[command.rest][0])}")
             values[command.rest] = self._behind or ()
         return values
 
@@ -236,23 +244,28 @@ def _declared(
 def _checker(option: Option) -> Callable[[Any], Any] | None:
     """Return what judges a value that typer takes as text."""
     if option.kind is Kind.INTEGER:
-        return _as_number
+        return _as_number(shown if option.refers is None else lambda _: HIDDEN)
     return _one_of(option.choices) if option.choices else None
 
 
-def _as_number(value: Any) -> int | None:  # noqa: ANN401 - a text, a default, or nothing
-    if value is None:
-        return None
-    number = whole_number(str(value))
-    if number is None:
-        raise typer.BadParameter(f"expected a whole number, found: {value}")
-    return number
+def _as_number(told: Callable[[str], str]) -> Callable[[Any], int | None]:
+    """Return what reads a number; ``told`` says what of another value is shown."""
+
+    def read_number(value: Any) -> int | None:  # noqa: ANN401 - a text, a default, or nothing
+        if value is None:
+            return None
+        number = whole_number(str(value))
+        if number is None:
+            raise typer.BadParameter(f"expected a whole number, found: {told(str(value))}")
+        return number
+
+    return read_number
 
 
 def _one_of(choices: tuple[str, ...]) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:  # noqa: ANN401 - as above
         if value is not None and value not in choices:
-            raise typer.BadParameter(f"expected one of {', '.join(choices)}; found: {value}")
+            raise typer.BadParameter(f"expected one of {', '.join(choices)}; found: {shown(value)}")
         return value
 
     return check

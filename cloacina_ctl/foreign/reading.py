@@ -17,7 +17,7 @@ from cloacina_ctl.archive.foreign.model import (
 )
 from cloacina_ctl.archive.foreign.resolved import PYTHON, RUST, entry_module_of, language_of
 from cloacina_ctl.archive.foreign.streams import GZIP
-from cloacina_ctl.archive.layout import WORKFLOW_FOLDER
+from cloacina_ctl.archive.layout import VENDOR_FOLDER, WORKFLOW_FOLDER
 from cloacina_ctl.errors import CloacinaError
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.staging import reported, scratch_folder, unnamed_file, write_all
@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.payload import Sink
     from cloacina_ctl.archive.tables import FileEntry
     from cloacina_ctl.platforms import Library
+    from cloacina_ctl.project.credentials import PackedSecret
     from cloacina_ctl.project.packed import PackedSource
 
 MAX_SOURCES = 16 << 20
 MAX_IN_MEMORY = 4 << 20  # of a library; a larger one goes to the disk
 MAX_LIBRARIES = 2
-_BEGIN_OF_FILE = 64 << 10  # in which a private key is looked for
+_BEGIN_OF_FILE = 64 << 10  # in which secrets are looked for
 
 _LIBRARY_SUFFIXES = (".so", ".dylib", ".dll")
 
@@ -54,7 +55,7 @@ class Looked(NamedTuple):
     library: Library | None = None
     library_problem: CloacinaError | None = None
     unread: tuple[str, ...] = ()
-    private_keys: tuple[str, ...] = ()
+    secrets: tuple[PackedSecret, ...] = ()
 
     @property
     def language(self) -> str | None:
@@ -88,7 +89,7 @@ def look_into(package: ForeignPackage, also: Sink, progress: Progress | None = N
     """Read all of ``package`` and return what it holds; ``also`` is given every file, too."""
     with _Kept(flat=package.container == GZIP, also=also) as kept:
         contents = package.pour(kept, stage(progress, "reading"))
-        looked = Looked(contents, unread=tuple(kept.unread), private_keys=tuple(kept.private_keys))
+        looked = Looked(contents, unread=tuple(kept.unread), secrets=tuple(kept.secrets))
         library, problem = _library(contents, kept)
         looked = looked._replace(library=library, library_problem=problem)
         return looked._replace(source=_source(looked, kept.sources))
@@ -144,7 +145,7 @@ class _Kept:
         self.sources: dict[str, bytes] = {}
         self.libraries: dict[str, _Spool] = {}
         self.unread: list[str] = []
-        self.private_keys: list[str] = []
+        self.secrets: list[PackedSecret] = []
 
     def __enter__(self) -> Self:
         return self
@@ -191,11 +192,10 @@ class _Kept:
         self._also.end()
         if self._parts is not None:
             self.sources[self._path] = b"".join(self._parts)
-        if b"PRIVATE KEY" in self._start:
-            from cloacina_ctl.project.private_keys import holds_private_key
+        if not self._path.startswith(VENDOR_FOLDER):
+            from cloacina_ctl.project.credentials import secrets_of
 
-            if holds_private_key(self._start):
-                self.private_keys.append(self._path)
+            self.secrets += secrets_of(self._start, self._path)
 
 
 def _may_be_library(path: str) -> bool:

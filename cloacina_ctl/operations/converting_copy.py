@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl import authenticity
 from cloacina_ctl.authenticity import Rule
+from cloacina_ctl.folders import make_private_folder
 from cloacina_ctl.operations.convert_native import convert_native
-from cloacina_ctl.staging import hidden_name, reported, scratch_folder
+from cloacina_ctl.staging import reported, scratch_folder
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.reader import Package
     from cloacina_ctl.operations.converting import Converted, ConvertRequest
     from cloacina_ctl.progress import Progress
+
+_NAME = "converted"
 
 
 class Copy(NamedTuple):
@@ -38,15 +41,15 @@ def converted_copy(
     """
     rule = request.rule
     authenticity.check_rule(rule)
-    made = os.path.join(scratch_folder(), hidden_name())
     known = authenticity.keys_that_count(rule)
-    try:
+    base = scratch_folder()
+    with reported(base):
+        folder = make_private_folder(base)
+    with folder:
+        made = folder.where(_NAME)
         converted = convert_native(package, request._replace(output=made), known, progress)
         with reported(made):
-            fd = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(made)
+            fd = folder.open_file(_NAME)
     try:
         pinned = Rule(allow_unsigned=True, content=converted.content, limits=rule.limits)
         yield Copy(fd, pinned, converted)

@@ -176,6 +176,6 @@ def _subject(package: ForeignPackage, looked: Looked, judged: tuple[Judged, ...]
         library=looked.library,
         library_problem=looked.library_problem,
         unread=looked.unread,
-        private_keys=looked.private_keys,
+        secrets=looked.secrets,
         signatures=judged,
     )

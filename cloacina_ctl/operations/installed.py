@@ -14,6 +14,7 @@ from cloacina_ctl import settings
 from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, NotTrusted, UsageError
 from cloacina_ctl.operations.damage import damage_explained, damaged
+from cloacina_ctl.redaction import refuse_secret_text
 from cloacina_ctl.registry.layout import DEFAULT_TENANT, check_tenant
 from cloacina_ctl.registry.store import Reading, deciding_paths
 from cloacina_ctl.values import NamedTuple
@@ -69,6 +70,7 @@ class Found(NamedTuple):
 
 def registry_at(folder: str | None) -> str:
     """Return the folder of the registry: the one that is named, else the user's."""
+    refuse_secret_text(folder or "", "--registry")
     path = os.path.abspath(folder) if folder else settings.registry_folder()
     try:
         os.fsencode(path)

@@ -22,6 +22,7 @@ from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.operations.preparing import Prepared, selected_files
 from cloacina_ctl.operations.vendoring import planned_flat, vendored_files, with_python
 from cloacina_ctl.paths import MemberPath
+from cloacina_ctl.project.own_files import own_links
 from cloacina_ctl.project.package_toml import authored, metadata_keys, resolved_package_toml
 from cloacina_ctl.project.runtimes import ANY_SOURCE, SOURCE, Runtime, runtime_of_crate, with_rule
 
@@ -136,6 +137,8 @@ def _of_crate(files: tuple[SelectedFile, ...]) -> tuple[SelectedFile, ...]:
 
 def _lock_file(root: str) -> PlannedFile:
     path = os.path.join(root, CARGO_LOCK)
+    for problem in own_links(root, (CARGO_LOCK,)):
+        raise Refused(problem)
     try:
         size = os.lstat(path).st_size
     except OSError as error:

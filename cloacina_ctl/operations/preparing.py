@@ -133,10 +133,10 @@ def judge_project(project: Project, selection: Selection) -> list[Diagnostic]:
     from cloacina_ctl.checks.engine import report
     from cloacina_ctl.checks.project import check_project
     from cloacina_ctl.checks.subjects import ProjectSubject
-    from cloacina_ctl.project.private_keys import find_private_keys
+    from cloacina_ctl.project.credentials import find_secrets
 
-    keys = tuple(find_private_keys(selection, project.root))
-    findings = report(check_project(ProjectSubject(project, selection, keys))).findings
+    secrets = tuple(find_secrets(selection, project.root))
+    findings = report(check_project(ProjectSubject(project, selection, secrets))).findings
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
         raise Refused(*errors)

@@ -131,7 +131,7 @@ def _read(
         entry_module=looked.entry_module,
         source=looked.source,
         unread=looked.unread,
-        private_keys=looked.private_keys,
+        secrets=looked.secrets,
         signatures=judged,
     )
     return subject, vouched

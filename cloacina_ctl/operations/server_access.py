@@ -86,7 +86,7 @@ def _token(
     request: AccessRequest, address: Address, profile: Profile | None, ask: Ask | None
 ) -> Token:
     if request.token_file is not None:
-        return token_of_file(request.token_file)
+        return token_of_file(request.token_file, "--token-file")
     text = os.environ.get(settings.ENV_TOKEN)
     if text:
         return Token(text, settings.ENV_TOKEN)

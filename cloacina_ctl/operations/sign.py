@@ -17,6 +17,7 @@ from cloacina_ctl.authenticity import subject_of
 from cloacina_ctl.digest import CONTENT_PREFIX
 from cloacina_ctl.errors import Code, NotTrusted, UsageError
 from cloacina_ctl.progress import Progress, stage
+from cloacina_ctl.redaction import shown_word
 from cloacina_ctl.signing.statement import SIGNATURE_TYPE, claims, now_utc, sign_package
 from cloacina_ctl.staging import StagedFile, reported, write_all
 from cloacina_ctl.values import NamedTuple
@@ -145,7 +146,7 @@ def _take_out(
         if len(found) != 1 or len(keyid) < 8:
             raise NotTrusted.of(
                 Code.NO_SUCH_SIGNATURE,
-                f"{len(found)} keys signed it whose keyid begins with: {keyid}",
+                f"{len(found)} keys signed it whose keyid begins with: {shown_word(keyid)}",
                 where=package.path,
                 hint="`cloacina-ctl inspect` lists the signatures",
             )

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.head import Head
     from cloacina_ctl.archive.tables import FileEntry
     from cloacina_ctl.checks.subjects import ReadLibrary
+    from cloacina_ctl.project.model import Project
     from cloacina_ctl.project.python_source import ModuleSource
 
 
@@ -105,8 +106,9 @@ def _project(path: str, member: str | None) -> list[Diagnostic]:
     from cloacina_ctl.checks.project import check_project
     from cloacina_ctl.checks.subjects import ProjectSubject
     from cloacina_ctl.checks.vendoring import check_vendoring
+    from cloacina_ctl.project.credentials import find_secrets
     from cloacina_ctl.project.model import Selection
-    from cloacina_ctl.project.private_keys import find_private_keys
+    from cloacina_ctl.project.own_files import own_links
     from cloacina_ctl.project.reading import read_project
     from cloacina_ctl.project.selection import select_files
 
@@ -118,11 +120,24 @@ def _project(path: str, member: str | None) -> list[Diagnostic]:
             selection = select_files(project)
         except Refused as error:
             found.extend(error.diagnostics)
-    keys = tuple(find_private_keys(selection, project.root))
-    found.extend(check_project(ProjectSubject(project, selection, keys)))
+    found += [one for one in own_links(project.root, _read_for(project)) if one not in found]
+    secrets = tuple(find_secrets(selection, project.root))
+    found.extend(check_project(ProjectSubject(project, selection, secrets)))
     if project.python is not None:
-        found.extend(check_vendoring(project))
+        found += [one for one in check_vendoring(project) if one not in found]
     return found
+
+
+def _read_for(project: Project) -> Iterator[str]:
+    """Yield what `package` reads of a project by name, and this does not."""
+    from cloacina_ctl.project.detect import PACKAGE_TOML
+
+    yield PACKAGE_TOML
+    if project.config.vendor:
+        from cloacina_ctl.project.vendoring.lock import LOCK_FILE
+        from cloacina_ctl.project.vendoring.requirements import REQUIREMENTS_TXT
+
+        yield from (LOCK_FILE, REQUIREMENTS_TXT)
 
 
 def _package(path: str, limits: Limits, progress: Progress | None) -> list[Diagnostic]:

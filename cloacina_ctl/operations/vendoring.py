@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.archive.layout import VENDOR_FOLDER
 from cloacina_ctl.archive.plan import PlannedFile
 from cloacina_ctl.errors import Code, Refused, UsageError
+from cloacina_ctl.folders import PrivateFolder, make_private_folder
 from cloacina_ctl.paths import MemberPath
-from cloacina_ctl.staging import PREFIX
+from cloacina_ctl.staging import reported, scratch_folder
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class WorkFolder:
     """A scratch folder that is made when it is first asked for and gone after the block."""
 
     def __init__(self) -> None:
-        self._path: str | None = None
+        self._held: PrivateFolder | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -58,18 +59,17 @@ class WorkFolder:
     @property
     def path(self) -> str:
         """The folder, which nobody else can read."""
-        if self._path is None:
-            import tempfile
-
-            self._path = tempfile.mkdtemp(prefix=PREFIX)
-        return self._path
+        if self._held is None:
+            base = scratch_folder()
+            with reported(base):
+                self._held = make_private_folder(base)
+        return self._held.path
 
     def __exit__(self, *_: object) -> None:
-        if self._path is not None:
-            import shutil
-
-            shutil.rmtree(self._path, ignore_errors=True)
-            self._path = None
+        if self._held is not None:
+            self._held.remove()
+            self._held.close()
+            self._held = None
 
 
 def vendored_files(

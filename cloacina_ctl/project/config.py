@@ -14,7 +14,8 @@ from cloacina_ctl.errors import Code, Diagnostic, Refused
 from cloacina_ctl.project.detect import CARGO_TOML, PYPROJECT_TOML
 from cloacina_ctl.project.ignore import compile_patterns
 from cloacina_ctl.project.model import Config, Layout
-from cloacina_ctl.toml import read_toml, suggest
+from cloacina_ctl.project.own_files import read_own_toml
+from cloacina_ctl.toml import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,7 @@ def _find(folder: str, layout: Layout) -> tuple[str, object]:
 
 
 def _inner(folder: str, name: str, path: tuple[str, ...]) -> object:
-    table: object = read_toml(os.path.join(folder, name), where=name)
+    table: object = read_own_toml(folder, name)
     for key in path:
         table = table.get(key, {}) if isinstance(table, dict) else {}
     return table

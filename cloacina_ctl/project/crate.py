@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Refused, UsageError
 from cloacina_ctl.project.model import Crate
-from cloacina_ctl.toml import read_toml, suggest
+from cloacina_ctl.project.own_files import read_own_toml
+from cloacina_ctl.toml import suggest
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _listed(members: dict[str, _Manifest]) -> str | None:
 
 
 def _read(folder: str) -> _Manifest:
-    return _Manifest(folder, read_toml(os.path.join(folder, CARGO_TOML), where=CARGO_TOML))
+    return _Manifest(folder, read_own_toml(folder, CARGO_TOML))
 
 
 def _members(top: _Manifest) -> dict[str, _Manifest]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.project.crate import CARGO_TOML
-from cloacina_ctl.toml import read_toml
+from cloacina_ctl.project.own_files import read_own_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +16,7 @@ _KINDS = ("dependencies", "dev-dependencies", "build-dependencies", "dev_depende
 
 def path_dependencies(folder: str) -> tuple[str, ...]:
     """Return the names of all dependencies by path of the crate in ``folder``, sorted."""
-    return named_by_path(read_toml(os.path.join(folder, CARGO_TOML), where=CARGO_TOML))
+    return named_by_path(read_own_toml(folder, CARGO_TOML))
 
 
 def named_by_path(table: dict[str, Any]) -> tuple[str, ...]:

@@ -2,6 +2,9 @@
 
 A wildcard must not bring a key into a package, and no ignore file has to be right for it to stay
 out. Names are compared without case. Source files (``secrets.py``) are not secrets by their name.
+
+Many of the names are those that gitrob looks for in public repositories, and those for which
+gitignore templates and gitleaks have rules. ``docs/projects.md`` has the table.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ class Denied(NamedTuple):
 
 
 _CACHE = Denied("a cache or what a tool made")
+_CARGO = Denied("what cargo built")
 _GIT = Denied("belongs to version control")
 _EDITOR = Denied("belongs to an editor or the desktop")
 _PACKAGE = Denied("a package, not part of one")
@@ -35,6 +39,12 @@ _ENVIRONMENT = _secret("it may hold secrets of an environment")
 _STATE = _secret("it may hold secrets in recorded state")
 _HISTORY = _secret("a history of what was typed")
 _DUMP = _secret("a memory dump")
+_SHELL = _secret("settings of a shell, which may hold secrets")
+_LOG = _secret("what a program printed, which may hold secrets")
+_DATABASE = _secret("a database, which may hold personal data or passwords")
+_DATABASE_DUMP = _secret("a dump of a database, which may hold personal data or passwords")
+_TRAFFIC = _secret("recorded network traffic")
+_TRUST = _secret("whose keys somebody trusts")
 
 _FOLDERS: dict[str, Denied] = {
     **dict.fromkeys(
@@ -57,6 +67,7 @@ _FOLDERS: dict[str, Denied] = {
             ".aws", ".azure", ".gcloud", ".oci", ".kube", ".docker", ".m2", ".kaggle", ".snowsql",
             ".databricks", ".vault", ".chef", ".ansible", ".huggingface", ".openai", ".op",
             ".gem", ".composer", ".bluemix", ".fly", ".heroku", ".direnv", "gcloud",
+            ".terraform.d", ".subversion", ".putty", ".purple", ".mozilla", ".thunderbird",
         ),
         _CREDENTIALS,
     ),
@@ -70,7 +81,14 @@ _FILES: dict[str, Denied] = {
     ),
     **dict.fromkeys((".ds_store", "thumbs.db", "desktop.ini", ".directory"), _EDITOR),
     **dict.fromkeys((".coverage", "coverage.xml", ".dmypy.json", "pip-log.txt"), _CACHE),
-    **dict.fromkeys(("identity", "wallet.dat", "keyfile", "master.key"), _KEYS),
+    **dict.fromkeys(
+        (
+            "identity", "wallet.dat", "keyfile", "master.key", "otr.private_key", "key3.db",
+            "key4.db",
+        ),
+        _KEYS,
+    ),
+    **dict.fromkeys(("trust.json", "authorized_keys", "known_hosts"), _TRUST),
     **dict.fromkeys(
         (
             ".npmrc", ".yarnrc", ".yarnrc.yml", ".pypirc", "pip.conf", "pip.ini", ".netrc",
@@ -88,10 +106,37 @@ _FILES: dict[str, Denied] = {
             "secrets", "secret", ".token", "token", "password", "passwords", ".password",
             ".passwd", ".pass", ".pw", ".hgrc", ".msmtprc", ".fetchmailrc", ".nuget.config",
             "nuget.config", "proftpdpasswd", ".esmtprc", ".twitter", ".trc", ".jupyter_token",
+            "wp-config.php", "localsettings.php", "config.inc.php", "settings.local.php",
+            "database.yml", "knife.rb", "omniauth.rb", "carrierwave.rb", "secret_token.rb",
+            "robomongo.json", "dbeaver-data-sources.xml", ".dbeaver-data-sources.xml",
+            "ventrilo_srv.ini", "logins.json", ".muttrc", "muttrc", ".offlineimaprc", ".mbsyncrc",
+            ".curlrc", ".wgetrc",
         ),
         _CREDENTIALS,
     ),
-    **dict.fromkeys((".envrc", "env.local", "dotenv"), _ENVIRONMENT),
+    **dict.fromkeys((".envrc", "env.local", "dotenv", ".renviron"), _ENVIRONMENT),
+    **dict.fromkeys(
+        (
+            ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".zshrc",
+            ".zshenv", ".zprofile", ".zlogin", ".profile", ".kshrc", ".cshrc", ".tcshrc",
+            ".login", ".aliases", ".exports", ".functions", ".extra", ".rprofile",
+        ),
+        _SHELL,
+    ),
+    **dict.fromkeys(
+        (
+            ".rhistory", ".zhistory", ".histfile", "fish_history", "consolehost_history.txt",
+            ".rdata", ".lesshst", ".viminfo", ".history",
+        ),
+        _HISTORY,
+    ),
+    **dict.fromkeys(
+        (
+            "nohup.out", "npm-debug.log", "yarn-debug.log", "yarn-error.log", "lerna-debug.log",
+            ".pnpm-debug.log", "firebase-debug.log",
+        ),
+        _LOG,
+    ),
     **dict.fromkeys(("core", "hs_err_pid.log"), _DUMP),
 }  # fmt: skip
 
@@ -101,19 +146,29 @@ _SUFFIXES: dict[str, Denied] = {
         (
             "pem", "key", "p12", "pfx", "p8", "ppk", "jks", "jceks", "keystore", "bks", "kdb",
             "kdbx", "keytab", "kwallet", "agilekeychain", "keychain", "opvault", "psafe3",
-            "wallet", "pkcs12", "pkcs8", "age", "gpg", "pgp", "snk", "pvk",
+            "wallet", "pkcs12", "pkcs8", "age", "gpg", "pgp", "snk", "pvk", "keypair", "jwk",
+            "bek", "tpm", "fve",
         ),
         _KEYS,
     ),
     **dict.fromkeys(
         (
             "token", "secret", "secrets", "credentials", "kubeconfig", "ovpn", "rdp",
-            "publishsettings", "htpasswd", "netrc", "pgpass",
+            "publishsettings", "htpasswd", "netrc", "pgpass", "tblk", "cscfg",
         ),
         _CREDENTIALS,
     ),
     **dict.fromkeys(("env", "envrc"), _ENVIRONMENT),
     **dict.fromkeys(("tfstate", "tfvars", "tfplan"), _STATE),
+    **dict.fromkeys(
+        (
+            "sqlite", "sqlite3", "sqlitedb", "s3db", "db3", "mdb", "accdb", "mdf", "ldf", "sdf",
+            "ibd", "rdb",
+        ),
+        _DATABASE,
+    ),
+    **dict.fromkeys(("dump", "sqldump", "pgdump", "mysqldump"), _DATABASE_DUMP),
+    **dict.fromkeys(("pcap", "pcapng", "saz"), _TRAFFIC),
     **dict.fromkeys(("core", "dmp", "mdmp", "hprof", "heapsnapshot", "har", "stackdump"), _DUMP),
     **dict.fromkeys(("pyc", "pyo", "egg-info"), _CACHE),
     "cloacina": _PACKAGE,
@@ -121,6 +176,7 @@ _SUFFIXES: dict[str, Denied] = {
 }  # fmt: skip
 _NOTES = r"(?:[._-][a-z0-9._-]*)?"
 _TEXT_FORMATS = r"\.(?:json|ya?ml|toml|ini|cfg|conf|txt|csv|xml|enc|properties|db)"
+_PACKED = r"\.(?:gz|bz2|xz|zst|zip|7z)"
 # What only a pattern over the whole name tells, in lower case; each in linear time.
 _PATTERNS: tuple[tuple[Denied, tuple[str, ...]], ...] = (
     (_ENVIRONMENT, (r"\.env(?:[._~-].*)?", r".*\.env\.(?:local|prod|production|staging|dev)")),
@@ -134,10 +190,19 @@ _PATTERNS: tuple[tuple[Denied, tuple[str, ...]], ...] = (
             r".*service[_-]?account.*\.json",
             r".*firebase-adminsdk.*\.json",
             r"kubeconfig[._-].*",
+            r"(?:.*[._-])?(?:gcp|gcloud|gsuite|sa)[._-]?keys?\.json",
+        ),
+    ),
+    (_DATABASE, (r".*\.(?:db|sqlite3?)-(?:wal|shm|journal)",)),
+    (
+        _DATABASE_DUMP,
+        (
+            rf"(?:.*[._-])?(?:dump|dumpall|backup)(?:[._-].*)?\.sql(?:{_PACKED})?",
+            rf".*\.sql{_PACKED}",
         ),
     ),
     (_STATE, (r".*\.tfstate\..*", r".*\.tfvars\.json")),
-    (_HISTORY, (r"\.[a-z0-9_]+[_-]history", r"\.history", r"\.lesshst", r"\.viminfo")),
+    (_HISTORY, (r"\.[a-z0-9_]+[_-]history",)),
     (_DUMP, (r"core\.[0-9]+",)),
     (_CACHE, (r"\.coverage\..*", r"\.cloacina-ctl-.*", r".*\$py\.class")),
     (_PACKAGE, (r".*\.cloacina\.sig",)),
@@ -170,12 +235,18 @@ def deny_folder(name: str) -> Denied | None:
     return _FOLDERS.get(lower)
 
 
-def deny_marked_folder(names: frozenset[str] | set[str]) -> Denied | None:
-    """Return why a folder that holds files of these names stays out: tools mark their own.
+def deny_marked_folder(path: str, names: frozenset[str] | set[str]) -> Denied | None:
+    """Return why the folder ``path``, which holds ``names``, stays out: tools mark their own.
 
     ``pyvenv.cfg`` makes a virtual environment (PEP 405), ``CACHEDIR.TAG`` a cache: cargo's
-    ``target``, and those of linters and test runners.
+    ``target``, and those of linters and test runners. A ``target`` that was copied may lack it:
+    what cargo notes of the compiler, and its folders of profiles, tell it too.
     """
     if "pyvenv.cfg" in names:
         return Denied("a virtual environment")
-    return _CACHE if "CACHEDIR.TAG" in names else None
+    if "CACHEDIR.TAG" in names:
+        return _CACHE
+    if ".rustc_info.json" in names or ".cargo-lock" in names:
+        return _CARGO
+    is_target = path.rstrip("/").rpartition("/")[2] == "target" and "__init__.py" not in names
+    return _CARGO if is_target and names & {"debug", "release"} else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +12,7 @@ from cloacina_ctl.manifest.texts import judge_pep440
 from cloacina_ctl.project.detect import PACKAGE_TOML, PYPROJECT_TOML
 from cloacina_ctl.project.identity import make_package, overridden
 from cloacina_ctl.project.model import Config, Layout
-from cloacina_ctl.toml import read_toml
+from cloacina_ctl.project.own_files import read_own_toml
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def read_metadata(folder: str, layout: Layout, config: Config) -> Metadata:
 
 
 def _read_pyproject(folder: str, config: Config) -> Metadata:
-    document = read_toml(os.path.join(folder, PYPROJECT_TOML), where=PYPROJECT_TOML)
+    document = read_own_toml(folder, PYPROJECT_TOML)
     table = _Table(document, "project", PYPROJECT_TOML)
     if "version" in table.texts("dynamic") and config.version is None:
         table.bad(
@@ -127,7 +126,7 @@ def _read_pyproject(folder: str, config: Config) -> Metadata:
 
 
 def _read_tree(folder: str, config: Config) -> Metadata:
-    document = read_toml(os.path.join(folder, PACKAGE_TOML), where=PACKAGE_TOML)
+    document = read_own_toml(folder, PACKAGE_TOML)
     header = _Table(document, "package", PACKAGE_TOML)
     table = _Table(document, "metadata", PACKAGE_TOML)
     author = table.text("author")

@@ -9,6 +9,7 @@ from cloacina_ctl.archive.layout import module_paths
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.project.import_time import MODULE, UNREADABLE, Elsewhere
+from cloacina_ctl.project.own_files import open_own
 from cloacina_ctl.project.python_source import (
     MAX_SOURCE_BYTES,
     Imported,
@@ -138,10 +139,8 @@ def find_source_root(project: str, *, tree: bool) -> SourceRoot:
 def read_bytes(project: str, path: str) -> bytes:
     """Return the bytes of a module, of a huge one as many as show that it is too large."""
     full = os.path.join(project, path)
-    with reported(full):
-        fd = os.open(full, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as file:
-            return file.read(MAX_SOURCE_BYTES + 1)
+    with reported(full), open(open_own(project, path), "rb") as file:
+        return file.read(MAX_SOURCE_BYTES + 1)
 
 
 def read_source(project: str, path: str) -> ModuleSource:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from cloacina_ctl.errors import Refused
 from cloacina_ctl.manifest import Language
 from cloacina_ctl.project.detect import PACKAGE_TOML
-from cloacina_ctl.toml import parse_toml, read_text
+from cloacina_ctl.project.own_files import read_own_text
+from cloacina_ctl.toml import parse_toml
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -108,8 +109,8 @@ def header_of_manifest(manifest: Manifest) -> Header:
 
 def authored(project: Project) -> bytes | None:
     """Return the author's own ``package.toml``, None where there is none."""
-    path = os.path.join(project.root, PACKAGE_TOML)
-    return read_text(path, where=PACKAGE_TOML) if os.path.lexists(path) else None
+    is_there = os.path.lexists(os.path.join(project.root, PACKAGE_TOML))
+    return read_own_text(project.root, PACKAGE_TOML) if is_there else None
 
 
 def metadata_keys(text: bytes | None) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused
-from cloacina_ctl.paths import MAX_DEPTH, MemberPath, all_plain, collisions, judge_path
+from cloacina_ctl.paths import MAX_DEPTH, MemberPath, all_plain, collisions, fold, judge_path
 from cloacina_ctl.project.denied import deny_file, deny_folder, deny_marked_folder
 from cloacina_ctl.project.ignore import (
     Patterns,
@@ -20,6 +20,7 @@ from cloacina_ctl.project.ignore import (
     read_ignore_files,
 )
 from cloacina_ctl.project.model import LeftOut, SelectedFile, Selection
+from cloacina_ctl.project.own_files import link
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ class TreeRules(NamedTuple):
 
     ``moves``: prefixes of paths and what becomes of them in the package, the first that fits.
     ``parts``: what holds the files to pack, None for all. ``left_out``: paths that stay out, with
-    the reason. ``reserved``: names at the top of a package, in lower case, that are not the
-    project's to fill.
+    the reason. ``reserved``: names at the top of a package, folded, that are not the project's
+    to fill.
     """
 
     moves: tuple[tuple[str, str], ...] = (("", ""),)
@@ -122,7 +123,7 @@ class _Walk:
         """Return the folder with what its own files say of it."""
         if folder.state != _OPEN:
             return folder
-        marked = deny_marked_folder(names) if folder.path else None
+        marked = deny_marked_folder(folder.path, names) if folder.path else None
         if marked is not None:
             self._left_out.append(LeftOut(folder.path, marked.reason))
             return folder._replace(state=_SHUT)
@@ -259,7 +260,7 @@ class _Walk:
     def _is_free(self, path: str, packed: str) -> bool:
         """Tell whether the path is the project's to fill; note where it is not."""
         first = packed.partition("/")[0]
-        if first.lower() in self._rules.reserved:
+        if fold(first) in self._rules.reserved:
             message = f"the format keeps this name for itself: {first}"
             self._problems.append(Diagnostic(Code.RESERVED_NAME, message, path, _CURE))
             return False
@@ -318,9 +319,7 @@ def _judge_kind(mode: int, path: str, full: str) -> Diagnostic | None:
     if stat.S_ISREG(mode):
         return None
     if stat.S_ISLNK(mode):
-        message = f"a link to {os.readlink(full)}"
-        hint = "put the file itself there, or leave the link out: name it in .cloacinaignore"
-        return Diagnostic(Code.LINK, message, path, hint)
+        return link(path, os.readlink(full))
     kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
     kind = kinds.get(stat.S_IFMT(mode), "a device")
     return Diagnostic(Code.SPECIAL_FILE, f"neither a file nor a folder: {kind}", path, _CURE)

@@ -11,6 +11,7 @@ import socket
 from typing import NoReturn
 
 from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.redaction import shown
 from cloacina_ctl.values import NamedTuple
 
 MAX_LENGTH = 2048
@@ -91,7 +92,7 @@ def parse_address(text: str, what: str = "the server's address") -> Address:
     host, port = _split(authority, scheme, what)
     path = (slash + path).rstrip("/")
     if not _PATH.fullmatch(path) or any(part in (".", "..") for part in path.split("/")):
-        _wrong(what, f"a path that cannot be used: {path}")
+        _wrong(what, f"a path that cannot be used: {shown(path)}")
     # What documentation shows of a server's interface often has the version on it.
     return Address(scheme, host, port, path.removesuffix(_VERSION))
 
@@ -108,16 +109,16 @@ def _split(authority: str, scheme: str, what: str) -> tuple[str, int]:
     if authority.startswith("["):
         host, bracket, port = authority[1:].partition("]")
         if not bracket or not _packed(socket.AF_INET6, host) or (port and not port.startswith(":")):
-            _wrong(what, f"not an IPv6 address in brackets: {authority}")
+            _wrong(what, f"not an IPv6 address in brackets: {shown(authority)}")
         port = port[1:]
     else:
         host, _, port = authority.partition(":")
         if not _HOST.fullmatch(host) or ".." in host:
-            _wrong(what, f"not the name of a host: {host}" if host else "no host in it")
+            _wrong(what, f"not the name of a host: {shown(host)}" if host else "no host in it")
     if not port:
         return host, PORTS[scheme]
     if not (port.isdigit() and len(port) <= 5 and 0 < int(port) < 1 << 16):
-        _wrong(what, f"not a port: {port}")
+        _wrong(what, f"not a port: {shown(port)}")
     return host, int(port)
 
 

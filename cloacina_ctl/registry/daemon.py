@@ -19,7 +19,8 @@ import time
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.registry.files import Writing, sync_folder
+from cloacina_ctl.folders import Folder, open_folder
+from cloacina_ctl.registry.files import Writing
 from cloacina_ctl.registry.index import BUSY_SECONDS, busy
 from cloacina_ctl.staging import reported
 
@@ -62,6 +63,7 @@ def is_fifo(path: str) -> bool:
 class Dropped(Writing):
     """A package that is written beside the others, unseen, and appears by ``commit``.
 
+    The folder is opened once, and the paths of its files count by their last parts alone.
     One at a time in a folder: the staged file is the lock over it, and what a killed run left of it
     is written over. Leaving without ``commit`` removes it.
     """
@@ -78,6 +80,7 @@ class Dropped(Writing):
         self.folder = folder
         self._seconds = busy_seconds
         self._is_there = False
+        self._open: Folder
 
     def __enter__(self) -> Self:
         if not os.path.isdir(self.folder):
@@ -89,10 +92,14 @@ class Dropped(Writing):
                 where=self.folder,
                 hint="start the daemon once, make the folder, or name another",
             )
-        with reported(self.path):
-            if not self._try():
-                self._wait()
-            os.ftruncate(self.fd, 0)
+        with contextlib.ExitStack() as opened:
+            with reported(self.folder):
+                self._open = opened.enter_context(open_folder(self.folder))
+            with reported(self.path):
+                if not self._try():
+                    self._wait()
+                os.ftruncate(self.fd, 0)
+            opened.pop_all()
         return self
 
     def _wait(self) -> None:
@@ -111,8 +118,9 @@ class Dropped(Writing):
     ) -> None:
         if self._is_there:
             with contextlib.suppress(OSError):
-                os.unlink(self.path)
+                self._open.unlink(STAGING)
         os.close(self.fd)
+        self._open.close()
 
     def commit(self, path: str, instead_of: str | None = None) -> None:
         """Give it the name ``path`` in the folder, in the place of the file ``instead_of``.
@@ -123,39 +131,39 @@ class Dropped(Writing):
         with reported(first):
             os.fchmod(self.fd, _MODE)
             os.fsync(self.fd)
-            if os.path.lexists(first) and (os.path.islink(first) or not os.path.isfile(first)):
+            found = self._open.look(os.path.basename(first))
+            if found is not None and not stat.S_ISREG(found.st_mode):
                 raise FileProblem.of(
                     Code.NOT_REGULAR, "it exists and is not a regular file", where=first
                 )
-            os.rename(self.path, first)
+            self._open.rename(STAGING, os.path.basename(first))
             self._is_there = False
         with reported(path):
             if first != path:
-                os.rename(first, path)
-            sync_folder(self.folder)
+                self._open.rename(os.path.basename(first), os.path.basename(path))
+            self._open.sync()
 
     def remove(self, paths: tuple[str, ...]) -> None:
         """Remove files of the folder."""
         for path in paths:
-            with reported(path), contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+            with reported(path):
+                self._open.unlink(os.path.basename(path))
         if paths:
-            with reported(self.folder):
-                sync_folder(self.folder)
+            self._open.sync()
 
     def _try(self) -> bool:
         """Open and lock the staged file; False where somebody has it, or it went meanwhile."""
         import fcntl
 
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        fd = os.open(self.path, flags, 0o600)
+        fd = self._open.open_file(STAGING, os.O_RDWR | os.O_CREAT)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise FileProblem.of(Code.NOT_REGULAR, "it is not a regular file", where=self.path)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._is_there = os.path.samestat(os.fstat(fd), os.lstat(self.path))
-        except (BlockingIOError, FileNotFoundError):
+            found = self._open.look(STAGING)
+            self._is_there = found is not None and os.path.samestat(os.fstat(fd), found)
+        except BlockingIOError:
             self._is_there = False
         if self._is_there:
             self.fd = fd

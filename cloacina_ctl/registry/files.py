@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.folders import hidden_name
 from cloacina_ctl.registry.index import busy
-from cloacina_ctl.registry.layout import FOLDERS, INCOMING, LOCK, RESERVE, stored_path
-from cloacina_ctl.staging import hidden_name, reported, write_all
+from cloacina_ctl.registry.layout import INCOMING, LOCK, RESERVE, stored_path
+from cloacina_ctl.registry.places import entered, make_folder, opened
+from cloacina_ctl.staging import reported, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 _PIECE = 1 << 20
 RESERVE_BYTES = 256 << 10  # the index's journal takes less for a removal
 _MODE = 0o444
-_FOLDER_MODE = 0o755
 _WAIT_SECONDS = 0.01
 
 
@@ -157,44 +158,13 @@ class Incoming(Writing):
 
         It takes the place of the same bytes, of what was left of them, or of an older record.
         """
-        path = os.path.join(self._folder, stored_path(kind, digest or self.digest))
-        with reported(path):
-            make_folder(os.path.dirname(path))
-            os.rename(self.path, path)
-            sync_folder(os.path.dirname(path))
-
-
-def make_layout(folder: str) -> None:
-    """Make the folder of a registry and those in it, where they are not there."""
-    with reported(folder):
-        if os.path.exists(folder) and not os.path.isdir(folder):
-            raise FileProblem.of(Code.NOT_REGULAR, "it is not a folder", where=folder)
-        if os.path.islink(folder) and not os.path.exists(folder):
-            raise FileProblem.of(Code.NOT_FOUND, "it is a link that leads nowhere", where=folder)
-        os.makedirs(folder, mode=_FOLDER_MODE, exist_ok=True)
-        for name in FOLDERS:
-            make_folder(os.path.join(folder, name))
-
-
-def make_folder(path: str) -> None:
-    """Make one folder and have it on the disk, where it is not there."""
-    try:
-        os.mkdir(path, _FOLDER_MODE)
-    except FileExistsError:
-        if not os.path.isdir(path):
-            raise FileProblem.of(Code.NOT_REGULAR, "it is not a folder", where=path) from None
-        return
-    sync_folder(os.path.dirname(path))
-
-
-def sync_folder(path: str) -> None:
-    """Have the names in a folder on the disk; some network file systems refuse, and lose less."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with contextlib.suppress(OSError):
-            os.fsync(fd)
-    finally:
-        os.close(fd)
+        path = stored_path(kind, digest or self.digest)
+        with opened(self._folder, INCOMING) as incoming, opened(self._folder, kind) as above:
+            parent, name = os.path.split(os.path.relpath(path, kind))
+            make_folder(above, parent)
+            with entered(above, parent) as folder, reported(folder.where(name)):
+                incoming.rename(os.path.basename(self.path), name, folder)
+                folder.sync()
 
 
 def digest_of(path: str) -> tuple[str, int]:
@@ -235,11 +205,14 @@ def seen_damage(path: str, size: int | None = None) -> str | None:
 
 def remove_file(folder: str, kind: str, digest: str) -> bool:
     """Remove a stored file, and tell whether it was there."""
-    path = os.path.join(folder, stored_path(kind, digest))
-    with reported(path), contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
-        return True
-    return False
+    above, name = os.path.split(stored_path(kind, digest))
+    try:
+        with opened(folder, *above.split(os.sep)) as parent, reported(parent.where(name)):
+            return parent.unlink(name)
+    except FileProblem as error:
+        if error.diagnostics[0].code is Code.NOT_FOUND:
+            return False
+        raise
 
 
 def keep_reserve(folder: str) -> None:
@@ -255,11 +228,9 @@ def keep_reserve(folder: str) -> None:
 
 def free_reserve(folder: str) -> bool:
     """Give that room back, and tell whether there was any."""
-    path = os.path.join(folder, RESERVE)
-    with reported(path), contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
-        return True
-    return False
+    with opened(folder) as root, reported(root.where(RESERVE)):
+        found = root.look(RESERVE)
+        return found is not None and stat.S_ISREG(found.st_mode) and root.unlink(RESERVE)
 
 
 def clear_incoming(folder: str) -> int:
@@ -267,13 +238,8 @@ def clear_incoming(folder: str) -> int:
 
     For who holds the lock alone.
     """
-    where = os.path.join(folder, INCOMING)
-    with reported(where):
-        left = [os.path.join(where, name) for name in os.listdir(where)]
-        for path in left:
-            if not os.path.isdir(path):
-                os.unlink(path)
-    return len(left)
+    with opened(folder, INCOMING) as incoming, reported(incoming.path):
+        return incoming.remove_own_files()
 
 
 def stored_files(folder: str, kind: str) -> Iterator[tuple[str, str]]:

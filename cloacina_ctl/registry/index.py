@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import CloacinaError, Code, FileProblem, Refused
 from cloacina_ctl.registry.layout import INDEX
+from cloacina_ctl.registry.places import refuse_link
 from cloacina_ctl.staging import reported
 
 if TYPE_CHECKING:
@@ -78,10 +79,7 @@ def connect(
     the system does not let us open.
     """
     path = os.path.join(folder, INDEX)
-    with reported(path):
-        kind = os.stat(path).st_mode
-    if not stat.S_ISREG(kind):  # SQLite would wait for ever at a pipe
-        raise FileProblem.of(Code.NOT_REGULAR, "it is not a regular file", where=path)
+    _refuse_others(path)
     if writable:
         return _connect(path, "mode=rw", busy_seconds, waits)
     try:
@@ -92,6 +90,21 @@ def connect(
         if error.diagnostics[0].code is Code.REGISTRY_BUSY or _has_wal(path):
             raise
         return _connect(path, "immutable=1", busy_seconds, waits)
+
+
+def _refuse_others(path: str) -> None:
+    """Refuse what is no file of its own: at a pipe SQLite would wait, through a link it writes."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with reported(path + suffix):
+            try:
+                found = os.lstat(path + suffix)
+            except FileNotFoundError:
+                if not suffix:
+                    raise
+                continue
+        refuse_link(found, path + suffix)
+        if not stat.S_ISREG(found.st_mode):
+            raise FileProblem.of(Code.NOT_REGULAR, "it is not a regular file", where=path + suffix)
 
 
 def create(path: str) -> None:

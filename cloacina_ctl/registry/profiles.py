@@ -12,6 +12,7 @@ import stat
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused, Severity, UsageError
+from cloacina_ctl.redaction import shown, shown_file, shown_word
 from cloacina_ctl.registry.address import Address, parse_address
 from cloacina_ctl.registry.token import Token
 from cloacina_ctl.staging import reported
@@ -42,9 +43,9 @@ class Profile(NamedTuple):
             return None
         if key.startswith("env:"):
             name = key[len("env:") :]
-            return Token(environ.get(name, ""), f"{self.place}: the variable {name}")
+            return Token(environ.get(name, ""), f"{self.place}: the variable {shown_word(name)}")
         if key.startswith("file:"):
-            return token_of_file(os.path.expanduser(key[len("file:") :]))
+            return token_of_file(os.path.expanduser(key[len("file:") :]), self.place)
         if key.startswith("keyring:"):  # planned upstream, and refused there too
             _wrong("keys in a keyring are not known there", self.place)
         return Token(key, self.place)
@@ -74,27 +75,35 @@ def find_profile(name: str | None, home: str) -> Profile | None:
     if table is None:
         if name is None:
             return None
-        _wrong(f"no profile called {name[:80]}: there is no such file", path)
+        _wrong(f"no profile called {shown_word(name)}: there is no such file", path)
     wanted = name if name is not None else table.get("default_profile")
     if wanted is None:
         return None
     profiles = table.get("profiles")
     profiles = profiles if isinstance(profiles, dict) else {}
     if not isinstance(wanted, str) or not isinstance(profiles.get(wanted), dict):
-        known = ", ".join(profiles) or "none"
+        known = ", ".join(map(shown_word, profiles)) or "none"
         near = suggest(str(wanted), profiles)
-        _wrong(f"no profile called {str(wanted)[:80]}", path, near or f"there are: {known[:200]}")
-    place = f"{path}: profiles.{wanted}"
+        _wrong(
+            f"no profile called {shown_word(str(wanted))}",
+            path,
+            near or f"there are: {known[:200]}",
+        )
+    place = f"{path}: profiles.{shown(wanted)}"
     server, key = (profiles[wanted].get(field) for field in ("server", "api_key"))
     if not isinstance(server, str) or not isinstance(key, str | None):
         _wrong("`server` and `api_key` must be texts", place)
-    address = parse_address(server, f"the server of the profile {wanted[:80]}")
+    address = parse_address(server, f"the server of the profile {shown_word(wanted)}")
     return Profile(wanted, address, key or None, place, exposed)
 
 
-def token_of_file(path: str) -> Token:
-    """Return the token that the file ``path`` holds; a pipe will do, so it waits."""
-    with reported(path):
+def token_of_file(path: str, place: str) -> Token:
+    """Return the token that the file ``path`` holds; a pipe will do, so it waits.
+
+    ``place`` is what named the file: the path may be the token itself.
+    """
+    where = shown_file(path, place)
+    with reported(path, where):
         fd = os.open(path, os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
         try:
             data = b""
@@ -102,7 +111,7 @@ def token_of_file(path: str) -> Token:
                 data += piece
         finally:
             os.close(fd)
-    return Token(data[: MAX_TOKEN_FILE_BYTES + 1].decode("utf-8", "surrogateescape"), path)
+    return Token(data[: MAX_TOKEN_FILE_BYTES + 1].decode("utf-8", "surrogateescape"), where)
 
 
 def _read(path: str) -> tuple[dict[str, Any] | None, bool]:

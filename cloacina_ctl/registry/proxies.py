@@ -11,6 +11,7 @@ import base64
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.redaction import shown_word
 from cloacina_ctl.registry.address import Address, parse_address
 from cloacina_ctl.values import NamedTuple
 
@@ -94,7 +95,7 @@ def _parse(value: str, name: str) -> Proxy:
     if scheme.lower() != "http":
         raise UsageError.of(
             Code.USAGE,
-            f"{what} is of a kind that is not supported: {scheme[:16]}",
+            f"{what} is of a kind that is not supported: {shown_word(scheme)[:16]}",
             hint="only http:// proxies are, for https:// servers too; or except the host: NO_PROXY",
         )
     user, at, host = rest.rpartition("@")  # nothing before it, the password, is ever shown

@@ -7,6 +7,7 @@ written after every change, one step behind at most; which are behind is in the 
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.registry.files import Incoming, remove_file
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.manifest.canonical import JsonObject
 
 SCHEMA = "cloacina-ctl/registry-record/1"
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 MAX_BYTES = 256 << 20  # a version takes about a kilobyte
 
 
@@ -67,7 +69,7 @@ def write(folder: str, history: History) -> None:
 
 def read(path: str) -> str:
     """Return the text of a record; raises ``ValueError`` for what cannot be one."""
-    with reported(path), open(path, "rb") as file:
+    with reported(path), open(os.open(path, _FLAGS), "rb") as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise ValueError(f"it has more than {MAX_BYTES} bytes")

@@ -20,7 +20,6 @@ from cloacina_ctl.registry.files import (
     Lock,
     clear_incoming,
     digest_of,
-    make_layout,
     remove_file,
     stored_files,
 )
@@ -34,6 +33,7 @@ from cloacina_ctl.registry.layout import (
     record_digest,
     stored_path,
 )
+from cloacina_ctl.registry.places import make_layout, opened
 from cloacina_ctl.registry.store import new_index, put_index, refuse_lost_index
 from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
@@ -142,7 +142,7 @@ def _check_folders(folder: str) -> Iterator[Diagnostic]:
     """Yield each folder of stored files that is not there."""
     for name in (PACKAGES, SIDECARS, RECORDS):
         path = os.path.join(folder, name)
-        if os.path.isdir(path):
+        if os.path.isdir(path) and not os.path.islink(path):
             continue
         is_taken = os.path.lexists(path)
         yield Diagnostic(
@@ -276,16 +276,15 @@ def _fill(folder: str, new: str) -> tuple[int, list[str]]:
 
 def _put_aside(folder: str) -> str | None:
     """Give the index that is there another name, and its WAL with it; return that name."""
-    path = os.path.join(folder, INDEX)
-    kept = f"{path}.damaged-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.urandom(2).hex()}"
-    with reported(path):
-        if not os.path.lexists(path):
+    kept = f"{INDEX}.damaged-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.urandom(2).hex()}"
+    with opened(folder) as root, reported(root.where(INDEX)):
+        if root.look(INDEX) is None:
             return None
-        os.rename(path, kept)
+        root.rename(INDEX, kept)
         for suffix in ("-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
-                os.rename(path + suffix, kept + suffix)
-    return kept
+                root.rename(INDEX + suffix, kept + suffix)
+        return root.where(kept)
 
 
 def _bring_up(folder: str, index: sqlite3.Connection) -> list[str]:

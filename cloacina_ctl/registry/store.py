@@ -14,6 +14,7 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.folders import hidden_name
 from cloacina_ctl.registry import records, rows, turns
 from cloacina_ctl.registry.files import (
     Incoming,
@@ -21,10 +22,8 @@ from cloacina_ctl.registry.files import (
     clear_incoming,
     is_whole,
     keep_reserve,
-    make_layout,
     remove_file,
     stored_files,
-    sync_folder,
 )
 from cloacina_ctl.registry.index import BUSY_SECONDS, connect, create, damaged, told, transaction
 from cloacina_ctl.registry.layout import (
@@ -37,7 +36,8 @@ from cloacina_ctl.registry.layout import (
     record_digest,
     stored_path,
 )
-from cloacina_ctl.staging import hidden_name, reported
+from cloacina_ctl.registry.places import make_layout, sync_folder
+from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from cloacina_ctl.errors import Code, NotTrusted
+from cloacina_ctl.redaction import remember
 
 MASK = "[token]"
 MAX_LENGTH = 4096
@@ -28,6 +29,7 @@ class Token:
                 where=where,
             )
         self._text = text
+        remember(text, MASK)
 
     def reveal(self) -> str:
         """Return the text, for the header of a request."""

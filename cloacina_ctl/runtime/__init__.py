@@ -1,12 +1,12 @@
 """Public: load and run packages: plugin hosts in a child process, and a local scheduler.
 
 ``package`` verify and load · ``session`` a loaded package · ``opening`` from verified bytes to it ·
-``material`` what a child is given, ``removing`` the end of it · ``conversation`` what is asked of a
-child · ``isolation`` the child process, ``death`` whether it is gone · ``described``, ``answers``
-and ``results`` what it says · ``comparing`` whether that is what the manifest says · ``frames``,
-``incoming``, ``wire`` and ``plugin_types`` bytes on the way · ``child`` and all of its name, and
-``authoring``, run in the child alone · ``choosing``, ``schedule`` and ``run`` a workflow ·
-``engine`` and ``engine_run`` have the wheel of the real engine do it.
+``material`` what a child is given · ``conversation`` what is asked of a child · ``isolation`` the
+child process, ``death`` whether it is gone · ``described``, ``answers`` and ``results`` what it
+says · ``comparing`` whether that is what the manifest says · ``frames``, ``incoming``, ``wire`` and
+``plugin_types`` bytes on the way · ``child`` and all of its name, and ``authoring``, run in the
+child alone · ``choosing``, ``schedule`` and ``run`` a workflow · ``engine`` and ``engine_run`` have
+the wheel of the real engine do it.
 """
 
 from __future__ import annotations

@@ -18,29 +18,34 @@ import signal
 import struct
 import time
 
+from cloacina_ctl.folders import PrivateFolder, hold_private_folder
 from cloacina_ctl.runtime.frames import REQUESTS
-from cloacina_ctl.runtime.removing import remove_tree
 
 _STATUS = struct.Struct("<i")
 _LEAVING_MS = 1000  # for the code to end by itself, where the session is gone
 _REMOVING_ATTEMPTS = 20
 
 
-def begin_family(folder: str, *, has_numbers: bool) -> None:
+def begin_family(path: str, identity: tuple[int, int], *, has_numbers: bool) -> None:
     """Return in the process that the code runs in; this one ends, later, as that one does.
 
-    With ``has_numbers`` the next process that is started has numbers of its own. ``folder`` is
-    removed where the session cannot do that any more.
+    With ``has_numbers`` the next process that is started has numbers of its own. The private folder
+    at ``path`` becomes the current one, and is removed where the session cannot do that any more.
+    Raises ``OSError`` where another thing than that of ``identity`` is there: code that ran before
+    put it there.
     """
+    folder = hold_private_folder(path, identity)
+    os.fchdir(folder.fd)
     out, back = os.pipe()
     first = os.fork()
     if first:
         os.close(back)
-        _let_go(out, REQUESTS)
+        _let_go(out, REQUESTS, *folder.descriptors)
         if _outlives_session(out):
             _end_all(first, folder, has_numbers=has_numbers)
         _end_as_told(first, out)
     os.close(out)
+    folder.close()
     worker = os.fork()
     if worker:
         _let_go(back)
@@ -86,7 +91,7 @@ def _outlives_session(out: int) -> bool:
     return REQUESTS in ended
 
 
-def _end_all(first: int, folder: str, *, has_numbers: bool) -> None:
+def _end_all(first: int, folder: PrivateFolder, *, has_numbers: bool) -> None:
     """End what is left of the code, remove ``folder``, and end."""
     if has_numbers:
         os.kill(first, signal.SIGKILL)
@@ -98,7 +103,7 @@ def _end_all(first: int, folder: str, *, has_numbers: bool) -> None:
         os.setsid()
         os.killpg(group, signal.SIGKILL)
     for _ in range(_REMOVING_ATTEMPTS):
-        if remove_tree(folder):
+        if folder.remove():
             break
         time.sleep(0.05)
     os._exit(0)

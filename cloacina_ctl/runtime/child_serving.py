@@ -30,10 +30,9 @@ def serve() -> None:
     child_limits.lower(rules["limits"])
     closed, has_numbers = child_limits.enter_namespaces(network=rules["network"])
     child_limits.refuse_privileges()
-    begin_family(rules["folder"], has_numbers=has_numbers)
+    begin_family(rules["folder"], tuple(rules["identity"]), has_numbers=has_numbers)
     if has_numbers:
         child_limits.limit_processes(rules["limits"]["processes"])
-    os.chdir(rules["folder"])
     # While this process gets ready, what it is to load is still being verified.
     from cloacina_ctl.runtime import child_native  # noqa: F401 - loaded here already
     from cloacina_ctl.runtime.child_printing import print_line_by_line

@@ -96,6 +96,7 @@ class Child:
         self,
         options: HostOptions,
         folder: str,
+        identity: tuple[int, int],
         library: int | None,
         *,
         on_message: Callable[[Message], None],
@@ -120,6 +121,7 @@ class Child:
                 "limits": options.limits._asdict(),
                 "network": options.allow_network,
                 "folder": folder,
+                "identity": identity,
                 "engine": options.engine and {"folder": options.engine.folder},
             }
         )

@@ -11,9 +11,9 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from cloacina_ctl.folders import make_private_folder
 from cloacina_ctl.runtime.frames import LIBRARY
-from cloacina_ctl.runtime.removing import remove_tree
-from cloacina_ctl.staging import hidden_name, reported, write_all
+from cloacina_ctl.staging import reported, scratch_folder, write_all
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NATIVE, PYTHON = "native", "python"
 _NAME = "a library"
+_FILE = "library"
 _MFD_EXEC = 0x10  # newer kernels refuse to load from a memory file that is not made for it
 
 
@@ -45,14 +46,18 @@ class Material:
 
     ``library`` is a descriptor, empty where modules are loaded, and None where a system has no
     files in memory. ``where`` names the package in errors. ``left`` is the folder, where ``close``
-    could not remove it.
+    could not remove it, or something else has its name. ``identity`` tells the folder from others.
     """
 
     def __init__(self, where: str | None) -> None:
         self.where = where
         self.left: str | None = None
         self._order: dict[str, Any] = {}
-        self.folder = private_folder()
+        base = scratch_folder()
+        with reported(base):
+            self._held = make_private_folder(base)
+        self.folder = self._held.path
+        self.identity = self._held.identity
         # There from the start, so that the child can wait with it for the bytes.
         self.library = _memory_file()
         self._path = "" if self.library is None else f"/proc/self/fd/{LIBRARY}"
@@ -74,10 +79,10 @@ class Material:
     def begin_library(self) -> int:
         """Return a descriptor that the bytes of a library are to be written to."""
         if self.library is None:
-            self._path = os.path.join(self.folder, "library")
+            self._path = self._held.where(_FILE)
             with reported(self.where or _NAME):
-                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-                self.library = os.open(self._path, flags, 0o700)
+                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+                self.library = self._held.open_file(_FILE, flags, 0o700)
         return self.library
 
     def end_library(self, layout: str | None = None) -> None:
@@ -101,18 +106,10 @@ class Material:
             os.close(self.library)
             self.library = None
         if self.folder:
-            if not remove_tree(self.folder):
-                self.left = self.folder
+            if not self._held.remove():
+                self.left = self._held.found()
+            self._held.close()
             self.folder = ""
-
-
-def private_folder() -> str:
-    """Return a new folder that nobody else can look into."""
-    base = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - the name is unpredictable
-    path = os.path.join(os.path.abspath(base), hidden_name())
-    with reported(base):
-        os.mkdir(path, 0o700)
-    return path
 
 
 def _memory_file() -> int | None:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, UsageError
+from cloacina_ctl.redaction import shown_word
 from cloacina_ctl.settings import KEY_FILE_SUFFIXES
 from cloacina_ctl.values import NamedTuple
 
@@ -41,7 +42,7 @@ def check_name(name: str) -> None:
         raise UsageError(
             Diagnostic(
                 Code.USAGE,
-                f"not a name for a key: {name[:80]}",
+                f"not a name for a key: {shown_word(name)}",
                 None,
                 "a letter or digit, then up to 63 of letters, digits, `.`, `_` and `-`; not ending "
                 "in .pem, .pub or .key, and not the digits of a fingerprint",
@@ -70,5 +71,5 @@ def find_one(spec: str, keys: Iterable[Named], *, listing: str) -> Named:
             hint="give more digits of the fingerprint",
         )
     raise NotTrusted.of(
-        Code.NO_SUCH_KEY, f"no such key: {spec[:80]}", hint=f"`{listing}` lists them"
+        Code.NO_SUCH_KEY, f"no such key: {shown_word(spec)}", hint=f"`{listing}` lists them"
     )

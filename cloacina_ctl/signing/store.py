@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem, NotTrusted
+from cloacina_ctl.folders import open_folder
 from cloacina_ctl.signing.files import is_there, make_private_folder, refuse_shared_folder
 from cloacina_ctl.signing.keys import (
     PrivateKey,
@@ -70,8 +71,8 @@ class KeyStore:
         try:
             self._write(name, _PRIVATE, private, 0o600)
         except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(self._path(name, _PUBLIC))
+            with contextlib.suppress(OSError), open_folder(self.folder) as folder:
+                folder.unlink(name + _PUBLIC)
             raise
         return StoredKey(name, key.public, has_private=True, encrypted=passphrase is not None)
 
@@ -119,11 +120,10 @@ class KeyStore:
     def remove(self, spec: str) -> StoredKey:
         """Remove the key that ``spec`` names, both halves; return what it was."""
         stored = self.find(spec)
-        for suffix in (_PRIVATE, _PUBLIC):  # the private half first: it must not stay behind alone
-            path = self._path(stored.name, suffix)
-            if os.path.lexists(path):
-                with reported(path):
-                    os.unlink(path)
+        with reported(self.folder), open_folder(self.folder) as folder:
+            for suffix in (_PRIVATE, _PUBLIC):  # the private half first: it must not stay alone
+                with reported(folder.where(stored.name + suffix)):
+                    folder.unlink(stored.name + suffix)
         return stored
 
     def _stored(self, key: Named) -> StoredKey:

@@ -92,6 +92,38 @@ def test_debug_shows_the_traceback_escaped(probe):
     assert "Traceback" in probe(raising(errors.Refused.of(Code.BAD_HEAD, "bad")), "debug").err
 
 
+def test_every_text_of_a_traceback_is_escaped_and_on_one_line(probe):
+    def body(_values, _reporter):
+        try:
+            try:
+                raise KeyError("first\x1b[31m")
+            except KeyError as error:
+                raise OSError("second\x1b[0m\nforged") from error
+        except OSError:
+            last = ValueError("third\u202e")
+            last.__notes__ = ["note\x1b[32m", "https://ada:s3cr3t@host.example"]
+            raise last  # noqa: B904 - so that it has a context and no cause
+
+    told = probe(body, "debug").err
+    lines = told.splitlines()
+    assert all(line.isprintable() for line in lines)
+    ends = [line for line in lines if line.startswith(("KeyError", "OSError", "ValueError"))]
+    assert ends == [
+        r"KeyError: 'first\x1b[31m'", r"OSError: second\x1b[0m\nforged", r"ValueError: third\u202e",
+    ]  # fmt: skip
+    assert r"note\x1b[32m" in lines
+    assert "https://[not shown]@host.example" in lines
+    assert told.count("Traceback (most recent call last):") == 3
+    assert "direct cause" in told
+    assert "During handling" in told
+
+
+def test_an_error_that_names_itself_as_its_cause_has_a_traceback_with_an_end(probe):
+    first, second = ValueError("first"), ValueError("second")
+    first.__context__, second.__context__ = second, first
+    assert probe(raising(first), "debug").err.count("ValueError: ") == 3
+
+
 def test_what_the_system_refuses_is_no_bug(probe, tmp_path, monkeypatch):
     assert probe(lambda _v, _r: (tmp_path / "absent").read_bytes()).err.startswith(
         f"error[I002] {tmp_path}/absent"

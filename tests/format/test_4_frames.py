@@ -37,7 +37,10 @@ def test_f23_no_other_tag_exists(judge, tag):
     assert codes <= {"A015", "A009"}
 
 
-@pytest.mark.parametrize("path", ["platform/x", "platform", "source", "manifest.json"])
+@pytest.mark.parametrize("path", [
+    "platform/x", "platform", "source", "manifest.json", "Source/x", "ſource/x", "ＳＯＵＲＣＥ/x",
+    "Platform/any/x", "plａtform/x", "Manifest.json", "ﬁles.json", "index.json/x", "INDEX.json",
+])  # fmt: skip
 def test_f23_the_names_of_the_format_have_no_other_sense(judge, path):
     assert refusal(section_of, path) == {"A015"}
     assert judge.refuses(build(files=(*FILES, File(path, b"x")))) <= {"A015", "A016"}

@@ -198,6 +198,24 @@ def test_a_token_that_the_server_repeats_is_not_shown(publish, server, number, m
     assert WRITE not in done.out + done.err
 
 
+FORGED = [
+    (400, "bad \x1b[31mrequest\x1b]0;title\x07\nerror[X001] forged"),
+    b"HTTP/1.1 401 No\r\nwww-authenticate: \x1b[31mBasic\r\ncontent-length: 0\r\n\r\n",
+    b"HTTP/1.1 400 \x1b[31mNo\r\ncontent-length: 0\r\n\r\n",
+    b"\x1b[31mnothing\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("number", range(len(FORGED)))
+def test_nothing_that_a_server_says_reaches_the_terminal_unescaped(publish, server, number):
+    answers(server, "POST", FORGED[number])
+    for more in ((), ("--debug",), ("--debug", "--json")):
+        told = publish(*more)
+        assert told.status in (4, 7)
+        assert all(line.isprintable() for line in (told.out + told.err).split("\n"))
+        assert not any(line.startswith("error[X001]") for line in told.err.split("\n"))
+
+
 @pytest.mark.parametrize("what", ["build", "run"])
 def test_a_token_in_what_a_build_or_run_says_is_not_shown(publish, server, what):
     if what == "build":

@@ -402,7 +402,7 @@ def test_a_version_is_swapped_in_one_rename(folder, tmp_path, monkeypatch):
     new = source(tmp_path / "x", version="1.1.0").read_bytes()
     seen = []
     rename = os.rename
-    monkeypatch.setattr(os, "rename", lambda *names: (rename(*names), seen.append(
+    monkeypatch.setattr(os, "rename", lambda *names, **at: (rename(*names, **at), seen.append(
         {one.name: one.read_bytes() == new for one in folder.glob("*.cloacina")}
     )))  # fmt: skip
     with Dropped(str(folder)) as dropped:

@@ -19,9 +19,10 @@ import pytest
 from cloacina_ctl.errors import CloacinaError, Code, FileProblem, Refused, UsageError
 from cloacina_ctl.operations.uninstall import uninstall
 from cloacina_ctl.registry import files
-from cloacina_ctl.registry.files import Incoming, Lock, make_layout
+from cloacina_ctl.registry.files import Incoming, Lock
 from cloacina_ctl.registry.index import told
 from cloacina_ctl.registry.layout import PACKAGES, check_name, check_tenant, stored_path
+from cloacina_ctl.registry.places import make_layout
 from cloacina_ctl.registry.repair import check
 from cloacina_ctl.registry.store import Reading, Registry
 from tests.registry.stores import (

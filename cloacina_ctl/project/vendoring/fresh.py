@@ -12,6 +12,7 @@ from packaging.version import Version
 
 from cloacina_ctl.archive.wheel_stub import write_stub_wheel
 from cloacina_ctl.errors import BuildFailed, Code, Diagnostic, Refused
+from cloacina_ctl.folders import open_folder
 from cloacina_ctl.project.vendoring import resolvers
 from cloacina_ctl.project.vendoring.at_hand import Candidate
 from cloacina_ctl.project.vendoring.lock import LockedWheel
@@ -140,11 +141,11 @@ class Fresh:
     def _cached(self) -> str:
         """Return a folder with all wheels of the cache, as uv and pip look for them."""
         folder = scratch(self._folder, "cached")
-        with reported(folder):
+        with reported(folder), open_folder(folder) as made:
             for path in self._cache.files():
-                link = os.path.join(folder, os.path.basename(path))
-                if not os.path.lexists(link):
-                    os.symlink(path, link)
+                name = os.path.basename(path)
+                if made.look(name) is None:
+                    made.symlink(path, name)
         return folder
 
 

@@ -21,9 +21,9 @@ from packaging.utils import (
 from cloacina_ctl.archive.wheel import names_a_wheel
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, Refused, UsageError
+from cloacina_ctl.project.own_files import read_own_toml
 from cloacina_ctl.project.vendoring.target import Target, accepts, parse_target
 from cloacina_ctl.staging import write_file
-from cloacina_ctl.toml import read_toml
 from cloacina_ctl.values import NamedTuple
 
 LOCK_FILE = "cloacina.lock"
@@ -77,10 +77,9 @@ def read_lock(root: str) -> Lock | None:
 
     Raises ``Refused`` for one that cannot be read: it may be half of somebody's merge.
     """
-    path = os.path.join(root, LOCK_FILE)
-    if not os.path.lexists(path):
+    if not os.path.lexists(os.path.join(root, LOCK_FILE)):
         return None
-    table = read_toml(path, where=LOCK_FILE, max_bytes=MAX_LOCK_BYTES)
+    table = read_own_toml(root, LOCK_FILE, max_bytes=MAX_LOCK_BYTES)
     if table.get("format") != FORMAT:
         raise _bad(f"expected `format = {FORMAT}`, found: {table.get('format')}")
     _refuse_unknown(table, _KEYS)

@@ -6,6 +6,7 @@ project needs it is out of date, which is an error; nothing else is chosen then.
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,7 +15,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from cloacina_ctl.archive.wheel import names_a_wheel
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, Refused
-from cloacina_ctl.toml import read_toml
+from cloacina_ctl.project.own_files import read_own_toml
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -68,9 +69,10 @@ class ProjectLock(Protocol):
 
 
 def read_lock_table(path: str, place: str, cure: str) -> dict[str, Any]:
-    """Return the table of a lock, or raise ``Refused`` for what is no TOML."""
+    """Return the table of a lock, or raise ``Refused`` for what is no TOML, and for a link."""
+    folder, name = os.path.split(path)
     try:
-        return read_toml(path, where=place, max_bytes=MAX_LOCK_BYTES)
+        return read_own_toml(folder, name, max_bytes=MAX_LOCK_BYTES)
     except Refused as error:
         raise bad_lock(error.diagnostics[0].message, place, cure) from error
 

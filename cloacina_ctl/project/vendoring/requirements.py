@@ -18,10 +18,10 @@ from packaging.version import InvalidVersion, Version
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused
 from cloacina_ctl.project.detect import PYPROJECT_TOML
 from cloacina_ctl.project.model import Layout
+from cloacina_ctl.project.own_files import open_own, read_own_toml
 from cloacina_ctl.project.vendoring.origins import Origin, direct_origin
 from cloacina_ctl.project.vendoring.own import Own, expand
 from cloacina_ctl.staging import reported
-from cloacina_ctl.toml import read_toml
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -116,9 +116,8 @@ def is_unsafe(text: str) -> bool:
 def _find(project: Project) -> tuple[str, list[tuple[str, str]]]:
     """Return the file that counts, and each requirement with its place."""
     if project.layout is Layout.PYTHON_TREE:
-        path = os.path.join(project.root, REQUIREMENTS_TXT)
-        if os.path.lexists(path):
-            return REQUIREMENTS_TXT, list(_lines(path))
+        if os.path.lexists(os.path.join(project.root, REQUIREMENTS_TXT)):
+            return REQUIREMENTS_TXT, list(_lines(project.root))
         if not os.path.lexists(os.path.join(project.root, PYPROJECT_TOML)):
             return REQUIREMENTS_TXT, []
     return PYPROJECT_TOML, list(_dependencies(project.root))
@@ -158,7 +157,7 @@ def is_version(text: str) -> bool:
 
 
 def _project_table(root: str) -> dict[str, Any]:
-    table: Any = read_toml(os.path.join(root, PYPROJECT_TOML), where=PYPROJECT_TOML)
+    table: Any = read_own_toml(root, PYPROJECT_TOML)
     found: dict[str, Any] = table.get("project", {})
     return found
 
@@ -177,12 +176,11 @@ def _listed(table: dict[str, Any], key: str, name: str) -> list[str]:
     return values
 
 
-def _lines(path: str) -> Iterator[tuple[str, str]]:
+def _lines(root: str) -> Iterator[tuple[str, str]]:
     """Yield the lines of a requirements file, continued ones joined, without comments."""
-    with reported(path):
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as file:
-            data = file.read(MAX_REQUIREMENTS_BYTES + 1)
+    path = os.path.join(root, REQUIREMENTS_TXT)
+    with reported(path), open(open_own(root, REQUIREMENTS_TXT), "rb") as file:
+        data = file.read(MAX_REQUIREMENTS_BYTES + 1)
     if len(data) > MAX_REQUIREMENTS_BYTES:
         raise FileProblem.of(Code.LIMIT, f"more than {MAX_REQUIREMENTS_BYTES} bytes", where=path)
     text, start, kept = data.decode("utf-8", "replace"), 0, ""

@@ -15,6 +15,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from cloacina_ctl.archive.wheel import digest_of_file, names_a_wheel, open_regular
 from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.folders import open_folder
 from cloacina_ctl.staging import StagedFile, reported, write_all
 
 if TYPE_CHECKING:
@@ -75,7 +76,10 @@ class Cache:
             if self.find(file, digest) is None:
                 folder = os.path.join(self._folder, digest)
                 with reported(folder):
-                    os.makedirs(folder, mode=0o700, exist_ok=True)
+                    os.makedirs(self._folder, mode=0o700, exist_ok=True)
+                    with open_folder(self._folder) as above:
+                        above.make_folder(digest)
+                        above.folder(digest).close()  # a link there is none of ours
                 _copy(path, os.path.join(folder, file))
         return digest
 

@@ -11,7 +11,8 @@ from packaging.utils import canonicalize_name
 
 from cloacina_ctl.errors import FileProblem, Refused
 from cloacina_ctl.project.detect import PYPROJECT_TOML
-from cloacina_ctl.toml import read_toml
+from cloacina_ctl.project.own_files import read_own_text
+from cloacina_ctl.toml import parse_toml, read_toml
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -89,12 +90,11 @@ def read_workspace(root: str) -> Workspace | None:
 
 
 def _document(folder: str, place: str) -> Document:
-    table = read_toml(os.path.join(folder, PYPROJECT_TOML), where=place)
-    path = os.path.join(folder, UV_TOML)
-    if not os.path.isfile(path):
+    table = parse_toml(read_own_text(folder, PYPROJECT_TOML), where=place)
+    if not os.path.lexists(os.path.join(folder, UV_TOML)):
         return Document(folder, place, table)
     where = os.path.join(os.path.dirname(place), UV_TOML)
-    return Document(folder, place, table, read_toml(path, where=where))
+    return Document(folder, place, table, parse_toml(read_own_text(folder, UV_TOML), where=where))
 
 
 def _named_members(root: Document, own: str) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,385 @@
+"""Folders held by descriptors: the one door for making, renaming and removing what has a name.
+
+Others may write to a folder that this program works in: another user, or the code of a package. A
+path can then lead somewhere else from one moment to the next. So a folder is opened once, and all
+that happens in it goes through its descriptor and a single name: no link is followed, and nothing
+behind one is changed. A folder is known by its device and inode, not by its path.
+
+Errors are the system's (``OSError``); callers name the path. Only the standard library is imported,
+and little of it: the process that looks after a package's code uses this module as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from typing_extensions import Self
+
+PREFIX = ".cloacina-ctl-"
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# To work by names in a folder, one need not be allowed to list it.
+_BASE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_ALL = 0o700  # what the owner of a folder may do
+
+
+def hidden_name() -> str:
+    """Return a name that nobody can predict, and that this program knows as its own."""
+    return PREFIX + os.urandom(8).hex()
+
+
+class Folder:
+    """An open folder. Names in it have no slash, and a link of such a name is never followed.
+
+    ``path`` is for messages. Use it as a context manager, or ``close`` it.
+    """
+
+    def __init__(self, fd: int, path: str) -> None:
+        self.fd = fd
+        self.path = path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the folder go; it stays as it is."""
+        if self.fd >= 0:
+            fd, self.fd = self.fd, -1
+            os.close(fd)
+
+    def where(self, name: str) -> str:
+        """Return the path of ``name``, for messages."""
+        return os.path.join(self.path, name)
+
+    def folder(self, name: str) -> Folder:
+        """Open a folder in it; ``ELOOP`` for a link, ``ENOTDIR`` for anything else."""
+        _refuse_slash(name)
+        try:
+            fd = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=self.fd)
+        except NotADirectoryError:
+            found = self.look(name)
+            if found is not None and stat.S_ISLNK(found.st_mode):
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), self.where(name)) from None
+            raise
+        return Folder(fd, self.where(name))
+
+    def make_folder(self, name: str, mode: int = 0o700) -> bool:
+        """Make a folder where the name is free, and tell whether it was."""
+        _refuse_slash(name)
+        try:
+            os.mkdir(name, mode, dir_fd=self.fd)
+        except FileExistsError:
+            return False
+        return True
+
+    def open_file(self, name: str, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
+        """Return a descriptor of what has the name; ``ELOOP`` for a link, and no pipe waits."""
+        _refuse_slash(name)
+        return os.open(name, flags | _NO_LINK, mode, dir_fd=self.fd)
+
+    def look(self, name: str) -> os.stat_result | None:
+        """Return what the system says of the name itself; None where there is nothing."""
+        try:
+            return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def names(self) -> list[str]:
+        """Return all names in it, sorted."""
+        return sorted(os.listdir(self.fd))
+
+    def unlink(self, name: str) -> bool:
+        """Remove a file, or a link, and tell whether it was there."""
+        _refuse_slash(name)
+        try:
+            os.unlink(name, dir_fd=self.fd)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def rename(self, name: str, new: str, into: Folder | None = None) -> None:
+        """Give a file or folder another name, here or ``into`` another folder of the disk."""
+        _refuse_slash(name)
+        _refuse_slash(new)
+        os.rename(name, new, src_dir_fd=self.fd, dst_dir_fd=(into or self).fd)
+
+    def symlink(self, target: str, name: str) -> None:
+        """Make a link to ``target``, for other programs that look for files in a folder."""
+        _refuse_slash(name)
+        os.symlink(target, name, dir_fd=self.fd)
+
+    def sync(self) -> None:
+        """Have its names on the disk; some network file systems refuse, and lose less."""
+        with contextlib.suppress(OSError):
+            os.fsync(self.fd)
+
+    def remove_own_files(self) -> int:
+        """Remove the files whose names this program gives to what it has under way; count them.
+
+        Only for who knows that no other run is at work here. Links of such names are not ours.
+        """
+        return sum(self.unlink(name) for name in self.names() if self._is_own_file(name))
+
+    def _is_own_file(self, name: str) -> bool:
+        found = self.look(name) if name.startswith(PREFIX) else None
+        return found is not None and stat.S_ISREG(found.st_mode)
+
+
+def open_folder(path: str | os.PathLike[str]) -> Folder:
+    """Open a folder that the user named; that one may be a link, as any path of the user's."""
+    path = os.path.abspath(path)
+    return Folder(os.open(path, _FOLDER), path)
+
+
+class PrivateFolder(Folder):
+    """A folder that this program made for itself, and removes, whatever was made of it.
+
+    It is found by its device and inode: it may have been renamed, and something else may have its
+    name by now. ``name`` is its name in the folder ``above``; both stay open until ``close``.
+    Leaving it as a context manager removes it.
+    """
+
+    def __init__(self, fd: int, above: Folder, name: str) -> None:
+        super().__init__(fd, above.where(name))
+        self.above = above
+        self.name = name
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+        self.close()
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """The device and inode that it is known by in every process."""
+        found = os.fstat(self.fd)
+        return found.st_dev, found.st_ino
+
+    @property
+    def descriptors(self) -> tuple[int, int]:
+        """What a process must keep open to remove it."""
+        return self.fd, self.above.fd
+
+    def close(self) -> None:
+        """Let the folder go; it stays as it is."""
+        super().close()
+        self.above.close()
+
+    def become(self, name: str) -> None:
+        """Give it the name ``name`` beside its own, also that of an empty folder.
+
+        Raises ``ESTALE`` where something else has its name by now.
+        """
+        if not self._is_named(self.above.fd, self.name):
+            raise _stale(self.path)
+        self.above.rename(self.name, name)
+        self.name, self.path = name, self.above.where(name)
+
+    def remove(self) -> bool:
+        """Remove it and all in it, and tell whether it is gone and nothing has its name.
+
+        A link that has its name is removed, and what it leads to is left alone; so is any other
+        thing that came into its place. What it holds of other owners stays. May be called again.
+        """
+        _empty(self.fd)
+        for fd, name in self._places():
+            with contextlib.suppress(OSError):
+                os.rmdir(name, dir_fd=fd)
+        self._clear_name()
+        gone = self.above.look(self.name) is None
+        return gone and next(self._places(), None) is None
+
+    def found(self) -> str:
+        """Return the path at which it is now, as far as the system tells; else that it had."""
+        with contextlib.suppress(OSError):
+            path = os.readlink(f"/proc/self/fd/{self.fd}")
+            if os.path.samestat(os.fstat(self.fd), os.lstat(path)):
+                return path
+        return self.path
+
+    def _places(self) -> Iterator[tuple[int, str]]:
+        """Yield the folder that it is in now and its name there; nothing where it has none."""
+        if self._is_named(self.above.fd, self.name):
+            yield self.above.fd, self.name
+            return
+        try:
+            parent = os.open("..", _FOLDER, dir_fd=self.fd)
+        except OSError:
+            return
+        try:
+            own = os.fstat(self.fd).st_ino
+            with os.scandir(parent) as entries:
+                names = [entry.name for entry in entries if entry.inode() == own]
+            for name in names:
+                if self._is_named(parent, name):
+                    yield parent, name
+        finally:
+            os.close(parent)
+
+    def _is_named(self, folder: int, name: str) -> bool:
+        try:
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except OSError:
+            return False
+        return os.path.samestat(found, os.fstat(self.fd))
+
+    def _clear_name(self) -> None:
+        """Take back the name, where that takes nothing away: a link, or an empty folder."""
+        with contextlib.suppress(OSError):
+            found = self.above.look(self.name)
+            if found is not None and stat.S_ISLNK(found.st_mode):
+                self.above.unlink(self.name)
+            elif found is not None and stat.S_ISDIR(found.st_mode):
+                os.rmdir(self.name, dir_fd=self.above.fd)
+
+
+def make_private_folder(base: str | os.PathLike[str] | Folder) -> PrivateFolder:
+    """Make a new folder in ``base`` that nobody else can look into, and hold it.
+
+    An open folder belongs to the new one from here on, and is closed with it.
+    """
+    above = base if isinstance(base, Folder) else _base(base)
+    name = hidden_name()
+    try:
+        os.mkdir(name, _ALL, dir_fd=above.fd)
+        return _held(above, name)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.rmdir(name, dir_fd=above.fd)
+        above.close()
+        raise
+
+
+def hold_private_folder(path: str, identity: tuple[int, int]) -> PrivateFolder:
+    """Hold the private folder of another process; ``ESTALE`` where another thing is there now."""
+    above = _base(os.path.dirname(path))
+    try:
+        folder = _held(above, os.path.basename(path))
+    except BaseException as error:
+        above.close()
+        if isinstance(error, (NotADirectoryError, FileNotFoundError)):
+            raise _stale(path) from None
+        raise
+    if folder.identity != identity:
+        folder.close()
+        raise _stale(path)
+    return folder
+
+
+def _stale(path: str) -> OSError:
+    return OSError(errno.ESTALE, "something else is in the place of a folder", path)
+
+
+def _base(path: str | os.PathLike[str]) -> Folder:
+    path = os.path.abspath(path)
+    return Folder(os.open(path, _BASE), path)
+
+
+def _held(above: Folder, name: str) -> PrivateFolder:
+    return PrivateFolder(os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=above.fd), above, name)
+
+
+def _refuse_slash(name: str) -> None:
+    if "/" in name or name in ("", ".", ".."):
+        raise ValueError(f"not a single name: {name!r}")
+
+
+def _empty(top: int) -> None:
+    """Remove what is in the open folder ``top``: any depth, names and modes.
+
+    Folders in it are moved up first, so that two descriptors reach any depth. That also keeps
+    mount points out: they cannot be renamed, and what cannot be renamed is not entered. Nor are
+    folders of other owners, who may have moved here what the code could not remove itself.
+    """
+    mark, moved = hidden_name(), 0
+    owner = os.fstat(top).st_uid
+    _open_up(top)
+    waiting: list[str | None] = [None]
+    while waiting:
+        name = waiting.pop()
+        with contextlib.suppress(OSError), _entered(top, name, owner) as place:
+            for entry, is_folder in _entries(place, owner):
+                if is_folder:
+                    moved += 1
+                    with contextlib.suppress(OSError):
+                        waiting.append(_moved_up(place, entry, top, f"{mark}-{moved}"))
+                else:
+                    with contextlib.suppress(OSError):
+                        os.unlink(entry, dir_fd=place)
+        if name is not None:
+            with contextlib.suppress(OSError):
+                os.rmdir(name, dir_fd=top)
+
+
+@contextlib.contextmanager
+def _entered(top: int, name: str | None, owner: int) -> Iterator[int]:
+    """Open the folder ``name`` of ``top``, or ``top`` itself, with all rights of its owner."""
+    if name is None:
+        yield top
+        return
+    try:
+        fd = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=top)
+    except PermissionError:
+        _open_up_named(top, name, owner)
+        fd = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=top)
+    try:
+        if os.fstat(fd).st_uid != owner:
+            raise PermissionError(errno.EPERM, "a folder of another owner")
+        _open_up(fd)
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _entries(place: int, owner: int) -> list[tuple[str, bool]]:
+    """Return the names in a folder, and which are folders; other owners' folders are not told."""
+    found = []
+    with os.scandir(place) as entries:
+        for entry in entries:
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if not is_folder or entry.stat(follow_symlinks=False).st_uid == owner:
+                found.append((entry.name, is_folder))
+    return found
+
+
+def _moved_up(place: int, name: str, top: int, new: str) -> str:
+    """Move a folder to ``top`` under a new name, and return that."""
+    try:
+        os.rename(name, new, src_dir_fd=place, dst_dir_fd=top)
+    except PermissionError:
+        # Only what its owner may write to gets another parent. The first of these renames keeps
+        # the parent, and so fails for a mount point alone, whose mode is not ours to change.
+        os.rename(name, new, src_dir_fd=place, dst_dir_fd=place)
+        _open_up_named(place, new, os.fstat(top).st_uid)
+        os.rename(new, new, src_dir_fd=place, dst_dir_fd=top)
+    return new
+
+
+def _open_up(fd: int) -> None:
+    mode = os.fstat(fd).st_mode
+    if mode & _ALL != _ALL:
+        with contextlib.suppress(OSError):
+            os.fchmod(fd, stat.S_IMODE(mode) | _ALL)
+
+
+def _open_up_named(folder: int, name: str, owner: int) -> None:
+    """Give its owner all rights to a folder that cannot be opened; a link is not followed."""
+    if not hasattr(os, "O_PATH"):
+        os.chmod(name, _ALL, dir_fd=folder, follow_symlinks=False)
+        return
+    fd = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        if os.fstat(fd).st_uid == owner:
+            os.chmod(f"/proc/self/fd/{fd}", _ALL)
+    finally:
+        os.close(fd)

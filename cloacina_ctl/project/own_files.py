@@ -1,0 +1,74 @@
+"""The files of a project that are read by name: its own, and not what a link makes of another.
+
+What such a file says gets into the package. So the rule of the selection holds for it as well: a
+link is refused (P007), at its end and on the way to it. The project's folder itself may be one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING, Any
+
+from cloacina_ctl.errors import Code, Diagnostic, Refused
+from cloacina_ctl.folders import open_folder
+from cloacina_ctl.toml import MAX_BYTES, parse_toml, read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from cloacina_ctl.folders import Folder
+
+
+def read_own_toml(root: str, name: str, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
+    """Return the table in the file ``name`` of the project in ``root``; raises as ``read_toml``.
+
+    Raises ``Refused`` for a link.
+    """
+    return parse_toml(read_own_text(root, name, max_bytes=max_bytes), where=name)
+
+
+def read_own_text(root: str, name: str, *, max_bytes: int = MAX_BYTES) -> bytes:
+    """Return the bytes of the file ``name`` of the project in ``root``; as ``read_own_toml``."""
+    path = os.path.join(root, name)
+    return read_text(path, where=name, max_bytes=max_bytes, opener=lambda _: open_own(root, name))
+
+
+def open_own(root: str, path: str) -> int:
+    """Return a descriptor of a file in ``root``, whose ``path`` there leads through no link.
+
+    Raises ``Refused`` for a link, else what the system says.
+    """
+    *folders, name = path.split("/")
+    with open_folder(root) as top:
+        return _open(top, [*filter(None, folders)], name, path)
+
+
+def own_links(root: str, names: Iterable[str]) -> Iterator[Diagnostic]:
+    """Yield what is said of each of the files ``names`` at the top of a project that is a link."""
+    for name in names:
+        full = os.path.join(root, name)
+        if os.path.islink(full):
+            yield link(name, os.readlink(full))
+
+
+def link(path: str, target: str) -> Diagnostic:
+    """Return what is said of a link in a project."""
+    hint = "put the file itself there, or leave the link out: name it in .cloacinaignore"
+    return Diagnostic(Code.LINK, f"a link to {target}", path, hint)
+
+
+def _open(folder: Folder, folders: list[str], name: str, path: str) -> int:
+    step = folders[0] if folders else name
+    try:
+        if not folders:
+            return folder.open_file(name)
+        with folder.folder(step) as inner:
+            return _open(inner, folders[1:], name, path)
+    except OSError as error:
+        found = folder.look(step) if error.errno == errno.ELOOP else None
+        if found is None or not stat.S_ISLNK(found.st_mode):
+            raise
+        at = "/".join([*path.split("/")[: -1 - len(folders)], step])
+        raise Refused(link(at, os.readlink(step, dir_fd=folder.fd))) from error

@@ -1,0 +1,88 @@
+"""The folders of a registry, opened so that nothing outside of them is reached.
+
+The registry's folder is the user's choice and may be a link. What the registry made in it may not:
+others can write to a registry that is shared, and what a link there leads to is not its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.folders import Folder, open_folder
+from cloacina_ctl.registry.layout import FOLDERS
+from cloacina_ctl.staging import reported
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FOLDER_MODE = 0o755
+
+
+def make_layout(folder: str) -> None:
+    """Make the folder of a registry and those in it, where they are not there."""
+    with reported(folder):
+        if os.path.exists(folder) and not os.path.isdir(folder):
+            raise FileProblem.of(Code.NOT_REGULAR, "it is not a folder", where=folder)
+        if os.path.islink(folder) and not os.path.exists(folder):
+            raise FileProblem.of(Code.NOT_FOUND, "it is a link that leads nowhere", where=folder)
+        os.makedirs(folder, mode=_FOLDER_MODE, exist_ok=True)
+    with opened(folder) as root:
+        for name in FOLDERS:
+            make_folder(root, name)
+
+
+def make_folder(above: Folder, name: str) -> None:
+    """Make one folder and have it on the disk, where it is not there; refuse anything else."""
+    with reported(above.where(name)):
+        if above.make_folder(name, _FOLDER_MODE):
+            above.sync()
+    with entered(above, name):
+        pass
+
+
+@contextlib.contextmanager
+def opened(folder: str, *names: str) -> Iterator[Folder]:
+    """Open the registry's folder, which may be a link of the user's, or one that it made in it."""
+    with contextlib.ExitStack() as opening:
+        with reported(folder):
+            current = opening.enter_context(open_folder(folder))
+        for name in names:
+            current = opening.enter_context(entered(current, name))
+        yield current
+
+
+@contextlib.contextmanager
+def entered(above: Folder, name: str) -> Iterator[Folder]:
+    """Open a folder that the registry made in another; a link in its place is refused."""
+    path = above.where(name)
+    try:
+        with reported(path):
+            folder = above.folder(name)
+    except FileProblem as error:
+        refuse_link(above.look(name), path)
+        if isinstance(error.__cause__, NotADirectoryError):
+            raise FileProblem.of(Code.NOT_REGULAR, "it is not a folder", where=path) from None
+        raise
+    with folder:
+        yield folder
+
+
+def refuse_link(found: os.stat_result | None, path: str) -> None:
+    """Refuse a link in the place of what the registry makes: what it leads to is not its own."""
+    if found is not None and stat.S_ISLNK(found.st_mode):
+        raise FileProblem.of(
+            Code.NOT_REGULAR,
+            "it is a symbolic link, and the registry follows none in its folder",
+            where=path,
+            hint="move the link away; to keep a registry elsewhere, move all of it: --registry",
+        )
+
+
+def sync_folder(path: str) -> None:
+    """Have the names in a folder on the disk."""
+    with open_folder(path) as folder:
+        folder.sync()

@@ -1,0 +1,124 @@
+"""What code made of the folder that it was given, and of its name, harms nothing elsewhere."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from textwrap import dedent
+
+import pytest
+
+from tests.canary import make_canary, seen
+from tests.runtime.test_endings import NONE, soon
+from tests.tools import need, python_as_nobody
+
+PROGRAM = """
+    import os, signal, sys
+    from tests.runtime.test_endings import do, opened
+    session = opened(stop_seconds=0.2)
+    outcome = do(session, sys.argv[2])
+    print(outcome.error, flush=True)
+    if sys.argv[1] == "again":
+        print(do(session, "pass").error)
+    if sys.argv[1] == "killed":
+        os.kill(os.getpid(), 9)
+    session.close()
+    print(*(one.message for one in session.warnings))
+"""
+REPLACED = """
+import shutil
+home = os.environ["HOME"]
+os.chdir("/")
+shutil.rmtree(home) if {gone} else os.rename(home, home + "-away")
+os.symlink({target!r}, home)
+{end}
+"""
+ENDS = {"returned": "", "died": "os._exit(3)", "killed": "", "again": "os._exit(3)"}
+USERS = ("as we are", "as nobody")
+
+
+@pytest.fixture
+def canary(tmp_path):
+    return make_canary(tmp_path / "canary")
+
+
+@pytest.fixture
+def run(tmp_path, canary):
+    """Return what runs a task and returns what was said; nothing may be left in its TMPDIR."""
+    base = tmp_path / "tmp"
+    base.mkdir()
+    base.chmod(0o1777)
+    for above in (tmp_path, *list(tmp_path.parents)[:2]):
+        above.chmod(above.stat().st_mode | 0o005)
+
+    def run_it(what, how="returned", around=(), user="as we are"):
+        before = seen(canary)
+        line = [*around, sys.executable]
+        if user == "as nobody":
+            *first, python = python_as_nobody(tmp_path / "python")
+            line = [*first, *around, python]
+        done = subprocess.run(
+            [*line, "-c", dedent(PROGRAM), how, what], capture_output=True, text=True, check=False,
+            env={**os.environ, "TMPDIR": str(base)}, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == (-signal.SIGKILL if how == "killed" else 0), done.stderr
+        assert soon(lambda: not os.listdir(base)), os.listdir(base)
+        assert seen(canary) == before
+        return done.stdout.splitlines()
+
+    return run_it
+
+
+def replaced(canary, target, how, *, gone):
+    to = {"folder": canary, "file": canary / "letter.txt"}[target]
+    return REPLACED.format(target=str(to), gone=gone, end=ENDS[how])
+
+
+@pytest.mark.parametrize(
+    ("target", "how", "gone", "user"),
+    [
+        ("folder", "returned", False, "as we are"),
+        ("file", "died", True, "as nobody"),
+        ("folder", "killed", False, "as nobody"),
+    ],
+)
+def test_a_link_in_the_place_of_the_folder_is_removed_alone(run, canary, target, how, gone, user):
+    said = run(replaced(canary, target, how, gone=gone), how, user=user)
+    died = "the process died: it ended with status 3"
+    assert said[0] == (died if how == "died" else "None")
+    assert said[1:] in ([], [""])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize("how", ENDS)
+@pytest.mark.parametrize("target", ["folder", "file"])
+@pytest.mark.parametrize("namespaces", [True, False])
+def test_whatever_leads_to_the_end(run, canary, target, how, gone, user, namespaces):
+    around = [] if namespaces else [need("unshare"), *NONE[1:], "sh"]
+    run(replaced(canary, target, how, gone=gone), how, around, user)
+
+
+def test_code_that_is_started_again_is_not_given_what_took_the_place_of_its_folder(run, canary):
+    said = run(replaced(canary, "folder", "again", gone=False), "again")
+    assert "in the place" in said[1]
+
+
+def test_what_the_code_moved_into_its_place_stays_there_and_is_told(tmp_path, canary):
+    base = tmp_path / "tmp"
+    base.mkdir()
+    what = (
+        "import shutil; home = os.environ['HOME']; os.chdir('/'); shutil.rmtree(home);"
+        f"os.rename({str(canary)!r}, home)"
+    )
+    before = seen(canary)
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(PROGRAM), "returned", what],
+        capture_output=True, text=True, check=False, env={**os.environ, "TMPDIR": str(base)},
+    )  # fmt: skip
+    (kept,) = base.iterdir()
+    assert f"could not be removed: {kept}" in done.stdout, done.stderr
+    assert [one[3:] for one in seen(kept).values()] == [one[3:] for one in before.values()]
