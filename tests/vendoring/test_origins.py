@@ -353,6 +353,14 @@ def test_an_index_that_the_project_names_for_all_is_not_passed_over(more, tmp_pa
     assert message.endswith("an index of its own: https://example.org/simple")
 
 
+def test_an_index_is_no_obstacle_where_there_is_nothing_to_vendor(tmp_path, work, capsys):
+    more = "[tool.uv]\nno-binary = true\n" + INDEXES[0]
+    assert vendored(app(tmp_path, "[]", more), work).files == ()
+    root = app(tmp_path, '["idnx"]', INDEXES[0])
+    assert start(["validate", str(root)]) == 0
+    assert "note[Y026]" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("more", INDEXES)
 def test_an_index_that_the_user_names_too_or_a_wheelhouse_is_no_obstacle(

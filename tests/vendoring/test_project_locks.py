@@ -14,7 +14,9 @@ import pytest
 from cloacina_ctl.archive.wheel import digest_of_file
 from cloacina_ctl.cli.main import run as start
 from cloacina_ctl.errors import BuildFailed, Code, Refused, Severity
+from cloacina_ctl.project.reading import read_project
 from cloacina_ctl.project.vendoring.lock import read_lock, write_lock
+from tests.project.trees import plant
 from tests.tools import need
 from tests.vendoring.conftest import GLIBC, UV, project
 from tests.vendoring.index import index
@@ -381,6 +383,13 @@ def test_dependencies_that_are_not_read_are_said_where_nothing_is_vendored(
     path.write_text(path.read_text().replace("[tool.cloacina]", "[tool.cloacina]\nvendor = true"))
     assert start(["validate", str(root)]) == 0
     assert "warning[Y030]" in capsys.readouterr().out
+
+
+def test_a_project_that_has_poetrys_table_alone_is_told_what_is_read(tmp_path):
+    root = plant(tmp_path / "p", {"pyproject.toml": '[tool.poetry]\nname = "flow"\n'})
+    with pytest.raises(Refused) as error:
+        read_project(str(root))
+    assert "[tool.poetry] is not read" in error.value.diagnostics[0].hint
 
 
 def test_a_file_that_lists_nothing_is_not_mentioned(tmp_path, work):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from packaging.utils import parse_wheel_filename
+
 from cloacina_ctl.archive.wheel import digest_of_file
 from cloacina_ctl.errors import BuildFailed, Code, Refused
 from cloacina_ctl.project.vendoring import resolvers
+from cloacina_ctl.project.vendoring.lock import LockedWheel
 from cloacina_ctl.project.vendoring.origins import unavailable
 from cloacina_ctl.project.vendoring.store import Cache, Wheelhouse, scratch
 from cloacina_ctl.values import NamedTuple
@@ -16,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cloacina_ctl.digest import Digest
-    from cloacina_ctl.project.vendoring.lock import Lock, LockedWheel
+    from cloacina_ctl.project.vendoring.lock import Lock
     from cloacina_ctl.project.vendoring.origins import Origin
     from cloacina_ctl.project.vendoring.project_lock import LockedFile
+    from cloacina_ctl.project.vendoring.target import Target
 
 
 _RENEW = "--upgrade-vendored"
@@ -29,6 +33,15 @@ class Candidate(NamedTuple):
 
     wheel: LockedWheel
     path: str
+
+
+def candidate_of(path: str, target: Target) -> Candidate:
+    """Return the wheel in the file ``path`` as one for ``target``, and keep a copy of it."""
+    file = os.path.basename(path)
+    name, version, _, _ = parse_wheel_filename(file)
+    digest = Cache().keep(path)
+    wheel = LockedWheel(str(name), str(version), file, digest, (target.platform,))
+    return Candidate(wheel, path)
 
 
 class Places(NamedTuple):

@@ -10,7 +10,7 @@ from cloacina_ctl.archive.wheel import digest_of_file
 from cloacina_ctl.errors import BuildFailed, Code, Refused
 from cloacina_ctl.platforms import host_platform
 from cloacina_ctl.platforms.tags import tag_of
-from cloacina_ctl.project.vendoring.at_hand import AtHand, Places
+from cloacina_ctl.project.vendoring.at_hand import AtHand, Places, candidate_of
 from cloacina_ctl.project.vendoring.fresh import Fresh
 from cloacina_ctl.project.vendoring.given import given_names, given_wheels
 from cloacina_ctl.project.vendoring.lock import LOCK_FILE, Lock, LockedWheel, misfit, read_lock
@@ -21,7 +21,7 @@ from cloacina_ctl.project.vendoring.target import PYTHONS, Target, accepts, pars
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.project.model import Project
@@ -134,24 +134,20 @@ def _by_project_lock(
 
     What comes from a folder or from git is no file in any lock: its wheel has to be given.
     """
+    versions = [lock.select(target) for target in targets]
     wheels: dict[Digest, LockedWheel] = {}
     without: dict[str, str] = {}
-    versions = [lock.select(target) for target in targets]
     for target, selected in zip(targets, versions, strict=True):
-        private, origins = rules.private_on([target]), rules.origins_on([target])
-        for name, locked in selected.items():
-            if is_engine(name) or name in private or name == _own_name(rules):
+        for locked in _wanted(lock, selected, rules, target):
+            file = locked.best(target)
+            if file is None:
+                title = f"{locked.name} {locked.version}"
+                without[locked.name] = f"{title} has no wheel for {target.platform}"
                 continue
-            _refuse_other_index(lock, locked, origins.get(name))
-            best = locked.best(target)
-            if best is None:
-                without[name] = f"{name} {locked.version} has no wheel for {target.platform}"
-                continue
-            version = str(parse_wheel_filename(best.file)[1])
-            before = wheels.get(best.sha256)
-            platforms = {target.platform, *(before.platforms if before else ())}
-            wheels[best.sha256] = LockedWheel(
-                name, version, best.file, best.sha256, tuple(sorted(platforms))
+            version, before = str(parse_wheel_filename(file.file)[1]), wheels.get(file.sha256)
+            platforms = sorted({target.platform, *(before.platforms if before else ())})
+            wheels[file.sha256] = LockedWheel(
+                locked.name, version, file.file, file.sha256, tuple(platforms)
             )
     made = Lock(
         targets[0].python,
@@ -160,16 +156,33 @@ def _by_project_lock(
         tuple(wheels.values()),
     )
     places = _places(targets, rules, options, versions)
-    given = [given_wheels(options.sources, rules.private_on([one]), one) for one in targets]
     hand = AtHand(made, places, folder, f"{lock.place}: {lock.cure}")
-    fresh = Fresh(rules, options.wheelhouse, folder, offline=options.offline)
     candidates = tuple(
-        (*found, *(fresh.candidate(path, target) for name, path in own.items() if name in private))
-        for found, own, target in zip(hand.candidates(some=True), given, targets, strict=True)
-        for private in [rules.private_on([target])]
+        (*found, *_private(rules, options, target))
+        for found, target in zip(hand.candidates(some=True), targets, strict=True)
     )
-    vouched = {one.wheel.sha256 for found in candidates for one in found}
-    return Choice(targets, candidates, None, None, frozenset(vouched), without)
+    vouched = frozenset(one.wheel.sha256 for found in candidates for one in found)
+    return Choice(targets, candidates, None, None, vouched, without)
+
+
+def _wanted(
+    lock: ProjectLock, selected: Mapping[str, LockedVersion], rules: Rules, target: Target
+) -> Iterator[LockedVersion]:
+    """Yield what a lock decides of: not the engine, the project, or what comes from a folder."""
+    private, origins = rules.private_on([target]), rules.origins_on([target])
+    own = rules.requirements.own
+    for name, locked in selected.items():
+        if not (is_engine(name) or name in private or (own is not None and name == own.name)):
+            _refuse_other_index(lock, locked, origins.get(name))
+            yield locked
+
+
+def _private(rules: Rules, options: VendorOptions, target: Target) -> Iterator[Candidate]:
+    """Yield the wheels that are given for what no lock has as a file."""
+    private = rules.private_on([target])
+    for name, path in given_wheels(options.sources, private, target).items():
+        if name in private:
+            yield candidate_of(path, target)
 
 
 def _refuse_other_index(lock: ProjectLock, locked: LockedVersion, origin: Origin | None) -> None:
@@ -179,11 +192,6 @@ def _refuse_other_index(lock: ProjectLock, locked: LockedVersion, origin: Origin
     if not same_index(origin.url, locked.registry):
         message = f"`{origin.name}` is from {locked.registry} there, and from {origin.words} by"
         raise bad_lock(f"{message} {origin.place}", lock.place, lock.cure)
-
-
-def _own_name(rules: Rules) -> str | None:
-    own = rules.requirements.own
-    return own.name if own is not None else None
 
 
 class _Asked(NamedTuple):

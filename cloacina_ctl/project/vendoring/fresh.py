@@ -14,8 +14,7 @@ from cloacina_ctl.archive.wheel_stub import write_stub_wheel
 from cloacina_ctl.errors import BuildFailed, Code, Diagnostic, Refused
 from cloacina_ctl.folders import open_folder
 from cloacina_ctl.project.vendoring import resolvers
-from cloacina_ctl.project.vendoring.at_hand import Candidate
-from cloacina_ctl.project.vendoring.lock import LockedWheel
+from cloacina_ctl.project.vendoring.at_hand import candidate_of
 from cloacina_ctl.project.vendoring.origins import PATCHES, unavailable, without_user
 from cloacina_ctl.project.vendoring.requirements import is_engine
 from cloacina_ctl.project.vendoring.resolvers import Question
@@ -26,6 +25,7 @@ from cloacina_ctl.staging import reported
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from cloacina_ctl.project.vendoring.at_hand import Candidate
     from cloacina_ctl.project.vendoring.origins import Origin
     from cloacina_ctl.project.vendoring.resolvers import Pin
     from cloacina_ctl.project.vendoring.rules import Rules
@@ -56,6 +56,8 @@ class Fresh:
         self, targets: Sequence[Target], given: Sequence[Mapping[str, str]]
     ) -> None:
         """Raise ``Refused`` for all that would have to be dropped of what the project says."""
+        if not self._rules.requirements.texts:
+            return
         refuse_unkept(self._rules.workspace)
         problems: dict[Diagnostic, None] = {}
         for target, wheels in zip(targets, given, strict=True):
@@ -103,7 +105,7 @@ class Fresh:
                 raise problem
             paths = resolvers.fetch_with_pip(question, target, folder)
         kept = [path for path in paths if not is_engine(_name(path)) and _name(path) not in never]
-        return tuple(self.candidate(path, target) for path in (*kept, *given.values()))
+        return tuple(candidate_of(path, target) for path in (*kept, *given.values()))
 
     def _question(self, given: Mapping[str, str], folder: str) -> Question:
         """Return what is asked: what is given, and the project's own name, is one file."""
@@ -129,14 +131,6 @@ class Fresh:
             return resolvers.fetch_pinned(pins, target, folder) if pins else ()
         house = Wheelhouse(self._house)
         return [_best(house, pin, target) for pin in pins]
-
-    def candidate(self, path: str, target: Target) -> Candidate:
-        """Return the wheel in the file ``path`` as one for ``target``, and keep a copy of it."""
-        file = os.path.basename(path)
-        name, version, _, _ = parse_wheel_filename(file)
-        digest = self._cache.keep(path)
-        wheel = LockedWheel(str(name), str(version), file, digest, (target.platform,))
-        return Candidate(wheel, path)
 
     def _cached(self) -> str:
         """Return a folder with all wheels of the cache, as uv and pip look for them."""

@@ -10,16 +10,16 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from cloacina_ctl.archive.wheel import names_a_wheel
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.project.own_files import read_own_toml
+from cloacina_ctl.project.vendoring.store import is_wheel
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from cloacina_ctl.project.vendoring.target import Target
 
@@ -82,13 +82,25 @@ def bad_lock(message: str, place: str, cure: str) -> Refused:
     return Refused.of(Code.PROJECT_LOCK, message, where=place, hint=cure)
 
 
+def by_name(
+    versions: Iterable[LockedVersion], lock: ProjectLock, target: Target
+) -> dict[str, LockedVersion]:
+    """Return the versions by name, or raise ``Refused`` where one name has two."""
+    found: dict[str, LockedVersion] = {}
+    for one in versions:
+        if found.setdefault(one.name, one).version != one.version:
+            message = f"two versions of {one.name} for Python {target.python}"
+            raise bad_lock(message, lock.place, lock.cure)
+    return found
+
+
 def locked_file(file: str, sha256: object, url: str | None, path: str | None) -> LockedFile | None:
     """Return a wheel of a lock; None for what cannot be compared or fetched safely.
 
     A URL goes into a file of pip's, where `${NAME}` and blanks mean something.
     """
     text = sha256 if isinstance(sha256, str) else ""
-    if not _is_wheel(file) or _HEX.fullmatch(text) is None:
+    if not is_wheel(file) or _HEX.fullmatch(text) is None:
         return None
     safe = url if url is not None and _URL.fullmatch(url) else None
     return LockedFile(file, Digest(text), safe, path)
@@ -107,11 +119,3 @@ def file_of_url(url: str) -> str:
 def normal(name: object) -> str:
     """Return a name in its normal form; what is no text has the empty name."""
     return str(canonicalize_name(name)) if isinstance(name, str) else ""
-
-
-def _is_wheel(file: str) -> bool:
-    try:
-        parse_wheel_filename(file)
-    except InvalidWheelFilename:
-        return False
-    return names_a_wheel(file)

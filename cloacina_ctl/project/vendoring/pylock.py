@@ -13,6 +13,7 @@ from cloacina_ctl.project.vendoring.project_lock import (
     LockedFile,
     LockedVersion,
     bad_lock,
+    by_name,
     locked_file,
     read_lock_table,
 )
@@ -41,14 +42,7 @@ class Pylock:
 
     def select(self, target: Target) -> dict[str, LockedVersion]:
         """Return what it has for ``target``, for its first and its last patch release."""
-        found: dict[str, LockedVersion] = {}
-        for package in self._packages(target):
-            one = self._version(package)
-            other = found.setdefault(one.name, one)
-            if other.version != one.version:
-                message = f"two versions of {one.name} for Python {target.python}"
-                raise bad_lock(message, self.place, self.cure)
-        return found
+        return by_name(map(self._version, self._packages(target)), self, target)
 
     def _packages(self, target: Target) -> list[Package]:
         """Return the packages for any patch release; a lock may be for later ones alone."""

@@ -39,7 +39,7 @@ class Wheelhouse:
                     Code.NOT_FOUND, "the wheelhouse is no folder", where=folder,
                     hint="fill one where there is a network: `pip download -d FOLDER …`",
                 )  # fmt: skip
-            self.files = tuple(sorted(filter(_is_wheel, os.listdir(folder))))
+            self.files = tuple(sorted(filter(is_wheel, os.listdir(folder))))
 
     def path(self, file: str) -> str:
         """Return where the wheel lies."""
@@ -97,7 +97,7 @@ class Cache:
                 )
 
 
-def _is_wheel(file: str) -> bool:
+def is_wheel(file: str) -> bool:
     """Tell whether a file is named as a wheel is, with a version that is one."""
     try:
         parse_wheel_filename(file)

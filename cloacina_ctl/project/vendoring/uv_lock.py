@@ -17,6 +17,7 @@ from cloacina_ctl.project.vendoring.project_lock import (
     LockedFile,
     LockedVersion,
     bad_lock,
+    by_name,
     file_of_url,
     locked_file,
     normal,
@@ -75,15 +76,8 @@ class UvLock:
 
     def select(self, target: Target) -> dict[str, LockedVersion]:
         """Return what the project's own dependencies lead to on ``target``."""
-        found: dict[str, LockedVersion] = {}
-        for patch in PATCHES:
-            for package in self._walk(target.environment(patch)):
-                one = self._version(package)
-                other = found.setdefault(one.name, one)
-                if other.version != one.version:
-                    message = f"two versions of {one.name} for Python {target.python}"
-                    raise bad_lock(message, self.place, self.cure)
-        return found
+        walked = (one for patch in PATCHES for one in self._walk(target.environment(patch)))
+        return by_name(map(self._version, walked), self, target)
 
     def _walk(self, environment: dict[str, str]) -> Iterator[dict[str, Any]]:
         waiting = list(self._needs(self._own, self._extras | {""}))

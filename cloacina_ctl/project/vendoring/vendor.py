@@ -78,8 +78,7 @@ def vendor(
     known = {wheel: found.distributions[wheel.sha256] for wheel in found.wheels}
     kept, engines = _needed(choice, rules, known)
     _refuse_unlisted(requirements, kept)
-    _refuse_strangers(choice, rules, kept)
-    _refuse_unneeded(options, kept)
+    _refuse_strangers(choice, rules, kept, options)
     python = project.requires.python if project.requires else None
     problems = tuple(too_new({one: known[one] for one in kept}, choice.targets[0].python, python))
     if problems:
@@ -201,11 +200,17 @@ def _refuse_unlisted(requirements: Requirements, kept: tuple[LockedWheel, ...]) 
             raise not_the_locked(wheel, wheel.sha256)
 
 
-def _refuse_strangers(choice: Choice, rules: Rules, kept: tuple[LockedWheel, ...]) -> None:
+def _refuse_strangers(
+    choice: Choice, rules: Rules, kept: tuple[LockedWheel, ...], options: VendorOptions
+) -> None:
     """Refuse a wheel of a distribution that comes from elsewhere, also where a wheel asks for it.
 
-    Nor is one taken of what the project takes as source alone.
+    Nor is one taken of what the project takes as source alone, and none is given for a name that
+    nothing needs: it may be misspelt.
     """
+    unneeded = sorted(given_names(options.sources).keys() - {one.name for one in kept})
+    if unneeded:
+        raise UsageError.of(Code.USAGE, f"--vendor-source: nothing needs `{unneeded[0]}`")
     origins = rules.origins_on(choice.targets)
     found = [origins[one.name] for one in kept if one.name in origins
              and one.sha256 not in choice.vouched]  # fmt: skip
@@ -224,13 +229,6 @@ def _refuse_strangers(choice: Choice, rules: Rules, kept: tuple[LockedWheel, ...
     ]
     if problems:
         raise Refused(*problems)
-
-
-def _refuse_unneeded(options: VendorOptions, kept: tuple[LockedWheel, ...]) -> None:
-    """Refuse a wheel that was given for a name that nothing needs: the name may be misspelt."""
-    unneeded = sorted(given_names(options.sources).keys() - {one.name for one in kept})
-    if unneeded:
-        raise UsageError.of(Code.USAGE, f"--vendor-source: nothing needs `{unneeded[0]}`")
 
 
 def _lock(choice: Choice, rules: Rules, kept: tuple[LockedWheel, ...]) -> Lock | None:
