@@ -7,7 +7,9 @@ A map of the package, from the bottom up; imports point downwards only:
 ``folders``     folders held by descriptors: what is made, renamed and removed in them
 ``errors``      diagnostics with permanent codes, and the one family of exceptions
 ``redaction``   what looks like a secret, and how no text that is shown holds one
-``staging``     files and folders that appear whole or not at all
+``locks``       locks between processes, one mechanism for all
+``hidden``      what is on its way to its name, and what a dead process left of it
+``staging``     files that appear whole or not at all
 ``toml``        TOML, bounded, with places in its errors
 ``settings``    the user's folder, configuration and environment
 ``unicode13``   which characters beyond ASCII a name may hold

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl import settings
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
-from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, UsageError
+from cloacina_ctl.errors import Code, Diagnostic, FileProblem, NotTrusted, Severity, UsageError
 from cloacina_ctl.signing.judge import Judged, KnownKey, judge_head, judge_subject
 from cloacina_ctl.signing.policy import Requirement, failed_signatures, require_signatures
 from cloacina_ctl.signing.statement import Subject
@@ -61,21 +61,68 @@ class Vouched(NamedTuple):
     vouched_by: tuple[str, ...]
 
 
-def keys_that_count(rule: Rule) -> tuple[KnownKey, ...]:
-    """Return the keys whose signatures count: those named by the rule, else the trusted ones."""
-    from cloacina_ctl.signing.resolve import find_public
-    from cloacina_ctl.signing.trust import known_keys
+class KeysAtHand(NamedTuple):
+    """The keys that count by default, or a warning that says why they cannot be read."""
 
-    folder = settings.config_folder()
-    known = known_keys(folder)
+    known: tuple[KnownKey, ...]
+    unread: tuple[Diagnostic, ...] = ()
+
+
+def keys_that_count(rule: Rule) -> tuple[KnownKey, ...]:
+    """Return the keys whose signatures count: those named by the rule, else the trusted ones.
+
+    The user's folder is opened only where the rule needs it: not where it names files alone.
+    Raises ``FileProblem`` where the folder is needed and cannot be read. Where unsigned packages
+    are allowed no key is needed: the caller says what ``keys_at_hand`` warns of.
+    """
     if not rule.keys:
-        return known
-    names = {key.key.fingerprint: key.name for key in known}
-    found = [find_public(spec, folder) for spec in rule.keys]
+        return keys_at_hand().known if rule.allow_unsigned else _trusted_keys()
+    from cloacina_ctl.signing.resolve import find_public
+
+    are_files = all(map(settings.names_a_file, rule.keys))
+    names = {} if are_files else {one.key.fingerprint: one.name for one in _trusted_keys()}
+    found = map(find_public, rule.keys)
     return tuple(
         KnownKey(key=key, name=names.get(key.fingerprint), trusted=True)
         for key in {key.fingerprint: key for key in found}.values()
     )
+
+
+def keys_at_hand() -> KeysAtHand:
+    """Return the trusted keys for a question that has an answer without them.
+
+    A folder that cannot be read is a warning here. One that others can write to is an error
+    everywhere: that is no matter of where the program runs.
+    """
+    try:
+        return KeysAtHand(_trusted_keys())
+    except FileProblem as error:
+        hint = f"name the folder of your keys with {settings.ENV_FOLDER}"
+        warnings = (one._replace(severity=Severity.WARNING, hint=hint) for one in error.diagnostics)
+        return KeysAtHand((), tuple(warnings))
+
+
+def keys_for(package: Package) -> KeysAtHand:
+    """Return the trusted keys to look at a native package with; none for one without signatures."""
+    return keys_at_hand() if package.block.envelopes else KeysAtHand(())
+
+
+def _trusted_keys() -> tuple[KnownKey, ...]:
+    from cloacina_ctl.signing.trust import known_keys
+
+    try:
+        return known_keys(settings.config_folder())
+    except FileProblem as error:
+        raise FileProblem(
+            *(
+                one._replace(
+                    message=f"the keys that you trust cannot be read: {one.message}",
+                    hint="name the file of the author's key with --key, or the folder of your "
+                    f"keys with {settings.ENV_FOLDER}",
+                )
+                for one in error.diagnostics
+            )
+        ) from error
 
 
 def judge_unread(package: Package, known: tuple[KnownKey, ...]) -> tuple[Judged, ...]:

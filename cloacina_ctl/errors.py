@@ -115,6 +115,9 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     NOT_REGULAR = "I005", "not a regular file"
     IO = "I006", "the system refused"
     NOT_EMPTY = "I007", "the folder is not empty"
+    FILE_HELD = "I011", "another program is changing the file"
+    FILE_CHANGED = "I012", "the file changed since it was read"
+    NO_HOME = "I014", "no home folder"
     # L: limits
     LIMIT = "L001", "over a limit"
     # M: manifest
@@ -175,6 +178,9 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     PRIVATE_KEY = "P018", "a private key inside a file that gets packed"
     RUNTIME_RULE = "P019", "a rule of the runtime that it is for"
     CREDENTIAL = "P020", "credentials inside a file that gets packed"
+    TRACKED_IGNORED = "P023", "left out by an ignore rule, though git tracks it"
+    NO_SUBMODULE = "P024", "a submodule that is not checked out"
+    GIT_UNREAD = "P025", "what git keeps about the project cannot be read"
     # R: Rust project
     NO_CARGO = "R001", "cargo is not installed"
     BUILD_FAILED = "R002", "the build failed"

@@ -15,14 +15,15 @@ import contextlib
 import errno
 import os
 import stat
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from typing_extensions import Self
 
 PREFIX = ".cloacina-ctl-"
+HIDDEN_BYTES = 12
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # To work by names in a folder, one need not be allowed to list it.
@@ -33,7 +34,7 @@ _ALL = 0o700  # what the owner of a folder may do
 
 def hidden_name() -> str:
     """Return a name that nobody can predict, and that this program knows as its own."""
-    return PREFIX + os.urandom(8).hex()
+    return PREFIX + os.urandom(HIDDEN_BYTES).hex()
 
 
 class Folder:
@@ -58,9 +59,21 @@ class Folder:
             fd, self.fd = self.fd, -1
             os.close(fd)
 
+    def again(self) -> Folder:
+        """Return the same folder under a descriptor of its own."""
+        return Folder(os.dup(self.fd), self.path)
+
     def where(self, name: str) -> str:
         """Return the path of ``name``, for messages."""
         return os.path.join(self.path, name)
+
+    def path_within(self, name: str) -> str:
+        """Return a path of ``name`` for this process, good whatever has the folder's name by then.
+
+        Where a system has no such paths it is that of ``where``.
+        """
+        path = f"/proc/self/fd/{self.fd}"
+        return os.path.join(path, name) if os.path.isdir(path) else self.where(name)
 
     def folder(self, name: str) -> Folder:
         """Open a folder in it; ``ELOOP`` for a link, ``ENOTDIR`` for anything else."""
@@ -113,6 +126,12 @@ class Folder:
         _refuse_slash(name)
         _refuse_slash(new)
         os.rename(name, new, src_dir_fd=self.fd, dst_dir_fd=(into or self).fd)
+
+    def link(self, name: str, new: str) -> None:
+        """Give a file a second name."""
+        _refuse_slash(name)
+        _refuse_slash(new)
+        os.link(name, new, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
 
     def symlink(self, target: str, name: str) -> None:
         """Make a link to ``target``, for other programs that look for files in a folder."""

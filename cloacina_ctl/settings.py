@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from cloacina_ctl.errors import Code, Diagnostic, Refused, UsageError
+from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused, UsageError
 from cloacina_ctl.redaction import refuse_key_text, refuse_secret_text, shown_word
 from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
@@ -21,6 +21,7 @@ ENV_REGISTRY = "CLOACINA_CTL_REGISTRY"
 ENV_SIGNING_KEY = "CLOACINA_CTL_SIGNING_KEY"
 ENV_PASSPHRASE_FILE = "CLOACINA_CTL_PASSPHRASE_FILE"  # noqa: S105 (the name of a variable)
 ENV_TOKEN = "CLOACINA_CTL_TOKEN"  # noqa: S105 (the name of a variable)
+_NAME_REGISTRY = f"name the registry with --registry or {ENV_REGISTRY}"
 KEY_FILE_SUFFIXES = (".pem", ".pub", ".key")
 
 
@@ -34,16 +35,18 @@ class Settings(NamedTuple):
 def config_folder() -> str:
     """Return the folder of the user's keys, trust and configuration; it need not exist yet.
 
-    Raises ``UsageError`` where the environment tells neither the folder nor a home.
+    Raises ``FileProblem`` where the environment tells neither the folder nor a home. So call it
+    only where a key's name, a trusted key or the configuration is needed: containers and services
+    often have no home.
     """
     chosen = os.environ.get(ENV_FOLDER)
     if chosen:
         return os.path.abspath(chosen)
     if sys.platform == "darwin":
-        return os.path.join(_home(), "Library", "Application Support", "cloacina-ctl")
+        return os.path.join(home_folder(), "Library", "Application Support", "cloacina-ctl")
     base = os.environ.get("XDG_CONFIG_HOME", "")
     if not os.path.isabs(base):  # the XDG specification: a relative path is ignored
-        base = os.path.join(_home(), ".config")
+        base = os.path.join(home_folder(), ".config")
     return os.path.join(base, "cloacina-ctl")
 
 
@@ -56,47 +59,65 @@ def names_a_file(key: str) -> bool:
     return os.sep in key or key.endswith(KEY_FILE_SUFFIXES)
 
 
-def load_settings() -> Settings:
-    """Return what the user set, the environment before the file.
+def signing_key() -> str | None:
+    """Return the key that the user set to sign with; the file is read where no variable says it.
 
     Raises ``UsageError`` for a file that is not TOML, or with keys or values that this version
     does not know; ``FileProblem`` for one that cannot be read.
     """
-    from_file = _read_file(config_folder())
     refuse_key_text(os.environ.get(ENV_SIGNING_KEY, ""), ENV_SIGNING_KEY)
-    refuse_secret_text(os.environ.get(ENV_REGISTRY, ""), ENV_REGISTRY)
-    key = os.environ.get(ENV_SIGNING_KEY) or from_file.signing_key
-    registry = os.environ.get(ENV_REGISTRY) or from_file.registry
-    return Settings(signing_key=key, registry=registry)
+    return os.environ.get(ENV_SIGNING_KEY) or _configured().signing_key
 
 
 def registry_folder() -> str:
     """Return the folder of the local registry; it need not exist yet. Raises as the others do."""
-    chosen = load_settings().registry
+    refuse_secret_text(os.environ.get(ENV_REGISTRY, ""), ENV_REGISTRY)
+    chosen = os.environ.get(ENV_REGISTRY) or _configured().registry
     if chosen:
         return os.path.abspath(chosen)
     if sys.platform == "darwin":
         return os.path.join(config_folder(), REGISTRY_FOLDER)
     base = os.environ.get("XDG_DATA_HOME", "")
     if not os.path.isabs(base):
-        base = os.path.join(_home(), ".local", "share")
+        base = os.path.join(home_folder(_NAME_REGISTRY), ".local", "share")
     return os.path.join(base, "cloacina-ctl", REGISTRY_FOLDER)
 
 
 def daemon_folder() -> str:
     """Return the folder that Cloacina's daemon watches where nobody says otherwise."""
-    return os.path.join(_home(), ".cloacina", "packages")
+    return os.path.join(home_folder("name the daemon's folder"), ".cloacina", "packages")
 
 
-def _home() -> str:
+def home_folder(instead: str = f"set {ENV_FOLDER} to the folder for keys and trust") -> str:
+    """Return the user's home folder; ``FileProblem`` where none is known.
+
+    ``instead`` is what the user can do without one. A process has none where HOME is not set and
+    the system does not list its user, as is usual for containers that run under a random user id.
+    """
     home = os.path.expanduser("~") if os.environ.get("HOME", "/") else ""
     if os.path.isabs(home):
         return home
-    raise UsageError.of(
-        Code.USAGE,
+    raise FileProblem.of(
+        Code.NO_HOME,
         "there is no home folder: HOME is not set to one, and the system knows none",
-        hint=f"set HOME, or {ENV_FOLDER} to the folder for keys and trust",
+        hint=f"set HOME, or {instead}",
     )
+
+
+def expanded(path: str) -> str:
+    """Return ``path`` with a leading ``~`` as the home folder, never as a folder called ``~``."""
+    if path == "~" or path.startswith("~/"):
+        return home_folder() + path[1:]
+    return os.path.expanduser(path)
+
+
+def _configured() -> Settings:
+    """Return what the file says; where there is no home, there is no file."""
+    try:
+        folder = config_folder()
+    except FileProblem:
+        return Settings()
+    return _read_file(folder)
 
 
 def _read_file(folder: str) -> Settings:
@@ -120,7 +141,7 @@ def _read_file(folder: str) -> Settings:
     key, registry = table.get("signing_key"), table.get("registry")
     return Settings(
         signing_key=_from_folder(key, folder) if key else None,
-        registry=os.path.join(folder, os.path.expanduser(registry)) if registry else None,
+        registry=os.path.join(folder, expanded(registry)) if registry else None,
     )
 
 
@@ -139,4 +160,4 @@ def _from_folder(key: str, folder: str) -> str:
     """Read a path as one under the file's own folder, and `~` as the home."""
     if not names_a_file(key):
         return key
-    return os.path.join(folder, os.path.expanduser(key))
+    return os.path.join(folder, expanded(key))

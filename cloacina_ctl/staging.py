@@ -1,8 +1,9 @@
-"""Files and folders that appear whole or not at all.
+"""Files that appear whole or not at all, and what the system says when they cannot.
 
-Everything this program writes goes through here: a hidden neighbour of the destination is
-filled, flushed to the disk, and moved into place by one rename. A run that is killed leaves the
-old file or none; what it may leave of its own is a neighbour named ``.cloacina-ctl-*``.
+Everything this program writes goes through here: a file without a name in the destination's folder
+is filled, flushed to the disk, and then given its name by one hard link, or by one rename in the
+place of the file that it replaces. A run that is killed leaves the old file or none. What needs a
+name before that has a hidden one (``hidden``), and the next run clears it away.
 """
 
 from __future__ import annotations
@@ -14,12 +15,21 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.folders import hidden_name
+from cloacina_ctl.hidden import FOLDER_FLAGS, clear_dead, new_hidden, new_unnamed
+from cloacina_ctl.locks import open_locked
 from cloacina_ctl.redaction import shown
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from typing_extensions import Self
+
+    from cloacina_ctl.locks import Waits
+
+_NO_HARD_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS})
+_NO_NAME = frozenset({errno.EEXIST, errno.ENOSPC, errno.EDQUOT, errno.EIO})
+_PIECE = 1 << 20
 
 _REASONS = {
     errno.ENOSPC: (
@@ -80,7 +90,7 @@ def reported(path: str | os.PathLike[str], where: str | None = None) -> Iterator
 def open_parent(folder: str, path: str) -> int:
     """Return a descriptor of ``folder``, in which ``path`` is to appear."""
     try:
-        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return os.open(folder, FOLDER_FLAGS)
     except FileNotFoundError as error:
         raise FileProblem.of(
             Code.NOT_FOUND,
@@ -90,35 +100,56 @@ def open_parent(folder: str, path: str) -> int:
         ) from error
 
 
+class Replaced(NamedTuple):
+    """A file that was read in order to be replaced: its descriptor, and how it was then."""
+
+    fd: int
+    found: os.stat_result
+
+    @classmethod
+    def of(cls, fd: int) -> Self:
+        """Return the open file ``fd`` as it is now."""
+        return cls(fd, os.fstat(fd))
+
+
 class StagedFile:
-    """A file that is written under a hidden name and appears under its own by :meth:`commit`.
+    """A file that is written without a name, or a hidden one, and gets its own by :meth:`commit`.
 
     Use it as a context manager: leaving without ``commit`` removes what was written. Without
     ``replace`` an existing file, or any other thing of that name, is never touched: the final
     step is a hard link, which the system refuses when the name is taken, also when it was taken
-    meanwhile. With ``replace`` only a regular file is replaced, and never through a link.
+    meanwhile. With ``replace`` only a regular file is replaced, under a lock on it and never
+    through a link. With ``replaced``, which ``open_to_replace`` gives, only that very file is
+    replaced, as it was when it was read; ``FileProblem`` (I012) is raised for another.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, replace: bool = False, mode: int = 0o644
+        self,
+        path: str | os.PathLike[str],
+        *,
+        replace: bool = False,
+        mode: int = 0o644,
+        replaced: Replaced | None = None,
     ) -> None:
         self.path = os.fspath(path)
-        self.replace = replace
+        self.replace = replace or replaced is not None
         self.folder, self._name = os.path.split(os.path.abspath(self.path))
         self._mode = mode
+        self._replaced = replaced
         self._hidden = ""
         self._folder_fd = -1
         self.fd = -1
 
     def __enter__(self) -> Self:
-        """Open the hidden file; refuse a destination that can be seen to be taken."""
+        """Open the file; refuse a destination that can be seen to be taken."""
         with reported(self.path):
             self._refuse_taken_name()
             self._folder_fd = open_parent(self.folder, self.path)
             try:
-                self._hidden = hidden_name()
-                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-                self.fd = os.open(self._hidden, flags, self._mode, dir_fd=self._folder_fd)
+                clear_dead(self._folder_fd)
+                self.fd = new_unnamed(self._folder_fd, self._mode)
+                if self.fd < 0:
+                    self.fd, self._hidden = new_hidden(self._folder_fd, self._mode)
             except BaseException:
                 self._close()
                 raise
@@ -146,33 +177,123 @@ class StagedFile:
                 hint="choose another name, or allow it to be replaced with --force",
             )
 
+    def flush(self) -> None:
+        """Have all of it on the disk, where it takes no more room to give it its name."""
+        with reported(self.path):
+            flush(self.fd)
+
     def commit(self) -> None:
         """Flush to the disk and give the file its name; after that it is there, whole."""
+        self.flush()
         with reported(self.path):
-            os.fsync(self.fd)
             self._refuse_taken_name()
-            folder = self._folder_fd
-            if self.replace:
-                os.rename(self._hidden, self._name, src_dir_fd=folder, dst_dir_fd=folder)
-                self._hidden = ""
-            else:
-                self._link(folder)
+            if self._replaced is not None:
+                self._replace(self._replaced)
+            elif not self._take_free_name():
+                self._replace_what_is_there()
             # The file is there, whole, and an error would say that it is not. Some network file
             # systems flush no folder: there a power cut may still take the name back.
             with contextlib.suppress(OSError):
-                os.fsync(folder)
+                os.fsync(self._folder_fd)
 
-    def _link(self, folder: int) -> None:
-        """Give the name without ever replacing; fall back where there are no hard links."""
+    def _take_free_name(self) -> bool:
+        """Give the name if nothing has it, and tell whether; raises unless it may be replaced."""
         try:
-            os.link(self._hidden, self._name, src_dir_fd=folder, dst_dir_fd=folder)
+            self._link(self._name)
+        except FileExistsError:
+            if not self.replace:
+                raise
+            return False
         except OSError as error:
-            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS):
+            if error.errno not in _NO_HARD_LINKS:
                 raise
             # vfat and some network file systems have no hard links; the check just made is
             # then all that stands between us and somebody who takes the name this instant.
-            os.rename(self._hidden, self._name, src_dir_fd=folder, dst_dir_fd=folder)
-            self._hidden = ""
+            if self.replace:
+                return False
+            self._rename()
+        return True
+
+    def _replace_what_is_there(self) -> None:
+        folder, name = self._folder_fd, self._name
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with contextlib.ExitStack() as locked:
+            # Who may write to the folder may replace a file that is gone, or that it may not read.
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                fd = open_locked(
+                    lambda: os.open(name, flags, dir_fd=folder), self._what_is_there, self.path
+                )
+                locked.callback(os.close, fd)
+                self._refuse_taken_name()
+            self._rename()
+
+    def _replace(self, replaced: Replaced) -> None:
+        """Replace the file that was read, and no other, nor one that was written to since."""
+        try:
+            there: os.stat_result | None = self._what_is_there()
+        except FileNotFoundError:
+            there = None
+        if there is None or _stamp(there) != _stamp(replaced.found):
+            raise changed_meanwhile(self.path)
+        self._rename()
+
+    def _what_is_there(self) -> os.stat_result:
+        return os.stat(self._name, dir_fd=self._folder_fd, follow_symlinks=False)
+
+    def _link(self, name: str) -> None:
+        """Give the file another name; raises where it is taken."""
+        if not self._hidden:
+            if self._link_unnamed(name):
+                return
+            self._copy_to_hidden()
+        os.link(self._hidden, name, src_dir_fd=self._folder_fd, dst_dir_fd=self._folder_fd)
+
+    def _link_unnamed(self, name: str) -> bool:
+        """Give the file its first name; False where that is forbidden, as by security modules."""
+        folder = self._folder_fd
+        try:
+            # Only with the folders' descriptors is what it leads to linked, and not the link.
+            os.link(
+                f"/proc/self/fd/{self.fd}",
+                name,
+                src_dir_fd=folder,
+                dst_dir_fd=folder,
+                follow_symlinks=True,
+            )
+        except OSError as error:
+            if error.errno in _NO_NAME:
+                raise
+            return False
+        return True
+
+    def _copy_to_hidden(self) -> None:
+        unnamed = self.fd
+        self.fd, self._hidden = new_hidden(self._folder_fd, self._mode)
+        try:
+            offset = 0
+            while piece := os.pread(unnamed, _PIECE, offset):
+                write_all(self.fd, piece)
+                offset += len(piece)
+        finally:
+            os.close(unnamed)
+        flush(self.fd)
+
+    def show_hidden(self) -> None:
+        """Give the file its hidden name, which it then has beside its own until it is closed.
+
+        Who comes after a killed run can tell by it that a change of several files was not finished.
+        """
+        if not self._hidden:
+            self._hidden = hidden_name()  # first, so that it goes also if this is interrupted
+            if not self._link_unnamed(self._hidden):
+                self._copy_to_hidden()
+
+    def _rename(self) -> None:
+        """Give the file its name in the place of whatever has it."""
+        folder = self._folder_fd
+        self.show_hidden()
+        os.rename(self._hidden, self._name, src_dir_fd=folder, dst_dir_fd=folder)
+        self._hidden = ""
 
     def __exit__(self, *_: object) -> None:
         """Remove the hidden name, if it is still there, and close."""
@@ -184,9 +305,57 @@ class StagedFile:
                 os.unlink(self._hidden, dir_fd=self._folder_fd)
         for fd in (self.fd, self._folder_fd):
             if fd >= 0:
-                with contextlib.suppress(OSError):
-                    os.close(fd)
+                close_quietly(fd)
         self.fd = self._folder_fd = -1
+
+
+@contextlib.contextmanager
+def open_to_replace(
+    opening: Callable[[], int], path: str, *, waits: Waits = contextlib.nullcontext
+) -> Iterator[Replaced]:
+    """Hold the file at ``path`` while it is read, changed and replaced; two runs take turns.
+
+    ``opening`` opens it; the descriptor is closed after the body. Raises ``FileProblem`` (I011)
+    where another program does not let it go.
+    """
+    with reported(path):
+        fd = open_locked(opening, lambda: os.stat(path), path, waits=waits)
+    try:
+        with reported(path):
+            replaced = Replaced.of(fd)
+        yield replaced
+    finally:
+        close_quietly(fd)
+
+
+def _stamp(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def changed_meanwhile(path: str) -> FileProblem:
+    """Return the error for a file that is not any more what was read of it."""
+    return FileProblem.of(
+        Code.FILE_CHANGED,
+        "another program replaced or changed the file after it was read here",
+        where=path,
+        hint="nothing was written: run the command again",
+    )
+
+
+def flush(fd: int) -> None:
+    """Have the bytes on the disk.
+
+    Some file systems report a failed write at a close only: so a copy of the descriptor is closed
+    while nobody can see the file yet.
+    """
+    os.fsync(fd)
+    os.close(os.dup(fd))
+
+
+def close_quietly(fd: int) -> None:
+    """Close what was read, or was flushed before: what the system says of it changes nothing."""
+    with contextlib.suppress(OSError):
+        os.close(fd)
 
 
 def scratch_folder() -> str:
@@ -196,13 +365,16 @@ def scratch_folder() -> str:
 
 def unnamed_file(folder: str) -> int:
     """Return the descriptor of a new file in ``folder`` without a name: it goes with its close."""
-    if hasattr(os, "O_TMPFILE"):
-        with contextlib.suppress(OSError):  # not every file system can
-            return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    path = os.path.join(folder, hidden_name())
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    os.unlink(path)
-    return fd
+    above = os.open(folder, FOLDER_FLAGS)
+    try:
+        fd = new_unnamed(above, 0o600)
+        if fd < 0:
+            clear_dead(above)
+            fd, hidden = new_hidden(above, 0o600)
+            os.unlink(hidden, dir_fd=above)
+        return fd
+    finally:
+        os.close(above)
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:
@@ -213,10 +385,15 @@ def write_all(fd: int, data: bytes | memoryview) -> None:
 
 
 def write_file(
-    path: str | os.PathLike[str], data: bytes, *, replace: bool = False, mode: int = 0o644
+    path: str | os.PathLike[str],
+    data: bytes,
+    *,
+    replace: bool = False,
+    mode: int = 0o644,
+    replaced: Replaced | None = None,
 ) -> None:
-    """Make ``path`` hold exactly ``data``, or leave it as it was."""
-    with StagedFile(path, replace=replace, mode=mode) as staged:
+    """Make ``path`` hold exactly ``data``, or leave it as it was; as ``StagedFile`` says."""
+    with StagedFile(path, replace=replace, mode=mode, replaced=replaced) as staged:
         with reported(path):
             write_all(staged.fd, data)
         staged.commit()

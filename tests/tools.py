@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,14 @@ def small_disk(folder: Path, options: str):
 
 
 NOBODY = 65534
+
+
+@contextlib.contextmanager
+def folder_for_all():
+    """Make a folder that other users can enter: pytest closes its own, also while tests run."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(os.path.realpath(folder))
 
 
 def python_as_nobody(folder: Path) -> list[str]:

@@ -17,7 +17,8 @@ import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.folders import Folder, PrivateFolder, make_private_folder
+from cloacina_ctl.folders import Folder, PrivateFolder
+from cloacina_ctl.hidden import locked_private_folder
 from cloacina_ctl.staging import open_parent, reported, write_all
 
 if TYPE_CHECKING:
@@ -32,13 +33,15 @@ _FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXE
 class Extraction:
     """A sink that makes a folder. Use it as a context manager; ``commit`` makes it appear.
 
-    The destination must not exist, or be an empty folder that is not the current one.
+    The destination must not exist, or be an empty folder that is not the current one. With an open
+    folder ``above`` it appears in that, under its last part.
     """
 
     divisible = True  # each process has descriptors of its own for the folders it enters
 
-    def __init__(self, destination: str) -> None:
+    def __init__(self, destination: str, above: Folder | None = None) -> None:
         self.destination = destination
+        self._given = above
         self._parent, self._name = os.path.split(os.path.abspath(destination))
         self._above: Folder
         self._staged: PrivateFolder
@@ -49,10 +52,10 @@ class Extraction:
     def __enter__(self) -> Self:
         """Make the staging folder, private; refuse a destination that is taken."""
         with reported(self.destination):
-            self._above = Folder(open_parent(self._parent, self.destination), self._parent)
+            self._above = self._open_above()
             try:
                 self._mode = self._judge_destination()
-                self._staged = make_private_folder(self._above)
+                self._staged = locked_private_folder(self._above)
             except BaseException:
                 self._above.close()
                 raise
@@ -68,6 +71,11 @@ class Extraction:
         if not self._is_shown:
             self._staged.remove()
         self._staged.close()
+
+    def _open_above(self) -> Folder:
+        if self._given is not None:
+            return self._given.again()
+        return Folder(open_parent(self._parent, self.destination), self._parent)
 
     def begin(self, file: FileEntry) -> None:
         """Create the file, and the folders above it that are not there yet."""

@@ -31,8 +31,8 @@ PLATFORM_FOLDER = "platform/"
 WORKFLOW_FOLDER = "workflow/"
 VENDOR_FOLDER = "vendor/"
 
-_FIRST_LETTERS = frozenset("sSpPmMfFiI")  # of every name that is not in the section `common`
-_KEPT_NAMES = frozenset({"source", "platform", *HEAD_MEMBERS})
+_FIRST_LETTERS = frozenset("sSpPmfi")  # of every name that is not in the section `common`
+_KEPT_FOLDERS = frozenset({"source", "platform"})
 _TAG = re.compile(r"[a-z0-9][a-z0-9_.]{0,63}")
 
 
@@ -60,7 +60,7 @@ def section_of(path: str) -> str:
             raise _reserved(path, f"no platform tag: {tag}")
         return tag
     # However it is spelled: on some systems `Source/x` and `ſource/x` are unpacked into `source/`.
-    if fold(path.partition("/")[0]) in _KEPT_NAMES:
+    if path in HEAD_MEMBERS or fold(path.partition("/")[0]) in _KEPT_FOLDERS:
         raise _reserved(path, "the format keeps this name for itself")
     return COMMON
 

@@ -127,13 +127,23 @@ class PackageWriter:
         self._head = encode_head(head, self._options.level, limits)
         return head, Digest.of(self._head)
 
-    def commit(self, block: SignatureBlock = SignatureBlock()) -> int:
-        """Write the signature frame, head and payload, and make the package appear; its size."""
+    def commit(
+        self,
+        block: SignatureBlock = SignatureBlock(),
+        before: Callable[[], None] | None = None,
+    ) -> int:
+        """Write the signature frame, head and payload, and make the package appear; its size.
+
+        ``before`` is called when all is on the disk and nothing has appeared.
+        """
         start = encode_block(block, len(self._head), self._options.limits) + self._head
         with reported(self._staged.path):
             write_all(self._staged.fd, start)
             size = os.lseek(self._payload_fd, 0, os.SEEK_END)
             copy_range(self._payload_fd, 0, self._staged.fd, size)
+        if before is not None:
+            self._staged.flush()
+            before()
         self._staged.commit()
         return len(start) + size
 

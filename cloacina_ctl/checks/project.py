@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks import graph, python, rust
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
-from cloacina_ctl.project.walk import EMPTY_FOLDER
+from cloacina_ctl.project.walk import EMPTY_FOLDER, NO_SUBMODULE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.errors import Diagnostic
 
 RULES: Rules[ProjectSubject] = Rules()
+_NAMED = 3
 
 
 @RULES.rule(Code.SECRET, Severity.NOTE)
@@ -64,6 +67,46 @@ def empty_folder(subject: ProjectSubject) -> Iterator[Finding]:
                 left_out.path,
                 "put a file into it if it has to be there",
             )
+
+
+@RULES.rule(Code.TRACKED_IGNORED, Severity.WARNING)
+def tracked_ignored(subject: ProjectSubject) -> Iterator[Finding]:
+    """Whoever added a file by force, against a rule, expects it in the package."""
+    files = subject.selection.tracked
+    if not files:
+        return
+    named = ", ".join(files[:_NAMED])
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    what = "1 tracked file is" if len(files) == 1 else f"{len(files)} tracked files are"
+    yield Finding(
+        f"{what} ignored by a rule and not packed: {named}{more}",
+        files[0],
+        f"name what belongs into the package: include = {json.dumps(files[:_NAMED])}",
+    )
+
+
+@RULES.rule(Code.NO_SUBMODULE, Severity.WARNING)
+def no_submodule(subject: ProjectSubject) -> Iterator[Finding]:
+    """The package would be one of a project without these files, and nobody would see why."""
+    for left_out in subject.selection.left_out:
+        if left_out.reason == NO_SUBMODULE:
+            path = left_out.path.rstrip("/")
+            yield Finding(
+                "the submodule is not checked out, so nothing of it is packed",
+                path,
+                f"git submodule update --init --recursive -- {shlex.quote(path)}",
+            )
+
+
+@RULES.rule(Code.GIT_UNREAD, Severity.WARNING)
+def git_unread(subject: ProjectSubject) -> Iterator[Finding]:
+    """Rules in the repository's own folder may be missing, and with them what they leave out."""
+    for problem in subject.selection.git_problems:
+        yield Finding(
+            f"the repository cannot be read, and rules of it may be missing: {problem.reason}",
+            problem.path,
+            "copy the whole repository, or repeat its rules in a .gitignore of the project",
+        )
 
 
 def check_project(subject: ProjectSubject) -> Iterator[Diagnostic]:

@@ -27,7 +27,7 @@ def _run(values: Values, reporter: Reporter) -> int:
         path=values["package"],
         output=values["output"],
         target=choose_target(values["format"], values["runtime"], pad=values["pad"]),
-        rule=rule(values),
+        rule=rule(values, reporter),
         lossy=values["lossy"],
         pad=values["pad"],
         overwrite=values["force"],

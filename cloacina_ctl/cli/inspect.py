@@ -17,6 +17,7 @@ def _run(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.operations.inspect import inspect
 
     inspection = inspect(values["package"], limits=limits(values), progress=reporter.progress())
+    reporter.aside(inspection.warnings)
     if reporter.json:
         reporter.result(_as_json(inspection, files=values["files"]))
     elif values["files"]:

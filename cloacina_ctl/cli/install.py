@@ -24,7 +24,7 @@ def _run(values: Values, reporter: Reporter) -> int:
 
     request = InstallRequest(
         path=values["package"],
-        rule=rule(values),
+        rule=rule(values, reporter),
         tenant=values["tenant"],
         registry=values["registry"],
         replace=values["force"],
@@ -101,7 +101,7 @@ def _run_daemon(values: Values, reporter: Reporter) -> int:
         package, folder = folder, package  # --daemon DIR before the package
     request = DaemonRequest(
         path=package,
-        rule=rule(values),
+        rule=rule(values, reporter),
         folder=folder or None,
         release=values["daemon_version"],
         lossy=values["lossy"],

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.limits import Limits
     from cloacina_ctl.authenticity import Rule
     from cloacina_ctl.cli.command import Values
+    from cloacina_ctl.cli.report import Reporter
 
 FORCE = Option(("--force",), "Replace the output if it exists.", Kind.FLAG)
 JOBS = Option(
@@ -82,10 +83,12 @@ def limits(values: Values) -> Limits:
     return raised_limits(values["limit"])
 
 
-def rule(values: Values) -> Rule:
-    """Return what a package must be, by the options of ``RULE``."""
-    from cloacina_ctl.authenticity import Rule
+def rule(values: Values, reporter: Reporter) -> Rule:
+    """Return what a package must be, by the options of ``RULE``; warn of keys that are not seen."""
+    from cloacina_ctl.authenticity import Rule, keys_at_hand
 
+    if values["allow_unsigned"] and not values["key"]:
+        reporter.aside(keys_at_hand().unread)
     return Rule(
         keys=values["key"],
         threshold=values["threshold"],

@@ -40,7 +40,9 @@ def _run(values: Values, reporter: Reporter) -> int:
         request = _request(values, reporter, ())
         prepared = prepare(request, reporter.progress())
         _show_plan(prepared, request.target.format, reporter)
-        _tell_vendoring(prepared.diagnostics, reporter)
+        reporter.warnings(prepared.diagnostics)
+        if not reporter.verbose:  # which has shown all notes
+            _tell_vendoring(prepared.diagnostics, reporter)
         return 0
     packaged = package(_request(values, reporter, _keys(values)), reporter.progress())
     reporter.result(_as_json(packaged), packaged.diagnostics)

@@ -37,7 +37,7 @@ def _run(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.operations.publish import publish
     from cloacina_ctl.operations.server_access import AccessRequest, find_access
 
-    request = _request(values)
+    request = _request(values, reporter)
     access = find_access(
         AccessRequest(
             server=values["server"], profile=values["profile"], token_file=values["token_file"],
@@ -57,7 +57,7 @@ def _run(values: Values, reporter: Reporter) -> int:
     return exits.DONE
 
 
-def _request(values: Values) -> PublishRequest:
+def _request(values: Values, reporter: Reporter) -> PublishRequest:
     from cloacina_ctl.errors import Code, UsageError
     from cloacina_ctl.operations.context import read_context
     from cloacina_ctl.operations.publish import PublishRequest
@@ -73,7 +73,7 @@ def _request(values: Values) -> PublishRequest:
     return PublishRequest(
         path=values["package"],
         tenant=values["tenant"],
-        rule=rule(values),
+        rule=rule(values, reporter),
         runtime=values["runtime"],
         wait_seconds=None if values["no_wait"] else float(values["wait"]),
         context=context,

@@ -49,6 +49,7 @@ class Reporter:
         self.color: str = values["color"]
         self._bar: ProgressBar | None = None
         self._answer: tuple[bool, object, tuple[Diagnostic, ...]] | None = None
+        self._asides: tuple[Diagnostic, ...] = ()
 
     def line(self, text: str = "") -> None:
         """Print one line of the result; nothing with ``--quiet`` or ``--json``."""
@@ -70,6 +71,12 @@ class Reporter:
         """Set what ``--json`` prints when the verb has ended."""
         self._answer = (ok, result, tuple(diagnostics))
 
+    def aside(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Warn of what the verb goes on without, now and in the object of ``--json``."""
+        new = tuple(diagnostics)
+        self._asides += new
+        self.warnings(new)
+
     def failure(self, diagnostics: Iterable[Diagnostic], result: object = None) -> None:
         """Say what went wrong: on standard error, and in the object of ``--json``."""
         found = tuple(diagnostics)
@@ -83,7 +90,9 @@ class Reporter:
         self.close()
         if self.json:
             ok, result, found = self._answer or (ok, None, ())
-            answer = render.answer_json(self.schema, ok=ok, result=result, diagnostics=found)
+            answer = render.answer_json(
+                self.schema, ok=ok, result=result, diagnostics=(*found, *self._asides)
+            )
             streams.write(render.json_text(answer) + "\n")
         streams.flush()
 

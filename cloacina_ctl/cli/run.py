@@ -39,7 +39,7 @@ def _plan(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.cli import show_run
     from cloacina_ctl.operations.run import plan_run
 
-    found = plan_run(*_package(values), values["workflow"])
+    found = plan_run(*_package(values, reporter), values["workflow"])
     reporter.result(show_run.plan_as_json(found))
     for line in show_run.plan_lines(found, reporter.paint):
         reporter.line(line)
@@ -52,7 +52,7 @@ def _poll(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.operations.run import poll
 
     with watching(reporter) as watcher:
-        request, wanted = _request(values)
+        request, wanted = _request(values, reporter)
         polled = poll(request, values["trigger"], wanted, watcher.watch())
     watcher.warn(polled.warnings)
     for line in show_once.polled_lines(polled, reporter.paint, verbose=reporter.verbose):
@@ -68,7 +68,7 @@ def _graph(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.operations.run import run_graph
 
     with watching(reporter) as watcher:
-        request, wanted = _request(values)
+        request, wanted = _request(values, reporter)
         ran = run_graph(request, values["graph"], wanted, watcher.watch())
     watcher.warn(ran.warnings)
     for line in show_once.graph_lines(ran, reporter.paint, verbose=reporter.verbose):
@@ -85,7 +85,7 @@ def _run_tasks(values: Values, reporter: Reporter) -> int:
 
     try:
         with watching(reporter) as watcher:
-            ran = run(*_request(values), watcher.watch())
+            ran = run(*_request(values, reporter), watcher.watch())
     except KeyboardInterrupt as stop:
         if watcher.stopped is None:
             raise
@@ -129,23 +129,23 @@ def _end_stopped(stop: KeyboardInterrupt, ran: Ran, reporter: Reporter) -> int:
     return exits.status_of_signal(stopped.number)
 
 
-def _package(values: Values) -> tuple[str, Rule]:
+def _package(values: Values, reporter: Reporter) -> tuple[str, Rule]:
     from cloacina_ctl.operations.choosing import find_package
 
     # The jobs of this verb are tasks; verifying has one for each processor.
-    wanted = rule({**values, "jobs": None})
+    wanted = rule({**values, "jobs": None}, reporter)
     return find_package(
         values["package"], wanted, tenant=values["tenant"], registry=values["registry"]
     )
 
 
-def _request(values: Values) -> tuple[RunRequest, Rule]:
+def _request(values: Values, reporter: Reporter) -> tuple[RunRequest, Rule]:
     from cloacina_ctl.operations.context import read_context
     from cloacina_ctl.operations.run import RunRequest
 
     if values["package"] == "-" and values["context"] == "@-":
         raise UsageError.of(Code.USAGE, "package and context cannot both be on standard input")
-    path, wanted = _package(values)
+    path, wanted = _package(values, reporter)
     request = RunRequest(
         path=path,
         context=read_context(values["context"]) if values["context"] is not None else {},

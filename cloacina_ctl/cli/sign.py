@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def _run(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.cli.escape import escape
     from cloacina_ctl.cli.passphrase import provider
+    from cloacina_ctl.cli.waiting import FILE, waits
     from cloacina_ctl.cli.words import count
     from cloacina_ctl.errors import Code, NotTrusted
     from cloacina_ctl.operations.keys import signing_keys
@@ -33,6 +34,7 @@ def _run(values: Values, reporter: Reporter) -> int:
             limits=limits(values),
         ),
         reporter.progress(),
+        waits(reporter, FILE),
     )  # fmt: skip
     reporter.result(
         {

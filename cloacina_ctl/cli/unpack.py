@@ -24,7 +24,7 @@ def _run(values: Values, reporter: Reporter) -> int:
     unpacked = unpack(
         values["package"],
         values["output"],
-        rule(values),
+        rule(values, reporter),
         members=values["members"],
         partial=values["partial"],
         progress=reporter.progress(),

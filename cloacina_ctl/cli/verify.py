@@ -21,7 +21,7 @@ def _run(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.errors import CloacinaError
     from cloacina_ctl.operations.verify import verify
 
-    wanted = rule(values)
+    wanted = rule(values, reporter)
     results: list[dict[str, object]] = []
     found: list[Diagnostic] = []
     status = exits.DONE

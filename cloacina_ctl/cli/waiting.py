@@ -1,4 +1,4 @@
-"""What stands on the terminal while another program holds the registry."""
+"""What stands on the terminal while another program holds a file or the registry."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.cli.report import Reporter
 
-WORDS = "waiting for another program that holds the registry …"
+REGISTRY = "waiting for another program that holds the registry …"
+FILE = "waiting for another program that changes the file …"
 
 
-def waits(reporter: Reporter) -> Callable[[], AbstractContextManager[None]]:
+def waits(reporter: Reporter, words: str = REGISTRY) -> Callable[[], AbstractContextManager[None]]:
     """Return what is entered while that is so; it shows where a progress bar would."""
 
     @contextlib.contextmanager
@@ -34,7 +35,7 @@ def waits(reporter: Reporter) -> Callable[[], AbstractContextManager[None]]:
         from cloacina_ctl.cli.report import wants_color
 
         reporter.close()
-        line = WaitingLine(WORDS, color=wants_color(reporter.color, sys.stderr))
+        line = WaitingLine(words, color=wants_color(reporter.color, sys.stderr))
         try:
             yield
         finally:

@@ -56,7 +56,8 @@ def convert_foreign(
     """Convert the package into a native one; raises what ``convert`` does."""
     with WorkFolder() as work:
         tree = os.path.join(work.path, "tree")
-        looked, judged, vouched = _prove(package, request, known, tree, progress)
+        with Extraction(tree, work.held) as extraction:
+            looked, judged, vouched = _prove(package, request, known, extraction, progress)
         contents = looked.contents
         _refuse_unreadable(looked, package.path)
         losses = allow_losses(losses_of_foreign(contents, len(judged)), request)
@@ -89,17 +90,16 @@ def _prove(
     package: ForeignPackage,
     request: ConvertRequest,
     known: tuple[KnownKey, ...],
-    tree: str,
+    extraction: Extraction,
     progress: Progress | None,
 ) -> tuple[Looked, tuple[Judged, ...], tuple[str, ...]]:
-    """Unpack the package into ``tree`` and return what it holds, by the rule of ``verify``."""
+    """Unpack the package and return what it holds, by the rule of ``verify``."""
     rule, path = request.rule, package.path
     judged = judge_beside(package, known, rule.signature)
     authenticity.refuse_failed_signatures(judged, path)
-    with Extraction(tree) as extraction:
-        sink = TreeSink(extraction)
-        looked = look_into(package, sink, progress)
-        extraction.commit()
+    sink = TreeSink(extraction)
+    looked = look_into(package, sink, progress)
+    extraction.commit()
     judged = (*judged, *sink.judge(package, looked.contents, known))
     authenticity.refuse_failed_signatures(judged, path)
     name, version = name_of(looked.contents)

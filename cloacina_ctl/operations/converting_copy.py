@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl import authenticity
 from cloacina_ctl.authenticity import Rule
-from cloacina_ctl.folders import make_private_folder
+from cloacina_ctl.hidden import locked_private_folder
 from cloacina_ctl.operations.convert_native import convert_native
 from cloacina_ctl.staging import reported, scratch_folder
 from cloacina_ctl.values import NamedTuple
@@ -44,9 +44,9 @@ def converted_copy(
     known = authenticity.keys_that_count(rule)
     base = scratch_folder()
     with reported(base):
-        folder = make_private_folder(base)
+        folder = locked_private_folder(base)
     with folder:
-        made = folder.where(_NAME)
+        made = folder.path_within(_NAME)
         converted = convert_native(package, request._replace(output=made), known, progress)
         with reported(made):
             fd = folder.open_file(_NAME)

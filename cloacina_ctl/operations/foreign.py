@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from cloacina_ctl import authenticity
 from cloacina_ctl.archive.extraction import Extraction
 from cloacina_ctl.archive.payload import Nowhere, is_chosen, select
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, UsageError
 from cloacina_ctl.foreign.proof import name_of, prove
 from cloacina_ctl.foreign.reading import Looked, look_into
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.foreign.package import ForeignPackage
     from cloacina_ctl.archive.payload import Sink
     from cloacina_ctl.archive.tables import FileEntry
+    from cloacina_ctl.authenticity import Rule
     from cloacina_ctl.checks.subjects import ForeignSubject
     from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.signing.judge import Judged, KnownKey
@@ -33,7 +33,7 @@ def inspect_foreign(package: ForeignPackage, progress: Progress | None = None) -
     from cloacina_ctl.checks.releases import releases_that_load
     from cloacina_ctl.foreign.view import tool_of, view_of
 
-    looked, judged = _look(package, progress)
+    looked, judged, unread = _look(package, progress)
     contents = looked.contents
     return Inspection(
         path=package.path,
@@ -50,6 +50,7 @@ def inspect_foreign(package: ForeignPackage, progress: Progress | None = None) -
         signatures=tuple(map(signature_view, judged)),
         original=contents.manifest,
         releases=releases_that_load(_subject(package, looked, judged)),
+        warnings=unread,
     )
 
 
@@ -57,8 +58,8 @@ def judge_foreign(package: ForeignPackage, progress: Progress | None = None) -> 
     """Return everything that is wrong with a package whose form is right."""
     from cloacina_ctl.checks.foreign import check_foreign
 
-    looked, judged = _look(package, progress)
-    return list(check_foreign(_subject(package, looked, judged)))
+    looked, judged, unread = _look(package, progress)
+    return [*check_foreign(_subject(package, looked, judged)), *unread]
 
 
 def verify_foreign(
@@ -127,13 +128,19 @@ def unpack_foreign(
     )
 
 
-def _look(package: ForeignPackage, progress: Progress | None) -> tuple[Looked, tuple[Judged, ...]]:
-    """Read all of the package, and judge its signatures by the keys that the user knows."""
-    known = authenticity.keys_that_count(Rule())
-    beside = judge_beside(package, known)
+def _look(
+    package: ForeignPackage, progress: Progress | None
+) -> tuple[Looked, tuple[Judged, ...], tuple[Diagnostic, ...]]:
+    """Read all of the package, and judge its signatures by the keys that the user knows.
+
+    The last thing returned says that these cannot be read, where there are signatures.
+    """
+    keys = authenticity.keys_at_hand()
+    beside = judge_beside(package, keys.known)
     tree = TreeSink(Nowhere())
     looked = look_into(package, tree, progress)
-    return looked, (*beside, *tree.judge(package, looked.contents, known))
+    judged = (*beside, *tree.judge(package, looked.contents, keys.known))
+    return looked, judged, keys.unread if judged else ()
 
 
 class _Chosen:

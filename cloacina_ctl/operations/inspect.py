@@ -12,7 +12,6 @@ from cloacina_ctl import authenticity
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.archive.opening import open_any
 from cloacina_ctl.archive.reader import Package
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.operations.results import Inspection
 from cloacina_ctl.operations.views import signature_view
 
@@ -37,8 +36,8 @@ def inspect(
             from cloacina_ctl.operations.foreign import inspect_foreign
 
             return inspect_foreign(package, progress)
-        known = authenticity.keys_that_count(Rule()) if package.block.envelopes else ()
-        judged = authenticity.judge_unread(package, known)
+        keys = authenticity.keys_for(package)
+        judged = authenticity.judge_unread(package, keys.known)
         head = package.head
         return Inspection(
             path=path,
@@ -53,4 +52,5 @@ def inspect(
             withheld=package.block.withheld,
             tool=head.frame_index.tool,
             signatures=tuple(map(signature_view, authenticity.judge_read(package, judged))),
+            warnings=keys.unread,
         )

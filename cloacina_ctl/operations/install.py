@@ -28,11 +28,11 @@ from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
+    from cloacina_ctl.locks import Waits
     from cloacina_ctl.operations.results import Verified
     from cloacina_ctl.operations.views import SignatureView
     from cloacina_ctl.progress import Progress
     from cloacina_ctl.registry.files import Incoming, Writing
-    from cloacina_ctl.registry.index import Waits
     from cloacina_ctl.registry.store import Change
     from cloacina_ctl.signing.judge import KnownKey
 

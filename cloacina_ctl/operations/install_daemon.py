@@ -35,10 +35,10 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cloacina_ctl.locks import Waits
     from cloacina_ctl.operations.results import Inspection, Verified
     from cloacina_ctl.progress import Progress
     from cloacina_ctl.project.runtimes import Runtime
-    from cloacina_ctl.registry.index import Waits
 
 __all__ = ["DaemonRequest", "Delivered", "daemon_release", "install_for_daemon"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl import settings
-from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.errors import Code, FileProblem, UsageError
 from cloacina_ctl.signing.keys import PrivateKey, PublicKey, read_key_file
 from cloacina_ctl.signing.resolve import find_private, find_public
 from cloacina_ctl.signing.store import DEFAULT_KEY, KeyStore, StoredKey
@@ -144,8 +144,8 @@ class TrustShown(NamedTuple):
 
 def trust_key(spec: str, name: str) -> TrustShown:
     """Trust the public key that ``spec`` means, a file or a stored key, under ``name``."""
-    folder = settings.config_folder()
-    return _trust_shown(TrustStore(folder).add(name, find_public(spec, folder)))
+    store = TrustStore(settings.config_folder())
+    return _trust_shown(store.add(name, find_public(spec)))
 
 
 def distrust_key(spec: str) -> TrustShown:
@@ -164,18 +164,29 @@ def signing_keys(
     """Return the keys to sign with: those named, else the one that the user set, else ``default``.
 
     The user sets one in the environment or in ``config.toml``. Without any, none: nobody signs.
+    Raises ``FileProblem`` where no key is named and it cannot be seen whether there is one.
     """
-    folder = settings.config_folder()
-    chosen = specs or _usual_key(folder)
-    keys = [find_private(spec, folder, passphrase) for spec in dict.fromkeys(chosen)]
+    chosen = specs or _usual_key()
+    keys = [find_private(spec, passphrase=passphrase) for spec in dict.fromkeys(chosen)]
     return tuple({key.public: key for key in keys}.values())
 
 
-def _usual_key(folder: str) -> tuple[str, ...]:
-    configured = settings.load_settings().signing_key
-    if configured is not None:
-        return (configured,)
-    usable = any(key.name == DEFAULT_KEY and key.has_private for key in KeyStore(folder).list())
+def _usual_key() -> tuple[str, ...]:
+    try:
+        configured = settings.signing_key()
+        if configured is not None:
+            return (configured,)
+        keys = KeyStore(settings.config_folder()).list()
+    except FileProblem as error:
+        first = error.diagnostics[0]
+        raise FileProblem(
+            first._replace(
+                message=f"it cannot be seen whether you have a key to sign with: {first.message}",
+                hint=f"name a key file, sign nothing, or name the folder of your keys with "
+                f"{settings.ENV_FOLDER}",
+            )
+        ) from error
+    usable = any(key.name == DEFAULT_KEY and key.has_private for key in keys)
     return (DEFAULT_KEY,) if usable else ()
 
 

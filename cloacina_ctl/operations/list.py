@@ -14,7 +14,7 @@ from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.errors import Diagnostic
-    from cloacina_ctl.registry.index import Waits
+    from cloacina_ctl.locks import Waits
 
 __all__ = ["Checkup", "Listing", "check_registry", "list_installed"]
 

@@ -154,8 +154,7 @@ def _write(request: PackageRequest, prepared: Prepared, progress: Progress | Non
         manifest = _complete(prepared)._replace(contents=written.contents)
         head, digest = writer.write_head(manifest, written, TOOL)
         block = _sign(request, manifest, digest, head.content)
-        write_new_lock(project, prepared.vendored)
-        size = writer.commit(block)
+        size = writer.commit(block, lambda: write_new_lock(project, prepared.vendored))
     return Packaged(
         path=output,
         size=size,

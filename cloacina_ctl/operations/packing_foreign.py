@@ -5,6 +5,7 @@ Such a package has no room for a signature inside: upstream's own form is a file
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.foreign.tar_stream import feed_plan
@@ -17,16 +18,15 @@ from cloacina_ctl.operations.preparing import Packaged, output_path, refuse_rewr
 from cloacina_ctl.operations.target import SOURCE
 from cloacina_ctl.operations.vendoring import write_new_lock
 from cloacina_ctl.progress import stage
-from cloacina_ctl.staging import write_file
-from cloacina_ctl.values import NamedTuple
+from cloacina_ctl.staging import StagedFile, reported, write_all
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from cloacina_ctl.archive.foreign.write_source import Written
-    from cloacina_ctl.archive.tables import FileEntry
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.operations.preparing import PackageRequest, Prepared
     from cloacina_ctl.progress import Progress
-    from cloacina_ctl.signing.keys import PrivateKey
 
 
 def write_foreign(
@@ -37,9 +37,9 @@ def write_foreign(
     Raises ``Refused`` where the written package breaks a rule of its runtime; then there is none.
     """
     project, output = prepared.project, output_path(request, prepared.project)
-    signer = Signer(request.keys, overwrite=request.overwrite, signed_at=request.signed_at)
-    warnings = signer.check(output)
-    written = _write(request, prepared, output, progress)
+    with Signer(request, output) as signer:
+        warnings = signer.check()
+        written = _write(request, prepared, signer, progress)
     runtime = request.target.runtime
     return Packaged(
         path=output,
@@ -53,13 +53,13 @@ def write_foreign(
         diagnostics=(*prepared.diagnostics, *warnings),
         format=request.target.format,
         runtime=runtime.name if runtime is not None else None,
-        sidecar=signer.sign(output, written.digest),
+        sidecar=signer.made,
         padding=written.padding,
     )
 
 
 def _write(
-    request: PackageRequest, prepared: Prepared, output: str, progress: Progress | None
+    request: PackageRequest, prepared: Prepared, signer: Signer, progress: Progress | None
 ) -> Written:
     tree = None
     if request.sign_fidius:
@@ -67,28 +67,42 @@ def _write(
 
         tree = SignedTree(prepared.plan, request.keys[0])
 
-    def check(files: tuple[FileEntry, ...]) -> None:
+    def before(written: Written) -> None:
         if tree is not None:
-            tree.check(files)
-        refuse_rewritten_sources(prepared, files)
+            tree.check(written.files)
+        refuse_rewritten_sources(prepared, written.files)
+        signer.stage(written.digest)
         write_new_lock(prepared.project, prepared.vendored)
 
     plan = tree.plan if tree is not None else prepared.plan
-    to = Output(output, request.overwrite, check)
+    to = Output(signer.output, request.overwrite, before, signer.commit)
     feed = feed_plan(plan, stage(progress, "packing"))
     if request.target.format == SOURCE:
         return write_source(to, plan.root, feed, prepared.rules or SourceRules(), pad=request.pad)
     return write_v1(to, feed)
 
 
-class Signer(NamedTuple):
-    """Who signs a package that has no room inside; nobody where there is no key."""
+class Signer:
+    """The sidecar of a package that has no room inside; there is none where there is no key.
 
-    keys: tuple[PrivateKey, ...] = ()
-    overwrite: bool = False
-    signed_at: str | None = None
+    It is whole on the disk before the package appears, and appears after it.
+    """
 
-    def check(self, output: str) -> tuple[Diagnostic, ...]:
+    def __init__(self, request: PackageRequest, output: str) -> None:
+        self.output = output
+        self.made: str | None = None
+        self._keys, self._signed_at = request.keys, request.signed_at
+        self._overwrite = request.overwrite
+        self._stack = contextlib.ExitStack()
+        self._staged: StagedFile | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def check(self) -> tuple[Diagnostic, ...]:
         """Refuse what no sidecar can be written for, before anything is.
 
         Returns a warning where one that is there would stay beside another package.
@@ -96,16 +110,16 @@ class Signer(NamedTuple):
         from cloacina_ctl.signing.files import is_there
         from cloacina_ctl.signing.sidecar import sidecar_path
 
-        path = sidecar_path(output)
-        if len(self.keys) > 1:
+        path = sidecar_path(self.output)
+        if len(self._keys) > 1:
             raise UsageError.of(
                 Code.BLOCK_FULL,
-                f"a sidecar has room for one signature, and {len(self.keys)} keys are to sign",
+                f"a sidecar has room for one signature, and {len(self._keys)} keys are to sign",
                 hint="sign with one: --sign KEY",
             )
         if not is_there(path):
             return ()
-        if self.keys and not self.overwrite:
+        if self._keys and not self._overwrite:
             raise FileProblem.of(
                 Code.EXISTS,
                 "it exists already",
@@ -114,17 +128,25 @@ class Signer(NamedTuple):
             )
         stale = "the signature beside the package is of another file"
         cure = "remove it, or sign this one: `cloacina-ctl sign`"
-        return () if self.keys else (
+        return () if self._keys else (
             Diagnostic(Code.BAD_SIGNATURE, stale, path, cure, Severity.WARNING),
         )  # fmt: skip
 
-    def sign(self, output: str, digest: Digest) -> str | None:
-        """Write the sidecar of the package ``output`` and return where it is."""
-        if not self.keys:
-            return None
+    def stage(self, digest: Digest) -> None:
+        """Have the signature of the package that has this digest on the disk, unseen."""
+        if not self._keys:
+            return
         from cloacina_ctl.signing.sidecar import make_sidecar, sidecar_path
 
-        path = sidecar_path(output)
-        data = make_sidecar(digest, self.keys[0], self.signed_at)
-        write_file(path, data, replace=self.overwrite)
-        return path
+        path = sidecar_path(self.output)
+        staged = self._stack.enter_context(StagedFile(path, replace=self._overwrite))
+        with reported(path):
+            write_all(staged.fd, make_sidecar(digest, self._keys[0], self._signed_at))
+        staged.flush()
+        self._staged = staged
+
+    def commit(self) -> None:
+        """Let the sidecar appear, where there is one; ``made`` is its path."""
+        if self._staged is not None:
+            self._staged.commit()
+            self.made = self._staged.path

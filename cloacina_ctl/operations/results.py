@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.foreign.model import ForeignManifest
     from cloacina_ctl.archive.tables import FileEntry, Tool
     from cloacina_ctl.digest import Digest
+    from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.foreign.view import ForeignView
     from cloacina_ctl.manifest import Manifest
     from cloacina_ctl.operations.views import SignatureView
@@ -21,7 +22,8 @@ class Inspection(NamedTuple):
     ``compressed`` is what the payload takes in this file, ``size`` the file itself, both in bytes.
     ``format`` is the generation. One that is not native has no ``head`` and a ``manifest`` of the
     same shape, made of what it says and what its code says; ``original`` is its own manifest,
-    ``releases`` are those of Cloacina that load it, as far as the manifest decides.
+    ``releases`` are those of Cloacina that load it, as far as the manifest decides. ``warnings``
+    say where the user's keys cannot be read: then no signature is by a known key.
     """
 
     path: str
@@ -38,6 +40,7 @@ class Inspection(NamedTuple):
     signatures: tuple[SignatureView, ...]
     original: ForeignManifest | None = None
     releases: tuple[str, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 class Verified(NamedTuple):

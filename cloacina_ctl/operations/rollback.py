@@ -11,7 +11,7 @@ from cloacina_ctl.registry.store import Registry
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from cloacina_ctl.registry.index import Waits
+    from cloacina_ctl.locks import Waits
 
 __all__ = ["RolledBack", "rollback"]
 

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl import settings
-from cloacina_ctl.errors import Code, NetworkProblem, NotTrusted, UsageError
+from cloacina_ctl.errors import Code, FileProblem, NetworkProblem, NotTrusted, UsageError
 from cloacina_ctl.registry.address import Address, parse_address
 from cloacina_ctl.registry.profiles import Profile, find_profile, token_of_file
 from cloacina_ctl.registry.token import Token
@@ -79,7 +79,13 @@ def _profile(request: AccessRequest) -> Profile | None:
     """Return the profile that was named, or the default one where no server is named."""
     if request.profile is None and request.server is not None:
         return None
-    return find_profile(request.profile, os.path.expanduser("~"))
+    try:
+        home = settings.home_folder()
+    except FileProblem:
+        if request.profile is None:
+            return None
+        raise
+    return find_profile(request.profile, home)
 
 
 def _token(

@@ -5,11 +5,13 @@ A package of another generation gets a sidecar instead (``sign_sidecar``).
 
 from __future__ import annotations
 
+import contextlib
+import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.block import SignatureBlock, encode_block
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
-from cloacina_ctl.archive.opening import open_any
+from cloacina_ctl.archive.opening import descriptor, open_descriptor
 from cloacina_ctl.archive.payload import Nowhere, pour
 from cloacina_ctl.archive.reader import STDIN, Package
 from cloacina_ctl.archive.workers import default_jobs
@@ -19,13 +21,15 @@ from cloacina_ctl.errors import Code, NotTrusted, UsageError
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.redaction import shown_word
 from cloacina_ctl.signing.statement import SIGNATURE_TYPE, claims, now_utc, sign_package
-from cloacina_ctl.staging import StagedFile, reported, write_all
+from cloacina_ctl.staging import StagedFile, open_to_replace, reported, write_all
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.archive.foreign.package import ForeignPackage
     from cloacina_ctl.envelope import Envelope
+    from cloacina_ctl.locks import Waits
     from cloacina_ctl.signing.keys import PrivateKey
+    from cloacina_ctl.staging import Replaced
 
 
 class SignRequest(NamedTuple):
@@ -63,11 +67,18 @@ class Signed(NamedTuple):
     sidecar: str | None = None
 
 
-def sign(request: SignRequest, progress: Progress | None = None) -> Signed:
+def sign(
+    request: SignRequest,
+    progress: Progress | None = None,
+    waits: Waits = contextlib.nullcontext,
+) -> Signed:
     """Add and remove signatures; afterwards the file has new ones, or is as it was.
 
-    Every byte of the package is proved first: who signs says that it is whole. Raises ``Refused``
-    where it is not, or where there is no room; ``NotTrusted`` for a keyid that is not there.
+    Every byte of the package is proved first: who signs says that it is whole. Runs that sign one
+    file take turns, so that no signature is lost; ``waits`` is entered while another has its turn.
+    Raises ``Refused`` where it is not whole, or where there is no room; ``NotTrusted`` for a keyid
+    that is not there; ``FileProblem`` where another program holds the file (I011), or replaced or
+    changed it meanwhile (I012).
     """
     if not (request.keys or request.remove):
         raise UsageError.of(Code.USAGE, "neither a key to sign with nor a signature to remove")
@@ -75,13 +86,38 @@ def sign(request: SignRequest, progress: Progress | None = None) -> Signed:
         raise UsageError.of(
             Code.USAGE, "what comes on standard input has no place", hint="name one with --output"
         )
-    with open_any(request.path, request.limits) as package:
-        if isinstance(package, Package):
-            return _sign_inside(package, request, progress)
-        return _sign_beside(package, request, progress)
+    with contextlib.ExitStack() as held:
+        replaced = held.enter_context(_turn(request, waits)) if _is_in_place(request) else None
+        fd = os.dup(replaced.fd) if replaced else descriptor(request.path, request.limits)
+        with open_descriptor(fd, request.path, request.limits) as package:
+            if isinstance(package, Package):
+                return _sign_inside(package, request, replaced, progress)
+            return _sign_beside(package, request, progress, waits)
 
 
-def _sign_inside(package: Package, request: SignRequest, progress: Progress | None) -> Signed:
+def _is_in_place(request: SignRequest) -> bool:
+    """Tell whether the result goes over the package itself, under whatever path."""
+    if request.output is None:
+        return True
+    if request.path == STDIN or not os.path.exists(request.path):
+        return False
+    with reported(request.output):
+        return os.path.exists(request.output) and os.path.samefile(request.path, request.output)
+
+
+def _turn(request: SignRequest, waits: Waits) -> contextlib.AbstractContextManager[Replaced]:
+    """Hold the package: another run that signs it reads what this one has written."""
+    return open_to_replace(
+        lambda: descriptor(request.path, request.limits), request.path, waits=waits
+    )
+
+
+def _sign_inside(
+    package: Package,
+    request: SignRequest,
+    replaced: Replaced | None,
+    progress: Progress | None,
+) -> Signed:
     """Write the package with a new block of signatures."""
     head = package.head
     pour(package, Nowhere(), jobs=default_jobs(), progress=stage(progress, "verifying"))
@@ -94,7 +130,7 @@ def _sign_inside(package: Package, request: SignRequest, progress: Progress | No
     )
     _refuse_repetition(kept, new)
     block = SignatureBlock((*kept, *new), package.block.withheld)
-    size = _write(request, package, block)
+    size = _write(request, package, block, replaced)
     return Signed(
         path=request.output or request.path,
         size=size,
@@ -106,7 +142,7 @@ def _sign_inside(package: Package, request: SignRequest, progress: Progress | No
 
 
 def _sign_beside(
-    package: ForeignPackage, request: SignRequest, progress: Progress | None
+    package: ForeignPackage, request: SignRequest, progress: Progress | None, waits: Waits
 ) -> Signed:
     """Write the sidecar of a package that has no room for signatures inside."""
     from cloacina_ctl.operations.sign_sidecar import SidecarRequest, write_sidecar
@@ -123,6 +159,7 @@ def _sign_beside(
         package,
         SidecarRequest(request.keys, request.output, request.overwrite, request.signed_at),
         progress,
+        waits,
     )
     return Signed(
         path=request.path,
@@ -172,11 +209,14 @@ def _says(envelope: Envelope) -> str | None:
     return said.predicate_type if said is not None else None
 
 
-def _write(request: SignRequest, package: Package, block: SignatureBlock) -> int:
+def _write(
+    request: SignRequest, package: Package, block: SignatureBlock, replaced: Replaced | None
+) -> int:
     frame = encode_block(block, len(package.head_bytes), request.limits)
     output = request.output or request.path
-    overwrite = request.overwrite or request.output is None
-    with StagedFile(output, replace=overwrite) as staged:
+    if request.output is not None and not request.overwrite:
+        replaced = None
+    with StagedFile(output, replace=request.overwrite, replaced=replaced) as staged:
         with reported(output):
             write_all(staged.fd, frame)
         package.copy_behind_block(staged.fd)

@@ -6,6 +6,7 @@ that is none, is replaced only where the caller says so.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,16 @@ from cloacina_ctl.errors import Code, FileProblem, Refused, UsageError
 from cloacina_ctl.progress import stage
 from cloacina_ctl.signing.files import is_there
 from cloacina_ctl.signing.sidecar import make_sidecar, read_sidecar, sidecar_path
-from cloacina_ctl.staging import reported, write_file
+from cloacina_ctl.staging import open_to_replace, reported, write_file
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.archive.foreign.package import ForeignPackage
     from cloacina_ctl.digest import Digest
+    from cloacina_ctl.locks import Waits
     from cloacina_ctl.progress import Progress
     from cloacina_ctl.signing.keys import PrivateKey
+    from cloacina_ctl.staging import Replaced
 
 _ONE = "a sidecar has room for one signature"
 
@@ -45,25 +48,38 @@ class Sidecar(NamedTuple):
 
 
 def write_sidecar(
-    package: ForeignPackage, request: SidecarRequest, progress: Progress | None = None
+    package: ForeignPackage,
+    request: SidecarRequest,
+    progress: Progress | None = None,
+    waits: Waits = contextlib.nullcontext,
 ) -> Sidecar:
     """Write the sidecar of ``package``: afterwards it is there, whole, or as it was.
 
     Every byte of the package is proved first, as ``verify`` does. Raises ``UsageError`` for what no
     sidecar holds, ``Refused`` for what is no whole package, and ``FileProblem`` where something
-    else is in the way.
+    else is in the way, or came into the way meanwhile.
     """
     key = _only_key(request.keys)
     keyid = key.public.fingerprint
     output = request.output or sidecar_path(package.path)
     _refuse_the_package(output, package.path)
-    there = is_there(output)
-    before = _signer(output, overwrite=request.overwrite) if there else None
-    if before not in (None, keyid) and not request.overwrite:
-        raise _taken(f"it is the signature of another key, {before}; {_ONE}", output)
-    digest = package.pour(Nowhere(), stage(progress, "verifying")).digest
-    write_file(output, make_sidecar(digest, key, request.signed_at), replace=there)
+    with contextlib.ExitStack() as held:
+        replaced = before = None
+        if is_there(output):
+            replaced = held.enter_context(_turn(output, waits))
+            before = _signer(output, overwrite=request.overwrite)
+        if before not in (None, keyid) and not request.overwrite:
+            raise _taken(f"it is the signature of another key, {before}; {_ONE}", output)
+        digest = package.pour(Nowhere(), stage(progress, "verifying")).digest
+        # Where there was none, one that came meanwhile is not replaced: nobody has read it.
+        write_file(output, make_sidecar(digest, key, request.signed_at), replaced=replaced)
     return Sidecar(output, digest, keyid, replaced=None if before == keyid else before)
+
+
+def _turn(output: str, waits: Waits) -> contextlib.AbstractContextManager[Replaced]:
+    """Hold the sidecar that is there, so that what is read of it stays so until it is replaced."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return open_to_replace(lambda: os.open(output, flags), output, waits=waits)
 
 
 def _only_key(keys: tuple[PrivateKey, ...]) -> PrivateKey:

@@ -16,7 +16,6 @@ from cloacina_ctl.archive.opening import open_any
 from cloacina_ctl.archive.payload import Memory, pour
 from cloacina_ctl.archive.reader import Package
 from cloacina_ctl.archive.workers import default_jobs
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.checks.engine import Choice, Report, report
 from cloacina_ctl.errors import (
     CloacinaError,
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.archive.head import Head
     from cloacina_ctl.archive.tables import FileEntry
+    from cloacina_ctl.authenticity import Rule
     from cloacina_ctl.checks.subjects import ReadLibrary
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.project.python_source import ModuleSource
@@ -149,8 +149,8 @@ def _package(path: str, limits: Limits, progress: Progress | None) -> list[Diagn
             from cloacina_ctl.operations.foreign import judge_foreign
 
             return judge_foreign(package, progress)
-        known = authenticity.keys_that_count(Rule()) if package.block.envelopes else ()
-        judged = authenticity.judge_unread(package, known)
+        keys = authenticity.keys_for(package)
+        judged = authenticity.judge_unread(package, keys.known)
         head = package.head
         judged = authenticity.judge_read(package, judged)
         sink = _Kept(_wanted(head))
@@ -163,7 +163,7 @@ def _package(path: str, limits: Limits, progress: Progress | None) -> list[Diagn
             sources=_read_modules(head, sink.files),
             withheld=package.block.withheld,
         )
-        return list(check_package(subject))
+        return [*check_package(subject), *keys.unread]
 
 
 def _wanted(head: Head) -> frozenset[str]:

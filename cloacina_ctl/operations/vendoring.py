@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.archive.layout import VENDOR_FOLDER
 from cloacina_ctl.archive.plan import PlannedFile
 from cloacina_ctl.errors import Code, Refused, UsageError
-from cloacina_ctl.folders import PrivateFolder, make_private_folder
+from cloacina_ctl.hidden import locked_private_folder
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.staging import reported, scratch_folder
 from cloacina_ctl.values import NamedTuple
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from cloacina_ctl.archive.limits import Limits
+    from cloacina_ctl.folders import PrivateFolder
     from cloacina_ctl.manifest import Requires
     from cloacina_ctl.progress import Progress
     from cloacina_ctl.project.model import Project
@@ -59,11 +60,16 @@ class WorkFolder:
     @property
     def path(self) -> str:
         """The folder, which nobody else can read."""
+        return self.held.path
+
+    @property
+    def held(self) -> PrivateFolder:
+        """The same, open."""
         if self._held is None:
             base = scratch_folder()
             with reported(base):
-                self._held = make_private_folder(base)
-        return self._held.path
+                self._held = locked_private_folder(base)
+        return self._held
 
     def __exit__(self, *_: object) -> None:
         if self._held is not None:
@@ -141,7 +147,7 @@ def write_new_lock(project: Project, vendored: Vendored | None) -> None:
     if vendored is not None and vendored.new_lock is not None:
         from cloacina_ctl.project.vendoring.lock import write_lock
 
-        write_lock(project.root, vendored.new_lock)
+        write_lock(project.root, vendored.new_lock, vendored.old_lock)
 
 
 def _options(project: Project, request: VendorRequest) -> VendorOptions:

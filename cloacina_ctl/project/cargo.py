@@ -13,7 +13,8 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from cloacina_ctl.errors import BuildFailed, Code, UsageError
+from cloacina_ctl import settings
+from cloacina_ctl.errors import BuildFailed, Code, FileProblem, UsageError
 from cloacina_ctl.manifest import BuiltWith
 from cloacina_ctl.project.cargo_config import (
     AddedFlags,
@@ -25,7 +26,7 @@ from cloacina_ctl.project.programs import Program, clean_environment, find_progr
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from cloacina_ctl.project.model import BuildOptions, Crate
 
@@ -209,16 +210,29 @@ def _lacks_feature(crate: Crate) -> bool:
 def _added_flags(workspace: _Workspace, cargo: Program) -> AddedFlags:
     """Return how the builder's folders are kept out of the library."""
     environment = cargo.environment
-    cargo_home = environment.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
-    rustup_home = environment.get("RUSTUP_HOME") or os.path.expanduser("~/.rustup")
+    cargo_home = _home_of("cargo", environment)
+    rustup_home = _home_of("rustup", environment)
     configured = configured_flags(cargo.folder, cargo_home)
     return add_flags(_remaps(workspace, cargo_home, rustup_home), environment, configured)
 
 
-def _remaps(workspace: _Workspace, cargo_home: str, rustup_home: str) -> tuple[str, ...]:
+def _home_of(tool: str, environment: Mapping[str, str]) -> str | None:
+    """Return the folder of cargo or rustup; None where neither it nor a home is known."""
+    chosen = environment.get(f"{tool.upper()}_HOME")
+    if chosen:
+        return chosen
+    try:
+        return os.path.join(settings.home_folder(), f".{tool}")
+    except FileProblem:
+        return None
+
+
+def _remaps(
+    workspace: _Workspace, cargo_home: str | None, rustup_home: str | None
+) -> tuple[str, ...]:
     """Return the flags, one for each folder; where two match, the compiler takes the last."""
     folders = {rustup_home: "/rustup", cargo_home: "/cargo", workspace.build_folder: "/target"}
-    return tuple(_remap(folder, name) for folder, name in folders.items())
+    return tuple(_remap(folder, name) for folder, name in folders.items() if folder is not None)
 
 
 def _remap(folder: str, name: str) -> str:

@@ -78,7 +78,7 @@ def compiler_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-def configured_flags(folder: str, cargo_home: str) -> dict[str, Any]:
+def configured_flags(folder: str, cargo_home: str | None) -> dict[str, Any]:
     """Return the flags that cargo's configuration files hold, by dotted key.
 
     A list stands for lists, whatever they hold, a text for the text that counts: the nearest.
@@ -98,7 +98,7 @@ def _flags_of(environment: Mapping[str, str]) -> list[str] | None:
     return None
 
 
-def _config_files(folder: str, cargo_home: str) -> Iterator[str]:
+def _config_files(folder: str, cargo_home: str | None) -> Iterator[str]:
     """Yield cargo's configuration files, the nearest first; ``config`` hides ``config.toml``."""
     place, seen = os.path.abspath(folder), set()
     folders = []
@@ -108,7 +108,7 @@ def _config_files(folder: str, cargo_home: str) -> Iterator[str]:
         if parent == place:
             break
         place = parent
-    for candidate in (*folders, cargo_home):
+    for candidate in filter(None, (*folders, cargo_home)):
         for name in ("config", "config.toml"):
             path = os.path.join(candidate, name)
             if os.path.isfile(path):

@@ -1,18 +1,18 @@
 """Patterns in the syntax of gitignore: those of ignore files, and those of the configuration.
 
-What git would ignore by the ``.gitignore`` files of the tree alone: neither the user's global
-excludes nor ``.git/info/exclude`` nor what git tracks has a say, so the answer is the same in an
-exported tree.
+What git would ignore by the ``.gitignore`` files from the top of the work tree down and by the
+repository's ``info/exclude``. The user's global excludes have no say, for they differ from person
+to person, nor has what git tracks. Without a repository the files of the tree alone count.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.project.gitignore import parse_pattern
+from cloacina_ctl.project.repository import read_regular
 from cloacina_ctl.staging import reported
 
 if TYPE_CHECKING:
@@ -20,17 +20,22 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.project.gitignore import Pattern
 
-# Read in this order: the last pattern that matches wins.
-IGNORE_FILES = (".gitignore", ".cloacinaignore")
+GITIGNORE, OUR_IGNORE = ".gitignore", ".cloacinaignore"
 MAX_IGNORE_BYTES = 1 << 20
 _WILDCARDS = frozenset("*?[\\")
 
 
 class Patterns:
-    """Patterns that count from one folder on; the last that matches wins."""
+    """Patterns that count from one folder on; the last that matches wins.
 
-    def __init__(self, patterns: Iterable[Pattern], folder: str = "") -> None:
+    ``of_git`` tells those that count in the repository alone whose files say them.
+    """
+
+    def __init__(
+        self, patterns: Iterable[Pattern], folder: str = "", *, of_git: bool = False
+    ) -> None:
         """Take the patterns of ``folder``, a path with its slash at the end, or empty."""
+        self.of_git = of_git
         self._patterns = tuple(reversed(tuple(patterns)))
         self._start = len(folder)
 
@@ -57,35 +62,77 @@ class Patterns:
         return False
 
 
-def compile_patterns(lines: Iterable[str], folder: str = "") -> Patterns | None:
+def compile_patterns(
+    lines: Iterable[str], folder: str = "", *, of_git: bool = False
+) -> Patterns | None:
     """Return the patterns that ``lines`` spell, or None where there are none.
 
     As in git, a line that is no pattern matches nothing.
     """
     patterns = [pattern for pattern in map(parse_pattern, lines) if pattern is not None]
-    return Patterns(patterns, folder) if patterns else None
+    return Patterns(patterns, folder, of_git=of_git) if patterns else None
 
 
-def read_ignore_files(path: str, folder: str, names: Iterable[str]) -> Patterns | None:
-    """Return the patterns of the ignore files ``names`` in the folder at ``path``.
+def read_ignore_files(
+    path: str, folder: str, names: Iterable[str], *, shown: str
+) -> tuple[Patterns, ...]:
+    """Return the patterns of the ignore files ``names`` in the folder at ``path``, ours first.
 
-    ``folder`` is the same folder relative to the project's root, with its slash. A link or a
-    folder of that name is no ignore file.
+    ``folder`` is the same folder as the patterns' paths have it, ``shown`` as a message has it,
+    both with a slash at the end. A link or a folder of that name is no ignore file.
     """
-    lines: list[str] = []
-    for name in IGNORE_FILES:
-        if name in names:
-            lines += _lines(os.path.join(path, name), folder + name)
-    return compile_patterns(lines, folder)
+    found = (
+        compile_patterns(
+            _lines(os.path.join(path, name), shown + name), folder, of_git=name == GITIGNORE
+        )
+        for name in (OUR_IGNORE, GITIGNORE)
+        if name in names
+    )
+    return tuple(filter(None, found))
 
 
-def _lines(path: str, where: str) -> list[str]:
+def read_exclude(path: str | None, folder: str) -> tuple[Patterns, ...]:
+    """Return the patterns of a repository's ``info/exclude``, which counts from ``folder`` on."""
+    if path is None or not os.path.exists(path):
+        return ()
+    patterns = compile_patterns(_lines(path, path, follow=True), folder, of_git=True)
+    return (patterns,) if patterns else ()
+
+
+def rules_above(top: str, prefix: str, exclude: str | None) -> tuple[Patterns, ...]:
+    """Return what the repository whose top is ``top`` says of the folder ``prefix`` in it.
+
+    The nearest come first; paths are relative to the top. Where the folder itself is ignored, it
+    is no part of the repository (an unpacked archive, what a build made), and nothing of that
+    counts.
+    """
+    found = read_exclude(exclude, "")
+    start = 0
+    while (end := prefix.find("/", start)) > 0:
+        folder, inner = prefix[:start], prefix[:end]
+        path = os.path.join(top, folder)
+        names = [
+            name for name in (OUR_IGNORE, GITIGNORE) if os.path.lexists(os.path.join(path, name))
+        ]
+        found = (*read_ignore_files(path, folder, names, shown=os.path.join(path, "")), *found)
+        if is_ignored(found, inner, is_folder=True):
+            return ()
+        start = end + 1
+    return found
+
+
+def is_ignored(ignores: tuple[Patterns, ...], path: str, *, is_folder: bool) -> bool:
+    """Tell whether ``ignores`` leave ``path`` out: the nearest that says something wins."""
+    for patterns in ignores:
+        verdict = patterns.verdict(path, is_folder=is_folder)
+        if verdict is not None:
+            return verdict
+    return False
+
+
+def _lines(path: str, where: str, *, follow: bool = False) -> list[str]:
     with reported(where):
-        if not stat.S_ISREG(os.lstat(path).st_mode):
-            return []
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as file:
-            data = file.read(MAX_IGNORE_BYTES + 1)
+        data = read_regular(path, MAX_IGNORE_BYTES, follow=follow) or b""
     if len(data) > MAX_IGNORE_BYTES:
         raise Refused.of(
             Code.LIMIT, f"an ignore file of more than {MAX_IGNORE_BYTES} bytes", where=where

@@ -199,8 +199,21 @@ class LeftOut(NamedTuple):
     secret: bool = False
 
 
+class GitProblem(NamedTuple):
+    """What of a repository cannot be read, relative to the project's root, and why."""
+
+    path: str
+    reason: str
+
+
 class Selection(NamedTuple):
-    """What gets packed and what does not: a function of the tree alone."""
+    """What gets packed and what does not: a function of the work tree alone.
+
+    ``tracked`` are the files that git tracks and an ignore rule alone leaves out; ``git_problems``
+    keep that, and rules of the repository, from being known.
+    """
 
     files: tuple[SelectedFile, ...]
     left_out: tuple[LeftOut, ...] = ()
+    tracked: tuple[str, ...] = ()
+    git_problems: tuple[GitProblem, ...] = ()

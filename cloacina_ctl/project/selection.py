@@ -1,14 +1,15 @@
 """Which files of a project get packed, and why the others do not.
 
-A function of the tree alone: of the files that are there, the ignore files among them, and the
-project's configuration; never of the user's git configuration, of what git tracks, of the order
-in which a folder is listed. Who wins, from the strongest:
+A function of the work tree alone: of the files that are there, the ignore rules of the repository
+among them, and the project's configuration; never of the user's git configuration, of what git
+tracks, of the order in which a folder is listed. Who wins, from the strongest:
 
 1. ``exclude`` of the configuration;
 2. ``include`` with the exact path of a file;
 3. what is never packed: secrets, caches, packages (``denied``);
 4. ``include`` with a pattern;
-5. ignore files, the nearest first, and what is no part of the packed packages.
+5. ignore rules, the nearest first, up to the top of git's work tree, and what is no part of the
+   packed packages.
 
 A link, or anything that is neither file nor folder, is refused where it would be packed: a
 package holds files alone, and what a link points to is not the project's to give.
@@ -51,6 +52,7 @@ def select_files(project: Project) -> Selection:
         rules = TreeRules(
             moves=_moves(facts.source_root),
             parts=_parts(facts),
+            base=facts.source_root,
             reserved=(*_RESERVED, layout.PACKAGE_TOML),
         )
     return _select(project, rules, facts.entry_path)

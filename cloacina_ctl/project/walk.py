@@ -17,10 +17,13 @@ from cloacina_ctl.project.ignore import (
     Patterns,
     compile_patterns,
     exact_paths,
+    is_ignored,
     read_ignore_files,
 )
 from cloacina_ctl.project.model import LeftOut, SelectedFile, Selection
 from cloacina_ctl.project.own_files import link
+from cloacina_ctl.project.repository import DOT_GIT, MODULES_FILE
+from cloacina_ctl.project.surroundings import Surroundings
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 INCLUDED = "included by the configuration"
 EMPTY_FOLDER = "an empty folder"
+NO_SUBMODULE = "a submodule that is not checked out"
 EXCLUDED = "excluded by the configuration"
 IGNORED = "ignored by an ignore file"
 NO_PART = "not part of what gets packed"
@@ -42,13 +46,14 @@ class TreeRules(NamedTuple):
     ``moves``: prefixes of paths and what becomes of them in the package, the first that fits.
     ``parts``: what holds the files to pack, None for all. ``left_out``: paths that stay out, with
     the reason. ``reserved``: names at the top of a package, folded, that are not the project's
-    to fill.
+    to fill. ``base`` is the folder whose folders can be parts, None where all is.
     """
 
     moves: tuple[tuple[str, str], ...] = (("", ""),)
     parts: frozenset[str] | None = None
     left_out: Mapping[str, str] = {}
     reserved: tuple[str, ...] = ()
+    base: str | None = None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
@@ -79,7 +84,7 @@ def select_tree(root: str, rules: TreeRules, reason: Callable[[str, str], str]) 
     link, special file, unreadable thing and name that no package may hold.
     """
     walk = _Walk(root, rules, reason)
-    waiting = [_Folder("", 0, (), rules.parts is None, _OPEN)]
+    waiting = [_Folder("", 0, walk.around.ignores, rules.parts is None, _OPEN)]
     while waiting:
         waiting.extend(walk.visit(waiting.pop()))
     return walk.result()
@@ -92,6 +97,8 @@ class _Walk:
         self._root = root
         self._rules = rules
         self._reason = reason
+        self.around = Surroundings(root)
+        self._prefix = self.around.prefix
         self._include = compile_patterns(rules.include)
         self._exclude = compile_patterns(rules.exclude)
         self._exact = exact_paths(rules.include)
@@ -128,9 +135,17 @@ class _Walk:
             self._left_out.append(LeftOut(folder.path, marked.reason))
             return folder._replace(state=_SHUT)
         if not names and folder.inside and folder.path:
-            self._left_out.append(LeftOut(folder.path, EMPTY_FOLDER))
-        own = read_ignore_files(path, folder.path, names)
-        return folder._replace(ignores=(own, *folder.ignores)) if own else folder
+            is_module = self.around.is_submodule(folder.path[:-1])
+            self._left_out.append(LeftOut(folder.path, NO_SUBMODULE if is_module else EMPTY_FOLDER))
+        ignores = folder.ignores
+        if DOT_GIT in names and folder.path:
+            ignores = self.around.enter(path, folder.path, ignores)
+        if MODULES_FILE in names:
+            self.around.learn_submodules(path, folder.path)
+        shown, base = folder.path, self._prefix + folder.path
+        return folder._replace(
+            ignores=(*read_ignore_files(path, base, names, shown=shown), *ignores)
+        )
 
     def _decide(self, entry: os.DirEntry[str], folder: _Folder) -> _Folder | None:
         """Decide of a file, or return the folder to visit."""
@@ -159,10 +174,11 @@ class _Walk:
             why, state = LeftOut(path + "/", denied.reason, denied.secret), _SHUT
         elif path in self._rules.left_out:
             why, state = LeftOut(path + "/", self._rules.left_out[path]), _SHUT
-        elif _is_ignored(folder.ignores, path, is_folder=True):
+        elif is_ignored(folder.ignores, self._prefix + path, is_folder=True):
             why, state = LeftOut(path + "/", IGNORED), _OUT
         elif not (folder.inside or self._is_part(path) or self._leads_to_part(path)):
-            why, state = LeftOut(path + "/", NO_PART), _OUT
+            reason = NO_SUBMODULE if self._is_missing_part(path) else NO_PART
+            why, state = LeftOut(path + "/", reason), _OUT
         else:
             return folder.state
         if folder.state == _OPEN:
@@ -201,7 +217,7 @@ class _Walk:
     def _why_ignored(self, path: str, folder: _Folder) -> LeftOut | None:
         if not (folder.inside or self._is_part(path)):
             return LeftOut(path, NO_PART)
-        if _is_ignored(folder.ignores, path, is_folder=False):
+        if is_ignored(folder.ignores, self._prefix + path, is_folder=False):
             return LeftOut(path, IGNORED)
         return None
 
@@ -216,6 +232,25 @@ class _Walk:
     def _leads_to_part(self, path: str) -> bool:
         parts = self._rules.parts
         return parts is not None and any(part.startswith(path + "/") for part in parts)
+
+    def _is_missing_part(self, path: str) -> bool:
+        """Tell whether the folder would be looked into for parts, had git filled it."""
+        above = path.rpartition("/")[0]
+        if above != self._rules.base or not self.around.is_submodule(path):
+            return False
+        return not os.listdir(os.path.join(self._root, path))
+
+    def _is_wanted(self, path: str) -> bool:
+        """Tell whether nothing but an ignore rule keeps the file out."""
+        folder, _, name = path.rpartition("/")
+        above = folder.split("/") if folder else []
+        parents = ["/".join(above[: count + 1]) for count in range(len(above))]
+        return not (
+            (self._exclude is not None and self._exclude.covers(path))
+            or any(place in self._rules.left_out for place in (path, *parents))
+            or deny_file(name)
+            or any(map(deny_folder, above))
+        ) and (self._rules.parts is None or any(map(self._is_part, (path, *parents))))
 
     @staticmethod
     def _matches(patterns: Patterns | None, path: str, *, is_folder: bool) -> bool:
@@ -285,7 +320,18 @@ class _Walk:
         return Selection(
             files=tuple(self._files),
             left_out=tuple(sorted(self._left_out, key=lambda left_out: left_out.path)),
+            tracked=tuple(filter(self._is_wanted, self._tracked())),
+            git_problems=self.around.problems,
         )
+
+    def _tracked(self) -> list[str]:
+        """Return the files that git tracks among those that an ignore rule leaves out."""
+        ignored = {one.path for one in self._left_out if one.reason == IGNORED}
+        if not ignored:
+            return []
+        start = len(self._root) + 1
+        taken = {file.source[start:] for file in self._files}
+        return sorted(self.around.tracked(ignored) - taken)
 
     def _is_allowed(self, file: SelectedFile) -> bool:
         """Tell whether a package may hold the path; note the rule that it breaks."""
@@ -303,15 +349,6 @@ class _Walk:
                 for path in (clash.first, clash.second)
             )
             yield Diagnostic(Code.PROJECT_PATH, f"beside {first}: {clash.rule}", second, _CURE)
-
-
-def _is_ignored(ignores: tuple[Patterns, ...], path: str, *, is_folder: bool) -> bool:
-    """Tell whether ignore files leave ``path`` out: the nearest that says something wins."""
-    for patterns in ignores:
-        verdict = patterns.verdict(path, is_folder=is_folder)
-        if verdict is not None:
-            return verdict
-    return False
 
 
 def _judge_kind(mode: int, path: str, full: str) -> Diagnostic | None:

@@ -15,21 +15,21 @@ import contextlib
 import os
 import re
 import stat
-import time
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.folders import Folder, open_folder
+from cloacina_ctl.locks import open_locked
 from cloacina_ctl.registry.files import Writing
 from cloacina_ctl.registry.index import BUSY_SECONDS, busy
-from cloacina_ctl.staging import reported
+from cloacina_ctl.staging import close_quietly, flush, reported
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
 
-    from cloacina_ctl.registry.index import Waits
+    from cloacina_ctl.locks import Waits
 
 SUFFIX = ".cloacina"
 STAGING = ".cloacina-ctl" + SUFFIX + ".tmp"
@@ -37,7 +37,6 @@ STAGING = ".cloacina-ctl" + SUFFIX + ".tmp"
 _MODE = 0o644  # the daemon may run as another user
 _MAX_STEM = 200
 _ODD = re.compile(r"[^A-Za-z0-9._+-]")
-_WAIT_SECONDS = 0.02
 
 
 def file_name(name: str, version: str) -> str:
@@ -80,7 +79,7 @@ class Dropped(Writing):
         self.folder = folder
         self._seconds = busy_seconds
         self._is_there = False
-        self._open: Folder
+        self._folder: Folder
 
     def __enter__(self) -> Self:
         if not os.path.isdir(self.folder):
@@ -94,21 +93,20 @@ class Dropped(Writing):
             )
         with contextlib.ExitStack() as opened:
             with reported(self.folder):
-                self._open = opened.enter_context(open_folder(self.folder))
+                self._folder = opened.enter_context(open_folder(self.folder))
             with reported(self.path):
-                if not self._try():
-                    self._wait()
+                self.fd = open_locked(
+                    self._open,
+                    lambda: self._folder.look(STAGING),
+                    self.path,
+                    seconds=self._seconds,
+                    waits=self._waits,
+                    busy=busy,
+                )
+                self._is_there = True
                 os.ftruncate(self.fd, 0)
             opened.pop_all()
         return self
-
-    def _wait(self) -> None:
-        until = time.monotonic() + self._seconds
-        with self._waits():
-            while not self._try():
-                if time.monotonic() > until:
-                    raise busy(self.path)
-                time.sleep(_WAIT_SECONDS)
 
     def __exit__(
         self,
@@ -118,9 +116,9 @@ class Dropped(Writing):
     ) -> None:
         if self._is_there:
             with contextlib.suppress(OSError):
-                self._open.unlink(STAGING)
-        os.close(self.fd)
-        self._open.close()
+                self._folder.unlink(STAGING)
+        close_quietly(self.fd)
+        self._folder.close()
 
     def commit(self, path: str, instead_of: str | None = None) -> None:
         """Give it the name ``path`` in the folder, in the place of the file ``instead_of``.
@@ -130,43 +128,30 @@ class Dropped(Writing):
         first = instead_of or path
         with reported(first):
             os.fchmod(self.fd, _MODE)
-            os.fsync(self.fd)
-            found = self._open.look(os.path.basename(first))
+            flush(self.fd)
+            found = self._folder.look(os.path.basename(first))
             if found is not None and not stat.S_ISREG(found.st_mode):
                 raise FileProblem.of(
                     Code.NOT_REGULAR, "it exists and is not a regular file", where=first
                 )
-            self._open.rename(STAGING, os.path.basename(first))
+            self._folder.rename(STAGING, os.path.basename(first))
             self._is_there = False
         with reported(path):
             if first != path:
-                self._open.rename(os.path.basename(first), os.path.basename(path))
-            self._open.sync()
+                self._folder.rename(os.path.basename(first), os.path.basename(path))
+            self._folder.sync()
 
     def remove(self, paths: tuple[str, ...]) -> None:
         """Remove files of the folder."""
         for path in paths:
             with reported(path):
-                self._open.unlink(os.path.basename(path))
+                self._folder.unlink(os.path.basename(path))
         if paths:
-            self._open.sync()
+            self._folder.sync()
 
-    def _try(self) -> bool:
-        """Open and lock the staged file; False where somebody has it, or it went meanwhile."""
-        import fcntl
-
-        fd = self._open.open_file(STAGING, os.O_RDWR | os.O_CREAT)
+    def _open(self) -> int:
+        fd = self._folder.open_file(STAGING, os.O_RDWR | os.O_CREAT)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise FileProblem.of(Code.NOT_REGULAR, "it is not a regular file", where=self.path)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            found = self._open.look(STAGING)
-            self._is_there = found is not None and os.path.samestat(os.fstat(fd), found)
-        except BlockingIOError:
-            self._is_there = False
-        if self._is_there:
-            self.fd = fd
-        else:
-            os.close(fd)
-        return self._is_there
+        return fd

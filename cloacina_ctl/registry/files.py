@@ -10,16 +10,16 @@ import contextlib
 import hashlib
 import os
 import stat
-import time
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.folders import hidden_name
+from cloacina_ctl.locks import Lock
 from cloacina_ctl.registry.index import busy
 from cloacina_ctl.registry.layout import INCOMING, LOCK, RESERVE, stored_path
 from cloacina_ctl.registry.places import entered, make_folder, opened
-from cloacina_ctl.staging import reported, write_all
+from cloacina_ctl.staging import close_quietly, flush, reported, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,67 +27,25 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from cloacina_ctl.registry.index import Waits
+    from cloacina_ctl.folders import Folder
+    from cloacina_ctl.locks import Waits
 
     Progress = Callable[[int, int], None]
 
 _PIECE = 1 << 20
 RESERVE_BYTES = 256 << 10  # the index's journal takes less for a removal
 _MODE = 0o444
-_WAIT_SECONDS = 0.01
 
 
-class Lock:
-    """Held, shared, by whoever changes something; alone by whoever clears up."""
+def open_lock(folder: str, seconds: float, waits: Waits = contextlib.nullcontext) -> Lock:
+    """Return the lock over changes: held, shared, by whoever changes something.
 
-    def __init__(
-        self, folder: str, busy_seconds: float, waits: Waits = contextlib.nullcontext
-    ) -> None:
-        import fcntl
-
-        self._flock = fcntl.flock
-        self._shared, self._alone = fcntl.LOCK_SH, fcntl.LOCK_EX
-        self._no_wait = fcntl.LOCK_NB
-        self.path = os.path.join(folder, LOCK)
-        self._seconds = busy_seconds
-        self._waits = waits
-        with reported(self.path):
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._fd = os.open(self.path, flags, 0o644)
-
-    def close(self) -> None:
-        """Let go."""
-        os.close(self._fd)
-
-    def try_alone(self) -> bool:
-        """Hold it alone if nobody else holds it, and tell whether."""
-        return self._try(self._alone)
-
-    def hold_alone(self) -> None:
-        """Wait until nobody else holds it, and hold it alone."""
-        self._wait(self._alone)
-
-    def hold_shared(self) -> None:
-        """Hold it together with others; waits for who holds it alone."""
-        self._wait(self._shared)
-
-    def _try(self, kind: int) -> bool:
-        with reported(self.path):
-            try:
-                self._flock(self._fd, kind | self._no_wait)
-            except BlockingIOError:
-                return False
-        return True
-
-    def _wait(self, kind: int) -> None:
-        if self._try(kind):
-            return
-        until = time.monotonic() + self._seconds
-        with self._waits():
-            while not self._try(kind):
-                if time.monotonic() > until:
-                    raise busy(self.path)
-                time.sleep(_WAIT_SECONDS)
+    Whoever clears up holds it alone.
+    """
+    path = os.path.join(folder, LOCK)
+    with reported(path):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    return Lock(fd, path, seconds=seconds, waits=waits, busy=busy)
 
 
 class Writing:
@@ -128,13 +86,19 @@ class Incoming(Writing):
     """A file on its way in, under a name that means nothing; it goes unless it is placed."""
 
     def __init__(self, folder: str) -> None:
-        super().__init__(os.path.join(folder, INCOMING, hidden_name()))
+        self._name = hidden_name()
+        super().__init__(os.path.join(folder, INCOMING, self._name))
         self._folder = folder
+        self._stack = contextlib.ExitStack()
+        self._incoming: Folder
 
     def __enter__(self) -> Self:
-        with reported(self.path):
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            self.fd = os.open(self.path, flags, 0o600)
+        with contextlib.ExitStack() as stack:
+            self._incoming = stack.enter_context(opened(self._folder, INCOMING))
+            with reported(self.path):
+                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+                self.fd = self._incoming.open_file(self._name, flags)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
@@ -143,15 +107,20 @@ class Incoming(Writing):
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        os.close(self.fd)
-        with contextlib.suppress(OSError):
-            os.unlink(self.path)
+        close_quietly(self.fd)
+        with self._stack, contextlib.suppress(OSError):
+            self._incoming.unlink(self._name)
 
     def flush(self) -> None:
         """Have the bytes on the disk; from here on nobody writes to the file."""
         with reported(self.path):
             os.fchmod(self.fd, _MODE)
-            os.fsync(self.fd)
+            flush(self.fd)
+
+    def move_to(self, name: str) -> None:
+        """Give it a name in the registry's own folder, in the place of what has it."""
+        with opened(self._folder) as root:
+            self._incoming.rename(self._name, name, root)
 
     def place(self, kind: str, digest: str | None = None) -> None:
         """Give it the name of ``digest``, by default that of its bytes.
@@ -159,11 +128,11 @@ class Incoming(Writing):
         It takes the place of the same bytes, of what was left of them, or of an older record.
         """
         path = stored_path(kind, digest or self.digest)
-        with opened(self._folder, INCOMING) as incoming, opened(self._folder, kind) as above:
+        with opened(self._folder, kind) as above:
             parent, name = os.path.split(os.path.relpath(path, kind))
             make_folder(above, parent)
             with entered(above, parent) as folder, reported(folder.where(name)):
-                incoming.rename(os.path.basename(self.path), name, folder)
+                self._incoming.rename(self._name, name, folder)
                 folder.sync()
 
 
@@ -223,7 +192,7 @@ def keep_reserve(folder: str) -> None:
     with contextlib.suppress(FileProblem), Incoming(folder) as incoming, reported(path):
         incoming.write(os.urandom(RESERVE_BYTES))  # which no file system makes smaller
         incoming.flush()
-        os.rename(incoming.path, path)
+        incoming.move_to(RESERVE)
 
 
 def free_reserve(folder: str) -> bool:

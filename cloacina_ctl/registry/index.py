@@ -22,8 +22,7 @@ from cloacina_ctl.staging import reported
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    # What is entered while another program is waited for, to show that.
-    Waits = Callable[[], contextlib.AbstractContextManager[object]]
+    from cloacina_ctl.locks import Waits
 
 SCHEMA = 1
 APPLICATION = 0x636C6361  # "clca": what `file` shows, and what tells ours from others
@@ -111,7 +110,16 @@ def create(path: str) -> None:
     """Make a new, empty index at ``path``, a name that nobody else knows yet."""
     with told(path), contextlib.closing(sqlite3.connect(path, isolation_level=None)) as made:
         made.execute("PRAGMA journal_mode = WAL")
+        made.execute("PRAGMA synchronous = FULL")
         made.executescript(f"BEGIN; {_TABLES} COMMIT;")
+        bring_in(made)
+
+
+def bring_in(made: sqlite3.Connection) -> None:
+    """Have all of a new index in its one file: closing alone tells nobody when it is not."""
+    (is_busy, *_) = made.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if is_busy:
+        raise sqlite3.OperationalError(_BUSY[0])
 
 
 @contextlib.contextmanager

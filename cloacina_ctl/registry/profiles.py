@@ -11,6 +11,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from cloacina_ctl import settings
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused, Severity, UsageError
 from cloacina_ctl.redaction import shown, shown_file, shown_word
 from cloacina_ctl.registry.address import Address, parse_address
@@ -45,7 +46,7 @@ class Profile(NamedTuple):
             name = key[len("env:") :]
             return Token(environ.get(name, ""), f"{self.place}: the variable {shown_word(name)}")
         if key.startswith("file:"):
-            return token_of_file(os.path.expanduser(key[len("file:") :]), self.place)
+            return token_of_file(settings.expanded(key[len("file:") :]), self.place)
         if key.startswith("keyring:"):  # planned upstream, and refused there too
             _wrong("keys in a keyring are not known there", self.place)
         return Token(key, self.place)

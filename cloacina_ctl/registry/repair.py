@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.errors import CloacinaError, Code, Diagnostic, Severity
 from cloacina_ctl.registry import records, rows
 from cloacina_ctl.registry.files import (
-    Lock,
     clear_incoming,
     digest_of,
+    open_lock,
     remove_file,
     stored_files,
 )
-from cloacina_ctl.registry.index import BUSY_SECONDS, connect, told, transaction
+from cloacina_ctl.registry.index import BUSY_SECONDS, bring_in, connect, told, transaction
 from cloacina_ctl.registry.layout import (
     INDEX,
     PACKAGES,
@@ -41,7 +41,7 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cloacina_ctl.registry.index import Waits
+    from cloacina_ctl.locks import Waits
     from cloacina_ctl.registry.stored import History, Stored
 
     Progress = Callable[[int, int], None]
@@ -93,7 +93,7 @@ def repair(
     if not os.path.isdir(folder):
         return ()
     make_layout(folder)
-    lock = Lock(folder, busy_seconds, waits)
+    lock = open_lock(folder, busy_seconds, waits)
     try:
         lock.hold_alone()
         done = []
@@ -271,6 +271,7 @@ def _fill(folder: str, new: str) -> tuple[int, list[str]]:
                     rows.put(index, one)
                 rows.set_turns(index, history.tenant, history.name, history.turns)
                 count += len(history.versions)
+        bring_in(index)
     return count, unread
 
 

@@ -18,10 +18,10 @@ from cloacina_ctl.folders import hidden_name
 from cloacina_ctl.registry import records, rows, turns
 from cloacina_ctl.registry.files import (
     Incoming,
-    Lock,
     clear_incoming,
     is_whole,
     keep_reserve,
+    open_lock,
     remove_file,
     stored_files,
 )
@@ -36,7 +36,7 @@ from cloacina_ctl.registry.layout import (
     record_digest,
     stored_path,
 )
-from cloacina_ctl.registry.places import make_layout, sync_folder
+from cloacina_ctl.registry.places import entered, make_layout, opened
 from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
@@ -46,8 +46,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from cloacina_ctl.registry.index import Waits
+    from cloacina_ctl.locks import Waits
     from cloacina_ctl.registry.stored import History, Shown, Stored
+
+
+_BESIDE = ("-wal", "-shm", "-journal")  # what SQLite makes beside an index
 
 
 class Change(NamedTuple):
@@ -196,7 +199,7 @@ class Registry(Reading):
             refuse_lost_index(self.folder)
             return
         make_layout(self.folder)
-        lock = Lock(self.folder, self._busy_seconds, self._waits)
+        lock = open_lock(self.folder, self._busy_seconds, self._waits)
         opened.callback(lock.close)
         is_alone = lock.try_alone()
         if not is_alone and not self._is_there:
@@ -400,25 +403,25 @@ def make_index(folder: str) -> None:
 
 def new_index(folder: str, cleared: contextlib.ExitStack) -> str:
     """Return the path of a new, empty index under a name of its own."""
-    new = os.path.join(folder, INCOMING, hidden_name())
-    cleared.callback(_unlink, new)
-    create(new)
-    return new
+    incoming = cleared.enter_context(opened(folder, INCOMING))
+    name = hidden_name()
+    for suffix in ("", *_BESIDE):
+        cleared.callback(incoming.unlink, name + suffix)
+    create(incoming.where(name))
+    return incoming.where(name)
 
 
 def put_index(folder: str, new: str) -> None:
     """Give the index ``new`` its name; for who holds the lock alone."""
-    path = os.path.join(folder, INDEX)
-    for suffix in ("-wal", "-shm"):  # of an index that is gone: it would be read into this one
-        _unlink(path + suffix)
-    with reported(path):
-        os.rename(new, path)
-        sync_folder(folder)
-
-
-def _unlink(path: str) -> None:
-    with reported(path), contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+    with (
+        opened(folder) as root,
+        entered(root, INCOMING) as incoming,
+        reported(root.where(INDEX)),
+    ):
+        for suffix in _BESIDE:  # of an index that is gone: it would be read into this one
+            root.unlink(INDEX + suffix)
+        incoming.rename(os.path.basename(new), INDEX, root)
+        root.sync()
 
 
 def _files(stored: Stored) -> list[tuple[str, str]]:

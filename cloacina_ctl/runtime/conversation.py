@@ -52,7 +52,7 @@ class Host:
         self.child = Child(
             options,
             material.folder,
-            material.identity,
+            material.held.identity,
             material.library,
             on_message=self._take,
             on_death=self._die,

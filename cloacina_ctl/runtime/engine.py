@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
+from cloacina_ctl import settings
 from cloacina_ctl.errors import Code, FileProblem, Incompatible, UsageError
 from cloacina_ctl.values import NamedTuple
 
@@ -41,7 +42,7 @@ def find_engine(spelled: str) -> Engine:
             hint=f"`{NAME}`, or `{NAME}=PATH` with an interpreter, a venv, or a folder of pip's "
             "--target",
         )
-    return _at(os.path.abspath(os.path.expanduser(place))) if place else _beside_this_program()
+    return _at(os.path.abspath(settings.expanded(place))) if place else _beside_this_program()
 
 
 def _at(path: str) -> Engine:

@@ -11,7 +11,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from cloacina_ctl.folders import make_private_folder
+from cloacina_ctl.hidden import locked_private_folder
 from cloacina_ctl.runtime.frames import LIBRARY
 from cloacina_ctl.staging import reported, scratch_folder, write_all
 from cloacina_ctl.values import NamedTuple
@@ -46,7 +46,7 @@ class Material:
 
     ``library`` is a descriptor, empty where modules are loaded, and None where a system has no
     files in memory. ``where`` names the package in errors. ``left`` is the folder, where ``close``
-    could not remove it, or something else has its name. ``identity`` tells the folder from others.
+    could not remove it, or something else has its name. ``held`` is the folder, open.
     """
 
     def __init__(self, where: str | None) -> None:
@@ -55,9 +55,8 @@ class Material:
         self._order: dict[str, Any] = {}
         base = scratch_folder()
         with reported(base):
-            self._held = make_private_folder(base)
-        self.folder = self._held.path
-        self.identity = self._held.identity
+            self.held = locked_private_folder(base)
+        self.folder = self.held.path
         # There from the start, so that the child can wait with it for the bytes.
         self.library = _memory_file()
         self._path = "" if self.library is None else f"/proc/self/fd/{LIBRARY}"
@@ -79,10 +78,10 @@ class Material:
     def begin_library(self) -> int:
         """Return a descriptor that the bytes of a library are to be written to."""
         if self.library is None:
-            self._path = self._held.where(_FILE)
+            self._path = self.held.where(_FILE)
             with reported(self.where or _NAME):
                 flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
-                self.library = self._held.open_file(_FILE, flags, 0o700)
+                self.library = self.held.open_file(_FILE, flags, 0o700)
         return self.library
 
     def end_library(self, layout: str | None = None) -> None:
@@ -106,9 +105,9 @@ class Material:
             os.close(self.library)
             self.library = None
         if self.folder:
-            if not self._held.remove():
-                self.left = self._held.found()
-            self._held.close()
+            if not self.held.remove():
+                self.left = self.held.found()
+            self.held.close()
             self.folder = ""
 
 

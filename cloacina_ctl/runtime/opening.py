@@ -126,7 +126,7 @@ def _take_tree(
     package.require_sections(sections)
     files = [file for file in package.head.files if layout.section_of(file.path) in sections]
     tree = os.path.join(material.folder, _TREE)
-    with Extraction(tree) as extraction:
+    with Extraction(tree, material.held) as extraction:
         pour(package, extraction, files, jobs=jobs)
         extraction.commit()
     folders = [f"{layout.PLATFORM_FOLDER}{tag}/vendor" for tag in tags]
@@ -175,7 +175,7 @@ class Foreign:
     def __init__(self, material: Material) -> None:
         self._material = material
         self._tree = os.path.join(material.folder, _TREE)
-        self.sink = Extraction(self._tree)
+        self.sink = Extraction(self._tree, material.held)
 
     def __enter__(self) -> Self:
         self.sink.__enter__()

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, NotTrusted
+from cloacina_ctl.locks import Lock
 from cloacina_ctl.staging import reported
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LOCK_FILE = ".trust.lock"
 _OTHERS_WRITE = 0o022
 _EVERYBODY_WRITES = 0o002
 
@@ -94,6 +101,25 @@ def make_private_folder(folder: str) -> None:
     """Make ``folder`` and what is missing above it, for this user alone, whatever the umask."""
     with reported(folder):
         _make_folder(os.path.abspath(folder))
+
+
+@contextlib.contextmanager
+def locked(folder: str, what: str) -> Iterator[None]:
+    """Hold the user's folder of keys and trust for a change of ``what``, a path in it.
+
+    The folder is made where it is not there. Raises ``FileProblem`` (I011) where another run does
+    not let go.
+    """
+    make_private_folder(folder)
+    path = os.path.join(folder, _LOCK_FILE)
+    with reported(path):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    lock = Lock(fd, what)
+    try:
+        lock.hold_alone()
+        yield
+    finally:
+        lock.close()
 
 
 def _make_folder(folder: str) -> None:

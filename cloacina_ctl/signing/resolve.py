@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, NotTrusted
-from cloacina_ctl.settings import names_a_file
+from cloacina_ctl.settings import config_folder, names_a_file
 from cloacina_ctl.signing.keys import load_private_key, load_public_key
 from cloacina_ctl.signing.names import find_one
 from cloacina_ctl.signing.store import KeyStore
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from cloacina_ctl.signing.keys import PassphraseProvider, PrivateKey, PublicKey
 
 
-def find_public(spec: str, folder: str) -> PublicKey:
+def find_public(spec: str, folder: str | None = None) -> PublicKey:
     """Return the public key that ``spec`` means: a file, or a stored or trusted key.
 
-    Raises ``NotTrusted`` where none is meant, or more than one.
+    ``folder`` is the user's own where it is None, and is not looked for where ``spec`` is a file.
+    Raises ``NotTrusted`` where no key is meant, or more than one.
     """
     if names_a_file(spec):
         return load_public_key(spec)
+    folder = folder or config_folder()
     keys = (*KeyStore(folder).public_keys(), *TrustStore(folder).list())
     try:
         return find_one(spec, keys, listing="cloacina-ctl key list").public
@@ -34,13 +36,13 @@ def find_public(spec: str, folder: str) -> PublicKey:
 
 
 def find_private(
-    spec: str, folder: str, passphrase: PassphraseProvider | None = None
+    spec: str, folder: str | None = None, passphrase: PassphraseProvider | None = None
 ) -> PrivateKey:
-    """Return the private key that ``spec`` means: a file, or a key of the store."""
+    """Return the private key that ``spec`` means: a file, or a key of the store in ``folder``."""
     if names_a_file(spec):
         return load_private_key(spec, passphrase)
     try:
-        return KeyStore(folder).load_private(spec, passphrase)
+        return KeyStore(folder or config_folder()).load_private(spec, passphrase)
     except NotTrusted as error:
         raise _with_file_hint(error, spec) from error
 

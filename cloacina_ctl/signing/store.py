@@ -7,8 +7,8 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem, NotTrusted
-from cloacina_ctl.folders import open_folder
-from cloacina_ctl.signing.files import is_there, make_private_folder, refuse_shared_folder
+from cloacina_ctl.folders import PREFIX, hidden_name, open_folder
+from cloacina_ctl.signing.files import is_there, locked, make_private_folder, refuse_shared_folder
 from cloacina_ctl.signing.keys import (
     PrivateKey,
     PublicKey,
@@ -19,10 +19,13 @@ from cloacina_ctl.signing.keys import (
 )
 from cloacina_ctl.signing.names import Named, check_name, find_one, is_name
 from cloacina_ctl.signing.pem import bad_key
-from cloacina_ctl.staging import reported, write_file
+from cloacina_ctl.staging import StagedFile, reported, write_all
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cloacina_ctl.folders import Folder
     from cloacina_ctl.signing.keys import PassphraseProvider
 
 DEFAULT_KEY = "default"
@@ -62,24 +65,27 @@ class KeyStore:
     def add_private(self, name: str, key: PrivateKey, passphrase: bytes | None = None) -> StoredKey:
         """Put ``key`` into the store, encrypted unless ``passphrase`` is None.
 
-        Raises ``NotTrusted`` for a name that is taken. The public half comes first: a run that is
-        killed in between leaves a key that is listed and can be removed.
+        Raises ``NotTrusted`` for a name that is taken. Both halves are on the disk before one has
+        its name. The public half comes first, and has a hidden name beside its own until the other
+        is there: by that the next change tells what a killed run left, and takes it back.
         """
-        self._prepare(name)
-        private = key.to_pem(passphrase)
-        self._write(name, _PUBLIC, key.public.to_pem(), 0o644)
-        try:
-            self._write(name, _PRIVATE, private, 0o600)
-        except BaseException:
-            with contextlib.suppress(OSError), open_folder(self.folder) as folder:
-                folder.unlink(name + _PUBLIC)
-            raise
+        halves = ((_PUBLIC, key.public.to_pem(), 0o644), (_PRIVATE, key.to_pem(passphrase), 0o600))
+        with self._changing(name), contextlib.ExitStack() as stack:
+            public, private = [stack.enter_context(self._staged(name, *half)) for half in halves]
+            public.show_hidden()
+            public.commit()
+            try:
+                private.commit()
+            except BaseException:
+                with contextlib.suppress(OSError), open_folder(self.folder) as folder:
+                    folder.unlink(name + _PUBLIC)
+                raise
         return StoredKey(name, key.public, has_private=True, encrypted=passphrase is not None)
 
     def add_public(self, name: str, key: PublicKey) -> StoredKey:
         """Put a public key into the store, for a key of the user's that signs elsewhere."""
-        self._prepare(name)
-        self._write(name, _PUBLIC, key.to_pem(), 0o644)
+        with self._changing(name), self._staged(name, _PUBLIC, key.to_pem(), 0o644) as staged:
+            staged.commit()
         return StoredKey(name, key, has_private=False, encrypted=False)
 
     def public_keys(self) -> tuple[Named, ...]:
@@ -91,10 +97,19 @@ class KeyStore:
             files = sorted(os.listdir(self.folder))
         names = [file.removesuffix(_PUBLIC) for file in files if file.endswith(_PUBLIC)]
         return tuple(
-            Named(name, load_public_key(self._path(name, _PUBLIC)))
+            Named(name, key)
             for name in names
-            if is_name(name)
+            if is_name(name) and (key := self._public(name)) is not None
         )
+
+    def _public(self, name: str) -> PublicKey | None:
+        """Return the public half; None where another run removed it just now."""
+        try:
+            return load_public_key(self._path(name, _PUBLIC))
+        except FileProblem as error:
+            if error.diagnostics[0].code is Code.NOT_FOUND:
+                return None
+            raise
 
     def list(self) -> tuple[StoredKey, ...]:
         """Return the keys by name; a private half is looked at, not opened."""
@@ -119,11 +134,17 @@ class KeyStore:
 
     def remove(self, spec: str) -> StoredKey:
         """Remove the key that ``spec`` names, both halves; return what it was."""
-        stored = self.find(spec)
-        with reported(self.folder), open_folder(self.folder) as folder:
-            for suffix in (_PRIVATE, _PUBLIC):  # the private half first: it must not stay alone
-                with reported(folder.where(stored.name + suffix)):
-                    folder.unlink(stored.name + suffix)
+        self.find(spec)  # before a folder is made where there is none
+        with locked(self._above, self.folder):
+            stored = self.find(spec)
+            private, public = (stored.name + suffix for suffix in (_PRIVATE, _PUBLIC))
+            with reported(self.folder), open_folder(self.folder) as folder:
+                finish_removals(folder)
+                mark = hidden_name()
+                with contextlib.suppress(OSError):  # not every file system has hard links
+                    folder.link(public, mark)
+                for name in (private, public, mark):
+                    folder.unlink(name)
         return stored
 
     def _stored(self, key: Named) -> StoredKey:
@@ -135,24 +156,56 @@ class KeyStore:
     def _path(self, name: str, suffix: str) -> str:
         return os.path.join(self.folder, name + suffix)
 
-    def _prepare(self, name: str) -> None:
+    @contextlib.contextmanager
+    def _changing(self, name: str) -> Iterator[None]:
+        """Hold the store while a key is added; refuse a name that is taken."""
         check_name(name)
-        make_private_folder(self.folder)
-        self._refuse_shared()
-        if any(os.path.lexists(self._path(name, suffix)) for suffix in (_PRIVATE, _PUBLIC)):
-            raise _taken(name)
+        with locked(self._above, self.folder):
+            make_private_folder(self.folder)
+            self._refuse_shared()
+            with reported(self.folder), open_folder(self.folder) as folder:
+                finish_removals(folder)
+            if any(os.path.lexists(self._path(name, suffix)) for suffix in (_PRIVATE, _PUBLIC)):
+                raise _taken(name)
+            try:
+                yield
+            except FileProblem as error:
+                if error.diagnostics[0].code is Code.EXISTS:  # by somebody who takes no turns
+                    raise _taken(name) from error
+                raise
 
     def _refuse_shared(self) -> None:
         refuse_shared_folder(self._above)
         refuse_shared_folder(self.folder)
 
-    def _write(self, name: str, suffix: str, data: bytes, mode: int) -> None:
-        try:
-            write_file(self._path(name, suffix), data, mode=mode)
-        except FileProblem as error:
-            if error.diagnostics[0].code is Code.EXISTS:  # another run was faster
-                raise _taken(name) from error
-            raise
+    @contextlib.contextmanager
+    def _staged(self, name: str, suffix: str, data: bytes, mode: int) -> Iterator[StagedFile]:
+        path = self._path(name, suffix)
+        with StagedFile(path, mode=mode) as staged:
+            with reported(path):
+                write_all(staged.fd, data)
+            staged.flush()
+            yield staged
+
+
+def finish_removals(folder: Folder) -> None:
+    """Remove public halves that are marked and alone; for who holds the store.
+
+    A killed run left them: it had not yet added the private half, or had removed it already.
+    """
+    names = folder.names()
+    marks = [name for name in names if name.startswith(PREFIX)]
+    for mark in marks:
+        for name in names:
+            if name.endswith(_PUBLIC) and _is_one_file(folder, mark, name):
+                if folder.look(name.removesuffix(_PUBLIC) + _PRIVATE) is None:
+                    folder.unlink(name)
+                folder.unlink(mark)
+
+
+def _is_one_file(folder: Folder, first: str, second: str) -> bool:
+    one, other = folder.look(first), folder.look(second)
+    return one is not None and other is not None and os.path.samestat(one, other)
 
 
 def _taken(name: str) -> NotTrusted:

@@ -5,18 +5,16 @@ A file that others can write to is no trust. Changes are made under a lock, so t
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
-import time
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.errors import Code, FileProblem, NotTrusted
+from cloacina_ctl.errors import Code, NotTrusted
 from cloacina_ctl.signing.files import (
     is_own,
     is_there,
-    make_private_folder,
+    locked,
     others_can_write,
     quoted,
     read_regular,
@@ -27,15 +25,13 @@ from cloacina_ctl.signing.keys import PublicKey
 from cloacina_ctl.signing.names import Named, check_name, find_one, is_name
 from cloacina_ctl.signing.statement import each_once
 from cloacina_ctl.signing.store import KeyStore
-from cloacina_ctl.staging import reported, write_file
+from cloacina_ctl.staging import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 TRUST_FILE = "trust.json"
-_LOCK_FILE = ".trust.lock"
 _MAX_BYTES = 4 << 20
-_LOCK_SECONDS = 10.0
 _RAW_KEY = re.compile(r"[0-9a-f]{64}")
 
 
@@ -81,7 +77,7 @@ class TrustStore:
         """
         check_name(name)
         added = TrustedKey(name, public)
-        with self._locked():
+        with locked(self._folder, self.path):
             keys = self.list()
             if added in keys:
                 return added
@@ -97,33 +93,11 @@ class TrustStore:
 
     def remove(self, spec: str) -> TrustedKey:
         """Trust the key no longer that ``spec`` names by name or beginning of its fingerprint."""
-        with self._locked():
+        with locked(self._folder, self.path):
             keys = self.list()
             gone = find_trusted(keys, spec)
             self._write([key for key in keys if key != gone])
         return gone
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        import fcntl
-
-        make_private_folder(self._folder)
-        path = os.path.join(self._folder, _LOCK_FILE)
-        with reported(path):
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            until = time.monotonic() + _LOCK_SECONDS
-            while True:
-                try:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError as error:
-                    if time.monotonic() > until:
-                        raise self._busy() from error
-                    time.sleep(0.02)
-            yield
-        finally:
-            os.close(fd)
 
     def _write(self, keys: Sequence[TrustedKey]) -> None:
         ordered = sorted(keys, key=lambda key: key.name)
@@ -157,14 +131,6 @@ class TrustStore:
         if not isinstance(raw, str) or _RAW_KEY.fullmatch(raw) is None:
             raise self._bad(f"the key of {name} is not 64 lower-case hex digits")
         return TrustedKey(name, PublicKey(bytes.fromhex(raw), where=self.path))
-
-    def _busy(self) -> FileProblem:
-        return FileProblem.of(
-            Code.IO,
-            f"another run has held the trust file for {_LOCK_SECONDS:.0f} seconds",
-            where=self.path,
-            hint="wait for it, or end it",
-        )
 
     def _bad(self, why: str) -> NotTrusted:
         return NotTrusted.of(

@@ -73,6 +73,65 @@ def test_leaves_out_what_git_would(files, ignore):
         assert selected(root) == git_lists(git, root)
 
 
+above = st.sampled_from(("svc", "a/b", "dir/keep"))
+places = st.sampled_from(("", "a/", "dir/", "svc/", "svc/foo/", "a/b/", "a/b/dir/", "dir/keep/"))
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """Return the `.git` of a new repository, to copy."""
+    folder = tmp_path_factory.mktemp("repository")
+    run_git(folder, "init", "-q", "--template=")
+    return folder / ".git"
+
+
+def run_git(folder: Path, *arguments: str) -> list[str]:
+    """Run git without anybody's settings; return the names that it prints."""
+    environment = {
+        "PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "HOME": "/nonexistent",
+        "XDG_CONFIG_HOME": "/nonexistent",
+    }  # fmt: skip
+    done = subprocess.run(
+        [need("git"), *arguments], cwd=folder, env=environment, capture_output=True, check=True
+    )
+    return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(
+    project=above,
+    files=st.lists(paths, min_size=1, max_size=12),
+    ignore=st.dictionaries(places, ignores, max_size=4),
+    exclude=ignores,
+)
+def test_a_project_in_a_work_tree_leaves_out_what_git_would(
+    repository, project, files, ignore, exclude
+):
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        write(root, [f"{project}/{path}" for path in files], ignore)
+        shutil.copytree(repository, root / ".git")
+        plant(root, {".git/info/exclude": exclude, f"{project}/pinned": ""})
+        listed = run_git(root / project, "ls-files", "-oz", "--exclude-standard")
+        if is_ignored_itself(root, project):
+            (root / ".git").rename(root / ".no")
+            alone = selected(root / project)
+            (root / ".no").rename(root / ".git")
+            assert selected(root / project) == alone
+        else:
+            wanted = {name for name in listed if not name.endswith((".gitignore", "/"))}
+            assert selected(root / project) == wanted
+
+
+def is_ignored_itself(root: Path, project: str) -> bool:
+    command = [need("git"), "check-ignore", "-q", project]
+    return subprocess.run(command, cwd=root, capture_output=True, check=False).returncode == 0
+
+
 TRAPS = [
     ".env",
     ".env.local",

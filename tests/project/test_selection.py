@@ -265,8 +265,12 @@ def test_refuses_names_that_differ_by_case_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["manifest.json", "Files.json", "index.json/x", "source/a.py", "platform/linux/a.so"]
-)
+    "name",
+    [
+        "manifest.json", "Files.json", "ﬁles.json", "index.json/x", "source/a.py", "ſource/a.py",
+        "platform/linux/a.so",
+    ],
+)  # fmt: skip
 def test_refuses_names_that_the_format_keeps_for_itself(tmp_path, name):
     tree(tmp_path, {name: ""})
     with pytest.raises(Refused) as caught:

@@ -13,7 +13,7 @@ import pytest
 
 from cloacina_ctl.errors import Code, FileProblem, Refused, Severity
 from cloacina_ctl.registry import records
-from cloacina_ctl.registry.files import Lock
+from cloacina_ctl.registry.files import open_lock
 from cloacina_ctl.registry.layout import RECORDS, record_digest, stored_path
 from cloacina_ctl.registry.repair import check, repair
 from cloacina_ctl.registry.store import Reading, Registry
@@ -226,7 +226,7 @@ def test_a_record_that_cannot_be_read_is_left_out_and_said(folder, name):
 
 
 def test_nobody_changes_anything_during_a_repair(folder):
-    lock = Lock(str(folder), 0.0)
+    lock = open_lock(str(folder), 0.0)
     lock.hold_shared()
     with pytest.raises(FileProblem) as caught:
         repair(str(folder), busy_seconds=0.05)

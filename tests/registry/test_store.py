@@ -19,7 +19,7 @@ import pytest
 from cloacina_ctl.errors import CloacinaError, Code, FileProblem, Refused, UsageError
 from cloacina_ctl.operations.uninstall import uninstall
 from cloacina_ctl.registry import files
-from cloacina_ctl.registry.files import Incoming, Lock
+from cloacina_ctl.registry.files import Incoming, open_lock
 from cloacina_ctl.registry.index import told
 from cloacina_ctl.registry.layout import PACKAGES, check_name, check_tenant, stored_path
 from cloacina_ctl.registry.places import make_layout
@@ -230,7 +230,7 @@ def test_who_does_not_let_go_of_the_index_is_told_of(folder):
 
 def test_who_clears_up_and_does_not_let_go_is_waited_for_and_told_of(folder):
     put(folder, "a", "1")
-    lock = Lock(str(folder), 0.0)
+    lock = open_lock(str(folder), 0.0)
     lock.hold_alone()
     refused(lambda: put(folder, "a", "2", busy_seconds=0.1), Code.REGISTRY_BUSY)
     with ThreadPoolExecutor() as pool:
@@ -267,7 +267,7 @@ def test_that_somebody_is_waited_for_is_told_from_the_first_moment_to_the_last(f
             other.execute("BEGIN IMMEDIATE")
             let_go = other.rollback
         else:
-            lock = Lock(str(folder), 0.0)
+            lock = open_lock(str(folder), 0.0)
             lock.hold_alone()
             let_go = lock.close
         done = pool.submit(step_back)
@@ -524,7 +524,7 @@ def test_a_read_only_registry_with_changes_that_nobody_finished_is_not_guessed_a
 
 def test_the_first_one_to_come_is_waited_for_by_the_second(folder):
     make_layout(str(folder))
-    lock = Lock(str(folder), 0.0)
+    lock = open_lock(str(folder), 0.0)
     lock.hold_shared()
     refused(lambda: put(folder, "a", "1", busy_seconds=0.05), Code.REGISTRY_BUSY)
     with ThreadPoolExecutor() as pool:

@@ -23,6 +23,7 @@ from cloacina_ctl.runtime.isolation import HostLimits, HostOptions
 from cloacina_ctl.runtime.material import Modules
 from cloacina_ctl.runtime.opening import load
 from cloacina_ctl.runtime.session import Preparation
+from tests.canary import make_canary, seen
 from tests.engines.installed import installed, make_venv
 from tests.runtime.plugins import plugin, session_of
 
@@ -477,3 +478,30 @@ def test_a_task_is_not_called_past_the_engine_that_it_is_loaded_into(opened):
         outcome = session.run_task("first", {})
     assert not outcome.succeeded
     assert "run_in_engine" in outcome.error
+
+
+@pytest.mark.engines
+def test_a_link_in_the_place_of_the_folder_leads_nowhere_in_an_engine_too(
+    run, tmp_path, monkeypatch
+):
+    base = tmp_path / "tmp"
+    base.mkdir()
+    monkeypatch.setenv("TMPDIR", str(base))
+    canary = make_canary(tmp_path / "canary")
+    before = seen(canary)
+    run(
+        f"""
+import os
+import cloaca
+
+@cloaca.task(id="a")
+def a(context):
+    home = os.environ["HOME"]
+    os.chdir("/")
+    os.rename(home, home + "-away")
+    os.symlink({str(canary)!r}, home)
+    return context
+"""
+    )
+    assert os.listdir(base) == []
+    assert seen(canary) == before

@@ -12,7 +12,7 @@ import pytest
 
 from tests.canary import make_canary, seen
 from tests.runtime.test_endings import NONE, soon
-from tests.tools import need, python_as_nobody
+from tests.tools import folder_for_all, need, python_as_nobody
 
 PROGRAM = """
     import os, signal, sys
@@ -40,6 +40,12 @@ USERS = ("as we are", "as nobody")
 
 
 @pytest.fixture
+def tmp_path():
+    with folder_for_all() as folder:
+        yield folder
+
+
+@pytest.fixture
 def canary(tmp_path):
     return make_canary(tmp_path / "canary")
 
@@ -50,8 +56,6 @@ def run(tmp_path, canary):
     base = tmp_path / "tmp"
     base.mkdir()
     base.chmod(0o1777)
-    for above in (tmp_path, *list(tmp_path.parents)[:2]):
-        above.chmod(above.stat().st_mode | 0o005)
 
     def run_it(what, how="returned", around=(), user="as we are"):
         before = seen(canary)

@@ -7,7 +7,13 @@ import pytest
 
 from cloacina_ctl import settings
 from cloacina_ctl.errors import Code, FileProblem, UsageError
-from cloacina_ctl.settings import Settings, config_folder, load_settings, names_a_file
+from cloacina_ctl.settings import (
+    config_folder,
+    expanded,
+    names_a_file,
+    registry_folder,
+    signing_key,
+)
 
 
 @pytest.fixture
@@ -48,20 +54,21 @@ def test_without_home_the_system_is_asked_and_a_relative_one_is_refused(monkeypa
     assert os.path.isabs(config_folder())
     for home in ("", "relative"):
         monkeypatch.setenv("HOME", home)
-        with pytest.raises(UsageError) as caught:
+        with pytest.raises(FileProblem) as caught:
             config_folder()
+        assert caught.value.diagnostics[0].code is Code.NO_HOME
         assert settings.ENV_FOLDER in caught.value.diagnostics[0].hint
 
 
 def test_nothing_set_is_nothing(folder):
-    assert load_settings() == Settings()
+    assert signing_key() is None
 
 
 def test_the_environment_wins_over_the_file(folder, monkeypatch):
     (folder / "config.toml").write_text('signing_key = "work"\n')
-    assert load_settings().signing_key == "work"
+    assert signing_key() == "work"
     monkeypatch.setenv(settings.ENV_SIGNING_KEY, "ci")
-    assert load_settings().signing_key == "ci"
+    assert signing_key() == "ci"
 
 
 def test_a_path_in_the_file_is_one_under_its_folder_and_never_under_the_current_one(
@@ -76,13 +83,13 @@ def test_a_path_in_the_file_is_one_under_its_folder_and_never_under_the_current_
         "/abs/work.pem": "/abs/work.pem",
     }.items():
         (folder / "config.toml").write_text(f'signing_key = "{written}"\n')
-        assert load_settings().signing_key == meant
+        assert signing_key() == meant
 
 
 def test_all_mistakes_are_said_at_once(folder):
     (folder / "config.toml").write_text('signing_kay = "a"\nzzz = 1\nsigning_key = 3\n')
     with pytest.raises(UsageError) as caught:
-        load_settings()
+        signing_key()
     hints = [found.hint for found in caught.value.diagnostics]
     assert hints == ["did you mean `signing_key`?", "known are: signing_key, registry", None]
     assert {found.where for found in caught.value.diagnostics} == {str(folder / "config.toml")}
@@ -94,7 +101,7 @@ def test_all_mistakes_are_said_at_once(folder):
 def test_a_broken_file_is_a_mistake_of_use(folder, text):
     (folder / "config.toml").write_text(text)
     with pytest.raises(UsageError) as caught:
-        load_settings()
+        signing_key()
     assert caught.value.diagnostics[0].code is Code.USAGE
     assert caught.value.diagnostics[0].where.startswith(str(folder / "config.toml"))
 
@@ -103,7 +110,7 @@ def test_a_folder_that_cannot_be_looked_into_is_not_one_without_settings(folder,
     (folder / "file").write_text("")
     monkeypatch.setenv(settings.ENV_FOLDER, str(folder / "file"))
     with pytest.raises(FileProblem):
-        load_settings()
+        signing_key()
 
 
 def test_the_text_alone_says_whether_a_file_is_meant(tmp_path, monkeypatch):
@@ -113,3 +120,42 @@ def test_the_text_alone_says_whether_a_file_is_meant(tmp_path, monkeypatch):
     assert not names_a_file("56475aa75463474c")
     for path in ("./default", "a/b", "author.pub", "key.pem", "second.key"):
         assert names_a_file(path)
+
+
+@pytest.fixture
+def homeless(monkeypatch):
+    for name in (settings.ENV_FOLDER, "XDG_CONFIG_HOME", "XDG_DATA_HOME", settings.ENV_REGISTRY):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "")
+
+
+def test_a_variable_that_names_the_key_needs_no_home_and_no_file(homeless, monkeypatch):
+    monkeypatch.setenv(settings.ENV_SIGNING_KEY, "./ci.pem")
+    assert signing_key() == "./ci.pem"
+
+
+def test_a_variable_that_names_the_key_wins_over_a_broken_file(folder, monkeypatch):
+    (folder / "config.toml").write_text("= 1\n")
+    monkeypatch.setenv(settings.ENV_SIGNING_KEY, "./ci.pem")
+    assert signing_key() == "./ci.pem"
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="the folder follows the XDG specification")
+def test_without_a_home_the_registry_is_where_the_variables_say(homeless, monkeypatch):
+    with pytest.raises(FileProblem) as caught:
+        registry_folder()
+    assert caught.value.diagnostics[0].code is Code.NO_HOME
+    assert "--registry" in caught.value.diagnostics[0].hint
+    monkeypatch.setenv("XDG_DATA_HOME", "/data")
+    assert registry_folder() == "/data/cloacina-ctl/registry"
+    monkeypatch.setenv(settings.ENV_REGISTRY, "/packages")
+    assert registry_folder() == "/packages"
+
+
+def test_a_tilde_is_never_a_folder_of_that_name(homeless, monkeypatch):
+    assert expanded("a/~/b") == "a/~/b"
+    with pytest.raises(FileProblem):
+        expanded("~/token")
+    monkeypatch.setenv("HOME", "/home/a")
+    assert expanded("~/token") == "/home/a/token"
+    assert expanded("~") == "/home/a"

@@ -10,14 +10,16 @@ import sys
 
 import pytest
 
+from cloacina_ctl import locks
 from cloacina_ctl.errors import CloacinaError, Code, FileProblem, NotTrusted, UsageError
-from cloacina_ctl.signing import trust
+from cloacina_ctl.folders import hidden_name
 from cloacina_ctl.signing.judge import KnownKey
 from cloacina_ctl.signing.keys import PrivateKey
 from cloacina_ctl.signing.names import check_name
 from cloacina_ctl.signing.resolve import find_private, find_public
 from cloacina_ctl.signing.store import KeyStore
 from cloacina_ctl.signing.trust import TrustStore, find_trusted, known_keys
+from cloacina_ctl.staging import StagedFile
 
 KEY = PrivateKey.from_raw(bytes(range(32)))
 FINGERPRINT = "56475aa75463474c0285df5dbf2bcab73da651358839e9b77481b2eab107708c"
@@ -123,16 +125,78 @@ def test_a_name_is_taken_by_either_half_and_by_anything_else(folder, store, left
     assert code_of(caught) is Code.KEY_EXISTS
 
 
-def test_a_run_that_was_slower_is_refused_and_leaves_nothing(folder, store, monkeypatch):
+@pytest.mark.parametrize("half", ["a.pem", "a.pub.pem"])
+def test_a_key_that_comes_meanwhile_is_not_replaced(folder, store, monkeypatch, half):
     """The check before the write sees nothing; the write itself must not replace."""
     store.generate("other")
-    monkeypatch.setattr(store, "_prepare", lambda name: None)
-    (folder / "keys" / "a.pem").write_text("of another run")
+    commit = StagedFile.commit
+
+    def after_another_program(staged):
+        (folder / "keys" / half).write_text("of another program")
+        commit(staged)
+
+    monkeypatch.setattr(StagedFile, "commit", after_another_program)
     with pytest.raises(NotTrusted) as caught:
         store.generate("a")
     assert code_of(caught) is Code.KEY_EXISTS
-    assert (folder / "keys" / "a.pem").read_text() == "of another run"
-    assert not (folder / "keys" / "a.pub.pem").exists()
+    assert (folder / "keys" / half).read_text() == "of another program"
+    assert sorted(os.listdir(folder / "keys")) == sorted([half, "other.pem", "other.pub.pem"])
+
+
+def left_by_a_killed_run(folder, *names):
+    """Mark the public half `a` as the store does, and leave it with the halves `names` alone."""
+    os.link(folder / "keys" / "a.pub.pem", folder / "keys" / hidden_name())
+    for name in {"a.pem", "a.pub.pem"} - set(names):
+        (folder / "keys" / name).unlink()
+
+
+def test_a_key_that_a_killed_run_added_or_removed_by_half_is_gone_with_the_next_change(
+    folder, store
+):
+    store.generate("a")
+    left_by_a_killed_run(folder, "a.pub.pem")
+    store.generate("b")
+    assert sorted(os.listdir(folder / "keys")) == ["b.pem", "b.pub.pem"]
+    store.generate("a")
+    assert [key.has_private for key in store.list()] == [True, True]
+
+
+def test_a_whole_key_and_a_public_half_without_a_mark_stay(folder, store):
+    store.generate("a")
+    store.add_public("c", public(3))
+    left_by_a_killed_run(folder, "a.pem", "a.pub.pem")
+    store.remove("c")
+    assert sorted(os.listdir(folder / "keys")) == ["a.pem", "a.pub.pem"]
+    store.add_public("c", public(3))
+    store.generate("b")
+    assert [key.name for key in store.list()] == ["a", "b", "c"]
+
+
+KEYS_AT_ONCE = """
+import sys
+from cloacina_ctl.errors import NotTrusted
+from cloacina_ctl.signing.store import KeyStore
+store, name = KeyStore(sys.argv[1]), sys.argv[2]
+for number in range(10):
+    for act in (lambda: store.generate(name), lambda: store.remove(name)):
+        try:
+            act()
+        except NotTrusted:
+            pass
+    store.list()
+"""
+
+
+def test_keys_that_are_made_and_removed_at_once_never_stay_by_half(folder, store):
+    running = [
+        subprocess.Popen([sys.executable, "-c", KEYS_AT_ONCE, str(folder), name])
+        for name in ("a", "a", "b", "a")
+    ]
+    assert [process.wait(60) for process in running] == [0] * 4
+    left = {path.name.partition(".")[0] for path in (folder / "keys").iterdir()}
+    assert sorted(os.listdir(folder / "keys")) == sorted(
+        name + end for name in left for end in (".pem", ".pub.pem")
+    )
 
 
 def test_a_passphrase_seals_the_key_and_an_empty_one_is_none(folder, store):
@@ -415,10 +479,10 @@ def test_a_lock_that_is_never_released_is_said(folder, trusted, monkeypatch):
     import fcntl
 
     trusted.add("alice", public(1))
-    monkeypatch.setattr(trust, "_LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(locks, "LOCK_SECONDS", 0.1)
     with open(folder / ".trust.lock") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(FileProblem, match="another run"):
+        with pytest.raises(FileProblem, match="another program is changing the file"):
             trusted.add("bob", public(2))
     trusted.add("bob", public(2))
 

@@ -18,7 +18,7 @@ from cloacina_ctl.cli.main import run as start
 from cloacina_ctl.errors import BuildFailed, Code, Refused, UsageError
 from cloacina_ctl.project.reading import read_project
 from cloacina_ctl.project.vendoring.choice import VendorOptions
-from cloacina_ctl.project.vendoring.lock import read_lock, write_lock
+from cloacina_ctl.project.vendoring.lock import lock_bytes, read_lock, write_lock
 from cloacina_ctl.project.vendoring.vendor import Vendored, vendor
 from tests.project.trees import TASK, plant, tree
 from tests.vendoring.conftest import GLIBC
@@ -65,6 +65,11 @@ def vendored(root: Path, work: Path, **options) -> Vendored:
     folder.mkdir()
     given = VendorOptions(**{"python": "3.11", "platforms": (GLIBC,), **options})
     return vendor(read_project(str(root)), given, str(folder))
+
+
+def save(root: Path, found: Vendored) -> None:
+    """Write the new lock, as `package` does."""
+    write_lock(str(root), found.new_lock, found.old_lock)
 
 
 def titles(found: Vendored) -> set[str]:
@@ -155,7 +160,7 @@ def test_a_wheel_that_is_given_for_its_name_is_taken_and_no_index_is_asked_for_i
     assert titles(found) == {"acme-lib 1.0", "idnx 1.0", "trap 1.0"}
     assert found.new_lock.rules == ("acme-lib from path ../libs/acme",)
     assert "acme-lib" not in strangers.asked
-    write_lock(str(root), found.new_lock)
+    save(root, found)
     again = vendored(root, work, locked=True, sources=(("acme-lib", str(given)),))
     assert titles(again) == titles(found)
     assert titles(vendored(root, work, locked=True)) == titles(found)  # it was kept
@@ -178,7 +183,7 @@ def test_a_dependency_of_a_dependency_with_a_source_is_not_a_strangers(tmp_path,
 
 def test_a_lock_with_a_strangers_wheel_is_no_longer_taken(tmp_path, work, strangers):
     root = app(tmp_path)
-    write_lock(str(root), vendored(root, work).new_lock)
+    save(root, vendored(root, work))
     assert read_lock(str(root)).wheels[0].version == "99.0"
     app(tmp_path, more=NAMED[0])
     assert refused(root, work)[0][0] is Code.NAMED_SOURCE
@@ -222,7 +227,8 @@ def test_a_wheel_that_is_not_of_the_source_is_refused(name, version, tag, says, 
 def test_a_lock_with_an_older_version_than_the_folder_says_is_made_anew(tmp_path, work, no_pip):
     root = app(tmp_path, more=NAMED[0])
     old = lock(root, wheel(tmp_path / "dist", "acme_lib"))
-    write_lock(str(root), old._replace(rules=("acme-lib from path ../libs/acme",)))
+    ruled = old._replace(rules=("acme-lib from path ../libs/acme",))
+    write_lock(str(root), ruled, lock_bytes(str(root)))
     given = (("acme-lib", str(tmp_path / "dist")),)
     assert titles(vendored(root, work, locked=True, sources=given)) == {"acme-lib 1.0"}
     manifest = tmp_path / "libs" / "acme" / "pyproject.toml"
@@ -405,7 +411,7 @@ def test_a_requirement_on_the_project_itself_is_what_its_extras_say(
     assert titles(found) == expected
     if found.new_lock is not None:
         root = tmp_path / "app"
-        write_lock(str(root), found.new_lock)
+        save(root, found)
         assert titles(vendored(root, work, locked=True)) == expected
 
 
@@ -419,7 +425,7 @@ def test_a_stranger_with_the_projects_name_in_a_wheelhouse_is_not_taken(tmp_path
 
 def test_an_extra_that_changed_makes_the_lock_anew(tmp_path, work, strangers):
     root = app(tmp_path, '["flow[extra]"]', OWN_EXTRAS)
-    write_lock(str(root), vendored(root, work).new_lock)
+    save(root, vendored(root, work))
     app(tmp_path, '["flow[extra]"]', OWN_EXTRAS.replace("idnx", "trap"))
     assert titles(vendored(root, work)) == {"trap 1.0"}
 
@@ -469,7 +475,7 @@ def test_overrides_and_choices_of_uv_are_kept_by_uv_and_refused_with_pip(
     else:
         found = vendored(root, work)
         assert titles(found) == {"needy 1.0", "idnx 2.0a1"}
-        write_lock(str(root), found.new_lock)
+        save(root, found)
         assert titles(vendored(root, work, locked=True)) == titles(found)
 
 

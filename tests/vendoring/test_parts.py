@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -227,6 +229,23 @@ def test_a_lock_that_is_written_reads_the_same_and_is_written_the_same(tmp_path_
     read = read_lock(root)
     assert read == lock
     assert dump_lock(read) == dump_lock(lock)
+
+
+def test_a_lock_that_another_run_wrote_meanwhile_is_not_replaced(tmp_path):
+    root = str(tmp_path)
+    first, second = (Lock(one, (GLIBC.platform,), (), ()) for one in ("3.11", "3.12"))
+    write_lock(root, first)  # there was none, and there is none
+    with pytest.raises(FileProblem) as caught:
+        write_lock(root, second)  # there was none, and now there is one
+    assert caught.value.diagnostics[0].code is Code.FILE_CHANGED
+    write_lock(root, first)  # the same was written meanwhile
+    write_lock(root, second, dump_lock(first))
+    with pytest.raises(FileProblem):
+        write_lock(root, first, dump_lock(first))
+    (tmp_path / LOCK_FILE).unlink()
+    with pytest.raises(FileProblem):
+        write_lock(root, first, dump_lock(second))
+    assert os.listdir(root) == []
 
 
 GOOD = dump_lock(

@@ -15,12 +15,12 @@ from cloacina_ctl.archive.wheel import digest_of_file
 from cloacina_ctl.cli.main import run as start
 from cloacina_ctl.errors import BuildFailed, Code, Refused, Severity
 from cloacina_ctl.project.reading import read_project
-from cloacina_ctl.project.vendoring.lock import read_lock, write_lock
+from cloacina_ctl.project.vendoring.lock import read_lock
 from tests.project.trees import plant
 from tests.tools import need
 from tests.vendoring.conftest import GLIBC, UV, project
 from tests.vendoring.index import index
-from tests.vendoring.test_origins import app, refused, titles, vendored
+from tests.vendoring.test_origins import app, refused, save, titles, vendored
 from tests.vendoring.test_vendoring import lock
 from tests.vendoring.wheels import wheel
 
@@ -65,7 +65,7 @@ def test_a_standard_lock_decides_and_nothing_is_chosen(name, tmp_path, work, hou
     found = vendored(root, work, wheelhouse=str(house))
     assert titles(found) == {"idnx 1.0", "dep 1.0"}
     assert found.new_lock.rules == (f"versions of {name}",)
-    write_lock(str(root), found.new_lock)
+    save(root, found)
     assert titles(vendored(root, work, wheelhouse=str(house), locked=True)) == titles(found)
     assert titles(vendored(root, work, offline=True, upgrade=True)) == titles(found)
     shutil.rmtree(os.environ["CLOACINA_CTL_CACHE_DIR"], ignore_errors=True)
@@ -77,7 +77,7 @@ def test_our_lock_is_made_anew_where_the_projects_lock_has_another_wheel(
 ):
     root = app(tmp_path, '["idnx"]')
     locked(root, house)
-    write_lock(str(root), vendored(root, work, wheelhouse=str(house)).new_lock)
+    save(root, vendored(root, work, wheelhouse=str(house)))
     pylock(root, *sorted(house.glob("idnx-2.0*")))
     ((code, message),) = refused(root, work, wheelhouse=str(house), locked=True)
     assert code is Code.LOCK_FILE
@@ -436,6 +436,6 @@ def test_what_uv_really_locks_is_vendored_from_the_addresses_in_the_lock(
             assert titles(found) == expected
             assert f"versions of {decides}" in found.new_lock.rules
             (root / "pylock.toml").unlink(missing_ok=True)
-        write_lock(str(root), found.new_lock)
+        save(root, found)
     assert titles(vendored(root, work, locked=True, offline=True)) == expected
     assert GLIBC in found.new_lock.platforms

@@ -14,7 +14,14 @@ from cloacina_ctl.errors import BuildFailed, Code, FileProblem, Refused, Severit
 from cloacina_ctl.project.reading import read_project
 from cloacina_ctl.project.vendoring import resolvers
 from cloacina_ctl.project.vendoring.choice import VendorOptions
-from cloacina_ctl.project.vendoring.lock import LOCK_FILE, Lock, LockedWheel, read_lock, write_lock
+from cloacina_ctl.project.vendoring.lock import (
+    LOCK_FILE,
+    Lock,
+    LockedWheel,
+    lock_bytes,
+    read_lock,
+    write_lock,
+)
 from cloacina_ctl.project.vendoring.requirements import read_requirements
 from cloacina_ctl.project.vendoring.store import Cache
 from cloacina_ctl.project.vendoring.vendor import Vendored, vendor
@@ -50,7 +57,7 @@ def lock(
         locked.append(LockedWheel(name, version, path.name, digest_of_file(str(path)), own))
     texts = read_requirements(read_project(str(root))).texts
     made = Lock("3.11", platforms, texts, tuple(sorted(locked)))
-    write_lock(str(root), made)
+    write_lock(str(root), made, lock_bytes(str(root)))
     return made
 
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.tables import FileEntry
     from cloacina_ctl.digest import Digest
 
-    Check = Callable[[tuple[FileEntry, ...]], None]
 
 LEVEL = 9
 # Beside `workflow/` and `vendor/`, where no loader looks, and behind every usual name, so that it
@@ -57,11 +56,16 @@ class SourceRules(NamedTuple):
 
 
 class Output(NamedTuple):
-    """Where a package goes; ``check`` is given its files just before it appears."""
+    """Where a package goes.
+
+    ``before`` is called when all of it is on the disk and it has not appeared yet, ``after`` when
+    it has: nobody who takes turns replaces it until that returns.
+    """
 
     path: str
     replace: bool = False
-    check: Check | None = None
+    before: Callable[[Written], None] | None = None
+    after: Callable[[], None] | None = None
 
 
 class Written(NamedTuple):
@@ -122,10 +126,19 @@ def write_source(
             padding += lacking
             written = _write(staged, root, feed, seed, padding)
         _check_written(root, written, rules)
-        if output.check is not None:
-            output.check(written.files)
-        staged.commit()
-    return Written(written.files, written.size, written.digest, padding)
+        made = Written(written.files, written.size, written.digest, padding)
+        appear(staged, made, output)
+    return made
+
+
+def appear(staged: StagedFile, made: Written, output: Output) -> None:
+    """Give the package its name, between what has to come before and after."""
+    if output.before is not None:
+        staged.flush()
+        output.before(made)
+    staged.commit()
+    if output.after is not None:
+        output.after()
 
 
 class _Round(NamedTuple):

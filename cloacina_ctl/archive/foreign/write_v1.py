@@ -12,7 +12,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.archive.foreign.tar_stream import TarStream
-from cloacina_ctl.archive.foreign.write_source import Output, Written
+from cloacina_ctl.archive.foreign.write_source import Output, Written, appear
 from cloacina_ctl.staging import StagedFile, reported
 
 if TYPE_CHECKING:
@@ -50,10 +50,9 @@ def write_v1(output: Output, feed: Feed) -> Written:
     with StagedFile(output.path, replace=output.replace) as staged:
         with reported(output.path), TarStream(staged.fd, "", Gzip()) as stream:
             feed(stream)
-        if output.check is not None:
-            output.check(tuple(stream.files))
-        staged.commit()
-    return Written(tuple(stream.files), stream.size, stream.digest)
+        made = Written(tuple(stream.files), stream.size, stream.digest)
+        appear(staged, made, output)
+    return made
 
 
 def dump_v1(manifest: V1Manifest) -> bytes:

@@ -13,7 +13,14 @@ from cloacina_ctl.platforms.tags import tag_of
 from cloacina_ctl.project.vendoring.at_hand import AtHand, Places, candidate_of
 from cloacina_ctl.project.vendoring.fresh import Fresh
 from cloacina_ctl.project.vendoring.given import given_names, given_wheels
-from cloacina_ctl.project.vendoring.lock import LOCK_FILE, Lock, LockedWheel, misfit, read_lock
+from cloacina_ctl.project.vendoring.lock import (
+    LOCK_FILE,
+    Lock,
+    LockedWheel,
+    lock_bytes,
+    misfit,
+    read_lock,
+)
 from cloacina_ctl.project.vendoring.origins import INDEX, declared_version
 from cloacina_ctl.project.vendoring.project_lock import bad_lock, same_index
 from cloacina_ctl.project.vendoring.requirements import is_engine
@@ -52,9 +59,10 @@ class VendorOptions(NamedTuple):
 class Choice(NamedTuple):
     """The candidates for each platform; ``locked`` is the lock that they stand in, if one does.
 
-    ``why`` says why there is a new choice. ``vouched`` are the digests of wheels that were given,
-    or that a lock has: a distribution whose origin the project names has one of these.
-    ``without`` says of a distribution why a lock of the project does not give its wheel.
+    ``why`` says why there is a new choice; ``found`` is what was in the lock's file. ``vouched``
+    are the digests of wheels that were given, or that a lock has: a distribution whose origin the
+    project names has one of these. ``without`` says of a distribution why a lock of the project
+    does not give its wheel.
     """
 
     targets: tuple[Target, ...]
@@ -63,6 +71,7 @@ class Choice(NamedTuple):
     why: str | None
     vouched: frozenset[Digest] = frozenset()
     without: Mapping[str, str] = {}
+    found: bytes | None = None
 
 
 def choose(project: Project, rules: Rules, options: VendorOptions, folder: str) -> Choice:
@@ -75,6 +84,7 @@ def choose(project: Project, rules: Rules, options: VendorOptions, folder: str) 
     python = project.requires.python if project.requires else None
     given_names(options.sources)
     asked = _asked(options)
+    found = lock_bytes(project.root)
     old = None if options.upgrade and not options.locked else read_lock(project.root)
     why = _why_not(old, rules, python, asked)
     if old is not None and why is None:
@@ -85,15 +95,23 @@ def choose(project: Project, rules: Rules, options: VendorOptions, folder: str) 
             hint="run it without --locked, look at the new lock and commit it",
         )  # fmt: skip
     targets = _targets(asked, old, python)
-    why = "asked for" if options.upgrade else why
     if rules.lock is not None:
-        return _by_project_lock(rules.lock, targets, rules, options, folder)._replace(why=why)
+        choice = _by_project_lock(rules.lock, targets, rules, options, folder)
+    else:
+        choice = _fresh(targets, rules, options, folder)
+    return choice._replace(why="asked for" if options.upgrade else why, found=found)
+
+
+def _fresh(
+    targets: tuple[Target, ...], rules: Rules, options: VendorOptions, folder: str
+) -> Choice:
+    """Return the choice that uv or pip make."""
     given = [given_wheels(options.sources, rules.origins_on([one]), one) for one in targets]
     fresh = Fresh(rules, options.wheelhouse, folder, offline=options.offline)
     fresh.refuse_what_cannot_be_kept(targets, given)
     candidates = tuple(map(fresh.candidates, targets, given))
     vouched = frozenset(digest_of_file(path) for one in given for path in one.values())
-    return Choice(targets, candidates, None, why, vouched)
+    return Choice(targets, candidates, None, None, vouched)
 
 
 def _locked(lock: Lock, rules: Rules, options: VendorOptions, folder: str) -> Choice:

@@ -6,6 +6,7 @@ the same package anywhere: same lock, same bytes.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from operator import attrgetter
@@ -20,10 +21,10 @@ from packaging.utils import (
 
 from cloacina_ctl.archive.wheel import names_a_wheel
 from cloacina_ctl.digest import Digest
-from cloacina_ctl.errors import Code, Refused, UsageError
-from cloacina_ctl.project.own_files import read_own_toml
+from cloacina_ctl.errors import Code, FileProblem, Refused, UsageError
+from cloacina_ctl.project.own_files import open_own, read_own_toml
 from cloacina_ctl.project.vendoring.target import Target, accepts, parse_target
-from cloacina_ctl.staging import write_file
+from cloacina_ctl.staging import changed_meanwhile, open_to_replace, reported, write_file
 from cloacina_ctl.values import NamedTuple
 
 LOCK_FILE = "cloacina.lock"
@@ -120,9 +121,50 @@ def misfit(
     return None
 
 
-def write_lock(root: str, lock: Lock) -> None:
-    """Write the lock beside the project; the old one is replaced in one step."""
-    write_file(os.path.join(root, LOCK_FILE), dump_lock(lock), replace=True)
+def lock_bytes(root: str) -> bytes | None:
+    """Return what is in the lock of the project in ``root``, None where there is none."""
+    path = os.path.join(root, LOCK_FILE)
+    with (
+        reported(path),
+        contextlib.suppress(FileNotFoundError),
+        open(open_own(root, LOCK_FILE), "rb") as file,
+    ):
+        return file.read(MAX_LOCK_BYTES + 1)
+    return None
+
+
+def write_lock(root: str, lock: Lock, found: bytes | None = None) -> None:
+    """Write the lock beside the project; the old one is replaced in one step.
+
+    ``found`` is what was in the file when the new one was chosen. Raises ``FileProblem`` (I012)
+    where another run has written another lock since then.
+    """
+    data = dump_lock(lock)
+    path = os.path.join(root, LOCK_FILE)
+    while True:
+        try:
+            _write_instead(path, data, found)
+        except FileProblem as error:
+            if error.diagnostics[0].code is not Code.EXISTS:
+                raise
+            continue  # there was none, and now there is: look at it
+        return
+
+
+def _write_instead(path: str, data: bytes, found: bytes | None) -> None:
+    if not os.path.lexists(path):
+        if found is not None:
+            raise changed_meanwhile(path)
+        write_file(path, data)
+        return
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with open_to_replace(lambda: os.open(path, flags), path) as replaced:
+        there = os.pread(replaced.fd, MAX_LOCK_BYTES + 1, 0)
+        if there == data:
+            return  # another run came to the same
+        if there != found:
+            raise changed_meanwhile(path)
+        write_file(path, data, replaced=replaced)
 
 
 def dump_lock(lock: Lock) -> bytes:

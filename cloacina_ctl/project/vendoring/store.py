@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
+from cloacina_ctl import settings
 from cloacina_ctl.archive.wheel import digest_of_file, names_a_wheel, open_regular
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.folders import open_folder
@@ -53,13 +54,15 @@ class Wheelhouse:
 
 
 class Cache:
-    """The wheels that were fetched before."""
+    """The wheels that were fetched before; where no folder is known for them, there are none."""
 
     def __init__(self) -> None:
         self._folder = _cache_folder()
 
     def find(self, file: str, digest: Digest) -> str | None:
         """Return where the wheel lies, None where it is not kept (or was damaged)."""
+        if self._folder is None:
+            return None
         path = os.path.join(self._folder, digest, file)
         if not os.path.isfile(path) or digest_of_file(path) != digest:
             return None
@@ -71,6 +74,8 @@ class Cache:
         A cache that cannot be written is none: the wheel is at hand all the same.
         """
         digest = digest_of_file(path)
+        if self._folder is None:
+            return digest
         file = os.path.basename(path)
         with contextlib.suppress(FileProblem):
             if self.find(file, digest) is None:
@@ -85,7 +90,7 @@ class Cache:
 
     def files(self) -> Iterator[str]:
         """Yield the paths of all wheels that are kept."""
-        if not os.path.isdir(self._folder):
+        if self._folder is None or not os.path.isdir(self._folder):
             return
         for name in sorted(os.listdir(self._folder)):
             folder = os.path.join(self._folder, name)
@@ -114,19 +119,19 @@ def _copy(source: str, destination: str) -> None:
         staged.commit()
 
 
-def _cache_folder() -> str:
-    """Return the folder for wheels in the user's cache."""
+def _cache_folder() -> str | None:
+    """Return the folder for wheels in the user's cache; None where no home is known for one."""
     chosen = os.environ.get(ENV_CACHE)
     if chosen:
-        base = os.path.abspath(chosen)
-    elif sys.platform == "darwin":
-        base = os.path.expanduser("~/Library/Caches/cloacina-ctl")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME", "")
-        if not os.path.isabs(base):  # the XDG specification: a relative path is ignored
-            base = os.path.expanduser("~/.cache")
-        base = os.path.join(base, "cloacina-ctl")
-    return os.path.join(base, "wheels")
+        return os.path.join(os.path.abspath(chosen), "wheels")
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if sys.platform == "darwin" or not os.path.isabs(base):  # by XDG a relative one is ignored
+        try:
+            home = settings.home_folder()
+        except FileProblem:
+            return None
+        base = os.path.join(home, "Library/Caches" if sys.platform == "darwin" else ".cache")
+    return os.path.join(base, "cloacina-ctl", "wheels")
 
 
 def scratch(folder: str, name: str) -> str:

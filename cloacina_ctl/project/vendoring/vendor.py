@@ -48,14 +48,15 @@ class Vendored(NamedTuple):
     """What gets vendored.
 
     ``python`` is the specifier that the package has to say where the project's own says too much.
-    ``new_lock`` is to be written beside the project where it is not None. ``files`` lie in the
-    scratch folder that was given.
+    ``new_lock`` is to be written beside the project where it is not None, in the place of what the
+    file held, ``old_lock``. ``files`` lie in the scratch folder that was given.
     """
 
     files: tuple[VendoredFile, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     python: str | None = None
     new_lock: Lock | None = None
+    old_lock: bytes | None = None
     left_out: tuple[LeftOut, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
 
@@ -97,6 +98,7 @@ def vendor(
         artifacts=tree.artifacts,
         python=fewer,
         new_lock=lock,
+        old_lock=choice.found,
         left_out=tuple(_left_out({wheel: found.wheels[wheel] for wheel in kept})),
         diagnostics=(*named, *others, *_notes(choice, lock, fewer, python, skipped)),
     )
