@@ -119,7 +119,8 @@ class Fresh:
         references = [f"{name} @ {Path(path).as_uri()}" for name, path in sorted(paths.items())]
         return Question(
             requirements=rules.requirements.texts,
-            constraints=(*rules.settings.constraints, *references),
+            constraints=rules.settings.constraints,
+            files=tuple(references),
             overrides=rules.settings.overrides,
             options=rules.settings.options,
             house=self._house,

@@ -50,12 +50,13 @@ _NOT_OURS = frozenset(
 class Question(NamedTuple):
     """What is asked of uv or pip, each text a line of a file for them.
 
-    ``constraints`` may say of a name which file it is. ``overrides`` and ``options`` are for uv
-    alone. ``house`` is the folder that takes the place of all indexes.
+    ``files`` say of a name which file it is, wherever it is required. ``overrides`` and ``options``
+    are for uv alone. ``house`` is the folder that takes the place of all indexes.
     """
 
     requirements: tuple[str, ...]
     constraints: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     house: str | None = None
@@ -113,7 +114,7 @@ def choose_with_uv(uv: str, question: Question, target: Target, folder: str) -> 
     _write(folder, "uv.toml", ())
     never = [f"{name}; python_version < '0'" for name in sorted(ENGINES)]
     overrides = _write(folder, "overrides.in", (*never, *question.overrides))
-    constraints = _write(folder, "constraints.in", question.constraints)
+    constraints = _write(folder, "constraints.in", (*question.constraints, *question.files))
     arguments = [
         "pip", "compile", listed, f"--overrides={overrides}", f"--constraints={constraints}",
         "--only-binary=:all:", "--generate-hashes", "--no-header",
@@ -130,8 +131,11 @@ def choose_with_uv(uv: str, question: Question, target: Target, folder: str) -> 
 
 
 def fetch_with_pip(question: Question, target: Target, folder: str) -> tuple[str, ...]:
-    """Return the paths of the wheels that pip chooses, and of all that they need."""
-    listed = _write(folder, "requirements.txt", question.requirements)
+    """Return the paths of the wheels that pip chooses, and of all that they need.
+
+    Files are required as such: pip 23.0 loses constraints of this kind where an extra is required.
+    """
+    listed = _write(folder, "requirements.txt", (*question.requirements, *question.files))
     constraints = _write(folder, "constraints.txt", question.constraints)
     options = ("--requirement", listed, "--constraint", constraints)
     return _download(options, target, question.house, folder)
