@@ -86,6 +86,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     ABSOLUTE_NEEDED = "B009", "the library needs another by path"
     SYMBOLS_MISSTATED = "B010", "the manifest misstates what the library exports"
     NOT_FOR_RUNTIME = "B011", "nothing in it that the runtime can load"
+    BUILDER_PATH = "B012", "a path of the builder is in the library"
     # D: delivery on this machine
     NOT_INSTALLED = "D001", "no such package in the registry"
     OTHER_BYTES = "D002", "another package of that name and version is there"
@@ -201,6 +202,9 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     STRAY_TASK = "R017", "a task outside of a workflow's module"
     PROJECT_CHOOSES = "R018", "the project tells cargo what to run"
     PATH_LEFT = "R019", "a path of the builder may be in the library"
+    STALE_UNITS = "R020", "cargo takes what it compiled of other files"
+    COMPILED_ANEW = "R021", "compiled anew: its files are not those that it was compiled of"
+    CLEARED_BUILDS = "R022", "what was built for workspaces that are gone was removed"
     # S: signature and trust
     UNSIGNED = "S001", "not signed"
     NOT_VOUCHED = "S002", "nobody known vouches for it"
@@ -232,6 +236,9 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     NETWORK_OPEN = "T012", "code that can use the network"
     NO_ENGINE = "T013", "an engine that is not there, or that cannot run it"
     ENGINE_FAILED = "T014", "the engine failed"
+    PARTLY_ISOLATED = "T015", "code that is not isolated in full"
+    NOT_ISOLATED = "T016", "isolation that is required and cannot be had"
+    FOLDER_NOT_GIVEN = "T017", "a current folder that the code cannot read"
     # U: use of the command line
     USAGE = "U001", "the command line is wrong"
     SECRET_GIVEN = "U002", "a secret where its name or file belongs"

@@ -37,6 +37,12 @@ def hidden_name() -> str:
     return PREFIX + os.urandom(HIDDEN_BYTES).hex()
 
 
+def close_quietly(fd: int) -> None:
+    """Close what was only read, or flushed before: what the system says of it changes nothing."""
+    with contextlib.suppress(OSError):
+        os.close(fd)
+
+
 class Folder:
     """An open folder. Names in it have no slash, and a link of such a name is never followed.
 
@@ -57,7 +63,7 @@ class Folder:
         """Let the folder go; it stays as it is."""
         if self.fd >= 0:
             fd, self.fd = self.fd, -1
-            os.close(fd)
+            close_quietly(fd)
 
     def again(self) -> Folder:
         """Return the same folder under a descriptor of its own."""

@@ -25,6 +25,7 @@ from cloacina_ctl.folders import (
 from cloacina_ctl.locks import try_lock
 
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_TRIES = 8  # another run that clears up is that fast once; whoever is so each time means it
 # What says a file system without O_TMPFILE; an old kernel takes the flag for O_DIRECTORY.
 _NO_UNNAMED = frozenset({errno.ENOTSUP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.ENOENT})
 
@@ -49,7 +50,7 @@ def new_unnamed(folder: int, mode: int) -> int:
 def new_hidden(folder: int, mode: int) -> tuple[int, str]:
     """Return a new file under a hidden name, locked as long as it is open, and that name."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    while True:
+    for _ in range(_TRIES):
         hidden = hidden_name()
         fd = -1
         try:
@@ -58,11 +59,12 @@ def new_hidden(folder: int, mode: int) -> tuple[int, str]:
                 return fd, hidden
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(hidden, dir_fd=folder)
+                Folder(folder, "").unlink(hidden)
             if fd >= 0:
                 os.close(fd)
             raise
         os.close(fd)
+    raise _always_taken()
 
 
 def locked_private_folder(base: str | Folder) -> PrivateFolder:
@@ -72,12 +74,20 @@ def locked_private_folder(base: str | Folder) -> PrivateFolder:
     else:
         with contextlib.suppress(OSError), open_folder(base) as above:
             clear_dead(above.fd)
-    while True:
+    for _ in range(_TRIES):
         made = make_private_folder(base)
         if _is_kept(made.fd, made.above.fd, made.name):
             return made
-        os.close(made.fd)
-        base = made.above
+        base = made.above.again()
+        made.remove()  # who took it for dead has done so; who put a link in its place has not
+        made.close()
+    if isinstance(base, Folder):
+        base.close()
+    raise _always_taken()
+
+
+def _always_taken() -> OSError:
+    return OSError(errno.ESTALE, "somebody renames what is made there")
 
 
 def _is_kept(fd: int, folder: int, name: str) -> bool:
@@ -104,7 +114,8 @@ def clear_dead(folder: int) -> None:
     """Remove from a folder what runs left that were killed; each process looks once.
 
     Only what has exactly such a name as these runs make, is a regular file or a folder of this
-    user, and is locked by nobody: the lock of a run that is alive holds.
+    user, and is locked by nobody: the lock of a run that is alive holds. Where others could have
+    given a folder its name, it stays: they may not empty it, and this program must not for them.
     """
     found = os.fstat(folder)
     if (found.st_dev, found.st_ino) in _cleared:
@@ -132,6 +143,14 @@ def _clear(folder: int, name: str) -> None:
         if not os.path.samestat(found, os.stat(name, dir_fd=folder, follow_symlinks=False)):
             return
         if stat.S_ISREG(found.st_mode):
-            os.unlink(name, dir_fd=folder)
-        elif stat.S_ISDIR(found.st_mode):
+            Folder(folder, "").unlink(name)
+        elif stat.S_ISDIR(found.st_mode) and not _others_can_rename(folder):
             PrivateFolder(fd, Folder(folder, ""), name).remove()
+
+
+def _others_can_rename(folder: int) -> bool:
+    """Tell whether others can rename this user's entries of a folder."""
+    found = os.fstat(folder)
+    is_private_group = found.st_gid == found.st_uid  # as systems with a group for each user have it
+    others = stat.S_IWOTH if is_private_group else stat.S_IWOTH | stat.S_IWGRP
+    return bool(found.st_mode & others) and not found.st_mode & stat.S_ISVTX

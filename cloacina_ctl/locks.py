@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.folders import close_quietly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +92,7 @@ class Lock:
 
     def close(self) -> None:
         """Let go."""
-        os.close(self._fd)
+        close_quietly(self._fd)
 
     def try_alone(self) -> bool:
         """Hold it alone if nobody else holds it, and tell whether."""

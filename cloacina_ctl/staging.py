@@ -14,7 +14,7 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.folders import hidden_name
+from cloacina_ctl.folders import close_quietly, hidden_name
 from cloacina_ctl.hidden import FOLDER_FLAGS, clear_dead, new_hidden, new_unnamed
 from cloacina_ctl.locks import open_locked
 from cloacina_ctl.redaction import shown
@@ -223,7 +223,7 @@ class StagedFile:
                 fd = open_locked(
                     lambda: os.open(name, flags, dir_fd=folder), self._what_is_there, self.path
                 )
-                locked.callback(os.close, fd)
+                locked.callback(close_quietly, fd)
                 self._refuse_taken_name()
             self._rename()
 
@@ -350,12 +350,6 @@ def flush(fd: int) -> None:
     """
     os.fsync(fd)
     os.close(os.dup(fd))
-
-
-def close_quietly(fd: int) -> None:
-    """Close what was read, or was flushed before: what the system says of it changes nothing."""
-    with contextlib.suppress(OSError):
-        os.close(fd)
 
 
 def scratch_folder() -> str:

@@ -47,9 +47,12 @@ BY_PATH = {
     )),
     *(f"shutil.{name}" for name in ("rmtree", "move", "copy", "copy2", "copytree", "copyfile")),
 }  # fmt: skip
-# `folders` holds folders by descriptors, `staging` lets files appear in them, and `hidden` clears
-# what killed runs left.
-DOORS = {"folders.py", "hidden.py", "staging.py"}
+# `folders` holds folders by descriptors, `staging` lets files appear in them.
+# `child_memory` makes folders of the kernel's, and `child_root` is alone in
+# a root of its own.
+DOORS = {
+    "folders.py", "staging.py", "runtime/child_memory.py", "runtime/child_root.py",
+}  # fmt: skip
 # What tells nothing to somebody who has this project and no more.
 ELSEWHERE = re.compile(
     r"issue tracker|\bissues? #?\d|\b(?:this|another|previous|next) session\b"
@@ -154,7 +157,7 @@ def test_nothing_is_removed_or_renamed_by_its_path(path):
         if isinstance(node, ast.ImportFrom) and node.module == "os" for one in node.names
     ]  # fmt: skip
     called = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    assert [one for one in (*taken, *called) if one in BY_PATH] == []
+    assert {one for one in (*taken, *called) if one in BY_PATH} == set()
 
 
 def test_what_runs_in_the_child_is_imported_there_alone():

@@ -17,7 +17,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.folders import Folder, PrivateFolder
+from cloacina_ctl.folders import Folder, PrivateFolder, close_quietly
 from cloacina_ctl.hidden import locked_private_folder
 from cloacina_ctl.staging import open_parent, reported, write_all
 
@@ -67,7 +67,7 @@ class Extraction:
         with contextlib.suppress(FileProblem):
             self._close_file()
         while len(self._open_folders) > 1:
-            os.close(self._open_folders.pop()[1])
+            close_quietly(self._open_folders.pop()[1])
         if not self._is_shown:
             self._staged.remove()
         self._staged.close()

@@ -26,6 +26,7 @@ from cloacina_ctl.archive.head import Head, decode_head
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, Refused
+from cloacina_ctl.folders import close_quietly
 from cloacina_ctl.staging import reported, scratch_folder, unnamed_file, write_all
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Package:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._fd)
+        close_quietly(self._fd)
 
     @cached_property
     def head(self) -> Head:

@@ -22,6 +22,7 @@ from cloacina_ctl.archive.sources import SourceFiles
 from cloacina_ctl.archive.tables import FRAME_SIZE, FileEntry, FrameEntry, Index, Tool
 from cloacina_ctl.archive.workers import in_order
 from cloacina_ctl.digest import Digest
+from cloacina_ctl.folders import close_quietly
 from cloacina_ctl.manifest import Contents, Manifest, dump
 from cloacina_ctl.staging import StagedFile, reported, unnamed_file, write_all
 from cloacina_ctl.values import NamedTuple
@@ -88,7 +89,7 @@ class PackageWriter:
 
     def __exit__(self, *_: object) -> None:
         if self._payload_fd >= 0:
-            os.close(self._payload_fd)
+            close_quietly(self._payload_fd)
             self._payload_fd = -1
         self._staged.__exit__()
 

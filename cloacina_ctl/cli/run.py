@@ -156,6 +156,9 @@ def _request(values: Values, reporter: Reporter) -> tuple[RunRequest, Rule]:
         keep_going=values["keep_going"],
         allow_network=values["allow_network"],
         engine=values["engine"],
+        allow_read=tuple(values["allow_read"]),
+        allow_write=tuple(values["allow_write"]),
+        require_isolation=values["require_isolation"],
     )
     return request, wanted
 
@@ -165,9 +168,10 @@ RUN = Command(
     summary="Verify a package and run its workflow, or one task of it.",
     description=(
         "For trying, testing and small jobs: everything happens on this machine, and nothing is "
-        "kept. The code runs in a process of its own, with limits and without network. What tasks "
-        "print goes to standard error. Exit 0: the workflow completed. Exit 1: it ran, and failed. "
-        "With --json each event is one line, and the last line is the answer."
+        "kept. The code runs in a process of its own: with limits, without network, and without "
+        "your files but those of the current folder. What tasks print goes to standard error. "
+        "Exit 0: the workflow completed. Exit 1: it ran, and failed. With --json each event is one "
+        "line, and the last line is the answer."
     ),
     run=_run,
     arguments=(
@@ -194,7 +198,16 @@ RUN = Command(
         Option(("--engine",), "Run a Python package with the engine's own wheel, where it is "
                "installed: `cloaca`, or with the place of an interpreter, a venv or a folder of "
                "pip's --target `cloaca=PATH`.", metavar="cloaca[=PATH]"),
-        Option(("--allow-network",), "Let the package's code use the network.", Kind.FLAG),
+        Option(("--allow-network",), "Let the package's code use the network.", Kind.FLAG,
+               panel="Isolation"),
+        Option(("--allow-read",), "Let the package's code read this file or folder too "
+               "(repeatable; always: the system's files and the current folder).", Kind.MANY,
+               "PATH", panel="Isolation"),
+        Option(("--allow-write",), "Let the package's code read and change this file or folder "
+               "(repeatable; always: a private folder that is removed).", Kind.MANY, "PATH",
+               panel="Isolation"),
+        Option(("--require-isolation",), "Run nothing where the kernel cannot isolate the code in "
+               "full.", Kind.FLAG, panel="Isolation"),
         *RULE,
         TENANT,
         REGISTRY,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.escape import escape
 from cloacina_ctl.cli.run_table import MARKS
-from cloacina_ctl.cli.show_run import context_lines, network_hint, package_as_json, value_text
+from cloacina_ctl.cli.show_run import context_lines, isolation_hint, package_as_json, value_text
 from cloacina_ctl.errors import Code, Diagnostic
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def poll_problems(polled: Polled) -> tuple[Diagnostic, ...]:
     if polled.error is None:
         return ()
     message = f"the trigger `{polled.trigger}` failed: {polled.error}"
-    hint = network_hint(polled.error, is_closed=polled.network_is_closed)
+    hint = isolation_hint(polled.error, polled.access, is_closed=polled.network_is_closed)
     return (Diagnostic(Code.TASK_FAILED, message, where=polled.path, hint=hint),)
 
 
@@ -72,7 +72,7 @@ def graph_problems(ran: GraphRan) -> tuple[Diagnostic, ...]:
     if ran.error is None:
         return ()
     message = f"the graph `{ran.graph}` failed: {ran.error}"
-    hint = network_hint(ran.error, is_closed=ran.network_is_closed)
+    hint = isolation_hint(ran.error, ran.access, is_closed=ran.network_is_closed)
     if hint is None and ran.absent:
         hint = f"--context has no value for: {', '.join(ran.absent)}"
     return (Diagnostic(Code.TASK_FAILED, message, where=ran.path, hint=hint),)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloacina_ctl.cli.render import Paint
-    from cloacina_ctl.operations.run import GraphRan, Polled, Ran, RunPlan, TaskResult
+    from cloacina_ctl.operations.run import Access, GraphRan, Polled, Ran, RunPlan, TaskResult
 
 # What libraries say where there is no network, or nothing but an empty one.
 _NO_NETWORK = (
@@ -136,14 +136,19 @@ def run_problems(ran: Ran) -> tuple[Diagnostic, ...]:
 def _hint(task: TaskResult, ran: Ran) -> str | None:
     if _BESIDE in (task.error or ""):
         return "--jobs 1 gives each task the process for itself, and so tells which one it is"
-    network = network_hint(task.error, is_closed=ran.network_is_closed)
-    if network is not None:
-        return network
+    refused = isolation_hint(task.error, ran.access, is_closed=ran.network_is_closed)
+    if refused is not None:
+        return refused
     return None if task.attempts == 1 else "the words are of its last attempt"
 
 
-def network_hint(error: str | None, *, is_closed: bool) -> str | None:
-    """Return that the network can be allowed, where an error looks as if it were for want of it."""
+def isolation_hint(error: str | None, access: Access, *, is_closed: bool) -> str | None:
+    """Return which option gives what an error is for want of: a file, or the network."""
+    from cloacina_ctl.operations.run import refusal_hint
+
+    hint = refusal_hint(error, access)
+    if hint is not None:
+        return hint
     text = (error or "").lower()
     if is_closed and any(words in text for words in _NO_NETWORK):
         return "its code has no network here: --allow-network gives it yours"

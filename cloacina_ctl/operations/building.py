@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.archive.layout import SOURCE_FOLDER, library_path
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
 from cloacina_ctl.operations.asking import ask, spoken, with_rules
+from cloacina_ctl.project.builder_paths import C_CODE, ELSEWHERE, MANIFEST_DIR, OUT_DIR, SOURCE
 from cloacina_ctl.project.model import BuildOptions
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cloacina_ctl.manifest import Artifact, Workflow
     from cloacina_ctl.platforms import Library
+    from cloacina_ctl.project.cargo import Built as CargoBuilt
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.runtime.described import Described
 
@@ -21,10 +25,18 @@ if TYPE_CHECKING:
 __all__ = ["BuildOptions", "BuildRequest", "Built", "build_library"]
 
 _PATH_LEFT = (
-    "a path of this machine may be in the library: a folder with a space in its name",
+    "the compiler could not be told to leave out folders with a space in their names",
     None,
     "configure the compiler's flags as a list, not as one text",
 )
+_SHOWN_PATHS = 5
+_PATH_CURES = {
+    MANIFEST_DIR: "pack the file's content with include_str! or include_bytes!",
+    OUT_DIR: "pack the file's content with include_str! or include_bytes!",
+    C_CODE: "set CFLAGS and CXXFLAGS to -ffile-prefix-map=FOLDER=NAME",
+    SOURCE: "build without --target, or look which macro writes file!()",
+    ELSEWHERE: "look which crate or linked library names it",
+}
 
 
 class BuildRequest(NamedTuple):
@@ -74,8 +86,7 @@ def build_library(project: Project, request: BuildRequest) -> Built:
         )
     described = ask(built.library, library) if request.load else None
     workflows, found = _workflows(project, library, described, built.library)
-    if not built.complete_remap:
-        found = (*found, Diagnostic(Code.PATH_LEFT, *_PATH_LEFT, severity=Severity.WARNING))
+    found = (*found, *said_of(built))
     path = library_path(library.tag, os.path.basename(built.library))
     artifact = artifact_of(library, path=path, built_with=built.built_with)
     return Built(
@@ -86,6 +97,36 @@ def build_library(project: Project, request: BuildRequest) -> Built:
         found,
         library.exports,
     )
+
+
+def said_of(built: CargoBuilt) -> Iterator[Diagnostic]:
+    """Yield what a user should know of how the library came about, and what is in it."""
+    for left in built.paths_left[:_SHOWN_PATHS]:
+        times = f", {left.times} times" if left.times > 1 else ""
+        inside = f" in `{left.package}`" if left.package else ""
+        yield Diagnostic(
+            Code.BUILDER_PATH,
+            f"the library names a folder of this machine: {left.path}{times}",
+            where=os.path.basename(built.library),
+            hint=f"likely {left.origin}{inside}: {_PATH_CURES[left.origin]}",
+            severity=Severity.WARNING,
+        )
+    more = len(built.paths_left) - _SHOWN_PATHS
+    if more > 0:
+        yield Diagnostic(
+            Code.BUILDER_PATH,
+            f"the library names {more} more folders and files of this machine",
+            where=os.path.basename(built.library),
+            severity=Severity.WARNING,
+        )
+    if built.paths_left and not built.complete_remap:
+        yield Diagnostic(Code.PATH_LEFT, *_PATH_LEFT, severity=Severity.WARNING)
+    for name in built.compiled_anew:
+        message = "compiled anew: its files are not those that it was compiled of"
+        yield Diagnostic(Code.COMPILED_ANEW, message, where=name, severity=Severity.NOTE)
+    for root in built.cleared:
+        message = "removed what was built for a workspace that is gone"
+        yield Diagnostic(Code.CLEARED_BUILDS, message, where=root, severity=Severity.NOTE)
 
 
 def _workflows(

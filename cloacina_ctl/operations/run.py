@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.operations.run_files import Access, access_of, refusal_hint
 from cloacina_ctl.operations.run_loading import (
     LoadedCode,
     LoadedPackage,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.runtime.described import Described
 
 __all__ = [
+    "Access",
     "Event",
     "GraphRan",
     "PlannedTask",
@@ -56,6 +58,7 @@ __all__ = [
     "WorkflowOutcome",
     "plan_run",
     "poll",
+    "refusal_hint",
     "run",
     "run_graph",
 ]
@@ -100,6 +103,7 @@ def _ran(request: RunRequest, loaded: LoadedPackage, outcome: WorkflowOutcome) -
         warnings=(*loaded.warnings, *loaded.session.warnings),
         network_is_closed=loaded.session.network_is_closed,
         only_task=request.task,
+        access=access_of(request),
     )
 
 

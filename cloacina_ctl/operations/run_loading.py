@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cloacina_ctl.errors import Code, UsageError
 from cloacina_ctl.operations.damage import damage_explained
+from cloacina_ctl.operations.run_files import Access, access_of, refusals_explained
 from cloacina_ctl.runtime.isolation import HostOptions
 from cloacina_ctl.runtime.package import open_package
 from cloacina_ctl.runtime.run import DEFAULT_JOBS, MAX_TIMEOUT_SECONDS
@@ -39,7 +40,8 @@ class RunRequest(NamedTuple):
 
     ``task`` is the only task to run, once, whatever it waits for. ``engine`` is how ``find_engine``
     has it: the wheel that runs the package, instead of our own scheduler. Engines always keep
-    going.
+    going. The code reads the current folder, where no keys are in it, and what ``allow_read`` and
+    ``allow_write`` name. ``require_isolation`` runs nothing where the kernel gives less than all.
     """
 
     path: str
@@ -51,6 +53,9 @@ class RunRequest(NamedTuple):
     keep_going: bool = False
     allow_network: bool = False
     engine: str | None = None
+    allow_read: tuple[str, ...] = ()
+    allow_write: tuple[str, ...] = ()
+    require_isolation: bool = False
 
 
 class Watch(NamedTuple):
@@ -87,6 +92,7 @@ class Ran(NamedTuple):
     warnings: tuple[Diagnostic, ...] = ()
     network_is_closed: bool = False
     only_task: str | None = None
+    access: Access = Access()
 
 
 class LoadedCode(Protocol):
@@ -156,12 +162,15 @@ class LoadedPackage(Protocol):
 @contextlib.contextmanager
 def from_file(request: RunRequest, rule: Rule, watch: Watch) -> Iterator[LoadedPackage]:
     """Verify the package that is asked for and load it into a child process."""
-    told = watch.output
+    told, access = watch.output, access_of(request)
     options = HostOptions(
         allow_network=request.allow_network,
         on_output=None if told is None else lambda _stream, line: told(line),
         one_stream=True,
         engine=None if request.engine is None else _engine(request.engine),
+        allow_read=access.reads,
+        allow_write=access.writes,
+        require_isolation=request.require_isolation,
     )
     opened = open_package(
         request.path,
@@ -172,9 +181,10 @@ def from_file(request: RunRequest, rule: Rule, watch: Watch) -> Iterator[LoadedP
         loads=lambda name: tell_waits(watch, f"loading {name}"),
     )
     with contextlib.ExitStack() as stack:
-        with damage_explained(request.path, rule):
+        with damage_explained(request.path, rule), refusals_explained(access):
             loaded = stack.enter_context(opened)
-        yield loaded
+        notes = () if access.note is None else (access.note,)
+        yield loaded._replace(warnings=(*loaded.warnings, *notes))
 
 
 def _engine(spelled: str) -> Engine:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.operations.run_files import Access, access_of
 from cloacina_ctl.operations.run_loading import (
     LoadedPackage,
     RunRequest,
@@ -37,6 +38,7 @@ class Polled(NamedTuple):
     error: str | None
     warnings: tuple[Diagnostic, ...] = ()
     network_is_closed: bool = False
+    access: Access = Access()
 
 
 class GraphRan(NamedTuple):
@@ -56,6 +58,7 @@ class GraphRan(NamedTuple):
     error: str | None
     warnings: tuple[Diagnostic, ...] = ()
     network_is_closed: bool = False
+    access: Access = Access()
     absent: tuple[str, ...] = ()
 
 
@@ -90,6 +93,7 @@ def poll(
             error=answer.error,
             warnings=(*loaded.warnings, *loaded.session.warnings),
             network_is_closed=loaded.session.network_is_closed,
+            access=access_of(request),
         )
 
 
@@ -126,6 +130,7 @@ def run_graph(
             error=answer.error,
             warnings=(*loaded.warnings, *loaded.session.warnings),
             network_is_closed=loaded.session.network_is_closed,
+            access=access_of(request),
             absent=absent,
         )
 

@@ -87,11 +87,12 @@ def validate(
 
 
 def _loaded(path: str, rule: Rule, progress: Progress | None) -> tuple[Diagnostic, ...]:
-    """Return what the package's code contradicts; what it does with the rest is its own affair."""
+    """Return what the package's code contradicts, and what it was not kept from here."""
     from cloacina_ctl.runtime.package import open_package
 
     with open_package(path, rule, progress=progress) as loaded:
-        return loaded.warnings
+        kept = (Code.NETWORK_OPEN, Code.PARTLY_ISOLATED)
+        return (*loaded.warnings, *(one for one in loaded.session.warnings if one.code in kept))
 
 
 def _judged(judge: Callable[[], list[Diagnostic]], choice: Choice) -> Report:
@@ -120,7 +121,9 @@ def _project(path: str, member: str | None) -> list[Diagnostic]:
             selection = select_files(project)
         except Refused as error:
             found.extend(error.diagnostics)
-    found += [one for one in own_links(project.root, _read_for(project)) if one not in found]
+    known = {(one.code, one.where) for one in found}
+    links = own_links(project.root, _read_for(project))
+    found += [one for one in links if (one.code, one.where) not in known]
     secrets = tuple(find_secrets(selection, project.root))
     found.extend(check_project(ProjectSubject(project, selection, secrets)))
     if project.python is not None:

@@ -2,7 +2,7 @@
 
 What was built is what cargo's own messages name, for this package, inside the target folder that
 we chose; never a guess. That folder lies under the author's, so that neither build spoils the
-other's cache, and the builder's paths are kept out of the library.
+other's cache, and is this workspace's alone, so that nobody else's units get in.
 """
 
 from __future__ import annotations
@@ -11,26 +11,38 @@ import contextlib
 import json
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cloacina_ctl import settings
-from cloacina_ctl.errors import BuildFailed, Code, FileProblem, UsageError
+from cloacina_ctl.errors import BuildFailed, Code, UsageError
 from cloacina_ctl.manifest import BuiltWith
+from cloacina_ctl.project import target_folders
+from cloacina_ctl.project.builder_paths import PathLeft, paths_left, remap_flags, source_folders
 from cloacina_ctl.project.cargo_config import (
-    AddedFlags,
     add_flags,
     compiler_variables,
     configured_flags,
 )
+from cloacina_ctl.project.cargo_workspace import (
+    COMMON,
+    Workspace,
+    ask_compiler,
+    ask_workspace,
+    chosen_flags,
+    failed,
+    home_of,
+    read_json,
+)
+from cloacina_ctl.project.freshness import FreshUnit, outdated
 from cloacina_ctl.project.programs import Program, clean_environment, find_program, run
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
+    from cloacina_ctl.project.builder_paths import Folder
+    from cloacina_ctl.project.cargo_workspace import SourcePackage
     from cloacina_ctl.project.model import BuildOptions, Crate
 
-OUR_FOLDER = "cloacina-ctl"
 PACKAGED = "packaged"
 _LIBRARY_SUFFIXES = (".so", ".dylib", ".dll")
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -40,9 +52,11 @@ _FEATURE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+./?-]*")
 class Built(NamedTuple):
     """What was built: the library's absolute path and how it came about.
 
-    ``complete_remap`` is false where a path of the builder may be left in the library;
-    ``compiler_variables`` are the names of environment variables that chose or changed the
-    compiler.
+    ``paths_left`` are paths of the builder that are in the library; ``complete_remap`` is false
+    where the compiler could not be told to leave all of them out. ``compiler_variables`` are the
+    names of environment variables that chose or changed the compiler. ``compiled_anew`` are the
+    packages whose units cargo would have taken though they were made of other files; ``cleared``
+    the workspaces that are gone, and what was built for them with them.
     """
 
     library: str
@@ -50,15 +64,9 @@ class Built(NamedTuple):
     built_with: BuiltWith
     complete_remap: bool = True
     compiler_variables: tuple[str, ...] = ()
-
-
-class _Workspace(NamedTuple):
-    """What cargo says of the crate before it builds."""
-
-    package_id: str
-    root: str
-    target_folder: str
-    build_folder: str
+    paths_left: tuple[PathLeft, ...] = ()
+    compiled_anew: tuple[str, ...] = ()
+    cleared: tuple[str, ...] = ()
 
 
 def find_cargo() -> str:
@@ -84,30 +92,111 @@ def build(
     ``UsageError`` for options that cargo would take for something else.
     """
     _judge(options)
-    cargo = Program(find_cargo(), (), crate.root, clean_environment())
-    workspace = _workspace(cargo, options, on_message)
-    added = _added_flags(workspace, cargo)
-    arguments = (
-        *_arguments(crate, options, workspace),
-        *added.arguments,
-        *_tail(crate, options, workspace),
-    )
-    artifacts = _Artifacts(workspace)
-    builder = cargo._replace(
-        arguments=arguments, environment={**cargo.environment, **added.environment}
-    )
-    status = run(builder, artifacts.take, on_message)
-    if status:
-        raise _failed(status)
+    environment = clean_environment()
+    options = _with_target_folder(options, environment)
+    cargo = Program(find_cargo(), (), crate.root, environment)
+    compiler = ask_compiler(cargo)
+    workspace = ask_workspace(cargo, options, compiler, on_message)
+    workspace = target_folders.with_own_folders(workspace)
+    folders = source_folders(workspace, cargo, compiler)
+    builder, complete = _builder(cargo, crate, options, workspace, folders)
+    artifacts, anew = _Build(builder, workspace, options, on_message).run()
     library = artifacts.only()
     rustc, host = _compiler(workspace, cargo)
-    target = options.target or artifacts.target or host
     return Built(
         library=library,
         target_folder=workspace.target_folder,
-        built_with=BuiltWith(rustc=rustc, profile=options.profile, target=target),
-        complete_remap=added.complete,
-        compiler_variables=compiler_variables(cargo.environment),
+        built_with=BuiltWith(rustc, options.profile, options.target or artifacts.target or host),
+        complete_remap=complete,
+        compiler_variables=compiler_variables(environment),
+        paths_left=paths_left(library, folders, workspace, environment.get("USER")),
+        compiled_anew=anew,
+        cleared=target_folders.clear_abandoned(workspace),
+    )
+
+
+def _builder(
+    cargo: Program,
+    crate: Crate,
+    options: BuildOptions,
+    workspace: Workspace,
+    folders: tuple[Folder, ...],
+) -> tuple[Program, bool]:
+    """Return cargo with all its arguments, and whether every compiler gets all of our flags.
+
+    Where it does not, the root's folder is at least left out of the last crate.
+    """
+    configured = configured_flags(cargo.folder, home_of("cargo", cargo.environment))
+    added = add_flags(remap_flags(folders), cargo.environment, configured)
+    own = () if added.complete else remap_flags(f for f in folders if f.path == workspace.root)
+    arguments = (
+        *_arguments(crate, options, workspace),
+        *added.arguments,
+        *_tail(crate, options, own),
+    )
+    environment = {**cargo.environment, **added.environment}
+    return cargo._replace(arguments=arguments, environment=environment), added.complete
+
+
+class _Build:
+    """One build, in which no unit is taken that was made of another folder's files."""
+
+    def __init__(
+        self,
+        builder: Program,
+        workspace: Workspace,
+        options: BuildOptions,
+        on_message: Callable[[str], None] | None,
+    ) -> None:
+        self._builder = builder
+        self._workspace = workspace
+        self._options = options
+        self._on_message = on_message
+
+    def run(self) -> tuple[_Artifacts, tuple[str, ...]]:
+        """Build; return what was built, and the packages that were compiled anew for that."""
+        options, workspace = self._options, self._workspace
+        record = target_folders.Record(workspace, f"{options.target or ''}/{options.profile}")
+        anew = record.moved()
+        self._forget(anew)
+        record.write()
+        artifacts = self._once()
+        suspects = outdated(artifacts.fresh, artifacts.only(), workspace)
+        if suspects:
+            self._forget(suspects)
+            artifacts, anew = self._once(), (*anew, *suspects)
+            if outdated(artifacts.fresh, artifacts.only(), workspace):
+                raise _stale(workspace, suspects)
+        return artifacts, tuple(dict.fromkeys(one.name for one in anew))
+
+    def _once(self) -> _Artifacts:
+        artifacts = _Artifacts(self._workspace)
+        status = run(self._builder, artifacts.take, self._on_message)
+        if status:
+            raise failed(status)
+        return artifacts
+
+    def _forget(self, packages: Iterable[SourcePackage]) -> None:
+        """Let cargo remove the units of the packages, whatever they were made of."""
+        named = [f"--package={one.id}" for one in packages]
+        if not named:
+            return
+        profile = f"--profile={self._options.profile}"
+        common = chosen_flags(self._options.cargo_flags, COMMON)
+        arguments = ("clean", "--quiet", profile, *named, *_network(self._options))
+        arguments += (*_places(self._options, self._workspace), *common)
+        status = run(self._builder._replace(arguments=arguments), lambda _: None, self._on_message)
+        if status:
+            raise failed(status)
+
+
+def _stale(workspace: Workspace, packages: Iterable[SourcePackage]) -> BuildFailed:
+    names = ", ".join(sorted({one.name for one in packages}))
+    return BuildFailed.of(
+        Code.STALE_UNITS,
+        f"cargo takes what it compiled of other files: {names}",
+        where=workspace.build_folder,
+        hint="remove that folder, and build again",
     )
 
 
@@ -120,68 +209,59 @@ def _judge(options: BuildOptions) -> None:
         raise UsageError.of(Code.USAGE, f"not a name of a {bad[0]}")
 
 
-def _workspace(
-    cargo: Program, options: BuildOptions, on_message: Callable[[str], None] | None
-) -> _Workspace:
-    """Ask cargo where it builds; 10 ms, for it resolves no dependency."""
-    lines: list[bytes] = []
-    arguments = ["metadata", "--no-deps", "--format-version=1"]
-    arguments += ["--offline"] if options.offline else []
-    status = run(cargo._replace(arguments=tuple(arguments)), lines.append, on_message)
-    if status:
-        raise _failed(status)
-    manifest = os.path.realpath(os.path.join(cargo.folder, "Cargo.toml"))
-    try:
-        return _read_metadata(_json(b"".join(lines)), manifest)
-    except (KeyError, StopIteration) as error:
-        raise BuildFailed.of(
-            Code.BUILD_FAILED, "cargo does not know the package", where=manifest,
-            hint="is it a member of the workspace above it?",
-        ) from error  # fmt: skip
+def _with_target_folder(options: BuildOptions, environment: dict[str, str]) -> BuildOptions:
+    """Return the options without ``--target-dir`` of the author's flags, and set what it says.
+
+    As with cargo, it counts from the folder in which the author stands.
+    """
+    flags = list(options.cargo_flags)
+    end = flags.index("--") if "--" in flags else len(flags)
+    for at in range(end):
+        name, equals, value = flags[at].partition("=")
+        if name == "--target-dir" and (equals or at + 1 < end):
+            last = at + (1 if equals else 2)
+            environment["CARGO_TARGET_DIR"] = os.path.abspath(value or flags[at + 1])
+            return options._replace(cargo_flags=(*flags[:at], *flags[last:]))
+    return options
 
 
-def _read_metadata(answer: dict[str, Any], manifest: str) -> _Workspace:
-    ours = (p for p in answer["packages"] if os.path.realpath(p["manifest_path"]) == manifest)
-    target = answer["target_directory"]
-    return _Workspace(
-        package_id=next(ours)["id"],
-        root=answer["workspace_root"],
-        target_folder=os.path.join(target, OUR_FOLDER),
-        build_folder=os.path.join(answer.get("build_directory") or target, OUR_FOLDER),
-    )
-
-
-def _arguments(crate: Crate, options: BuildOptions, workspace: _Workspace) -> tuple[str, ...]:
+def _arguments(crate: Crate, options: BuildOptions, workspace: Workspace) -> tuple[str, ...]:
     arguments = [
         "rustc",
         "--lib",
         f"--profile={options.profile}",
         "--message-format=json-render-diagnostics",
-        f"--target-dir={workspace.target_folder}",
+        *_places(options, workspace),
     ]
     if "cdylib" not in crate.crate_types:
         arguments.append("--crate-type=cdylib")
-    if workspace.build_folder != workspace.target_folder:
-        arguments.append(f"--config=build.build-dir={json.dumps(workspace.build_folder)}")
-    if options.target:
-        arguments.append(f"--target={options.target}")
     features = _features(crate, options)
     if features:
         arguments.append(f"--features={','.join(features)}")
     if options.jobs:
         arguments.append(f"--jobs={options.jobs}")
-    asked = {"--locked": options.locked, "--offline": options.offline, "--quiet": options.quiet}
-    arguments += [flag for flag, wanted in asked.items() if wanted]
-    return tuple(arguments)
+    quiet = ("--quiet",) if options.quiet else ()
+    return (*arguments, *_network(options), *quiet)
 
 
-def _tail(crate: Crate, options: BuildOptions, workspace: _Workspace) -> tuple[str, ...]:
-    """Return the author's own flags, then what goes to the compiler of this one crate.
+def _network(options: BuildOptions) -> tuple[str, ...]:
+    """Return whether cargo may choose versions, and fetch."""
+    asked = {"--locked": options.locked, "--offline": options.offline}
+    return tuple(flag for flag, wanted in asked.items() if wanted)
 
-    The project's folder stands here: among the flags of all crates it would make projects that
-    share a target folder build their dependencies again and again.
-    """
-    flags = [_remap(workspace.root, "/project")]
+
+def _places(options: BuildOptions, workspace: Workspace) -> Iterator[str]:
+    """Yield where cargo builds, and for which platform: its folders follow from both."""
+    yield f"--target-dir={workspace.target_folder}"
+    if workspace.build_folder != workspace.target_folder:
+        yield f"--config=build.build-dir={json.dumps(workspace.build_folder)}"
+    if options.target:
+        yield f"--target={options.target}"
+
+
+def _tail(crate: Crate, options: BuildOptions, remaps: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the author's own flags, then what goes to the compiler of this one crate."""
+    flags = [*remaps]
     if _lacks_feature(crate):
         flags += ["--cfg", f'feature="{PACKAGED}"', "-Aunexpected_cfgs"]
     separator = () if "--" in options.cargo_flags else ("--",)
@@ -207,60 +287,34 @@ def _lacks_feature(crate: Crate) -> bool:
     return PACKAGED not in crate.features and "cloacina-workflow" in crate.dependencies
 
 
-def _added_flags(workspace: _Workspace, cargo: Program) -> AddedFlags:
-    """Return how the builder's folders are kept out of the library."""
-    environment = cargo.environment
-    cargo_home = _home_of("cargo", environment)
-    rustup_home = _home_of("rustup", environment)
-    configured = configured_flags(cargo.folder, cargo_home)
-    return add_flags(_remaps(workspace, cargo_home, rustup_home), environment, configured)
-
-
-def _home_of(tool: str, environment: Mapping[str, str]) -> str | None:
-    """Return the folder of cargo or rustup; None where neither it nor a home is known."""
-    chosen = environment.get(f"{tool.upper()}_HOME")
-    if chosen:
-        return chosen
-    try:
-        return os.path.join(settings.home_folder(), f".{tool}")
-    except FileProblem:
-        return None
-
-
-def _remaps(
-    workspace: _Workspace, cargo_home: str | None, rustup_home: str | None
-) -> tuple[str, ...]:
-    """Return the flags, one for each folder; where two match, the compiler takes the last."""
-    folders = {rustup_home: "/rustup", cargo_home: "/cargo", workspace.build_folder: "/target"}
-    return tuple(_remap(folder, name) for folder, name in folders.items() if folder is not None)
-
-
-def _remap(folder: str, name: str) -> str:
-    return f"--remap-path-prefix={folder}={name}"
-
-
 class _Artifacts:
     """The libraries that cargo says it made of our package."""
 
-    def __init__(self, workspace: _Workspace) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._found: list[str] = []
+        self._by_path = {one.id for one in workspace.packages if one.by_path}
+        self.fresh: list[FreshUnit] = []
         self.target: str | None = None
 
     def take(self, line: bytes) -> None:
-        """Note the library that a line of cargo's names; most lines are about dependencies.
+        """Note the library that a line of cargo's names, and what was not compiled now.
 
-        A macro can write to the same stream: what it forges is a second library, or lies
-        elsewhere, and both are refused.
+        Most lines are about other dependencies. A macro can write to the same stream: what it
+        forges is a second library, or lies elsewhere, and both are refused.
         """
-        if b'"compiler-artifact"' not in line or b"cdylib" not in line:
+        told = b"cdylib" in line or (b'"fresh":true' in line and b'"path+' in line)
+        if b'"compiler-artifact"' not in line or not told:
             return
-        message = _json(line)
+        message = read_json(line)
         target, names = message.get("target"), message.get("filenames")
         ours = message.get("package_id") == self._workspace.package_id
         shared = isinstance(target, dict) and "cdylib" in str(target.get("crate_types"))
         if ours and shared and isinstance(names, list):
             self._found += [str(name) for name in names if _is_library(name)]
+        package = message.get("package_id")
+        if message.get("fresh") is True and package in self._by_path and isinstance(names, list):
+            self.fresh += [FreshUnit(str(package), str(name)) for name in names[:1]]
 
     def only(self) -> str:
         """Return the one library, in our target folder."""
@@ -285,13 +339,13 @@ def _is_library(name: object) -> bool:
     return isinstance(name, str) and name.endswith(_LIBRARY_SUFFIXES)
 
 
-def _compiler(workspace: _Workspace, program: Program) -> tuple[str, str]:
+def _compiler(workspace: Workspace, program: Program) -> tuple[str, str]:
     """Return the compiler's version and its own platform, from where cargo keeps them."""
     texts = []
     for folder in dict.fromkeys((workspace.build_folder, workspace.target_folder)):
         with contextlib.suppress(OSError, AttributeError):
             with open(os.path.join(folder, ".rustc_info.json"), "rb") as file:
-                outputs = _json(file.read(1 << 20)).get("outputs", {})
+                outputs = read_json(file.read(1 << 20)).get("outputs", {})
             texts += [str(output.get("stdout", "")) for output in outputs.values()]
     for text in (*texts, ""):
         facts = text or _ask_compiler(program)
@@ -309,17 +363,3 @@ def _ask_compiler(program: Program) -> str:
         asked = program._replace(path=rustc, arguments=("-vV",))
         run(asked, lines.append, lambda _: None)
     return b"\n".join(lines).decode("utf-8", "replace")
-
-
-def _json(line: bytes) -> dict[str, Any]:
-    """Return an object, empty for what is none: a macro may write anything."""
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _failed(status: int) -> BuildFailed:
-    how = f"exit status {status}" if status > 0 else f"ended by signal {-status}"
-    return BuildFailed.of(Code.BUILD_FAILED, f"cargo failed: {how}")

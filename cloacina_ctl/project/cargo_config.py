@@ -22,6 +22,7 @@ _ENCODED = "CARGO_ENCODED_RUSTFLAGS"
 _PLAIN = "RUSTFLAGS"
 _BUILD = ("build", "rustflags")
 _MAX_INCLUDES = 8
+_REPLACING = frozenset({"source", "patch", "paths"})
 # Variables that choose or change the compiler: somebody who looks for why a build differs asks.
 _CHOOSES_COMPILER = (
     "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_BOOTSTRAP", _PLAIN, _ENCODED,
@@ -85,9 +86,29 @@ def configured_flags(folder: str, cargo_home: str | None) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for path in _config_files(folder, cargo_home):
-        for key, value in _flags_in(path, _MAX_INCLUDES):
+        for key, value in _flags_in(path):
             found.setdefault(key, value)
     return found
+
+
+def configured(folder: str, cargo_home: str | None, table: str, key: str) -> object:
+    """Return what the nearest of cargo's configuration files says of a key, or None."""
+    for found in _tables(folder, cargo_home):
+        inner = found.get(table)
+        if isinstance(inner, dict) and key in inner:
+            value: object = inner[key]
+            return value
+    return None
+
+
+def replaces_sources(folder: str, cargo_home: str | None) -> bool:
+    """Tell whether a configuration file may have packages taken from elsewhere than stated."""
+    return any(table.keys() & _REPLACING for table in _tables(folder, cargo_home))
+
+
+def _tables(folder: str, cargo_home: str | None) -> Iterator[dict[str, Any]]:
+    for path in _config_files(folder, cargo_home):
+        yield from _tables_in(path, _MAX_INCLUDES)
 
 
 def _flags_of(environment: Mapping[str, str]) -> list[str] | None:
@@ -118,21 +139,27 @@ def _config_files(folder: str, cargo_home: str | None) -> Iterator[str]:
                 break
 
 
-def _flags_in(path: str, includes_left: int) -> Iterator[tuple[str, Any]]:
+def _flags_in(path: str) -> Iterator[tuple[str, Any]]:
+    for table in _tables_in(path, _MAX_INCLUDES):
+        build = table.get("build")
+        if isinstance(build, dict) and "rustflags" in build:
+            yield ".".join(_BUILD), build["rustflags"]
+        targets = table.get("target")
+        for name, target in (targets if isinstance(targets, dict) else {}).items():
+            if isinstance(target, dict) and "rustflags" in target:
+                yield f"target.{_toml(name)}.rustflags", target["rustflags"]
+
+
+def _tables_in(path: str, includes_left: int) -> Iterator[dict[str, Any]]:
+    """Yield a configuration file's content, then that of the files that it includes."""
     table = read_toml(path)
-    build = table.get("build")
-    if isinstance(build, dict) and "rustflags" in build:
-        yield ".".join(_BUILD), build["rustflags"]
-    targets = table.get("target")
-    for name, target in (targets if isinstance(targets, dict) else {}).items():
-        if isinstance(target, dict) and "rustflags" in target:
-            yield f"target.{_toml(name)}.rustflags", target["rustflags"]
+    yield table
     included = table.get("include", ())
     for item in included if isinstance(included, list) and includes_left else ():
         name = item.get("path") if isinstance(item, dict) else item
         other = os.path.join(os.path.dirname(path), str(name))
         if os.path.isfile(other):
-            yield from _flags_in(other, includes_left - 1)
+            yield from _tables_in(other, includes_left - 1)
 
 
 def _toml(value: object) -> str:

@@ -53,9 +53,8 @@ def own_links(root: str, names: Iterable[str]) -> Iterator[Diagnostic]:
             yield link(name, os.readlink(full))
 
 
-def link(path: str, target: str) -> Diagnostic:
+def link(path: str, target: str, hint: str = "put the file itself there") -> Diagnostic:
     """Return what is said of a link in a project."""
-    hint = "put the file itself there, or leave the link out: name it in .cloacinaignore"
     return Diagnostic(Code.LINK, f"a link to {target}", path, hint)
 
 

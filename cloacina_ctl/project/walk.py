@@ -356,7 +356,8 @@ def _judge_kind(mode: int, path: str, full: str) -> Diagnostic | None:
     if stat.S_ISREG(mode):
         return None
     if stat.S_ISLNK(mode):
-        return link(path, os.readlink(full))
+        hint = "put the file itself there, or leave the link out: name it in .cloacinaignore"
+        return link(path, os.readlink(full), hint)
     kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
     kind = kinds.get(stat.S_IFMT(mode), "a device")
     return Diagnostic(Code.SPECIAL_FILE, f"neither a file nor a folder: {kind}", path, _CURE)

@@ -18,11 +18,11 @@ import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.folders import Folder, open_folder
+from cloacina_ctl.folders import Folder, close_quietly, open_folder
 from cloacina_ctl.locks import open_locked
 from cloacina_ctl.registry.files import Writing
 from cloacina_ctl.registry.index import BUSY_SECONDS, busy
-from cloacina_ctl.staging import close_quietly, flush, reported
+from cloacina_ctl.staging import flush, reported
 
 if TYPE_CHECKING:
     from types import TracebackType

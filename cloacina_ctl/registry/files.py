@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.folders import hidden_name
+from cloacina_ctl.folders import close_quietly, hidden_name
 from cloacina_ctl.locks import Lock
 from cloacina_ctl.registry.index import busy
 from cloacina_ctl.registry.layout import INCOMING, LOCK, RESERVE, stored_path
 from cloacina_ctl.registry.places import entered, make_folder, opened
-from cloacina_ctl.staging import close_quietly, flush, reported, write_all
+from cloacina_ctl.staging import flush, reported, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

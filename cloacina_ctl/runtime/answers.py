@@ -16,6 +16,7 @@ from cloacina_ctl.runtime.described import (
     DescribedTask,
     DescribedTrigger,
     GraphOutcome,
+    Isolation,
     TaskOutcome,
 )
 from cloacina_ctl.runtime.results import BadResult, context_of, output_of
@@ -33,9 +34,12 @@ _LOAD_CODES = {
     for code in (
         Code.NO_PLUGIN, Code.LOAD_FAILED, Code.UNKNOWN_ABI, Code.PLUGIN_ANSWER, Code.SHADOWED_NAME,
         Code.ENTRY_MODULE_MISSING, Code.NO_PYTHON_TASK, Code.UNKNOWN_DEPENDENCY, Code.CYCLE,
-        Code.NO_ENGINE,
+        Code.NO_ENGINE, Code.NOT_ISOLATED,
     )
 }  # fmt: skip
+
+
+_OF_THE_MACHINE = (Code.UNKNOWN_ABI, Code.NO_ENGINE, Code.NOT_ISOLATED)
 
 
 class Fate(Protocol):
@@ -50,17 +54,43 @@ class _Odd(Exception):
     """An answer of another shape; the text says which part."""
 
 
-def failure_of(failed: object, where: str | None) -> CloacinaError:
+def oddness_of(answer: dict[str, Any]) -> str | None:
+    """Return what is odd about an answer that is no result; None where it says what failed."""
+    if "ok" in answer:
+        return "the result of an answer is no object"
+    if "failed" not in answer:
+        return "an answer without a result and without a failure"
+    failed = answer["failed"]
+    message = failed.get("message") if isinstance(failed, dict) else None
+    return None if isinstance(message, str) else "a failure without a message"
+
+
+def failure_of(answer: dict[str, Any], where: str | None) -> CloacinaError:
     """Return the error for a package that the child could not load."""
-    said = failed if isinstance(failed, dict) else {}
+    odd = oddness_of(answer)
+    if odd is not None:
+        message = f"it cannot be loaded: it broke the protocol: {odd}"
+        return Refused.of(Code.LOAD_FAILED, message, where=where)
+    said = answer["failed"]
     code = _LOAD_CODES.get(str(said.get("code")), Code.LOAD_FAILED)
-    message, hint = said.get("message"), said.get("hint")
-    kind = Incompatible if code in (Code.UNKNOWN_ABI, Code.NO_ENGINE) else Refused
+    hint = said.get("hint")
+    kind = Incompatible if code in _OF_THE_MACHINE else Refused
     return kind.of(
         code,
-        message[:MAX_ERROR] if isinstance(message, str) else "it cannot be loaded",
+        plain(said["message"]),
         where=where,
-        hint=hint[:MAX_ERROR] if isinstance(hint, str) else None,
+        hint=plain(hint) if isinstance(hint, str) else None,
+    )
+
+
+def isolation_of(said: object) -> Isolation:
+    """Return what the child says of its isolation: nothing is there that it does not say."""
+    if not isinstance(said, dict):
+        return Isolation(missing=("word of what it was kept from",))
+    return Isolation(
+        missing=_texts(said, "missing"),
+        network_closed=said.get("network_closed") is True,
+        memory_together=said.get("memory_together") is True,
     )
 
 
@@ -85,27 +115,42 @@ def outcome_of(answer: dict[str, Any], fate: Fate | None) -> TaskOutcome:
             crashed=fate.crashed,
             timed_out=fate.timed_out,
         )
-    error = answer.get("error")
-    if answer.get("succeeded") is not True:
-        words = _whole(error[:MAX_ERROR]) if isinstance(error, str) else "it did not say why"
-        return TaskOutcome(succeeded=False, context=None, error=words)
-    text = answer.get("context")
-    if text is None:
+    error, text = answer.get("error"), answer.get("context")
+    odd = _odd_outcome(answer)
+    if odd is not None:
+        error = f"it broke the protocol: {odd}"
+    elif answer.get("succeeded") is not True:
+        error = plain(error) if error is not None else "it did not say why"
+    elif text is None:
         return TaskOutcome(succeeded=True, context=None, error=None)
-    try:
-        return TaskOutcome(succeeded=True, context=context_of(text), error=None)
-    except BadResult as why:
-        return TaskOutcome(succeeded=False, context=None, error=str(why))
+    else:
+        try:
+            return TaskOutcome(succeeded=True, context=context_of(text), error=None)
+        except BadResult as why:
+            error = str(why)
+    return TaskOutcome(succeeded=False, context=None, error=error)
+
+
+def _odd_outcome(answer: dict[str, Any]) -> str | None:
+    """Return what is odd about the outcome of a call."""
+    if not isinstance(answer.get("succeeded"), bool) and "error" not in answer:
+        return "a result that does not say whether it is one"
+    if not isinstance(answer.get("error"), str | None):
+        return "an error that is no text"
+    if not isinstance(answer.get("context"), str | None):
+        return "a context that is no text"
+    return None
 
 
 def graph_outcome_of(answer: dict[str, Any], fate: Fate | None) -> GraphOutcome:
     """Return how a call of a graph ended."""
     ended = outcome_of({**answer, "context": None}, fate)
-    outputs = answer.get("outputs") or ()
-    if not isinstance(outputs, list | tuple) or not ended.succeeded:
-        outputs = ()
+    outputs = answer.get("outputs") if ended.succeeded else None
+    if not isinstance(outputs, list | None):
+        words = "it broke the protocol: outputs that are no list"
+        return GraphOutcome(succeeded=False, outputs=(), error=words)
     try:
-        values = tuple(map(output_of, outputs))
+        values = tuple(map(output_of, outputs or ()))
     except BadResult as why:
         return GraphOutcome(succeeded=False, outputs=(), error=str(why))
     return GraphOutcome(
@@ -117,9 +162,9 @@ def graph_outcome_of(answer: dict[str, Any], fate: Fate | None) -> GraphOutcome:
     )
 
 
-def _whole(text: str) -> str:
-    """Return ``text`` with halves of surrogate pairs replaced: no output can spell them."""
-    return text.encode("utf-8", "replace").decode()
+def plain(text: str) -> str:
+    """Return what is kept of a stranger's words; no output can spell halves of surrogate pairs."""
+    return text[:MAX_ERROR].encode("utf-8", "replace").decode()
 
 
 def _described(said: dict[str, Any]) -> Described:

@@ -40,7 +40,13 @@ _UNSEEN = ("invokes", "post_invocation", "on_success", "on_failure")
 
 def load_into_engine(order: Answer, engine: Answer, tell: Tell) -> EngineHost:
     """Import the wheel and then the entry module of ``order``. Raises ``LoadFailure``."""
-    folder = engine["folder"] or _installed()
+    folder = engine["folder"]
+    if folder is None:
+        raise LoadFailure(
+            _NO_ENGINE,
+            f"the engine `cloaca` is not installed for {sys.executable}",
+            "`pip install cloaca` with that interpreter",
+        )
     reader = Reader()
     module, release = _load_engine(folder)
     host = EngineHost(module, release, order, tell, reader)
@@ -49,19 +55,18 @@ def load_into_engine(order: Answer, engine: Answer, tell: Tell) -> EngineHost:
     return host
 
 
-def _installed() -> str:
-    """Return the folder in which this interpreter has the wheel installed."""
+def installed_engine() -> str | None:
+    """Return the folder in which this interpreter has the wheel installed, None where it has not.
+
+    To be asked before the process is kept from the interpreter's other folders.
+    """
     import site
 
     prefixes = [os.path.dirname(os.path.dirname(sys.executable)), sys.prefix]
     for folder in site.getsitepackages(prefixes):
         if os.path.isfile(os.path.join(folder, "cloaca", "__init__.py")):
             return folder
-    raise LoadFailure(
-        _NO_ENGINE,
-        f"the engine `cloaca` is not installed for {sys.executable}",
-        "`pip install cloaca` with that interpreter",
-    )
+    return None
 
 
 def _load_engine(folder: str) -> tuple[ModuleType, str]:

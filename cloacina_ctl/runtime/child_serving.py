@@ -9,7 +9,15 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.runtime.child_host import LoadFailure
-from cloacina_ctl.runtime.frames import ANSWERS, LENGTH, LIBRARY, REQUESTS, pack, unpack
+from cloacina_ctl.runtime.frames import (
+    ANSWERS,
+    CONTROL,
+    LENGTH,
+    LIBRARY,
+    REQUESTS,
+    pack,
+    unpack,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,26 +30,34 @@ if TYPE_CHECKING:
 def serve() -> None:
     """Get ready, read what to load, load it, and answer until the session ends."""
     from cloacina_ctl.runtime import child_limits
+    from cloacina_ctl.runtime.child_confinement import Confinement
     from cloacina_ctl.runtime.child_family import begin_family
+    from cloacina_ctl.runtime.child_memory import MemoryGroup
+    from cloacina_ctl.runtime.child_printing import print_line_by_line
 
     child_limits.lead_own_session()
     _keep_descriptors()
     rules = _read_or_leave()
     child_limits.lower(rules["limits"])
-    closed, has_numbers = child_limits.enter_namespaces(network=rules["network"])
-    child_limits.refuse_privileges()
-    begin_family(rules["folder"], tuple(rules["identity"]), has_numbers=has_numbers)
-    if has_numbers:
-        child_limits.limit_processes(rules["limits"]["processes"])
-    # While this process gets ready, what it is to load is still being verified.
-    from cloacina_ctl.runtime import child_native  # noqa: F401 - loaded here already
-    from cloacina_ctl.runtime.child_printing import print_line_by_line
+    if rules["engine"] is not None and rules["engine"]["folder"] is None:
+        from cloacina_ctl.runtime.child_cloaca import installed_engine
 
+        rules["engine"]["folder"] = installed_engine()
+    _import_what_follows()
+    memory = MemoryGroup(rules["limits"]["memory"])
+    confinement = Confinement(rules)
+    confinement.enter_namespaces()
+    begin_family(rules["folder"], tuple(rules["identity"]), confinement, memory)
+    if confinement.has_users:
+        child_limits.limit_processes(rules["limits"]["processes"])
     print_line_by_line()
     order = _read_or_leave()
+    memory.wait_until_entered()
     serving = _Serving()
+    serving.tell({"isolation": confinement.report(has_memory=memory.is_there)})
     _thread.start_new_thread(serving.listen, ())
     try:
+        confinement.check_required()
         host = _load(order, rules["engine"], serving.tell)
         described = host.describe()
     except LoadFailure as failure:
@@ -49,7 +65,7 @@ def serve() -> None:
     except MemoryError:
         serving.fail(LoadFailure("T003", "not enough memory to load it"))
     else:
-        serving.open(host, {"described": described, "network_closed": closed})
+        serving.open(host, {"described": described})
         stay = getattr(host, "stay", None)
         if stay is not None:
             stay()
@@ -59,12 +75,26 @@ def serve() -> None:
     forever.acquire()
 
 
+def _import_what_follows() -> None:
+    """Import what is needed later: while it is, the package is still being verified.
+
+    What is imported where nothing can be written is compiled again each time, so what is not
+    compiled yet is imported here too, once.
+    """
+    from cloacina_ctl.runtime import child_native
+
+    compiled = child_native.__spec__.cached or ""
+    for name in ("child_python", "child_cloaca"):
+        if not os.path.exists(compiled.replace("child_native", name)):
+            __import__(f"cloacina_ctl.runtime.{name}")
+
+
 def _keep_descriptors() -> None:
     """Keep what this process was given, to itself, and nothing else."""
-    for fd in (REQUESTS, ANSWERS, LIBRARY):
+    for fd in (REQUESTS, ANSWERS, LIBRARY, CONTROL):
         with contextlib.suppress(OSError):  # there is no library where Python is loaded
             os.set_inheritable(fd, False)
-    os.closerange(LIBRARY + 1, 1 << 16)
+    os.closerange(CONTROL + 1, 1 << 16)
 
 
 def _load(

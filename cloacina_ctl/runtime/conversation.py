@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Incompatible, Refused
 from cloacina_ctl.runtime import amounts
-from cloacina_ctl.runtime.answers import described_of, failure_of
+from cloacina_ctl.runtime.answers import described_of, failure_of, isolation_of, oddness_of, plain
 from cloacina_ctl.runtime.isolation import Child, Died, HostOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cloacina_ctl.runtime.described import Isolation
     from cloacina_ctl.runtime.material import Material
 
 _MAX_BESIDE = 8
@@ -39,7 +40,7 @@ class Host:
     def __init__(self, material: Material, options: HostOptions) -> None:
         self.users = 0
         self.is_spent = False
-        self.network_is_closed = False
+        self.isolation: Isolation | None = None
         self.notice: Callable[[dict[str, Any]], None] = lambda _: None
         self._waiting: dict[int, queue.SimpleQueue[dict[str, Any] | Ending]] = {}
         self._asked: dict[int, str] = {}
@@ -90,9 +91,8 @@ class Host:
             )
         loaded = answer.get("ok")
         if not isinstance(loaded, dict):
-            raise failure_of(answer.get("failed"), self._where)
+            raise failure_of(answer, self._where)
         self.described = described_of(loaded.get("described"), self._where)
-        self.network_is_closed = loaded.get("network_closed") is True
 
     def ask(
         self, request: dict[str, Any], timeout: float | None
@@ -123,9 +123,10 @@ class Host:
         done = answer.get("ok")
         if isinstance(done, dict):
             return done, None
-        failed = answer.get("failed")
-        message = failed.get("message") if isinstance(failed, dict) else None
-        return {}, Ending(f"the host failed: {message}")
+        odd = oddness_of(answer)
+        if odd is not None:
+            return {}, Ending(f"it broke the protocol: {odd}")
+        return {}, Ending(f"the host failed: {plain(answer['failed']['message'])}")
 
     def _slot(self, number: int) -> queue.SimpleQueue[dict[str, Any] | Ending]:
         slot: queue.SimpleQueue[dict[str, Any] | Ending] = queue.SimpleQueue()
@@ -138,6 +139,9 @@ class Host:
 
     def _take(self, message: dict[str, Any]) -> None:
         number = message.get("id")
+        if self.isolation is None:  # told before anything is loaded, so nobody else can have
+            self.isolation = isolation_of(message.get("isolation"))
+            return
         if number is None:
             self.notice(message)
             return

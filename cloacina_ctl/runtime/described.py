@@ -10,6 +10,18 @@ if TYPE_CHECKING:
     from cloacina_ctl.manifest.model import Retry, Workflow
 
 
+class Isolation(NamedTuple):
+    """What the process was kept from before anything was loaded in it.
+
+    ``missing`` names what the kernel does not give, in words; ``memory_together`` tells whether all
+    processes of the code have one limit of memory.
+    """
+
+    missing: tuple[str, ...] = ()
+    network_closed: bool = False
+    memory_together: bool = False
+
+
 class DescribedTask(NamedTuple):
     """A task; ``dependencies`` are ids of tasks of the same workflow.
 

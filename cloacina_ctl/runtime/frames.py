@@ -15,7 +15,10 @@ MAX_ITEMS = 200_000
 _MAX_DIGITS = 1000
 
 # Descriptors of the child, besides the standard three.
-REQUESTS, ANSWERS, LIBRARY = 3, 4, 5
+REQUESTS, ANSWERS, LIBRARY, CONTROL = 3, 4, 5, 6
+
+# What the session says to the guardian of the child, a byte each.
+ASK_TO_END, END_BY_FORCE = b"t", b"k"
 
 
 def pack(message: dict[str, Any]) -> bytes:

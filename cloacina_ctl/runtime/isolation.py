@@ -2,8 +2,8 @@
 
 It is started without a shell and without this program's environment, folder, open files or
 terminal; ``child_limits`` says what it gives up before a package is loaded. Whatever it writes is
-taken off its hands, so that it never waits, and dropped above a limit. It leads a group of its own,
-which is killed as one.
+taken off its hands, so that it never waits, and dropped above a limit. The process that is started
+is a guardian: the code runs in another one, which the guardian ends, with all that it started.
 """
 
 from __future__ import annotations
@@ -20,7 +20,16 @@ from typing import TYPE_CHECKING, Any
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.runtime.amounts import mebibytes
 from cloacina_ctl.runtime.death import LOOK_MS, Death
-from cloacina_ctl.runtime.frames import ANSWERS, LIBRARY, REQUESTS, pack
+from cloacina_ctl.runtime.frames import (
+    ANSWERS,
+    ASK_TO_END,
+    CONTROL,
+    END_BY_FORCE,
+    LIBRARY,
+    REQUESTS,
+    pack,
+)
+from cloacina_ctl.runtime.grants import grants_of
 from cloacina_ctl.runtime.incoming import Incoming, TooLarge
 from cloacina_ctl.runtime.output import Output
 from cloacina_ctl.staging import reported
@@ -68,6 +77,9 @@ class HostOptions(NamedTuple):
     text that is not escaped, in a thread of its own. With ``one_stream`` both share one pipe, as on
     a terminal: lines come in the order in which they were written, all of them as ``stderr``. With
     an ``engine`` a Python package is loaded into that, and not into our own host.
+
+    Of files the code can read the system's and its own, and what ``allow_read`` and ``allow_write``
+    name. With ``require_isolation`` nothing is loaded where the kernel does not give all of it.
     """
 
     limits: HostLimits = HostLimits()
@@ -76,6 +88,9 @@ class HostOptions(NamedTuple):
     on_output: OnOutput | None = None
     one_stream: bool = False
     engine: Engine | None = None
+    allow_read: tuple[str, ...] = ()
+    allow_write: tuple[str, ...] = ()
+    require_isolation: bool = False
 
 
 class Died(NamedTuple):
@@ -113,6 +128,7 @@ class Child:
         self._gone = threading.Event()
         limits = options.limits
         self.output = Output(limits.output, limits.lines, options.on_output)
+        grants = grants_of(options)
         self._open(options, folder, library)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -122,6 +138,8 @@ class Child:
                 "network": options.allow_network,
                 "folder": folder,
                 "identity": identity,
+                "grants": grants,
+                "required": options.require_isolation,
                 "engine": options.engine and {"folder": options.engine.folder},
             }
         )
@@ -130,12 +148,14 @@ class Child:
         pipes: list[int] = []
         try:
             with reported("the child process"):
-                for _ in range(4):
+                for _ in range(5):
                     pipes += map(_moved_up, os.pipe())
                 request_out, self._requests, self._answers, answer_in = pipes[:4]
                 self._streams = {pipes[4]: "stdout", pipes[6]: "stderr"}
+                control_out, self._control = pipes[8:10]
                 out = pipes[7] if options.one_stream else pipes[5]
                 given = {1: out, 2: pipes[7], REQUESTS: request_out, ANSWERS: answer_in}
+                given[CONTROL] = control_out
                 if library is not None:
                     pipes.append(_moved_up(os.dup(library)))
                     given[LIBRARY] = pipes[-1]
@@ -147,7 +167,7 @@ class Child:
             raise
         for fd in {*given.values(), pipes[5]}:
             os.close(fd)
-        for fd in (self._requests, self._answers, *self._streams):
+        for fd in (self._requests, self._answers, self._control, *self._streams):
             os.set_blocking(fd, False)
 
     def send(self, message: Message, patience: float | None = None) -> bool:
@@ -197,32 +217,45 @@ class Child:
         patience = self._limits.stop_seconds
         try:
             if self.send({"do": "leave"}, patience) and not self._gone.wait(patience):
-                self._signal(signal.SIGTERM)
+                self._tell(ASK_TO_END)
                 self._gone.wait(patience)
         finally:
-            self._signal(signal.SIGKILL)
+            self._tell(END_BY_FORCE)
             self.join()
 
     def kill(self, why: str) -> None:
-        """End the process and its group at once; ``why`` is what is said of it."""
+        """Have the process end at once with all that it started; ``why`` is what is said of it."""
         if self._ending is None:
             self._ending = why
-        self._signal(signal.SIGKILL)
+        self._tell(END_BY_FORCE)
 
     def join(self) -> None:
         """Wait until a process that was ended is gone and all that it said was handed on.
 
         No longer than ``stop_seconds``: whoever it is handed to may take nothing any more.
         """
-        if threading.current_thread() is not self._listener:
-            self._listener.join(max(self._limits.stop_seconds, _DYING_SECONDS))
+        if threading.current_thread() is self._listener:
+            return
+        if not self._gone.wait(max(self._limits.stop_seconds, _DYING_SECONDS)):
+            self._end_guardian()
+        self._listener.join(_DYING_SECONDS)
 
-    def _signal(self, number: int) -> None:
-        # The number of a process that was waited for may belong to another one.
+    def _tell(self, wish: bytes) -> None:
+        """Tell the guardian what to do with the code."""
         with self._living:
             if not self._gone.is_set():
+                with contextlib.suppress(BrokenPipeError, BlockingIOError):
+                    os.write(self._control, wish)
+
+    def _end_guardian(self) -> None:
+        """Kill a guardian that does not do what it is told: without namespaces it can be stopped.
+
+        The kernel then ends the code, and where it gave namespaces all that this started.
+        """
+        with self._living:  # the number of one that was waited for may belong to another process
+            if not self._gone.is_set():
                 with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self._pid, number)
+                    os.killpg(self._pid, signal.SIGKILL)
 
     def _listen(self) -> None:
         """Follow the process until it is gone, and make sure that it is."""
@@ -272,15 +305,15 @@ class Child:
 
     def _bury(self, death: Death) -> None:
         with self._living:
-            # It led its group, and whoever it started is still in it. The number is its own for as
-            # long as nobody asked how it ended.
+            # It led its group, and the first process may be left in it. The number is its own for
+            # as long as nobody asked how it ended.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._pid, signal.SIGKILL)
             status = death.reap()
             self._gone.set()
         death.close()
         with self._sending:
-            for fd in (self._requests, self._answers, *self._streams):
+            for fd in (self._requests, self._answers, self._control, *self._streams):
                 os.close(fd)
         words = self._ending or _words_of(status)
         expected = self._is_told_to_leave and self._ending is None

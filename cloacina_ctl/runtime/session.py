@@ -16,6 +16,7 @@ from cloacina_ctl.runtime.conversation import Ending, Host
 from cloacina_ctl.runtime.described import (
     Described,
     GraphOutcome,
+    Isolation,
     TaskOutcome,
     TriggerOutcome,
 )
@@ -60,12 +61,20 @@ class Session:
         self._listen: Callable[[dict[str, Any]], None] | None = None
         self._host: Host | None = self._loaded(ready.host)
         self._described = ready.host.described
-        self.network_is_closed: bool = ready.host.network_is_closed
+        self.isolation = ready.host.isolation or Isolation()
         if not self.network_is_closed and not ready.options.allow_network:
             self._keep(
                 Code.NETWORK_OPEN,
                 "the kernel lets nobody close the network here, and the code can use it",
                 "allow user namespaces, or allow it the network with --allow-network",
+            )
+        if self.isolation.missing:
+            self._keep(
+                Code.PARTLY_ISOLATED,
+                "the kernel isolates the code only in part here; missing: "
+                f"{', '.join(self.isolation.missing)}",
+                "allow user namespaces; `run --require-isolation` runs nothing without",
+                Severity.NOTE,
             )
 
     def __enter__(self) -> Self:
@@ -83,6 +92,11 @@ class Session:
     def warnings(self) -> tuple[Diagnostic, ...]:
         """What was noticed so far, each thing once."""
         return tuple(self._noticed.values())
+
+    @property
+    def network_is_closed(self) -> bool:
+        """Whether the code is without a network."""
+        return self.isolation.network_closed
 
     @property
     def overlays(self) -> bool:
@@ -251,8 +265,10 @@ class Session:
             hint = "real engines delete the package's files once it is imported: read them before"
             self._keep(Code.LATE_READ, text, hint)
 
-    def _keep(self, code: Code, message: str, hint: str) -> None:
-        found = Diagnostic(code, message, self._material.where, hint, Severity.WARNING)
+    def _keep(
+        self, code: Code, message: str, hint: str, severity: Severity = Severity.WARNING
+    ) -> None:
+        found = Diagnostic(code, message, self._material.where, hint, severity)
         if len(self._noticed) < _MAX_WARNINGS:
             self._noticed.setdefault((code, message), found)
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cloacina_ctl.errors import BuildFailed, Code, UsageError
-from cloacina_ctl.project.cargo import Built, build, find_cargo
+from cloacina_ctl.project.cargo import build, find_cargo
+from cloacina_ctl.project.cargo_workspace import Workspace
 from cloacina_ctl.project.crate import read_crate
 from cloacina_ctl.project.model import BuildOptions
+from cloacina_ctl.project.target_folders import with_own_folders
+from tests.project.checkouts import built_at
 from tests.project.trees import plant
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MEMBER = '[package]\nname = "tiny-flow"\nversion = "0.1.0"\nedition = "2021"\n'
 CARGO = MEMBER + "[workspace]\n"
@@ -30,12 +31,7 @@ LIB = """
 FIXTURES = os.path.join(os.path.dirname(__file__), "..", "..", "fixtures")
 
 
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch, needs_cargo: str) -> None:
-    for name in list(os.environ):
-        if name.startswith("CARGO_") and name != "CARGO_HOME":
-            monkeypatch.delenv(name)
-    monkeypatch.delenv("RUSTFLAGS", raising=False)
+pytestmark = pytest.mark.usefixtures("plain_cargo", "needs_cargo")
 
 
 def crate_at(root: Path, **files: str) -> Path:
@@ -43,13 +39,10 @@ def crate_at(root: Path, **files: str) -> Path:
     return plant(root, {**base, **files})
 
 
-def built_at(root: Path, options: BuildOptions | None = None) -> Built:
-    said: list[str] = []
-    try:
-        return build(read_crate(str(root)), options or BuildOptions(profile="dev"), said.append)
-    except BuildFailed:
-        print("\n".join(said))  # noqa: T201 - what cargo said, for whoever reads the failure
-        raise
+def own_folder(root: Path, target: str | Path = "target") -> Path:
+    """Return the folder that is built in for the workspace at ``root``."""
+    place = str(root / target)
+    return Path(with_own_folders(Workspace("", str(root), place, place, ())).target_folder)
 
 
 def exports(library: str) -> set[str]:
@@ -60,7 +53,7 @@ def exports(library: str) -> set[str]:
 
 def test_builds_under_the_authors_target_folder_and_says_with_what(tmp_path: Path) -> None:
     built = built_at(crate_at(tmp_path))
-    assert built.library == str(tmp_path / "target/cloacina-ctl/debug/libtiny_flow.so")
+    assert built.library == str(own_folder(tmp_path) / "debug/libtiny_flow.so")
     assert os.path.isfile(built.library)
     assert built.built_with.profile == "dev"
     assert built.built_with.rustc[0].isdigit()
@@ -138,11 +131,12 @@ def test_honours_the_configured_target_folder_and_target(
     host = built_at(crate).built_with.target
     plant(crate, {".cargo/config.toml": f'[build]\ntarget = "{host}"\ntarget-dir = "out"\n'})
     built = built_at(crate)
-    assert built.library == str(crate / f"out/cloacina-ctl/{host}/debug/libtiny_flow.so")
+    ours = own_folder(crate, "out")
+    assert built.library == str(ours / f"{host}/debug/libtiny_flow.so")
     assert built.built_with.target == host
     monkeypatch.setenv("CARGO_TARGET_DIR", str(tmp_path / "shared"))
     shared = built_at(crate, BuildOptions(profile="release", target=host, quiet=True))
-    assert shared.target_folder == str(tmp_path / "shared/cloacina-ctl")
+    assert shared.target_folder == str(own_folder(crate, tmp_path / "shared"))
 
 
 @pytest.mark.slow
@@ -150,25 +144,6 @@ def test_honours_the_configured_target_folder_and_target(
 def test_the_authors_flags_for_cargo_go_before_ours(tmp_path: Path, flags: tuple[str, ...]) -> None:
     built = built_at(crate_at(tmp_path), BuildOptions(profile="dev", cargo_flags=flags))
     assert exports(built.library) == ({"author"} if "author" in flags else set())
-
-
-@pytest.mark.slow
-def test_two_folders_with_one_source_give_one_library(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also in a target folder that they share, where the second builds no dependency again."""
-    monkeypatch.setenv("CARGO_TARGET_DIR", str(tmp_path / "shared"))
-    libraries, said = [], []
-    table = '[dependencies]\nhelper = { path = "../helper" }\n'
-    helper = CARGO.replace("tiny-flow", "helper")
-    plant(tmp_path, {"helper/Cargo.toml": helper, "helper/src/lib.rs": ""})
-    for name in ("one", "another"):
-        crate = crate_at(tmp_path / name, **{"Cargo.toml": CARGO + CDYLIB + table})
-        built = build(read_crate(str(crate)), BuildOptions(), said.append)
-        with open(built.library, "rb") as file:
-            libraries.append(file.read())
-    assert libraries[0] == libraries[1]
-    assert sum("Compiling helper" in line for line in said) == 1
 
 
 @pytest.mark.slow
@@ -193,7 +168,7 @@ def test_a_member_of_a_workspace_is_built_alone(tmp_path: Path) -> None:
     )  # fmt: skip
     said: list[str] = []
     built = build(read_crate(str(tmp_path), "tiny-flow"), BuildOptions(profile="dev"), said.append)
-    assert built.library == str(tmp_path / "target/cloacina-ctl/debug/libtiny_flow.so")
+    assert built.library == str(own_folder(tmp_path) / "debug/libtiny_flow.so")
 
 
 @pytest.mark.slow
@@ -269,8 +244,8 @@ def fake_cargo(
     return crate
 
 
-def facts_of(crate: Path) -> dict[str, object]:
-    package = {"id": "ours", "manifest_path": str(crate / "Cargo.toml")}
+def facts_of(crate: Path) -> dict[str, Any]:
+    package = {"id": "ours", "name": "tiny-flow", "manifest_path": str(crate / "Cargo.toml")}
     folders = {"workspace_root": str(crate), "target_directory": str(crate / "target")}
     return {"packages": [package], **folders}
 
@@ -287,7 +262,7 @@ def test_a_library_outside_of_our_folder_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     root = tmp_path / "crate"
-    ours = root / "target/cloacina-ctl"
+    ours = own_folder(root)
     crate = fake_cargo(tmp_path, monkeypatch, facts_of(root), artifact(f"{ours}/{name}.so"))
     plant(ours, {"real.so": "x"})
     (ours / "link.so.so").symlink_to(ours / "real.so")
@@ -300,9 +275,9 @@ def test_a_compiler_that_does_not_say_its_version_is_a_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tmp_path / "crate"
-    library = f"{root}/target/cloacina-ctl/real.so"
+    library = f"{own_folder(root)}/real.so"
     crate = fake_cargo(tmp_path, monkeypatch, facts_of(root), artifact(library))
-    plant(root, {"target/cloacina-ctl/real.so": "x", "target/cloacina-ctl/.rustc_info.json": "[]"})
+    plant(own_folder(root), {"real.so": "x", ".rustc_info.json": "[]"})
     with pytest.raises(BuildFailed, match="does not say its version"):
         built_at(crate)
     rustc = plant(
@@ -348,12 +323,86 @@ def test_the_compiler_is_known_from_what_cargo_keeps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tmp_path / "crate"
-    library = f"{root}/target/cloacina-ctl/real.so"
+    library = f"{own_folder(root)}/real.so"
     crate = fake_cargo(tmp_path, monkeypatch, facts_of(root), artifact(library))
     outputs = {"outputs": {"1": {"stdout": "rustc 1.2 (y)\nhost: there\n"}, "2": {}}}
-    info = "target/cloacina-ctl/.rustc_info.json"
-    plant(root, {"target/cloacina-ctl/real.so": "x", info: json.dumps(outputs)})
+    plant(own_folder(root), {"real.so": "x", ".rustc_info.json": json.dumps(outputs)})
     assert built_at(crate).built_with == ("1.2 (y)", "dev", "there")
+
+
+def test_what_cargo_takes_for_fresh_again_and_again_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "crate"
+    library = own_folder(root) / "real.so"
+    line = json.loads(artifact(str(library))) | {"package_id": "path+ours", "fresh": True}
+    facts = facts_of(root) | {"packages": [{**facts_of(root)["packages"][0], "id": "path+ours"}]}
+    crate = fake_cargo(tmp_path, monkeypatch, facts, json.dumps(line, separators=(",", ":")))
+    plant(own_folder(root), {"real.so": "x", "real.d": f"{library}: {root}/src/lib.rs\n"})
+    for path, when in ((root / "src/lib.rs", 1_500_000_000), (library, 1_600_000_000)):
+        os.utime(path, (when, when))
+    with pytest.raises(BuildFailed, match="compiled of other files: tiny-flow") as error:
+        built_at(crate)
+    (found,) = error.value.diagnostics
+    assert (found.code, found.where) == (Code.STALE_UNITS, str(own_folder(root)))
+
+
+def test_cargo_is_asked_again_where_it_must_fetch_or_choose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crate = fake_cargo(tmp_path, monkeypatch, facts_of(tmp_path / "crate"), "")
+    asked = tmp_path / "bin" / "cargo"
+    words = (
+        'for w in "$@"; do case $w in --frozen) echo no >&2; exit 101;; esac; done\n'
+        f'echo "$@" >> {tmp_path}/asked\n'
+    )
+    asked.write_text(asked.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\n{words}"))
+    flags = ("--config", "a=1", "-Zb", "--features=x", "-v", "--all-features", "--", "--config=no")
+    options = BuildOptions(locked=True, features=("y",), cargo_flags=flags)
+    said: list[str] = []
+    with pytest.raises(BuildFailed, match="cargo names 0"):
+        build(read_crate(str(crate)), options, said.append)
+    assert said == []  # that it cannot answer without network is no message for the author
+    common = "metadata --format-version=1 --features=y --config a=1 -Zb --features=x --all-features"
+    asked_for = (tmp_path / "asked").read_text().splitlines()
+    assert asked_for[:2] == [f"{common} --no-deps", f"{common} --locked"]
+
+
+@pytest.mark.parametrize(
+    ("files", "asked_for_all"),
+    [
+        ({}, False),
+        ({"Cargo.lock": None}, True),
+        ({"Cargo.lock": '[[package]]\nname = "other"\nversion = "1.0.0"\n'}, True),
+        ({"Cargo.toml": CARGO + '[patch.crates-io]\nx = { path = "../x" }\n'}, True),
+        ({".cargo/config.toml": 'paths = ["../x"]\n'}, True),
+        ({".cargo/config.toml": '[source.crates-io]\nreplace-with = "x"\n'}, True),
+        ({".cargo/config.toml": "[build]\njobs = 1\n"}, False),
+        ({"needs": "../x"}, True),
+    ],
+)
+def test_all_packages_are_asked_for_only_where_some_may_lie_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str | None],
+    asked_for_all: bool,
+) -> None:  # fmt: skip
+    root = tmp_path / "crate"
+    facts = facts_of(root)
+    package = {**facts["packages"][0], "version": "0.1.0", "dependencies": []}
+    if "needs" in files:
+        package["dependencies"] = [{"name": "x", "path": files["needs"]}]
+    crate = fake_cargo(tmp_path, monkeypatch, {**facts, "packages": [package]}, "")
+    source = 'source = "registry+https://example.org"\n'
+    lock = f'version = 4\n[[package]]\nname = "x"\nversion = "1.0.0"\n{source}'
+    lock += '[[package]]\nname = "tiny-flow"\nversion = "0.1.0"\n'
+    planted = {"Cargo.lock": lock, **files}
+    plant(crate, {name: text for name, text in planted.items() if text and name != "needs"})
+    program = tmp_path / "bin" / "cargo"
+    noted = f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n'
+    program.write_text(program.read_text().replace("#!/bin/sh\n", noted))
+    with pytest.raises(BuildFailed, match="cargo names 0"):
+        built_at(crate)
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert any("--frozen" in line for line in asked) is asked_for_all
 
 
 def test_without_cargo_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,15 +56,25 @@ def test_a_description_of_another_shape_is_refused(said):
     assert found.where == "x.cloacina"
 
 
-@pytest.mark.parametrize("failed", [None, 3, {}, {"code": "A001", "message": 3, "hint": 3}])
-def test_a_failure_of_another_shape_is_a_failure_all_the_same(failed):
-    error = failure_of(failed, None)
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({}, "an answer without a result and without a failure"),
+        ({"ok": 3}, "the result of an answer is no object"),
+        ({"failed": None}, "a failure without a message"),
+        ({"failed": 3}, "a failure without a message"),
+        ({"failed": {"code": "A001", "message": 3, "hint": 3}}, "a failure without a message"),
+    ],
+)
+def test_a_failure_of_another_shape_says_what_is_wrong_with_it(answer, words):
+    error = failure_of(answer, None)
     assert error.diagnostics[0].code is Code.LOAD_FAILED
-    assert error.diagnostics[0].message == "it cannot be loaded"
+    assert error.diagnostics[0].message == f"it cannot be loaded: it broke the protocol: {words}"
 
 
 def test_a_failure_keeps_its_code_and_is_bounded():
-    error = failure_of({"code": "T004", "message": "x" * 9999, "hint": "h"}, "p")
+    said = {"code": "T004", "message": "x" * 9999, "hint": "h"}
+    error = failure_of({"failed": said}, "p")
     assert isinstance(error, Incompatible)
     assert len(str(error)) == 4096
     assert error.diagnostics[0].hint == "h"
@@ -72,15 +82,22 @@ def test_a_failure_keeps_its_code_and_is_bounded():
 
 def test_results_of_another_shape_fail():
     assert outcome_of({"succeeded": True, "context": "{"}, None).error.startswith("the result is")
-    assert outcome_of({"succeeded": True, "context": 3}, None).error.startswith("the result is")
-    assert outcome_of({"succeeded": "yes"}, None).error == "it did not say why"
+    for answer, words in (
+        ({"succeeded": True, "context": 3}, "a context that is no text"),
+        ({"succeeded": "yes"}, "a result that does not say whether it is one"),
+        ({}, "a result that does not say whether it is one"),
+        ({"succeeded": False, "error": ["no"]}, "an error that is no text"),
+    ):
+        assert outcome_of(answer, None).error == f"it broke the protocol: {words}"
+    assert outcome_of({"succeeded": False}, None).error == "it did not say why"
     assert outcome_of({"succeeded": True}, None).context is None
     deep = '{"a": ' + "[" * 100_000
     assert not outcome_of({"succeeded": True, "context": deep}, None).succeeded
 
 
-def test_outputs_of_another_shape_are_none():
-    assert graph_outcome_of({"succeeded": True, "outputs": 3}, None).outputs == ()
+def test_outputs_of_another_shape_fail():
+    odd = graph_outcome_of({"succeeded": True, "outputs": 3}, None)
+    assert (odd.succeeded, odd.error) == (False, "it broke the protocol: outputs that are no list")
     assert graph_outcome_of({"succeeded": True, "outputs": ["1", "x"]}, None).outputs == (1, "x")
 
 

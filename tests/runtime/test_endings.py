@@ -43,9 +43,9 @@ STOP = "os.kill(os.getpid(), signal.SIGSTOP); time.sleep(600)"
 GIL = "re.match(r'(a+)+$', 'a' * 60 + 'b')"
 
 
-def opened(text=TASKS, on_output=None, **limits):
+def opened(text=TASKS, options=HostOptions(), on_output=None, **limits):
     """Return a session whose task runs what its context says."""
-    options = HostOptions(limits=HostLimits(**limits), on_output=on_output)
+    options = options._replace(limits=HostLimits(**limits), on_output=on_output)
     with Preparation("x.cloacina", options) as ready:
         tree = Path(ready.material.folder, "package")
         module = tree / "workflow" / "pack" / "tasks.py"
@@ -192,6 +192,21 @@ def test_an_attempt_that_a_stopped_process_does_not_take_ran_out_of_time():
     assert outcome.error == "not done within 0.5 seconds"
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ('"ok": []', "the result of an answer is no object"),
+        ('"failed": "no"', "a failure without a message"),
+        ('"neither": 1', "an answer without a result and without a failure"),
+        ('"ok": {"succeeded": 1}', "a result that does not say whether it is one"),
+    ],
+)
+def test_an_answer_that_code_forges_says_what_is_wrong_with_it(answer, words):
+    with opened(stop_seconds=0.2) as session:
+        outcome = do(session, f"say('{{\"id\": 1, {answer}}}'); time.sleep(1)")
+    assert outcome.error == f"it broke the protocol: {words}"
+
+
 def test_an_answer_to_true_is_an_answer_to_nothing():
     said = '{"id": true, "ok": {"succeeded": true, "context": "{}"}}'
     with opened() as session:
@@ -225,13 +240,26 @@ KILLED = """
     from tests.runtime.test_endings import do, family, opened, soon, state_of
     session = opened(stop_seconds=0.2)
     print(*family(session._host.child._pid), flush=True)
-    threading.Thread(target=do, args=(session, sys.argv[1]), daemon=True).start()
+    call = lambda: do(session, sys.argv[1], mark=sys.argv[2])
+    threading.Thread(target=call, daemon=True).start()
     worker = family(session._host.child._pid)[-1]
     soon(lambda: state_of(worker) == "T" or "STOP" not in sys.argv[1])
     import time; time.sleep(0.3)
     os.kill(os.getpid(), 9)
 """
-NONE = ("unshare", "-Ur", "sh", "-c", 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"')
+# What left its group goes on while everything else in the group is stopped.
+ESCAPE_AND_STOP = """
+if os.fork() == 0:
+    os.setsid()
+    os.execv("/bin/sleep", ["sleep", context["mark"]])
+time.sleep(0.2)
+os.kill(0, signal.SIGSTOP)
+"""
+# What follows has no right to make a namespace, nor to have one made for it.
+NONE = (
+    "unshare", "-Ur", "sh", "-c",
+    'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all "$@"',
+)  # fmt: skip
 
 
 @pytest.fixture(params=[True, False], ids=["namespaces", "no namespaces"])
@@ -246,18 +274,44 @@ def around(request):
     return line
 
 
-@pytest.mark.parametrize("what", [STOP, GIL, "os.close(3); time.sleep(600)", "time.sleep(600)"])
+def named(mark):
+    """Return the processes whose command line ends with a mark."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        found += [pid] if mark.encode() == words[-2 if len(words) > 1 else 0] else []
+    return found
+
+
+@pytest.mark.parametrize(
+    "what",
+    [STOP, GIL, "os.close(3); time.sleep(600)", "time.sleep(600)", ESCAPE_AND_STOP],
+    ids=["stops itself", "holds the interpreter", "closes", "sleeps", "stops its group"],
+)
 def test_the_code_ends_with_a_program_that_was_killed(tmp_path, around, what):
     """Whatever its own threads do: a process beside it looks after it."""
+    mark = f"600.{os.getpid()}{time.monotonic_ns()}"
     done = subprocess.run(
-        [*around, sys.executable, "-c", dedent(KILLED), what],
+        [*around, sys.executable, "-c", dedent(KILLED), what, mark],
         capture_output=True, text=True, check=False, env={**os.environ, "TMPDIR": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stderr
     processes = done.stdout.split()
     assert len(processes) == 3
     assert all_gone(processes)
+    assert soon(lambda: not named(mark))
     assert soon(lambda: not os.listdir(tmp_path))
+
+
+def test_the_code_ends_with_its_guardian():
+    with opened(stop_seconds=0.2) as session:
+        processes = parts_of(session)
+        os.kill(int(processes[0]), signal.SIGKILL)
+        assert all_gone(processes)
+        assert do(session, "pass").error is None, "the next call has a guardian of its own"
 
 
 FLOODED = """

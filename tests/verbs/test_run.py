@@ -101,7 +101,7 @@ def test_the_plan_is_shown_and_nothing_runs(cli, made, tmp_path):
         "@cloaca.task(id='b', dependencies=['a'], trigger_rules=cloaca.task_success('a'))\n"
         "def b(context): ...\n"
     )
-    planned = cli("run", path, "--plan")
+    planned = cli("run", path, "--plan", "--allow-write", tmp_path)
     assert planned.status == 0
     assert planned.out.splitlines()[1:] == [
         "    1. a  3 attempts",
@@ -461,11 +461,12 @@ def test_what_nobody_vouches_for_is_never_loaded(cli, project, tmp_path):
     source = project / "src" / "daily_report" / "__init__.py"
     source.write_text(f"open({str(tmp_path / 'loaded')!r}, 'w')\n")
     cli("package", project, "--no-sign", "-o", "x.cloacina")
-    refused = cli("run", "x.cloacina")
+    refused = cli("run", "x.cloacina", "--allow-write", tmp_path)
     assert refused.status == 4
     assert not (tmp_path / "loaded").exists()
     assert cli("run", "x.cloacina", "--plan").status == 4
-    assert cli("run", "x.cloacina", "--allow-unsigned", "--context", ORDERS).status == 0
+    words = ("--allow-unsigned", "--context", ORDERS, "--allow-write", tmp_path)
+    assert cli("run", "x.cloacina", *words).status == 0
     assert (tmp_path / "loaded").exists()
 
 

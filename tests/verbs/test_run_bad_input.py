@@ -260,7 +260,7 @@ def test_a_crash_is_a_failed_attempt_and_the_next_one_has_a_new_process(cli, mad
         f"    if not os.path.exists({mark!r}):\n        open({mark!r}, 'w')\n        os.abort()\n"
         "@cloaca.task(id='b', dependencies=['a'])\ndef b(context): ...\n"
     )
-    ran = cli("run", made(text), "--json")
+    ran = cli("run", made(text), "--json", "--allow-write", tmp_path)
     assert ran.status == 0, ran.err
     _, answer = lines_of(ran)
     assert [task["attempts"] for task in answer["result"]["tasks"]] == [2, 1]
@@ -314,7 +314,7 @@ def test_a_crash_that_takes_others_along_names_them_and_says_how_to_find_out(cli
         "@cloaca.task(id='fine', retry_attempts=1)\ndef fine(context):\n"
         f"    open({both!r}, 'w').close()\n    time.sleep(600)\n"
     )
-    ran = cli("run", made(text), "--keep-going", "--json")
+    ran = cli("run", made(text), "--keep-going", "--json", "--allow-write", tmp_path)
     assert ran.status == 1
     _, answer = lines_of(ran)
     for found in answer["diagnostics"]:

@@ -179,6 +179,6 @@ def test_what_nobody_signed_is_not_even_loaded_by_an_engine(cli, made, engine, t
     data = bytearray(package.read_bytes())
     data[len(data) // 2] ^= 1
     package.write_bytes(data)
-    ran = cli("run", package, "--engine", engine)
+    ran = cli("run", package, "--engine", engine, "--allow-write", tmp_path)
     assert ran.status in (3, 4)
     assert not (tmp_path / "loaded").exists()

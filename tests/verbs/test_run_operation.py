@@ -9,6 +9,7 @@ from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.cli import show_run
 from cloacina_ctl.errors import Code, UsageError
 from cloacina_ctl.operations.run import Polled, RunRequest, TaskEnded, Watch, poll, run
+from cloacina_ctl.operations.run_files import access_of
 from cloacina_ctl.runtime.described import (
     Described,
     DescribedInterface,
@@ -93,6 +94,7 @@ def test_a_trigger_is_asked_once():
         context={"n": 1},
         error=None,
         network_is_closed=True,
+        access=access_of(RunRequest("x")),
     )
 
 

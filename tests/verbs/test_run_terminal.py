@@ -21,10 +21,11 @@ class Terminal:
     """A program on a terminal; what it says is read until something is there."""
 
     def __init__(self, *words):
+        folder = os.path.dirname(words[1])  # what a package waits for is beside it
         self.main, terminal = pty.openpty()
         self.said = b""
         self.program = subprocess.Popen(
-            [sys.executable, "-m", "cloacina_ctl", *map(str, words)],
+            [sys.executable, "-m", "cloacina_ctl", *map(str, words), "--allow-read", folder],
             stdout=subprocess.PIPE, stderr=terminal,
             env={**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"},
         )  # fmt: skip

@@ -21,6 +21,7 @@ from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.archive.tables import FileEntry
 from cloacina_ctl.digest import CONTENT_PREFIX, Digest
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.folders import close_quietly
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
@@ -84,7 +85,7 @@ class ForeignPackage:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._fd)
+        close_quietly(self._fd)
 
     @property
     def digest(self) -> Digest:

@@ -1,0 +1,117 @@
+"""One limit of memory for all processes of the code together, where a cgroup can be made for them.
+
+That is so where this process may make a group beside or below its own: for root, in a container
+with groups of its own, in a session that systemd delegates to its user.
+"""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import os
+
+from cloacina_ctl.values import NamedTuple
+
+_MOUNT = "/sys/fs/cgroup"
+
+
+class _Kind(NamedTuple):
+    """How a version of cgroups names its files."""
+
+    limit: str
+    events: str
+    swap: str | None = None
+
+
+_UNIFIED = _Kind("memory.max", "memory.events", "memory.swap.max")
+_FIRST = _Kind("memory.limit_in_bytes", "memory.oom_control")
+
+
+class MemoryGroup:
+    """A group of processes with a limit in bytes; ``is_there`` tells whether one could be made."""
+
+    def __init__(self, limit: int | None) -> None:
+        self.is_there = False
+        self._place: str | None = None
+        self._processes = -1
+        if limit is None or not os.path.isdir(_MOUNT):
+            return
+        with contextlib.suppress(OSError):
+            for parent, kind in _parents():
+                if self._make(parent, kind, limit):
+                    break
+
+    def begin_to_enter(self) -> None:
+        """Put this process, and all that it starts, into the group; the kernel takes its time."""
+        self._is_entered = _thread.allocate_lock()
+        if self._place is not None:
+            self._is_entered.acquire()
+            _thread.start_new_thread(self._enter, ())
+
+    def wait_until_entered(self) -> None:
+        """Return once that is done."""
+        self._is_entered.acquire()
+
+    def _enter(self) -> None:
+        try:
+            os.write(self._processes, b"0")
+        except OSError:
+            self.is_there = False
+        os.close(self._processes)
+        self._is_entered.release()
+
+    def was_exceeded(self) -> bool:
+        """Return whether the kernel ended a process for reaching the limit."""
+        if self._place is None:
+            return False
+        with contextlib.suppress(OSError, ValueError):
+            with open(os.path.join(self._place, self._kind.events), encoding="ascii") as file:
+                counts = dict(line.split() for line in file)
+            return int(counts.get("oom_kill", 0)) > 0
+        return False
+
+    def remove(self) -> None:
+        """Remove the group, in which nothing runs any more."""
+        if self._place is not None:
+            with contextlib.suppress(OSError):
+                os.rmdir(self._place)
+
+    def _make(self, parent: str, kind: _Kind, limit: int) -> bool:
+        place = os.path.join(parent, f"cloacina-ctl-{os.urandom(8).hex()}")
+        try:
+            os.mkdir(place, 0o700)
+        except OSError:
+            return False
+        try:
+            _write(os.path.join(place, kind.limit), limit)
+            if kind.swap is not None:
+                with contextlib.suppress(OSError):  # a kernel without swap has no limit of it
+                    _write(os.path.join(place, kind.swap), 0)
+            flags = os.O_WRONLY | os.O_CLOEXEC
+            self._processes = os.open(os.path.join(place, "cgroup.procs"), flags)
+        except OSError:
+            os.rmdir(place)
+            return False
+        self.is_there = True
+        self._place, self._kind = place, kind
+        return True
+
+
+def _write(path: str, value: int) -> None:
+    with open(path, "w", encoding="ascii") as file:
+        file.write(str(value))
+
+
+def _parents() -> list[tuple[str, _Kind]]:
+    """Return where a group for memory could be made, the best first."""
+    with open("/proc/self/cgroup", encoding="utf-8") as file:
+        lines = [line.rstrip("\n").split(":", 2) for line in file]
+    for _, controllers, path in lines:
+        if "memory" in controllers.split(","):
+            return [(f"{_MOUNT}/memory{path}", _FIRST)]
+    for number, _, path in lines:
+        own = f"{_MOUNT}{path}".rstrip("/")
+        if number == "0" and own.startswith(f"{_MOUNT}/"):
+            # Processes are in leaves alone, and this one is in its own: beside it is the place.
+            return [(os.path.dirname(own), _UNIFIED)]
+    return []

@@ -1,0 +1,48 @@
+"""What killed runs left in a folder, and what only looks like it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from cloacina_ctl import hidden
+from cloacina_ctl.folders import hidden_name, open_folder
+
+
+@pytest.fixture
+def left(tmp_path):
+    """A folder with a file in it, under a name that runs give to what they have under way."""
+    shared = tmp_path / "shared"
+    folder = shared / hidden_name()
+    folder.mkdir(parents=True)
+    (folder / "file").write_text("mine")
+    return folder
+
+
+def clear(folder):
+    hidden._cleared.clear()
+    with open_folder(folder) as opened:
+        hidden.clear_dead(opened.fd)
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o755, 0o1777])
+def test_a_folder_that_a_dead_run_left_is_removed(left, mode):
+    left.parent.chmod(mode)
+    clear(left.parent)
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o733])
+def test_a_folder_that_somebody_else_can_have_renamed_is_no_leftover(left, mode):
+    """Whoever may rename a folder may not empty it, and must not have it emptied by us."""
+    left.parent.chmod(mode)
+    clear(left.parent)
+    assert (left / "file").read_text() == "mine"
+
+
+def test_a_folder_that_its_group_can_have_renamed_is_no_leftover(left):
+    os.chown(left.parent, -1, 12345) if os.geteuid() == 0 else pytest.skip("for root alone")
+    left.parent.chmod(0o775)
+    clear(left.parent)
+    assert (left / "file").read_text() == "mine"
