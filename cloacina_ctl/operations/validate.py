@@ -106,6 +106,7 @@ def _judged(judge: Callable[[], list[Diagnostic]], choice: Choice) -> Report:
 def _project(path: str, member: str | None) -> list[Diagnostic]:
     from cloacina_ctl.checks.project import check_project
     from cloacina_ctl.checks.subjects import ProjectSubject
+    from cloacina_ctl.checks.vendoring import check_vendoring
     from cloacina_ctl.project.credentials import find_secrets
     from cloacina_ctl.project.model import Selection
     from cloacina_ctl.project.own_files import own_links
@@ -125,6 +126,8 @@ def _project(path: str, member: str | None) -> list[Diagnostic]:
     found += [one for one in links if (one.code, one.where) not in known]
     secrets = tuple(find_secrets(selection, project.root))
     found.extend(check_project(ProjectSubject(project, selection, secrets)))
+    if project.python is not None:
+        found += [one for one in check_vendoring(project) if one not in found]
     return found
 
 
