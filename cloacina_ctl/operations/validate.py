@@ -133,12 +133,11 @@ def _project(path: str, member: str | None) -> list[Diagnostic]:
 
 def _read_for(project: Project) -> Iterator[str]:
     """Yield what `package` reads of a project by name, and this does not."""
-    from cloacina_ctl.project.detect import PACKAGE_TOML
+    from cloacina_ctl.project.detect import PACKAGE_TOML, REQUIREMENTS_TXT
 
     yield PACKAGE_TOML
     if project.config.vendor:
         from cloacina_ctl.project.vendoring.lock import LOCK_FILE
-        from cloacina_ctl.project.vendoring.requirements import REQUIREMENTS_TXT
 
         yield from (LOCK_FILE, REQUIREMENTS_TXT)
 

@@ -12,6 +12,7 @@ from cloacina_ctl.values import NamedTuple
 CARGO_TOML = "Cargo.toml"
 PYPROJECT_TOML = "pyproject.toml"
 PACKAGE_TOML = "package.toml"
+REQUIREMENTS_TXT = "requirements.txt"
 WORKFLOW_FOLDER = "workflow"
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from packaging.utils import canonicalize_name, canonicalize_version
 
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused, Severity
-from cloacina_ctl.project.detect import PYPROJECT_TOML
+from cloacina_ctl.project.detect import PYPROJECT_TOML, REQUIREMENTS_TXT
 from cloacina_ctl.project.vendoring.project_lock import MAX_LOCK_BYTES
-from cloacina_ctl.project.vendoring.requirements import MAX_REQUIREMENTS_BYTES, REQUIREMENTS_TXT
+from cloacina_ctl.project.vendoring.requirements import MAX_REQUIREMENTS_BYTES
 from cloacina_ctl.project.vendoring.workspace import inner, tables_in
 from cloacina_ctl.toml import read_text, read_toml
 

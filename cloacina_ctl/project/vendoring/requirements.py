@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused
-from cloacina_ctl.project.detect import PYPROJECT_TOML
+from cloacina_ctl.project.detect import PYPROJECT_TOML, REQUIREMENTS_TXT
 from cloacina_ctl.project.model import Layout
 from cloacina_ctl.project.own_files import open_own, read_own_toml
 from cloacina_ctl.project.vendoring.origins import Origin, direct_origin
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.project.model import Project
 
-REQUIREMENTS_TXT = "requirements.txt"
 MAX_REQUIREMENTS_BYTES = 1 << 20
 # What the engine brings itself, under the names that its releases have had.
 ENGINES = frozenset({"cloaca", "cloaca-sqlite", "cloaca-postgres"})
