@@ -65,7 +65,7 @@ class Surroundings:
         of our own ignore files do: they speak of the package, not of a repository.
         """
         repository = repository_at(path, owner=os.stat(self._root).st_uid)
-        if repository is None or repository.is_foreign:
+        if repository is None or repository.is_foreign or repository.is_lost:
             return ignores
         self._repositories.append((repository, folder, ""))
         own = (rules for rules in ignores if not rules.of_git)
