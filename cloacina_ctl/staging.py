@@ -50,7 +50,11 @@ _REASONS = {
     errno.ENOENT: (Code.NOT_FOUND, "no such file or folder", None),
     errno.ENOTDIR: (Code.NOT_FOUND, "a part of the path is not a folder", None),
     errno.EISDIR: (Code.NOT_REGULAR, "it is a folder", None),
-    errno.ELOOP: (Code.NOT_REGULAR, "it is a symbolic link", None),
+    errno.ELOOP: (
+        Code.NOT_REGULAR,
+        "it is a symbolic link",
+        "move the link away, or put the file itself there",
+    ),
     errno.ESTALE: (Code.IO, "something else came into its place meanwhile", None),
     errno.ENXIO: (Code.NOT_REGULAR, "it is not a regular file", None),
     errno.EEXIST: (Code.EXISTS, "it exists already", None),
@@ -174,7 +178,14 @@ class StagedFile:
             kind = os.lstat(os.path.join(self.folder, self._name)).st_mode
         except FileNotFoundError:
             return
-        if kind & 0o170000 != 0o100000:
+        if stat.S_ISLNK(kind):
+            raise FileProblem.of(
+                Code.NOT_REGULAR,
+                "it is a symbolic link, and nothing is written through one",
+                where=self.path,
+                hint="name the file that the link leads to, or choose another name",
+            )
+        if not stat.S_ISREG(kind):
             raise FileProblem.of(
                 Code.NOT_REGULAR,
                 "it exists and is not a regular file",

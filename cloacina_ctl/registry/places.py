@@ -65,7 +65,12 @@ def entered(above: Folder, name: str) -> Iterator[Folder]:
     except FileProblem as error:
         refuse_link(above.look(name), path)
         if isinstance(error.__cause__, NotADirectoryError):
-            raise FileProblem.of(Code.NOT_REGULAR, "it is not a folder", where=path) from None
+            raise FileProblem.of(
+                Code.NOT_REGULAR,
+                "it is not a folder, and the registry needs one there",
+                where=path,
+                hint="move it away, then make it anew: `cloacina-ctl list --check --repair`",
+            ) from None
         raise
     with folder:
         yield folder
