@@ -336,6 +336,19 @@ def test_in_a_repository_inside_that_is_lost_the_rules_from_above_go_on(mono):
     assert packed(mono / "svc") == MODULES | {"demo/inner/__init__.py"}
 
 
+@pytest.mark.parametrize("name", [".gitignore", ".cloacinaignore"])
+@pytest.mark.parametrize(
+    ("folder", "where"), [("", "../"), ("svc/", ""), ("svc/src/demo/", "src/demo/")]
+)
+def test_an_ignore_file_that_is_a_link_does_not_count_and_is_said(mono, folder, where, name):
+    plant(mono, {**SECRETS, "rules": "hidden/\n*.json\n"})
+    (mono / folder / name).symlink_to(mono / "rules")
+    assert packed(mono / "svc") > MODULES
+    message, place, hint = findings(mono / "svc")[Code.GIT_UNREAD]
+    assert (message, place) == ("its rules do not count: a link", where + name)
+    assert hint == "put the file itself there"
+
+
 def test_a_git_that_is_a_link_is_followed_and_one_that_is_a_pipe_is_none(mono, tmp_path):
     plant(mono, {**SECRETS, ".gitignore": "hidden/\n*.json\n"})
     (mono / ".git").rename(tmp_path / "elsewhere")
