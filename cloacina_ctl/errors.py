@@ -274,6 +274,12 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     NARROWED_PYTHON = "Y023", "vendored for fewer versions of Python"
     NATIVE_VENDORED = "Y024", "vendored code for one platform"
     SHORT_RULE = "Y025", "a trigger rule by which engines wait for ever"
+    NAMED_SOURCE = "Y026", "a dependency whose source the project names"
+    SOURCE_WHEEL = "Y027", "not a wheel of the source that the project names"
+    PROJECT_LOCK = "Y028", "a lock of the project that does not decide"
+    LOCK_DIFFERS = "Y029", "other versions than a lock of the project has"
+    DEPENDENCIES_UNREAD = "Y030", "dependencies where vendoring does not look"
+    RESOLVER_SETTING = "Y031", "a setting for choosing versions that is not kept"
 
 
 class Diagnostic(NamedTuple):

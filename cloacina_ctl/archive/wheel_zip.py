@@ -3,7 +3,7 @@
 The one module that opens a zip file. A zip file has two lists of its members, one of them anywhere
 in it, and readers differ in which they believe; so what no builder of wheels writes is refused:
 bytes before the first member or behind the end, members that overlap, links, encryption, other
-compression than deflate, names in an old code page. Nothing is written here.
+compression than deflate, names in an old code page. Of what is written here nothing is packed.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from typing import IO, TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.paths import collisions, judge_path
+from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from cloacina_ctl.archive.limits import Limits
 
@@ -187,3 +188,10 @@ def _understood(where: str) -> Iterator[None]:
     ) as error:  # fmt: skip
         text = str(error) or type(error).__name__
         raise bad_wheel(f"a damaged zip file: {text[:1].lower()}{text[1:200]}", where) from error
+
+
+def write_wheel_zip(path: str, members: Mapping[str, str]) -> None:
+    """Write the new file ``path`` with these texts as its members."""
+    with reported(path), zipfile.ZipFile(path, "x") as archive:
+        for member, text in members.items():
+            archive.writestr(member, text)

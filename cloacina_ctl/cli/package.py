@@ -124,7 +124,18 @@ def _vendor_request(values: Values) -> VendorRequest:
         upgrade=values["upgrade_vendored"],
         locked=values["locked"],
         offline=values["offline"],
+        sources=tuple(map(_source, values["vendor_source"])),
     )
+
+
+def _source(text: str) -> tuple[str, str]:
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise UsageError.of(
+            Code.USAGE, f"--vendor-source: expected NAME=PATH, found: {text[:80]}",
+            hint="such as --vendor-source acme-lib=../acme/dist",
+        )  # fmt: skip
+    return name, path
 
 
 def _show_plan(prepared: Prepared, form: str, reporter: Reporter) -> None:
@@ -268,6 +279,9 @@ PACKAGE = Command(
                panel=_VENDORING),
         Option(("--wheelhouse",), "Take wheels from this folder alone.", metavar="DIR",
                panel=_VENDORING),
+        Option(("--vendor-source",),
+               "Take the wheel of this dependency from here alone: a wheel, or a folder of them "
+               "(repeatable).", Kind.MANY, "NAME=PATH", panel=_VENDORING),
         Option(("--vendor-platform",),
                "The runtime's platform, such as manylinux_2_28_x86_64 (repeatable).", Kind.MANY,
                "TAG", panel=_VENDORING),

@@ -106,6 +106,7 @@ def _judged(judge: Callable[[], list[Diagnostic]], choice: Choice) -> Report:
 def _project(path: str, member: str | None) -> list[Diagnostic]:
     from cloacina_ctl.checks.project import check_project
     from cloacina_ctl.checks.subjects import ProjectSubject
+    from cloacina_ctl.checks.vendoring import check_vendoring
     from cloacina_ctl.project.credentials import find_secrets
     from cloacina_ctl.project.model import Selection
     from cloacina_ctl.project.own_files import own_links
@@ -125,17 +126,18 @@ def _project(path: str, member: str | None) -> list[Diagnostic]:
     found += [one for one in links if (one.code, one.where) not in known]
     secrets = tuple(find_secrets(selection, project.root))
     found.extend(check_project(ProjectSubject(project, selection, secrets)))
+    if project.python is not None:
+        found += [one for one in check_vendoring(project) if one not in found]
     return found
 
 
 def _read_for(project: Project) -> Iterator[str]:
     """Yield what `package` reads of a project by name, and this does not."""
-    from cloacina_ctl.project.detect import PACKAGE_TOML
+    from cloacina_ctl.project.detect import PACKAGE_TOML, REQUIREMENTS_TXT
 
     yield PACKAGE_TOML
     if project.config.vendor:
         from cloacina_ctl.project.vendoring.lock import LOCK_FILE
-        from cloacina_ctl.project.vendoring.requirements import REQUIREMENTS_TXT
 
         yield from (LOCK_FILE, REQUIREMENTS_TXT)
 

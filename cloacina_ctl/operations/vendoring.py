@@ -34,7 +34,8 @@ class VendorRequest(NamedTuple):
     """What the caller asks. ``wanted`` None means what the project configures.
 
     ``python`` and ``platforms`` are the runtime's, such as ``3.11``, ``manylinux_2_28_x86_64``;
-    ``wheelhouse`` is a folder, the only place to take wheels from.
+    ``wheelhouse`` is a folder, the only place to take wheels from. ``sources`` are names, each with
+    the wheel (or the folder of wheels) that is the only one for it.
     """
 
     wanted: bool | None = None
@@ -44,6 +45,7 @@ class VendorRequest(NamedTuple):
     upgrade: bool = False
     locked: bool = False
     offline: bool = False
+    sources: tuple[tuple[str, str], ...] = ()
 
 
 class WorkFolder:
@@ -163,4 +165,5 @@ def _options(project: Project, request: VendorRequest) -> VendorOptions:
         upgrade=request.upgrade,
         python=request.python or config.vendor_python,
         platforms=request.platforms or config.vendor_platforms,
+        sources=request.sources,
     )

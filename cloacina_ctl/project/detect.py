@@ -12,6 +12,7 @@ from cloacina_ctl.values import NamedTuple
 CARGO_TOML = "Cargo.toml"
 PYPROJECT_TOML = "pyproject.toml"
 PACKAGE_TOML = "package.toml"
+REQUIREMENTS_TXT = "requirements.txt"
 WORKFLOW_FOLDER = "workflow"
 
 
@@ -55,8 +56,16 @@ def detect(folder: str) -> Detected:
         f"no project there: neither {CARGO_TOML}, {PYPROJECT_TOML} with [project],"
         f" nor {PACKAGE_TOML}",
         where=folder,
-        hint="name the project's folder",
+        hint=_hint(folder),
     )
+
+
+def _hint(folder: str) -> str:
+    """Return what to do: a project of Poetry 1 has all that is needed, in a table of its own."""
+    tools = _read(folder, PYPROJECT_TOML).get("tool") if _has(folder, PYPROJECT_TOML) else None
+    if isinstance(tools, dict) and "poetry" in tools:
+        return "[tool.poetry] is not read: write name, version and dependencies under [project]"
+    return "name the project's folder"
 
 
 def _rust_signs(folder: str) -> tuple[str, ...]:

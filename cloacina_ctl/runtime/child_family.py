@@ -132,7 +132,8 @@ class _Guardian:
         has_session = self._wait()
         self._end_all()
         if self._memory.was_exceeded():
-            os.write(_STDERR, b"all its processes together reached the limit of memory\n")
+            with contextlib.suppress(OSError):  # nobody may read it any more
+                os.write(_STDERR, b"all its processes together reached the limit of memory\n")
         self._memory.remove()
         if not has_session:
             for _ in range(_REMOVING_ATTEMPTS):

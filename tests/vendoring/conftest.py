@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +14,11 @@ from tests.project.trees import TASK, plant
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+GLIBC = "manylinux_2_36_x86_64"
+# Asked before a test takes it out of PATH; the test group of the project brings it.
+UV = shutil.which("uv", path=os.path.dirname(sys.executable)) or shutil.which("uv")
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +48,18 @@ def house(tmp_path) -> Path:
     folder = tmp_path / "house"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(
+    params=[pytest.param("pip", marks=pytest.mark.slow), pytest.param("uv", marks=pytest.mark.slow)]
+)
+def chooser(request, monkeypatch, tmp_path):
+    """The program that chooses versions, the real one."""
+    if request.param == "uv":
+        assert UV is not None
+        monkeypatch.setenv("PATH", f"{os.path.dirname(UV)}{os.pathsep}{os.environ['PATH']}")
+        monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+    return request.param
 
 
 @pytest.fixture

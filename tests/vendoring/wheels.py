@@ -31,6 +31,8 @@ def metadata(
     name: str, version: str, requires: Iterable[str] = (), python: str | None = None
 ) -> bytes:
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+    extras = re.findall(r"extra *== *[\"']([^\"']+)", "\n".join(requires := list(requires)))
+    lines += [f"Provides-Extra: {one}" for one in sorted(set(extras))]
     lines += [f"Requires-Dist: {one}" for one in requires]
     lines += [f"Requires-Python: {python}"] if python else []
     lines += ["License-File: LICENSE", "", "About it."]

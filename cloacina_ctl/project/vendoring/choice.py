@@ -1,18 +1,18 @@
-"""Which wheels: those of the lock where it fits, else those that uv or pip choose."""
+"""Which wheels: those of our lock where it fits, those of the project's other lock, or new ones."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name, parse_wheel_filename
-from packaging.version import Version
+from packaging.utils import parse_wheel_filename
 
+from cloacina_ctl.archive.wheel import digest_of_file
 from cloacina_ctl.errors import BuildFailed, Code, Refused
-from cloacina_ctl.folders import open_folder
 from cloacina_ctl.platforms import host_platform
 from cloacina_ctl.platforms.tags import tag_of
-from cloacina_ctl.project.vendoring import resolvers
+from cloacina_ctl.project.vendoring.at_hand import AtHand, Places, candidate_of
+from cloacina_ctl.project.vendoring.fresh import Fresh
+from cloacina_ctl.project.vendoring.given import given_names, given_wheels
 from cloacina_ctl.project.vendoring.lock import (
     LOCK_FILE,
     Lock,
@@ -21,24 +21,27 @@ from cloacina_ctl.project.vendoring.lock import (
     misfit,
     read_lock,
 )
+from cloacina_ctl.project.vendoring.origins import INDEX, declared_version
+from cloacina_ctl.project.vendoring.project_lock import bad_lock, same_index
 from cloacina_ctl.project.vendoring.requirements import is_engine
-from cloacina_ctl.project.vendoring.store import Cache, Wheelhouse
 from cloacina_ctl.project.vendoring.target import PYTHONS, Target, accepts, parse_target
-from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator, Mapping
 
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.project.model import Project
-    from cloacina_ctl.project.vendoring.requirements import Requirements
-    from cloacina_ctl.project.vendoring.resolvers import Pin
+    from cloacina_ctl.project.vendoring.at_hand import Candidate
+    from cloacina_ctl.project.vendoring.origins import Origin
+    from cloacina_ctl.project.vendoring.project_lock import LockedVersion, ProjectLock
+    from cloacina_ctl.project.vendoring.rules import Rules
 
 
 class VendorOptions(NamedTuple):
     """How to vendor. ``wheelhouse`` is the only place to take wheels from, where it is given.
 
+    ``sources`` are names with a wheel, or a folder of wheels, that is the only one for that name.
     ``offline`` starts nothing that uses a network; ``locked`` takes what is locked or fails,
     ``upgrade`` chooses anew. ``python`` and ``platforms`` are the runtime's: without, those of the
     lock, else of this machine.
@@ -50,52 +53,163 @@ class VendorOptions(NamedTuple):
     upgrade: bool = False
     python: str | None = None
     platforms: tuple[str, ...] = ()
-
-
-class Candidate(NamedTuple):
-    """A wheel that may get vendored, and where it lies."""
-
-    wheel: LockedWheel
-    path: str
+    sources: tuple[tuple[str, str], ...] = ()
 
 
 class Choice(NamedTuple):
     """The candidates for each platform; ``locked`` is the lock that they stand in, if one does.
 
-    ``why`` says why there is a new choice. ``found`` is what was in the lock's file.
+    ``why`` says why there is a new choice; ``found`` is what was in the lock's file. ``vouched``
+    are the digests of wheels that were given, or that a lock has: a distribution whose origin the
+    project names has one of these. ``without`` says of a distribution why a lock of the project
+    does not give its wheel.
     """
 
     targets: tuple[Target, ...]
     candidates: tuple[tuple[Candidate, ...], ...]
     locked: Lock | None
     why: str | None
+    vouched: frozenset[Digest] = frozenset()
+    without: Mapping[str, str] = {}
     found: bytes | None = None
 
 
-def choose(
-    project: Project, requirements: Requirements, options: VendorOptions, folder: str
-) -> Choice:
+def choose(project: Project, rules: Rules, options: VendorOptions, folder: str) -> Choice:
     """Return which wheels the project gets; ``folder`` is a scratch folder.
 
     Raises ``BuildFailed`` where they cannot be had, or with ``locked`` where there is no lock that
-    fits; ``Refused`` for a lock that cannot be read, and for a wheel that is not the locked one.
+    fits; ``Refused`` for a lock that cannot be read, for a wheel that is not the locked one, and
+    for a distribution whose origin the project names and of which no wheel is given.
     """
     python = project.requires.python if project.requires else None
+    given_names(options.sources)
     asked = _asked(options)
     found = lock_bytes(project.root)
     old = None if options.upgrade and not options.locked else read_lock(project.root)
-    why = _why_not(old, requirements.texts, python, asked)
+    why = _why_not(old, rules, python, asked)
     if old is not None and why is None:
-        return _Locked(old, options, folder).choice()
+        return _locked(old, rules, options, folder)
     if options.locked:
         raise BuildFailed.of(
             Code.LOCK_FILE, f"--locked, and the lock does not fit: {why}", where=LOCK_FILE,
             hint="run it without --locked, look at the new lock and commit it",
         )  # fmt: skip
     targets = _targets(asked, old, python)
-    new = _New(options, folder)
-    candidates = tuple(new.candidates(requirements.texts, target) for target in targets)
-    return Choice(targets, candidates, None, "asked for" if options.upgrade else why, found)
+    if rules.lock is not None:
+        choice = _by_project_lock(rules.lock, targets, rules, options, folder)
+    else:
+        choice = _fresh(targets, rules, options, folder)
+    return choice._replace(why="asked for" if options.upgrade else why, found=found)
+
+
+def _fresh(
+    targets: tuple[Target, ...], rules: Rules, options: VendorOptions, folder: str
+) -> Choice:
+    """Return the choice that uv or pip make."""
+    given = [given_wheels(options.sources, rules.origins_on([one]), one) for one in targets]
+    fresh = Fresh(rules, options.wheelhouse, folder, offline=options.offline)
+    fresh.refuse_what_cannot_be_kept(targets, given)
+    candidates = tuple(map(fresh.candidates, targets, given))
+    vouched = frozenset(digest_of_file(path) for one in given for path in one.values())
+    return Choice(targets, candidates, None, None, vouched)
+
+
+def _locked(lock: Lock, rules: Rules, options: VendorOptions, folder: str) -> Choice:
+    """Return the choice that our own lock is."""
+    versions = [rules.lock.select(one) for one in lock.targets] if rules.lock else []
+    places = _places(lock.targets, rules, options, versions)
+    candidates = AtHand(lock, places, folder).candidates()
+    vouched = frozenset(wheel.sha256 for wheel in lock.wheels)
+    return Choice(lock.targets, candidates, lock, None, vouched)
+
+
+def _places(
+    targets: tuple[Target, ...],
+    rules: Rules,
+    options: VendorOptions,
+    versions: list[Mapping[str, LockedVersion]],
+) -> Places:
+    given: dict[str, tuple[str, ...]] = {}
+    for target in targets:
+        wheels = given_wheels(options.sources, rules.origins_on([target]), target)
+        for name, path in wheels.items():
+            given[name] = (*given.get(name, ()), path)
+    files = {
+        file.sha256: file for one in versions for locked in one.values() for file in locked.files
+    }
+    private = rules.private_on(targets)
+    return Places(options.wheelhouse, options.offline, given, files, private)
+
+
+def _by_project_lock(
+    lock: ProjectLock,
+    targets: tuple[Target, ...],
+    rules: Rules,
+    options: VendorOptions,
+    folder: str,
+) -> Choice:
+    """Return the choice of another tool's lock, with what was given for names that it lacks.
+
+    What comes from a folder or from git is no file in any lock: its wheel has to be given.
+    """
+    versions = [lock.select(target) for target in targets]
+    wheels: dict[Digest, LockedWheel] = {}
+    without: dict[str, str] = {}
+    for target, selected in zip(targets, versions, strict=True):
+        for locked in _wanted(lock, selected, rules, target):
+            file = locked.best(target)
+            if file is None:
+                title = f"{locked.name} {locked.version}"
+                without[locked.name] = f"{title} has no wheel for {target.platform}"
+                continue
+            version, before = str(parse_wheel_filename(file.file)[1]), wheels.get(file.sha256)
+            platforms = sorted({target.platform, *(before.platforms if before else ())})
+            wheels[file.sha256] = LockedWheel(
+                locked.name, version, file.file, file.sha256, tuple(platforms)
+            )
+    made = Lock(
+        targets[0].python,
+        tuple(target.platform for target in targets),
+        rules.requirements.texts,
+        tuple(wheels.values()),
+    )
+    places = _places(targets, rules, options, versions)
+    hand = AtHand(made, places, folder, f"{lock.place}: {lock.cure}")
+    candidates = tuple(
+        (*found, *_private(rules, options, target))
+        for found, target in zip(hand.candidates(some=True), targets, strict=True)
+    )
+    vouched = frozenset(one.wheel.sha256 for found in candidates for one in found)
+    return Choice(targets, candidates, None, None, vouched, without)
+
+
+def _wanted(
+    lock: ProjectLock, selected: Mapping[str, LockedVersion], rules: Rules, target: Target
+) -> Iterator[LockedVersion]:
+    """Yield what a lock decides of: not the engine, the project, or what comes from a folder."""
+    private, origins = rules.private_on([target]), rules.origins_on([target])
+    own = rules.requirements.own
+    for name, locked in selected.items():
+        if not (is_engine(name) or name in private or (own is not None and name == own.name)):
+            _refuse_other_index(lock, locked, origins.get(name))
+            yield locked
+
+
+def _private(rules: Rules, options: VendorOptions, target: Target) -> Iterator[Candidate]:
+    """Yield the wheels that are given for what no lock has as a file."""
+    private = rules.private_on([target])
+    for name, path in given_wheels(options.sources, private, target).items():
+        if name in private:
+            yield candidate_of(path, target)
+
+
+def _refuse_other_index(lock: ProjectLock, locked: LockedVersion, origin: Origin | None) -> None:
+    """Refuse a lock that was made before the project named another index."""
+    if origin is None or origin.kind != INDEX or not (origin.url and locked.registry):
+        return
+    if not same_index(origin.url, locked.registry):
+        message = f"`{origin.name}` is from {locked.registry} there, and from {origin.words} by"
+        raise bad_lock(f"{message} {origin.place}", lock.place, lock.cure)
 
 
 class _Asked(NamedTuple):
@@ -112,9 +226,7 @@ def _asked(options: VendorOptions) -> _Asked:
     return _Asked(python, tuple(sorted(set(parsed))))
 
 
-def _why_not(
-    lock: Lock | None, texts: tuple[str, ...], python: str | None, asked: _Asked
-) -> str | None:
+def _why_not(lock: Lock | None, rules: Rules, python: str | None, asked: _Asked) -> str | None:
     """Return why the lock is not the one to take."""
     if lock is None:
         return "there is none"
@@ -122,7 +234,38 @@ def _why_not(
         return f"it is for Python {lock.python}"
     if asked.platforms not in ((), lock.platforms):
         return f"it is for {', '.join(lock.platforms)}"
-    return misfit(lock, texts, python)
+    expected = rules.texts({wheel.name for wheel in lock.wheels}, lock.targets)
+    why = misfit(lock, rules.requirements.texts, expected, python)
+    return why or _outgrown(lock, rules) or _other_than(lock, rules)
+
+
+def _outgrown(lock: Lock, rules: Rules) -> str | None:
+    """Return which folder says another version than the lock has of it, None where none does."""
+    origins = rules.origins_on(lock.targets)
+    for wheel in lock.wheels:
+        origin = origins.get(wheel.name)
+        said = declared_version(origin) if origin is not None else None
+        if origin is not None and said is not None and said != wheel.version:
+            return f"it has {wheel.title}, and {origin.location} says {said}"
+    return None
+
+
+def _other_than(lock: Lock, rules: Rules) -> str | None:
+    """Return which wheel the project's other lock does not have, None where it has all."""
+    other = rules.lock
+    if other is None:
+        return None
+    for target in lock.targets:
+        selected, private = other.select(target), rules.private_on([target])
+        for wheel in lock.wheels:
+            if target.platform not in wheel.platforms or wheel.name in private:
+                continue
+            found = selected.get(wheel.name)
+            if found is None:
+                return f"{other.place} has no {wheel.name}"
+            if wheel.sha256 not in {file.sha256 for file in found.files}:
+                return f"{other.place} has another {wheel.name}: {found.version}"
+    return None
 
 
 def _targets(asked: _Asked, old: Lock | None, requires: str | None) -> tuple[Target, ...]:
@@ -161,181 +304,3 @@ def _default_platform() -> str:
             hint="name it, such as --vendor-platform manylinux_2_28_x86_64",
         )  # fmt: skip
     return parse_target(PYTHONS[-1], tag_of(host.machine, host.libc)).platform
-
-
-class _Locked:
-    """The wheels of a lock, from wherever they are; their digests are compared when unpacked."""
-
-    def __init__(self, lock: Lock, options: VendorOptions, folder: str) -> None:
-        self._lock = lock
-        self._options = options
-        self._folder = folder
-        self._house = Wheelhouse(options.wheelhouse) if options.wheelhouse else None
-        self._cache = Cache()
-
-    def choice(self) -> Choice:
-        """Return all of them, fetched where need be."""
-        found = {wheel: path for wheel in self._lock.wheels if (path := self._find(wheel))}
-        missing = [wheel for wheel in self._lock.wheels if wheel not in found]
-        if missing:
-            self._refuse_missing(missing)
-            found.update(self._fetch(missing))
-        candidates = tuple(
-            tuple(
-                Candidate(wheel, found[wheel])
-                for wheel in self._lock.wheels
-                if target.platform in wheel.platforms
-            )
-            for target in self._lock.targets
-        )
-        return Choice(self._lock.targets, candidates, self._lock, None)
-
-    def _find(self, wheel: LockedWheel) -> str | None:
-        """Return where it lies; one of that name in the wheelhouse has to be it."""
-        house = self._house
-        if house is not None and wheel.file in house.files:
-            found = house.digest(wheel.file)
-            if found != wheel.sha256:
-                raise not_the_locked(wheel, found)
-            return house.path(wheel.file)
-        return self._cache.find(wheel.file, wheel.sha256)
-
-    def _refuse_missing(self, missing: list[LockedWheel]) -> None:
-        if self._house is None and not self._options.offline:
-            return
-        place = "the wheelhouse" if self._house else "the cache, and --offline fetches nothing"
-        raise BuildFailed.of(
-            Code.RESOLVING,
-            f"{len(missing)} of {len(self._lock.wheels)} wheels are not in {place}: "
-            f"{', '.join(wheel.file for wheel in missing[:5])}",
-            where=self._house.folder if self._house else None,
-            hint="run it once with a network, or put them into a wheelhouse",
-        )
-
-    def _fetch(self, missing: list[LockedWheel]) -> dict[LockedWheel, str]:
-        found: dict[LockedWheel, str] = {}
-        for number, target in enumerate(self._lock.targets):
-            wanted = {
-                wheel.file: wheel
-                for wheel in missing
-                if wheel not in found and target.platform in wheel.platforms
-            }
-            if not wanted:
-                continue
-            pins = [
-                resolvers.Pin(wheel.name, wheel.version, frozenset({wheel.sha256}))
-                for wheel in wanted.values()
-            ]
-            folder = scratch(self._folder, f"locked-{number}")
-            for path in resolvers.fetch_pinned(_pip(), pins, target, folder):
-                wheel = wanted.get(os.path.basename(path))
-                if wheel is not None and self._cache.keep(path) == wheel.sha256:
-                    found[wheel] = path
-        lost = [wheel.file for wheel in missing if wheel not in found]
-        if lost:
-            raise BuildFailed.of(Code.RESOLVING, f"pip did not fetch: {', '.join(lost[:5])}")
-        return found
-
-
-class _New:
-    """The wheels that uv or pip choose."""
-
-    def __init__(self, options: VendorOptions, folder: str) -> None:
-        self._folder = folder
-        self._house: str | None = None
-        self._cache = Cache()
-        if options.wheelhouse:
-            self._house = Wheelhouse(options.wheelhouse).folder
-        elif options.offline:
-            self._house = self._cached()
-
-    def candidates(self, texts: tuple[str, ...], target: Target) -> tuple[Candidate, ...]:
-        """Return the wheels for ``target``; none of the engine's own."""
-        if not texts:
-            return ()
-        folder = scratch(self._folder, f"new-{target.platform}")
-        uv = resolvers.find_uv()
-        if uv is not None and target.uv_platform() is not None:
-            pins = resolvers.choose_with_uv(uv, texts, target, self._house, folder)
-            pins = tuple(pin for pin in pins if not is_engine(pin.name))
-            paths = tuple(self._take(pins, target, folder))
-        else:
-            paths = resolvers.fetch_with_pip(_pip(), texts, target, self._house, folder)
-        return tuple(
-            self._candidate(path, target)
-            for path in paths
-            if not is_engine(os.path.basename(path).partition("-")[0])
-        )
-
-    def _take(self, pins: tuple[Pin, ...], target: Target, folder: str) -> Iterable[str]:
-        """Return the wheels for versions that were chosen: out of the folder, or fetched."""
-        if self._house is None:
-            return resolvers.fetch_pinned(_pip(), pins, target, folder) if pins else ()
-        house = Wheelhouse(self._house)
-        return [_best(house, pin, target) for pin in pins]
-
-    def _candidate(self, path: str, target: Target) -> Candidate:
-        file = os.path.basename(path)
-        name, version, _, _ = parse_wheel_filename(file)
-        digest = self._cache.keep(path)
-        wheel = LockedWheel(str(name), str(version), file, digest, (target.platform,))
-        return Candidate(wheel, path)
-
-    def _cached(self) -> str:
-        """Return a folder with all wheels of the cache, as uv and pip look for them."""
-        folder = scratch(self._folder, "cached")
-        with reported(folder), open_folder(folder) as made:
-            for path in self._cache.files():
-                name = os.path.basename(path)
-                if made.look(name) is None:
-                    made.symlink(path, name)
-        return folder
-
-
-def _best(house: Wheelhouse, pin: Pin, target: Target) -> str:
-    """Return the wheel of a folder that fits the target best."""
-    ranked = sorted(
-        (rank, file)
-        for file in house.files
-        for name, version, _, tags in [parse_wheel_filename(file)]
-        if name == canonicalize_name(pin.name)
-        and version == Version(pin.version)
-        and (rank := target.rank(tags)) is not None
-        and house.digest(file) in pin.digests
-    )
-    if not ranked:
-        raise BuildFailed.of(
-            Code.RESOLVING,
-            f"no wheel of {pin.name} {pin.version} for {target.platform}",
-            where=house.folder,
-        )
-    return house.path(ranked[0][1])
-
-
-def not_the_locked(wheel: LockedWheel, found: Digest) -> Refused:
-    """Return the error for a wheel that has the name of a locked one and is another."""
-    return Refused.of(
-        Code.WHEEL_DIGEST,
-        f"expected sha256 {wheel.sha256}, found: {found}",
-        where=wheel.file,
-        hint="if the change is meant, renew the lock: --upgrade-vendored",
-    )
-
-
-def scratch(folder: str, name: str) -> str:
-    """Return a new folder beneath a scratch folder."""
-    path = os.path.join(folder, name)
-    with reported(path):
-        os.makedirs(path, mode=0o700)
-    return path
-
-
-def _pip() -> tuple[str, ...]:
-    found = resolvers.find_pip()
-    if found is None:
-        raise BuildFailed.of(
-            Code.NO_RESOLVER,
-            "pip is not there to fetch wheels with, and neither is uv",
-            hint="install one of them, or take the locked wheels from a folder: --wheelhouse",
-        )
-    return found

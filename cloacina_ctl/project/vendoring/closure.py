@@ -16,16 +16,15 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from cloacina_ctl.archive.wheel_zip import bad_wheel
+from cloacina_ctl.project.vendoring.origins import PATCHES
 from cloacina_ctl.project.vendoring.requirements import is_engine
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from cloacina_ctl.project.vendoring.own import Own
     from cloacina_ctl.project.vendoring.target import Target
-
-# Requirements on a patch release (`python_full_version < "3.11.3"`) differ between these.
-_FIRST_PATCH, _LAST_PATCH = 0, 99
 
 
 class Distribution(NamedTuple):
@@ -37,11 +36,30 @@ class Distribution(NamedTuple):
     python: str | None
 
 
+class Roots(NamedTuple):
+    """Where the way begins: requirements, the project itself, and what replaces requirements.
+
+    A requirement on the project itself leads to what its extras need. One on a name among
+    ``overrides`` is replaced by what stands there, as uv does.
+    """
+
+    texts: tuple[str, ...]
+    own: Own | None = None
+    overrides: tuple[str, ...] = ()
+
+
+class Missing(NamedTuple):
+    """A requirement that nothing meets, in words, and its name."""
+
+    name: str
+    words: str
+
+
 class Closure(NamedTuple):
-    """The names that are reached, what is missing (in words), and the engines on the way."""
+    """The names that are reached, what is missing, and the engines on the way."""
 
     names: frozenset[str]
-    missing: tuple[str, ...]
+    missing: tuple[Missing, ...]
     engines: tuple[str, ...]
 
 
@@ -62,44 +80,54 @@ def read_metadata(metadata: bytes, where: str) -> Distribution:
         raise bad_wheel(f"METADATA: {str(error).splitlines()[0][:200]}", where) from error
 
 
-def reach(
-    requirements: Iterable[str], known: Mapping[str, Distribution], target: Target
-) -> Closure:
-    """Return what the requirements lead to on ``target``, whatever its patch release is."""
-    texts = [Requirement(text) for text in requirements]
-    first = _reach(texts, known, target.environment(_FIRST_PATCH))
-    last = _reach(texts, known, target.environment(_LAST_PATCH))
+def reach(roots: Roots, known: Mapping[str, Distribution], target: Target) -> Closure:
+    """Return what the requirements lead to on ``target``, whatever its patch release is.
+
+    The project itself is not among the names.
+    """
+    own = roots.own
+    if own is not None:
+        itself = Distribution(own.name, Version(own.version), own.needs(), None)
+        known = {**known, own.name: itself}
+    first, last = (_reach(roots, known, target.environment(patch)) for patch in PATCHES)
     return last._replace(
-        names=first.names | last.names,
+        names=(first.names | last.names) - {own.name if own else ""},
         engines=tuple(sorted({*first.engines, *last.engines})),
     )
 
 
-def _reach(
-    requirements: Iterable[Requirement],
-    known: Mapping[str, Distribution],
-    environment: dict[str, str],
-) -> Closure:
-    waiting = [(one, "", "the project") for one in requirements]
+def _reach(roots: Roots, known: Mapping[str, Distribution], environment: dict[str, str]) -> Closure:
+    overrides = _by_name(roots.overrides)
+    waiting = [(Requirement(text), "", "the project") for text in roots.texts]
     seen: set[tuple[str, str]] = set()
-    missing: dict[str, None] = {}
+    missing: dict[Missing, None] = {}
     engines: set[str] = set()
     while waiting:
-        requirement, extra, who = waiting.pop()
-        if not _applies(requirement, extra, environment):
+        original, extra, who = waiting.pop()
+        name = str(canonicalize_name(original.name))
+        if not _applies(original, extra, environment):
             continue
-        name = str(canonicalize_name(requirement.name))
         if is_engine(name):
             engines.add(name)
             continue
-        found = known.get(name)
-        if found is None or not requirement.specifier.contains(found.version, prereleases=True):
-            what = f"there is {found.version}" if found else "there is none"
-            missing[f"{who} needs {requirement}, and {what}"] = None
-            continue
-        waiting += _needs(found, requirement, seen)
+        for requirement in overrides.get(name, [original]):
+            if not _applies(requirement, extra, environment):
+                continue
+            found = known.get(name)
+            if found is None or not requirement.specifier.contains(found.version, prereleases=True):
+                what = f"there is {found.version}" if found else "there is none"
+                missing[Missing(name, f"{who} needs {requirement}, and {what}")] = None
+            else:
+                waiting += _needs(found, requirement, seen)
     names = frozenset(name for name, _ in seen)
     return Closure(names, tuple(missing), tuple(sorted(engines)))
+
+
+def _by_name(texts: Iterable[str]) -> dict[str, list[Requirement]]:
+    found: dict[str, list[Requirement]] = {}
+    for requirement in map(Requirement, texts):
+        found.setdefault(str(canonicalize_name(requirement.name)), []).append(requirement)
+    return found
 
 
 def _needs(

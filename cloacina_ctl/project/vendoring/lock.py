@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from operator import attrgetter
 from typing import Any
 
@@ -29,8 +30,9 @@ from cloacina_ctl.values import NamedTuple
 LOCK_FILE = "cloacina.lock"
 FORMAT = 1
 MAX_LOCK_BYTES = 4 << 20
-_KEYS = frozenset({"format", "python", "platforms", "requirements", "wheel"})
+_KEYS = frozenset({"format", "python", "platforms", "requirements", "rules", "wheel"})
 _WHEEL_KEYS = frozenset({"name", "version", "file", "sha256", "platforms"})
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _HEAD = """\
 # The wheels that `cloacina-ctl package` vendors into the package of this project. Keep this file
 # under version control. `cloacina-ctl package --upgrade-vendored` makes it anew.
@@ -53,12 +55,17 @@ class LockedWheel(NamedTuple):
 
 
 class Lock(NamedTuple):
-    """What was chosen, for one version of Python on some platforms, from which requirements."""
+    """What was chosen, for one version of Python on some platforms, from which requirements.
+
+    ``rules`` are what else of the project decided: where a distribution comes from, what limits
+    versions, the lock of another tool.
+    """
 
     python: str
     platforms: tuple[str, ...]
     requirements: tuple[str, ...]
     wheels: tuple[LockedWheel, ...]
+    rules: tuple[str, ...] = ()
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -90,10 +97,13 @@ def read_lock(root: str) -> Lock | None:
         tuple(target.platform for target in targets),
         _texts(table, "requirements"),
         tuple(sorted((_wheel(one, platforms) for one in wheels), key=_order)),
+        _texts(table, "rules") if "rules" in table else (),
     )
 
 
-def misfit(lock: Lock, requirements: tuple[str, ...], requires_python: str | None) -> str | None:
+def misfit(
+    lock: Lock, requirements: tuple[str, ...], rules: tuple[str, ...], requires_python: str | None
+) -> str | None:
     """Return why the lock is not the one of these requirements, None where it is."""
     added = sorted(set(requirements) - set(lock.requirements))
     gone = sorted(set(lock.requirements) - set(requirements))
@@ -101,6 +111,11 @@ def misfit(lock: Lock, requirements: tuple[str, ...], requires_python: str | Non
         return f"a requirement that it was not made from: {added[0]}"
     if gone:
         return f"it was made from a requirement that is gone: {gone[0]}"
+    if lock.rules != rules:
+        new = sorted(set(rules) - set(lock.rules))
+        if new:
+            return f"a rule that it was not made with: {new[0]}"
+        return f"it was made with a rule that is gone: {min(set(lock.rules) - set(rules))}"
     if not accepts(requires_python, lock.python):
         return f"it is for Python {lock.python}, and the project for {requires_python}"
     return None
@@ -161,6 +176,8 @@ def dump_lock(lock: Lock) -> bytes:
         f"platforms = {_list(lock.platforms)}",
         f"requirements = {_list(lock.requirements)}",
     ]
+    if lock.rules:
+        lines.append(f"rules = {_list(lock.rules)}")
     for wheel in sorted(lock.wheels, key=_order):
         lines += ["", "[[wheel]]"]
         lines += [f"name = {_quoted(wheel.name)}", f"version = {_quoted(wheel.version)}"]
@@ -235,6 +252,6 @@ def _list(values: tuple[str, ...]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a TOML string; names, versions and requirements have no control characters."""
+    """Return a TOML string; what a project calls its folders may hold any character."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return f'"{_CONTROLS.sub(lambda one: f"{chr(92)}u{ord(one[0]):04x}", escaped)}"'

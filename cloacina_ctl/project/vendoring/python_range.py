@@ -9,7 +9,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import parse_wheel_filename
 
 from cloacina_ctl.errors import Code, Diagnostic
-from cloacina_ctl.project.vendoring.closure import Distribution, reach
+from cloacina_ctl.project.vendoring.closure import Distribution, Roots, reach
 from cloacina_ctl.project.vendoring.target import PYTHONS, Target, accepted_pythons, accepts
 
 if TYPE_CHECKING:
@@ -37,12 +37,13 @@ def too_new(
                 f"{wheel.title} needs Python {distribution.python}, and the project is for "
                 f"{min(refused, key=_number)} too",
                 wheel.file,
-                f'set `requires-python = "{distribution.python}"`, or require an older version',
+                f"choose for the oldest: --vendor-python {min(refused, key=_number)}; or set "
+                f'`requires-python = "{distribution.python}"`',
             )
 
 
 def narrowed(
-    requirements: tuple[str, ...],
+    roots: Roots,
     wheels: Mapping[LockedWheel, Distribution],
     targets: tuple[Target, ...],
     requires: str | None,
@@ -55,7 +56,7 @@ def narrowed(
     good = [
         python
         for python in candidates
-        if all(_fits(requirements, wheels, target._replace(python=python)) for target in targets)
+        if all(_fits(roots, wheels, target._replace(python=python)) for target in targets)
     ]
     if good == list(candidates):
         return None
@@ -66,9 +67,7 @@ def narrowed(
     return str(SpecifierSet(",".join([own, *kept])))
 
 
-def _fits(
-    requirements: tuple[str, ...], wheels: Mapping[LockedWheel, Distribution], target: Target
-) -> bool:
+def _fits(roots: Roots, wheels: Mapping[LockedWheel, Distribution], target: Target) -> bool:
     known = {}
     for wheel, distribution in wheels.items():
         if target.platform in wheel.platforms:
@@ -76,7 +75,7 @@ def _fits(
             if target.rank(tags) is None or not accepts(distribution.python, target.python):
                 return False
             known[wheel.name] = distribution
-    return not reach(requirements, known, target).missing
+    return not reach(roots, known, target).missing
 
 
 def _run_around(good: list[str], python: str) -> list[str]:

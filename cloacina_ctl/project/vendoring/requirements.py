@@ -1,7 +1,8 @@
 """What a project depends on: `[project] dependencies`, or a tree's `requirements.txt`.
 
-Names with versions alone: what is given by URL or by folder has no wheel that others can find, and
-options in a requirements file would choose where wheels come from.
+A reference to a URL or a folder (`name @ URL`) is taken apart: the name is a requirement, the rest
+says where it comes from. Options in a requirements file would choose where all wheels come from,
+and are refused.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused
-from cloacina_ctl.project.detect import PYPROJECT_TOML
+from cloacina_ctl.project.detect import PYPROJECT_TOML, REQUIREMENTS_TXT
 from cloacina_ctl.project.model import Layout
 from cloacina_ctl.project.own_files import open_own, read_own_toml
+from cloacina_ctl.project.vendoring.origins import Origin, direct_origin
+from cloacina_ctl.project.vendoring.own import Own, expand
 from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
@@ -25,7 +29,6 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.project.model import Project
 
-REQUIREMENTS_TXT = "requirements.txt"
 MAX_REQUIREMENTS_BYTES = 1 << 20
 # What the engine brings itself, under the names that its releases have had.
 ENGINES = frozenset({"cloaca", "cloaca-sqlite", "cloaca-postgres"})
@@ -38,22 +41,27 @@ _COMMENT = re.compile(r"(?:^|\s)#.*$")
 class Requirements(NamedTuple):
     """The requirements in their one spelling, sorted; ``place`` is the file that has them.
 
-    ``engines`` are those that the engine brings, which are never vendored. ``hashes`` are the
-    SHA-256 digests that a requirements file allows for a distribution.
+    None is on the project itself, which ``own`` is; ``extras`` are those of its extras that are
+    part of them. ``engines`` are those that the engine brings, which are never vendored.
+    ``hashes`` are the SHA-256 digests that a requirements file allows for a distribution,
+    ``direct`` is where those come from that are given with a reference.
     """
 
     place: str
     texts: tuple[str, ...]
     engines: tuple[str, ...] = ()
     hashes: tuple[tuple[str, frozenset[str]], ...] = ()
+    direct: tuple[Origin, ...] = ()
+    own: Own | None = None
+    extras: frozenset[str] = frozenset()
 
 
 def read_requirements(project: Project) -> Requirements:
     """Return what the project depends on, or raise ``Refused`` with all that is not vendored."""
     place, lines = _find(project)
     problems: list[Diagnostic] = []
-    found: list[Requirement] = []
     hashes: dict[str, frozenset[str]] = {}
+    found: list[Requirement] = []
     for where, line in lines:
         requirement = _parse(where, line, problems)
         if requirement is None:
@@ -62,14 +70,27 @@ def read_requirements(project: Project) -> Requirements:
         name, allowed = str(canonicalize_name(requirement.name)), frozenset(_HASH.findall(line))
         if allowed:
             hashes[name] = hashes.get(name, frozenset()) | allowed
+    own, broken = _own(project) if place == PYPROJECT_TOML else (None, {})
+    extras: frozenset[str] = frozenset()
+    if own is not None:
+        expanded = expand(found, own)
+        found, extras = list(expanded.requirements), expanded.extras
+        problems += [Diagnostic(Code.DEPENDENCY, one, place) for one in expanded.unknown]
+        problems += [one for extra in sorted(extras) for one in broken[extra]]
     if problems:
         raise Refused(*problems)
+    direct = [direct_origin(one, project.root, place) for one in found if one.url is not None]
+    for one in found:
+        one.url = None
     engines = {str(canonicalize_name(one.name)) for one in found if is_engine(one.name)}
     return Requirements(
         place,
         texts=tuple(sorted({spelled(one) for one in found if not is_engine(one.name)})),
         engines=tuple(sorted(engines)),
         hashes=tuple(sorted(hashes.items())),
+        direct=tuple(one for one in direct if not is_engine(one.name)),
+        own=own,
+        extras=extras,
     )
 
 
@@ -86,6 +107,11 @@ def spelled(requirement: Requirement) -> str:
     return f"{name}{extras if requirement.extras else ''}{requirement.specifier}{marker}"
 
 
+def is_unsafe(text: str) -> bool:
+    """Tell whether a text holds what would mean something else in a file for pip or uv."""
+    return _UNSAFE.search(text) is not None
+
+
 def _find(project: Project) -> tuple[str, list[tuple[str, str]]]:
     """Return the file that counts, and each requirement with its place."""
     if project.layout is Layout.PYTHON_TREE:
@@ -97,22 +123,56 @@ def _find(project: Project) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _dependencies(root: str) -> Iterator[tuple[str, str]]:
+    for value in _listed(_project_table(root), "dependencies", "dependencies"):
+        yield PYPROJECT_TOML, value
+
+
+def _own(project: Project) -> tuple[Own | None, dict[str, list[Diagnostic]]]:
+    """Return the distribution that the project is, and what is wrong in each of its extras."""
+    table = _project_table(project.root)
+    name, version = table.get("name"), table.get("version")
+    if not isinstance(name, str):
+        return None, {}
+    optional = table.get("optional-dependencies", {})
+    extras: dict[str, tuple[Requirement, ...]] = {}
+    broken: dict[str, list[Diagnostic]] = {}
+    for key, values in optional.items() if isinstance(optional, dict) else ():
+        extra, place = str(canonicalize_name(key)), f"{PYPROJECT_TOML}: optional-dependencies.{key}"
+        problems: list[Diagnostic] = []
+        parsed = [_parse(place, one, problems) for one in _listed({key: values}, key, place)]
+        extras[extra] = tuple(one for one in parsed if one is not None)
+        broken[extra] = problems
+    known = version if isinstance(version, str) and is_version(version) else project.package.version
+    return Own(str(canonicalize_name(name)), str(known), tuple(sorted(extras.items()))), broken
+
+
+def is_version(text: str) -> bool:
+    """Tell whether a text is a version."""
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True
+
+
+def _project_table(root: str) -> dict[str, Any]:
     table: Any = read_own_toml(root, PYPROJECT_TOML)
-    table = table.get("project", {})
-    if "dependencies" in table.get("dynamic", ()):
+    found: dict[str, Any] = table.get("project", {})
+    return found
+
+
+def _listed(table: dict[str, Any], key: str, name: str) -> list[str]:
+    if key in table.get("dynamic", ()):
         raise Refused.of(
             Code.DEPENDENCY,
-            "the dependencies are dynamic: only a build would tell them",
+            f"the {name} are dynamic: only a build would tell them",
             where=PYPROJECT_TOML,
-            hint="list them under [project] dependencies",
+            hint=f"list them under [project] {name}",
         )
-    values = table.get("dependencies", [])
+    values = table.get(key, [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise Refused.of(
-            Code.DEPENDENCY, "`dependencies` must be a list of texts", where=PYPROJECT_TOML
-        )
-    for value in values:
-        yield PYPROJECT_TOML, value
+        raise Refused.of(Code.DEPENDENCY, f"`{name}` must be a list of texts", where=PYPROJECT_TOML)
+    return values
 
 
 def _lines(root: str) -> Iterator[tuple[str, str]]:
@@ -151,10 +211,5 @@ def _parse(where: str, line: str, problems: list[Diagnostic]) -> Requirement | N
     except InvalidRequirement as error:
         message = f"no requirement: {text}: {str(error).splitlines()[0]}"
         problems.append(Diagnostic(Code.DEPENDENCY, message, where))
-        return None
-    if requirement.url is not None:
-        hint = "put a wheel of it into a wheelhouse, and require it by name and version"
-        message = f"a dependency by URL: {text}"
-        problems.append(Diagnostic(Code.DEPENDENCY, message, where, hint))
         return None
     return requirement

@@ -47,12 +47,31 @@ _NOT_OURS = frozenset(
 )  # fmt: skip
 
 
+class Question(NamedTuple):
+    """What is asked of uv or pip, each text a line of a file for them.
+
+    ``files`` say of a name which file it is, wherever it is required. ``overrides`` and ``options``
+    are for uv alone. ``house`` is the folder that takes the place of all indexes.
+    """
+
+    requirements: tuple[str, ...]
+    constraints: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    house: str | None = None
+
+
 class Pin(NamedTuple):
-    """A version that was chosen, and the SHA-256 of each file that it may be."""
+    """A version that was chosen, and the SHA-256 of each file that it may be.
+
+    ``url`` is where the one file is, where a lock says it.
+    """
 
     name: str
     version: str
     digests: frozenset[Digest]
+    url: str | None = None
 
 
 def find_uv() -> str | None:
@@ -72,24 +91,37 @@ def find_pip() -> tuple[str, ...] | None:
     return None if uv is None else (uv, "tool", "run", "--quiet", "pip")
 
 
-def choose_with_uv(
-    uv: str, requirements: Sequence[str], target: Target, house: str | None, folder: str
-) -> tuple[Pin, ...]:
-    """Return the versions that uv chooses for ``requirements``; ``folder`` is a scratch folder.
+def _pip() -> tuple[str, ...]:
+    found = find_pip()
+    if found is None:
+        raise BuildFailed.of(
+            Code.NO_RESOLVER,
+            "pip is not there to fetch wheels with, and neither is uv",
+            hint="install one of them, or take the locked wheels from a folder: --wheelhouse",
+        )
+    return found
 
-    What the engine brings is overridden by nothing, so that it need not be had. Wheels come from
-    the folder ``house`` alone where it is given, else from the user's indexes. Raises
-    ``BuildFailed`` with uv's own words where there is no solution.
+
+def choose_with_uv(uv: str, question: Question, target: Target, folder: str) -> tuple[Pin, ...]:
+    """Return the versions that uv chooses; ``folder`` is a scratch folder.
+
+    What the engine brings is overridden by nothing, so that it need not be had. Without a house
+    the user's own indexes are asked. Raises ``BuildFailed`` with uv's own words where there is no
+    solution.
     """
-    listed = _write(folder, "requirements.in", requirements)
+    listed = _write(folder, "requirements.in", question.requirements)
+    # uv takes the nearest settings file above it: in a folder for temporary files, anybody's.
+    _write(folder, "uv.toml", ())
     never = [f"{name}; python_version < '0'" for name in sorted(ENGINES)]
-    engines = _write(folder, "engines.in", never)
+    overrides = _write(folder, "overrides.in", (*never, *question.overrides))
+    constraints = _write(folder, "constraints.in", (*question.constraints, *question.files))
     arguments = [
-        "pip", "compile", listed, f"--overrides={engines}", "--only-binary=:all:",
-        "--generate-hashes", "--no-header",
+        "pip", "compile", listed, f"--overrides={overrides}", f"--constraints={constraints}",
+        "--only-binary=:all:", "--generate-hashes", "--no-header",
         "--no-annotate", "--quiet", "--color=never", f"--python-version={target.python}",
-        f"--python-platform={target.uv_platform()}", "--no-python-downloads",
+        f"--python-platform={target.uv_platform()}", "--no-python-downloads", *question.options,
     ]  # fmt: skip
+    house = question.house
     if house is not None:
         arguments += ["--offline", "--no-index", "--no-config", f"--find-links={house}"]
     if sys.executable:
@@ -98,40 +130,38 @@ def choose_with_uv(
     return tuple(_pins(lines))
 
 
-def fetch_with_pip(
-    pip: tuple[str, ...],
-    requirements: Sequence[str],
-    target: Target,
-    house: str | None,
-    folder: str,
-) -> tuple[str, ...]:
-    """Return the paths of the wheels for ``requirements`` and all that they need."""
-    listed = _write(folder, "requirements.txt", requirements)
-    return _download(pip, ("--requirement", listed), target, house, folder)
+def fetch_with_pip(question: Question, target: Target, folder: str) -> tuple[str, ...]:
+    """Return the paths of the wheels that pip chooses, and of all that they need.
+
+    Files are required as such: pip 23.0 loses constraints of this kind where an extra is required.
+    """
+    listed = _write(folder, "requirements.txt", (*question.requirements, *question.files))
+    constraints = _write(folder, "constraints.txt", question.constraints)
+    options = ("--requirement", listed, "--constraint", constraints)
+    return _download(options, target, question.house, folder)
 
 
-def fetch_pinned(
-    pip: tuple[str, ...], pins: Iterable[Pin], target: Target, folder: str
-) -> tuple[str, ...]:
+def fetch_pinned(pins: Iterable[Pin], target: Target, folder: str) -> tuple[str, ...]:
     """Return the paths of the wheels for ``pins``, which pip compares with their digests."""
     listed = _write(folder, "pinned.txt", [_line(pin) for pin in pins])
     options = ("--no-deps", "--require-hashes", "--requirement", listed)
-    return _download(pip, options, target, None, folder)
+    return _download(options, target, None, folder)
 
 
 def _line(pin: Pin) -> str:
     digests = (f" --hash=sha256:{digest}" for digest in sorted(pin.digests))
-    return f"{pin.name}=={pin.version}{''.join(digests)}"
+    what = f"{pin.name}=={pin.version}" if pin.url is None else f"{pin.name} @ {pin.url}"
+    return f"{what}{''.join(digests)}"
 
 
 def _download(
-    pip: tuple[str, ...], options: tuple[str, ...], target: Target, house: str | None, folder: str
+    options: tuple[str, ...], target: Target, house: str | None, folder: str
 ) -> tuple[str, ...]:
     destination = os.path.join(folder, "fetched")
     with reported(destination):
         os.makedirs(destination, mode=0o700, exist_ok=True)
     command = [
-        *pip, "download", "--only-binary=:all:", "--dest", destination, "--no-input",
+        *_pip(), "download", "--only-binary=:all:", "--dest", destination, "--no-input",
         "--disable-pip-version-check", "--progress-bar=off", "--no-color", *target.pip_options(),
         *options,
     ]  # fmt: skip
@@ -202,12 +232,15 @@ def _write(folder: str, name: str, lines: Sequence[str]) -> str:
 def _pins(lines: Sequence[str]) -> list[Pin]:
     """Read what uv writes: a version on a line of its own, its digests on those that follow."""
     found: list[Pin] = []
+    current: str | None = None  # a file that is given by its path is none that has to be found
     for line in lines:
         text = line.strip().rstrip("\\").strip()
         match = _PIN.match(text)
         if match is not None:
             found.append(Pin(match[1], match[2], frozenset()))
+        if not text.startswith("--hash"):
+            current = match[1] if match is not None else None
         digests = frozenset(Digest(one) for one in _SHA256.findall(text))
-        if digests and found:
+        if digests and current is not None:
             found[-1] = found[-1]._replace(digests=found[-1].digests | digests)
     return found

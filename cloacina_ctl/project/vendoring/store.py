@@ -40,7 +40,7 @@ class Wheelhouse:
                     Code.NOT_FOUND, "the wheelhouse is no folder", where=folder,
                     hint="fill one where there is a network: `pip download -d FOLDER …`",
                 )  # fmt: skip
-            self.files = tuple(sorted(filter(_is_wheel, os.listdir(folder))))
+            self.files = tuple(sorted(filter(is_wheel, os.listdir(folder))))
 
     def path(self, file: str) -> str:
         """Return where the wheel lies."""
@@ -102,7 +102,7 @@ class Cache:
                 )
 
 
-def _is_wheel(file: str) -> bool:
+def is_wheel(file: str) -> bool:
     """Tell whether a file is named as a wheel is, with a version that is one."""
     try:
         parse_wheel_filename(file)
@@ -132,3 +132,11 @@ def _cache_folder() -> str | None:
             return None
         base = os.path.join(home, "Library/Caches" if sys.platform == "darwin" else ".cache")
     return os.path.join(base, "cloacina-ctl", "wheels")
+
+
+def scratch(folder: str, name: str) -> str:
+    """Return a new folder beneath a scratch folder."""
+    path = os.path.join(folder, name)
+    with reported(path):
+        os.makedirs(path, mode=0o700)
+    return path

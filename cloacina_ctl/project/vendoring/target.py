@@ -60,6 +60,11 @@ class Target(NamedTuple):
         ranks = _ranks(self)
         return min((ranks[tag] for tag in tags if tag in ranks), default=None)
 
+    def tags(self) -> tuple[Tag, ...]:
+        """Return the tags of wheels that fit, best first."""
+        ranks = _ranks(self)
+        return tuple(sorted(ranks, key=ranks.__getitem__))
+
     def environment(self, patch: int) -> dict[str, str]:
         """Return what markers of requirements are about, for a patch release of the Python."""
         full = f"{self.python}.{patch}"

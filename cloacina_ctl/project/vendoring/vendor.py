@@ -13,13 +13,20 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.archive.wheel import unpack_wheel
 from cloacina_ctl.archive.wheel_zip import bad_wheel
-from cloacina_ctl.errors import BuildFailed, Code, Diagnostic, Refused, Severity
+from cloacina_ctl.errors import BuildFailed, Code, Diagnostic, Refused, Severity, UsageError
 from cloacina_ctl.project.model import LeftOut
-from cloacina_ctl.project.vendoring.choice import VendorOptions, choose, not_the_locked, scratch
+from cloacina_ctl.project.vendoring.at_hand import not_the_locked
+from cloacina_ctl.project.vendoring.choice import VendorOptions, choose
 from cloacina_ctl.project.vendoring.closure import reach, read_metadata
+from cloacina_ctl.project.vendoring.elsewhere import other_versions, unread_dependencies
+from cloacina_ctl.project.vendoring.given import given_names
 from cloacina_ctl.project.vendoring.lock import LOCK_FILE, Lock
+from cloacina_ctl.project.vendoring.origins import unavailable
+from cloacina_ctl.project.vendoring.project_lock import bad_lock
 from cloacina_ctl.project.vendoring.python_range import narrowed, too_new
 from cloacina_ctl.project.vendoring.requirements import read_requirements
+from cloacina_ctl.project.vendoring.rules import read_rules
+from cloacina_ctl.project.vendoring.store import scratch
 from cloacina_ctl.project.vendoring.tree import VendoredFile, judge_names, make_tree
 from cloacina_ctl.values import NamedTuple
 
@@ -30,9 +37,11 @@ if TYPE_CHECKING:
     from cloacina_ctl.manifest import Artifact
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.project.vendoring.choice import Choice
-    from cloacina_ctl.project.vendoring.closure import Distribution
+    from cloacina_ctl.project.vendoring.closure import Distribution, Missing
     from cloacina_ctl.project.vendoring.lock import LockedWheel
     from cloacina_ctl.project.vendoring.requirements import Requirements
+    from cloacina_ctl.project.vendoring.rules import Rules
+    from cloacina_ctl.project.vendoring.target import Target
 
 
 class Vendored(NamedTuple):
@@ -64,11 +73,13 @@ def vendor(
     locked one; ``BuildFailed`` where wheels cannot be had or the lock does not fit.
     """
     requirements = read_requirements(project)
-    choice = choose(project, requirements, options, folder)
+    rules = read_rules(project, requirements)
+    choice = choose(project, rules, options, folder)
     found = _Unpacked(choice, folder, limits)
     known = {wheel: found.distributions[wheel.sha256] for wheel in found.wheels}
-    kept, engines = _needed(choice, requirements, known)
+    kept, engines = _needed(choice, rules, known)
     _refuse_unlisted(requirements, kept)
+    _refuse_strangers(choice, rules, kept, options)
     python = project.requires.python if project.requires else None
     problems = tuple(too_new({one: known[one] for one in kept}, choice.targets[0].python, python))
     if problems:
@@ -78,9 +89,10 @@ def vendor(
     errors = [one for one in named if one.severity is Severity.ERROR]
     if errors:
         raise Refused(*errors)
-    lock = _lock(choice, requirements, kept)
-    fewer = narrowed(requirements.texts, {one: known[one] for one in kept}, choice.targets, python)
+    lock = _lock(choice, rules, kept)
+    fewer = narrowed(rules.roots, {one: known[one] for one in kept}, choice.targets, python)
     skipped = tuple(sorted({*requirements.engines, *engines}))
+    others = (*unread_dependencies(project.root, requirements), *other_versions(rules, kept))
     return Vendored(
         files=tree.files,
         artifacts=tree.artifacts,
@@ -88,7 +100,7 @@ def vendor(
         new_lock=lock,
         old_lock=choice.found,
         left_out=tuple(_left_out({wheel: found.wheels[wheel] for wheel in kept})),
-        diagnostics=(*named, *_notes(choice, lock, fewer, python, skipped)),
+        diagnostics=(*named, *others, *_notes(choice, lock, fewer, python, skipped)),
     )
 
 
@@ -124,7 +136,7 @@ def _described(unpacked: Wheel, wheel: LockedWheel) -> Distribution:
 
 
 def _needed(
-    choice: Choice, requirements: Requirements, known: Mapping[LockedWheel, Distribution]
+    choice: Choice, rules: Rules, known: Mapping[LockedWheel, Distribution]
 ) -> tuple[tuple[LockedWheel, ...], tuple[str, ...]]:
     """Return the wheels that the requirements lead to, and the engines on the way.
 
@@ -134,11 +146,9 @@ def _needed(
     engines: set[str] = set()
     for target in choice.targets:
         own = {wheel.name: wheel for wheel in known if target.platform in wheel.platforms}
-        closure = reach(
-            requirements.texts, {name: known[wheel] for name, wheel in own.items()}, target
-        )
+        closure = reach(rules.roots, {name: known[wheel] for name, wheel in own.items()}, target)
         if closure.missing:
-            raise _incomplete(choice, closure.missing, target.platform)
+            raise _incomplete(choice, rules, closure.missing, target)
         engines.update(closure.engines)
         for name in closure.names:
             reached[own[name]].append(target.platform)
@@ -153,16 +163,28 @@ def _needed(
     return tuple(sorted(kept)), tuple(sorted(engines))
 
 
-def _incomplete(choice: Choice, missing: tuple[str, ...], platform: str) -> BuildFailed | Refused:
-    text = "; ".join(missing[:3])
+def _incomplete(
+    choice: Choice, rules: Rules, missing: tuple[Missing, ...], target: Target
+) -> BuildFailed | Refused:
+    text = "; ".join(choice.without.get(one.name, one.words) for one in missing[:3])
     if choice.locked is not None:
         return _bad_lock(text)
+    private = rules.private_on([target])
+    named = {one.name: private[one.name] for one in missing if one.name in private}
+    strangers = [origin for name, origin in named.items() if not _is_given(choice, name)]
+    if strangers:
+        return Refused(*map(unavailable, strangers))
+    if rules.lock is not None:
+        return bad_lock(f"it does not fit the project: {text}", rules.lock.place, rules.lock.cure)
     return BuildFailed.of(
         Code.RESOLVING,
-        f"what was chosen is not complete for Python {choice.targets[0].python} on {platform}: "
-        f"{text}",
+        f"what was chosen is not complete for Python {target.python} on {target.platform}: {text}",
         hint="install uv: pip judges conditions of dependencies for the Python that it runs on",
     )
+
+
+def _is_given(choice: Choice, name: str) -> bool:
+    return any(one.wheel.name == name for found in choice.candidates for one in found)
 
 
 def _bad_lock(message: str) -> Refused:
@@ -180,15 +202,47 @@ def _refuse_unlisted(requirements: Requirements, kept: tuple[LockedWheel, ...]) 
             raise not_the_locked(wheel, wheel.sha256)
 
 
-def _lock(choice: Choice, requirements: Requirements, kept: tuple[LockedWheel, ...]) -> Lock | None:
+def _refuse_strangers(
+    choice: Choice, rules: Rules, kept: tuple[LockedWheel, ...], options: VendorOptions
+) -> None:
+    """Refuse a wheel of a distribution that comes from elsewhere, also where a wheel asks for it.
+
+    Nor is one taken of what the project takes as source alone, and none is given for a name that
+    nothing needs: it may be misspelt.
+    """
+    unneeded = sorted(given_names(options.sources).keys() - {one.name for one in kept})
+    if unneeded:
+        raise UsageError.of(Code.USAGE, f"--vendor-source: nothing needs `{unneeded[0]}`")
+    origins = rules.origins_on(choice.targets)
+    found = [origins[one.name] for one in kept if one.name in origins
+             and one.sha256 not in choice.vouched]  # fmt: skip
+    problems = [unavailable(one) for one in found]
+    problems += [
+        Diagnostic(
+            Code.RESOLVER_SETTING,
+            f"`{one.name}` is not taken as a wheel (`no-binary-package`), and only wheels are "
+            "vendored",
+            rules.settings.place,
+            f"build one: `pip wheel --no-deps -w DIR {one.name}`; then name it: "
+            f"`--vendor-source {one.name}=DIR`",
+        )
+        for one in kept
+        if one.name in rules.settings.sources_only and one.sha256 not in choice.vouched
+    ]
+    if problems:
+        raise Refused(*problems)
+
+
+def _lock(choice: Choice, rules: Rules, kept: tuple[LockedWheel, ...]) -> Lock | None:
     """Return the lock to write, None where the one that is there says the same."""
     if choice.locked is not None or not (kept or choice.why != "there is none"):
         return None
     return Lock(
         python=choice.targets[0].python,
         platforms=tuple(sorted(target.platform for target in choice.targets)),
-        requirements=requirements.texts,
+        requirements=rules.requirements.texts,
         wheels=kept,
+        rules=rules.texts({one.name for one in kept}, choice.targets),
     )
 
 

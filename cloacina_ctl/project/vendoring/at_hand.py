@@ -1,0 +1,167 @@
+"""The wheels that a lock names, from wherever they are: given, kept, or fetched by digest."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from packaging.utils import parse_wheel_filename
+
+from cloacina_ctl.archive.wheel import digest_of_file
+from cloacina_ctl.errors import BuildFailed, Code, Refused
+from cloacina_ctl.project.vendoring import resolvers
+from cloacina_ctl.project.vendoring.lock import LockedWheel
+from cloacina_ctl.project.vendoring.origins import unavailable
+from cloacina_ctl.project.vendoring.store import Cache, Wheelhouse, scratch
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cloacina_ctl.digest import Digest
+    from cloacina_ctl.project.vendoring.lock import Lock
+    from cloacina_ctl.project.vendoring.origins import Origin
+    from cloacina_ctl.project.vendoring.project_lock import LockedFile
+    from cloacina_ctl.project.vendoring.target import Target
+
+
+_RENEW = "--upgrade-vendored"
+
+
+class Candidate(NamedTuple):
+    """A wheel that may get vendored, and where it lies."""
+
+    wheel: LockedWheel
+    path: str
+
+
+def candidate_of(path: str, target: Target) -> Candidate:
+    """Return the wheel in the file ``path`` as one for ``target``, and keep a copy of it."""
+    file = os.path.basename(path)
+    name, version, _, _ = parse_wheel_filename(file)
+    digest = Cache().keep(path)
+    wheel = LockedWheel(str(name), str(version), file, digest, (target.platform,))
+    return Candidate(wheel, path)
+
+
+class Places(NamedTuple):
+    """Where wheels may be. ``house`` is the only folder, where there is one.
+
+    ``given`` are paths by the name of the distribution, ``files`` what a lock of the project says
+    of where a file lies, ``private`` the distributions that no index is asked for.
+    """
+
+    house: str | None = None
+    offline: bool = False
+    given: Mapping[str, tuple[str, ...]] = {}
+    files: Mapping[Digest, LockedFile] = {}
+    private: Mapping[str, Origin] = {}
+
+
+class AtHand:
+    """The wheels of a lock; their digests are compared again when they are unpacked."""
+
+    def __init__(self, lock: Lock, places: Places, folder: str, cure: str = _RENEW) -> None:
+        """Look for the wheels of ``lock``; ``cure`` says how it is renewed."""
+        self._lock = lock
+        self._places = places
+        self._folder = folder
+        self._cure = cure
+        self._house = Wheelhouse(places.house) if places.house else None
+        self._cache = Cache()
+
+    def candidates(self, *, some: bool = False) -> tuple[tuple[Candidate, ...], ...]:
+        """Return the wheels for each target, fetched where need be.
+
+        With ``some`` those that cannot be had are left out: the lock may have more than is needed.
+        """
+        found = {wheel: path for wheel in self._lock.wheels if (path := self._find(wheel))}
+        missing = [wheel for wheel in self._lock.wheels if wheel not in found]
+        fetches = self._house is None and not self._places.offline
+        if missing and fetches:
+            self._refuse_private(missing)
+            found.update(self._fetch(missing))
+        elif missing and not some:
+            raise self._not_there(missing)
+        return tuple(
+            tuple(
+                Candidate(wheel, found[wheel])
+                for wheel in self._lock.wheels
+                if target.platform in wheel.platforms and wheel in found
+            )
+            for target in self._lock.targets
+        )
+
+    def _find(self, wheel: LockedWheel) -> str | None:
+        """Return where it lies; what is given, or has its name in the wheelhouse, has to be it."""
+        given = {digest_of_file(path): path for path in self._places.given.get(wheel.name, ())}
+        if given and wheel.sha256 not in given:
+            raise not_the_locked(wheel, next(iter(given)), self._cure)
+        if given:
+            return given[wheel.sha256]
+        house = self._house
+        if house is not None and wheel.file in house.files:
+            found = house.digest(wheel.file)
+            if found != wheel.sha256:
+                raise not_the_locked(wheel, found, self._cure)
+            return house.path(wheel.file)
+        file = self._places.files.get(wheel.sha256)
+        if house is None and file is not None and file.path and os.path.isfile(file.path):
+            return file.path
+        return self._cache.find(wheel.file, wheel.sha256)
+
+    def _not_there(self, missing: list[LockedWheel]) -> BuildFailed:
+        place = "the wheelhouse" if self._house else "the cache, and --offline fetches nothing"
+        return BuildFailed.of(
+            Code.RESOLVING,
+            f"{len(missing)} of {len(self._lock.wheels)} wheels are not in {place}: "
+            f"{', '.join(wheel.file for wheel in missing[:5])}",
+            where=self._house.folder if self._house else None,
+            hint="run it once with a network, or put them into a wheelhouse",
+        )
+
+    def _refuse_private(self, missing: list[LockedWheel]) -> None:
+        """Refuse to ask an index for what comes from somewhere else."""
+        problems = [
+            unavailable(self._places.private[wheel.name])
+            for wheel in missing
+            if wheel.name in self._places.private
+        ]
+        if problems:
+            raise Refused(*problems)
+
+    def _fetch(self, missing: list[LockedWheel]) -> dict[LockedWheel, str]:
+        found: dict[LockedWheel, str] = {}
+        for number, target in enumerate(self._lock.targets):
+            wanted = {
+                wheel.file: wheel
+                for wheel in missing
+                if wheel not in found and target.platform in wheel.platforms
+            }
+            if not wanted:
+                continue
+            pins = [self._pin(wheel) for wheel in wanted.values()]
+            folder = scratch(self._folder, f"locked-{number}")
+            for path in resolvers.fetch_pinned(pins, target, folder):
+                wheel = wanted.get(os.path.basename(path))
+                if wheel is not None and self._cache.keep(path) == wheel.sha256:
+                    found[wheel] = path
+        lost = [wheel.file for wheel in missing if wheel not in found]
+        if lost:
+            raise BuildFailed.of(Code.RESOLVING, f"pip did not fetch: {', '.join(lost[:5])}")
+        return found
+
+    def _pin(self, wheel: LockedWheel) -> resolvers.Pin:
+        file = self._places.files.get(wheel.sha256)
+        url = file.url if file is not None else None
+        return resolvers.Pin(wheel.name, wheel.version, frozenset({wheel.sha256}), url)
+
+
+def not_the_locked(wheel: LockedWheel, found: Digest, cure: str = _RENEW) -> Refused:
+    """Return the error for a wheel that has the name of a locked one and is another."""
+    return Refused.of(
+        Code.WHEEL_DIGEST,
+        f"expected sha256 {wheel.sha256}, found: {found}",
+        where=wheel.file,
+        hint=f"if the change is meant, renew the lock: {cure}",
+    )
