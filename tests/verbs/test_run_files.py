@@ -60,6 +60,23 @@ def test_the_current_folder_is_read_and_not_written(run, tmp_path):
     assert (tmp_path / "here" / "out").exists()
 
 
+def test_a_file_of_the_current_folder_by_its_name_alone_is_told_with_its_whole_path(run, tmp_path):
+    (tmp_path / "here" / "in.csv").write_text("x")
+    refused = run("open('in.csv')")
+    assert f"give the task the whole path, {tmp_path / 'here' / 'in.csv'}" in refused.err
+    (tmp_path / "here" / "out").mkdir()
+    refused = run("open('out/sums.csv', 'w')", "--allow-write", "out")
+    assert f"give the task the whole path, {tmp_path / 'here' / 'out' / 'sums.csv'}" in refused.err
+    assert "whole path" not in run("open('absent.csv')").err
+
+
+@pytest.mark.parametrize("option", ["--allow-read", "--allow-write"])
+def test_an_empty_path_gives_nothing(run, option):
+    refused = run("pass", option, "")  # of a variable that is not set
+    assert refused.status == 2
+    assert f"{option}: the path is empty" in refused.err
+
+
 def test_the_keys_are_given_by_no_option(run, config):
     config.mkdir(exist_ok=True)
     (config / "config.toml").touch()
