@@ -12,7 +12,8 @@ __all__ = ["made"]
 
 ONCE = (
     "import os\n@cloaca.task(id='a', retry_attempts=1)\ndef a(context):\n"
-    "    exec(context['do'], {'os': os, 'context': context})\n    return context\n"
+    "    exec(context['do'], {'os': os, 'context': context, '__file__': __file__})\n"
+    "    return context\n"
 )
 
 
@@ -93,6 +94,15 @@ def test_a_folder_that_is_not_given_because_it_holds_keys_is_told(run, config):
     assert told.status == 0
     assert "T017" in told.err
     assert "T017" not in run("pass", cwd=config).err
+
+
+def test_of_a_task_that_failed_each_warning_and_note_is_told_once(run, config):
+    for words, count in ((), 1), (("--verbose",), 1), (("--quiet",), 0):
+        assert run("open('absent')", *words, cwd=config).err.count("T017") == count
+    late = "open(__file__).read(); 1/0"
+    assert run(late).err.count("warning[T009]") == 1
+    answer = lines_of(run(late, "--json"))[-1]
+    assert [one["code"] for one in answer["diagnostics"]].count("T009") == 1
 
 
 def test_isolation_can_be_required(run):
