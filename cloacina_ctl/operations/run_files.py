@@ -8,7 +8,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import CloacinaError, Code, Diagnostic, Severity
-from cloacina_ctl.runtime.grants import both_spellings, current_folder, holds_secrets
+from cloacina_ctl.runtime.grants import (
+    both_spellings,
+    current_folder,
+    holds_secrets,
+    refuse_empty,
+)
 from cloacina_ctl.runtime.places import SYSTEM, TEMPORARY, is_below
 from cloacina_ctl.settings import expanded
 from cloacina_ctl.values import NamedTuple
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 _READ_ONLY, _DENIED, _NOT_THERE = 30, 13, 2  # EROFS, EACCES, ENOENT
 _NUMBER = r"\[Errno (\d+)\]|\(os error (\d+)\)"
 _QUOTED = r"""(["'`])(/[^"'`\n]*)\1"""
+_RELATIVE = r"""(["'`])([^/"'`\n][^"'`\n]*)\1"""
 _BARE = r"""(?:^|[\s(=:])(/[^\s"'`:;,)]+)"""
 _MAX_PATHS = 8
 
@@ -35,6 +41,8 @@ class Access(NamedTuple):
 
 def access_of(request: RunRequest) -> Access:
     """Return what is given to the code: what is asked for, and the current folder to read."""
+    refuse_empty("--allow-read", request.allow_read)
+    refuse_empty("--allow-write", request.allow_write)
     here = current_folder()
     note = None
     if here.path is None and not request.allow_read:
@@ -51,21 +59,27 @@ def access_of(request: RunRequest) -> Access:
 
 
 def refusal_hint(error: str | None, access: Access) -> str | None:
-    """Return which option gives a file that a task was refused, where its error says which it was.
+    """Return how a task gets a file that it was refused, where its error says which it was.
 
     The error names the file and the system's number of what was wrong; that the file is there, and
-    was not given, is looked up. Where any of it is open, this returns None.
+    was not given, is looked up. Where any of it is open, this returns None. The hint is an option,
+    or the whole path of a file that the task looked for in its own current folder.
     """
     import re
 
     number = re.search(_NUMBER, error or "")
     if number is None or error is None:
         return None
+    code = int(number[1] or number[2])
     paths = [found[1] for found in re.findall(_QUOTED, error)] or re.findall(_BARE, error)
     for path in paths[:_MAX_PATHS]:
-        hint = _hint_for(os.path.normpath(path), int(number[1] or number[2]), access)
+        hint = _hint_for(os.path.normpath(path), code, access)
         if hint is not None:
             return hint
+    if code == _NOT_THERE and not paths:
+        for _, name in re.findall(_RELATIVE, error)[:_MAX_PATHS]:
+            if (hint := _whole_path_of(name)) is not None:
+                return hint
     return None
 
 
@@ -102,6 +116,18 @@ def _hint_for(path: str, number: int, access: Access) -> str | None:
         place = quote(above)
         return f"the code sees nothing of {place}: --allow-read or --allow-write {place} gives it"
     return None
+
+
+def _whole_path_of(name: str) -> str | None:
+    """Return what helps where ``name`` is in the user's current folder: the code has another."""
+    here = current_folder()
+    if here.path is None:
+        return None
+    path = os.path.normpath(os.path.join(here.path, name))
+    is_meant = os.path.isfile(path) or ("/" in name and os.path.isdir(os.path.dirname(path)))
+    if not is_meant or holds_secrets(path):
+        return None
+    return f"the code is in a folder of its own, not in yours: give the task the whole path, {path}"
 
 
 def _is_closed_folder(path: str, access: Access) -> bool:
