@@ -54,7 +54,7 @@ def begin_family(
     if first:
         os.close(back)
         confinement.drop_rights()
-        _let_go(out, CONTROL, _STDERR, *folder.descriptors)
+        _let_go(out, CONTROL, _STDERR, *folder.descriptors, *memory.descriptors)
         _Guardian(first, out, memory, has_numbers=confinement.has_numbers).guard(folder)
     os.close(out)
     folder.close()
