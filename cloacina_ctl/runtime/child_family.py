@@ -54,7 +54,7 @@ def begin_family(
     if first:
         os.close(back)
         confinement.drop_rights()
-        _let_go(out, CONTROL, _STDERR, *folder.descriptors)
+        _let_go(out, CONTROL, _STDERR, *folder.descriptors, *memory.descriptors)
         _Guardian(first, out, memory, has_numbers=confinement.has_numbers).guard(folder)
     os.close(out)
     folder.close()
@@ -135,7 +135,7 @@ class _Guardian:
             with contextlib.suppress(OSError):  # nobody may read it any more
                 os.write(_STDERR, b"all its processes together reached the limit of memory\n")
         self._memory.remove()
-        if not has_session:
+        if not (has_session and self._is_listened_to()):
             for _ in range(_REMOVING_ATTEMPTS):
                 if folder.remove():
                     break
@@ -160,6 +160,12 @@ class _Guardian:
                     return wish == END_BY_FORCE
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(self._first, signal.SIGTERM)
+
+    def _is_listened_to(self) -> bool:
+        """Return whether the session is there: the code may have ended first because it is not."""
+        poll = select.poll()
+        poll.register(CONTROL, 0)
+        return not poll.poll(0)
 
     def _end_all(self) -> None:
         """End what is left of the code; return when it is gone."""

@@ -1,18 +1,22 @@
 """One limit of memory for all processes of the code together, where a cgroup can be made for them.
 
 That is so where this process may make a group beside or below its own: for root, in a container
-with groups of its own, in a session that systemd delegates to its user.
+with groups of its own, in a session that systemd delegates to its user. Whoever makes a group holds
+a lock on it. So a group that nobody holds was left by a process that was killed, and the next one
+that makes a group beside it removes it.
 """
 
 from __future__ import annotations
 
 import _thread
 import contextlib
+import fcntl
 import os
 
 from cloacina_ctl.values import NamedTuple
 
 _MOUNT = "/sys/fs/cgroup"
+_PREFIX = "cloacina-ctl-"
 
 
 class _Kind(NamedTuple):
@@ -33,11 +37,12 @@ class MemoryGroup:
     def __init__(self, limit: int | None) -> None:
         self.is_there = False
         self._place: str | None = None
-        self._processes = -1
+        self._processes = self._lock = -1
         if limit is None or not os.path.isdir(_MOUNT):
             return
         with contextlib.suppress(OSError):
             for parent, kind in _parents():
+                _clear_dead(parent)
                 if self._make(parent, kind, limit):
                     break
 
@@ -45,6 +50,7 @@ class MemoryGroup:
         """Put this process, and all that it starts, into the group; the kernel takes its time."""
         self._is_entered = _thread.allocate_lock()
         if self._place is not None:
+            os.close(self._lock)  # it stays with the guardian
             self._is_entered.acquire()
             _thread.start_new_thread(self._enter, ())
 
@@ -70,6 +76,11 @@ class MemoryGroup:
             return int(counts.get("oom_kill", 0)) > 0
         return False
 
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What the process that removes the group must keep open."""
+        return () if self._place is None else (self._lock,)
+
     def remove(self) -> None:
         """Remove the group, in which nothing runs any more."""
         if self._place is not None:
@@ -77,12 +88,13 @@ class MemoryGroup:
                 os.rmdir(self._place)
 
     def _make(self, parent: str, kind: _Kind, limit: int) -> bool:
-        place = os.path.join(parent, f"cloacina-ctl-{os.urandom(8).hex()}")
+        place = os.path.join(parent, f"{_PREFIX}{os.urandom(8).hex()}")
         try:
             os.mkdir(place, 0o700)
         except OSError:
             return False
         try:
+            self._lock = _locked(place)
             _write(os.path.join(place, kind.limit), limit)
             if kind.swap is not None:
                 with contextlib.suppress(OSError):  # a kernel without swap has no limit of it
@@ -90,11 +102,36 @@ class MemoryGroup:
             flags = os.O_WRONLY | os.O_CLOEXEC
             self._processes = os.open(os.path.join(place, "cgroup.procs"), flags)
         except OSError:
-            os.rmdir(place)
+            with contextlib.suppress(OSError):
+                os.rmdir(place)
             return False
         self.is_there = True
         self._place, self._kind = place, kind
         return True
+
+
+def _locked(place: str) -> int:
+    """Return a descriptor of a group with the lock on it. Raises ``OSError`` where it is held."""
+    fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _clear_dead(parent: str) -> None:
+    """Remove the groups that were left here; the kernel keeps one in which something runs."""
+    for name in os.listdir(parent):
+        if name.startswith(_PREFIX):
+            place = os.path.join(parent, name)
+            with contextlib.suppress(OSError):
+                lock = _locked(place)
+                try:
+                    os.rmdir(place)
+                finally:
+                    os.close(lock)
 
 
 def _write(path: str, value: int) -> None:

@@ -6,6 +6,7 @@ import _thread
 import contextlib
 import os
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.runtime.child_host import LoadFailure
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from cloacina_ctl.runtime.child_host import Host
 
     Answer = dict[str, Any]
+
+_GUARDIAN_SECONDS = 1.0
 
 
 def serve() -> None:
@@ -147,9 +150,16 @@ def _hide_this_program() -> None:
 
 def _read_or_leave() -> dict[str, Any]:
     request = _read()
+    if request is None:
+        _wait_for_the_end()
     if request is None or request.get("do") == "leave":
         os._exit(0)
     return request
+
+
+def _wait_for_the_end() -> None:
+    """Let the guardian, which is to remove the folder, see first that the session is gone."""
+    time.sleep(_GUARDIAN_SECONDS)
 
 
 class _Serving:
@@ -176,6 +186,8 @@ class _Serving:
         """Start a thread for each request, until the session ends or is gone."""
         while (request := _read()) is not None and request["do"] != "leave":
             _thread.start_new_thread(self._answer, (request,))
+        if request is None:
+            _wait_for_the_end()
         if self._host is not None and not self._busy:
             self._host.leave()  # nothing is taken away from a call that is under way
         flush()

@@ -306,6 +306,33 @@ def test_the_code_ends_with_a_program_that_was_killed(tmp_path, around, what):
     assert soon(lambda: not os.listdir(tmp_path))
 
 
+ENDED_FIRST = """
+    import os
+    from tests.runtime.test_endings import opened, parts_of
+    session = opened(stop_seconds=0.2)
+    print(*parts_of(session), flush=True)
+    input()
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_the_folder_goes_with_a_killed_program_also_where_the_code_ends_first(tmp_path, around):
+    """The code sees that nobody asks any more; its guardian may be slower to see that."""
+    with subprocess.Popen(
+        [*around, sys.executable, "-c", dedent(ENDED_FIRST)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    ) as program:  # fmt: skip
+        guardian, *code = program.stdout.readline().split()
+        os.kill(int(guardian), signal.SIGSTOP)
+        program.communicate("\n")
+    assert all_gone(code)
+    assert os.listdir(tmp_path)
+    os.kill(int(guardian), signal.SIGCONT)
+    assert all_gone([guardian])
+    assert os.listdir(tmp_path) == []
+
+
 def test_the_code_ends_with_its_guardian():
     with opened(stop_seconds=0.2) as session:
         processes = parts_of(session)

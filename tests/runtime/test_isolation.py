@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -278,6 +279,22 @@ def _groups_of(pid):
     with open(f"/proc/{pid}/cgroup") as file:
         lines = [line.strip().split(":", 2) for line in file if "cloacina-ctl-" in line]
     return [f"/sys/fs/cgroup{'/memory' if kind else ''}{path}" for _, kind, path in lines]
+
+
+def test_what_a_killed_guardian_leaves_of_its_limit_is_removed_by_the_next():
+    with opened(stop_seconds=0.3) as session:
+        if not session.isolation.memory_together:
+            pytest.skip("nobody can make a group for memory here")
+        guardian, *_, code = parts_of(session)
+        left = _groups_of(code)
+        os.kill(int(guardian), signal.SIGKILL)
+        assert soon(lambda: not any(map(state_of, (guardian, code))))
+        assert all(map(os.path.isdir, left))
+        with opened(stop_seconds=0.3) as another:
+            assert not any(map(os.path.isdir, left))
+            held = _groups_of(parts_of(another)[-1])
+            assert do(session, "pass").error is None
+            assert all(map(os.path.isdir, held)), "one that is held stays"
 
 
 PROBES = """
