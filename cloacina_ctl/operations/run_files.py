@@ -112,6 +112,11 @@ def _hint_for(path: str, number: int, access: Access) -> str | None:
         return None
     if _is(path):
         return f"the code may not read it here: --allow-read {quote(path)} lets it"
+    if number == _DENIED and above in TEMPORARY:
+        return (
+            f"the kernel gives the code no {above} of its own here (T015): $TMPDIR is open to it, "
+            f"or --allow-write {above} gives it yours"
+        )
     if _is_closed_folder(above, access):
         place = quote(above)
         return f"the code sees nothing of {place}: --allow-read or --allow-write {place} gives it"

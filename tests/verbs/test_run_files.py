@@ -126,6 +126,7 @@ def test_isolation_can_be_required(run):
         ("[Errno 2] No such file or directory: '/usr/lib/absent'", None),
         ("[Errno 2] No such file or directory: '/nowhere/at/all'", None),
         ("[Errno 2] No such file or directory: '/tmp/absent'", None),
+        ("[Errno 13] Permission denied: '/tmp/absent'", "write /tmp gives it yours"),
         ("[Errno 2] No such file or directory: 'relative'", None),
         ("[Errno 22] Invalid argument: '{0}/there'", None),
         ("{0}/there is odd", None),
