@@ -59,7 +59,7 @@ _KEY = rf"{KEY_BEGIN}(?:[\w+/=,:\s-]|\\[nrt])*"
 _RUN = r"[0-9A-Za-z+/_-]{32,}"
 _FINGERPRINT = r"SHA256:[0-9A-Za-z+/]{43}=?"  # of OpenSSH: of a public key
 _HEX = r"[0-9A-Fa-f]{32,}|(?:[0-9A-Fa-f]{2}:){15,}[0-9A-Fa-f]{2}"  # with colons as OpenSSL has it
-_MARKED_HEX = r"\b(?:0x|env:|fd:)([0-9A-Fa-f]{32,})"  # no digest or fingerprint is spelled so
+_MARKED_HEX = r"(?:\b(?:0x|env:|fd:)|\A--?)([0-9A-Fa-f]{32,})"  # no digest is spelled so
 
 _known: dict[str, str] = {}
 _line: Sequence[str] = ()

@@ -77,7 +77,7 @@ def test_hex_with_a_mark_before_it_is_no_less_secret(spelling):
     assert looks_key(text)
 
 
-@pytest.mark.parametrize("spelling", ["0x{}", "env:{}"])
+@pytest.mark.parametrize("spelling", ["0x{}", "env:{}", "--{}"])
 def test_hex_with_a_mark_on_the_command_line_is_shown_in_no_text(spelling):
     redaction.begin(["run", spelling.format(HEX.secret)])
     assert HEX.secret not in redacted(f"not installed: {spelling.format(HEX.secret)}")
