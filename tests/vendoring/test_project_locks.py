@@ -178,6 +178,16 @@ def test_a_folder_in_a_lock_needs_its_wheel_and_the_lock_decides_the_rest(
     assert found.new_lock.rules == ("acme-lib from path ../libs/acme", "versions of pylock.toml")
 
 
+def test_a_folder_in_a_lock_is_called_by_its_name(tmp_path, work, no_pip):
+    """It has no version there."""
+    root = app(tmp_path, '["acme-lib"]')
+    entry = '[[packages]]\nname = "acme-lib"\ndirectory = { path = "../libs/acme" }\n'
+    (root / "pylock.toml").write_text(HEAD + entry)
+    ((code, said),) = refused(root, work)
+    assert code is Code.PROJECT_LOCK
+    assert f": acme-lib has no wheel for {GLIBC}" in said
+
+
 def test_a_lock_cannot_give_a_wheel_for_what_comes_from_a_folder(tmp_path, work, house, no_pip):
     """It was made before the project named the folder."""
     more = '[tool.uv.sources]\nidnx = { path = "../libs/idnx" }\n'

@@ -159,7 +159,7 @@ def _by_project_lock(
         for locked in _wanted(lock, selected, rules, target):
             file = locked.best(target)
             if file is None:
-                title = f"{locked.name} {locked.version}"
+                title = f"{locked.name} {locked.version}".rstrip()  # a folder has no version
                 without[locked.name] = f"{title} has no wheel for {target.platform}"
                 continue
             version, before = str(parse_wheel_filename(file.file)[1]), wheels.get(file.sha256)
