@@ -111,7 +111,7 @@ class World:
             "HOME": world / "home", "CLOACINA_CTL_CONFIG_DIR": world / "config",
             "CLOACINA_CTL_REGISTRY": world / "registry", "TMPDIR": world / "tmp",
         }  # fmt: skip
-        before = dict(os.environ)
+        before, place = dict(os.environ), os.open(".", os.O_RDONLY)
         said = io.StringIO()
         os.environ.update({name: str(path) for name, path in given.items()})
         os.chdir(world / "out")
@@ -119,7 +119,8 @@ class World:
             with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
                 status = main.run([word.format(**words) for word in line.split()])
         finally:
-            os.chdir(self.base)
+            os.fchdir(place)
+            os.close(place)
             os.environ.clear()
             os.environ.update(before)
         return status, said.getvalue()

@@ -95,7 +95,7 @@ def test_a_file_may_not_get_that_large(limited, project, tmp_path):
 
 
 def test_a_folder_that_may_not_be_written(refused, project, signed, tmp_path, config):
-    with small_disk(tmp_path / "disk", "size=1m") as disk:
+    with small_disk(tmp_path / "disk", "size=1m,mode=755") as disk:
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         refused("package", project, "-o", "disk/x", status=8, code="I003")
         refused("unpack", signed, "-o", "disk/d", status=8, code="I003")
