@@ -121,3 +121,21 @@ def test_what_was_given_is_not_offered_again(tmp_path):
     for number in (2, 13, 30):
         assert refusal_hint(f"[Errno {number}] no: '{tmp_path}/there'", given) is None
     assert os.path.exists(tmp_path / "there")
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        ("PermissionError: [Errno 13] Permission denied", "write /dev/shm"),
+        (
+            "PermissionError: [Errno 13] Permission denied: '/psm_4a2bd5f1'",
+            "write /dev/shm",
+        ),
+        ("PermissionError: [Errno 13] Permission denied: '/tmp/absent'", "write /tmp"),
+        ("FileNotFoundError: [Errno 2] No such file or directory: '/tmp/absent'", None),
+    ],
+)
+def test_where_temporary_folders_are_everybodys_the_hint_says_so(error, hint):
+    found = refusal_hint(error, Access(has_root=False))
+    assert found is None if hint is None else hint in found
+    assert refusal_hint(error, Access()) is None
