@@ -29,12 +29,20 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # To work by names in a folder, one need not be allowed to list it.
 _BASE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_READ_WRITE = 0o600
 _ALL = 0o700  # what the owner of a folder may do
 
 
 def hidden_name() -> str:
     """Return a name that nobody can predict, and that this program knows as its own."""
     return PREFIX + os.urandom(HIDDEN_BYTES).hex()
+
+
+def allow_owner(fd: int) -> None:
+    """Let its owner read and write a file that was made here, whatever the umask took."""
+    mode = stat.S_IMODE(os.fstat(fd).st_mode)
+    if mode & _READ_WRITE != _READ_WRITE:
+        os.fchmod(fd, mode | _READ_WRITE)
 
 
 def close_quietly(fd: int) -> None:
@@ -171,6 +179,20 @@ def open_folder(path: str | os.PathLike[str]) -> Folder:
     """Open a folder that the user named; that one may be a link, as any path of the user's."""
     path = os.path.abspath(path)
     return Folder(os.open(path, _FOLDER), path)
+
+
+def make_folders(path: str, mode: int) -> None:
+    """Make the folder ``path`` and what is missing above it; ``EEXIST`` where another thing is.
+
+    Their owner may work in them whatever the umask is.
+    """
+    if os.path.isdir(path):
+        return
+    above, name = os.path.split(path)
+    make_folders(above, mode)
+    with open_folder(above) as held:
+        if not held.make_folder(name, mode) and not os.path.isdir(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
 class PrivateFolder(Folder):

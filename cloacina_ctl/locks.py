@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.folders import close_quietly
+from cloacina_ctl.folders import allow_owner, close_quietly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +70,17 @@ def wait_until(
             if time.monotonic() > until:
                 raise busy(path)
             time.sleep(_PAUSE_SECONDS)
+
+
+def open_lock_file(path: str, mode: int) -> int:
+    """Return a descriptor of the file ``path``, for a :class:`Lock`; made where it is not there.
+
+    Its owner may open it again whatever the umask is. A link is not followed (``ELOOP``).
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    if os.fstat(fd).st_uid == os.geteuid():
+        allow_owner(fd)
+    return fd
 
 
 class Lock:

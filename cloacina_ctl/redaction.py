@@ -58,7 +58,8 @@ _PASSWORD = r"(?<=://)[^\s/@:]*:[^\s/@]+(?=@)"  # noqa: S105 - of a URL
 _KEY = rf"{KEY_BEGIN}(?:[\w+/=,:\s-]|\\[nrt])*"
 _RUN = r"[0-9A-Za-z+/_-]{32,}"
 _FINGERPRINT = r"SHA256:[0-9A-Za-z+/]{43}=?"  # of OpenSSH: of a public key
-_HEX = r"[0-9A-Fa-f]{32,}"
+_HEX = r"[0-9A-Fa-f]{32,}|(?:[0-9A-Fa-f]{2}:){15,}[0-9A-Fa-f]{2}"  # with colons as OpenSSL has it
+_MARKED_HEX = r"(?:\b(?:0x|env:|fd:)|\A--?)([0-9A-Fa-f]{32,})"  # no digest is spelled so
 
 _known: dict[str, str] = {}
 _line: Sequence[str] = ()
@@ -202,6 +203,7 @@ def _parts(text: str) -> Iterator[str]:
     for token in TOKENS:
         if token.needle in text:
             yield from re.findall(token.pattern, text)
+    yield from re.findall(_MARKED_HEX, text)
     for run in re.findall(_RUN, re.sub(_FINGERPRINT, " ", text)):
         if _is_random(run):
             yield run
@@ -223,7 +225,7 @@ def _is_random(run: str) -> bool:
 def _is_hex(text: str) -> bool:
     import re
 
-    return re.fullmatch(_HEX, text) is not None
+    return re.fullmatch(_HEX, text.lstrip("-")) is not None  # perhaps taken for an option
 
 
 def _exists(path: str) -> bool:

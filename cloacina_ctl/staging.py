@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
@@ -49,7 +50,11 @@ _REASONS = {
     errno.ENOENT: (Code.NOT_FOUND, "no such file or folder", None),
     errno.ENOTDIR: (Code.NOT_FOUND, "a part of the path is not a folder", None),
     errno.EISDIR: (Code.NOT_REGULAR, "it is a folder", None),
-    errno.ELOOP: (Code.NOT_REGULAR, "it is a symbolic link", None),
+    errno.ELOOP: (
+        Code.NOT_REGULAR,
+        "it is a symbolic link",
+        "move the link away, or put the file itself there",
+    ),
     errno.ESTALE: (Code.IO, "something else came into its place meanwhile", None),
     errno.ENXIO: (Code.NOT_REGULAR, "it is not a regular file", None),
     errno.EEXIST: (Code.EXISTS, "it exists already", None),
@@ -120,7 +125,8 @@ class StagedFile:
     step is a hard link, which the system refuses when the name is taken, also when it was taken
     meanwhile. With ``replace`` only a regular file is replaced, under a lock on it and never
     through a link. With ``replaced``, which ``open_to_replace`` gives, only that very file is
-    replaced, as it was when it was read; ``FileProblem`` (I012) is raised for another.
+    replaced, as it was when it was read; ``FileProblem`` (I012) is raised for another. The new
+    one has its mode then, and its owner where the system allows that.
     """
 
     def __init__(
@@ -150,10 +156,20 @@ class StagedFile:
                 self.fd = new_unnamed(self._folder_fd, self._mode)
                 if self.fd < 0:
                     self.fd, self._hidden = new_hidden(self._folder_fd, self._mode)
+                self._resemble_replaced()
             except BaseException:
                 self._close()
                 raise
         return self
+
+    def _resemble_replaced(self) -> None:
+        """Give the new file owner and mode of the one that it replaces: no others may read it."""
+        if self._replaced is None:
+            return
+        found = self._replaced.found
+        with contextlib.suppress(OSError):
+            os.fchown(self.fd, found.st_uid, found.st_gid)
+        os.fchmod(self.fd, stat.S_IMODE(found.st_mode) & 0o777)
 
     def _refuse_taken_name(self) -> None:
         if not self._name:
@@ -162,7 +178,14 @@ class StagedFile:
             kind = os.lstat(os.path.join(self.folder, self._name)).st_mode
         except FileNotFoundError:
             return
-        if kind & 0o170000 != 0o100000:
+        if stat.S_ISLNK(kind):
+            raise FileProblem.of(
+                Code.NOT_REGULAR,
+                "it is a symbolic link, and nothing is written through one",
+                where=self.path,
+                hint="name the file that the link leads to, or choose another name",
+            )
+        if not stat.S_ISREG(kind):
             raise FileProblem.of(
                 Code.NOT_REGULAR,
                 "it exists and is not a regular file",
@@ -269,6 +292,7 @@ class StagedFile:
     def _copy_to_hidden(self) -> None:
         unnamed = self.fd
         self.fd, self._hidden = new_hidden(self._folder_fd, self._mode)
+        self._resemble_replaced()
         try:
             offset = 0
             while piece := os.pread(unnamed, _PIECE, offset):
@@ -353,8 +377,12 @@ def flush(fd: int) -> None:
 
 
 def scratch_folder() -> str:
-    """Return the folder for what nobody is to keep: files without a name, or with a hidden one."""
-    return os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - no name in it can be predicted
+    """Return the folder for what nobody is to keep: files without a name, or with a hidden one.
+
+    No link leads to it: a package's code sees folders by their real paths.
+    """
+    named = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - no name in it can be predicted
+    return os.path.realpath(named)
 
 
 def unnamed_file(folder: str) -> int:

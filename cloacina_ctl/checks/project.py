@@ -100,13 +100,14 @@ def no_submodule(subject: ProjectSubject) -> Iterator[Finding]:
 
 @RULES.rule(Code.GIT_UNREAD, Severity.WARNING)
 def git_unread(subject: ProjectSubject) -> Iterator[Finding]:
-    """Rules in the repository's own folder may be missing, and with them what they leave out."""
+    """Rules may be missing, and with them what they leave out."""
     for problem in subject.selection.git_problems:
-        yield Finding(
-            f"the repository cannot be read, and rules of it may be missing: {problem.reason}",
-            problem.path,
-            "copy the whole repository, or repeat its rules in a .gitignore of the project",
-        )
+        if problem.is_link:
+            message, hint = "its rules do not count", "put the file itself there"
+        else:
+            message = "the repository cannot be read, and rules of it may be missing"
+            hint = "copy the whole repository, or repeat its rules in a .gitignore of the project"
+        yield Finding(f"{message}: {problem.reason}", problem.path, hint)
 
 
 def check_project(subject: ProjectSubject) -> Iterator[Diagnostic]:

@@ -35,7 +35,7 @@ def as_usage_error(complaint: Any) -> UsageError:  # noqa: ANN401 - click's; its
 
 def no_such_command(words: Iterable[str], known: Iterable[str]) -> UsageError:
     """Return the error for a verb that does not exist; ``words`` may begin with a group."""
-    name = shown(" ".join(words))
+    name = " ".join(map(shown, words))
     group = name.rpartition(" ")[0]
     program = f"cloacina-ctl {group}".strip()
     return _wrong(

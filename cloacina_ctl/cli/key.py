@@ -46,7 +46,9 @@ def _line(key: KeyShown) -> str:
 def _generate(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.operations.keys import generate_key
 
-    key = generate_key(values["name"], _new_passphrase(values))
+    # There is nothing else that a passphrase could be for: no key may be left open by a slip.
+    is_sealed = values["passphrase"] or values["passphrase_fd"] is not None
+    key = generate_key(values["name"], _new_passphrase({**values, "passphrase": is_sealed}))
     reporter.result(_as_json(key))
     reporter.line(f"made the key {key.name}")
     reporter.line(f"fingerprint {key.fingerprint}")
@@ -88,15 +90,26 @@ def _import(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.cli.passphrase import provider
     from cloacina_ctl.operations.keys import ImportRequest, import_key
 
+    opened, ask = [], provider(values["passphrase_fd"])
+
+    def asked(what: str) -> bytes | None:
+        opened.append(what)
+        return ask(what)
+
     key = import_key(
         ImportRequest(
             path=values["file"], name=values["name"], raw_public=values["raw_public"],
-            raw_private=values["raw_private"], passphrase=provider(values["passphrase_fd"]),
+            raw_private=values["raw_private"], passphrase=asked,
             new_passphrase=_new_passphrase(values),
         )
     )  # fmt: skip
     reporter.result(_as_json(key))
     reporter.line(_line(key))
+    if opened and not key.encrypted:
+        reporter.note(
+            "the file is encrypted, and the stored key is not: to encrypt it, too, remove it, and "
+            "import it with --passphrase"
+        )
     return 0
 
 
@@ -131,7 +144,10 @@ def _remove(values: Values, reporter: Reporter) -> int:
     reporter.result({**_as_json(removed.key), "trusted_as": removed.trusted_as})
     reporter.line(f"removed the key {removed.key.name} {removed.key.fingerprint}")
     if removed.trusted_as is not None:
-        reporter.line(f"what it signed stays trusted, by {removed.trusted_as} of the trust list")
+        reporter.line(
+            f"what it signed stays trusted: its public half is in the trust list, as "
+            f"{removed.trusted_as}"
+        )
         reporter.note(f"to end that, too: cloacina-ctl trust remove {removed.trusted_as}")
     return 0
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command, Kind, Option
 from cloacina_ctl.cli.options import LIMIT, REGISTRY, RULE, TENANT, refuse_both, rule
-from cloacina_ctl.errors import Code, Diagnostic, UsageError
+from cloacina_ctl.errors import Code, Diagnostic, Severity, UsageError
 
 if TYPE_CHECKING:
     from cloacina_ctl.authenticity import Rule
@@ -110,7 +110,11 @@ def _end(
     from cloacina_ctl.cli import exits
 
     if failed:
-        reporter.failure((*problems, *warnings), result)
+        # Warnings were told when they were found; a note that was not may be the reason.
+        is_told = reporter.quiet or reporter.verbose
+        notes = () if is_told else tuple(w for w in warnings if w.severity is Severity.NOTE)
+        reporter.failure((*problems, *notes), result)
+        reporter.result(result, (*problems, *warnings), ok=False)
         return exits.NO
     reporter.result(result, warnings)
     return exits.DONE
@@ -204,7 +208,8 @@ RUN = Command(
                "(repeatable; always: the system's files and the current folder).", Kind.MANY,
                "PATH", panel="Isolation"),
         Option(("--allow-write",), "Let the package's code read and change this file or folder "
-               "(repeatable; always: a private folder that is removed).", Kind.MANY, "PATH",
+               "(repeatable; always: a private folder that is removed). The code starts in the "
+               "private folder, so hand it whole paths.", Kind.MANY, "PATH",
                panel="Isolation"),
         Option(("--require-isolation",), "Run nothing where the kernel cannot isolate the code in "
                "full.", Kind.FLAG, panel="Isolation"),

@@ -18,13 +18,12 @@ from cloacina_ctl.cli.options import (
 if TYPE_CHECKING:
     from cloacina_ctl.cli.command import Values
     from cloacina_ctl.cli.report import Reporter
+    from cloacina_ctl.operations.sign import Signed
 
 
 def _run(values: Values, reporter: Reporter) -> int:
-    from cloacina_ctl.cli.escape import escape
     from cloacina_ctl.cli.passphrase import provider
     from cloacina_ctl.cli.waiting import FILE, waits
-    from cloacina_ctl.cli.words import count
     from cloacina_ctl.errors import Code, NotTrusted
     from cloacina_ctl.operations.keys import signing_keys
     from cloacina_ctl.operations.sign import SignRequest, sign
@@ -52,6 +51,14 @@ def _run(values: Values, reporter: Reporter) -> int:
             "signatures": signed.signatures, "sidecar": signed.sidecar,
         }
     )  # fmt: skip
+    _show(signed, reporter)
+    return 0
+
+
+def _show(signed: Signed, reporter: Reporter) -> None:
+    from cloacina_ctl.cli.escape import escape
+    from cloacina_ctl.cli.words import count
+
     for keyid in signed.removed:
         reporter.line(f"removed the signature of {keyid[:16]}")
     for keyid in signed.added:
@@ -59,9 +66,8 @@ def _run(values: Values, reporter: Reporter) -> int:
     if signed.sidecar is not None:
         reporter.line(f"{escape(signed.sidecar)} signs every byte of {escape(signed.path)}")
         reporter.note("it has no name, version or time under it, and no server takes it as a file")
-        return 0
+        return
     reporter.line(f"{escape(signed.path)} has {count(signed.signatures, 'signature')} now")
-    return 0
 
 
 SIGN = Command(

@@ -8,7 +8,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import CloacinaError, Code, Diagnostic, Severity
-from cloacina_ctl.runtime.grants import both_spellings, current_folder, holds_secrets
+from cloacina_ctl.runtime.grants import (
+    both_spellings,
+    current_folder,
+    holds_secrets,
+    refuse_empty,
+)
 from cloacina_ctl.runtime.places import NO_ROOT, SYSTEM, TEMPORARY, is_below
 from cloacina_ctl.settings import expanded
 from cloacina_ctl.values import NamedTuple
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
 _READ_ONLY, _DENIED, _NOT_THERE = 30, 13, 2  # EROFS, EACCES, ENOENT
 _NUMBER = r"\[Errno (\d+)\]|\(os error (\d+)\)"
 _QUOTED = r"""(["'`])(/[^"'`\n]*)\1"""
+_RELATIVE = r"""(["'`])([^/"'`\n][^"'`\n]*)\1"""
 _BARE = r"""(?:^|[\s(=:])(/[^\s"'`:;,)]+)"""
 _MAX_PATHS = 8
 _SHARED = ("/psm_", "/dev/shm/")  # noqa: S108 - what Python's own module calls it, and where it is
@@ -41,6 +47,8 @@ class Access(NamedTuple):
 
 def access_of(request: RunRequest, isolation: Isolation | None = None) -> Access:
     """Return what is given to the code: what is asked for, and the current folder to read."""
+    refuse_empty("--allow-read", request.allow_read)
+    refuse_empty("--allow-write", request.allow_write)
     here = current_folder()
     note = None
     if here.path is None and not request.allow_read:
@@ -58,23 +66,29 @@ def access_of(request: RunRequest, isolation: Isolation | None = None) -> Access
 
 
 def refusal_hint(error: str | None, access: Access) -> str | None:
-    """Return which option gives a file that a task was refused, where its error says which it was.
+    """Return how a task gets a file that it was refused, where its error says which it was.
 
     The error names the file and the system's number of what was wrong; that the file is there, and
-    was not given, is looked up. Where any of it is open, this returns None.
+    was not given, is looked up. Where any of it is open, this returns None. The hint is an option,
+    or the whole path of a file that the task looked for in its own current folder.
     """
     import re
 
     number = re.search(_NUMBER, error or "")
     if number is None or error is None:
         return None
+    code = int(number[1] or number[2])
     paths = [found[1] for found in re.findall(_QUOTED, error)] or re.findall(_BARE, error)
     for path in paths[:_MAX_PATHS]:
-        hint = _hint_for(os.path.normpath(path), int(number[1] or number[2]), access)
+        hint = _hint_for(os.path.normpath(path), code, access)
         if hint is not None:
             return hint
-    if not access.has_root and int(number[1] or number[2]) == _DENIED:
+    if not access.has_root and code == _DENIED:
         return _hint_for_shared(paths)
+    if code == _NOT_THERE and not paths:
+        for _, name in re.findall(_RELATIVE, error)[:_MAX_PATHS]:
+            if (hint := _whole_path_of(name)) is not None:
+                return hint
     return None
 
 
@@ -103,12 +117,6 @@ def _hint_for_shared(paths: list[str]) -> str | None:
             "semaphores and shared memory are not the code's own here: --allow-write /dev/shm "
             "lets it make them among those of your other programs"
         )
-    for folder in TEMPORARY:
-        if is_below(os.path.normpath(paths[0]), folder):
-            return (
-                f"{folder} is not the code's own here: use the folder in TMPDIR, "
-                f"or --allow-write {folder}"
-            )
     return None
 
 
@@ -126,10 +134,27 @@ def _hint_for(path: str, number: int, access: Access) -> str | None:
         return None
     if _is(path):
         return f"the code may not read it here: --allow-read {quote(path)} lets it"
+    if number == _DENIED and above in TEMPORARY:
+        return (
+            f"the kernel gives the code no {above} of its own here (T015): $TMPDIR is open to it, "
+            f"or --allow-write {above} gives it yours"
+        )
     if _is_closed_folder(above, access):
         place = quote(above)
         return f"the code sees nothing of {place}: --allow-read or --allow-write {place} gives it"
     return None
+
+
+def _whole_path_of(name: str) -> str | None:
+    """Return what helps where ``name`` is in the user's current folder: the code has another."""
+    here = current_folder()
+    if here.path is None:
+        return None
+    path = os.path.normpath(os.path.join(here.path, name))
+    is_meant = os.path.isfile(path) or ("/" in name and os.path.isdir(os.path.dirname(path)))
+    if not is_meant or holds_secrets(path):
+        return None
+    return f"the code is in a folder of its own, not in yours: give the task the whole path, {path}"
 
 
 def _is_closed_folder(path: str, access: Access) -> bool:

@@ -20,6 +20,7 @@ from cloacina_ctl.digest import CONTENT_PREFIX
 from cloacina_ctl.errors import Code, NotTrusted, UsageError
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.redaction import shown_word
+from cloacina_ctl.signing.names import bare_digits
 from cloacina_ctl.signing.statement import SIGNATURE_TYPE, claims, now_utc, sign_package
 from cloacina_ctl.staging import StagedFile, open_to_replace, reported, write_all
 from cloacina_ctl.values import NamedTuple
@@ -179,8 +180,9 @@ def _take_out(
     present = {envelope.keyid for envelope in package.block.envelopes}
     gone: set[str] = set()
     for keyid in keyids:
-        found = {one for one in present if one.startswith(keyid.lower())}
-        if len(found) != 1 or len(keyid) < 8:
+        digits = bare_digits(keyid)
+        found = {one for one in present if one.startswith(digits)}
+        if len(found) != 1 or len(digits) < 8:
             raise NotTrusted.of(
                 Code.NO_SUCH_SIGNATURE,
                 f"{len(found)} keys signed it whose keyid begins with: {shown_word(keyid)}",

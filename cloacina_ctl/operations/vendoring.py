@@ -87,11 +87,14 @@ def vendored_files(
 ) -> Vendored | None:
     """Return what gets vendored, unpacked into ``work``; None where nothing is asked for.
 
+    Raises ``UsageError`` where the request says how to vendor, and nobody says that it is wanted.
     Starts uv or pip where no lock fits or a wheel is not at hand; runs nothing of a wheel. Raises
     ``Refused`` and ``BuildFailed`` as ``project.vendoring.vendor.vendor`` says.
     """
     wanted = project.config.vendor if request.wanted is None else request.wanted
     if not wanted:
+        if request.wanted is None:
+            _refuse_to_leave_out(project, request)
         return None
     if project.python is None:
         raise UsageError.of(Code.USAGE, "only a Python project's dependencies are vendored")
@@ -100,6 +103,28 @@ def vendored_files(
     if progress:
         progress("vendoring", 0, 0)
     return vendor(project, _options(project, request), work.path, limits)
+
+
+def _refuse_to_leave_out(project: Project, request: VendorRequest) -> None:
+    """Raise ``UsageError`` where a package without its dependencies is not what is meant."""
+    from cloacina_ctl.project.vendoring.lock import LOCK_FILE
+
+    asked = {
+        "--wheelhouse": request.wheelhouse,
+        "--vendor-python": request.python,
+        "--vendor-platform": request.platforms,
+        "--upgrade-vendored": request.upgrade,
+    }
+    what = next((f"{option} is given" for option, value in asked.items() if value), None)
+    if what is None and request.locked and os.path.lexists(os.path.join(project.root, LOCK_FILE)):
+        what = f"--locked is given, there is a {LOCK_FILE}"
+    if what is not None:
+        raise UsageError.of(
+            Code.USAGE,
+            f"{what}, and nothing would be vendored",
+            hint="--vendor, or `vendor = true` in the configuration, packs the dependencies; "
+            "--no-vendor leaves them out",
+        )
 
 
 def planned(vendored: Vendored) -> Iterator[PlannedFile]:

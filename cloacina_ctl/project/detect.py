@@ -6,7 +6,7 @@ import os
 
 from cloacina_ctl.errors import Code, FileProblem, Refused
 from cloacina_ctl.project.model import Layout
-from cloacina_ctl.toml import read_toml
+from cloacina_ctl.project.own_files import read_own_toml
 from cloacina_ctl.values import NamedTuple
 
 CARGO_TOML = "Cargo.toml"
@@ -27,7 +27,7 @@ def detect(folder: str) -> Detected:
     """Return which kind of project ``folder`` is.
 
     Raises ``FileProblem`` where there is no such folder, ``Refused`` where it is no project or
-    more than one kind.
+    more than one kind, or where one of the files that tell is a link.
     """
     if not os.path.lexists(folder):
         raise FileProblem.of(Code.NOT_FOUND, "no such folder", where=folder)
@@ -99,4 +99,4 @@ def _has(folder: str, name: str) -> bool:
 
 
 def _read(folder: str, name: str) -> dict[str, object]:
-    return read_toml(os.path.join(folder, name), where=name)
+    return read_own_toml(folder, name)

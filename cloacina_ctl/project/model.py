@@ -200,10 +200,14 @@ class LeftOut(NamedTuple):
 
 
 class GitProblem(NamedTuple):
-    """What of a repository cannot be read, relative to the project's root, and why."""
+    """What keeps rules from counting, relative to the project's root, and why.
+
+    A part of a repository that cannot be read, or an ignore file that ``is_link``.
+    """
 
     path: str
     reason: str
+    is_link: bool = False
 
 
 class Selection(NamedTuple):

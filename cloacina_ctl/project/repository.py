@@ -31,7 +31,8 @@ class Repository(NamedTuple):
     """The work tree whose top is ``top``, an absolute path without links.
 
     The two files may not exist. They are None where ``problem`` says why git's own folder cannot
-    be read; ``top`` is the top all the same, but for a repository that ``is_foreign``.
+    be read; ``top`` is the top all the same, but for a repository that ``is_foreign``. One that
+    ``is_lost`` is none any more to git itself.
     """
 
     top: str
@@ -39,6 +40,7 @@ class Repository(NamedTuple):
     index_file: str | None = None
     problem: str | None = None
     is_foreign: bool = False
+    is_lost: bool = False
 
 
 def find_repository(folder: str) -> Repository | None:
@@ -63,7 +65,8 @@ def find_repository(folder: str) -> Repository | None:
 def repository_at(top: str, *, owner: int) -> Repository | None:
     """Return the repository that ``top`` is the top of, None where it is the top of none.
 
-    A folder ``.git`` that is no repository does not count, as for git. One that belongs neither to
+    A folder ``.git`` that is no repository does not count, as for git, unless it was one: then
+    what its rules kept out must not be packed without a word. One that belongs neither to
     this user, nor to the administrator, nor to ``owner``, who owns the project, is not used: its
     rules would let a stranger decide what gets packed.
     """
@@ -71,6 +74,8 @@ def repository_at(top: str, *, owner: int) -> Repository | None:
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
+        if os.path.islink(path):
+            return Repository(top, problem="a link to what is not there", is_lost=True)
         return None
     except OSError as error:
         return Repository(top, problem=_reason(error))
@@ -78,7 +83,7 @@ def repository_at(top: str, *, owner: int) -> Repository | None:
         return Repository(top, problem="it belongs to another user", is_foreign=True)
     try:
         if stat.S_ISDIR(found.st_mode):
-            return _opened(top, path) if _is_git_folder(path) else None
+            return _opened(top, path) if _is_git_folder(path) else _damaged(top, path)
         if stat.S_ISREG(found.st_mode):
             return _linked(top, path)
     except OSError as error:
@@ -124,6 +129,13 @@ def _linked(top: str, path: str) -> Repository:
 def _opened(top: str, folder: str) -> Repository:
     shared = os.path.join(_common(folder), "info", "exclude")
     return Repository(top, exclude_file=shared, index_file=os.path.join(folder, "index"))
+
+
+def _damaged(top: str, folder: str) -> Repository | None:
+    """Return what is left of a repository of which a part is gone, None where it was none."""
+    if not os.path.isdir(os.path.join(_common(folder), "objects")):
+        return None
+    return Repository(top, problem="it is damaged: HEAD or refs is missing", is_lost=True)
 
 
 def _is_git_folder(folder: str) -> bool:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.project.git_index import tracked_files
-from cloacina_ctl.project.ignore import read_exclude, rules_above
+from cloacina_ctl.project.ignore import GITIGNORE, OUR_IGNORE, read_exclude, rules_above
 from cloacina_ctl.project.model import GitProblem
 from cloacina_ctl.project.repository import (
     DOT_GIT,
@@ -48,14 +48,25 @@ class Surroundings:
         if not repository.is_foreign:
             self._begin_in(repository)
 
+    def note_links(self, path: str, folder: str) -> None:
+        """Take in which ignore files of ``folder``, at ``path``, are links: these do not count."""
+        for name in (OUR_IGNORE, GITIGNORE):
+            if os.path.islink(os.path.join(path, name)):
+                self.problems += (GitProblem(folder + name, "a link", is_link=True),)
+
     def _begin_in(self, repository: Repository) -> None:
-        place = os.path.relpath(os.path.realpath(self._root), repository.top)
+        root = os.path.realpath(self._root)
+        place = os.path.relpath(root, repository.top)
+        above = root
+        while above != repository.top:
+            above = os.path.dirname(above)
+            self.note_links(above, os.path.join(os.path.relpath(above, root), ""))
         self.prefix = "" if place == os.curdir else place + "/"
         self._repositories.append((repository, "", self.prefix))
         self.ignores = rules_above(repository.top, self.prefix, repository.exclude_file)
-        above = len(self.prefix)
+        skipped = len(self.prefix)
         self._submodules = {
-            path[above:] for path in submodules(repository.top) if path.startswith(self.prefix)
+            path[skipped:] for path in submodules(repository.top) if path.startswith(self.prefix)
         }
 
     def enter(self, path: str, folder: str, ignores: tuple[Patterns, ...]) -> tuple[Patterns, ...]:
@@ -65,7 +76,7 @@ class Surroundings:
         of our own ignore files do: they speak of the package, not of a repository.
         """
         repository = repository_at(path, owner=os.stat(self._root).st_uid)
-        if repository is None or repository.is_foreign:
+        if repository is None or repository.is_foreign or repository.is_lost:
             return ignores
         self._repositories.append((repository, folder, ""))
         own = (rules for rules in ignores if not rules.of_git)

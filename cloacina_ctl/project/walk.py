@@ -142,6 +142,8 @@ class _Walk:
             ignores = self.around.enter(path, folder.path, ignores)
         if MODULES_FILE in names:
             self.around.learn_submodules(path, folder.path)
+        if folder.inside or not folder.path:
+            self.around.note_links(path, folder.path)
         shown, base = folder.path, self._prefix + folder.path
         return folder._replace(
             ignores=(*read_ignore_files(path, base, names, shown=shown), *ignores)

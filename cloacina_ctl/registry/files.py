@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.folders import close_quietly, hidden_name
-from cloacina_ctl.locks import Lock
+from cloacina_ctl.locks import Lock, open_lock_file
 from cloacina_ctl.registry.index import busy
 from cloacina_ctl.registry.layout import INCOMING, LOCK, RESERVE, stored_path
 from cloacina_ctl.registry.places import entered, make_folder, opened
@@ -44,7 +44,7 @@ def open_lock(folder: str, seconds: float, waits: Waits = contextlib.nullcontext
     """
     path = os.path.join(folder, LOCK)
     with reported(path):
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        fd = open_lock_file(path, 0o644)
     return Lock(fd, path, seconds=seconds, waits=waits, busy=busy)
 
 

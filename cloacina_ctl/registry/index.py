@@ -107,7 +107,7 @@ def _refuse_others(path: str) -> None:
 
 
 def create(path: str) -> None:
-    """Make a new, empty index at ``path``, a name that nobody else knows yet."""
+    """Make a new index of the empty file at ``path``, a name that nobody else knows yet."""
     with told(path), contextlib.closing(sqlite3.connect(path, isolation_level=None)) as made:
         made.execute("PRAGMA journal_mode = WAL")
         made.execute("PRAGMA synchronous = FULL")

@@ -12,7 +12,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.folders import Folder, open_folder
+from cloacina_ctl.folders import Folder, make_folders, open_folder
 from cloacina_ctl.registry.layout import FOLDERS
 from cloacina_ctl.staging import reported
 
@@ -29,7 +29,7 @@ def make_layout(folder: str) -> None:
             raise FileProblem.of(Code.NOT_REGULAR, "it is not a folder", where=folder)
         if os.path.islink(folder) and not os.path.exists(folder):
             raise FileProblem.of(Code.NOT_FOUND, "it is a link that leads nowhere", where=folder)
-        os.makedirs(folder, mode=_FOLDER_MODE, exist_ok=True)
+        make_folders(os.path.abspath(folder), _FOLDER_MODE)
     with opened(folder) as root:
         for name in FOLDERS:
             make_folder(root, name)
@@ -65,7 +65,12 @@ def entered(above: Folder, name: str) -> Iterator[Folder]:
     except FileProblem as error:
         refuse_link(above.look(name), path)
         if isinstance(error.__cause__, NotADirectoryError):
-            raise FileProblem.of(Code.NOT_REGULAR, "it is not a folder", where=path) from None
+            raise FileProblem.of(
+                Code.NOT_REGULAR,
+                "it is not a folder, and the registry needs one there",
+                where=path,
+                hint="move it away, then make it anew: `cloacina-ctl list --check --repair`",
+            ) from None
         raise
     with folder:
         yield folder

@@ -14,7 +14,7 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.folders import hidden_name
+from cloacina_ctl.folders import allow_owner, hidden_name
 from cloacina_ctl.registry import records, rows, turns
 from cloacina_ctl.registry.files import (
     Incoming,
@@ -407,6 +407,10 @@ def new_index(folder: str, cleared: contextlib.ExitStack) -> str:
     name = hidden_name()
     for suffix in ("", *_BESIDE):
         cleared.callback(incoming.unlink, name + suffix)
+    with reported(incoming.where(name)):
+        fd = incoming.open_file(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        allow_owner(fd)
+        os.close(fd)
     create(incoming.where(name))
     return incoming.where(name)
 

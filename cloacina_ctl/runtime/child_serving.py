@@ -23,6 +23,7 @@ from cloacina_ctl.runtime.frames import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cloacina_ctl.runtime.child_confinement import Confinement
     from cloacina_ctl.runtime.child_host import Host
 
     Answer = dict[str, Any]
@@ -59,9 +60,23 @@ def serve() -> None:
     serving = _Serving()
     serving.tell({"isolation": confinement.report(has_memory=memory.is_there)})
     _thread.start_new_thread(serving.listen, ())
+    _load_and_open(serving, confinement, order, rules["engine"])
+    # The process lives until the session says otherwise: this thread has nothing left to do.
+    forever = _thread.allocate_lock()
+    forever.acquire()
+    forever.acquire()
+
+
+def _load_and_open(
+    serving: _Serving,
+    confinement: Confinement,
+    order: dict[str, Any],
+    engine: dict[str, Any] | None,
+) -> None:
+    """Load what the order names and let it be called, or say why not."""
     try:
         confinement.check_required()
-        host = _load(order, rules["engine"], serving.tell)
+        host = _load(order, engine, serving.tell)
         described = host.describe()
     except LoadFailure as failure:
         serving.fail(failure)
@@ -72,10 +87,6 @@ def serve() -> None:
         stay = getattr(host, "stay", None)
         if stay is not None:
             stay()
-    # The process lives until the session says otherwise: this thread has nothing left to do.
-    forever = _thread.allocate_lock()
-    forever.acquire()
-    forever.acquire()
 
 
 def _import_what_follows() -> None:

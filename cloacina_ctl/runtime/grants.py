@@ -62,7 +62,8 @@ def current_folder() -> Here:
     return Here(path)
 
 
-def _checked(option: str, paths: Iterable[str], secrets: tuple[str, ...]) -> tuple[str, ...]:
+def _checked(option: str, paths: tuple[str, ...], secrets: tuple[str, ...]) -> tuple[str, ...]:
+    refuse_empty(option, paths)
     found = both_spellings(paths)
     for path in found:
         if not os.path.exists(path):
@@ -85,6 +86,16 @@ def _checked(option: str, paths: Iterable[str], secrets: tuple[str, ...]) -> tup
                 hint="name the device in /dev that the code needs",
             )
     return found
+
+
+def refuse_empty(option: str, paths: Iterable[str]) -> None:
+    """Raise ``UsageError`` for an empty path, which would otherwise be the current folder."""
+    if "" in paths:
+        raise UsageError.of(
+            Code.USAGE,
+            f"{option}: the path is empty",
+            hint="name a file or a folder; the current one is `.`",
+        )
 
 
 def _home() -> tuple[str, ...]:

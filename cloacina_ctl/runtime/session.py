@@ -73,7 +73,8 @@ class Session:
                 Code.PARTLY_ISOLATED,
                 "the kernel isolates the code only in part here; missing: "
                 f"{', '.join(self.isolation.missing)}",
-                "allow user namespaces; `run --require-isolation` runs nothing without",
+                "allow user namespaces; without, `multiprocessing` needs --allow-write /dev/shm, "
+                "and `run --require-isolation` runs nothing",
                 Severity.NOTE,
             )
         if ready.options.limits.memory is not None and not self.isolation.memory_together:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, NotTrusted
-from cloacina_ctl.folders import open_folder
-from cloacina_ctl.locks import Lock
+from cloacina_ctl.folders import make_folders
+from cloacina_ctl.locks import Lock, open_lock_file
 from cloacina_ctl.ownership import is_own, quoted
 from cloacina_ctl.staging import reported
 
@@ -90,7 +89,7 @@ def _closing(found: os.stat_result, path: str) -> str:
 def make_private_folder(folder: str) -> None:
     """Make ``folder`` and what is missing above it, for this user alone, whatever the umask."""
     with reported(folder):
-        _make_folder(os.path.abspath(folder))
+        make_folders(os.path.abspath(folder), 0o700)
 
 
 @contextlib.contextmanager
@@ -103,22 +102,10 @@ def locked(folder: str, what: str) -> Iterator[None]:
     make_private_folder(folder)
     path = os.path.join(folder, _LOCK_FILE)
     with reported(path):
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        if os.fstat(fd).st_mode & 0o777 == 0:  # an umask took it all, and the next run's right
-            os.fchmod(fd, 0o600)
+        fd = open_lock_file(path, 0o600)
     lock = Lock(fd, what)
     try:
         lock.hold_alone()
         yield
     finally:
         lock.close()
-
-
-def _make_folder(folder: str) -> None:
-    if os.path.isdir(folder):
-        return
-    above, name = os.path.split(folder)
-    _make_folder(above)
-    with open_folder(above) as held:
-        if not held.make_folder(name) and not os.path.isdir(folder):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))

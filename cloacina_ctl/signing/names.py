@@ -19,6 +19,8 @@ MIN_FINGERPRINT = 8
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _SEPARATORS = re.compile(r"[\s:]")
 _FINGERPRINT = re.compile(rf"[0-9a-f]{{{MIN_FINGERPRINT},64}}")
+_WHOLE = r"[0-9a-f]{64}"
+_WHOLE_OPENSSH = rf"{OPENSSH_FINGERPRINT}[A-Za-z0-9+/]{{43}}"
 
 
 class Named(NamedTuple):
@@ -95,19 +97,16 @@ def check_fingerprint(public: PublicKey, expected: str, where: str) -> None:
     It is the whole one, with or without spaces and colons, or OpenSSH's. Raises ``UsageError`` for
     a part of one: whoever chooses a key could choose one that begins the same.
     """
-    if expected.startswith(OPENSSH_FINGERPRINT):
-        matches = public.openssh_fingerprint == expected.rstrip("=")
-    else:
-        digits = bare_digits(expected)
-        if not re.fullmatch(r"[0-9a-f]{64}", digits):
-            raise UsageError.of(
-                Code.USAGE,
-                f"not a whole fingerprint: {shown_word(expected)}",
-                hint="give its 64 hex digits, or OpenSSH's form, SHA256:…: `cloacina-ctl key show` "
-                "prints both",
-            )
-        matches = public.fingerprint == digits
-    if not matches:
+    is_openssh = expected.startswith(OPENSSH_FINGERPRINT)
+    given = expected.rstrip("=") if is_openssh else bare_digits(expected)
+    if not re.fullmatch(_WHOLE_OPENSSH if is_openssh else _WHOLE, given):
+        raise UsageError.of(
+            Code.USAGE,
+            f"not a whole fingerprint: {shown_word(expected)}",
+            hint="give its 64 hex digits, or OpenSSH's form, SHA256:…: `cloacina-ctl key show` "
+            "prints both",
+        )
+    if given != (public.openssh_fingerprint if is_openssh else public.fingerprint):
         raise NotTrusted.of(
             Code.FINGERPRINT_MISMATCH,
             f"the key is another one: its fingerprint is {public.fingerprint}, "

@@ -151,6 +151,12 @@ def _from_environment(name: str) -> Read:
             hint="set it to the text of the key file, or to its base64; a job of CI gets a secret "
             "only where its settings say so",
         )
+    if os.path.isabs(value) and os.path.isfile(value):  # as GitLab's variables of type "File" do
+        raise bad_key(
+            f"the variable {name} holds the path of a file, not a key",
+            None,
+            f'give the file: --key "${name}", or --key - < "${name}" where others set its mode',
+        )
     return Read(_decoded(os.fsencode(value)), f"the variable {name}", variable=name)
 
 

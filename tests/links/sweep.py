@@ -85,12 +85,12 @@ class World:
             self._do(line)
         kept = self.template / "config" / "keys" / "friend.pub.pem"
         shutil.copy(kept, self.given)
-        for line in ("key remove friend --yes", "trust add {key} friend"):
+        for line in ("key remove friend --yes --forget", "trust add {key} friend"):
             self._do(line)
         os.remove(self.given / "friend.pub.pem")
         self._do("key generate other")
         shutil.copy(kept.with_name("other.pub.pem"), self.given / "friend.pub.pem")
-        self._do("key remove other --yes")
+        self._do("key remove other --yes --forget")
 
     def _do(self, line: str) -> None:
         status, said = self._run(line, self.template, self._words(self.template))

@@ -109,6 +109,19 @@ def test_a_link_in_the_place_of_what_is_read_is_refused(tmp_path, kind, name, op
     assert seen(kept) == before
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"), [("python", "package.toml"), ("tree", "pyproject.toml")], ids=str
+)
+def test_a_link_is_not_read_to_tell_the_kind_of_a_project(tmp_path, kind, name):
+    root = make(tmp_path / "demo", kind)
+    (tmp_path / "other").write_text("secret of somebody")
+    (root / name).unlink(missing_ok=True)
+    (root / name).symlink_to(tmp_path / "other")
+    said = refusal(root, tmp_path)
+    assert (said.code, said.where) == (Code.LINK, name)
+    assert "secret" not in str(said)
+
+
 def test_a_project_that_is_a_link_itself_is_packed(tmp_path):
     make(tmp_path / "real", "python")
     (tmp_path / "demo").symlink_to(tmp_path / "real")

@@ -304,7 +304,20 @@ def huge_file(mono: Path) -> str:
     return "a file that names no folder of git"
 
 
-@pytest.mark.parametrize("breaks", [broken_link, empty_file, huge_file])
+def dangling_link(mono: Path) -> str:
+    (mono / ".git").symlink_to("../.repo/projects/mono.git")
+    return "a link to what is not there"
+
+
+def without_head(mono: Path) -> str:
+    (mono / "no").rename(mono / ".git")
+    (mono / ".git/HEAD").unlink()
+    return "it is damaged: HEAD or refs is missing"
+
+
+@pytest.mark.parametrize(
+    "breaks", [broken_link, empty_file, huge_file, dangling_link, without_head]
+)
 def test_a_git_that_cannot_be_followed_is_the_top_all_the_same_and_said(mono, breaks):
     plant(mono, {**SECRETS, ".gitignore": "hidden/\n*.json\n"})
     (mono / ".git").rename(mono / "no")
@@ -314,6 +327,26 @@ def test_a_git_that_cannot_be_followed_is_the_top_all_the_same_and_said(mono, br
     message, where, _ = findings(mono / "svc")[Code.GIT_UNREAD]
     assert why in message
     assert where == "../.git"
+
+
+def test_in_a_repository_inside_that_is_lost_the_rules_from_above_go_on(mono):
+    inner = {"svc/src/demo/inner/__init__.py": "", "svc/src/demo/inner/a.json": "{}"}
+    plant(mono, {**inner, ".gitignore": "*.json\n"})
+    (mono / "svc/src/demo/inner/.git").symlink_to("gone")
+    assert packed(mono / "svc") == MODULES | {"demo/inner/__init__.py"}
+
+
+@pytest.mark.parametrize("name", [".gitignore", ".cloacinaignore"])
+@pytest.mark.parametrize(
+    ("folder", "where"), [("", "../"), ("svc/", ""), ("svc/src/demo/", "src/demo/")]
+)
+def test_an_ignore_file_that_is_a_link_does_not_count_and_is_said(mono, folder, where, name):
+    plant(mono, {**SECRETS, "rules": "hidden/\n*.json\n"})
+    (mono / folder / name).symlink_to(mono / "rules")
+    assert packed(mono / "svc") > MODULES
+    message, place, hint = findings(mono / "svc")[Code.GIT_UNREAD]
+    assert (message, place) == ("its rules do not count: a link", where + name)
+    assert hint == "put the file itself there"
 
 
 def test_a_git_that_is_a_link_is_followed_and_one_that_is_a_pipe_is_none(mono, tmp_path):

@@ -33,7 +33,7 @@ from tests.registry.stores import (
     put,
     read_only,
 )
-from tests.tools import small_disk
+from tests.tools import as_user, folder_of, small_disk
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,6 +76,21 @@ def test_nobody_else_can_write_to_the_folder_whatever_the_umask(folder):
         os.umask(before)
     modes = [path.stat().st_mode for path in [folder, *folder.rglob("*")]]
     assert not any(mode & 0o022 for mode in modes)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user is needed")
+@pytest.mark.parametrize("mask", [0o777, 0o277, 0o577])
+def test_what_an_umask_takes_from_its_owner_is_not_missing_in_the_next_run(mask):
+    with folder_of(12345) as home, as_user(12345):
+        folder = home / "new" / "registry"
+        before = os.umask(mask)
+        try:
+            put(folder, "a", "1")
+        finally:
+            os.umask(before)
+        put(folder, "a", "2")
+        roll_back(folder)
+        check_tidy(folder)
 
 
 def test_the_same_bytes_lie_there_once_and_stay_until_nobody_needs_them(folder):

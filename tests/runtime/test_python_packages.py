@@ -371,8 +371,8 @@ def test_reading_its_own_files_after_the_import_is_warned_of(make):
     assert noticed(session) == [], "a trace reads sources too, and is not the package"
     assert session.run_task("reads", {}, timeout=30).context == {"text": "l"}
     assert {one.code for one in noticed(session)} == {Code.LATE_READ}
-    assert {one.severity for one in session.warnings} == {Severity.WARNING}
-    assert [one.message for one in session.warnings] == [
+    assert {one.severity for one in noticed(session)} == {Severity.WARNING}
+    assert [one.message for one in noticed(session)] == [
         "`workflow/pack/late.txt` is read after the import",
         "`workflow/pack/more.py` is read after the import",
     ]

@@ -70,6 +70,27 @@ def test_a_file_that_is_there_is_no_secret_whatever_it_is_called(tmp_path, monke
     assert shown(name) == name
 
 
+@pytest.mark.parametrize("spelling", ["0x{}", "env:{}", "fd:{}", "-{}", "--{}"])
+def test_hex_with_a_mark_before_it_is_no_less_secret(spelling):
+    text = spelling.format(HEX.secret)
+    assert shown(text) == HIDDEN
+    assert looks_key(text)
+
+
+@pytest.mark.parametrize("spelling", ["0x{}", "env:{}", "--{}"])
+def test_hex_with_a_mark_on_the_command_line_is_shown_in_no_text(spelling):
+    redaction.begin(["run", spelling.format(HEX.secret)])
+    assert HEX.secret not in redacted(f"not installed: {spelling.format(HEX.secret)}")
+    assert HEX.secret[8:40] not in redacted(f"not installed: {HEX.secret[8:40]}")
+
+
+def test_bytes_as_openssl_prints_them_are_not_shown_and_may_be_a_fingerprint():
+    text = ":".join(HEX.secret[at : at + 2] for at in range(0, 64, 2))
+    assert shown(text) == HIDDEN
+    assert not looks_key(text)
+    assert shown("MD5:" + text[:47]) != HIDDEN
+
+
 def test_a_fingerprint_is_no_key_and_a_content_is_no_secret():
     assert shown("sha256:" + "ab12" * 16) == "sha256:" + "ab12" * 16
     assert not looks_key("ab12" * 16)

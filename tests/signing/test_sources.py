@@ -97,6 +97,14 @@ def test_the_cure_for_joined_lines_works(monkeypatch, tmp_path):
     assert load_private_key("env:SIGNING_KEY").public == KEY.public
 
 
+def test_a_variable_with_the_path_of_a_file_is_told_as_one(tmp_path, monkeypatch):
+    (tmp_path / "key.pem").write_bytes(KEY.to_pem())
+    monkeypatch.setenv("SIGNING_KEY", str(tmp_path / "key.pem"))
+    with pytest.raises(NotTrusted, match="holds the path of a file") as refused:
+        load_private_key("env:SIGNING_KEY")
+    assert '--key - < "$SIGNING_KEY"' in (refused.value.diagnostics[0].hint or "")
+
+
 @pytest.mark.parametrize("spec", ["env:", "env:-----BEGIN PRIVATE KEY-----", "env:a b", "fd:x"])
 def test_what_cannot_be_a_variable_or_descriptor_is_refused_without_showing_it(spec):
     with pytest.raises(NotTrusted) as caught:

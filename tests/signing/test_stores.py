@@ -129,14 +129,16 @@ def test_a_public_half_that_cannot_be_read_is_left_out_and_its_cure_works():
 
 
 @pytest.mark.skipif(not ADMINISTRATOR, reason="another user is needed")
-def test_keys_and_trust_of_an_umask_that_takes_everything_can_be_used():
+@pytest.mark.parametrize("mask", [0o777, 0o277, 0o577])
+def test_keys_and_trust_of_an_umask_that_takes_its_owner_s_rights_can_be_used(mask):
     with folder_of(12345) as home, as_user(12345):
-        before = os.umask(0o777)
+        before = os.umask(mask)
         try:
             made = KeyStore(str(home / "new" / "config")).generate("a")
         finally:
             os.umask(before)
         assert KeyStore(str(home / "new" / "config")).load_private("a").public == made.public
+        KeyStore(str(home / "new" / "config")).generate("b")  # under the same lock
 
 
 def test_a_private_half_that_is_no_file_is_left_out_without_waiting_for_it(folder, store):

@@ -96,6 +96,10 @@ NAMED = [
     '[tool.poetry.dependencies]\nacme-lib = { git = "https://example.org/acme.git" }\n',
     '[tool.poetry.group.main.dependencies]\nacme-lib = { version = "*", source = "internal" }\n',
     '[tool.pixi.pypi-dependencies]\nacme-lib = { path = "../libs/acme" }\n',
+    '[tool.pixi.target.linux-64.pypi-dependencies]\nacme-lib = { path = "../libs/acme" }\n',
+    # uv refuses these two: nobody can say what was meant.
+    UV_SOURCE.format('{ path = "../libs/acme", workspace = false }'),
+    UV_SOURCE.format('{ path = "../libs/acme", group = 1 }'),
 ]
 
 
@@ -177,6 +181,49 @@ def test_a_dependency_of_a_dependency_gets_the_wheel_that_is_given(tmp_path, wor
 def test_a_dependency_of_a_dependency_with_a_source_is_not_a_strangers(tmp_path, work, strangers):
     root = app(tmp_path, '["other"]', NAMED[0])
     assert [code for code, _ in refused(root, work)] == [Code.NAMED_SOURCE]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        UV_SOURCE.format('{ path = "../own" }'),
+        '[tool.poetry.dependencies]\nacme-lib = { path = "../own" }\n',
+    ],
+)
+def test_a_source_that_a_library_in_a_folder_names_is_not_a_strangers(
+    table, tmp_path, work, strangers
+):
+    """The tools read the tables of the folder too, to the end of the chain."""
+    other = '[project]\nname = "{}"\nversion = "1.0"\n'
+    plant(
+        tmp_path,
+        {
+            "libs/other/pyproject.toml": other.format("other")
+            + '[tool.uv.sources]\nmiddle = { path = "../middle" }\n',
+            "libs/middle/pyproject.toml": other.format("middle") + table,
+        },
+    )
+    root = app(tmp_path, '["other"]', '[tool.uv.sources]\nother = { path = "../libs/other" }\n')
+    given = wheel(tmp_path / "dist", "other", requires=["acme-lib"])
+    ((code, said),) = refused(root, work, sources=(("other", str(given)),))
+    assert code is Code.NAMED_SOURCE
+    assert "`acme-lib` comes from ../libs/own" in said
+
+
+def test_a_member_that_names_a_source_is_heard(tmp_path, work, strangers):
+    """A member's own table counts for what it needs, though it is not the root's."""
+    app(tmp_path, '["other"]', "[tool.uv.sources]\nother = { workspace = true }\n")
+    plant(
+        tmp_path,
+        {
+            "pyproject.toml": '[tool.uv.workspace]\nmembers = ["app", "other"]\n',
+            "other/pyproject.toml": '[project]\nname = "other"\nversion = "1.0"\n'
+            + UV_SOURCE.format('{ git = "https://git.invalid/acme" }'),
+        },
+    )
+    given = wheel(tmp_path / "dist", "other", requires=["acme-lib"])
+    ((code, said),) = refused(tmp_path / "app", work, sources=(("other", str(given)),))
+    assert (code, said[:35]) == (Code.NAMED_SOURCE, "`acme-lib` comes from git+https://g")
 
 
 def test_a_lock_with_a_strangers_wheel_is_no_longer_taken(tmp_path, work, strangers):
@@ -277,6 +324,18 @@ def test_a_member_of_the_workspace_is_never_taken_from_an_index(tmp_path, work):
     assert "comes from ../libs/acme" in message
 
 
+def test_a_file_above_the_project_may_be_a_link(tmp_path, work, strangers):
+    """Nothing of it is packed, and uv follows it too; a broken one is called by its own place."""
+    root = app(tmp_path, '["idnx"]')
+    plant(tmp_path, {"shared.toml": "[tool.other]\n"})
+    (tmp_path / "pyproject.toml").symlink_to("shared.toml")
+    assert titles(vendored(root, work)) == {"idnx 1.0"}
+    (tmp_path / "shared.toml").write_text("[tool")
+    with pytest.raises(Refused) as error:
+        vendored(root, work)
+    assert str(error.value.diagnostics[0].where).startswith("../pyproject.toml")
+
+
 def test_a_workspace_that_leaves_the_project_out_says_nothing(tmp_path, work, strangers):
     root = workspace(tmp_path, members='["libs/*"]')
     assert titles(vendored(root, work)) == {"acme-lib 99.0"}
@@ -288,6 +347,8 @@ INDEXES = [
     '[tool.uv]\nindex-url = "https://example.org/simple"\n',
     '[[tool.poetry.source]]\nname = "a"\nurl = "https://example.org/simple"\n',
     '[[tool.pdm.source]]\nname = "a"\nurl = "https://example.org/simple"\n',
+    '[tool.pixi.pypi-options]\nextra-index-urls = ["https://example.org/simple"]\n',
+    '[tool.pixi.pypi-options]\nfind-links = [{ url = "https://example.org/simple" }]\n',
 ]  # fmt: skip
 
 

@@ -128,6 +128,22 @@ def test_a_command_line_that_makes_no_sense_is_refused(words, run, native):
     assert run("package", native, "--list", *words)[0] == 2
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("--locked",), ("--wheelhouse", "."), ("--vendor-python", "3.11"), ("--upgrade-vendored",),
+     ("--vendor-platform", "manylinux_2_28_x86_64")],
+)  # fmt: skip
+def test_no_package_is_made_without_dependencies_by_who_says_how_to_vendor(
+    tmp_path, house, run, words
+):
+    root = project(tmp_path / "plain", '["one"]')
+    lock(root, wheel(house, "one", {"one/__init__.py": ""}))
+    status, _, err = run("package", root, "--list", *words)
+    assert status == 2
+    assert "nothing would be vendored" in err
+    assert run("package", root, "--list", "--no-vendor", *words)[0] == 0
+
+
 def test_a_crate_has_no_such_dependencies(run):
     crate = ROOT / "fixtures" / "rust_tutorial"
     request = VendorRequest(wanted=True)

@@ -129,7 +129,7 @@ def next_run(folder: Path) -> None:
     keys.generate_key("next")
     keys.trust_key("next", "next")
     keys.distrust_key("next")
-    keys.remove_key("next")
+    keys.remove_key("next", forget=True)
 
 
 def alone(act: Act, folder: Path, before: Callable[[], None] = lambda: None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import resource
@@ -406,6 +407,29 @@ def test_the_umask_decides_of_modes_and_of_nothing_else(limited, project, tmp_pa
     assert unpacked.status == 0
     assert (tmp_path / "d").stat().st_mode & 0o7777 == 0o777 & ~mask
     assert (tmp_path / "d" / "manifest.json").stat().st_mode & 0o7777 == 0o644 & ~mask
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o444, 0o640])
+def test_a_package_that_is_signed_keeps_its_mode_and_its_owner(cli, signed, mode):
+    assert cli("key", "generate", "other").status == 0
+    signed.chmod(mode)
+    if os.geteuid() == 0:
+        os.chown(signed, 4711, 4712)
+    before = signed.stat()
+    assert cli("sign", signed, "--key", "other").status == 0
+    after = signed.stat()
+    assert after.st_ino != before.st_ino
+    assert after[0] == before[0]
+    assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
+
+
+def test_a_package_runs_where_a_link_leads_to_the_folder_for_scratch_files(cli, signed, tmp_path):
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "scratch")
+    text = json.dumps({"text": "17, AT, 1250"})
+    made = cli("run", signed, "--context", text, TMPDIR=str(tmp_path / "link"))
+    assert made.status == 0, made
+    assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def test_no_home(refused, cli, signed, tmp_path, monkeypatch):

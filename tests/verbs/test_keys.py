@@ -121,6 +121,29 @@ def test_a_key_in_a_file_is_shown_with_both_fingerprints(cli, secret, author, tm
         assert "PRIVATE" not in shown.out
 
 
+def test_a_passphrase_that_is_given_for_a_new_key_encrypts_it(cli, tmp_path):
+    (tmp_path / "passphrase").write_text("correct horse battery\n")
+    with open(tmp_path / "passphrase") as file:
+        made = cli("key", "generate", "release", "--passphrase-fd", file.fileno(), "--json")
+    assert made.status == 0
+    assert made.json["result"]["encrypted"] is True
+
+
+def test_a_key_that_is_stored_without_the_encryption_of_its_file_is_told(cli, tmp_path):
+    (tmp_path / "sealed.pem").write_bytes(KEY.to_pem(b"correct horse battery"))
+    (tmp_path / "sealed.pem").chmod(0o600)
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text("correct horse battery\n")
+    words = ("key", "import", "sealed.pem")
+    told = cli(*words, "one", CLOACINA_CTL_PASSPHRASE_FILE=str(passphrase))
+    assert told.status == 0, told.err
+    assert "the stored key is not" in told.err
+    assert cli("key", "remove", "one", "--yes", "--forget").status == 0
+    kept = cli(*words, "two", "--passphrase", CLOACINA_CTL_PASSPHRASE_FILE=str(passphrase))
+    assert "private and public, encrypted" in kept.out
+    assert not kept.err
+
+
 def test_on_a_terminal_the_fingerprint_is_shown_and_asked_about(typed, cli, author):
     status, out, said = typed("trust", "add", "author.pub", "alice", "-q", keystrokes="n\n")
     assert (status, out) == (1, "")
@@ -170,6 +193,8 @@ def test_another_key_than_the_expected_one_is_not_trusted(cli, author):
         assert FINGERPRINT in answer.err
     for part in (FINGERPRINT[:63], "5647", "", "SHA256", FINGERPRINT + "0"):
         assert cli("trust", "add", author, "alice", "--fingerprint", part).status in (2, 4)
+    part = KEY.public.openssh_fingerprint[:-1]
+    assert cli("trust", "add", author, "alice", "--fingerprint", part).status == 2
     assert keys.list_trusted() == ()
 
 

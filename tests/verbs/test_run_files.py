@@ -12,7 +12,8 @@ __all__ = ["made"]
 
 ONCE = (
     "import os\n@cloaca.task(id='a', retry_attempts=1)\ndef a(context):\n"
-    "    exec(context['do'], {'os': os, 'context': context})\n    return context\n"
+    "    exec(context['do'], {'os': os, 'context': context, '__file__': __file__})\n"
+    "    return context\n"
 )
 
 
@@ -60,6 +61,23 @@ def test_the_current_folder_is_read_and_not_written(run, tmp_path):
     assert (tmp_path / "here" / "out").exists()
 
 
+def test_a_file_of_the_current_folder_by_its_name_alone_is_told_with_its_whole_path(run, tmp_path):
+    (tmp_path / "here" / "in.csv").write_text("x")
+    refused = run("open('in.csv')")
+    assert f"give the task the whole path, {tmp_path / 'here' / 'in.csv'}" in refused.err
+    (tmp_path / "here" / "out").mkdir()
+    refused = run("open('out/sums.csv', 'w')", "--allow-write", "out")
+    assert f"give the task the whole path, {tmp_path / 'here' / 'out' / 'sums.csv'}" in refused.err
+    assert "whole path" not in run("open('absent.csv')").err
+
+
+@pytest.mark.parametrize("option", ["--allow-read", "--allow-write"])
+def test_an_empty_path_gives_nothing(run, option):
+    refused = run("pass", option, "")  # of a variable that is not set
+    assert refused.status == 2
+    assert f"{option}: the path is empty" in refused.err
+
+
 def test_the_keys_are_given_by_no_option(run, config):
     config.mkdir(exist_ok=True)
     (config / "config.toml").touch()
@@ -78,13 +96,22 @@ def test_a_folder_that_is_not_given_because_it_holds_keys_is_told(run, config):
     assert "T017" not in run("pass", cwd=config).err
 
 
+def test_of_a_task_that_failed_each_warning_and_note_is_told_once(run, config):
+    for words, count in ((), 1), (("--verbose",), 1), (("--quiet",), 0):
+        assert run("open('absent')", *words, cwd=config).err.count("T017") == count
+    late = "open(__file__).read(); 1/0"
+    assert run(late).err.count("warning[T009]") == 1
+    answer = lines_of(run(late, "--json"))[-1]
+    assert [one["code"] for one in answer["diagnostics"]].count("T009") == 1
+
+
 def test_isolation_can_be_required(run):
     ran = run("pass", "--require-isolation", "--json")
     last = lines_of(ran)[-1]
     if ran.status:  # where the kernel does not give all of it
         assert last["diagnostics"][0]["code"] == "T016"
     else:
-        assert all(one["code"] != "T015" for one in last["diagnostics"])
+        assert all("isolates the code" not in one["message"] for one in last["diagnostics"])
 
 
 @pytest.mark.parametrize(
@@ -99,6 +126,7 @@ def test_isolation_can_be_required(run):
         ("[Errno 2] No such file or directory: '/usr/lib/absent'", None),
         ("[Errno 2] No such file or directory: '/nowhere/at/all'", None),
         ("[Errno 2] No such file or directory: '/tmp/absent'", None),
+        ("[Errno 13] Permission denied: '/tmp/absent'", "write /tmp gives it yours"),
         ("[Errno 2] No such file or directory: 'relative'", None),
         ("[Errno 22] Invalid argument: '{0}/there'", None),
         ("{0}/there is odd", None),
@@ -131,11 +159,10 @@ def test_what_was_given_is_not_offered_again(tmp_path):
             "PermissionError: [Errno 13] Permission denied: '/psm_4a2bd5f1'",
             "write /dev/shm",
         ),
-        ("PermissionError: [Errno 13] Permission denied: '/tmp/absent'", "write /tmp"),
         ("FileNotFoundError: [Errno 2] No such file or directory: '/tmp/absent'", None),
     ],
 )
-def test_where_temporary_folders_are_everybodys_the_hint_says_so(error, hint):
+def test_where_shared_memory_is_everybodys_the_hint_says_so(error, hint):
     found = refusal_hint(error, Access(has_root=False))
     assert found is None if hint is None else hint in found
     assert refusal_hint(error, Access()) is None

@@ -118,6 +118,13 @@ def test_a_signature_is_removed_and_replaced(cli, signed):
     assert cli("sign", signed, "--remove", keyid).status == 4
 
 
+def test_a_signature_is_named_by_the_fingerprint_as_it_is_shown(cli, signed):
+    keyid = cli("key", "list", "--json").json["result"][0]["fingerprint"]
+    grouped = " ".join(keyid[at : at + 4].upper() for at in range(0, 64, 4))
+    assert cli("sign", signed, "--remove", grouped).status == 0
+    assert cli("verify", signed).status == 4
+
+
 @pytest.mark.parametrize(
     ("pin", "value"), [("--name", "other"), ("--version", "9"), ("--content", "sha256:" + "0" * 64)]
 )

@@ -22,7 +22,7 @@ from cloacina_ctl.project.vendoring.origins import (
     ProjectIndex,
     without_user,
 )
-from cloacina_ctl.project.vendoring.workspace import tables_in
+from cloacina_ctl.project.vendoring.workspace import read_workspace_elsewhere, tables_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 _PYPI = ("https://pypi.org/simple", "https://pypi.python.org/simple")
 _POETRY = (("tool", "poetry", "dependencies"), ("tool", "poetry", "group", "main", "dependencies"))
-_PIXI = (("tool", "pixi", "pypi-dependencies"),)
+_PIXI = ("tool", "pixi", "pypi-dependencies")
+_PIXI_PLATFORMS = ("tool", "pixi", "target")
 # Lists of tables of `name` and `url`, for all packages, beside uv's.
 _INDEXES = (
     ("poetry", "source"),
@@ -40,6 +41,13 @@ _INDEXES = (
 )
 # What `[tool.uv]` has beside its tables, from before there were these.
 _OLD_KEYS = ("index-url", "extra-index-url", "find-links", "no-index")
+# Tables of pixi's with keys of that kind; its list of indexes has a name of its own.
+_PIXI_OPTIONS = (
+    ("tool", "pixi", "pypi-options"),
+    ("tool", "pixi", "workspace", "pypi-options"),
+    ("tool", "pixi", "project", "pypi-options"),
+)
+_PIXI_KEYS = ("index-url", "extra-index-urls", "find-links")
 
 
 def read_origins(workspace: Workspace | None, direct: Iterable[Origin]) -> Origins:
@@ -55,7 +63,41 @@ def read_origins(workspace: Workspace | None, direct: Iterable[Origin]) -> Origi
     for origins in (*tables, list(_members(workspace))):
         known = {one.name for one in found}
         found += [one for one in origins if one.name not in known]
+    known = {one.name for one in found}
+    found += [one for one in _of_folders(found, workspace) if one.name not in known]
     return Origins(tuple(found), tuple(indexes))
+
+
+def _of_folders(named: Iterable[Origin], workspace: Workspace) -> Iterator[Origin]:
+    """Yield what the projects say of their dependencies in whose folders the origins are.
+
+    Tools read it to the end of the chain: a library in a folder names its own libraries so. The
+    indexes that it names for all packages are not read by them either.
+    """
+    base = workspace.own.folder
+    seen = {os.path.realpath(one.folder) for one in workspace.documents}
+    waiting = [one.path for one in named if one.path is not None]
+    while waiting:
+        folder = waiting.pop(0)
+        if "\0" in folder or os.path.realpath(folder) in seen:
+            continue
+        seen.add(os.path.realpath(folder))
+        other = read_workspace_elsewhere(folder, base)
+        if other is None:
+            continue
+        for document in other.documents:
+            for one in (*_uv(document, other), *_other_tools(document)):
+                yield _seen_from(base, one)
+                waiting += [one.path] if one.path is not None else []
+
+
+def _seen_from(base: str, origin: Origin) -> Origin:
+    """Return an origin that another project names, with its path counted from ``base``.
+
+    Which of its own extras are asked for is not known here: each counts.
+    """
+    location = origin.location if origin.path is None else os.path.relpath(origin.path, base)
+    return origin._replace(location=location, extra=None)
 
 
 def _members(workspace: Workspace) -> Iterator[Origin]:
@@ -73,7 +115,10 @@ def _uv(document: Document, workspace: Workspace) -> Iterator[Origin]:
         for entry in value if isinstance(value, list) else [value]:
             table = entry if isinstance(entry, dict) else {}
             # A source for a group is for developers; `workspace = false` says nothing.
-            if "group" in table or table.get("workspace") is False:
+            nothing = table.get("workspace") is False and not _NAMES & (
+                table.keys() - {"workspace"}
+            )
+            if isinstance(table.get("group"), str) or nothing:
                 continue
             origin = _origin(name, table, document.folder, place)
             if origin.kind == WORKSPACE:
@@ -86,8 +131,12 @@ def _uv(document: Document, workspace: Workspace) -> Iterator[Origin]:
 
 
 def _other_tools(document: Document) -> Iterator[Origin]:
-    """Yield the origins that Poetry's and pixi's tables of dependencies name."""
-    for keys in (*_POETRY, *_PIXI):
+    """Yield the origins that Poetry's and pixi's tables of dependencies name.
+
+    pixi has some for a platform alone: which one that is, is not asked.
+    """
+    platforms = document.inner(*_PIXI_PLATFORMS)
+    for keys in (*_POETRY, _PIXI, *((*_PIXI_PLATFORMS, one, _PIXI[-1]) for one in platforms)):
         place = f"{document.place}: [{'.'.join(keys)}]"
         for key, value in document.inner(*keys).items():
             for entry in value if isinstance(value, list) else [value]:
@@ -141,12 +190,26 @@ def _indexes(document: Document) -> Iterator[ProjectIndex]:
             is_named_only = entry.get("explicit") is True or entry.get("priority") == "explicit"
             if not is_named_only and not is_public:
                 yield ProjectIndex(url or str(entry.get("name", "without a name")), place)
-    for place, table in document.uv:
-        for key in _OLD_KEYS:
-            value = table.get(key)
-            for one in value if isinstance(value, list) else [value]:
-                if one and str(one).rstrip("/") not in _PYPI:
-                    yield ProjectIndex(key if one is True else without_user(str(one)), place)
+    keyed: list[tuple[str, dict[str, Any], tuple[str, ...]]]
+    keyed = [(place, table, _OLD_KEYS) for place, table in document.uv]
+    keyed += [
+        (f"{document.place}: [{'.'.join(keys)}]", document.inner(*keys), _PIXI_KEYS)
+        for keys in _PIXI_OPTIONS
+    ]
+    for place, table, names in keyed:
+        for key in names:
+            for one in _titles(table.get(key), key):
+                if one.rstrip("/") not in _PYPI:
+                    yield ProjectIndex(without_user(one), place)
+
+
+def _titles(value: object, key: str) -> Iterator[str]:
+    """Yield how each index in a value is called: by its address, else by its key."""
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, dict):
+            yield str(one.get("url") or one.get("path") or key)
+        elif one:
+            yield key if one is True else str(one)
 
 
 def _with_url(origin: Origin, workspace: Workspace) -> Origin:

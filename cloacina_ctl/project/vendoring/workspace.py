@@ -12,11 +12,11 @@ from packaging.utils import canonicalize_name
 from cloacina_ctl.errors import FileProblem, Refused
 from cloacina_ctl.project.detect import PYPROJECT_TOML
 from cloacina_ctl.project.own_files import read_own_text
-from cloacina_ctl.toml import parse_toml, read_toml
+from cloacina_ctl.toml import parse_toml, read_text, read_toml
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # A pattern with `**` may lead anywhere: no workspace has this many members.
 _MOST_FOLDERS = 4096
@@ -83,18 +83,37 @@ def read_workspace(root: str) -> Workspace | None:
     path = os.path.join(folder, PYPROJECT_TOML)
     if not os.path.lexists(path):
         return None
-    own = _document(folder, PYPROJECT_TOML)
+    return _workspace(_document(folder, PYPROJECT_TOML, read_own_text), folder)
+
+
+def _workspace(own: Document, base: str) -> Workspace:
     is_root = "workspace" in own.inner("tool", "uv")
-    top = own if is_root else _root_above(folder) or own
-    return Workspace(own, top, dict(_named_members(top, folder)))
+    top = own if is_root else _root_above(own.folder, base) or own
+    return Workspace(own, top, dict(_named_members(top, own.folder)))
 
 
-def _document(folder: str, place: str) -> Document:
-    table = parse_toml(read_own_text(folder, PYPROJECT_TOML), where=place)
+def read_workspace_elsewhere(folder: str, base: str) -> Workspace | None:
+    """Return the workspace of another project, which is not packed: its files may be links.
+
+    Messages call its files as they are seen from ``base``.
+    """
+    path = os.path.join(folder, PYPROJECT_TOML)
+    if not os.path.isfile(path):
+        return None
+    own = _document(os.path.abspath(folder), os.path.relpath(path, base), _text_elsewhere)
+    return _workspace(own, base)
+
+
+def _text_elsewhere(folder: str, name: str) -> bytes:
+    return read_text(os.path.join(folder, name))
+
+
+def _document(folder: str, place: str, read: Callable[[str, str], bytes]) -> Document:
+    table = parse_toml(read(folder, PYPROJECT_TOML), where=place)
     if not os.path.lexists(os.path.join(folder, UV_TOML)):
         return Document(folder, place, table)
     where = os.path.join(os.path.dirname(place), UV_TOML)
-    return Document(folder, place, table, parse_toml(read_own_text(folder, UV_TOML), where=where))
+    return Document(folder, place, table, parse_toml(read(folder, UV_TOML), where=where))
 
 
 def _named_members(root: Document, own: str) -> Iterator[tuple[str, str]]:
@@ -110,14 +129,14 @@ def _named_members(root: Document, own: str) -> Iterator[tuple[str, str]]:
             yield str(canonicalize_name(name)), folder
 
 
-def _root_above(folder: str) -> Document | None:
+def _root_above(folder: str, base: str) -> Document | None:
     """Return the document of the nearest workspace above that has ``folder`` as its member."""
     parent = os.path.dirname(folder)
     while parent != os.path.dirname(parent):
         path = os.path.join(parent, PYPROJECT_TOML)
         if os.path.isfile(path):
-            where = os.path.relpath(path, folder)
-            found = _document(parent, where)
+            where = os.path.relpath(path, base)
+            found = _document(parent, where, _text_elsewhere)
             if "workspace" in found.inner("tool", "uv"):
                 real = os.path.realpath(folder)
                 is_member = any(os.path.realpath(one) == real for one in _members(found))
