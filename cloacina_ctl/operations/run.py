@@ -103,7 +103,7 @@ def _ran(request: RunRequest, loaded: LoadedPackage, outcome: WorkflowOutcome) -
         warnings=(*loaded.warnings, *loaded.session.warnings),
         network_is_closed=loaded.session.network_is_closed,
         only_task=request.task,
-        access=access_of(request),
+        access=access_of(request, loaded.session.isolation),
     )
 
 

@@ -14,7 +14,7 @@ from cloacina_ctl.runtime.grants import (
     holds_secrets,
     refuse_empty,
 )
-from cloacina_ctl.runtime.places import SYSTEM, TEMPORARY, is_below
+from cloacina_ctl.runtime.places import NO_ROOT, SYSTEM, TEMPORARY, is_below
 from cloacina_ctl.settings import expanded
 from cloacina_ctl.values import NamedTuple
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloacina_ctl.operations.run_loading import RunRequest
+    from cloacina_ctl.runtime.described import Isolation
 
 _READ_ONLY, _DENIED, _NOT_THERE = 30, 13, 2  # EROFS, EACCES, ENOENT
 _NUMBER = r"\[Errno (\d+)\]|\(os error (\d+)\)"
@@ -29,17 +30,22 @@ _QUOTED = r"""(["'`])(/[^"'`\n]*)\1"""
 _RELATIVE = r"""(["'`])([^/"'`\n][^"'`\n]*)\1"""
 _BARE = r"""(?:^|[\s(=:])(/[^\s"'`:;,)]+)"""
 _MAX_PATHS = 8
+_SHARED = ("/psm_", "/dev/shm/")  # noqa: S108 - what Python's own module calls it, and where it is
 
 
 class Access(NamedTuple):
-    """What a run may read and write besides the system's files, absolute; and a note on it."""
+    """What a run may read and write besides the system's files, absolute; and a note on it.
+
+    ``has_root`` tells whether the folders for temporary files are its own.
+    """
 
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     note: Diagnostic | None = None
+    has_root: bool = True
 
 
-def access_of(request: RunRequest) -> Access:
+def access_of(request: RunRequest, isolation: Isolation | None = None) -> Access:
     """Return what is given to the code: what is asked for, and the current folder to read."""
     refuse_empty("--allow-read", request.allow_read)
     refuse_empty("--allow-write", request.allow_write)
@@ -55,7 +61,8 @@ def access_of(request: RunRequest) -> Access:
         )
     own = () if here.path is None else (here.path,)
     reads = both_spellings((*map(expanded, request.allow_read), *own))
-    return Access(reads, both_spellings(map(expanded, request.allow_write)), note)
+    has_root = isolation is None or NO_ROOT not in isolation.missing
+    return Access(reads, both_spellings(map(expanded, request.allow_write)), note, has_root)
 
 
 def refusal_hint(error: str | None, access: Access) -> str | None:
@@ -76,6 +83,8 @@ def refusal_hint(error: str | None, access: Access) -> str | None:
         hint = _hint_for(os.path.normpath(path), code, access)
         if hint is not None:
             return hint
+    if not access.has_root and code == _DENIED:
+        return _hint_for_shared(paths)
     if code == _NOT_THERE and not paths:
         for _, name in re.findall(_RELATIVE, error)[:_MAX_PATHS]:
             if (hint := _whole_path_of(name)) is not None:
@@ -96,6 +105,19 @@ def refusals_explained(access: Access) -> Iterator[None]:
             for one in error.diagnostics
         )
         raise
+
+
+def _hint_for_shared(paths: list[str]) -> str | None:
+    """Return which option gives a folder that is the code's own where the kernel allows that.
+
+    Semaphores and shared memory have no path in errors, or one of their own kind.
+    """
+    if not paths or paths[0].startswith(_SHARED):
+        return (
+            "semaphores and shared memory are not the code's own here: --allow-write /dev/shm "
+            "lets it make them among those of your other programs"
+        )
+    return None
 
 
 def _hint_for(path: str, number: int, access: Access) -> str | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.runtime.described import (
         Described,
         GraphOutcome,
+        Isolation,
         TaskOutcome,
         TriggerOutcome,
     )
@@ -109,6 +110,10 @@ class LoadedCode(Protocol):
     @property
     def network_is_closed(self) -> bool:
         """Whether the code is without a network."""
+
+    @property
+    def isolation(self) -> Isolation:
+        """What the code was kept from."""
 
     def describe(self) -> Described:
         """Return what the code says of itself."""

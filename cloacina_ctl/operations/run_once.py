@@ -93,7 +93,7 @@ def poll(
             error=answer.error,
             warnings=(*loaded.warnings, *loaded.session.warnings),
             network_is_closed=loaded.session.network_is_closed,
-            access=access_of(request),
+            access=access_of(request, loaded.session.isolation),
         )
 
 
@@ -130,7 +130,7 @@ def run_graph(
             error=answer.error,
             warnings=(*loaded.warnings, *loaded.session.warnings),
             network_is_closed=loaded.session.network_is_closed,
-            access=access_of(request),
+            access=access_of(request, loaded.session.isolation),
             absent=absent,
         )
 

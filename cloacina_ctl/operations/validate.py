@@ -91,7 +91,9 @@ def _loaded(path: str, rule: Rule, progress: Progress | None) -> tuple[Diagnosti
     from cloacina_ctl.runtime.package import open_package
 
     with open_package(path, rule, progress=progress) as loaded:
-        kept = (Code.NETWORK_OPEN, Code.PARTLY_ISOLATED)
+        kept = [Code.NETWORK_OPEN]
+        if loaded.session.isolation.missing:  # that only a limit is missing says nothing of it
+            kept.append(Code.PARTLY_ISOLATED)
         return (*loaded.warnings, *(one for one in loaded.session.warnings if one.code in kept))
 
 

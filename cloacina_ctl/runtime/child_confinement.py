@@ -18,7 +18,7 @@ from cloacina_ctl.runtime.child_host import LoadFailure
 from cloacina_ctl.runtime.child_landlock import Landlock
 from cloacina_ctl.runtime.child_rights import drop_capabilities
 from cloacina_ctl.runtime.child_root import DEVICES, make_root
-from cloacina_ctl.runtime.places import SYSTEM, TEMPORARY, is_below
+from cloacina_ctl.runtime.places import NO_ROOT, SYSTEM, TEMPORARY, is_below
 from cloacina_ctl.values import NamedTuple
 
 _NEW_USER, _NEW_NUMBERS = 0x10000000, 0x20000000
@@ -87,7 +87,7 @@ class Confinement:
                 self._folder, self._grants.reads, self._grants.writes, has_numbers=self.has_numbers
             )
         except OSError:
-            self.missing.append("a file system of its own")
+            self.missing.append(NO_ROOT)
             return
         os.chdir(self._folder)
         self._has_root = True

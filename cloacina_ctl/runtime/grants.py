@@ -79,6 +79,12 @@ def _checked(option: str, paths: tuple[str, ...], secrets: tuple[str, ...]) -> t
                 f"{option}: the folder holds your keys, configuration or registry: {path}",
                 hint="name the files or folders in it that the code needs",
             )
+        if path == "/dev" or is_below(path, "/proc"):
+            raise UsageError.of(
+                Code.USAGE,
+                f"{option}: the code has a /dev and a /proc of its own: {path}",
+                hint="name the device in /dev that the code needs",
+            )
     return found
 
 

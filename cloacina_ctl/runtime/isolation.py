@@ -377,6 +377,7 @@ def _environment(options: HostOptions, folder: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "RUST_BACKTRACE": "0",  # a trace of a panic takes half a second
         "PYTHONDONTWRITEBYTECODE": "1",
+        "GIT_CONFIG_NOSYSTEM": "1",  # git gives up where it may not read that file
     }
     return {**fixed, **options.environment}
 

@@ -20,6 +20,9 @@ SYSTEM = (
 # Each of them is the code's own, where it has a root of its own.
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108
 
+# What is missing where they are everybody's.
+NO_ROOT = "a file system of its own"
+
 
 def is_below(path: str, folder: str) -> bool:
     """Return whether ``path`` is ``folder`` or in it, both absolute and without dots."""

@@ -77,6 +77,15 @@ class Session:
                 "and `run --require-isolation` runs nothing",
                 Severity.NOTE,
             )
+        if ready.options.limits.memory is not None and not self.isolation.memory_together:
+            self._keep(
+                Code.PARTLY_ISOLATED,
+                "the limit of memory holds for each process of the code, not for all together: "
+                "no control group can be made here",
+                "run it as a user to whom systemd delegates a group, as `systemd-run --user "
+                "--scope` does",
+                Severity.NOTE,
+            )
 
     def __enter__(self) -> Self:
         return self

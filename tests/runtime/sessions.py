@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from cloacina_ctl.errors import Code
 from cloacina_ctl.runtime.described import TaskOutcome
 
 
@@ -69,3 +70,8 @@ def fail_times(times, words="no"):
 def time_out(_context):
     """Be a task that was not done in time."""
     raise TimeoutError
+
+
+def noticed(session):
+    """Return what a session noticed of a package, without what this machine does not give."""
+    return [one for one in session.warnings if one.code is not Code.PARTLY_ISOLATED]

@@ -196,6 +196,7 @@ def test_the_environment_has_nothing_of_this_process(session, lines, monkeypatch
     names = {line.partition("=")[0] for line in lines if "=" in line}
     assert names <= {
         "PATH", "HOME", "TMPDIR", "LANG", "RUST_BACKTRACE", "PYTHONDONTWRITEBYTECODE",
+        "GIT_CONFIG_NOSYSTEM",
         "CLOACINA_VAR_X", "LC_CTYPE",
     }  # fmt: skip
     assert "CLOACINA_VAR_X=1" in lines

@@ -15,6 +15,7 @@ from cloacina_ctl.runtime.isolation import HostLimits, HostOptions
 from cloacina_ctl.runtime.material import Modules
 from cloacina_ctl.runtime.opening import load
 from cloacina_ctl.runtime.session import Preparation
+from tests.runtime.sessions import noticed
 from tests.verbs.conftest import FIXTURES
 
 
@@ -197,7 +198,7 @@ def test_a_package_with_everything_that_decorators_can_say(make):
     assert session.run_graph("market", {"ticks": 4}).outputs == (8,)
     assert session.run_graph("score", {"values": [4]}).outputs == (4,)
     assert session.run_graph("market", {}).error.startswith("TypeError")
-    assert session.warnings == ()
+    assert noticed(session) == []
 
 
 def test_the_fixtures_of_this_project_run(make):
@@ -367,11 +368,11 @@ def test_reading_its_own_files_after_the_import_is_warned_of(make):
         },
     )  # fmt: skip
     session.run_task("fails", {}, timeout=30)
-    assert session.warnings == (), "a trace reads sources too, and is not the package"
+    assert noticed(session) == [], "a trace reads sources too, and is not the package"
     assert session.run_task("reads", {}, timeout=30).context == {"text": "l"}
-    assert {one.code for one in session.warnings} == {Code.LATE_READ}
-    assert {one.severity for one in session.warnings} == {Severity.WARNING}
-    assert [one.message for one in session.warnings] == [
+    assert {one.code for one in noticed(session)} == {Code.LATE_READ}
+    assert {one.severity for one in noticed(session)} == {Severity.WARNING}
+    assert [one.message for one in noticed(session)] == [
         "`workflow/pack/late.txt` is read after the import",
         "`workflow/pack/more.py` is read after the import",
     ]
