@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from cloacina_ctl.errors import Code
-from cloacina_ctl.runtime.described import TaskOutcome
+from cloacina_ctl.runtime.described import Isolation, TaskOutcome
 
 
 class CallingSession:
@@ -17,6 +17,7 @@ class CallingSession:
 
     overlays = False
     network_is_closed = True
+    isolation = Isolation(network_closed=True)
 
     def __init__(self, **functions):
         self.functions = functions

@@ -20,6 +20,7 @@ from tests.tools import folder_for_all, need, python_as_nobody
 
 PROGRAM = """
     import os, shutil, signal, sys
+    from tests.runtime.sessions import noticed
     from tests.runtime.test_endings import do, opened
     session = opened(stop_seconds=0.2)
     home = session._material.folder
@@ -30,7 +31,7 @@ PROGRAM = """
     if sys.argv[1] == "killed":
         os.kill(os.getpid(), 9)
     session.close()
-    print(*(one.message for one in session.warnings))
+    print(*(one.message for one in noticed(session)))
 """
 REPLACED = """
 shutil.rmtree(home) if {gone} else os.rename(home, home + "-away")
