@@ -53,6 +53,7 @@ def test_most_cases_must_fail() -> None:
     assert refused / len(CASES) >= 0.6
 
 
+@pytest.mark.slow  # each is built again to be judged
 @pytest.mark.parametrize("row", sorted({case.row[0] for case in CASES}))
 def test_every_case_can_be_built(row: str) -> None:
     for case in CASES:

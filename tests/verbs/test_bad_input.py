@@ -8,6 +8,8 @@ import os
 import shutil
 import struct
 
+import pytest
+
 from tests.hostile.builder import Recipe, build
 from tests.tools import need
 from tests.verbs.conftest import FIXTURES
@@ -245,6 +247,10 @@ def test_a_wrong_key(refused, cli, signed, tmp_path):
     told = refused("verify", signed, "--key", "./page", status=4, code="S005")
     assert "page" in told.err
     refused("sign", signed, "--key", "./page", status=4, code="S005")
+
+
+@pytest.mark.slow
+def test_a_key_from_a_pipe_that_nobody_opens_is_waited_for_ten_seconds(refused, signed, tmp_path):
     os.mkfifo(tmp_path / "fifo")
     refused("verify", signed, "--key", "./fifo", status=4, code="S005")
 
