@@ -83,12 +83,13 @@ def reported(path: str | os.PathLike[str], where: str | None = None) -> Iterator
     What the system says has the path in it, so it is no part of an error that must not show it.
     """
     name = os.fspath(path)
-    place = shown(name) if where is None else where
     if "\0" in name:
+        place = shown(name) if where is None else where
         raise FileProblem.of(Code.NOT_FOUND, "no path can hold a NUL character", where=place)
     try:
         yield
     except OSError as error:
+        place = shown(name) if where is None else where
         raise file_problem(error, place) from (error if place == name else None)
 
 

@@ -62,7 +62,9 @@ _RULES = (
     ),
 )  # fmt: skip
 
-_KEY_RULES = tuple(rule for rule in _RULES if rule.is_private_key)
+# Pairs, and one comprehension over them: this is done for each file that gets packed.
+_ALL_RULES = tuple((rule.needle, rule) for rule in _RULES)
+_KEY_RULES = tuple((rule.needle, rule) for rule in _RULES if rule.is_private_key)
 
 
 def find_secrets(selection: Selection, root: str) -> Iterator[PackedSecret]:
@@ -85,12 +87,14 @@ def secrets_of(data: bytes, path: str) -> tuple[PackedSecret, ...]:
     return tuple(PackedSecret(path, rule.what, rule.is_private_key) for rule in kinds.values())
 
 
-def _search(data: bytes) -> Iterator[tuple[int, _Rule]]:
-    for rule in _RULES if len(data) <= MAX_CREDENTIAL_BYTES else _KEY_RULES:
-        if rule.needle in data:
-            for found in re.finditer(rule.pattern, data):
-                if _EXAMPLE not in found[0]:
-                    yield found.start(), rule
+def _search(data: bytes) -> list[tuple[int, _Rule]]:
+    rules = _ALL_RULES if len(data) <= MAX_CREDENTIAL_BYTES else _KEY_RULES
+    return [
+        (found.start(), rule)
+        for rule in [rule for needle, rule in rules if needle in data]
+        for found in re.finditer(rule.pattern, data)
+        if _EXAMPLE not in found[0]
+    ]
 
 
 def _read(path: str) -> bytes:
