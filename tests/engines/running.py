@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
 import json
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -116,12 +118,23 @@ def _start(command: tuple[str, ...], folder: Path, seconds: float) -> int | None
         return process.wait(SECONDS)
     except subprocess.TimeoutExpired:
         pass
-    try:
-        return process.wait(seconds if _is_loading(_log(folder)) else 0.1)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)  # with the cargo that it started
-        process.wait()
-        return None
+    end = time.monotonic() + (seconds if _is_loading(_log(folder)) else 0.1)
+    while time.monotonic() < end and not _stands_still(folder):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(min(1.0, max(0.1, end - time.monotonic())))
+    os.killpg(process.pid, signal.SIGKILL)  # with the cargo that it started
+    process.wait()
+    return None
+
+
+def _stands_still(folder: Path) -> bool:
+    """Tell whether the engine found its database locked and has said nothing more since.
+
+    Some releases wait for ever then for a task that they never started.
+    """
+    log = folder / "engine.log"
+    quiet = log.is_file() and time.time() - log.stat().st_mtime > SECONDS
+    return quiet and _BUSY in _log(folder)
 
 
 def _is_loading(log: str) -> bool:
