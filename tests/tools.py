@@ -100,3 +100,15 @@ def python_as_nobody(folder: Path) -> list[str]:
     line += [need("setpriv"), f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     line += ["env", "PYTHONDONTWRITEBYTECODE=1", f"PYTHONPATH={':'.join([str(ROOT), *where])}"]
     return [*line, str(folder / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}")]
+
+
+def run_program(module: str, *words: object) -> str:
+    """Run a module of the tests as a program of its own, and return what it wrote."""
+    root = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-m", module, *map(str, words)],
+        cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True,
+        timeout=3600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -85,9 +85,3 @@ def refuse_link(found: os.stat_result | None, path: str) -> None:
             where=path,
             hint="move the link away; to keep a registry elsewhere, move all of it: --registry",
         )
-
-
-def sync_folder(path: str) -> None:
-    """Have the names in a folder on the disk."""
-    with open_folder(path) as folder:
-        folder.sync()

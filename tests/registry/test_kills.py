@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.tools import run_program
 
 ROOT = Path(__file__).parents[2]
 
 
 def killing(*words: object) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.registry.killing", *map(str, words)],
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-        timeout=3600, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return run_program("tests.registry.killing", *words)
 
 
 def test_a_kill_at_some_points_of_every_change_leaves_it_done_or_not():

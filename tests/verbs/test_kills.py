@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from cloacina_ctl.errors import CloacinaError, Code
 from cloacina_ctl.folders import PREFIX, hidden_name, make_private_folder, open_folder
 from cloacina_ctl.hidden import clear_dead, locked_private_folder
 from cloacina_ctl.staging import StagedFile, unnamed_file, write_all, write_file
+from tests.tools import run_program
 
 ROOT = Path(__file__).parents[2]
 SMALL = (
@@ -24,13 +23,7 @@ LARGE = ("sign", "sign elsewhere", "make a sidecar", "package", "convert", "unpa
 
 
 def killing(*words: object) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.verbs.killing", *map(str, words)],
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-        timeout=3600, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return run_program("tests.verbs.killing", *words)
 
 
 def test_a_kill_at_some_points_leaves_nothing():
