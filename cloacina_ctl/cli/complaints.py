@@ -10,6 +10,44 @@ from cloacina_ctl.redaction import HIDDEN, secret_given, shown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# What other programs call our verbs. It goes before the spelling: `pack` is no typing error.
+SYNONYMS = {
+    **dict.fromkeys(("pack", "build", "create", "make", "bundle"), "package"),
+    **dict.fromkeys(("check", "lint"), "validate"),
+    **dict.fromkeys(("extract", "unzip", "untar"), "unpack"),
+    **dict.fromkeys(("show", "info", "describe"), "inspect"),
+    **dict.fromkeys(("push", "upload", "deploy"), "publish"),
+    **dict.fromkeys(("rm", "remove", "delete"), "uninstall"),
+    **dict.fromkeys(("exec", "start"), "run"),
+    "ls": "list",
+    "keygen": "key generate",
+    "keys": "key list",
+    **dict.fromkeys(("key create", "key gen", "key new"), "key generate"),
+    "key add": "key import",
+    **dict.fromkeys(("key rm", "key delete"), "key remove"),
+    "key ls": "key list",
+    "key inspect": "key show",
+    **dict.fromkeys(("trust rm", "trust delete"), "trust remove"),
+    "trust ls": "trust list",
+    "trust import": "trust add",
+    "version": "--version",
+}
+# What other programs have and this one has not, with the nearest that it has.
+ABSENT = {
+    **dict.fromkeys(
+        ("init", "new"),
+        "start with `cargo new --lib` or `uv init --package`, then `cloacina-ctl validate` lists "
+        "what is missing",
+    ),
+    **dict.fromkeys(
+        ("login", "auth"),
+        "there is no session: `publish` reads its token from --token-file or the environment, see "
+        "`cloacina-ctl publish --help`",
+    ),
+    "diff": "compare the output of `cloacina-ctl inspect --json` for each package",
+    "explain": "docs/codes.md explains each code",
+}
+
 
 def as_usage_error(complaint: Any) -> UsageError:  # noqa: ANN401 - click's; its module varies
     """Return the error to raise for a ``ClickException``, whose wording varies with versions."""
@@ -38,9 +76,10 @@ def no_such_command(words: Iterable[str], known: Iterable[str]) -> UsageError:
     name = " ".join(map(shown, words))
     group = name.rpartition(" ")[0]
     program = f"cloacina-ctl {group}".strip()
-    return _wrong(
-        f"no such command: {name}", _nearest(name, known) or f"`{program} --help` lists them"
-    )
+    hint = ABSENT.get(name) or _nearest(name, known)
+    if name in SYNONYMS:
+        hint = f"use `cloacina-ctl {SYNONYMS[name]}`"
+    return _wrong(f"no such command: {name}", hint or f"`{program} --help` lists them")
 
 
 def missing_argument(name: str, command: str) -> UsageError:

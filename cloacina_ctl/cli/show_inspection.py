@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.escape import escape
+from cloacina_ctl.cli.task_lines import id_width, task_line
 from cloacina_ctl.cli.words import count, size
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _LABEL_WIDTH = 12
 _MAX_TASKS = 60
+_MAX_NEEDS = 8
 _MAX_TEXT = 400
 
 
@@ -133,7 +135,7 @@ def _task_lines(workflow: Workflow, paint: Paint) -> Iterator[str]:
     from cloacina_ctl.manifest import layers
 
     by_id = {task.id: task for task in workflow.tasks}
-    width = min(max((len(escape(id_)) for id_ in by_id), default=0), 32)
+    width = id_width(by_id)
     shown = 0
     for number, layer in enumerate(layers({id_: task.dependencies for id_, task in by_id.items()})):
         for place, id_ in enumerate(layer):
@@ -147,18 +149,12 @@ def _task_lines(workflow: Workflow, paint: Paint) -> Iterator[str]:
 
 
 def _task(task: Task, width: int, paint: Paint) -> str:
-    line = escape(task.id).ljust(width)
-    notes = []
-    if task.dependencies:
-        notes.append("← " + ", ".join(escape(need) for need in task.dependencies[:8]))
-        if len(task.dependencies) > 8:
-            notes.append(f"and {len(task.dependencies) - 8} more")
-    if task.retry is not None:
-        notes.append(f"retries {task.retry.attempts}")
-    if task.timeout_seconds:
-        notes.append(f"timeout {task.timeout_seconds} s")
-    tail = paint("dim", "  " + "  ".join(notes)) if notes else ""
-    return (line + tail).rstrip()
+    needs = [escape(need) for need in task.dependencies[:_MAX_NEEDS]]
+    more = len(task.dependencies) - _MAX_NEEDS
+    if more > 0:
+        needs.append(f"and {more} more")
+    notes = [f"timeout {task.timeout_seconds} s"] if task.timeout_seconds else []
+    return task_line(task.id, width, task.attempts, needs, notes, paint)
 
 
 def _trigger(trigger: Trigger) -> str:

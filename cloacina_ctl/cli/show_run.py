@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.escape import escape, shorten
 from cloacina_ctl.cli.run_table import MARKS
+from cloacina_ctl.cli.task_lines import id_width, task_line
 from cloacina_ctl.cli.words import count, seconds
 from cloacina_ctl.errors import Code, Diagnostic
 
@@ -41,13 +42,14 @@ def plan_lines(plan: RunPlan, paint: Paint) -> Iterator[str]:
     tasks = sum(map(len, plan.layers))
     head = f"workflow {escape(plan.workflow)}"
     yield paint("bold", head) + f"  {count(tasks, 'task')} in {count(len(plan.layers), 'layer')}"
+    width = id_width(task.id for layer in plan.layers for task in layer)
     for number, layer in enumerate(plan.layers, 1):
         for place, task in enumerate(layer):
-            notes = [] if not task.needs else ["← " + ", ".join(map(escape, task.needs))]
-            notes.append(count(task.attempts, "attempt"))
-            notes += [f"if {escape(shorten(task.rule, _MAX_VALUE_BYTES))}"] if task.rule else []
+            notes = [f"if {escape(shorten(task.rule, _MAX_VALUE_BYTES))}"] if task.rule else []
             mark = f"{number}." if not place else ""
-            yield f"  {mark:>4} {escape(task.id)}  " + paint("dim", "  ".join(notes))
+            needs = [*map(escape, task.needs)]
+            line = task_line(task.id, width, task.attempts, needs, notes, paint)
+            yield f"  {mark:>3} {line}"
 
 
 def plan_as_json(plan: RunPlan) -> dict[str, object]:

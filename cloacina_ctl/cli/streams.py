@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -12,6 +13,12 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 _STANDARD = ("stdin", "stdout", "stderr")
+# Our own symbols, for streams whose encoding has none.
+_PLAIN = {
+    "←": "<-", "→": "->", "✓": "ok", "✗": "x", "↻": "~", "▶": ">",
+    "…": "...", "–": "-", "—": "--", "·": "-",
+}  # fmt: skip
+_ERRORS = "cloacina-ctl"
 
 
 class OutputLost(FileProblem):
@@ -28,10 +35,22 @@ def prepare() -> None:
     for number, name in enumerate(_STANDARD):
         if getattr(sys, name) is None:
             _open_null(number, name)
+    codecs.register_error(_ERRORS, _spell_out)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+            reconfigure(errors=_ERRORS)
+
+
+def _spell_out(error: UnicodeError) -> tuple[str, int]:
+    """Return what stands for the text that an encoding cannot hold, and where to go on."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    pieces = []
+    for character in error.object[error.start : error.end]:
+        escaped = character.encode("ascii", "backslashreplace").decode("ascii")
+        pieces.append(_PLAIN.get(character, escaped))
+    return "".join(pieces), error.end
 
 
 def _open_null(number: int, name: str) -> None:

@@ -67,6 +67,12 @@ class Task(NamedTuple):
     timeout_seconds: int | None = None
     trigger_rules: str | None = None
 
+    @property
+    def attempts(self) -> int:
+        """How often it is tried at most, the first time included; never less than once."""
+        retry = self.retry or Retry()
+        return 1 if retry.condition == "never" else max(1, retry.attempts)
+
 
 class Param(NamedTuple):
     """A declared parameter of a workflow; ``type`` and ``default`` as source text."""

@@ -13,7 +13,7 @@ from cloacina_ctl.archive.opening import open_any
 from cloacina_ctl.archive.payload import Nowhere
 from cloacina_ctl.archive.reader import Package
 from cloacina_ctl.manifest.graph import layers
-from cloacina_ctl.manifest.model import Language, Retry
+from cloacina_ctl.manifest.model import Language
 from cloacina_ctl.operations.damage import damage_explained
 from cloacina_ctl.runtime.choosing import choose_workflow, needs_build, no_workflow
 from cloacina_ctl.runtime.run import read_rules
@@ -97,7 +97,7 @@ def _plan(
             PlannedTask(
                 id=id_,
                 needs=by_id[id_].dependencies,
-                attempts=max(1, (by_id[id_].retry or Retry()).attempts),
+                attempts=by_id[id_].attempts,
                 rule=by_id[id_].trigger_rules,
             )
             for id_ in layer

@@ -8,6 +8,8 @@ import pytest
 
 from cloacina_ctl import __version__, errors
 from cloacina_ctl.cli import app, exits, typer_app
+from cloacina_ctl.cli.app import GROUPS, NAMES
+from cloacina_ctl.cli.complaints import ABSENT, SYNONYMS
 from cloacina_ctl.cli.stopping import Stopped
 from cloacina_ctl.errors import Code, Diagnostic, Severity
 
@@ -223,6 +225,10 @@ def test_the_version_is_answered_everywhere_before_a_command(cli):
         ("schma", "no such command: schma — did you mean `schema`?"),
         ("frobnicate", "no such command: frobnicate — `cloacina-ctl --help` lists them"),
         ("key genrate", "no such command: key genrate — did you mean `key generate`?"),
+        ("pack etl", "no such command: pack — use `cloacina-ctl package`"),
+        ("version", "no such command: version — use `cloacina-ctl --version`"),
+        ("key rm x", "no such command: key rm — use `cloacina-ctl key remove`"),
+        ("explain A001", "no such command: explain — docs/codes.md explains each code"),
         ("key", "a command is missing — `cloacina-ctl key --help` lists them"),
         ("--json", "a command is missing — `cloacina-ctl --help` lists them"),
         ("schema --jsn", "no such option: --jsn — did you mean `--json`?"),
@@ -253,6 +259,11 @@ def test_a_wrong_line_is_told_in_one_line_and_as_json(cli, line, said):
     found = cli(*line.split(), "--json")
     assert found.status == 2
     assert found.json["diagnostics"][0]["code"] == "U001"
+
+
+def test_a_word_of_other_programs_leads_to_a_verb_and_is_none_itself():
+    assert set(SYNONYMS.values()) <= {*NAMES, "--version"}
+    assert not {*SYNONYMS, *ABSENT} & {*NAMES, *GROUPS}
 
 
 def test_the_object_names_the_command_as_far_as_it_is_known(cli):

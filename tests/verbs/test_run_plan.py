@@ -5,7 +5,7 @@ import pytest
 from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.cli.show_run import plan_lines
 from cloacina_ctl.errors import Code, Incompatible, NotTrusted, Refused, UsageError
-from cloacina_ctl.manifest.model import Task, Workflow
+from cloacina_ctl.manifest.model import Retry, Task, Workflow
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.run import RunRequest, run, run_graph
 from cloacina_ctl.operations.run_plan import plan_run
@@ -29,6 +29,27 @@ def test_the_plan_has_the_layers_of_the_manifest(signed):
     assert attempts == {
         "read_orders": 5, "check_orders": 3, "sum_by_country": 3, "write_report": 1,
     }  # fmt: skip
+
+
+def test_attempts_count_the_first_one_whatever_the_settings_say():
+    def attempts(**settings):
+        return Task(id="a", retry=Retry(**settings)).attempts
+
+    assert Task(id="a").attempts == 3
+    assert [attempts(attempts=n) for n in (0, 1, 2)] == [1, 1, 2]
+    assert attempts(attempts=5, condition="never") == 1
+
+
+def test_inspect_and_the_plan_tell_the_same_attempts_in_the_same_words(cli, signed):
+    tasks = [
+        "   1. read_orders     5 attempts",
+        "   2. check_orders    3 attempts  ← read_orders",
+        "   3. sum_by_country  3 attempts  ← check_orders",
+        "   4. write_report    1 attempt   ← check_orders, sum_by_country",
+    ]
+    for verb in ("inspect", "run --plan"):
+        lines = cli(*verb.split(), signed).out.splitlines()
+        assert [line for line in lines if "attempt" in line or "retr" in line] == tasks
 
 
 def test_nobody_vouches_and_so_nothing_is_shown(unsigned):
