@@ -5,10 +5,6 @@ from __future__ import annotations
 from cloacina_ctl.errors import CloacinaError, Code, Refused
 from cloacina_ctl.values import NamedTuple
 
-READABLE = (
-    "native packages (a signature frame, then tar in zstd), gzip packages of Cloacina 0.2 and 0.3, "
-    "bzip2 packages of 0.4 and later"
-)
 SNIFF_BYTES = 512
 
 
@@ -61,7 +57,7 @@ def detect(start: bytes, *, where: str) -> Container:
     ``start`` holds the first ``SNIFF_BYTES`` of the file, or all of a shorter one.
     """
     if not start:
-        raise _refuse("the file is empty", where)
+        raise _refuse("the file is empty", where, "fetch or copy it again")
     for offset, magic, container in _TABLE:
         if start.startswith(magic, offset):
             return container
@@ -106,13 +102,13 @@ def _guess(start: bytes) -> str:
         return "JSON text"
     if all(byte >= 32 or byte in b"\t\r\n" for byte in start):
         return "text"
-    return "no container that this tool knows"
+    return "a file of an unknown kind"
 
 
-def _refuse(what: str, where: str) -> CloacinaError:
+def _refuse(what: str, where: str, hint: str | None = None) -> CloacinaError:
     return Refused.of(
         Code.NOT_A_PACKAGE,
         f"not a package: {what}",
         where=where,
-        hint=f"what can be read: {READABLE}",
+        hint=hint,
     )

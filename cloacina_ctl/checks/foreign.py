@@ -22,6 +22,7 @@ from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.manifest import Package
 from cloacina_ctl.project.denied import Denied, deny_file, deny_folder, deny_marked_folder
 from cloacina_ctl.project.model import Config, Layout, Project
+from cloacina_ctl.signing.policy import how_to_sign
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +74,7 @@ def unsigned(subject: ForeignSubject) -> Iterator[Finding]:
         yield Finding(
             "nothing signs it: no sidecar beside it, no package.sig in it",
             subject.path,
-            "sign it: `cloacina-ctl sign PACKAGE`",
+            how_to_sign(subject.path),
         )
 
 

@@ -10,6 +10,7 @@ from cloacina_ctl.checks.signatures import failing, is_judged
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.manifest import Language
 from cloacina_ctl.platforms import artifact_of
+from cloacina_ctl.signing.policy import how_to_sign
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,9 +34,7 @@ def _libraries(subject: PackageSubject) -> Iterator[tuple[ReadLibrary, Library, 
 def unsigned(subject: PackageSubject) -> Iterator[Finding]:
     """Nobody can tell who made an unsigned package."""
     if not subject.signatures:
-        yield Finding(
-            "the package is not signed", subject.path, "sign it: `cloacina-ctl sign PACKAGE`"
-        )
+        yield Finding("the package is not signed", subject.path, how_to_sign(subject.path))
 
 
 @RULES.rule(Code.BAD_SIGNATURE)

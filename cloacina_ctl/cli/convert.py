@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command, Kind, Option
-from cloacina_ctl.cli.options import FORCE, FORMAT, JOBS, LIMIT, PAD, RULE, RUNTIME, rule
+from cloacina_ctl.cli.options import (
+    ACCEPTED_UNSIGNED,
+    FORCE,
+    FORMAT,
+    JOBS,
+    LIMIT,
+    PAD,
+    RULE,
+    RUNTIME,
+    rule,
+)
 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.command import Values
@@ -41,7 +51,7 @@ def _run(values: Values, reporter: Reporter) -> int:
     for loss in converted.losses:
         reporter.note(f"lost: {escape(loss)}")
     if not converted.vouched_by:
-        reporter.note("nobody known vouches for what was converted; that was allowed")
+        reporter.note(ACCEPTED_UNSIGNED)
     reporter.note("not signed: no signature survives a conversion; `cloacina-ctl sign` makes one")
     return 0
 

@@ -5,32 +5,78 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command, Kind, Option
-from cloacina_ctl.cli.options import LIMIT, limits
+from cloacina_ctl.cli.options import LIMIT, REGISTRY, TENANT, limits
 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.command import Values
     from cloacina_ctl.cli.report import Reporter
+    from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.operations.inspect import Inspection
 
 
 def _run(values: Values, reporter: Reporter) -> int:
-    from cloacina_ctl.operations.inspect import inspect
+    from cloacina_ctl.cli import exits
+    from cloacina_ctl.cli.escape import escape
+    from cloacina_ctl.errors import CloacinaError
 
-    inspection = inspect(values["package"], limits=limits(values), progress=reporter.progress())
-    reporter.aside(inspection.warnings)
-    if reporter.json:
-        reporter.result(_as_json(inspection, files=values["files"]))
-    elif values["files"]:
+    results: list[dict[str, object]] = []
+    found: list[Diagnostic] = []
+    status = exits.DONE
+    asked = values["package"]
+    for number, word in enumerate(asked):
+        if len(asked) > 1:
+            reporter.line(("\n" if number else "") + f"{escape(word)}:")
+        try:
+            inspection = _inspect(word, values, reporter)
+        except CloacinaError as error:
+            if len(asked) == 1:
+                raise
+            found += error.diagnostics
+            status = max(status, exits.exit_status(error))
+            reporter.problems(error.diagnostics)
+            continue
+        reporter.aside(inspection.warnings)
+        if reporter.json:
+            results.append(_as_json(inspection, files=values["files"] or values["long"]))
+            continue
+        _show(inspection, values, reporter)
+    if status:
+        reporter.result(results or None, found, ok=False)
+    else:
+        reporter.result(results[0] if len(results) == 1 else results)
+    return status
+
+
+def _inspect(word: str, values: Values, reporter: Reporter) -> Inspection:
+    from cloacina_ctl.operations.inspect import inspect, is_address
+
+    path = word
+    if not is_address(word):
+        from cloacina_ctl.cli.escape import escape
+        from cloacina_ctl.authenticity import Rule
+        from cloacina_ctl.operations.choosing import find_package
+
+        chosen = find_package(
+            word, Rule(allow_unsigned=True), tenant=values["tenant"], registry=values["registry"]
+        )
+        path = chosen.path
+        if chosen.note is not None:
+            reporter.note(escape(chosen.note))
+    return inspect(path, limits=limits(values), progress=reporter.progress())
+
+
+def _show(inspection: Inspection, values: Values, reporter: Reporter) -> None:
+    from cloacina_ctl.cli.show_inspection import inspection_lines
+
+    for line in inspection_lines(inspection, reporter.paint):
+        reporter.line(line)
+    if values["files"] or values["long"]:
         from cloacina_ctl.cli.show_files import file_lines
 
-        for line in file_lines(inspection.files):
+        reporter.line()
+        reporter.line(reporter.paint("bold", "files"))
+        for line in file_lines(inspection.files, modes=values["long"]):
             reporter.line(line)
-    else:
-        from cloacina_ctl.cli.show_inspection import inspection_lines
-
-        for line in inspection_lines(inspection, reporter.paint):
-            reporter.line(line)
-    return 0
 
 
 def _as_json(inspection: Inspection, *, files: bool) -> dict[str, object]:
@@ -53,11 +99,13 @@ def _as_json(inspection: Inspection, *, files: bool) -> dict[str, object]:
             {
                 "path": file.path,
                 "size": file.size,
-                "sha256": file.sha256,
+                "sha256": getattr(file, "sha256", None),
                 "executable": file.executable,
             }
             for file in inspection.files
         ]
+    if inspection.unbuilt:
+        result["unbuilt"] = list(inspection.unbuilt)
     if inspection.withheld:
         result["withheld"] = list(inspection.withheld)
     return result
@@ -69,20 +117,33 @@ INSPECT = Command(
     description=(
         "Reads the signature frame and the head alone, whatever the size of the package; one of "
         "another generation has neither, and is read to its end. Runs and imports nothing, and "
-        "decides nothing: `verify` does that."
+        "decides nothing: `verify` does that. Of a project's folder it shows what `package` would "
+        "make, without a build; of a package on a server it reads the beginning alone."
     ),
     run=_run,
-    arguments=(Argument("package", "The package's file, or `-` for standard input."),),
+    arguments=(
+        Argument(
+            "package",
+            "Packages: files, `-` for standard input, NAME[@VERSION] of installed ones, https:// "
+            "addresses; or projects' folders.",
+            many=True,
+        ),
+    ),
     options=(
         Option(
             ("--files",),
-            "List the files with their sizes (with --json: beside the rest).",
+            "List the files with their sizes too.",
             Kind.FLAG,
         ),
+        Option(("--long", "-l"), "List the files with their modes too.", Kind.FLAG),
+        TENANT,
+        REGISTRY,
         LIMIT,
     ),
     examples=(
         ("cloacina-ctl inspect x.cloacina", "everything about it"),
+        ("cloacina-ctl inspect . --files", "what a package of this project would be"),
+        ("cloacina-ctl inspect https://example.org/x.cloacina", "on a server, without a download"),
         ("cloacina-ctl inspect x.cloacina --json | jq .result.manifest", "the same for programs"),
         ("curl -s https://example.org/x.cloacina | cloacina-ctl inspect -", "from a pipe"),
     ),

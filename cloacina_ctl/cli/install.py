@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command, Kind, Option
-from cloacina_ctl.cli.options import JOBS, LIMIT, REGISTRY, RULE, TENANT, rule
+from cloacina_ctl.cli.options import ACCEPTED_UNSIGNED, JOBS, LIMIT, REGISTRY, RULE, TENANT, rule
 from cloacina_ctl.cli.waiting import waits
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _tell(installed: Installed, reporter: Reporter) -> None:
             reporter.line(f"  before it: {escape(installed.before or '')}; `rollback` goes back")
     reporter.line(f"  content {package.content}")
     if not package.vouched_by:
-        reporter.note("nobody known vouches for it; that was allowed")
+        reporter.note(ACCEPTED_UNSIGNED)
 
 
 def _as_json(installed: Installed) -> dict[str, object]:
@@ -130,7 +130,7 @@ def _tell_delivered(delivered: Delivered, reporter: Reporter) -> None:
     if delivered.restart:
         reporter.note("start the daemon again: until then it does not run what lies there now")
     if not delivered.vouched_by:
-        reporter.note("nobody known vouches for it; that was allowed")
+        reporter.note(ACCEPTED_UNSIGNED)
     elif delivered.source_format == "native":
         reporter.note("its signature was verified here and does not go along")
     reporter.note("the daemon verifies no signature: whoever can write to its folder, runs there")

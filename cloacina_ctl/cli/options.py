@@ -33,6 +33,7 @@ KEY = Option(
 ALLOW_UNSIGNED = Option(
     ("--allow-unsigned",), "Take it without a signature by a known key.", Kind.FLAG, panel="Trust"
 )
+ACCEPTED_UNSIGNED = "warning: no trusted signature (accepted by --allow-unsigned)"
 RULE = (
     KEY,
     ALLOW_UNSIGNED,

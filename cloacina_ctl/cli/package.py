@@ -51,7 +51,7 @@ def _run(values: Values, reporter: Reporter) -> int:
     reporter.warnings(packaged.diagnostics)
     if not reporter.verbose:  # which has shown all notes
         _tell_vendoring(packaged.diagnostics, reporter)
-    _show(packaged, reporter, include_source=values["include_source"])
+    _show(packaged, reporter, include_source=values["include_source"], no_sign=values["no_sign"])
     return 0
 
 
@@ -155,18 +155,19 @@ def _show_plan(prepared: Prepared, form: str, reporter: Reporter) -> None:
                 }
                 for file in plan.files
             ],
+            "unbuilt": list(prepared.unbuilt),
             "left_out": [one._asdict() for one in left_out],
         },
         prepared.diagnostics,
     )  # fmt: skip
-    for line in plan_lines(plan):
+    for line in plan_lines(plan, prepared.unbuilt):
         reporter.line(line)
     for one in left_out:
         if reporter.verbose or one.secret:
             reporter.note(f"left out: {escape(one.path)}: {escape(one.reason)}")
 
 
-def _show(packaged: Packaged, reporter: Reporter, *, include_source: bool) -> None:
+def _show(packaged: Packaged, reporter: Reporter, *, include_source: bool, no_sign: bool) -> None:
     from cloacina_ctl.cli.escape import escape
     from cloacina_ctl.cli.words import count, size
 
@@ -177,19 +178,29 @@ def _show(packaged: Packaged, reporter: Reporter, *, include_source: bool) -> No
     for keyid in packaged.signed_by:
         reporter.line(f"signed by {keyid[:16]}")
     if not packaged.signed_by:
-        reporter.note(
-            "not signed: `cloacina-ctl key generate` makes a key, `sign` signs the package"
-        )
+        _tell_unsigned(packaged, reporter, no_sign=no_sign)
     if packaged.padding:
         reporter.line(f"padded with {size(packaged.padding)}")
     if packaged.sidecar is not None:
         reporter.line(f"signature in {escape(packaged.sidecar)}")
     _tell_secrets(packaged.diagnostics, reporter)
     is_native = packaged.format == "native"
-    if is_native and packaged.language.value == "rust" and not include_source:
+    is_library = is_native and packaged.language.value == "rust" and not include_source
+    if is_library and reporter.verbose:
+        reporter.note("contains only the compiled library, for runtimes that load native packages")
+        reporter.note("--include-source adds the source, so that `convert` can serve the others")
+
+
+def _tell_unsigned(packaged: Packaged, reporter: Reporter, *, no_sign: bool) -> None:
+    """Say how to sign it: where no key was found, with the key first."""
+    from cloacina_ctl.operations.sign import sign_command
+
+    command = f"`{sign_command(packaged.path)}`"
+    if no_sign:
+        reporter.note(f"not signed (--no-sign); to sign it: {command}")
+    else:
         reporter.note(
-            "holds the library alone, for runtimes that read native packages; with "
-            "--include-source it can be converted for the others"
+            f"not signed: no key; make one with `cloacina-ctl key generate`, then {command}"
         )
 
 
@@ -249,7 +260,8 @@ PACKAGE = Command(
         Option(("--output", "-o"), "The package's file (default: NAME-VERSION.cloacina here).",
                metavar="FILE"),
         FORCE,
-        Option(("--list",), "Show what would be packed and why, and write nothing.", Kind.FLAG),
+        Option(("--list",), "Show what would be packed and why; write and build nothing.",
+               Kind.FLAG),
         Option(("--include-source",), "Pack the source of a crate too.", Kind.FLAG),
         Option(("--level",), "zstd level, 1 to 19 (default: 3).", Kind.INTEGER, "N"),
         FORMAT,

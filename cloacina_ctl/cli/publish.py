@@ -41,7 +41,7 @@ def _run(values: Values, reporter: Reporter) -> int:
     access = find_access(
         AccessRequest(
             server=values["server"], profile=values["profile"], token_file=values["token_file"],
-            allow_http=values["allow_http"],
+            allow_http=values["allow_http"], ca_file=values["ca_file"],
         ),
         lambda origin: typed(f"Token for {origin}: "),
     )  # fmt: skip

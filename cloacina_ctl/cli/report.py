@@ -16,7 +16,7 @@ from cloacina_ctl.errors import Severity
 from cloacina_ctl.redaction import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from cloacina_ctl.cli.command import Values
     from cloacina_ctl.cli.progress import ProgressBar
@@ -81,6 +81,14 @@ class Reporter:
         """Say what went wrong: on standard error, and in the object of ``--json``."""
         found = tuple(diagnostics)
         self._answer = (False, result, found)
+        self._complain_of(found)
+
+    def problems(self, found: Sequence[Diagnostic]) -> None:
+        """Say on standard error what went wrong, behind what was printed; the verb goes on."""
+        streams.flush()
+        self._complain_of(found)
+
+    def _complain_of(self, found: Sequence[Diagnostic]) -> None:
         room = None if self.verbose else render.MAX_ERROR_BYTES
         for line in render.error_lines(found, self._paint_error, room):
             self._complain(line)

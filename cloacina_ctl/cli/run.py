@@ -134,13 +134,17 @@ def _end_stopped(stop: KeyboardInterrupt, ran: Ran, reporter: Reporter) -> int:
 
 
 def _package(values: Values, reporter: Reporter) -> tuple[str, Rule]:
+    from cloacina_ctl.cli.escape import escape
     from cloacina_ctl.operations.choosing import find_package
 
     # The jobs of this verb are tasks; verifying has one for each processor.
     wanted = rule({**values, "jobs": None}, reporter)
-    return find_package(
+    chosen = find_package(
         values["package"], wanted, tenant=values["tenant"], registry=values["registry"]
     )
+    if chosen.note is not None:
+        reporter.note(escape(chosen.note))
+    return chosen.path, chosen.rule
 
 
 def _request(values: Values, reporter: Reporter) -> tuple[RunRequest, Rule]:
@@ -175,12 +179,14 @@ RUN = Command(
         "kept. The code runs in a process of its own: with limits, without network, and without "
         "your files but those of the current folder. What tasks print goes to standard error. "
         "Exit 0: the workflow completed. Exit 1: it ran, and failed. With --json each event is one "
-        "line, and the last line is the answer."
+        "line, and the last line is the answer.\n\n"
+        "A project's folder is packaged first, a crate also built, in a private place that is "
+        "removed; as it is your own, it needs no signature."
     ),
     run=_run,
     arguments=(
-        Argument("package", "The package's file, `-` for standard input, or NAME[@VERSION] of an "
-                 "installed one."),
+        Argument("package", "The package's file, `-` for standard input, NAME[@VERSION] of an "
+                 "installed one, or the folder of your own project."),
     ),
     options=(
         Option(("--context", "-c"), "What the workflow begins with: a JSON object, or the file "
@@ -220,6 +226,7 @@ RUN = Command(
     ),
     examples=(
         ("""cloacina-ctl run x.cloacina --context '{"day": "2026-11-20"}'""", "the workflow"),
+        ("cloacina-ctl run .", "the project in this folder"),
         ("cloacina-ctl run x.cloacina --task transform --context @in.json", "one task of it"),
         ("""cloacina-ctl run x.cloacina --graph score --context '{"orders": [3, 4]}'""",
          "a graph, once"),

@@ -45,8 +45,9 @@ def inspection_lines(inspection: Inspection, paint: Paint) -> Iterator[str]:
         yield paint("bold", "platforms")
         for artifact in manifest.artifacts:
             yield from _artifact(artifact)
-    yield ""
-    yield from _signatures(inspection.signatures, paint)
+    if inspection.format != "project":
+        yield ""
+        yield from _signatures(inspection.signatures, paint)
 
 
 def _kind(inspection: Inspection) -> str:
@@ -54,7 +55,8 @@ def _kind(inspection: Inspection) -> str:
     language = inspection.manifest.language
     if inspection.format == "provider":
         return "constructor provider"
-    kind = f"{language.value} workflow package" if language else "workflow package"
+    what = "project" if inspection.format == "project" else "package"
+    kind = f"{language.value} workflow {what}" if language else f"workflow {what}"
     if inspection.original is None:
         return kind
     release = getattr(inspection.original, "release", None)
@@ -71,19 +73,22 @@ def _facts(inspection: Inspection, paint: Paint) -> Iterator[str]:
     yield from _field("needs", _requires(manifest))
     yield from _field("entry", manifest.entry_module)
     contents = manifest.contents
-    yield from _field(
-        "contents",
-        f"{count(contents.files, 'file')}, {size(contents.size)}, "
-        f"{size(inspection.compressed)} compressed",
-    )
+    amount = f"{count(contents.files, 'file')}, {size(contents.size)}" if contents.files else ""
+    if inspection.compressed is not None:
+        amount += f", {size(inspection.compressed)} compressed"
+    yield from _field("contents", amount)
+    for one in inspection.unbuilt:
+        yield from _field("contents" if not amount else "", f"{one}: after a build")
     if inspection.withheld:
         yield from _field("withheld", ", ".join(inspection.withheld))
     tool = inspection.tool
     by = f", by {tool.name} {tool.version}" if tool else ""
-    yield from _field("file", f"{size(inspection.size)}{by}")
+    if inspection.size is not None:
+        yield from _field("file", f"{size(inspection.size)}{by}")
     if inspection.original is not None:
         yield from _foreign_facts(inspection)
-    yield _label("content") + paint("dim", inspection.content)
+    if inspection.content is not None:
+        yield _label("content") + paint("dim", inspection.content)
 
 
 def _foreign_facts(inspection: Inspection) -> Iterator[str]:

@@ -48,7 +48,8 @@ def _run(values: Values, reporter: Reporter) -> int:
         {
             "path": signed.path, "size": signed.size, "content": signed.content,
             "added": list(signed.added), "removed": list(signed.removed),
-            "signatures": signed.signatures, "sidecar": signed.sidecar,
+            "already": list(signed.already), "signatures": signed.signatures,
+            "sidecar": signed.sidecar,
         }
     )  # fmt: skip
     _show(signed, reporter)
@@ -61,13 +62,15 @@ def _show(signed: Signed, reporter: Reporter) -> None:
 
     for keyid in signed.removed:
         reporter.line(f"removed the signature of {keyid[:16]}")
+    for keyid in signed.already:
+        reporter.note(f"signed by {keyid[:16]} already: that signature stays")
     for keyid in signed.added:
         reporter.line(f"signed by {keyid[:16]}")
     if signed.sidecar is not None:
         reporter.line(f"{escape(signed.sidecar)} signs every byte of {escape(signed.path)}")
         reporter.note("it has no name, version or time under it, and no server takes it as a file")
         return
-    reporter.line(f"{escape(signed.path)} has {count(signed.signatures, 'signature')} now")
+    reporter.line(f"{escape(signed.path)} has {count(signed.signatures, 'signature')}")
 
 
 SIGN = Command(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command, Kind, Option
-from cloacina_ctl.cli.options import JOBS, LIMIT, RULE, rule
+from cloacina_ctl.cli.options import ACCEPTED_UNSIGNED, JOBS, LIMIT, RULE, rule
 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.command import Values
@@ -16,18 +16,14 @@ if TYPE_CHECKING:
 def _run(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.cli.escape import escape
     from cloacina_ctl.cli.words import count, size
-    from cloacina_ctl.errors import Code, UsageError
-    from cloacina_ctl.operations.unpack import unpack
+    from cloacina_ctl.operations.unpack import Wanted, unpack
 
-    if values["output"] is None:
-        raise UsageError.of(Code.USAGE, "no destination", hint="name one: --output FOLDER")
     unpacked = unpack(
         values["package"],
         values["output"],
         rule(values, reporter),
-        members=values["members"],
-        partial=values["partial"],
-        progress=reporter.progress(),
+        Wanted(values["members"], values["partial"], values["metadata"]),
+        reporter.progress(),
     )
     reporter.result(_as_json(unpacked))
     files = count(len(unpacked.files), "file")
@@ -35,7 +31,7 @@ def _run(values: Values, reporter: Reporter) -> int:
     if not unpacked.complete:
         reporter.note("only these were proved; the rest of the package was not looked at")
     if not unpacked.vouched_by:
-        reporter.note("nobody known vouches for it; that was allowed")
+        reporter.note(ACCEPTED_UNSIGNED)
     return 0
 
 
@@ -60,12 +56,21 @@ UNPACK = Command(
     summary="Verify a package and put its files into a new folder.",
     description=(
         "By the rule and the options of `verify`. The folder appears when every byte is proved, or "
-        "not at all."
+        "not at all. The folder of a Python package is a project that `package` packs again."
     ),
     run=_run,
     arguments=(Argument("package", "The package's file, or `-` for standard input."),),
     options=(
-        Option(("--output", "-o"), "The folder to make: new, or empty.", metavar="FOLDER"),
+        Option(
+            ("--output", "-o"),
+            "The folder to make: new, or empty (default: NAME-VERSION here).",
+            metavar="FOLDER",
+        ),
+        Option(
+            ("--metadata",),
+            "Also write manifest.json, files.json and index.json, which describe the package.",
+            Kind.FLAG,
+        ),
         Option(
             ("--members",), "Take only what this pattern matches (repeatable).", Kind.MANY, "GLOB"
         ),
@@ -77,7 +82,7 @@ UNPACK = Command(
         LIMIT,
     ),
     examples=(
-        ("cloacina-ctl unpack x.cloacina -o there", "everything"),
+        ("cloacina-ctl unpack x.cloacina", "into NAME-VERSION"),
         ("cloacina-ctl unpack x.cloacina -o there --members 'workflow/*.py'", "some of it"),
     ),
 )

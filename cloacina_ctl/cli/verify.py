@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command
-from cloacina_ctl.cli.options import JOBS, LIMIT, RULE, TRUST_ENVIRONMENT, rule
+from cloacina_ctl.cli.options import ACCEPTED_UNSIGNED, JOBS, LIMIT, RULE, TRUST_ENVIRONMENT, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,14 +31,19 @@ def _run(values: Values, reporter: Reporter) -> int:
         except CloacinaError as error:
             found += error.diagnostics
             status = max(status, exits.exit_status(error))
+            reporter.problems(error.diagnostics)
             continue
         results.append(_as_json(verified))
         for line in _lines(verified, reporter):
             reporter.line(line)
+    asked = len(values["package"])
+    if asked > 1:
+        refused = f", {asked - len(results)} refused" if status else ""
+        reporter.line(f"{len(results)} of {asked} verified{refused}")
     if status:
-        reporter.failure(found, results or None)
+        reporter.result(results or None, found, ok=False)
     else:
-        reporter.result(results[0] if len(results) == 1 else results)
+        reporter.result(results[0] if asked == 1 else results)
     return status
 
 
@@ -57,7 +62,7 @@ def _lines(verified: Verified, reporter: Reporter) -> Iterator[str]:
         for line in coverage_lines(signature):
             yield "    " + line
     if not verified.vouched_by:
-        yield "  " + reporter.paint("yellow", "nobody known vouches for it; that was allowed")
+        yield "  " + reporter.paint("yellow", ACCEPTED_UNSIGNED)
 
 
 def _as_json(verified: Verified) -> dict[str, object]:

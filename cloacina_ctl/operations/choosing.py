@@ -1,4 +1,4 @@
-"""Which package somebody means: a file, or what is installed under a name."""
+"""Which package somebody means: a file, a project's folder, or what is installed under a name."""
 
 from __future__ import annotations
 
@@ -7,31 +7,71 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.layout import SUFFIX
 from cloacina_ctl.archive.reader import STDIN
-from cloacina_ctl.errors import CloacinaError, Code
+from cloacina_ctl.errors import CloacinaError, Code, UsageError
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.authenticity import Rule
 
 
+class Chosen(NamedTuple):
+    """What a word means: a path, and the rule that a package there must meet.
+
+    ``is_project`` where it is the folder of a project. ``note`` says which one was taken where the
+    word could have meant two things.
+    """
+
+    path: str
+    rule: Rule
+    is_project: bool = False
+    note: str | None = None
+
+
 def find_package(
     word: str, rule: Rule, *, tenant: str | None = None, registry: str | None = None
-) -> tuple[str, Rule]:
-    """Return the path that ``word`` means, and the rule that the file there must meet.
+) -> Chosen:
+    """Return what ``word`` means.
 
-    A path, a name that ends as packages do, and ``-`` are files. Anything else is
-    ``NAME[@VERSION]`` in the registry, so that nothing that lies in the current folder takes the
-    place of what is installed; where nothing of that name is, a file is. Raises what
-    ``find_installed`` raises.
+    A path, a name that ends as packages do, and ``-`` are files, or folders of projects. Anything
+    else is ``NAME[@VERSION]`` in the registry, so that nothing that lies in the current folder
+    takes the place of what is installed; where nothing of that name is, a file or folder is.
+    Raises what ``find_installed`` raises.
     """
-    if word == STDIN or os.sep in word or word.endswith(SUFFIX):
-        return word, rule
+    if word == STDIN or os.sep in word or word.endswith(SUFFIX) or word in (os.curdir, os.pardir):
+        return _at_path(word, rule)
     from cloacina_ctl.operations.installed import DEFAULT_TENANT, find_installed
 
     try:
         found = find_installed(word, rule, tenant=tenant or DEFAULT_TENANT, registry=registry)
     except CloacinaError as error:
         is_absent = error.diagnostics[0].code is Code.NOT_INSTALLED
-        if is_absent and registry is None and os.path.isfile(word):
-            return word, rule
-        raise
-    return found.path, found.rule
+        if not is_absent or registry is not None:
+            raise
+        if not os.path.exists(word):
+            raise _neither(error) from error
+        chosen = _at_path(word, rule)
+        note = f"{word} is not installed; this is the project in the folder {word}"
+        return chosen._replace(note=note) if chosen.is_project else chosen
+    named = f"{found.installed.name} {found.installed.version}"
+    note = f"this is the installed package {named}; the folder is .{os.sep}{word}"
+    return Chosen(found.path, found.rule, note=note if os.path.isdir(word) else None)
+
+
+def _neither(error: CloacinaError) -> CloacinaError:
+    """Return the error for a word that is neither installed nor the name of a file or folder."""
+    first, *others = error.diagnostics
+    hint = f"there is no file or folder of that name here either; {first.hint}"
+    return type(error)(first._replace(hint=hint), *others)
+
+
+def _at_path(path: str, rule: Rule) -> Chosen:
+    if not os.path.isdir(path):
+        return Chosen(path, rule)
+    if rule.keys or rule.threshold > 1:
+        raise UsageError.of(
+            Code.USAGE,
+            "a project has no signatures: --key and --threshold are for packages",
+            where=path,
+            hint="make a package of it first: `cloacina-ctl package`",
+        )
+    return Chosen(path, rule, is_project=True)

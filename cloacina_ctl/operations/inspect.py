@@ -6,6 +6,7 @@ has no table of contents and says little: all of it is read, its code too.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl import authenticity
@@ -16,6 +17,7 @@ from cloacina_ctl.operations.results import Inspection
 from cloacina_ctl.operations.views import signature_view
 
 if TYPE_CHECKING:
+    from cloacina_ctl.archive.foreign.package import ForeignPackage
     from cloacina_ctl.progress import Progress
 
 __all__ = ["Inspection", "inspect"]
@@ -26,12 +28,18 @@ def inspect(
 ) -> Inspection:
     """Return what the package at ``path`` says of itself (``-`` is standard input).
 
+    Where ``path`` is the folder of a project it is what a package of that would say, and an
+    ``https`` address is asked for the beginning of the file alone.
     Reads the signature frame and the head, of another generation everything. Executes and imports
     nothing, judges signatures by the keys that the user knows, and decides nothing: that is for
     ``verify``. Raises ``Refused`` for what is no package, also where the file is not as long as its
     index says.
     """
-    with open_any(path, limits) as package:
+    if os.path.isdir(path):
+        from cloacina_ctl.operations.own_project import inspect_project
+
+        return inspect_project(path, limits)
+    with _open(path, limits) as package:
         if not isinstance(package, Package):
             from cloacina_ctl.operations.foreign import inspect_foreign
 
@@ -40,7 +48,7 @@ def inspect(
         judged = authenticity.judge_unread(package, keys.known)
         head = package.head
         return Inspection(
-            path=path,
+            path=package.path,
             format="native",
             size=package.size,
             compressed=package.size - package.payload_offset,
@@ -54,3 +62,16 @@ def inspect(
             signatures=tuple(map(signature_view, authenticity.judge_read(package, judged))),
             warnings=keys.unread,
         )
+
+
+def is_address(word: str) -> bool:
+    """Tell whether ``word`` is the address of a file on a server, and no path."""
+    return word.lower().startswith(("https://", "http://"))
+
+
+def _open(path: str, limits: Limits) -> Package | ForeignPackage:
+    if not is_address(path):
+        return open_any(path, limits)
+    from cloacina_ctl.operations.remote import open_remote
+
+    return open_remote(path, limits)

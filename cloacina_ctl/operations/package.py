@@ -13,7 +13,7 @@ from cloacina_ctl import __version__
 from cloacina_ctl.archive import layout
 from cloacina_ctl.archive.block import SignatureBlock
 from cloacina_ctl.archive.frames import LEVELS
-from cloacina_ctl.archive.plan import PlannedFile, make_plan
+from cloacina_ctl.archive.plan import Plan, PlannedFile, make_plan
 from cloacina_ctl.archive.tables import Tool
 from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.archive.writer import PackageWriter, WriteOptions
@@ -21,15 +21,16 @@ from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
 from cloacina_ctl.manifest import Contents, Language, Manifest
 from cloacina_ctl.operations.building import Built, build_library
 from cloacina_ctl.operations.preparing import (
+    THE_LIBRARY,
     Packaged,
     PackageRequest,
     Prepared,
     judge_project,
     output_path,
-    python_workflows,
     refuse_rewritten_sources,
     select_project,
     selected_files,
+    source_workflows,
 )
 from cloacina_ctl.operations.target import NATIVE, SOURCE, V1
 from cloacina_ctl.operations.vendoring import (
@@ -56,16 +57,18 @@ _NO_CONTENTS = Contents(files=1, sha256="0" * 64, size=0)
 
 
 def prepare(request: PackageRequest, progress: Progress | None = None) -> Prepared:
-    """Read, judge, build and plan, writing nothing: what ``package --list`` shows.
+    """Read, judge and plan, writing and building nothing: what ``package --list`` shows.
 
-    Raises ``Refused`` with everything that is wrong with the project, ``BuildFailed`` where cargo,
-    uv or pip did.
+    A crate's library is no part of the plan; ``unbuilt`` names it. Raises ``Refused`` with
+    everything that is wrong with the project, ``BuildFailed`` where uv or pip failed.
     """
     with WorkFolder() as work:  # its files are planned, and not read any more
-        return _prepare(request, work, progress)
+        return _prepare(request, work, progress, build=False)
 
 
-def _prepare(request: PackageRequest, work: WorkFolder, progress: Progress | None) -> Prepared:
+def _prepare(
+    request: PackageRequest, work: WorkFolder, progress: Progress | None, *, build: bool
+) -> Prepared:
     from cloacina_ctl.project.reading import read_project
 
     _check_level(request.level)
@@ -81,21 +84,26 @@ def _prepare(request: PackageRequest, work: WorkFolder, progress: Progress | Non
     if request.target.format == V1:
         from cloacina_ctl.operations.packing_v1 import prepare_v1
 
-        return prepare_v1(request, read, progress)
-    return _prepare_native(request, read, work, progress)
+        return prepare_v1(request, read, progress, build=build)
+    return _prepare_native(request, read, work, progress, build=build)
 
 
 def _prepare_native(
-    request: PackageRequest, read: Prepared, work: WorkFolder, progress: Progress | None
+    request: PackageRequest,
+    read: Prepared,
+    work: WorkFolder,
+    progress: Progress | None,
+    *,
+    build: bool,
 ) -> Prepared:
     project, selection, found = read.project, read.selection, [*read.diagnostics]
     built = None
-    if project.rust is not None:
+    if project.rust is not None and build:
         if progress:
             progress("building", 0, 0)
         built = build_library(project, request.build)
         found += built.diagnostics
-    workflows = built.workflows if built else python_workflows(project, selection)
+    workflows = built.workflows if built else source_workflows(project, selection)
     if not workflows:
         raise _only_graphs(project)
     vendored = vendored_files(project, request.vendor, work, request.limits, progress)
@@ -111,10 +119,10 @@ def _prepare_native(
         files += planned(vendored)
         found += vendored.diagnostics
         selection = selection._replace(left_out=(*selection.left_out, *vendored.left_out))
-    plan = make_plan(
-        layout.root_folder(project.package.name, project.package.version), files, request.limits
-    )
-    return Prepared(project, selection, tuple(found), plan, manifest, vendored)
+    root = layout.root_folder(project.package.name, project.package.version)
+    plan = make_plan(root, files, request.limits) if files else Plan(root, ())
+    unbuilt = () if built or project.rust is None else (THE_LIBRARY,)
+    return Prepared(project, selection, tuple(found), plan, manifest, vendored, unbuilt=unbuilt)
 
 
 def package(request: PackageRequest, progress: Progress | None = None) -> Packaged:
@@ -134,7 +142,7 @@ def package(request: PackageRequest, progress: Progress | None = None) -> Packag
 
         check_request(request)
     with WorkFolder() as work:
-        prepared = _prepare(request, work, progress)
+        prepared = _prepare(request, work, progress, build=True)
         if request.target.format == NATIVE:
             return _write(request, prepared, progress)
         from cloacina_ctl.operations.packing_foreign import write_foreign

@@ -12,7 +12,7 @@ from cloacina_ctl.archive.plan import Plan, PlannedFile
 from cloacina_ctl.checks.for_runtime import ForRuntime, check_for_runtime
 from cloacina_ctl.errors import Code, Incompatible, UsageError
 from cloacina_ctl.operations.building import build_library
-from cloacina_ctl.operations.preparing import Prepared
+from cloacina_ctl.operations.preparing import THE_LIBRARY, Prepared
 from cloacina_ctl.operations.v1_manifest import runtime_of_library, v1_manifest
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.project.runtimes import RUNTIMES, V1, with_rule
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 _LATEST = [runtime for runtime in RUNTIMES if runtime.format == V1][-1]
 
 
-def prepare_v1(request: PackageRequest, read: Prepared, progress: Progress | None) -> Prepared:
+def prepare_v1(
+    request: PackageRequest, read: Prepared, progress: Progress | None, *, build: bool
+) -> Prepared:
     """Build the crate that was read and judged; return the plan of its package.
 
+    Without ``build`` nothing of it is known but its name: manifest and library come of the build.
     Raises ``Incompatible`` where the library is none that 0.2 or 0.3 load.
     """
     project, wanted = read.project, request.target.runtime
@@ -35,6 +38,9 @@ def prepare_v1(request: PackageRequest, read: Prepared, progress: Progress | Non
     if project.rust is None:
         language = ForRuntime("python")
         raise Incompatible(*check_for_runtime(language, wanted or _LATEST))
+    root = root_folder(project.package.name, project.package.version)
+    if not build:
+        return read._replace(plan=Plan(root, ()), unbuilt=(MANIFEST, THE_LIBRARY))
     if progress:
         progress("building", 0, 0)
     built = build_library(project, request.build)
@@ -50,7 +56,6 @@ def prepare_v1(request: PackageRequest, read: Prepared, progress: Progress | Non
             MemberPath.parse(name), built.library, built.size, True, "the library that cargo built"
         ),
     )
-    root = root_folder(project.package.name, project.package.version)
     most = runtime.upload
     rules = SourceRules(
         total=None if most is None else Ceiling(most, f"Cloacina {with_rule('upload', most)}")

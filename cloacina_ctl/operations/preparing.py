@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from cloacina_ctl.signing.keys import PrivateKey
 
 
+THE_LIBRARY = "the library"
+
+
 class PackageRequest(NamedTuple):
     """What to make. ``output`` None means ``<name>-<version>.cloacina`` in the current folder.
 
@@ -58,7 +61,8 @@ class Prepared(NamedTuple):
     """A package that could be written: what goes in, the manifest without its contents.
 
     ``manifest`` is that of a native package; a package of another format has its own among its
-    files. ``rules`` are those of the runtimes that a source package is for.
+    files. ``rules`` are those of the runtimes that a source package is for. ``unbuilt`` says what
+    is not there before a crate is built: its tasks are then those of its source.
     """
 
     project: Project
@@ -68,6 +72,7 @@ class Prepared(NamedTuple):
     manifest: Manifest | None = None
     vendored: Vendored | None = None
     rules: SourceRules | None = None
+    unbuilt: tuple[str, ...] = ()
 
 
 class Packaged(NamedTuple):
@@ -143,8 +148,8 @@ def judge_project(project: Project, selection: Selection) -> list[Diagnostic]:
     return list(findings)
 
 
-def python_workflows(project: Project, selection: Selection) -> tuple[Workflow, ...]:
-    """Return the workflows of a Python project as a manifest has them."""
+def source_workflows(project: Project, selection: Selection) -> tuple[Workflow, ...]:
+    """Return the workflows that a project's source declares, as a manifest has them."""
     from cloacina_ctl.project.workflows import to_manifest
 
     places = places_of(project, selection)

@@ -8,6 +8,7 @@ from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.archive.foreign.model import ForeignManifest
+    from cloacina_ctl.archive.plan import PlannedFile
     from cloacina_ctl.archive.tables import FileEntry, Tool
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.errors import Diagnostic
@@ -24,22 +25,26 @@ class Inspection(NamedTuple):
     same shape, made of what it says and what its code says; ``original`` is its own manifest,
     ``releases`` are those of Cloacina that load it, as far as the manifest decides. ``warnings``
     say where the user's keys cannot be read: then no signature is by a known key.
+
+    Of a project, whose ``format`` is ``project``, it is what a package would say: that has no size
+    and no ``content`` yet. ``unbuilt`` names what a crate has only after a build.
     """
 
     path: str
     format: str
-    size: int
-    compressed: int
-    content: str
+    size: int | None
+    compressed: int | None
+    content: str | None
     head: Digest | None
     manifest: Manifest | ForeignView
     manifest_bytes: bytes
-    files: tuple[FileEntry, ...]
+    files: tuple[FileEntry, ...] | tuple[PlannedFile, ...]
     withheld: tuple[str, ...]
     tool: Tool | None
     signatures: tuple[SignatureView, ...]
     original: ForeignManifest | None = None
     releases: tuple[str, ...] = ()
+    unbuilt: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cloacina_ctl.errors import Code, UsageError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     )
     from cloacina_ctl.runtime.engine import Engine
     from cloacina_ctl.runtime.events import Event, WorkflowOutcome
+    from cloacina_ctl.runtime.package import Loaded
 
     Loader = Callable[["RunRequest", Rule, "Watch"], AbstractContextManager["LoadedPackage"]]
 
@@ -166,7 +168,26 @@ class LoadedPackage(Protocol):
 
 @contextlib.contextmanager
 def from_file(request: RunRequest, rule: Rule, watch: Watch) -> Iterator[LoadedPackage]:
-    """Verify the package that is asked for and load it into a child process."""
+    """Verify the package that is asked for and load it into a child process.
+
+    Of a project's folder a package is made first, and removed when that is loaded and has ended.
+    """
+    with contextlib.ExitStack() as stack:
+        if not os.path.isdir(request.path):
+            yield stack.enter_context(_from_package(request, rule, watch))
+            return
+        from cloacina_ctl.operations.own_project import packaged_for_a_run, renamed
+
+        tell_waits(watch, "packaging")
+        made = stack.enter_context(packaged_for_a_run(request.path, rule, watch.progress))
+        own = request._replace(path=made.path)
+        loaded = stack.enter_context(_from_package(own, made.rule, watch))
+        warnings = (*made.diagnostics, *renamed(loaded.warnings, made.path, request.path))
+        yield loaded._replace(warnings=warnings)
+
+
+@contextlib.contextmanager
+def _from_package(request: RunRequest, rule: Rule, watch: Watch) -> Iterator[Loaded]:
     told, access = watch.output, access_of(request)
     options = HostOptions(
         allow_network=request.allow_network,

@@ -6,6 +6,7 @@ proved, and nothing behind it is read.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl import authenticity
@@ -38,22 +39,27 @@ class PlannedTask(NamedTuple):
 
 
 class RunPlan(NamedTuple):
-    """In which order tasks would run; those of one layer can run at once."""
+    """In which order tasks would run; those of one layer can run at once.
+
+    ``content`` is None of a project, which is no package yet.
+    """
 
     path: str
     name: str
     version: str
-    content: str
+    content: str | None
     workflow: str
     layers: tuple[tuple[PlannedTask, ...], ...]
 
 
 def plan_run(path: str, rule: Rule, workflow: str | None = None) -> RunPlan:
-    """Return in which order the tasks of the package at ``path`` would run.
+    """Return in which order the tasks of the package, or the project, at ``path`` would run.
 
     Raises what ``verify`` raises, ``UsageError`` for a workflow that is not there, ``Incompatible``
     where there is none at all, and ``Refused`` for a trigger rule that nobody can judge.
     """
+    if os.path.isdir(path):
+        return _plan_project(path, rule, workflow)
     authenticity.check_rule(rule)
     known = authenticity.keys_that_count(rule)
     with damage_explained(path, rule), open_any(path, rule.limits) as package:
@@ -66,6 +72,15 @@ def plan_run(path: str, rule: Rule, workflow: str | None = None) -> RunPlan:
             raise no_workflow([graph.name for graph in head.manifest.graphs], path)
         found = (path, named.name, named.version, head.content)
         return _plan(found, head.manifest.workflows, workflow)
+
+
+def _plan_project(folder: str, rule: Rule, workflow: str | None) -> RunPlan:
+    from cloacina_ctl.operations.own_project import prepare_own
+
+    prepared = prepare_own(folder, rule.limits)
+    named, manifest = prepared.project.package, prepared.manifest
+    workflows = manifest.workflows if manifest is not None else ()
+    return _plan((folder, named.name, named.version, None), workflows, workflow)
 
 
 def _plan_foreign(
@@ -87,7 +102,7 @@ def _plan_foreign(
 
 
 def _plan(
-    found: tuple[str, str, str, str], workflows: Sequence[Workflow], name: str | None
+    found: tuple[str, str, str, str | None], workflows: Sequence[Workflow], name: str | None
 ) -> RunPlan:
     chosen = choose_workflow(workflows, name)
     read_rules(chosen)

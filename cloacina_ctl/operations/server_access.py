@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from cloacina_ctl import settings
 from cloacina_ctl.errors import Code, FileProblem, NetworkProblem, NotTrusted, UsageError
 from cloacina_ctl.registry.address import Address, parse_address
+from cloacina_ctl.registry.connection import connected, route_to
 from cloacina_ctl.registry.profiles import Profile, find_profile, token_of_file
 from cloacina_ctl.registry.token import Token
+from cloacina_ctl.registry.wire import Patience
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class AccessRequest(NamedTuple):
     profile: str | None = None
     token_file: str | None = None
     allow_http: bool = False
+    ca_file: str | None = None
 
 
 class Access(NamedTuple):
@@ -100,7 +103,10 @@ def _token(
     token = token or _from_keyring(address.origin)
     if token is not None:
         return token
-    typed = ask(address.origin) if ask is not None else None
+    typed = None
+    if ask is not None:
+        _look(address, request.ca_file)
+        typed = ask(address.origin)
     if typed is None:
         raise NotTrusted.of(
             Code.NO_TOKEN,
@@ -109,6 +115,12 @@ def _token(
             hint=f"--token-file FILE, or {settings.ENV_TOKEN}",
         )
     return Token(typed.decode("utf-8", "surrogateescape"), "what was typed")
+
+
+def _look(address: Address, ca_file: str | None) -> None:
+    """Raise ``NetworkProblem`` where nobody is there: before somebody types a token for nobody."""
+    with connected(route_to(address, ca_file), address.url, Patience()):
+        pass
 
 
 def _from_keyring(origin: str) -> Token | None:

@@ -15,12 +15,14 @@ from cloacina_ctl.archive.opening import descriptor, open_descriptor
 from cloacina_ctl.archive.payload import Nowhere, pour
 from cloacina_ctl.archive.reader import STDIN, Package
 from cloacina_ctl.archive.workers import default_jobs
-from cloacina_ctl.authenticity import subject_of
+from cloacina_ctl.authenticity import judge_read, judge_unread, subject_of
 from cloacina_ctl.digest import CONTENT_PREFIX
 from cloacina_ctl.errors import Code, NotTrusted, UsageError
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.redaction import shown_word
+from cloacina_ctl.signing.judge import KnownKey, Status
 from cloacina_ctl.signing.names import bare_digits
+from cloacina_ctl.signing.policy import sign_command
 from cloacina_ctl.signing.statement import SIGNATURE_TYPE, claims, now_utc, sign_package
 from cloacina_ctl.staging import StagedFile, open_to_replace, reported, write_all
 from cloacina_ctl.values import NamedTuple
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from cloacina_ctl.locks import Waits
     from cloacina_ctl.signing.keys import PrivateKey
     from cloacina_ctl.staging import Replaced
+
+
+__all__ = ["SignRequest", "Signed", "sign", "sign_command"]
 
 
 class SignRequest(NamedTuple):
@@ -55,7 +60,8 @@ class SignRequest(NamedTuple):
 class Signed(NamedTuple):
     """The package as it is now, and what changed: fingerprints of keys.
 
-    One of another generation has a ``sidecar``, a path; its ``content`` is the digest of the whole
+    ``already`` are keys that were asked to sign and had: with them alone nothing was written. One
+    of another generation has a ``sidecar``, a path; its ``content`` is the digest of the whole
     file, which the sidecar signs.
     """
 
@@ -66,6 +72,7 @@ class Signed(NamedTuple):
     removed: tuple[str, ...]
     signatures: int
     sidecar: str | None = None
+    already: tuple[str, ...] = ()
 
 
 def sign(
@@ -125,13 +132,13 @@ def _sign_inside(
     kept, removed = _take_out(package, (*request.remove, *request.replace))
     subject = subject_of(head, package)
     signed_at = request.signed_at or now_utc()
+    keys, already = _who_signs(request, package, kept)
     new = tuple(
-        sign_package(subject, key, signed_at=signed_at, comment=request.comment)
-        for key in request.keys
+        sign_package(subject, key, signed_at=signed_at, comment=request.comment) for key in keys
     )
-    _refuse_repetition(kept, new)
     block = SignatureBlock((*kept, *new), package.block.withheld)
-    size = _write(request, package, block, replaced)
+    is_as_asked = not (new or removed) and _is_in_place(request)
+    size = package.size if is_as_asked else _write(request, package, block, replaced)
     return Signed(
         path=request.output or request.path,
         size=size,
@@ -139,6 +146,7 @@ def _sign_inside(
         added=tuple(envelope.keyid for envelope in new),
         removed=removed,
         signatures=len(block.envelopes),
+        already=already,
     )
 
 
@@ -194,16 +202,28 @@ def _take_out(
     return kept, tuple(sorted(gone))
 
 
-def _refuse_repetition(kept: tuple[Envelope, ...], new: tuple[Envelope, ...]) -> None:
-    """Refuse a second signature of one key, which would count nothing; attestations may differ."""
-    signers = {one.keyid for one in kept if _says(one) == SIGNATURE_TYPE}
-    for envelope in new:
-        if envelope.keyid in signers:
+def _who_signs(
+    request: SignRequest, package: Package, kept: tuple[Envelope, ...]
+) -> tuple[tuple[PrivateKey, ...], tuple[str, ...]]:
+    """Return the keys that sign, and the fingerprints of those whose signature stands already.
+
+    A second signature of one key would count nothing, and a job that runs twice is no mistake. One
+    that fails is no signature, and a comment cannot go into one that is there: both are refused.
+    """
+    asked = {key.public.fingerprint: key for key in request.keys}
+    signed = {one.keyid for one in kept if _says(one) == SIGNATURE_TYPE} & asked.keys()
+    known = tuple(KnownKey(key=asked[keyid].public) for keyid in signed)
+    judged = judge_read(package, judge_unread(package, known))
+    for keyid in sorted(signed):
+        fails = [one for one in judged if one.keyid == keyid and one.status is not Status.TRUSTED]
+        if fails or request.comment is not None:
             raise UsageError.of(
                 Code.ALREADY_SIGNED,
-                f"it has a signature of this key already: {envelope.keyid}",
-                hint=f"replace it: `--replace {envelope.keyid[:16]}`",
+                f"it has a signature of this key{', which fails' if fails else ''}: {keyid}",
+                hint=f"replace it: `--replace {keyid[:16]}`",
             )
+    left = tuple(key for key in request.keys if key.public.fingerprint not in signed)
+    return left, tuple(sorted(signed))
 
 
 def _says(envelope: Envelope) -> str | None:

@@ -6,74 +6,93 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl import authenticity
 from cloacina_ctl.archive.extraction import Extraction
+from cloacina_ctl.archive.layout import root_folder
 from cloacina_ctl.archive.opening import open_any
 from cloacina_ctl.archive.payload import pour, select
 from cloacina_ctl.archive.reader import Package
 from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.authenticity import Rule
+from cloacina_ctl.errors import Code, Refused, UsageError
 from cloacina_ctl.operations.results import Unpacked
 from cloacina_ctl.operations.views import signature_view
+from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.progress import Progress, stage
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.archive.tables import FileEntry
     from cloacina_ctl.signing.judge import KnownKey
 
-__all__ = ["Unpacked", "unpack"]
+__all__ = ["Unpacked", "Wanted", "unpack"]
+
+
+class Wanted(NamedTuple):
+    """Which files are wanted. ``members`` are glob patterns, none for all.
+
+    Of a native package only the frames that hold what they match are proved. ``partial`` takes
+    what is there of a package that sections were removed from. With ``metadata`` the members of a
+    native package's head lie there too, as `tar` unpacks them.
+    """
+
+    members: tuple[str, ...] = ()
+    partial: bool = False
+    metadata: bool = False
 
 
 def unpack(
     path: str,
-    destination: str,
+    destination: str | None = None,
     rule: Rule = Rule(),
-    *,
-    members: tuple[str, ...] = (),
-    partial: bool = False,
+    wanted: Wanted = Wanted(),
     progress: Progress | None = None,
 ) -> Unpacked:
     """Put the files of the package at ``path`` into ``destination``, by the rule of ``verify``.
 
-    ``destination`` then holds what stands under the package's root folder; it must not exist or
-    be empty, and appears whole or not at all. ``members`` are glob patterns: only what they match
-    is taken, and only the frames that hold it are proved. ``partial`` takes what is there of a
-    package that sections were removed from.
+    ``destination`` then holds the package's files; None means ``NAME-VERSION`` in the current
+    folder. It must not exist or be empty, and appears whole or not at all.
     """
     authenticity.check_rule(rule)
     known = authenticity.keys_that_count(rule)
     with open_any(path, rule.limits) as package:  # (1)
-        if not isinstance(package, Package):
-            from cloacina_ctl.operations.foreign import unpack_foreign
+        if isinstance(package, Package):
+            return _unpack_native(package, rule, known, (destination, wanted), progress)
+        from cloacina_ctl.operations.foreign import unpack_foreign, verify_foreign
 
-            request = (destination, members, partial)
-            return unpack_foreign(package, rule, known, request, progress)
-        return _unpack_native(package, destination, rule, (members, partial, known), progress)
+        if destination is None:  # only reading tells the name; then everything is proved again
+            verified = verify_foreign(package, rule, known, progress)
+            rule = rule._replace(name=verified.name, version=verified.version)
+            destination = _default_folder(verified.name, verified.version)
+        request = (destination, wanted.members, wanted.partial)
+        return unpack_foreign(package, rule, known, request, progress)
 
 
 def _unpack_native(
     package: Package,
-    destination: str,
     rule: Rule,
-    request: tuple[tuple[str, ...], bool, tuple[KnownKey, ...]],
+    known: tuple[KnownKey, ...],
+    request: tuple[str | None, Wanted],
     progress: Progress | None,
 ) -> Unpacked:
-    members, partial, known = request
+    destination, wanted = request
     vouched = authenticity.vouch(package, rule, known)  # (2) to (6)
     head = package.head
-    wanted = _wanted(package, members, partial=partial)
+    named = head.manifest.package
+    destination = destination or _default_folder(named.name, named.version)
+    files = _wanted(package, wanted.members, partial=wanted.partial)
     at = stage(progress, "unpacking")
     with Extraction(destination) as extraction:
-        if not members:
+        if wanted.metadata:
             for name, data in head.members():
                 extraction.add(name, data)
         jobs = rule.jobs or default_jobs()
-        poured = pour(package, extraction, wanted, jobs=jobs, progress=at)  # (7)
+        poured = pour(package, extraction, files, jobs=jobs, progress=at)  # (7)
         extraction.commit()
     return Unpacked(
         path=package.path,
         format="native",
         destination=destination,
-        name=head.manifest.package.name,
-        version=head.manifest.package.version,
+        name=named.name,
+        version=named.version,
         content=head.content,
         files=tuple(file.path for file in poured.files),
         size=sum(file.size for file in poured.files),
@@ -81,6 +100,22 @@ def _unpack_native(
         vouched_by=vouched.vouched_by,
         complete=poured.complete,
     )
+
+
+def _default_folder(name: str, version: str) -> str:
+    """Return the folder for a package in the current one; refuse a name that leads elsewhere."""
+    folder = root_folder(name, version)
+    try:
+        is_plain = "/" not in MemberPath.parse(folder)
+    except Refused:
+        is_plain = False
+    if not is_plain:
+        raise UsageError.of(
+            Code.USAGE,
+            f"the package's name and version make no name of a folder: {folder[:200]}",
+            hint="name the folder: --output FOLDER",
+        )
+    return folder
 
 
 def _wanted(

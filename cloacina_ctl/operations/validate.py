@@ -70,6 +70,7 @@ def validate(
     and what its code says is compared with the manifest. Raises ``FileProblem`` only where there
     is nothing of that name to judge, ``UsageError`` for what cannot be loaded.
     """
+    _refuse_unknown_codes(choice)
     if load is not None and (path == "-" or os.path.isdir(path)):
         raise UsageError.of(Code.USAGE, "--load is for a package in a file")
     if os.path.isdir(path):
@@ -84,6 +85,18 @@ def validate(
         first = (one for one in found.findings if (one.code, one.message, one.where) not in again)
         found = Report((*first, *more.findings), more.skipped)
     return Validated(path, "package", found)
+
+
+def _refuse_unknown_codes(choice: Choice) -> None:
+    """Raise ``UsageError`` for a beginning that no code has: it would change nothing."""
+    for beginning in (*choice.select, *choice.ignore):
+        if not any(str(code).startswith(beginning or "\0") for code in Code):
+            raise UsageError.of(
+                Code.USAGE,
+                f"no such code: {beginning[:80]}",
+                hint="a code is a letter and three digits, such as P001; a beginning of it names "
+                "several: docs/codes.md lists them",
+            )
 
 
 def _loaded(path: str, rule: Rule, progress: Progress | None) -> tuple[Diagnostic, ...]:

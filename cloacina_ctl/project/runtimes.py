@@ -245,7 +245,7 @@ def find_runtime(text: str) -> Runtime:
     """Return the runtime that ``text`` names: ``0.10``, ``0.3.1`` or ``newest``.
 
     Rules go by major and minor: a patch release has those of its line. Raises ``UsageError`` with
-    the near ones for a release that no rules are known of.
+    the range of known releases for any other.
     """
     if text == NEWEST:
         return NEWEST_RUNTIME
@@ -257,18 +257,9 @@ def find_runtime(text: str) -> Runtime:
                 return runtime
     raise UsageError.of(
         Code.USAGE,
-        f"no rules are known for a runtime called: {text[:80]}",
-        hint=f"there are {', '.join(_near(text))}",
+        f"no such release of Cloacina is known: {text[:80]}",
+        hint=f"use {RUNTIMES[0].name} to {RUNTIMES[-1].name}, or {NEWEST}",
     )
-
-
-def _near(text: str) -> tuple[str, ...]:
-    """Return the names of the nearest runtimes, else all."""
-    from difflib import get_close_matches
-
-    names = [*(runtime.name for runtime in RUNTIMES), NEWEST]
-    near = get_close_matches(text[:16], names, n=3, cutoff=0.6)
-    return (*near, NEWEST) if near and NEWEST not in near else tuple(near or names)
 
 
 def runtime_of_crate(requirement: str | None) -> Runtime | None:

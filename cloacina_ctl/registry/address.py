@@ -76,14 +76,7 @@ def is_loopback(number: str) -> bool:
 
 def parse_address(text: str, what: str = "the server's address") -> Address:
     """Return the address that ``text`` spells; raises ``UsageError`` with what is wrong in it."""
-    if len(text) > MAX_LENGTH:
-        _wrong(what, f"it has more than {MAX_LENGTH} characters")
-    if not text.isascii() or not text.isprintable() or " " in text:
-        _wrong(what, "a character that no URL holds", "spell names of other scripts as xn--...")
-    scheme, separator, rest = text.partition("://")
-    scheme = scheme.lower()
-    if not separator or scheme not in PORTS:
-        _wrong(what, "it begins neither with https:// nor with http://")
+    scheme, rest = _scheme(text, what)
     authority, slash, path = rest.partition("/")
     if "@" in rest:  # before anything of it is shown
         _wrong(what, "a user name or password in it", "the token has ways of its own: --token-file")
@@ -95,6 +88,49 @@ def parse_address(text: str, what: str = "the server's address") -> Address:
         _wrong(what, f"a path that cannot be used: {shown(path)}")
     # What documentation shows of a server's interface often has the version on it.
     return Address(scheme, host, port, path.removesuffix(_VERSION))
+
+
+class FileAddress(NamedTuple):
+    """Where a file on a server is: ``target`` is its path, and the query where there is one."""
+
+    server: Address
+    target: str
+
+    @property
+    def shown(self) -> str:
+        """The URL without its query, in which secrets are given away."""
+        path, query, _ = self.target.partition("?")
+        return f"{self.server.origin}{path}" + ("?..." if query else "")
+
+
+def parse_file_address(text: str) -> FileAddress:
+    """Return where the file is that ``text`` names; raises ``UsageError`` as ``parse_address``.
+
+    A fragment is no part of what is asked for, and is dropped.
+    """
+    what = "the package's address"
+    scheme, rest = _scheme(text, what)
+    end = min((at for sign in "/?#" if (at := rest.find(sign)) >= 0), default=len(rest))
+    authority, target = rest[:end], rest[end:].partition("#")[0]
+    if "@" in authority:  # before anything of it is shown
+        _wrong(what, "a user name or password in it", "download the package with a program for it")
+    host, port = _split(authority, scheme, what)
+    if not target.startswith("/"):
+        target = f"/{target}"
+    return FileAddress(Address(scheme, host, port), target)
+
+
+def _scheme(text: str, what: str) -> tuple[str, str]:
+    """Return the scheme and what follows it; refuse what no URL can hold."""
+    if len(text) > MAX_LENGTH:
+        _wrong(what, f"it has more than {MAX_LENGTH} characters")
+    if not text.isascii() or not text.isprintable() or " " in text:
+        _wrong(what, "a character that no URL holds", "spell names of other scripts as xn--...")
+    scheme, separator, rest = text.partition("://")
+    scheme = scheme.lower()
+    if not separator or scheme not in PORTS:
+        _wrong(what, "it begins neither with https:// nor with http://")
+    return scheme, rest
 
 
 def escape_segment(text: str) -> str:

@@ -45,12 +45,17 @@ _SAFE_VALUE = re.compile(r"[\x20-\x7e]*")
 
 
 class Request(NamedTuple):
-    """What is asked: ``target`` is a path that needs no more escaping."""
+    """What is asked: ``target`` is a path that needs no more escaping.
+
+    ``most`` is how many bytes are wanted of the body of a good answer, whose length must be told;
+    the rest is left on the wire. None wants all of any answer.
+    """
 
     method: str
     target: str
     headers: tuple[tuple[str, str], ...] = ()
     body: Body | None = None
+    most: int | None = None
 
 
 class Answer(NamedTuple):
@@ -88,7 +93,7 @@ def exchange(
     wire.send(_head(request), incoming.deadline)
     if request.body is not None:
         _send_body(wire, request.body, incoming, patience)
-    return incoming.answer()
+    return incoming.answer() if request.most is None else incoming.start(request.most)
 
 
 def tunnel(wire: Wire, host: str, port: int, authorization: str | None, deadline: Deadline) -> None:
@@ -178,10 +183,24 @@ class _Incoming:
 
     def answer(self) -> Answer:
         """Return the answer with its whole body."""
-        status, reason, headers = self.final_head()
-        if headers.get("content-encoding", "identity").strip().lower() != "identity":
-            self._bad("the body is encoded, and none was asked for that is")
+        status, reason, headers = self._identity_head()
         return Answer(status, reason, headers, self._body(status, headers))
+
+    def start(self, most: int) -> Answer:
+        """Return the answer with the beginning of its body, of a bad one without any."""
+        status, reason, headers = self._identity_head()
+        if status not in (200, 206):
+            return Answer(status, reason, headers, b"")
+        length = headers.get("content-length")
+        if length is None or "transfer-encoding" in headers:
+            self._bad("it does not say how long the file is")
+        return Answer(status, reason, headers, self._exactly(min(self._number(length), most)))
+
+    def _identity_head(self) -> tuple[int, str, dict[str, str]]:
+        head = self.final_head()
+        if head[2].get("content-encoding", "identity").strip().lower() != "identity":
+            self._bad("the body is encoded, and none was asked for that is")
+        return head
 
     def _one_head(self) -> tuple[int, str, dict[str, str]]:
         left = MAX_HEAD_BYTES
@@ -228,10 +247,14 @@ class _Incoming:
             return b"".join(self._chunks())
         if length is None:
             return self._rest()
+        number = self._number(length)
+        self._bound(number)
+        return self._exactly(number)
+
+    def _number(self, length: str) -> int:
         if not (length.isascii() and length.isdigit() and len(length) < 16):
             self._bad(f"not a length: {self._shown(length.encode('latin-1'))}")
-        self._bound(int(length))
-        return self._exactly(int(length))
+        return int(length)
 
     def _chunks(self) -> Iterable[bytes]:
         total = 0

@@ -8,7 +8,6 @@ digest: the same bytes are the same package. To start a workflow is never done t
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import time
@@ -17,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from cloacina_ctl.errors import Code, NetworkProblem, NotTrusted, UsageError
 from cloacina_ctl.registry.address import Address, escape_segment
 from cloacina_ctl.registry.answers import BUSY, bad_answer, error_of, object_of, redirect, said_of
-from cloacina_ctl.registry.exchange import Answer, Bytes, Request, exchange, tunnel
-from cloacina_ctl.registry.proxies import proxy_for
-from cloacina_ctl.registry.wire import Deadline, Patience, Wire, verifying
+from cloacina_ctl.registry.connection import ask, route_to
+from cloacina_ctl.registry.exchange import Answer, Bytes, Request
+from cloacina_ctl.registry.wire import Patience
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -94,11 +93,10 @@ class Server:
         self._token = token
         self._base = f"{address.path}{routes}/tenants/{escape_segment(tenant)}"
         self._patience = patience
-        self._proxy = proxy_for(address, os.environ)
-        self._context = verifying(ca_file) if address.is_secure else None
+        self._route = route_to(address, ca_file)
         if not tenant:  # else a route without one, which leads somewhere else
             raise UsageError.of(Code.USAGE, "--tenant names none")
-        if ca_file is not None and self._context is None:
+        if ca_file is not None and self._route.context is None:
             raise UsageError.of(
                 Code.USAGE, "--ca-file is for https://, and the server's address is http://"
             )
@@ -219,30 +217,12 @@ class Server:
         return min(longest, pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads clients
 
     def _exchange(self, request: Request) -> Answer:
-        patience, proxy = self._patience, self._proxy
-        target = request.target
-        headers = [
-            ("Host", self.address.authority),
-            ("User-Agent", "cloacina-ctl"),
+        own = (
             ("Authorization", f"Bearer {self._token.reveal()}"),
             ("Accept", "application/json"),
-            *request.headers,
-        ]
-        first = self.address if proxy is None else proxy.address
-        where = self._where if proxy is None else f"{self._where} by the proxy {first.authority}"
-        with Wire.open(first, where, patience) as wire:
-            if self._context is not None:
-                deadline = Deadline(patience.connect, "connecting", where)
-                if proxy is not None:
-                    host, port = self.address.host, self.address.port
-                    tunnel(wire, host, port, proxy.authorization, deadline)
-                wire.secure(self._context, self.address.host, deadline)
-            elif proxy is not None:
-                target = f"{self.address.origin}{target}"
-                if proxy.authorization is not None:
-                    headers.append(("Proxy-Authorization", proxy.authorization))
-            asked = request._replace(target=target, headers=tuple(headers))
-            return exchange(wire, asked, self._where, patience, self._token.masked)
+        )
+        asked = request._replace(headers=(*own, *request.headers))
+        return ask(self._route, asked, self._where, self._patience, self._token.masked)
 
 
 def _is_absent(said: Said) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, UsageError
+from cloacina_ctl.ownership import quoted
 from cloacina_ctl.signing.judge import Judged, Status
 from cloacina_ctl.values import NamedTuple
 
@@ -67,9 +68,10 @@ def _missing(
     if vouched:
         return Diagnostic(
             Code.THRESHOLD,
-            f"{threshold} known keys must have signed it, {len(vouched)} did: {_listed(vouched)}",
+            f"{len(vouched)} of {threshold} required signatures by trusted keys: "
+            f"{_listed(vouched)}",
             where,
-            _WHOM_TO_KNOW,
+            _who_else(judged, where),
         )
     for one in judged:
         if one.status is Status.VALID and one.reason is not None:
@@ -85,7 +87,7 @@ def _missing(
             Code.UNSIGNED,
             "the package is not signed",
             where,
-            "ask its author to sign it, or take it as it is with --allow-unsigned",
+            how_to_sign(where),
         )
     return Diagnostic(
         Code.NOT_VOUCHED,
@@ -93,6 +95,31 @@ def _missing(
         where,
         f"{_WHOM_TO_KNOW}; --allow-unsigned takes it without",
     )
+
+
+def how_to_sign(path: str) -> str:
+    """Return what to do about the package at ``path`` that nobody signed: by its author, or not."""
+    return (
+        f"if you made it: `{sign_command(path)}`; otherwise ask its author to sign it; "
+        "--allow-unsigned accepts it as it is"
+    )
+
+
+def _who_else(judged: Sequence[Judged], path: str) -> str:
+    """Return what to do where too few trusted keys signed, and perhaps others did."""
+    others = tuple(
+        one.keyid for one in judged if one.status is Status.UNKNOWN_KEY and one.is_signature
+    )
+    if others:
+        return (
+            f"it has more signatures, by {_listed(others)}: `cloacina-ctl trust add` trusts a key"
+        )
+    return f"another person whose key is trusted must sign it: `{sign_command(path)}`"
+
+
+def sign_command(path: str) -> str:
+    """Return the command that signs the package at ``path``, as a shell takes it."""
+    return f"cloacina-ctl sign {'PACKAGE' if path == '-' else quoted(path)}"
 
 
 def _listed(keyids: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ import pytest
 from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.operations import keys
 from cloacina_ctl.operations.package import PackageRequest, package
-from cloacina_ctl.operations.unpack import unpack
+from cloacina_ctl.operations.unpack import Wanted, unpack
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = re.findall(
@@ -29,7 +29,7 @@ def folder(tmp_path, monkeypatch):
         keys=keys.signing_keys(()),
     )  # fmt: skip
     package(made)
-    unpack(str(tmp_path / "x.cloacina"), str(tmp_path / "there"), Rule())
+    unpack(str(tmp_path / "x.cloacina"), str(tmp_path / "there"), Rule(), Wanted(metadata=True))
     return tmp_path
 
 

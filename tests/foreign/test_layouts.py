@@ -17,14 +17,20 @@ V1 = entry("manifest.json", pretty(v1_manifest())) + entry("libdemo.so", library
 V2_RUST = pretty(archives.v2_manifest(language="rust", rust={"library_path": "lib/x.so"}))
 
 BAD = {
-    "no package.toml": (source({"x": b""}), "no package.toml in the top folder"),
+    "no package.toml": (
+        source({"x": b""}),
+        "a bzip2 tar, but not a Cloacina package: it has no package.toml in its top folder",
+    ),
     "a file beside": (archives.bz2(SOURCE + entry("x") + END), "a file beside the top folder: x"),
     "two folders": (
         archives.bz2(SOURCE + folder("other") + END),
         "two folders at the top: demo-1.0.0 and other",
     ),
     "a hidden folder": (source(root=".demo"), "a hidden folder at the top: .demo"),
-    "no manifest": (gz(entry("libdemo.so") + END), "no manifest.json in the top"),
+    "no manifest": (
+        gz(entry("libdemo.so") + END),
+        "a gzip tar, but not a Cloacina package: it has no manifest.json",
+    ),
     "no library": (
         gz(entry("manifest.json", pretty(v1_manifest())) + END),
         "the library of the manifest is not there: libdemo.so",

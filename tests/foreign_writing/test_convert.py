@@ -52,7 +52,7 @@ def files_of(path, folder):
     return {
         str(one.relative_to(folder)): (one.read_bytes(), one.stat().st_mode & 0o100)
         for one in sorted(folder.rglob("*"))
-        if one.is_file() and one.name not in ("manifest.json", "files.json", "index.json")
+        if one.is_file()
     }
 
 

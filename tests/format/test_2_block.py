@@ -11,7 +11,7 @@ import zstandard
 from cloacina_ctl.archive.block import SignatureBlock, encode_block
 from cloacina_ctl.envelope import PAYLOAD_TYPE, Envelope
 from cloacina_ctl.operations.sign import SignRequest, sign
-from cloacina_ctl.operations.unpack import unpack
+from cloacina_ctl.operations.unpack import Wanted, unpack
 from cloacina_ctl.signing.keys import PrivateKey
 from tests.format.verdicts import refusal
 from tests.hostile.builder import FILES, File, Recipe, build, make
@@ -131,7 +131,7 @@ def test_f17_a_package_with_a_withheld_section_is_said_to_be_not_complete(judge,
 def test_f17_what_is_missing_is_refused_to_whoever_uses_it(judge, tmp_path):
     data = build(SECTIONS, withheld=("source",))
     assert judge.refuses_to_unpack(data) == {"A017"}
-    found = unpack(judge.write(data), str(tmp_path / "part"), judge.rule(), partial=True)
+    found = unpack(judge.write(data), str(tmp_path / "part"), judge.rule(), Wanted(partial=True))
     assert not found.complete
     assert not (tmp_path / "part" / "source").exists()
     assert (tmp_path / "part" / "platform" / TAG / "lib.so").read_bytes() == b"x" * 900

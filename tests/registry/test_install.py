@@ -102,7 +102,7 @@ def test_what_is_not_signed_by_anybody_known_is_not_taken(cli, made, registry):
     assert code_of(cli("install", made.unsigned, "--json")) == "S001"
     said = cli("install", made.unsigned, "--allow-unsigned")
     assert said.status == 0
-    assert "nobody known vouches for it; that was allowed" in said.err
+    assert "no trusted signature (accepted by --allow-unsigned)" in said.err
     assert "not signed" in cli("list").out
     check_tidy(registry)
 

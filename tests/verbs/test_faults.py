@@ -406,7 +406,7 @@ def test_the_umask_decides_of_modes_and_of_nothing_else(limited, project, tmp_pa
     unpacked = limited("unpack", "x", "-o", "d", "--allow-unsigned", prepare=prepare)
     assert unpacked.status == 0
     assert (tmp_path / "d").stat().st_mode & 0o7777 == 0o777 & ~mask
-    assert (tmp_path / "d" / "manifest.json").stat().st_mode & 0o7777 == 0o644 & ~mask
+    assert (tmp_path / "d" / "package.toml").stat().st_mode & 0o7777 == 0o644 & ~mask
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o444, 0o640])

@@ -81,7 +81,7 @@ def test_a_library_for_another_machine_is_not_loaded(cli, packaged, tmp_path):
     from cloacina_ctl.paths import MemberPath
 
     packaged("rust_etl")
-    assert cli("unpack", "x.cloacina", "-o", "there").status == 0
+    assert cli("unpack", "x.cloacina", "-o", "there", "--metadata").status == 0
     there = tmp_path / "there"
     manifest = parse((there / "manifest.json").read_bytes())
     (artifact,) = manifest.artifacts

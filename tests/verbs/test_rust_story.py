@@ -103,7 +103,7 @@ def test_a_tampered_manifest_is_found_out_by_the_library(cli, crate, tmp_path):
     from cloacina_ctl.paths import MemberPath
 
     cli("package", crate, "-o", "x.cloacina", "--locked", "--no-sign")
-    cli("unpack", "x.cloacina", "-o", "there", "--allow-unsigned")
+    cli("unpack", "x.cloacina", "-o", "there", "--allow-unsigned", "--metadata")
     manifest = parse((tmp_path / "there" / "manifest.json").read_bytes())
     (workflow,) = manifest.workflows
     free = tuple(task._replace(dependencies=()) for task in workflow.tasks)

@@ -47,8 +47,26 @@ def test_the_whole_story_of_a_python_project(cli, project, tmp_path):
     for name, data in unpacked.items():
         if name.startswith("workflow/"):
             assert source[name.removeprefix("workflow/")] == data
-    assert {"manifest.json", "files.json", "index.json", "package.toml"} <= unpacked.keys()
+    assert {name.partition("/")[0] for name in unpacked} == {"package.toml", "workflow"}
     assert not any("draft" in name for name in unpacked)
+
+
+def test_the_folder_that_unpack_makes_is_a_project_again(cli, signed, tmp_path):
+    there = tmp_path / "daily-report-1.4.0"
+    assert cli("unpack", signed).out.endswith(" into daily-report-1.4.0\n")
+    assert cli("validate", there).status == 0
+    assert cli("package", there, "-o", "again.cloacina").status == 0
+    assert cli("unpack", "again.cloacina", "-o", "again").status == 0
+    assert files_under(tmp_path / "again") == files_under(there)
+    told = cli("unpack", signed)
+    assert (told.status, told.err.split()[0]) == (8, "error[I007]")
+
+
+def test_metadata_lies_in_the_folder_where_it_is_asked_for(cli, signed, tmp_path):
+    assert cli("unpack", signed, "-o", "there", "--metadata").status == 0
+    there = files_under(tmp_path / "there")
+    assert {"manifest.json", "files.json", "index.json"} <= there.keys()
+    assert parse(there["manifest.json"]).package.name == "daily-report"
 
 
 def test_the_tree_that_other_runtimes_load_is_packed_too(cli):
@@ -142,7 +160,7 @@ def test_the_schema_is_printed(cli):
 
 def test_a_manifest_that_lies_about_the_packed_tasks_is_found_out(cli, signed, tmp_path):
     """The manifest cannot lie: validate reads the tasks from the packed modules again."""
-    cli("unpack", signed, "-o", "there")
+    cli("unpack", signed, "-o", "there", "--metadata")
     folder = tmp_path / "there"
     manifest = parse((folder / "manifest.json").read_bytes())
     (workflow,) = manifest.workflows

@@ -51,8 +51,9 @@ class Layout:
         """Return the generation and what the manifest says, with the members that it needs."""
         first = self.manifests[0]
         if first not in texts:
-            folder = "the top folder" if not self._is_flat else "the top"
-            raise self._bad(f"no {first} in {folder}")
+            kind = "gzip" if self._is_flat else "bzip2"
+            place = "" if self._is_flat else " in its top folder"
+            raise self._bad(f"a {kind} tar, but not a Cloacina package: it has no {first}{place}")
         where = f"{self._where}: {first}"
         if not self._is_flat:
             if PROVIDER in texts:
