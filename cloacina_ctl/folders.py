@@ -31,6 +31,7 @@ _BASE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _READ_WRITE = 0o600
 _ALL = 0o700  # what the owner of a folder may do
+TRIES = 8  # another run that clears up is that fast once; whoever is so each time means it
 
 
 def hidden_name() -> str:
@@ -304,8 +305,11 @@ def make_private_folder(base: str | os.PathLike[str] | Folder) -> PrivateFolder:
     above = base if isinstance(base, Folder) else _base(base)
     name = hidden_name()
     try:
-        os.mkdir(name, _ALL, dir_fd=above.fd)
-        return _held(above, name)
+        for _ in range(TRIES):
+            os.mkdir(name, _ALL, dir_fd=above.fd)
+            with contextlib.suppress(FileNotFoundError):  # taken for dead before it was held
+                return _held(above, name)
+        raise _stale(above.where(name))
     except BaseException:
         with contextlib.suppress(OSError):
             os.rmdir(name, dir_fd=above.fd)

@@ -16,6 +16,7 @@ import stat
 from cloacina_ctl.folders import (
     HIDDEN_BYTES,
     PREFIX,
+    TRIES,
     Folder,
     PrivateFolder,
     hidden_name,
@@ -25,7 +26,6 @@ from cloacina_ctl.folders import (
 from cloacina_ctl.locks import try_lock
 
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_TRIES = 8  # another run that clears up is that fast once; whoever is so each time means it
 # What says a file system without O_TMPFILE; an old kernel takes the flag for O_DIRECTORY.
 _NO_UNNAMED = frozenset({errno.ENOTSUP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.ENOENT})
 
@@ -50,7 +50,7 @@ def new_unnamed(folder: int, mode: int) -> int:
 def new_hidden(folder: int, mode: int) -> tuple[int, str]:
     """Return a new file under a hidden name, locked as long as it is open, and that name."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         hidden = hidden_name()
         fd = -1
         try:
@@ -74,7 +74,7 @@ def locked_private_folder(base: str | Folder) -> PrivateFolder:
     else:
         with contextlib.suppress(OSError), open_folder(base) as above:
             clear_dead(above.fd)
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         made = make_private_folder(base)
         if _is_kept(made.fd, made.above.fd, made.name):
             return made

@@ -52,8 +52,8 @@ def _inspect(word: str, values: Values, reporter: Reporter) -> Inspection:
 
     path = word
     if not is_address(word):
-        from cloacina_ctl.cli.escape import escape
         from cloacina_ctl.authenticity import Rule
+        from cloacina_ctl.cli.escape import escape
         from cloacina_ctl.operations.choosing import find_package
 
         chosen = find_package(

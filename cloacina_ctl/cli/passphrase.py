@@ -83,8 +83,11 @@ def _first_line(fd: int, where: str) -> bytes:
     return bytes(line.removesuffix(b"\r"))
 
 
-def typed(prompt: str) -> bytes | None:
-    """Ask on the terminal, whatever standard input is; None where there is none."""
+def typed(prompt: str, before: Callable[[], None] | None = None) -> bytes | None:
+    """Ask on the terminal, whatever standard input is; None where there is none.
+
+    ``before`` is called where there is one: it may find out that there is no need to ask.
+    """
     import getpass
     import warnings
 
@@ -92,6 +95,8 @@ def typed(prompt: str) -> bytes | None:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
         return None
+    if before is not None:
+        before()
     with warnings.catch_warnings():
         warnings.simplefilter("error", getpass.GetPassWarning)  # never echo it
         try:

@@ -33,7 +33,6 @@ _WORDS = {
 
 def _run(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.cli import exits
-    from cloacina_ctl.cli.passphrase import typed
     from cloacina_ctl.operations.publish import publish
     from cloacina_ctl.operations.server_access import AccessRequest, find_access
 
@@ -41,9 +40,9 @@ def _run(values: Values, reporter: Reporter) -> int:
     access = find_access(
         AccessRequest(
             server=values["server"], profile=values["profile"], token_file=values["token_file"],
-            allow_http=values["allow_http"], ca_file=values["ca_file"],
+            allow_http=values["allow_http"],
         ),
-        lambda origin: typed(f"Token for {origin}: "),
+        lambda origin: _typed_token(origin, values["ca_file"]),
     )  # fmt: skip
     published = publish(request, access, _watch(reporter), reporter.progress())
     for line in _lines(published, reporter):
@@ -55,6 +54,14 @@ def _run(values: Values, reporter: Reporter) -> int:
         return exits.NO
     reporter.result(_as_json(published), published.warnings)
     return exits.DONE
+
+
+def _typed_token(origin: str, ca_file: str | None) -> bytes | None:
+    """Return the token that somebody types, None where nobody is there to ask."""
+    from cloacina_ctl.cli.passphrase import typed
+    from cloacina_ctl.operations.server_access import look_for_server
+
+    return typed(f"Token for {origin}: ", lambda: look_for_server(origin, ca_file))
 
 
 def _request(values: Values, reporter: Reporter) -> PublishRequest:

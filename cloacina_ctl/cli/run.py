@@ -167,6 +167,7 @@ def _request(values: Values, reporter: Reporter) -> tuple[RunRequest, Rule]:
         allow_read=tuple(values["allow_read"]),
         allow_write=tuple(values["allow_write"]),
         require_isolation=values["require_isolation"],
+        quiet=reporter.quiet,
     )
     return request, wanted
 

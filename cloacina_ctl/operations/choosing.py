@@ -50,10 +50,10 @@ def find_package(
         if not os.path.exists(word):
             raise _neither(error) from error
         chosen = _at_path(word, rule)
-        note = f"{word} is not installed; this is the project in the folder {word}"
+        note = f"{word} is not installed: using the project folder .{os.sep}{word}"
         return chosen._replace(note=note) if chosen.is_project else chosen
     named = f"{found.installed.name} {found.installed.version}"
-    note = f"this is the installed package {named}; the folder is .{os.sep}{word}"
+    note = f"using the installed package {named}; the project folder is .{os.sep}{word}"
     return Chosen(found.path, found.rule, note=note if os.path.isdir(word) else None)
 
 

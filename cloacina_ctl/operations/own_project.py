@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.layout import SUFFIX
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
-from cloacina_ctl.errors import CloacinaError
+from cloacina_ctl.errors import CloacinaError, Code, Refused
 from cloacina_ctl.foreign.view import ForeignContents, ForeignView
 from cloacina_ctl.manifest import Language
-from cloacina_ctl.operations.package import PackageRequest, package, prepare
+from cloacina_ctl.operations.building import BuildOptions, BuildRequest
+from cloacina_ctl.operations.package import Packaged, PackageRequest, package, prepare
 from cloacina_ctl.operations.results import Inspection
+from cloacina_ctl.operations.target import SOURCE, Target
 from cloacina_ctl.operations.vendoring import VendorRequest, WorkFolder
 from cloacina_ctl.values import NamedTuple
 
@@ -83,20 +85,33 @@ def inspect_project(folder: str, limits: Limits = DEFAULT_LIMITS) -> Inspection:
 
 
 @contextlib.contextmanager
-def packaged_for_a_run(folder: str, rule: Rule, progress: Progress | None = None) -> Iterator[Made]:
+def packaged_for_a_run(
+    folder: str, rule: Rule, progress: Progress | None = None, *, quiet: bool = False
+) -> Iterator[Made]:
     """Make an unsigned package of the project in a private folder, which goes with the block.
 
-    A crate is built as `package` builds it. Raises what ``package`` raises. Errors of the body
-    that name the package name ``folder`` instead.
+    A crate is built as `package` builds it, ``quiet`` or with cargo's words on standard error. A
+    project with a graph alone becomes a source package. Raises what ``package`` raises; errors of
+    the body that name the package name ``folder`` instead.
     """
     with WorkFolder() as work:
         path = os.path.join(work.path, PROJECT + SUFFIX)
-        made = package(PackageRequest(folder, path, limits=rule.limits), progress)
+        build = BuildRequest(options=BuildOptions(quiet=quiet))
+        made = _package(PackageRequest(folder, path, build=build, limits=rule.limits), progress)
         wanted = rule._replace(allow_unsigned=True, content=rule.content or made.content)
         try:
             yield Made(path, wanted, made.diagnostics)
         except CloacinaError as error:
             raise type(error)(*renamed(error.diagnostics, path, folder)) from error
+
+
+def _package(request: PackageRequest, progress: Progress | None) -> Packaged:
+    try:
+        return package(request, progress)
+    except Refused as error:
+        if error.diagnostics[0].code is not Code.NO_WORKFLOW:
+            raise
+        return package(request._replace(target=Target(SOURCE)), progress)
 
 
 def renamed(found: Iterable[Diagnostic], path: str, name: str) -> tuple[Diagnostic, ...]:

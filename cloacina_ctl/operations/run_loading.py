@@ -43,7 +43,8 @@ class RunRequest(NamedTuple):
 
     ``task`` is the only task to run, once, whatever it waits for. ``engine`` is how ``find_engine``
     has it: the wheel that runs the package, instead of our own scheduler. Engines always keep
-    going. The code reads the current folder, where no keys are in it, and what ``allow_read`` and
+    going. ``path`` may be a project's folder; with ``quiet`` cargo says nothing while it builds a
+    crate. The code reads the current folder, where no keys are in it, and what ``allow_read`` and
     ``allow_write`` name. ``require_isolation`` runs nothing where the kernel gives less than all.
     """
 
@@ -59,6 +60,7 @@ class RunRequest(NamedTuple):
     allow_read: tuple[str, ...] = ()
     allow_write: tuple[str, ...] = ()
     require_isolation: bool = False
+    quiet: bool = False
 
 
 class Watch(NamedTuple):
@@ -179,7 +181,9 @@ def from_file(request: RunRequest, rule: Rule, watch: Watch) -> Iterator[LoadedP
         from cloacina_ctl.operations.own_project import packaged_for_a_run, renamed
 
         tell_waits(watch, "packaging")
-        made = stack.enter_context(packaged_for_a_run(request.path, rule, watch.progress))
+        made = stack.enter_context(
+            packaged_for_a_run(request.path, rule, watch.progress, quiet=request.quiet)
+        )
         own = request._replace(path=made.path)
         loaded = stack.enter_context(_from_package(own, made.rule, watch))
         warnings = (*made.diagnostics, *renamed(loaded.warnings, made.path, request.path))

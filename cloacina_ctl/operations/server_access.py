@@ -37,7 +37,6 @@ class AccessRequest(NamedTuple):
     profile: str | None = None
     token_file: str | None = None
     allow_http: bool = False
-    ca_file: str | None = None
 
 
 class Access(NamedTuple):
@@ -103,10 +102,7 @@ def _token(
     token = token or _from_keyring(address.origin)
     if token is not None:
         return token
-    typed = None
-    if ask is not None:
-        _look(address, request.ca_file)
-        typed = ask(address.origin)
+    typed = ask(address.origin) if ask is not None else None
     if typed is None:
         raise NotTrusted.of(
             Code.NO_TOKEN,
@@ -117,9 +113,9 @@ def _token(
     return Token(typed.decode("utf-8", "surrogateescape"), "what was typed")
 
 
-def _look(address: Address, ca_file: str | None) -> None:
-    """Raise ``NetworkProblem`` where nobody is there: before somebody types a token for nobody."""
-    with connected(route_to(address, ca_file), address.url, Patience()):
+def look_for_server(origin: str, ca_file: str | None = None) -> None:
+    """Raise ``NetworkProblem`` where no server is: before somebody types a token for nobody."""
+    with connected(route_to(parse_address(origin), ca_file), origin, Patience()):
         pass
 
 

@@ -38,7 +38,7 @@ def read_part(url: str, offset: int, count: int, patience: Patience = Patience()
     """
     first = address = parse_file_address(url)
     for _ in range(MAX_REDIRECTS + 1):
-        _refuse_insecure(address, first)
+        refuse_insecure(address, first)
         answer = _ask(address, offset, count, patience)
         if answer.status not in _REDIRECTS:
             return _part(answer, offset, count, first.shown)
@@ -49,7 +49,7 @@ def read_part(url: str, offset: int, count: int, patience: Patience = Patience()
     )
 
 
-def _refuse_insecure(address: FileAddress, first: FileAddress) -> None:
+def refuse_insecure(address: FileAddress, first: FileAddress) -> None:
     """Refuse what others can read or change on the way, and a stranger's way into this machine."""
     server = address.server
     if server.is_loopback and not first.server.is_loopback:

@@ -242,7 +242,7 @@ def test_the_version_is_answered_everywhere_before_a_command(cli):
             "--profile: expected one of release, dev; found: x — " + SEE_PACKAGE,
         ),
         ("--color x schema", "--color: expected one of auto, always, never; found: x — " + SEE),
-        ("inspect a b", None),
+        ("unpack a b", None),
         ("package --output", "a value is missing: --output"),
         ("package -o --json .", "-o: expected a value, found: --json — `-o=--json` if it is meant"),
         ("schema --json=1", None),

@@ -46,3 +46,22 @@ def test_a_folder_that_its_group_can_have_renamed_is_no_leftover(left):
     left.parent.chmod(0o775)
     clear(left.parent)
     assert (left / "file").read_text() == "mine"
+
+
+def test_a_folder_that_is_taken_for_dead_before_it_is_held_is_made_again(tmp_path, monkeypatch):
+    """Between its making and its lock another run may clear it away."""
+    make, gone = os.mkdir, []
+
+    def made_and_cleared(name, mode, *, dir_fd):
+        make(name, mode, dir_fd=dir_fd)
+        if not gone:
+            gone.append(name)
+            clear(tmp_path)
+
+    monkeypatch.setattr(os, "mkdir", made_and_cleared)
+    with hidden.locked_private_folder(str(tmp_path)) as folder:
+        assert os.path.isdir(folder.path)
+    assert len(gone) == 1
+    monkeypatch.setattr(os, "mkdir", lambda *_, **__: None)
+    with pytest.raises(OSError, match="something else is in the place"):
+        hidden.locked_private_folder(str(tmp_path))

@@ -215,8 +215,10 @@ def test_files_that_are_no_package(refused, tmp_path):
 def test_things_that_are_no_file(refused, tmp_path):
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "fifo")
+    refused("inspect", "./folder", status=3, code="P001")  # of a project's folder it shows that
     for verb in READERS:
-        assert "a folder" in refused(*verb, "folder", status=8, code="I005").err
+        if verb != ("inspect",):
+            assert "a folder" in refused(*verb, "folder", status=8, code="I005").err
         assert "a FIFO" in refused(*verb, "fifo", status=8, code="I005").err
     refused("validate", "fifo", status=1, code="I005")
     refused("inspect", "/dev/zero", status=8, code="I005")

@@ -133,7 +133,11 @@ def test_inspect(answer, signed, tmp_path, monkeypatch):
     stranger = answer("inspect", signed)["result"]["signatures"][0]
     assert stranger["status"] == "unknown-key"
     assert stranger["claimed"]
-    answer("inspect", FIXTURES, status=8)
+    answer("inspect", FIXTURES / "python_report", "--files")
+    assert answer("inspect", FIXTURES / "rust_etl")["result"]["unbuilt"] == ["the library"]
+    assert len(answer("inspect", signed, signed)["result"]) == 2
+    assert len(answer("inspect", signed, "./absent", status=8)["result"]) == 1
+    answer("inspect", FIXTURES, status=3)
     answer("inspect", project_file(), status=3)
 
 
@@ -154,7 +158,9 @@ def test_validate(answer, signed, unsigned, project):
     assert answer("validate", unsigned)["diagnostics"][0]["severity"] == "warning"
     for broken in ("broken_python", "broken_rust"):
         assert answer("validate", FIXTURES / broken, status=1)["result"]["kind"] == "project"
-    answer("validate", FIXTURES / "broken_python", "--select", "nothing")
+    answer("validate", FIXTURES / "broken_python", "--select", "M")
+    answer("validate", FIXTURES / "broken_python", "--select", "nothing", status=2)
+    answer("validate", FIXTURES / "broken_python", "--ignore", "Y0100", status=2)
     damaged = signed.with_name("damaged.cloacina")
     damaged.write_bytes(signed.read_bytes()[:-1])
     assert answer("validate", damaged, status=1)["result"]["skipped"]
@@ -176,7 +182,7 @@ def test_unpack(answer, signed):
     assert (some["complete"], some["files"]) == (False, ["package.toml"])
     answer("unpack", signed, "-o", "all", status=8)
     answer("unpack", signed, "-o", "none", "--members", "nothing", status=3)
-    answer("unpack", signed, status=2)
+    assert answer("unpack", signed)["result"]["destination"] == "daily-report-1.4.0"
 
 
 def test_sign(answer, signed):
@@ -185,6 +191,12 @@ def test_sign(answer, signed):
     assert both["signatures"] == 2
     shown = answer("inspect", signed)["result"]["signatures"]
     assert [one.get("comment") for one in shown] == [None, "seen"]
+    before = signed.read_bytes(), signed.stat().st_ino
+    again = answer("sign", signed)["result"]
+    assert (again["already"], again["signatures"]) == ([shown[0]["keyid"]], 2)
+    assert (signed.read_bytes(), signed.stat().st_ino) == before
+    assert answer("sign", signed, "-o", "copy.cloacina")["result"]["signatures"] == 2
+    answer("sign", signed, "--comment", "new", status=2)
     answer("sign", signed, "--remove", both["added"][0])
     answer("sign", signed, "--remove", both["added"][0], status=4)
     answer("sign", "absent", status=8)

@@ -108,8 +108,8 @@ def test_two_builds_in_different_places_give_the_same_bytes(cli, project, tmp_pa
 def test_the_plan_is_what_gets_packed(cli, project):
     plan = cli("package", project, "--list", "--json").json["result"]
     cli("package", project, "--no-sign", "-o", "x.cloacina")
-    listed = cli("inspect", "x.cloacina", "--files").out.splitlines()
-    assert [file["path"] for file in plan["files"]] == [line.split()[-1] for line in listed]
+    listed = cli("inspect", "x.cloacina", "--files", "--json").json["result"]["files"]
+    assert [file["path"] for file in plan["files"]] == [file["path"] for file in listed]
     assert all(file["reason"] for file in plan["files"])
 
 
