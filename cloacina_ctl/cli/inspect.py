@@ -70,7 +70,7 @@ def _show(inspection: Inspection, values: Values, reporter: Reporter) -> None:
 
     for line in inspection_lines(inspection, reporter.paint):
         reporter.line(line)
-    if values["files"] or values["long"]:
+    if inspection.files and (values["files"] or values["long"]):
         from cloacina_ctl.cli.show_files import file_lines
 
         reporter.line()

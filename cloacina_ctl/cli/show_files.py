@@ -39,5 +39,5 @@ def plan_lines(plan: Plan, unbuilt: Sequence[str]) -> Iterator[str]:
         yield f"{file.size:>{width}} {mark} {escape(file.path):<{longest}}  {escape(file.reason)}"
     for one in unbuilt:
         yield f"{one}: after a build"
-    known = [f"{count(len(plan.files), 'file')}, {size(plan.size)}"] if plan.files else []
-    yield f"{' and '.join([*known, *unbuilt])}, as {escape(plan.root)}"
+    known = f"{count(len(plan.files), 'file')}, {size(plan.size)}, " if plan.files else ""
+    yield f"{known}as {escape(plan.root)}"

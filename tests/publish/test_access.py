@@ -16,6 +16,7 @@ from cloacina_ctl.operations.server_access import AccessRequest, find_access
 from cloacina_ctl.registry.profiles import find_profile
 from cloacina_ctl.registry.token import MASK, Token
 from tests.publish.cloacina import TENANT, WRITE
+from tests.publish.sockets import Listener
 from tests.verbs.test_json_shapes import judge
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
@@ -199,24 +200,39 @@ def test_a_keyring_is_asked_where_it_is_installed(tmp_path):
     assert done.stdout.split() == ["kept-for-99", "N008"], done.stderr
 
 
-def test_a_token_can_be_typed_on_a_terminal_and_is_not_echoed(server, package):
-    server.asleep = False
+def on_a_terminal(url, package, typed):
+    """Publish on a terminal, and type when a token is asked for; return what was said, and how."""
     child, terminal = pty.fork()
     if not child:
-        words = ["publish", str(package), "--allow-unsigned", "--server", server.url, "--tenant",
+        words = ["publish", str(package), "--allow-unsigned", "--server", url, "--tenant",
                  TENANT, "-q"]  # fmt: skip
         os.chdir(ROOT)
         os.execv(sys.executable, [sys.executable, "-m", "cloacina_ctl", *words])
-    said = b""
-    while b"Token for http://127.0.0.1" not in said:
-        said += os.read(terminal, 1000)
-    os.write(terminal, WRITE.encode() + b"\n")
+    said, answered = b"", False
     with contextlib.suppress(OSError):  # the terminal ends with the program
-        while True:
-            said += os.read(terminal, 1000)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, said
+        while data := os.read(terminal, 1000):
+            said += data
+            if b"Token for http://127.0.0.1" in said and not answered:
+                answered = True
+                os.write(terminal, typed.encode() + b"\n")
+    os.close(terminal)
+    return said, answered, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_token_can_be_typed_on_a_terminal_and_is_not_echoed(server, package):
+    server.asleep = False
+    said, answered, status = on_a_terminal(server.url, package, WRITE)
+    assert (answered, status) == (True, 0), said
     assert WRITE.encode() not in said
     assert len(server.uploads) == 1
+
+
+def test_nobody_types_a_token_for_a_server_that_is_not_there(package):
+    with Listener(lambda line: None) as gone:
+        url = gone.url
+    said, answered, status = on_a_terminal(url, package, WRITE)
+    assert (answered, status) == (False, 7), said
+    assert b"nothing listens there" in said
 
 
 def test_without_a_terminal_nothing_is_waited_for(server, package):
