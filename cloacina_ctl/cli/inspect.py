@@ -10,41 +10,28 @@ from cloacina_ctl.cli.options import LIMIT, REGISTRY, TENANT, limits
 if TYPE_CHECKING:
     from cloacina_ctl.cli.command import Values
     from cloacina_ctl.cli.report import Reporter
-    from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.operations.inspect import Inspection
 
 
 def _run(values: Values, reporter: Reporter) -> int:
-    from cloacina_ctl.cli import exits
     from cloacina_ctl.cli.escape import escape
-    from cloacina_ctl.errors import CloacinaError
+    from cloacina_ctl.cli.several import with_each
 
-    results: list[dict[str, object]] = []
-    found: list[Diagnostic] = []
-    status = exits.DONE
     asked = values["package"]
-    for number, word in enumerate(asked):
+
+    def answer(word: str) -> dict[str, object]:
         if len(asked) > 1:
-            reporter.line(("\n" if number else "") + f"{escape(word)}:")
-        try:
-            inspection = _inspect(word, values, reporter)
-        except CloacinaError as error:
-            if len(asked) == 1:
-                raise
-            found += error.diagnostics
-            status = max(status, exits.exit_status(error))
-            reporter.problems(error.diagnostics)
-            continue
+            reporter.line(f"{escape(word)}:")
+        inspection = _inspect(word, values, reporter)
         reporter.aside(inspection.warnings)
         if reporter.json:
-            results.append(_as_json(inspection, files=values["files"] or values["long"]))
-            continue
+            return _as_json(inspection, files=values["files"] or values["long"])
         _show(inspection, values, reporter)
-    if status:
-        reporter.result(results or None, found, ok=False)
-    else:
-        reporter.result(results[0] if len(results) == 1 else results)
-    return status
+        if len(asked) > 1:
+            reporter.line()
+        return {}
+
+    return with_each(asked, answer, reporter)[0]
 
 
 def _inspect(word: str, values: Values, reporter: Reporter) -> Inspection:

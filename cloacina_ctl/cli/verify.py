@@ -12,38 +12,25 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.cli.command import Values
     from cloacina_ctl.cli.report import Reporter
-    from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.operations.verify import Verified
 
 
 def _run(values: Values, reporter: Reporter) -> int:
-    from cloacina_ctl.cli import exits
-    from cloacina_ctl.errors import CloacinaError
+    from cloacina_ctl.cli.several import with_each
     from cloacina_ctl.operations.verify import verify
 
-    wanted = rule(values, reporter)
-    results: list[dict[str, object]] = []
-    found: list[Diagnostic] = []
-    status = exits.DONE
-    for path in values["package"]:
-        try:
-            verified = verify(path, wanted, reporter.progress())
-        except CloacinaError as error:
-            found += error.diagnostics
-            status = max(status, exits.exit_status(error))
-            reporter.problems(error.diagnostics)
-            continue
-        results.append(_as_json(verified))
+    wanted, asked = rule(values, reporter), values["package"]
+
+    def answer(path: str) -> dict[str, object]:
+        verified = verify(path, wanted, reporter.progress())
         for line in _lines(verified, reporter):
             reporter.line(line)
-    asked = len(values["package"])
-    if asked > 1:
-        refused = f", {asked - len(results)} refused" if status else ""
-        reporter.line(f"{len(results)} of {asked} verified{refused}")
-    if status:
-        reporter.result(results or None, found, ok=False)
-    else:
-        reporter.result(results[0] if asked == 1 else results)
+        return _as_json(verified)
+
+    status, refused = with_each(asked, answer, reporter)
+    if len(asked) > 1:
+        end = f", {refused} refused" if refused else ""
+        reporter.line(f"{len(asked) - refused} of {len(asked)} verified{end}")
     return status
 
 

@@ -47,7 +47,7 @@ def find_package(
         is_absent = error.diagnostics[0].code is Code.NOT_INSTALLED
         if not is_absent or registry is not None:
             raise
-        if not os.path.exists(word):
+        if not os.path.exists(word) or (os.path.isdir(word) and not _holds_project(word)):
             raise _neither(error) from error
         chosen = _at_path(word, rule)
         note = f"{word} is not installed: using the project folder .{os.sep}{word}"
@@ -57,10 +57,21 @@ def find_package(
     return Chosen(found.path, found.rule, note=note if os.path.isdir(word) else None)
 
 
+def _holds_project(folder: str) -> bool:
+    """Tell whether there is a project in the folder, be it a wrong one."""
+    from cloacina_ctl.project.detect import detect
+
+    try:
+        detect(folder)
+    except CloacinaError as error:
+        return error.diagnostics[0].code is not Code.NO_PROJECT
+    return True
+
+
 def _neither(error: CloacinaError) -> CloacinaError:
-    """Return the error for a word that is neither installed nor the name of a file or folder."""
+    """Return the error for a word that is neither installed nor names a file or a project."""
     first, *others = error.diagnostics
-    hint = f"there is no file or folder of that name here either; {first.hint}"
+    hint = f"there is no file and no project of that name here either; {first.hint}"
     return type(error)(first._replace(hint=hint), *others)
 
 

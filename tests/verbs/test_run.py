@@ -104,8 +104,8 @@ def test_the_plan_is_shown_and_nothing_runs(cli, made, tmp_path):
     planned = cli("run", path, "--plan", "--allow-write", tmp_path)
     assert planned.status == 0
     assert planned.out.splitlines()[1:] == [
-        "    1. a  3 attempts",
-        "    2. b  ← a  3 attempts  if cloaca.task_success('a')",
+        "   1. a  3 attempts",
+        "   2. b  3 attempts  ← a  if cloaca.task_success('a')",
     ]
     (_, answer) = lines_of(cli("run", path, "--plan", "--json"))
     assert answer["result"]["layers"] == [["a"], ["b"]]

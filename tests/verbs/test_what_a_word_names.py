@@ -130,7 +130,7 @@ def test_a_folder_is_taken_where_nothing_of_its_name_is_installed(say, project):
     assert say("inspect", "./project")[::2] == (0, "")
     status, _, err = say("run", "nothing")
     assert status == 8
-    assert "no file or folder of that name here either" in err
+    assert "no file and no project of that name here either" in err
 
 
 def test_several_are_shown_in_the_order_given_and_the_worst_decides(say, here, project):
