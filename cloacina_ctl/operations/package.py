@@ -20,6 +20,7 @@ from cloacina_ctl.archive.writer import PackageWriter, WriteOptions
 from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
 from cloacina_ctl.manifest import Contents, Language, Manifest
 from cloacina_ctl.operations.building import Built, build_library
+from cloacina_ctl.operations.locating import Locator
 from cloacina_ctl.operations.preparing import (
     THE_LIBRARY,
     Packaged,
@@ -63,16 +64,28 @@ def prepare(request: PackageRequest, progress: Progress | None = None) -> Prepar
     everything that is wrong with the project, ``BuildFailed`` where uv or pip failed.
     """
     with WorkFolder() as work:  # its files are planned, and not read any more
-        return _prepare(request, work, progress, build=False)
+        return _prepare(_building(request, wanted=False), work, progress)
 
 
-def _prepare(
-    request: PackageRequest, work: WorkFolder, progress: Progress | None, *, build: bool
+def _building(request: PackageRequest, *, wanted: bool) -> PackageRequest:
+    return request._replace(build=request.build._replace(wanted=wanted))
+
+
+def _prepare(request: PackageRequest, work: WorkFolder, progress: Progress | None) -> Prepared:
+    _check_level(request.level)
+    locator = Locator(request.project)
+    with locator.errors():
+        prepared = _planned(request, work, locator, progress)
+    return prepared._replace(diagnostics=locator.located(prepared.diagnostics))
+
+
+def _planned(
+    request: PackageRequest, work: WorkFolder, locator: Locator, progress: Progress | None
 ) -> Prepared:
     from cloacina_ctl.project.reading import read_project
 
-    _check_level(request.level)
     project = read_project(request.project, member=request.build.member)
+    locator.roots.insert(0, project.root)
     output = output_path(request, project)
     selection = select_project(project, request, output)
     found = judge_project(project, selection)
@@ -84,21 +97,16 @@ def _prepare(
     if request.target.format == V1:
         from cloacina_ctl.operations.packing_v1 import prepare_v1
 
-        return prepare_v1(request, read, progress, build=build)
-    return _prepare_native(request, read, work, progress, build=build)
+        return prepare_v1(request, read, progress)
+    return _prepare_native(request, read, work, progress)
 
 
 def _prepare_native(
-    request: PackageRequest,
-    read: Prepared,
-    work: WorkFolder,
-    progress: Progress | None,
-    *,
-    build: bool,
+    request: PackageRequest, read: Prepared, work: WorkFolder, progress: Progress | None
 ) -> Prepared:
     project, selection, found = read.project, read.selection, [*read.diagnostics]
     built = None
-    if project.rust is not None and build:
+    if project.rust is not None and request.build.wanted:
         if progress:
             progress("building", 0, 0)
         built = build_library(project, request.build)
@@ -142,7 +150,7 @@ def package(request: PackageRequest, progress: Progress | None = None) -> Packag
 
         check_request(request)
     with WorkFolder() as work:
-        prepared = _prepare(request, work, progress, build=True)
+        prepared = _prepare(_building(request, wanted=True), work, progress)
         if request.target.format == NATIVE:
             return _write(request, prepared, progress)
         from cloacina_ctl.operations.packing_foreign import write_foreign
@@ -158,7 +166,8 @@ def _write(request: PackageRequest, prepared: Prepared, progress: Progress | Non
     output = output_path(request, project)
     with PackageWriter(output, replace=request.overwrite, options=options) as writer:
         written = writer.write_payload(prepared.plan, stage(progress, "packing"))
-        refuse_rewritten_sources(prepared, written.files)
+        with Locator(request.project).errors():
+            refuse_rewritten_sources(prepared, written.files)
         manifest = _complete(prepared)._replace(contents=written.contents)
         head, digest = writer.write_head(manifest, written, TOOL)
         block = _sign(request, manifest, digest, head.content)

@@ -24,12 +24,10 @@ if TYPE_CHECKING:
 _LATEST = [runtime for runtime in RUNTIMES if runtime.format == V1][-1]
 
 
-def prepare_v1(
-    request: PackageRequest, read: Prepared, progress: Progress | None, *, build: bool
-) -> Prepared:
+def prepare_v1(request: PackageRequest, read: Prepared, progress: Progress | None) -> Prepared:
     """Build the crate that was read and judged; return the plan of its package.
 
-    Without ``build`` nothing of it is known but its name: manifest and library come of the build.
+    Where no build is wanted, nothing of it is known but its name: all else comes of the build.
     Raises ``Incompatible`` where the library is none that 0.2 or 0.3 load.
     """
     project, wanted = read.project, request.target.runtime
@@ -39,7 +37,7 @@ def prepare_v1(
         language = ForRuntime("python")
         raise Incompatible(*check_for_runtime(language, wanted or _LATEST))
     root = root_folder(project.package.name, project.package.version)
-    if not build:
+    if not request.build.wanted:
         return read._replace(plan=Plan(root, ()), unbuilt=(MANIFEST, THE_LIBRARY))
     if progress:
         progress("building", 0, 0)
