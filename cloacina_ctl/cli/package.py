@@ -193,9 +193,10 @@ def _show(packaged: Packaged, reporter: Reporter, *, include_source: bool, no_si
 
 def _tell_unsigned(packaged: Packaged, reporter: Reporter, *, no_sign: bool) -> None:
     """Say how to sign it: where no key was found, with the key first."""
+    from cloacina_ctl.cli.escape import escape
     from cloacina_ctl.operations.sign import sign_command
 
-    command = f"`{sign_command(packaged.path)}`"
+    command = f"`{escape(sign_command(packaged.path))}`"
     if no_sign:
         reporter.note(f"not signed (--no-sign); to sign it: {command}")
     else:

@@ -7,8 +7,11 @@ import os
 
 import pytest
 
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.digest import Digest
+from cloacina_ctl.errors import UsageError
 from cloacina_ctl.operations import keys
+from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.signing.fidius_signature import TreeDigest, sign_tree
 from cloacina_ctl.signing.resolve import find_private
 from cloacina_ctl.signing.sidecar import make_sidecar
@@ -191,3 +194,21 @@ def test_modes_are_0644_or_0755_and_nothing_is_overwritten(run, place, tmp_path)
     modes = {name: (tmp_path / "there" / name).stat().st_mode for name in ("run.sh", "closed")}
     assert modes == {"run.sh": 0o100755, "closed": 0o100644}
     assert run(*words).status == 8
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/b", "x\ny"])
+def test_a_name_that_leads_elsewhere_makes_no_folder(tmp_path, monkeypatch, name):
+    """Other generations bound no name, and without --output it would be a path."""
+    manifest = archives.v1_manifest()
+    manifest["package"]["name"] = name
+    below = tmp_path / "below"
+    below.mkdir()
+    (below / "x").write_bytes(archives.gz(archives.v1_tar(manifest)))
+    monkeypatch.chdir(below)
+    with pytest.raises(UsageError, match="make no name of a folder"):
+        unpack("x", rule=Rule(allow_unsigned=True))
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["below", "x"]
+    manifest["package"]["name"] = "demo"
+    (below / "x").write_bytes(archives.gz(archives.v1_tar(manifest)))
+    assert unpack("x", rule=Rule(allow_unsigned=True)).destination == "demo-1.0.0"
+    assert (below / "demo-1.0.0" / "manifest.json").is_file()
