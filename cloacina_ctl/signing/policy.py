@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NAMED_IN_A_MESSAGE = 4
+_UNTRUSTED = (Status.UNKNOWN_KEY, Status.VALID)
 _WHOM_TO_KNOW = "give the author's key with --key, or make it known: `cloacina-ctl trust add`"
 
 
@@ -107,9 +108,7 @@ def how_to_sign(path: str) -> str:
 
 def _who_else(judged: Sequence[Judged], path: str) -> str:
     """Return what to do where too few trusted keys signed, and perhaps others did."""
-    others = tuple(
-        one.keyid for one in judged if one.status is Status.UNKNOWN_KEY and one.is_signature
-    )
+    others = tuple(one.keyid for one in judged if one.status in _UNTRUSTED and one.is_signature)
     if others:
         return (
             f"it has more signatures, by {_listed(others)}: `cloacina-ctl trust add` trusts a key"

@@ -323,6 +323,18 @@ def test_one_trusted_signature_is_enough_unless_more_are_asked_for():
     assert refusal(signed(), threshold=2, known=BOTH).code is Code.THRESHOLD
 
 
+def test_what_to_do_depends_on_who_has_signed():
+    alone = refusal(signed(), threshold=2)
+    assert alone.message.startswith("1 of 2 required signatures by trusted keys: ")
+    assert alone.hint.startswith("another person whose key is trusted must sign it")
+    both = refusal(signed(), signed(BOB), threshold=2)
+    assert BOB.public.fingerprint[:16] in both.hint
+    assert "trust add" in both.hint
+    nobody = refusal().hint
+    assert "if you made it: `cloacina-ctl sign x.cloacina`" in nobody
+    assert "--allow-unsigned" in nobody
+
+
 def test_one_key_counts_once():
     twice = (signed(), signed(comment="again"), signed(comment="and again"))
     assert need(*twice) == (ALICE.public.fingerprint,)

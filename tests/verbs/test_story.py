@@ -10,9 +10,12 @@ import pytest
 from cloacina_ctl.archive.plan import PlannedFile, make_plan
 from cloacina_ctl.archive.tables import Tool
 from cloacina_ctl.archive.writer import PackageWriter
+from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.manifest import parse
 from cloacina_ctl.operations.package import PackageRequest, package
+from cloacina_ctl.operations.unpack import unpack
+from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.paths import MemberPath
 from tests.verbs.conftest import FIXTURES
 
@@ -51,15 +54,17 @@ def test_the_whole_story_of_a_python_project(cli, project, tmp_path):
     assert not any("draft" in name for name in unpacked)
 
 
-def test_the_folder_that_unpack_makes_is_a_project_again(cli, signed, tmp_path):
-    there = tmp_path / "daily-report-1.4.0"
-    assert cli("unpack", signed).out.endswith(" into daily-report-1.4.0\n")
-    assert cli("validate", there).status == 0
-    assert cli("package", there, "-o", "again.cloacina").status == 0
-    assert cli("unpack", "again.cloacina", "-o", "again").status == 0
-    assert files_under(tmp_path / "again") == files_under(there)
-    told = cli("unpack", signed)
-    assert (told.status, told.err.split()[0]) == (8, "error[I007]")
+def test_the_folder_that_unpack_makes_is_a_project_again(signed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    there = unpack(str(signed)).destination
+    assert there == "daily-report-1.4.0"
+    assert validate(there).report.findings == ()
+    package(PackageRequest(there, "again.cloacina"))
+    unpack("again.cloacina", "again", Rule(allow_unsigned=True))
+    assert files_under(tmp_path / "again") == files_under(tmp_path / there)
+    with pytest.raises(FileProblem) as caught:
+        unpack(str(signed))
+    assert caught.value.diagnostics[0].code is Code.NOT_EMPTY
 
 
 def test_metadata_lies_in_the_folder_where_it_is_asked_for(cli, signed, tmp_path):
