@@ -136,8 +136,7 @@ class Reporter:
     def close(self) -> None:
         """Take a progress bar away before anything else is shown."""
         if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+            self._bar.close()  # and kept: what reports progress may bring it back
 
     def _print(self, text: str) -> None:
         self.close()

@@ -185,7 +185,6 @@ def from_file(request: RunRequest, rule: Rule, watch: Watch) -> Iterator[LoadedP
             return
         from cloacina_ctl.operations.own_project import packaged_for_a_run, renamed
 
-        tell_waits(watch, "packaging")
         made = stack.enter_context(
             packaged_for_a_run(request.path, rule, watch.progress, quiet=request.quiet)
         )

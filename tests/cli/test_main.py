@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from cloacina_ctl import __version__, errors
-from cloacina_ctl.cli import app, exits, typer_app
+from cloacina_ctl.cli import app, exits, progress, streams, typer_app
 from cloacina_ctl.cli.app import GROUPS, NAMES
 from cloacina_ctl.cli.complaints import ABSENT, SYNONYMS
 from cloacina_ctl.cli.stopping import Stopped
@@ -350,3 +350,24 @@ def test_no_more_memory_is_the_system_s_refusal_and_no_bug(probe):
 
     ended = probe(body)
     assert (ended.status, "error[I006]" in ended.err) == (8, True)
+
+
+def test_a_bar_that_comes_back_is_taken_away_again(probe, monkeypatch):
+    """What reports progress keeps the bar that it was given, whatever is printed meanwhile."""
+    monkeypatch.setattr(streams, "is_terminal", lambda _stream: True)
+    monkeypatch.setattr(progress, "DELAY_SECONDS", 0.0)
+    bars = []
+
+    def body(_values, reporter):
+        report = reporter.progress()
+        bars.append(reporter._bar)
+        for done in (1, 2):
+            report("verifying", done, 10)
+            assert bars[0]._bar is not None
+            reporter.note("meanwhile")
+            assert bars[0]._bar is None
+        report("verifying", 10, 10)
+        return 0
+
+    assert probe(body).status == 0
+    assert bars[0]._bar is None
