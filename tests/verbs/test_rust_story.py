@@ -23,7 +23,7 @@ def crate():
 
 def test_the_whole_story_of_a_crate(cli, crate, tmp_path):
     assert cli("key", "generate").status == 0
-    made = cli("package", crate, "-o", "x.cloacina", "--locked")
+    made = cli("package", crate, "-o", "x.cloacina", "--locked", "-v")
     assert made.status == 0, made.err
     assert "--include-source" in made.err
 
