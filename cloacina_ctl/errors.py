@@ -87,6 +87,10 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     SYMBOLS_MISSTATED = "B010", "the manifest misstates what the library exports"
     NOT_FOR_RUNTIME = "B011", "nothing in it that the runtime can load"
     BUILDER_PATH = "B012", "a path of the builder is in the library"
+    UNMARKED_RELOCATIONS = "B013", "packed relocations without their mark"
+    NEEDED_OUTSIDE = "B014", "the library needs another that not every system has"
+    NO_PROMISE = "B015", "nothing tells which systems the library runs on"
+    UNREAD_MACHINE = "B016", "a machine whose libraries are not read"
     # D: delivery on this machine
     NOT_INSTALLED = "D001", "no such package in the registry"
     OTHER_BYTES = "D002", "another package of that name and version is there"

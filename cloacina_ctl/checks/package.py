@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.archive.layout import section_of
 from cloacina_ctl.checks import rule_names
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.checks.signatures import failing, is_judged
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.manifest import Language
 from cloacina_ctl.platforms import artifact_of
+from cloacina_ctl.platforms.baseline import MUSL
+from cloacina_ctl.platforms.elf import reads_plugins
+from cloacina_ctl.platforms.judging import no_promise, outside, unmarked
+from cloacina_ctl.platforms.tags import states
+from cloacina_ctl.platforms.triples import unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloacina_ctl.checks.subjects import PackageSubject, ReadLibrary
     from cloacina_ctl.errors import Diagnostic
-    from cloacina_ctl.manifest import Artifact
+    from cloacina_ctl.manifest import Artifact, Libc
     from cloacina_ctl.platforms import Library
 
 RULES: Rules[PackageSubject] = Rules()
@@ -66,7 +72,7 @@ def withheld(subject: PackageSubject) -> Iterator[Finding]:
 def platform_mismatch(subject: PackageSubject) -> Iterator[Finding]:
     """A library for another platform than its folder says loads nowhere that it is chosen."""
     for read, library, artifact in _libraries(subject):
-        if library.tag != artifact.platform:
+        if not states(artifact.platform, library.tag, library.libc):
             message = f"it stands under `{artifact.platform}` and is for `{library.tag}`"
             yield Finding(message, read.path)
 
@@ -78,7 +84,7 @@ def artifact_mismatch(subject: PackageSubject) -> Iterator[Finding]:
         derived = artifact_of(library, path=artifact.path, built_with=artifact.built_with)
         for field in ("machine", "os", "libc", "needed", "interface"):
             claimed, found = getattr(artifact, field), getattr(derived, field)
-            if claimed != found:
+            if claimed != found and not (field == "libc" and _is_told(claimed, found)):
                 yield Finding(
                     f"the manifest says {field} {_shown(claimed)}, the library {_shown(found)}",
                     read.path,
@@ -89,12 +95,22 @@ def artifact_mismatch(subject: PackageSubject) -> Iterator[Finding]:
 def no_plugin(subject: PackageSubject) -> Iterator[Finding]:
     """A library without a plugin cannot be loaded by any runtime."""
     for read, library, artifact in _libraries(subject):
-        if library.plugin is None and artifact.kind == "cdylib":
+        if artifact.kind != "cdylib" or not reads_plugins(library.machine):
+            continue
+        if library.plugin is None:
             yield Finding(
                 "the library exports no plugin",
                 read.path,
                 "add `cloacina_workflow_plugin::package!();` to the crate and package it again",
             )
+
+
+@RULES.rule(Code.UNREAD_MACHINE, Severity.WARNING)
+def unread_machine(subject: PackageSubject) -> Iterator[Finding]:
+    """What a library for another machine exports was not judged."""
+    for read, library, artifact in _libraries(subject):
+        if artifact.kind == "cdylib" and not reads_plugins(library.machine):
+            yield from map(_found, unread(library.machine, read.path).diagnostics)
 
 
 @RULES.rule(Code.SOURCE_DISAGREES)
@@ -178,6 +194,31 @@ def needed_by_path(subject: PackageSubject) -> Iterator[Finding]:
                 yield Finding(f"it needs a library by path: {name}", read.path)
 
 
+@RULES.rule(Code.NEEDED_OUTSIDE, Severity.WARNING)
+def needed_outside(subject: PackageSubject) -> Iterator[Finding]:
+    """A library that neither the package nor the base system has is missing on some machine."""
+    for read, library, _ in _libraries(subject):
+        section = section_of(read.path)
+        files = (file.path for file in subject.head.files if section_of(file.path) == section)
+        beside = {path.rpartition("/")[2] for path in files}
+        yield from map(_found, outside(library.needs_outside(beside), read.path))
+
+
+@RULES.rule(Code.UNMARKED_RELOCATIONS)
+def unmarked_relocations(subject: PackageSubject) -> Iterator[Finding]:
+    """Packed relocations without their mark are refused by glibc."""
+    for read, library, _ in _libraries(subject):
+        if library.unmarked_relocations:
+            yield _found(unmarked(read.path))
+
+
+@RULES.rule(Code.NO_PROMISE, Severity.WARNING)
+def promises_nothing(subject: PackageSubject) -> Iterator[Finding]:
+    """A library that needs unknown versions is tried anywhere, and runs nobody knows where."""
+    for read, library, _ in _libraries(subject):
+        yield from map(_found, no_promise(library, read.path))
+
+
 @RULES.rule(Code.EXECUTABLE_STACK, Severity.WARNING)
 def executable_stack(subject: PackageSubject) -> Iterator[Finding]:
     """An executable stack switches off a protection of the whole process."""
@@ -192,6 +233,15 @@ def text_relocations(subject: PackageSubject) -> Iterator[Finding]:
     for read, library, _ in _libraries(subject):
         if library.text_relocations:
             yield Finding("it rewrites its own code when it is loaded", read.path)
+
+
+def _found(one: Diagnostic) -> Finding:
+    return Finding(one.message, one.where, one.hint)
+
+
+def _is_told(claimed: Libc | None, found: Libc | None) -> bool:
+    """Tell whether the manifest says a release of musl, where no library does."""
+    return claimed is not None and claimed.name == MUSL and found == claimed._replace(floor=None)
 
 
 def _is_beside(folders: str) -> bool:

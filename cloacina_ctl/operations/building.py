@@ -70,23 +70,19 @@ def build_library(project: Project, request: BuildRequest) -> Built:
     Raises ``BuildFailed`` where cargo did, ``Refused`` for a library that no host can load.
     """
     from cloacina_ctl.platforms import artifact_of, read_library
+    from cloacina_ctl.platforms.triples import refuse_unread
     from cloacina_ctl.project.cargo import build
 
     facts = project.rust
     if facts is None:
         raise Refused.of(Code.NO_PROJECT, "not a Rust project", where=project.root)
+    refuse_unread(request.options.target)
     built = build(facts.crate, request.options)
     library = read_library(built.library)
-    if library.plugin is None:
-        raise Refused.of(
-            Code.NO_PLUGIN,
-            "the library exports no plugin: it was built, and no runtime can load it",
-            where=built.library,
-            hint="write `cloacina_workflow_plugin::package!();` once at the top of the crate",
-        )
+    _refuse_unloadable(library, built.library)
     described = ask(built.library, library) if request.load else None
     workflows, found = _workflows(project, library, described, built.library)
-    found = (*found, *said_of(built))
+    found = (*found, *said_of(built), *_said_of_platform(library, os.path.basename(built.library)))
     path = library_path(library.tag, os.path.basename(built.library))
     artifact = artifact_of(library, path=path, built_with=built.built_with)
     return Built(
@@ -97,6 +93,33 @@ def build_library(project: Project, request: BuildRequest) -> Built:
         found,
         library.exports,
     )
+
+
+def _refuse_unloadable(library: Library, where: str) -> None:
+    """Raise ``Refused`` for a library that no host loads, with what to do."""
+    from cloacina_ctl.platforms.elf import reads_plugins
+    from cloacina_ctl.platforms.judging import unmarked
+    from cloacina_ctl.platforms.triples import unread
+
+    if not reads_plugins(library.machine):
+        raise unread(library.machine, where)
+    if library.unmarked_relocations:
+        raise Refused(unmarked(where))
+    if library.plugin is None:
+        raise Refused.of(
+            Code.NO_PLUGIN,
+            "the library exports no plugin: it was built, and no runtime can load it",
+            where=where,
+            hint="write `cloacina_workflow_plugin::package!();` once at the top of the crate",
+        )
+
+
+def _said_of_platform(library: Library, where: str) -> Iterator[Diagnostic]:
+    """Yield what the library needs that not every system has."""
+    from cloacina_ctl.platforms.judging import no_promise, outside
+
+    yield from outside(library.needs_outside(), where)
+    yield from no_promise(library, where)
 
 
 def said_of(built: CargoBuilt) -> Iterator[Diagnostic]:

@@ -10,6 +10,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
 from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.platforms.elf import MACHINE_NAMES
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -52,8 +53,20 @@ class Target(NamedTuple):
                 if minor in _OLD_NAMES:
                     found.append(f"{_OLD_NAMES[minor]}_{machine}")
         elif family == "musllinux":
-            found = [f"musllinux_{major}_{minor}_{machine}" for minor in range(floor, -1, -1)]
+            found = [tag for _, tag in self.musl_releases()]
         return (*found, f"linux_{machine}")
+
+    def musl_releases(self) -> tuple[tuple[int, str], ...]:
+        """Return the releases of musl 1 that wheels which fit are for, the newest first.
+
+        Each is its second number and its tag.
+        """
+        family, major, floor, machine = _parts(self.platform)
+        if family != "musllinux":
+            return ()
+        return tuple(
+            (minor, f"musllinux_{major}_{minor}_{machine}") for minor in range(floor, -1, -1)
+        )
 
     def rank(self, tags: frozenset[Tag]) -> int | None:
         """Return how well a wheel with these tags fits, 0 best; None where it does not."""
@@ -117,6 +130,21 @@ def parse_target(python: str, platform: str) -> Target:
             hint="such as manylinux_2_28_x86_64, musllinux_1_2_aarch64",
         )
     return Target(python, platform)
+
+
+def parse_asked(python: str, platform: str) -> Target:
+    """Return the target that a user asks for, or raise ``UsageError``.
+
+    Also (B016) for a machine whose libraries are not read: compiled code cannot be vendored for it.
+    """
+    target = parse_target(python, platform)
+    if target.machine not in MACHINE_NAMES:
+        raise UsageError.of(
+            Code.UNREAD_MACHINE,
+            f"no library for {target.machine[:40]} is read: {platform[:80]}",
+            hint=f"libraries for these machines are read: {', '.join(MACHINE_NAMES)}",
+        )
+    return target
 
 
 def accepts(specifier: str | None, python: str) -> bool:
