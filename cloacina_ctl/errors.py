@@ -246,6 +246,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     PARTLY_ISOLATED = "T015", "code that is not isolated in full"
     NOT_ISOLATED = "T016", "isolation that is required and cannot be had"
     FOLDER_NOT_GIVEN = "T017", "a current folder that the code cannot read"
+    VENDORED_ELSEWHERE = "T021", "vendored code for other machines"
     # U: use of the command line
     USAGE = "U001", "the command line is wrong"
     SECRET_GIVEN = "U002", "a secret where its name or file belongs"

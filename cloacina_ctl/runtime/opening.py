@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.archive import layout
 from cloacina_ctl.archive.extraction import Extraction
 from cloacina_ctl.archive.payload import pour
-from cloacina_ctl.errors import Code, Incompatible, Refused
+from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Refused, Severity
 from cloacina_ctl.manifest.model import Language
 from cloacina_ctl.platforms.tags import host_platform, is_promised, platform_fits
 from cloacina_ctl.runtime.choosing import needs_build
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.foreign.package import Contents
     from cloacina_ctl.archive.reader import Package
     from cloacina_ctl.archive.tables import FileEntry
-    from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.manifest.model import Artifact, Manifest
     from cloacina_ctl.platforms.tags import Host
     from cloacina_ctl.runtime.described import Described
@@ -103,6 +102,28 @@ def choose_artifact(artifacts: tuple[Artifact, ...], host: Host, *, where: str) 
 def _floor(artifact: Artifact) -> tuple[int, ...]:
     floor = artifact.libc.floor if artifact.libc else None
     return tuple(int(part) for part in (floor or "").split(".") if part.isdigit())
+
+
+def vendored_elsewhere(
+    artifacts: tuple[Artifact, ...], host: Host, where: str
+) -> tuple[Diagnostic, ...]:
+    """Return the warning that compiled dependencies are for other machines alone.
+
+    No error: what is installed beside the runtime may do as well.
+    """
+    trees = [one for one in artifacts if one.kind == "wheel-tree"]
+    if not trees or any(platform_fits(one.platform, host, one.libc) for one in trees):
+        return ()
+    tags = ", ".join(one.platform for one in trees)
+    return (
+        Diagnostic(
+            Code.VENDORED_ELSEWHERE,
+            f"compiled dependencies in it are for {tags}, and this is {_words(host)}",
+            where,
+            "vendor them for this machine too: package --vendor-platform",
+            Severity.WARNING,
+        ),
+    )
 
 
 def _take_library(package: Package, material: Material, artifact: Artifact, jobs: int) -> None:
