@@ -12,6 +12,7 @@ from cloacina_ctl.archive.foreign.model import V1Manifest, V2Manifest
 from cloacina_ctl.checks import graph
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.platforms.judging import judge_library
 from cloacina_ctl.project.model import SourceDependency, SourceTask, SourceWorkflow
 
 if TYPE_CHECKING:
@@ -239,7 +240,12 @@ def _task(task: V1Task | V2Task, number: int) -> SourceTask:
 
 
 def check_library(subject: ForeignSubject) -> Iterator[Diagnostic]:
-    """Yield why the library cannot be read: an error, unless it is for another system."""
+    """Yield why the library cannot be read: an error, unless it is for another system.
+
+    And what it needs that not every system has.
+    """
+    if subject.library is not None:
+        yield from judge_library(subject.library, subject.path)
     problem = subject.library_problem
     for found in problem.diagnostics if problem is not None else ():
         if any(kind in found.message for kind in _OTHER_SYSTEMS):

@@ -13,7 +13,7 @@ from cloacina_ctl.manifest import Language
 from cloacina_ctl.platforms import artifact_of
 from cloacina_ctl.platforms.baseline import MUSL
 from cloacina_ctl.platforms.elf import reads_plugins
-from cloacina_ctl.platforms.judging import no_promise, outside, unmarked
+from cloacina_ctl.platforms.judging import judge_library
 from cloacina_ctl.platforms.tags import states
 from cloacina_ctl.platforms.triples import unread
 
@@ -105,14 +105,6 @@ def no_plugin(subject: PackageSubject) -> Iterator[Finding]:
             )
 
 
-@RULES.rule(Code.UNREAD_MACHINE, Severity.WARNING)
-def unread_machine(subject: PackageSubject) -> Iterator[Finding]:
-    """What a library for another machine exports was not judged."""
-    for read, library, artifact in _libraries(subject):
-        if artifact.kind == "cdylib" and not reads_plugins(library.machine):
-            yield from map(_found, unread(library.machine, read.path).diagnostics)
-
-
 @RULES.rule(Code.SOURCE_DISAGREES)
 def tasks_disagree(subject: PackageSubject) -> Iterator[Finding]:
     """The tasks of the manifest are those of the library's own graph."""
@@ -194,31 +186,6 @@ def needed_by_path(subject: PackageSubject) -> Iterator[Finding]:
                 yield Finding(f"it needs a library by path: {name}", read.path)
 
 
-@RULES.rule(Code.NEEDED_OUTSIDE, Severity.WARNING)
-def needed_outside(subject: PackageSubject) -> Iterator[Finding]:
-    """A library that neither the package nor the base system has is missing on some machine."""
-    for read, library, _ in _libraries(subject):
-        section = section_of(read.path)
-        files = (file.path for file in subject.head.files if section_of(file.path) == section)
-        beside = {path.rpartition("/")[2] for path in files}
-        yield from map(_found, outside(library.needs_outside(beside), read.path))
-
-
-@RULES.rule(Code.UNMARKED_RELOCATIONS)
-def unmarked_relocations(subject: PackageSubject) -> Iterator[Finding]:
-    """Packed relocations without their mark are refused by glibc."""
-    for read, library, _ in _libraries(subject):
-        if library.unmarked_relocations:
-            yield _found(unmarked(read.path))
-
-
-@RULES.rule(Code.NO_PROMISE, Severity.WARNING)
-def promises_nothing(subject: PackageSubject) -> Iterator[Finding]:
-    """A library that needs unknown versions is tried anywhere, and runs nobody knows where."""
-    for read, library, _ in _libraries(subject):
-        yield from map(_found, no_promise(library, read.path))
-
-
 @RULES.rule(Code.EXECUTABLE_STACK, Severity.WARNING)
 def executable_stack(subject: PackageSubject) -> Iterator[Finding]:
     """An executable stack switches off a protection of the whole process."""
@@ -233,10 +200,6 @@ def text_relocations(subject: PackageSubject) -> Iterator[Finding]:
     for read, library, _ in _libraries(subject):
         if library.text_relocations:
             yield Finding("it rewrites its own code when it is loaded", read.path)
-
-
-def _found(one: Diagnostic) -> Finding:
-    return Finding(one.message, one.where, one.hint)
 
 
 def _is_told(claimed: Libc | None, found: Libc | None) -> bool:
@@ -268,6 +231,17 @@ def check_package(subject: PackageSubject) -> Iterator[Diagnostic]:
         for diagnostic in read.problem.diagnostics if read.problem else ():
             yield diagnostic._replace(where=read.path)
     yield from RULES.run(subject)
+    for read, library, artifact in _libraries(subject):
+        yield from judge_library(library, read.path, _beside(subject, read.path))
+        if artifact.kind == "cdylib" and not reads_plugins(library.machine):
+            yield unread(library.machine, read.path)._replace(severity=Severity.WARNING)
+
+
+def _beside(subject: PackageSubject, path: str) -> set[str]:
+    """Return the names of the files that a package has for the platform of one."""
+    section = section_of(path)
+    files = (file.path for file in subject.head.files if section_of(file.path) == section)
+    return {one.rpartition("/")[2] for one in files}
 
 
 def _shown(value: object) -> str:

@@ -79,10 +79,10 @@ def build_library(project: Project, request: BuildRequest) -> Built:
     refuse_unread(request.options.target)
     built = build(facts.crate, request.options)
     library = read_library(built.library)
-    _refuse_unloadable(library, built.library)
+    judged = _judged(library, built.library)
     described = ask(built.library, library) if request.load else None
     workflows, found = _workflows(project, library, described, built.library)
-    found = (*found, *said_of(built), *_said_of_platform(library, os.path.basename(built.library)))
+    found = (*found, *said_of(built), *judged)
     path = library_path(library.tag, os.path.basename(built.library))
     artifact = artifact_of(library, path=path, built_with=built.built_with)
     return Built(
@@ -95,16 +95,17 @@ def build_library(project: Project, request: BuildRequest) -> Built:
     )
 
 
-def _refuse_unloadable(library: Library, where: str) -> None:
-    """Raise ``Refused`` for a library that no host loads, with what to do."""
+def _judged(library: Library, where: str) -> tuple[Diagnostic, ...]:
+    """Return what the library needs that not every system has.
+
+    Raises ``Refused`` for a library that no host loads, or whose plugin is not read.
+    """
     from cloacina_ctl.platforms.elf import reads_plugins
-    from cloacina_ctl.platforms.judging import unmarked
+    from cloacina_ctl.platforms.judging import judge_library
     from cloacina_ctl.platforms.triples import unread
 
     if not reads_plugins(library.machine):
-        raise unread(library.machine, where)
-    if library.unmarked_relocations:
-        raise Refused(unmarked(where))
+        raise Refused(unread(library.machine, where))
     if library.plugin is None:
         raise Refused.of(
             Code.NO_PLUGIN,
@@ -112,14 +113,11 @@ def _refuse_unloadable(library: Library, where: str) -> None:
             where=where,
             hint="write `cloacina_workflow_plugin::package!();` once at the top of the crate",
         )
-
-
-def _said_of_platform(library: Library, where: str) -> Iterator[Diagnostic]:
-    """Yield what the library needs that not every system has."""
-    from cloacina_ctl.platforms.judging import no_promise, outside
-
-    yield from outside(library.needs_outside(), where)
-    yield from no_promise(library, where)
+    found = tuple(judge_library(library, where))
+    errors = [one for one in found if one.severity is Severity.ERROR]
+    if errors:
+        raise Refused(*errors)
+    return found
 
 
 def said_of(built: CargoBuilt) -> Iterator[Diagnostic]:

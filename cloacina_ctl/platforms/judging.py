@@ -10,9 +10,19 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.errors import Code, Diagnostic, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from cloacina_ctl.platforms.library import Library
+
+
+def judge_library(
+    library: Library, where: str, beside: Collection[str] = ()
+) -> Iterator[Diagnostic]:
+    """Yield all that is said of one library; ``beside`` names the files that come with it."""
+    if library.unmarked_relocations:
+        yield unmarked(where)
+    yield from outside(library.needs_outside(beside), where)
+    yield from no_promise(library, where)
 
 
 def unmarked(where: str) -> Diagnostic:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cloacina_ctl.errors import Code, Refused, UsageError
+from cloacina_ctl.errors import Code, Diagnostic, UsageError
 from cloacina_ctl.platforms.elf import MACHINES
 
 # Rust's names of processors (`rustc --print target-list`), where the tag has another.
@@ -33,9 +33,9 @@ def refuse_unread(triple: str | None) -> None:
         raise UsageError.of(Code.UNREAD_MACHINE, _words(triple), hint=_hint())
 
 
-def unread(machine: str, where: str) -> Refused:
-    """Return the refusal of a library in which no plugin is looked for."""
-    return Refused.of(Code.UNREAD_MACHINE, _words(machine), where=where, hint=_hint())
+def unread(machine: str, where: str) -> Diagnostic:
+    """Return the error of a library in which no plugin is looked for."""
+    return Diagnostic(Code.UNREAD_MACHINE, _words(machine), where, _hint())
 
 
 def _words(machine: str) -> str:
