@@ -13,6 +13,7 @@ from cloacina_ctl.checks import graph
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.platforms.judging import judge_library
+from cloacina_ctl.platforms.triples import MACHINES_OF_RUST
 from cloacina_ctl.project.model import SourceDependency, SourceTask, SourceWorkflow
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ RULES: Rules[ForeignSubject] = Rules()
 
 # What the engines of 0.2 and 0.3 look up.
 NEEDED_SYMBOLS = ("cloacina_execute_task", "cloacina_get_task_metadata", "get_task_metadata")
-_MACHINES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
+_MACHINES = {**MACHINES_OF_RUST, "amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 _SYSTEMS = {"linux": "linux", "darwin": "macos", "macos": "macos", "windows": "windows"}
 _UNKNOWN = "unknown"
 _MANIFEST = "manifest.json"

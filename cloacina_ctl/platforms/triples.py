@@ -8,7 +8,13 @@ from cloacina_ctl.errors import Code, Diagnostic, UsageError
 from cloacina_ctl.platforms.elf import MACHINES
 
 # Rust's names of processors (`rustc --print target-list`), where the tag has another.
-_MACHINES = {"powerpc64le": "ppc64le", "riscv64gc": "riscv64", "riscv64a23": "riscv64"}
+MACHINES_OF_RUST = {
+    "armv7": "armv7l",
+    "powerpc64": "ppc64",
+    "powerpc64le": "ppc64le",
+    "riscv64a23": "riscv64",
+    "riscv64gc": "riscv64",
+}
 _TRIPLE = re.compile(r"[a-z0-9_.]+(?:-[a-z0-9_.]+){1,3}")
 # Four-byte pointers on a 64-bit processor.
 _NARROW = ("x32", "ilp32")
@@ -28,7 +34,7 @@ def refuse_unread(triple: str | None) -> None:
             f"libraries for Linux alone are read, and the target is {triple}",
             hint="name a target for Linux: --target x86_64-unknown-linux-gnu",
         )
-    machine = _MACHINES.get(processor, processor)
+    machine = MACHINES_OF_RUST.get(processor, processor)
     if machine not in _with_plugins() or rest[-1].endswith(_NARROW):
         raise UsageError.of(Code.UNREAD_MACHINE, _words(triple), hint=_hint())
 

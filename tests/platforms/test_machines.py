@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,6 +103,19 @@ def test_a_file_that_is_cut_anywhere_is_refused_whatever_its_machine(key):
         with pytest.raises(Refused) as caught:
             read_library(data[:size])
         assert caught.value.diagnostics[0].code in (Code.DAMAGED_LIBRARY, Code.NOT_A_LIBRARY)
+
+
+@pytest.mark.parametrize("key", [(3, 1, 1), (21, 2, 2), (22, 2, 2), (40, 1, 1)])
+@pytest.mark.parametrize("value", [0, 1, 0x7F, 0xFF])
+def test_a_changed_byte_gives_a_library_or_a_refusal_whatever_the_machine(key, value):
+    elf = elf_for(key, hash_style="sysv" if value & 1 else "gnu")
+    elf.exports["cloacina_execute_task"] = elf.code()
+    data = elf.build()
+    for place in (place for place, byte in enumerate(data) if byte):
+        changed = bytearray(data)
+        changed[place] ^= value or data[place]
+        with contextlib.suppress(Refused):
+            read_library(changed)
 
 
 @pytest.mark.parametrize(
