@@ -25,7 +25,8 @@ _TAG = re.compile(
     r"(?:manylinux_(?P<glibc>[0-9]{1,4}_[0-9]{1,4})|(?P<musllinux>musllinux)"
     r"(?:_(?P<musl>[0-9]{1,4}_[0-9]{1,4}))?|linux)_(?P<machine>[a-z0-9_]+)"
 )
-_VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}(?:\.[0-9]{1,4})?")
+# Not compiled until a host is asked: most runs import this module for tags alone.
+_VERSION = r"[0-9]{1,4}\.[0-9]{1,4}(?:\.[0-9]{1,4})?"
 _MACHINE_NAMES = {
     "amd64": "x86_64", "arm64": "aarch64", "armv8l": "armv7l",
     "i386": "i686", "i486": "i686", "i586": "i686",
@@ -36,7 +37,7 @@ _MUSL_LOADER = "/lib/ld-musl-{machine}.so.1"
 # musl's names of machines, where they are others.
 _MUSL_MACHINES = {"i686": "i386", "armv7l": "armhf", "ppc64": "powerpc64", "ppc64le": "powerpc64le"}
 # The loader is musl itself, and says its version where it is started without a program.
-_MUSL_VERSION = re.compile(rb"\0(1\.[0-9]{1,3}\.[0-9]{1,3})(?:-git-[0-9a-z-]+)?\0")
+_MUSL_VERSION = rb"\0(1\.[0-9]{1,3}\.[0-9]{1,3})(?:-git-[0-9a-z-]+)?\0"
 _MOST_MUSL = 4 << 20
 
 
@@ -70,8 +71,8 @@ def tag_of(machine: str, libc: Libc | None) -> str:
 def platform_fits(tag: str, host: Host, libc: Libc | None = None) -> bool:
     """Tell whether ``host`` can load what is tagged ``tag`` and needs ``libc``.
 
-    False is certain, but for an unknown tag, which fits nowhere. True is what the tag promises;
-    ``linux_ARCH`` and ``musllinux_ARCH`` promise no release, so that only loading tells.
+    An unknown tag fits nowhere. ``linux_ARCH`` and ``musllinux_ARCH`` name no release, so that only
+    loading tells.
     """
     if tag == ANY:
         return True
@@ -129,12 +130,12 @@ def host_libc(machine: str, musl_loader: str = _MUSL_LOADER) -> Libc | None:
         name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
     except (ValueError, OSError):
         name = version = ""
-    if name == GLIBC and _VERSION.fullmatch(version):
+    if name == GLIBC and re.fullmatch(_VERSION, version):
         return Libc(GLIBC, version)
     loader = musl_loader.format(machine=_MUSL_MACHINES.get(machine, machine))
     try:
         with open(loader, "rb") as file:
-            found = _MUSL_VERSION.search(file.read(_MOST_MUSL))
+            found = re.search(_MUSL_VERSION, file.read(_MOST_MUSL))
     except FileNotFoundError:
         return None
     except OSError:
