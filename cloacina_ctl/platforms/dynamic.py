@@ -189,10 +189,9 @@ class Dynamic:
         return None
 
     def _is_callable(self, address: int) -> bool:
-        if not self._image.machine.descriptors:
+        if self._image.is_code(address) or not self._image.machine.descriptors:
             return self._image.is_code(address)
-        word = self._image.encoding.word
-        return self._image.is_code(self._image.number(address, word))
+        return self._image.is_code(self._image.number(address, self._image.encoding.word))
 
     def _candidates(self, name: bytes) -> Iterator[int]:
         if self.has(GNU_HASH):
