@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check test-all test-server engines reference projects compatibility lint types contracts bench docs clean
+.PHONY: help setup setup-dev demo test check test-all test-server engines platforms reference projects compatibility lint types contracts bench docs clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -47,6 +47,9 @@ test-server: setup-dev ## build the real server once, outside of the tree, and p
 
 engines: setup-dev ## hand packages to the released engines from PyPI (a quarter of an hour; cargo)
 	$(BIN)/python -m pytest -m engines
+
+platforms: setup-dev ## compare the platforms of 150 wheels from PyPI with auditwheel's (part of CI=true)
+	$(BIN)/python -m pytest tests/platforms/test_against_auditwheel.py
 
 reference: setup-dev ## build the real cloacinactl and older daemons once, outside of the tree, and compare
 	$(BIN)/python -m tests.reference.cloacinactl

@@ -94,6 +94,10 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     SYMBOLS_MISSTATED = "B010", "the manifest misstates what the library exports"
     NOT_FOR_RUNTIME = "B011", "nothing in it that the runtime can load"
     BUILDER_PATH = "B012", "a path of the builder is in the library"
+    UNMARKED_RELOCATIONS = "B013", "packed relocations without their mark"
+    NEEDED_OUTSIDE = "B014", "the library needs another that not every system has"
+    NO_PROMISE = "B015", "nothing tells which systems the library runs on"
+    UNREAD_MACHINE = "B016", "a machine whose libraries are not read"
     # D: delivery on this machine
     NOT_INSTALLED = "D001", "no such package in the registry"
     OTHER_BYTES = "D002", "another package of that name and version is there"
@@ -249,6 +253,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     PARTLY_ISOLATED = "T015", "code that is not isolated in full"
     NOT_ISOLATED = "T016", "isolation that is required and cannot be had"
     FOLDER_NOT_GIVEN = "T017", "a current folder that the code cannot read"
+    VENDORED_ELSEWHERE = "T021", "vendored code for other machines"
     # U: use of the command line
     USAGE = "U001", "the command line is wrong"
     SECRET_GIVEN = "U002", "a secret where its name or file belongs"

@@ -12,6 +12,8 @@ from cloacina_ctl.archive.foreign.model import V1Manifest, V2Manifest
 from cloacina_ctl.checks import graph
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.platforms.judging import judge_library
+from cloacina_ctl.platforms.triples import MACHINES_OF_RUST
 from cloacina_ctl.project.model import SourceDependency, SourceTask, SourceWorkflow
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ RULES: Rules[ForeignSubject] = Rules()
 
 # What the engines of 0.2 and 0.3 look up.
 NEEDED_SYMBOLS = ("cloacina_execute_task", "cloacina_get_task_metadata", "get_task_metadata")
-_MACHINES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
+_MACHINES = {**MACHINES_OF_RUST, "amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 _SYSTEMS = {"linux": "linux", "darwin": "macos", "macos": "macos", "windows": "windows"}
 _UNKNOWN = "unknown"
 _MANIFEST = "manifest.json"
@@ -239,7 +241,12 @@ def _task(task: V1Task | V2Task, number: int) -> SourceTask:
 
 
 def check_library(subject: ForeignSubject) -> Iterator[Diagnostic]:
-    """Yield why the library cannot be read: an error, unless it is for another system."""
+    """Yield why the library cannot be read: an error, unless it is for another system.
+
+    And what it needs that not every system has.
+    """
+    if subject.library is not None:
+        yield from judge_library(subject.library, subject.path)
     problem = subject.library_problem
     for found in problem.diagnostics if problem is not None else ():
         if any(kind in found.message for kind in _OTHER_SYSTEMS):

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.archive.layout import section_of
 from cloacina_ctl.checks import rule_names
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.checks.signatures import failing, is_judged
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.manifest import Language
 from cloacina_ctl.platforms import artifact_of
+from cloacina_ctl.platforms.baseline import MUSL
+from cloacina_ctl.platforms.elf import reads_plugins
+from cloacina_ctl.platforms.judging import judge_library
+from cloacina_ctl.platforms.tags import states
+from cloacina_ctl.platforms.triples import unread
 from cloacina_ctl.signing.policy import how_to_sign
 
 if TYPE_CHECKING:
@@ -17,7 +23,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.checks.subjects import PackageSubject, ReadLibrary
     from cloacina_ctl.errors import Diagnostic
-    from cloacina_ctl.manifest import Artifact
+    from cloacina_ctl.manifest import Artifact, Libc
     from cloacina_ctl.platforms import Library
 
 RULES: Rules[PackageSubject] = Rules()
@@ -65,7 +71,7 @@ def withheld(subject: PackageSubject) -> Iterator[Finding]:
 def platform_mismatch(subject: PackageSubject) -> Iterator[Finding]:
     """A library for another platform than its folder says loads nowhere that it is chosen."""
     for read, library, artifact in _libraries(subject):
-        if library.tag != artifact.platform:
+        if not states(artifact.platform, library.tag, library.libc):
             message = f"it stands under `{artifact.platform}` and is for `{library.tag}`"
             yield Finding(message, read.path)
 
@@ -77,7 +83,7 @@ def artifact_mismatch(subject: PackageSubject) -> Iterator[Finding]:
         derived = artifact_of(library, path=artifact.path, built_with=artifact.built_with)
         for field in ("machine", "os", "libc", "needed", "interface"):
             claimed, found = getattr(artifact, field), getattr(derived, field)
-            if claimed != found:
+            if claimed != found and not (field == "libc" and _is_told(claimed, found)):
                 yield Finding(
                     f"the manifest says {field} {_shown(claimed)}, the library {_shown(found)}",
                     read.path,
@@ -88,7 +94,9 @@ def artifact_mismatch(subject: PackageSubject) -> Iterator[Finding]:
 def no_plugin(subject: PackageSubject) -> Iterator[Finding]:
     """A library without a plugin cannot be loaded by any runtime."""
     for read, library, artifact in _libraries(subject):
-        if library.plugin is None and artifact.kind == "cdylib":
+        if artifact.kind != "cdylib" or not reads_plugins(library.machine):
+            continue
+        if library.plugin is None:
             yield Finding(
                 "the library exports no plugin",
                 read.path,
@@ -193,6 +201,11 @@ def text_relocations(subject: PackageSubject) -> Iterator[Finding]:
             yield Finding("it rewrites its own code when it is loaded", read.path)
 
 
+def _is_told(claimed: Libc | None, found: Libc | None) -> bool:
+    """Tell whether the manifest says a release of musl, where no library does."""
+    return claimed is not None and claimed.name == MUSL and found == claimed._replace(floor=None)
+
+
 def _is_beside(folders: str) -> bool:
     """Tell whether all of a search path is counted from the library, as wheels have it."""
     return all(folder.startswith(("$ORIGIN", "${ORIGIN}")) for folder in folders.split(":"))
@@ -217,6 +230,17 @@ def check_package(subject: PackageSubject) -> Iterator[Diagnostic]:
         for diagnostic in read.problem.diagnostics if read.problem else ():
             yield diagnostic._replace(where=read.path)
     yield from RULES.run(subject)
+    for read, library, artifact in _libraries(subject):
+        yield from judge_library(library, read.path, _beside(subject, read.path))
+        if artifact.kind == "cdylib" and not reads_plugins(library.machine):
+            yield unread(library.machine, read.path)._replace(severity=Severity.WARNING)
+
+
+def _beside(subject: PackageSubject, path: str) -> set[str]:
+    """Return the names of the files that a package has for the platform of one."""
+    section = section_of(path)
+    files = (file.path for file in subject.head.files if section_of(file.path) == section)
+    return {one.rpartition("/")[2] for one in files}
 
 
 def _shown(value: object) -> str:

@@ -170,8 +170,10 @@ def _trigger(trigger: Trigger) -> str:
 
 
 def _artifact(artifact: Artifact) -> Iterator[str]:
-    libc = f", {artifact.libc.name} from {artifact.libc.floor}" if artifact.libc else ""
-    system = f"{artifact.machine} {artifact.os}{libc}"
+    system = f"{artifact.machine} {artifact.os}"
+    if artifact.libc is not None:
+        system += f", {artifact.libc.name}"
+        system += f" from {artifact.libc.floor}" if artifact.libc.floor else ""
     yield f"  {escape(artifact.platform)}  {escape(system)}"
     yield f"    {escape(artifact.path)}"
     if artifact.needed:

@@ -182,7 +182,7 @@ ARTIFACT = Object(
     Field("interface", INTERFACE),
     Field(
         "libc",
-        Object(model.Libc, Field("floor", NAME, required=True), Field("name", NAME, required=True)),
+        Object(model.Libc, Field("floor", NAME), Field("name", NAME, required=True)),
     ),
     Field("unloaded", Boolean(only_true=True)),
     rule=rules.judge_artifact,

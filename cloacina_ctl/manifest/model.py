@@ -132,10 +132,10 @@ class Graph(NamedTuple):
 
 
 class Libc(NamedTuple):
-    """The C library that an artifact needs, and the lowest version of it."""
+    """The C library that an artifact needs, and the lowest version of it where that is known."""
 
     name: str
-    floor: str
+    floor: str | None = None
 
 
 class Interface(NamedTuple):

@@ -29,7 +29,7 @@ def ask(path: str, library: Library) -> Described | None:
     from cloacina_ctl.runtime import load_library
     from cloacina_ctl.runtime.comparing import disagreements
 
-    if len(library.graphs) != 1 or not platform_fits(library.tag, host_platform()):
+    if len(library.graphs) != 1 or not platform_fits(library.tag, host_platform(), library.libc):
         return None
     described = load_library(path)
     plugin = library.plugin

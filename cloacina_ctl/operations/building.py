@@ -72,23 +72,19 @@ def build_library(project: Project, request: BuildRequest) -> Built:
     Raises ``BuildFailed`` where cargo did, ``Refused`` for a library that no host can load.
     """
     from cloacina_ctl.platforms import artifact_of, read_library
+    from cloacina_ctl.platforms.triples import refuse_unread
     from cloacina_ctl.project.cargo import build
 
     facts = project.rust
     if facts is None:
         raise Refused.of(Code.NO_PROJECT, "not a Rust project", where=project.root)
+    refuse_unread(request.options.target)
     built = build(facts.crate, request.options)
     library = read_library(built.library)
-    if library.plugin is None:
-        raise Refused.of(
-            Code.NO_PLUGIN,
-            "the library exports no plugin: it was built, and no runtime can load it",
-            where=built.library,
-            hint="write `cloacina_workflow_plugin::package!();` once at the top of the crate",
-        )
+    judged = _judged(library, built.library)
     described = ask(built.library, library) if request.load else None
     workflows, found = _workflows(project, library, described, built.library)
-    found = (*found, *said_of(built))
+    found = (*found, *said_of(built), *judged)
     path = library_path(library.tag, os.path.basename(built.library))
     artifact = artifact_of(library, path=path, built_with=built.built_with)
     return Built(
@@ -99,6 +95,31 @@ def build_library(project: Project, request: BuildRequest) -> Built:
         found,
         library.exports,
     )
+
+
+def _judged(library: Library, where: str) -> tuple[Diagnostic, ...]:
+    """Return what the library needs that not every system has.
+
+    Raises ``Refused`` for a library that no host loads, or whose plugin is not read.
+    """
+    from cloacina_ctl.platforms.elf import reads_plugins
+    from cloacina_ctl.platforms.judging import judge_library
+    from cloacina_ctl.platforms.triples import unread
+
+    if not reads_plugins(library.machine):
+        raise Refused(unread(library.machine, where))
+    if library.plugin is None:
+        raise Refused.of(
+            Code.NO_PLUGIN,
+            "the library exports no plugin: it was built, and no runtime can load it",
+            where=where,
+            hint="write `cloacina_workflow_plugin::package!();` once at the top of the crate",
+        )
+    found = tuple(judge_library(library, where))
+    errors = [one for one in found if one.severity is Severity.ERROR]
+    if errors:
+        raise Refused(*errors)
+    return found
 
 
 def said_of(built: CargoBuilt) -> Iterator[Diagnostic]:

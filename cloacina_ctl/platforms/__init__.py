@@ -1,12 +1,14 @@
 """What a compiled library says of itself, read from its bytes and never by loading it.
 
 ``recognition`` what a file is by its first bytes · ``reading`` bounded reads of one file ·
-``elf`` the image that a loader would make · ``dynamic`` the dynamic section, needed libraries,
-versions, exported symbols · ``pointers`` relocated words · ``graphs`` the task graph in a library ·
-``fidius`` and ``raw_abi`` the plugin's own description · ``tags`` platform tags and this host ·
-``library`` the facts as values, and what a manifest says of them.
+``encoding`` the records of 32-bit, 64-bit, little- and big-endian files · ``elf`` the image that a
+loader would make · ``dynamic`` the dynamic section, needed libraries, versions, exported symbols ·
+``pointers`` relocated words · ``graphs`` the task graph in a library · ``fidius`` and ``raw_abi``
+the plugin's own description · ``baseline`` what the base system of a platform has · ``tags``
+platform tags and this host · ``triples`` targets of Rust · ``library`` the facts as values, and
+what a manifest says of them · ``judging`` what is said of a library that not every system loads.
 
-The only door to binary formats. Nothing here judges: a fact that is worth a warning is a field.
+The only door to binary formats. What reads never judges: a fact that is worth a warning is a field.
 """
 
 from __future__ import annotations

@@ -7,17 +7,17 @@ glibc's ``elf/dl-lookup.c`` and ``elf/dl-version.c``.
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.platforms.baseline import Need
 from cloacina_ctl.platforms.elf import other_kind
 from cloacina_ctl.platforms.reading import OverLimit, Unreadable
-from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloacina_ctl.platforms.elf import Image
+    from cloacina_ctl.platforms.encoding import Symbol
 
 # What a Cloacina host asks for, by generation.
 FIDIUS_REGISTRY = "fidius_get_registry"
@@ -45,10 +45,6 @@ _SINGLE = frozenset(
 )
 _DF_TEXTREL, _DF_1_PIE = 4, 0x08000000
 
-_ENTRY = struct.Struct("<QQ")
-_SYMBOL = struct.Struct("<IBBHQQ")
-_VERSION_NEED = struct.Struct("<HHIII")
-_VERSION_AUX = struct.Struct("<IHHII")
 _FUNCTION, _NO_TYPE = 2, 0
 _BINDINGS = (1, 2)
 _WEAK_VERSION = 2
@@ -58,20 +54,6 @@ _MOST_NEEDED = 1024
 _MOST_VERSIONS = 4096
 _MOST_NAME = 4096
 _MOST_CHAIN = 4096
-
-
-class _Symbol(NamedTuple):
-    name: int
-    info: int
-    other: int
-    section: int
-    value: int
-    size: int
-
-    @property
-    def is_exported_function(self) -> bool:
-        kind, binding = self.info & 15, self.info >> 4
-        return kind in (_FUNCTION, _NO_TYPE) and binding in _BINDINGS and self.section != 0
 
 
 class Dynamic:
@@ -88,10 +70,11 @@ class Dynamic:
 
     def _read_entries(self) -> None:
         address, size = self._image.dynamic
-        if size > _MOST_ENTRIES * _ENTRY.size:
+        entry = self._image.encoding.entry
+        if size > _MOST_ENTRIES * entry.size:
             raise OverLimit(f"a dynamic section of {size} bytes")
-        table = self._image.read(address, size - size % _ENTRY.size)
-        for tag, value in _ENTRY.iter_unpack(table):
+        table = self._image.read(address, size - size % entry.size)
+        for tag, value in entry.iter_unpack(table):
             if tag == 0:
                 return
             if tag == NEEDED:
@@ -144,34 +127,38 @@ class Dynamic:
     def constructors(self) -> int:
         """Count the functions that run when the library is loaded."""
         arrays = self.value(INIT_ARRAYSZ) + self.value(PREINIT_ARRAYSZ)
-        return arrays // 8 + self.has(INIT)
+        return arrays // self._image.encoding.word + self.has(INIT)
 
-    def needed_versions(self) -> Iterator[str]:
+    @property
+    def packed_relocations(self) -> bool:
+        """Tell whether relocations are packed (RELR), whatever their number."""
+        return self.has(RELR)
+
+    def needed_versions(self) -> Iterator[Need]:
         """Yield the versions of symbols without which a loader refuses the library.
 
         A version that is only needed weakly is none of them.
         """
+        record = self._image.encoding.version_need
         address, left, budget = self.value(VERNEED), self.value(VERNEEDNUM), _MOST_VERSIONS
         if not address:
             return
         while left:
-            _, count, _, aux, following = _VERSION_NEED.unpack(
-                self._image.read(address, _VERSION_NEED.size)
-            )
+            _, count, file, aux, following = record.unpack(self._image.read(address, record.size))
             budget -= count + 1
             if budget < 0:
                 raise OverLimit(f"more than {_MOST_VERSIONS} symbol versions")
-            yield from self._versions_at(address + aux, count)
+            name = self._name(file)
+            yield from (Need(name, one) for one in self._versions_at(address + aux, count))
             left -= 1
             if left and not following:
                 raise Unreadable("its list of symbol versions ends before its count")
             address += following
 
     def _versions_at(self, address: int, count: int) -> Iterator[str]:
+        record = self._image.encoding.version_aux
         for left in range(count, 0, -1):
-            _, flags, _, name, following = _VERSION_AUX.unpack(
-                self._image.read(address, _VERSION_AUX.size)
-            )
+            _, flags, _, name, following = record.unpack(self._image.read(address, record.size))
             if not flags & _WEAK_VERSION:
                 yield self._name(name)
             if left > 1 and not following:
@@ -186,19 +173,25 @@ class Dynamic:
     def _function(self, name: str) -> int | None:
         if not self.has(SYMTAB):
             return None
-        if self.value(SYMENT) != _SYMBOL.size:
-            raise Unreadable(f"symbols have {_SYMBOL.size} bytes, it says {self.value(SYMENT)}")
+        encoding = self._image.encoding
+        size = encoding.symbol_size
+        if self.value(SYMENT) != size:
+            raise Unreadable(f"symbols have {size} bytes, it says {self.value(SYMENT)}")
         wanted = name.encode() + b"\0"
         for index in self._candidates(name.encode()):
-            place = self.value(SYMTAB) + index * _SYMBOL.size
-            symbol = _Symbol._make(_SYMBOL.unpack(self._image.read(place, _SYMBOL.size)))
+            symbol = encoding.symbol(self._image.read(self.value(SYMTAB) + index * size, size))
             if (
-                symbol.is_exported_function
+                _is_exported_function(symbol)
                 and self._string_is(symbol.name, wanted)
-                and self._image.is_code(symbol.value)
+                and self._is_callable(symbol.value)
             ):
                 return symbol.value
         return None
+
+    def _is_callable(self, address: int) -> bool:
+        if self._image.is_code(address) or not self._image.machine.descriptors:
+            return self._image.is_code(address)
+        return self._image.is_code(self._image.number(address, self._image.encoding.word))
 
     def _candidates(self, name: bytes) -> Iterator[int]:
         if self.has(GNU_HASH):
@@ -208,10 +201,11 @@ class Dynamic:
         return iter(())
 
     def _by_gnu_hash(self, table: int, hashed: int) -> Iterator[int]:
-        buckets, first, filters, _ = struct.unpack("<4I", self._image.read(table, 16))
+        encoding = self._image.encoding
+        buckets, first, filters, _ = encoding.hash_head.unpack(self._image.read(table, 16))
         if not buckets:
             return
-        bucket_table = table + 16 + 8 * filters
+        bucket_table = table + 16 + encoding.word * filters
         index = self._image.number(bucket_table + 4 * (hashed % buckets), 4)
         if not index:
             return
@@ -227,17 +221,19 @@ class Dynamic:
         raise OverLimit(f"more than {_MOST_CHAIN} symbols in one chain of the hash table")
 
     def _by_hash(self, table: int, hashed: int) -> Iterator[int]:
-        buckets, symbols = struct.unpack("<2I", self._image.read(table, 8))
+        width = self._image.machine.hash_entry
+        buckets, symbols = (self._image.number(table + place, width) for place in (0, width))
         if not buckets:
             return
-        index = self._image.number(table + 8 + 4 * (hashed % buckets), 4)
+        table += 2 * width
+        index = self._image.number(table + width * (hashed % buckets), width)
         for _ in range(_MOST_CHAIN):
             if not index:
                 return
             if index >= symbols:
                 raise Unreadable(f"its hash table names the symbol {index} of {symbols}")
             yield index
-            index = self._image.number(table + 8 + 4 * buckets + 4 * index, 4)
+            index = self._image.number(table + width * (buckets + index), width)
         raise OverLimit(f"more than {_MOST_CHAIN} symbols in one chain of the hash table")
 
     def _string_is(self, offset: int, wanted: bytes) -> bool:
@@ -254,6 +250,11 @@ class Dynamic:
         name = self._image.string(start + offset, min(_MOST_NAME, size - offset - 1))
         # Names are bytes to a loader; what is not UTF-8 is shown, and kept, as escapes.
         return name.decode("utf-8", "backslashreplace")
+
+
+def _is_exported_function(symbol: Symbol) -> bool:
+    kind, binding = symbol.info & 15, symbol.info >> 4
+    return kind in (_FUNCTION, _NO_TYPE) and binding in _BINDINGS and symbol.section != 0
 
 
 def _gnu_hash(name: bytes) -> int:

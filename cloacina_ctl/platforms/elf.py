@@ -7,11 +7,11 @@ Rules: System V ABI, "ELF Header", "Program Header".
 
 from __future__ import annotations
 
-import struct
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.platforms.encoding import ENCODINGS
 from cloacina_ctl.platforms.reading import Unreadable
 from cloacina_ctl.platforms.recognition import SYSTEMS, describe_elf
 from cloacina_ctl.values import NamedTuple
@@ -19,11 +19,11 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cloacina_ctl.platforms.encoding import Encoding, Header, SegmentHeader
     from cloacina_ctl.platforms.reading import Source
 
-_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
-_SEGMENT = struct.Struct("<IIQQQQQQ")
-_SECTION_SIZE = 64
+_MOST_HEADER = 64
+_VERSION = 1
 _SHARED = 3
 _MOST_SEGMENTS = 256
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP, _PT_GNU_STACK = 1, 2, 3, 0x6474E551
@@ -31,20 +31,43 @@ _EXECUTABLE = 1
 
 
 class Machine(NamedTuple):
-    """A processor: its name in tags, and the relocation that adds the load address to a word."""
+    """A processor: its name in tags, and what is peculiar to its libraries.
+
+    ``relative`` is the relocation that adds the load address to a word. ``hash_entry`` is the
+    width of the entries of the System V hash table. With ``descriptors`` the address of a function
+    is that of a record in data, which says where its code is. ``has_plugins``: the layouts of
+    plugins are known for 64-bit little-endian machines alone.
+    """
 
     name: str
-    relative: int
+    relative: int = 0
     executable_stack_by_default: bool = False
+    hash_entry: int = 4
+    descriptors: bool = False
+    has_plugins: bool = True
 
 
+# By number, class and byte order, as a header has them.
 MACHINES = {
-    21: Machine("ppc64le", 22),
-    62: Machine("x86_64", 8, executable_stack_by_default=True),
-    183: Machine("aarch64", 1027),
-    243: Machine("riscv64", 3),
-    258: Machine("loongarch64", 3),
+    (3, 1, 1): Machine("i686", executable_stack_by_default=True, has_plugins=False),
+    (21, 2, 1): Machine("ppc64le", 22),
+    (21, 2, 2): Machine("ppc64", descriptors=True, has_plugins=False),
+    (22, 2, 2): Machine("s390x", hash_entry=8, has_plugins=False),
+    (40, 1, 1): Machine("armv7l", has_plugins=False),
+    (62, 2, 1): Machine("x86_64", 8, executable_stack_by_default=True),
+    (183, 2, 1): Machine("aarch64", 1027),
+    (243, 2, 1): Machine("riscv64", 3),
+    (258, 2, 1): Machine("loongarch64", 3),
 }
+MACHINE_NAMES = tuple(sorted(machine.name for machine in MACHINES.values()))
+# Version 5 of the Arm ABI. Platforms named armv7l pass floating-point numbers in registers; a
+# linker may leave the mark for that out (Arm, "ELF for the Arm Architecture", 5.2).
+_ARM, _ARM_ABI, _ARM_ABI_5, _ARM_SOFT_FLOAT = 40, 0xFF000000, 0x05000000, 0x200
+
+
+def reads_plugins(machine: str) -> bool:
+    """Tell whether plugins are found in libraries for the machine of that name."""
+    return any(one.name == machine and one.has_plugins for one in MACHINES.values())
 
 
 class Segment(NamedTuple):
@@ -73,8 +96,11 @@ class Layout(NamedTuple):
 class Image:
     """The bytes of a library by the addresses that it is loaded at, were it loaded at 0."""
 
-    def __init__(self, source: Source, machine: Machine, layout: Layout) -> None:
+    def __init__(
+        self, source: Source, machine: Machine, encoding: Encoding, layout: Layout
+    ) -> None:
         self.machine = machine
+        self.encoding = encoding
         self.dynamic = layout.dynamic
         self.interpreted = layout.interpreted
         self.segments = layout.segments
@@ -108,7 +134,7 @@ class Image:
 
     def number(self, address: int, size: int) -> int:
         """Return the unsigned number of ``size`` bytes at ``address``."""
-        return int.from_bytes(self.read(address, size), "little")
+        return self.encoding.number(self.read(address, size))
 
     def string(self, address: int, most: int) -> bytes:
         """Return the bytes from ``address`` to the next NUL, which is at most ``most`` away."""
@@ -145,36 +171,41 @@ def open_image(source: Source) -> Image:
     Raises ``Refused`` (B001) where ``source`` is another kind of ELF file, ``Unreadable`` where
     it is one that contradicts itself.
     """
-    head = source.read(0, min(source.size, _HEADER.size))
-    if len(head) < _HEADER.size:
+    head = source.read(0, min(source.size, _MOST_HEADER))
+    encoding = ENCODINGS.get((head[4], head[5])) if len(head) > 5 else None
+    if len(head) < (encoding.header_size if encoding else _MOST_HEADER):
         raise Unreadable(f"it is cut short within its header, after {len(head)} bytes")
-    fields = _HEADER.unpack(head)
-    ident, kind, machine = fields[0], fields[1], fields[2]
-    # Class 64-bit, little-endian, version 1.
-    if ident[4:7] != b"\x02\x01\x01" or kind != _SHARED or ident[7] not in SYSTEMS:
+    if encoding is None or head[6] != _VERSION or head[7] not in SYSTEMS:
         raise other_kind(describe_elf(head))
-    if machine not in MACHINES:
+    header = encoding.header(head[: encoding.header_size])
+    machine = MACHINES.get((header.machine, head[4], head[5]))
+    if header.kind != _SHARED or machine is None:
         raise other_kind(describe_elf(head))
-    _check_sections(source, fields)
-    return Image(source, MACHINES[machine], _layout(source, fields))
+    if header.machine == _ARM and not _is_hard_float(header.flags):
+        raise other_kind(f"{describe_elf(head)}, with another ABI than that of armv7l")
+    _check_sections(source, header, encoding)
+    return Image(source, machine, encoding, _layout(source, header, encoding))
 
 
 def other_kind(found: str) -> Refused:
     """Return the refusal of a file that is ``found`` and not a library that we read."""
-    known = ", ".join(sorted(machine.name for machine in MACHINES.values()))
     return Refused.of(
         Code.NOT_A_LIBRARY,
-        f"expected a 64-bit little-endian ELF shared library for Linux, found: {found}",
-        hint=f"libraries for these machines are read: {known}",
+        f"expected an ELF shared library for Linux, found: {found}",
+        hint=f"libraries for these machines are read: {', '.join(MACHINE_NAMES)}",
     )
 
 
-def _check_sections(source: Source, fields: tuple[int, ...]) -> None:
-    offset, size, count = fields[6], fields[11], fields[12]
+def _is_hard_float(flags: int) -> bool:
+    return flags & _ARM_ABI == _ARM_ABI_5 and not flags & _ARM_SOFT_FLOAT
+
+
+def _check_sections(source: Source, header: Header, encoding: Encoding) -> None:
+    offset, size, count = header.section_offset, header.section_size, header.section_count
     if offset == 0:
         return
-    if count and size != _SECTION_SIZE:
-        raise Unreadable(f"section headers have 64 bytes, and it says {size}")
+    if count and size != encoding.section_size:
+        raise Unreadable(f"section headers have {encoding.section_size} bytes, and it says {size}")
     if offset + count * size > source.size:
         raise Unreadable(
             f"it is cut short: its section headers end at {offset + count * size}, "
@@ -182,40 +213,44 @@ def _check_sections(source: Source, fields: tuple[int, ...]) -> None:
         )
 
 
-def _layout(source: Source, fields: tuple[int, ...]) -> Layout:
-    offset, size, count = fields[5], fields[9], fields[10]
-    if size != _SEGMENT.size:
-        raise Unreadable(f"program headers have {_SEGMENT.size} bytes, and it says {size}")
+def _layout(source: Source, header: Header, encoding: Encoding) -> Layout:
+    size, count = header.segment_size, header.segment_count
+    if size != encoding.segment_size:
+        raise Unreadable(f"program headers have {encoding.segment_size} bytes, and it says {size}")
     if not 0 < count <= _MOST_SEGMENTS:
         raise Unreadable(f"it has between 1 and {_MOST_SEGMENTS} program headers, it says {count}")
-    headers = list(_SEGMENT.iter_unpack(source.read(offset, count * size)))
-    dynamic = [(header[3], header[5]) for header in headers if header[0] == _PT_DYNAMIC]
+    headers = list(encoding.segments(source.read(header.segment_offset, count * size)))
+    dynamic = [(one.address, one.file_size) for one in headers if one.kind == _PT_DYNAMIC]
     if len(dynamic) != 1:
         raise Unreadable(f"it has one dynamic section, and it says {len(dynamic)}")
-    stack = [header[1] for header in headers if header[0] == _PT_GNU_STACK]
+    stack = [one.flags for one in headers if one.kind == _PT_GNU_STACK]
     return Layout(
-        segments=_segments(source, headers),
+        segments=_segments(source, headers, 1 << (encoding.bits - 1)),
         dynamic=dynamic[0],
-        interpreted=any(header[0] == _PT_INTERP for header in headers),
+        interpreted=any(one.kind == _PT_INTERP for one in headers),
         stack_flags=stack[-1] if stack else None,
     )
 
 
-def _segments(source: Source, headers: list[tuple[int, ...]]) -> tuple[Segment, ...]:
+def _segments(source: Source, headers: list[SegmentHeader], top: int) -> tuple[Segment, ...]:
+    """Return what is loaded; all of it lies beneath the address ``top``."""
     segments = []
     free_from = 0
-    for kind, flags, offset, address, _, file_size, memory_size, _ in headers:
-        if kind != _PT_LOAD:
+    for one in headers:
+        if one.kind != _PT_LOAD:
             continue
-        if offset + file_size > source.size:
+        if one.offset + one.file_size > source.size:
             raise Unreadable(
-                f"it is cut short: a segment ends at {offset + file_size}, "
+                f"it is cut short: a segment ends at {one.offset + one.file_size}, "
                 f"the file at {source.size}"
             )
-        if file_size > memory_size or address < free_from or address + memory_size >= 1 << 63:
-            raise Unreadable(f"the segment at the address {address:#x} overlaps or wraps around")
-        free_from = address + memory_size
-        segments.append(Segment(address, file_size, offset, flags))
+        end = one.address + one.memory_size
+        if one.file_size > one.memory_size or one.address < free_from or end >= top:
+            raise Unreadable(
+                f"the segment at the address {one.address:#x} overlaps or wraps around"
+            )
+        free_from = end
+        segments.append(Segment(one.address, one.file_size, one.offset, one.flags))
     if not segments:
         raise Unreadable("nothing of it would be loaded")
     return tuple(segments)

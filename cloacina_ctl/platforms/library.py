@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.manifest.model import Artifact, BuiltWith, Interface, Libc
+from cloacina_ctl.platforms.baseline import outside_base
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 KIND_FIDIUS = "fidius"
 KIND_C_0_2 = "c-abi-0.2"
@@ -81,6 +82,10 @@ class Library(NamedTuple):
     entry point is exported. ``graphs`` are there without it too: a graph without a plugin is a
     crate without ``package!()``. Two different graphs are two workflows in one library, which no
     runtime tells apart. ``constructors`` counts what runs when the library is loaded.
+
+    ``unknown_versions`` are of files of the base system, each as ``VERSION of FILE``; no release of
+    it is known to have them. ``unmarked_relocations``: relocations are packed, and the version
+    that tells a loader so is not needed; no release of glibc loads such a library.
     """
 
     object_format: str
@@ -89,6 +94,8 @@ class Library(NamedTuple):
     tag: str
     libc: Libc | None = None
     needed: tuple[str, ...] = ()
+    unknown_versions: tuple[str, ...] = ()
+    unmarked_relocations: bool = False
     soname: str | None = None
     runpath: str | None = None
     rpath: str | None = None
@@ -103,6 +110,11 @@ class Library(NamedTuple):
     def plugin(self) -> Plugin | None:
         """Return the first plugin, the one that a host takes."""
         return self.plugins[0] if self.plugins else None
+
+    def needs_outside(self, beside: Collection[str] = ()) -> tuple[str, ...]:
+        """Return the needed libraries that neither a base system has, nor lie ``beside`` it."""
+        found = outside_base(self.libc.name if self.libc else None, self.needed)
+        return tuple(name for name in found if name not in beside and "/" not in name)
 
 
 def artifact_of(library: Library, *, path: str, built_with: BuiltWith | None = None) -> Artifact:

@@ -7,6 +7,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem, Refused
+from cloacina_ctl.platforms.baseline import demand_of, refuses_packed
 from cloacina_ctl.platforms.dynamic import (
     FIDIUS_REGISTRY,
     RPATH,
@@ -98,7 +99,10 @@ def _read_elf(source: Source) -> Library:
     dynamic = Dynamic(image)
     machine = image.machine.name
     needed = dynamic.needed
-    libc = libc_of(machine, needed, dynamic.needed_versions())
+    versions = tuple(dynamic.needed_versions())
+    packed = dynamic.packed_relocations
+    demand = demand_of(machine, needed, versions, packed=packed)
+    libc = libc_of(demand)
     exports = dynamic.exports()
     plugins, graphs = _plugins(image, Pointers(image, dynamic), exports)
     return Library(
@@ -108,6 +112,8 @@ def _read_elf(source: Source) -> Library:
         tag=tag_of(machine, libc),
         libc=libc,
         needed=needed,
+        unknown_versions=tuple(f"{one.version} of {one.file}" for one in demand.unknown),
+        unmarked_relocations=packed and refuses_packed(needed, versions),
         soname=dynamic.text(SONAME),
         runpath=dynamic.text(RUNPATH),
         rpath=dynamic.text(RPATH),
@@ -124,6 +130,8 @@ def _plugins(
     image: Image, pointers: Pointers, exports: Mapping[str, int]
 ) -> tuple[tuple[Plugin, ...], tuple[LibraryGraph, ...]]:
     """Return the plugins that a host can reach, and every workflow that is in the image."""
+    if not image.machine.has_plugins:
+        return (), ()
     plugins: list[Plugin] = []
     graphs = list(find_graphs(image, pointers))
     if FIDIUS_REGISTRY in exports:

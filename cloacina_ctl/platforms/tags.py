@@ -1,7 +1,8 @@
-"""Platform tags: from the symbols that a library needs, and which of them this host can load.
+"""Platform tags: what a library is tagged, and which tags this host can load.
 
-``manylinux_X_Y_ARCH`` and ``musllinux_X_Y_ARCH`` mean what PEP 600 and PEP 656 say, and
-``linux_ARCH`` a library that needs no C library.
+``manylinux_X_Y_ARCH`` and ``musllinux_X_Y_ARCH`` mean what PEP 600 and PEP 656 say. Symbols of
+musl carry no version, so that nothing in a library tells the X_Y: such a library is
+``musllinux_ARCH``, for any musl. ``linux_ARCH`` promises nothing (docs/platforms.md).
 """
 
 from __future__ import annotations
@@ -12,98 +13,114 @@ import sys
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.manifest.model import Libc
+from cloacina_ctl.platforms.baseline import GLIBC, MUSL, oldest
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from cloacina_ctl.platforms.baseline import Demand
 
-
-GLIBC, MUSL = "glibc", "musl"
 ANY = "any"
 
-_GLIBC_VERSION = re.compile(r"GLIBC_([0-9]{1,4})\.([0-9]{1,4})(?:\.[0-9]{1,4})?")
-# Marks of the loader, not of a function, and the release that brought them.
-_GLIBC_MARKS = {"GLIBC_ABI_DT_RELR": "2.36"}
-_GLIBC_NAMES = ("libc.so.6",)
-# Symbols of musl carry no version. 1.2 is the line that is maintained (since 2020), that PEP 656
-# tools build on and that Rust ships; 1.1 cannot be told from it.
-_MUSL_FLOOR = "1.2"
-# The oldest tags that exist; glibc on other machines is not older than that.
-_OLDEST_MANYLINUX = {"x86_64": (2, 5)}
-_OLDEST_MANYLINUX_ELSEWHERE = (2, 17)
-
-_TAG = re.compile(r"(?:(manylinux|musllinux)_([0-9]{1,4})_([0-9]{1,4})|linux)_([a-z0-9_]+)")
-_FAMILIES = {"manylinux": GLIBC, "musllinux": MUSL}
-_MACHINE_NAMES = {"amd64": "x86_64", "arm64": "aarch64"}
+_TAG = re.compile(
+    r"(?:manylinux_(?P<glibc>[0-9]{1,4}_[0-9]{1,4})|(?P<musllinux>musllinux)"
+    r"(?:_(?P<musl>[0-9]{1,4}_[0-9]{1,4}))?|linux)_(?P<machine>[a-z0-9_]+)"
+)
+# Not compiled until a host is asked: most runs import this module for tags alone.
+_VERSION = r"[0-9]{1,4}\.[0-9]{1,4}(?:\.[0-9]{1,4})?"
+_MACHINE_NAMES = {
+    "amd64": "x86_64", "arm64": "aarch64", "armv8l": "armv7l",
+    "i386": "i686", "i486": "i686", "i586": "i686",
+}  # fmt: skip
+# What a 32-bit process of a 64-bit machine loads.
+_NARROW = {"x86_64": "i686", "aarch64": "armv7l", "ppc64": "ppc", "s390x": "s390"}
 _MUSL_LOADER = "/lib/ld-musl-{machine}.so.1"
+# musl's names of machines, where they are others.
+_MUSL_MACHINES = {"i686": "i386", "armv7l": "armhf", "ppc64": "powerpc64", "ppc64le": "powerpc64le"}
+# The loader is musl itself, and says its version where it is started without a program.
+_MUSL_VERSION = rb"\0(1\.[0-9]{1,3}\.[0-9]{1,3})(?:-git-[0-9a-z-]+)?\0"
+_MOST_MUSL = 4 << 20
 
 
 class Host(NamedTuple):
-    """A machine that could load a library."""
+    """A machine that could load a library; ``libc.floor`` is the version that it has."""
 
     machine: str
     os: str
     libc: Libc | None = None
 
 
-def libc_of(machine: str, needed: Iterable[str], versions: Iterable[str]) -> Libc | None:
-    """Return the C library that a library needs and the lowest version that has its symbols.
-
-    None where it needs none that is known.
-    """
-    needed = tuple(needed)
-    names = set(versions)
-    floors = [
-        _GLIBC_MARKS.get(name, name.removeprefix("GLIBC_"))
-        for name in names
-        if name in _GLIBC_MARKS or _GLIBC_VERSION.fullmatch(name)
-    ]
-    if floors:
-        return Libc(GLIBC, max(floors, key=_numbers))
-    if any(name in _GLIBC_NAMES for name in needed):
-        return Libc(GLIBC, _text(_oldest(machine)))
-    # Android's C library has musl's file name, and versions named LIBC.
-    if "LIBC" not in names and any(_is_musl(name) for name in needed):
-        return Libc(MUSL, _MUSL_FLOOR)
-    return None
+def libc_of(demand: Demand) -> Libc | None:
+    """Return what a manifest says of the C library that is asked for."""
+    if demand.libc is None:
+        return None
+    return Libc(demand.libc, ".".join(map(str, demand.floor)) if demand.floor else None)
 
 
 def tag_of(machine: str, libc: Libc | None) -> str:
-    """Return the platform tag of a Linux library."""
-    if libc is None:
+    """Return the platform tag of a Linux library, or the newest that a Linux host can load."""
+    if libc is None or (libc.name == GLIBC and libc.floor is None):
         return f"linux_{machine}"
-    major, minor, *_ = _numbers(libc.floor)
+    if libc.floor is None:
+        return f"musllinux_{machine}"
+    numbers = _numbers(libc.floor)[:2]
     if libc.name == MUSL:
-        return f"musllinux_{major}_{minor}_{machine}"
-    major, minor = max((major, minor), _oldest(machine))
-    return f"manylinux_{major}_{minor}_{machine}"
+        return f"musllinux_{_joined(numbers)}_{machine}"
+    return f"manylinux_{_joined(max(numbers, oldest(machine)))}_{machine}"
 
 
-def platform_fits(tag: str, host: Host) -> bool:
-    """Tell whether ``host`` can load what is tagged ``tag``; an unknown tag fits nowhere."""
+def platform_fits(tag: str, host: Host, libc: Libc | None = None) -> bool:
+    """Tell whether ``host`` can load what is tagged ``tag`` and needs ``libc``.
+
+    An unknown tag fits nowhere. ``linux_ARCH`` and ``musllinux_ARCH`` name no release, so that only
+    loading tells.
+    """
     if tag == ANY:
         return True
     parts = _TAG.fullmatch(tag)
-    if parts is None or host.os != "linux" or parts[4] != host.machine:
+    if parts is None or host.os != "linux" or parts["machine"] != host.machine:
         return False
-    if parts[1] is None:
+    family = GLIBC if parts["glibc"] else MUSL if parts["musllinux"] else libc and libc.name
+    if family is None or (host.libc is None and not is_promised(tag)):
         return True
-    libc = host.libc
-    if libc is None or libc.name != _FAMILIES[parts[1]]:
+    if host.libc is None or host.libc.name != family:
         return False
-    return _numbers(libc.floor)[:2] >= (int(parts[2]), int(parts[3]))
+    floor = parts["glibc"] or parts["musl"]
+    if floor is None or host.libc.floor is None:
+        return True
+    return _numbers(host.libc.floor)[:2] >= tuple(map(int, floor.split("_")))
+
+
+def is_promised(tag: str) -> bool:
+    """Tell whether a tag promises anything of the system that it names."""
+    return not tag.startswith("linux_")
+
+
+def states(tag: str, library_tag: str, libc: Libc | None) -> bool:
+    """Tell whether a package may say ``tag`` of a library whose own tag is ``library_tag``.
+
+    The release of musl is what somebody else says, as the name of the wheel that it came in.
+    """
+    if tag == library_tag:
+        return True
+    parts, own = _TAG.fullmatch(tag), _TAG.fullmatch(library_tag)
+    return (
+        parts is not None and own is not None and libc is not None and libc.name == MUSL
+        and parts["musllinux"] is not None and parts["machine"] == own["machine"]
+    )  # fmt: skip
 
 
 def host_platform() -> Host:
-    """Return what this machine is; ``libc.floor`` is the version that it has.
+    """Return what this machine is, to a process such as this one.
 
-    No program is started: glibc tells its version, musl is known by its loader.
+    No program is started: glibc tells its version, musl's stands in its loader.
     """
     system = sys.platform
     machine = os.uname().machine.lower() if hasattr(os, "uname") else ""
     machine = _MACHINE_NAMES.get(machine, machine)
     if system != "linux":
         return Host(machine, {"darwin": "macos", "win32": "windows"}.get(system, system))
+    if sys.maxsize < 1 << 32:
+        machine = _NARROW.get(machine, machine)
     return Host(machine, "linux", host_libc(machine))
 
 
@@ -113,24 +130,22 @@ def host_libc(machine: str, musl_loader: str = _MUSL_LOADER) -> Libc | None:
         name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
     except (ValueError, OSError):
         name = version = ""
-    if name == GLIBC and _GLIBC_VERSION.fullmatch(f"GLIBC_{version}"):
+    if name == GLIBC and re.fullmatch(_VERSION, version):
         return Libc(GLIBC, version)
-    if os.path.exists(musl_loader.format(machine=machine)):
-        return Libc(MUSL, _MUSL_FLOOR)
-    return None
-
-
-def _is_musl(name: str) -> bool:
-    return name == "libc.so" or (name.startswith("libc.musl-") and name.endswith(".so.1"))
+    loader = musl_loader.format(machine=_MUSL_MACHINES.get(machine, machine))
+    try:
+        with open(loader, "rb") as file:
+            found = re.search(_MUSL_VERSION, file.read(_MOST_MUSL))
+    except FileNotFoundError:
+        return None
+    except OSError:
+        found = None
+    return Libc(MUSL, found[1].decode() if found else None)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in version.split("."))
 
 
-def _text(numbers: tuple[int, ...]) -> str:
-    return ".".join(map(str, numbers))
-
-
-def _oldest(machine: str) -> tuple[int, int]:
-    return _OLDEST_MANYLINUX.get(machine, _OLDEST_MANYLINUX_ELSEWHERE)
+def _joined(numbers: tuple[int, ...]) -> str:
+    return "_".join(map(str, numbers))

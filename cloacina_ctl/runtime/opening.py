@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.archive import layout
 from cloacina_ctl.archive.extraction import Extraction
 from cloacina_ctl.archive.payload import pour
-from cloacina_ctl.errors import Code, Incompatible, Refused
+from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Refused, Severity
 from cloacina_ctl.manifest.model import Language
-from cloacina_ctl.platforms.tags import host_platform, platform_fits
+from cloacina_ctl.platforms.tags import host_platform, is_promised, platform_fits
 from cloacina_ctl.runtime.choosing import needs_build
 from cloacina_ctl.runtime.isolation import HostOptions
 from cloacina_ctl.runtime.material import NATIVE, Modules
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.foreign.package import Contents
     from cloacina_ctl.archive.reader import Package
     from cloacina_ctl.archive.tables import FileEntry
-    from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.manifest.model import Artifact, Manifest
     from cloacina_ctl.platforms.tags import Host
     from cloacina_ctl.runtime.described import Described
@@ -88,9 +87,12 @@ def take_native(
 
 
 def choose_artifact(artifacts: tuple[Artifact, ...], host: Host, *, where: str) -> Artifact:
-    """Return the library that fits ``host``, of several the one that asks for the newest libc."""
+    """Return the library that fits ``host``, of several the one that asks for the newest libc.
+
+    One whose platform promises nothing is the last choice.
+    """
     libraries = [one for one in artifacts if one.kind == "cdylib"]
-    fitting = [one for one in libraries if platform_fits(one.platform, host)]
+    fitting = [one for one in libraries if platform_fits(one.platform, host, one.libc)]
     if not fitting:
         tags = ", ".join(one.platform for one in libraries) or "none"
         raise Incompatible.of(
@@ -99,13 +101,34 @@ def choose_artifact(artifacts: tuple[Artifact, ...], host: Host, *, where: str) 
             where=where,
             hint="package the project on such a machine, or with --target for it",
         )
-    return max(fitting, key=_floor)
+    return max(fitting, key=lambda one: (is_promised(one.platform), _floor(one)))
 
 
 def _floor(artifact: Artifact) -> tuple[int, ...]:
-    if artifact.libc is None:
+    floor = artifact.libc.floor if artifact.libc else None
+    return tuple(int(part) for part in (floor or "").split(".") if part.isdigit())
+
+
+def vendored_elsewhere(
+    artifacts: tuple[Artifact, ...], host: Host, where: str
+) -> tuple[Diagnostic, ...]:
+    """Return the warning that compiled dependencies are for other machines alone.
+
+    No error: what is installed beside the runtime may do as well.
+    """
+    trees = [one for one in artifacts if one.kind == "wheel-tree"]
+    if not trees or any(platform_fits(one.platform, host, one.libc) for one in trees):
         return ()
-    return tuple(int(part) for part in artifact.libc.floor.split(".") if part.isdigit())
+    tags = ", ".join(one.platform for one in trees)
+    return (
+        Diagnostic(
+            Code.VENDORED_ELSEWHERE,
+            f"compiled dependencies in it are for {tags}, and this is {_words(host)}",
+            where,
+            "vendor them for this machine too: package --vendor-platform",
+            Severity.WARNING,
+        ),
+    )
 
 
 def _take_library(
@@ -138,7 +161,8 @@ def _take_tree(
 ) -> None:
     manifest = package.head.manifest
     package.require_sections({layout.COMMON})
-    tags = [one.platform for one in manifest.artifacts if platform_fits(one.platform, host)]
+    fitting = [one for one in manifest.artifacts if platform_fits(one.platform, host, one.libc)]
+    tags = [one.platform for one in fitting]
     sections = {layout.COMMON, *tags}
     package.require_sections(sections)
     files = [file for file in package.head.files if layout.section_of(file.path) in sections]
@@ -266,7 +290,7 @@ def _explain(error: Refused | Incompatible, material: Material) -> None:
     fd = material.begin_library()  # it is there already
     found = read_library(fd, where=material.where)  # refuses what is no library, in better words
     host = host_platform()
-    if not platform_fits(found.tag, host):
+    if not platform_fits(found.tag, host, found.libc):
         first, *others = error.diagnostics
         message = f"the library is for {found.tag}, and this is {_words(host)}"
         raise Incompatible(
@@ -275,5 +299,5 @@ def _explain(error: Refused | Incompatible, material: Material) -> None:
 
 
 def _words(host: Host) -> str:
-    libc = f" with {host.libc.name} {host.libc.floor}" if host.libc else ""
+    libc = f" with {host.libc.name} {host.libc.floor or ''}".rstrip() if host.libc else ""
     return f"{host.os} on {host.machine}{libc}"

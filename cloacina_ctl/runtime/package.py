@@ -16,13 +16,20 @@ from cloacina_ctl.archive.opening import open_any
 from cloacina_ctl.archive.reader import Package
 from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.authenticity import Rule
-from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
+from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Refused, Severity
+from cloacina_ctl.platforms.tags import host_platform
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.runtime.choosing import choose_workflow
 from cloacina_ctl.runtime.comparing import disagreements
 from cloacina_ctl.runtime.described import with_the_codes_own_words, workflow_of
 from cloacina_ctl.runtime.isolation import HostOptions
-from cloacina_ctl.runtime.opening import Foreign, choose_artifact, load, take_native
+from cloacina_ctl.runtime.opening import (
+    Foreign,
+    choose_artifact,
+    load,
+    take_native,
+    vendored_elsewhere,
+)
 from cloacina_ctl.runtime.session import Preparation
 from cloacina_ctl.values import NamedTuple
 
@@ -102,7 +109,13 @@ def open_package(
         verification = Verification(verified.size, time.monotonic() - began)
         if loads is not None:
             loads(verified.name)
-        with load(ready) as session:
+        elsewhere = vendored_elsewhere(verified.artifacts, host_platform(), path)
+        try:
+            session = load(ready)
+        except (Refused, Incompatible) as error:
+            error.diagnostics += elsewhere
+            raise
+        with session:
             described = session.describe()
             verified = _named(verified, described)
             workflows, warnings = _compare(verified, described, path)
@@ -114,7 +127,7 @@ def open_package(
                 workflows=tuple(with_the_codes_own_words(one, described) for one in workflows),
                 session=session,
                 verification=verification,
-                warnings=warnings,
+                warnings=(*warnings, *elsewhere),
             )
 
 
@@ -204,8 +217,6 @@ def _compare(
     A native manifest that the code contradicts is refused. What another generation's package says
     was derived from its sources, or has no fingerprint to hold it against: there the code is right.
     """
-    from cloacina_ctl.platforms.tags import host_platform
-
     own = workflow_of(described._replace(workflow=_workflow_name(verified, described)))
     if not verified.workflows:
         return () if own is None else (own,), ()

@@ -152,7 +152,7 @@ def artifacts(draw: st.DrawFn) -> m.Artifact:
         kind=kind,
         machine=draw(NAMES),
         os=draw(NAMES),
-        libc=draw(maybe(st.builds(m.Libc, name=NAMES, floor=NAMES))),
+        libc=draw(maybe(st.builds(m.Libc, name=NAMES, floor=maybe(NAMES)))),
         needed=draw(rising(NAMES, max_size=2)),
         interface=draw(maybe(interfaces())),
         built_with=draw(maybe(st.builds(m.BuiltWith, rustc=NAMES, profile=NAMES, target=NAMES))),

@@ -1,5 +1,7 @@
 """Shared libraries made by hand, byte by byte, so that no test needs a compiler.
 
+Of any class and byte order; what points into them (relocations, plugins) for 64-bit ones alone.
+
 Three segments: read-only data, code, writable data. Addresses are known as soon as something is
 put in, so pointers are plain numbers. What ``build`` adds (tables of symbols, versions,
 relocations, the dynamic section) can be overridden to be wrong.
@@ -10,7 +12,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
-X86_64, AARCH64 = 62, 183
+X86_64, AARCH64, S390 = 62, 183, 22
 RELATIVE = {X86_64: 8, AARCH64: 1027, 243: 3, 258: 3, 21: 22}
 READ_ONLY, CODE, DATA = 0x1000, 0x0800_0000, 0x0900_0000
 RETURN = {X86_64: b"\xc3", AARCH64: b"\xc0\x03\x5f\xd6"}
@@ -31,6 +33,9 @@ class Elf:
     """A library in the making."""
 
     machine: int = X86_64
+    bits: int = 64
+    order: str = "<"
+    flags: int = 0
     needed: tuple[str | bytes, ...] = ("libc.so.6",)
     soname: str | None = None
     runpath: str | None = None
@@ -68,7 +73,7 @@ class Elf:
         """Put a function; return a pointer to it."""
         self._code += bytes(-len(self._code) % 16)
         at = CODE + len(self._code)
-        self._code += code if code is not None else RETURN[self.machine]
+        self._code += code if code is not None else RETURN.get(self.machine, bytes(4))
         return Pointer(at)
 
     def returning(self, address: int, before: bytes = b"") -> Pointer:
@@ -92,8 +97,12 @@ class Elf:
             if isinstance(item, Pointer):
                 self._relocations[DATA + len(self._data)] = item
             in_place = not isinstance(item, Pointer) or self.packed
-            self._data += struct.pack("<Q", item if in_place else 0)
+            self._data += self.pack("W", item if in_place else 0)
         return Pointer(at)
+
+    def pack(self, form: str, *values: int | bytes) -> bytes:
+        """Return numbers in the file's byte order; ``W`` is as wide as a word of it."""
+        return struct.pack(self.order + form.replace("W", "Q" if self.bits == 64 else "I"), *values)
 
     def string(self, text: str | bytes) -> int:
         """Put a name among the dynamic strings; return its offset."""
@@ -111,21 +120,26 @@ class Elf:
         entries += [(STRTAB, self.ro(bytes(self._strings))), (STRSZ, len(self._strings))]
         entries = [(tag, self.wrong.get(tag, value)) for tag, value in entries]
         entries += self.more_entries
-        table = b"".join(struct.pack("<2Q", *e) for e in entries if e[1] is not None) + bytes(16)
+        table = b"".join(self.pack("2W", *e) for e in entries if e[1] is not None) + bytes(16)
         dynamic = self.data(table)
         return self._file(dynamic, len(table))
 
     def _symbols(self) -> list[tuple[int, int]]:
         names = sorted(self.exports, key=lambda name: gnu_hash(name.encode()) % 4)
-        symbols = bytes(24)
-        for name in names:
-            symbols += struct.pack("<IBBHQQ", self.string(name), 0x12, 0, 1, self.exports[name], 8)
-        entries = [(SYMTAB, self.ro(symbols, 8)), (SYMENT, 24)]
+        size = 24 if self.bits == 64 else 16
+        symbols = bytes(size) + b"".join(map(self._symbol, names))
+        entries = [(SYMTAB, self.ro(symbols, 8)), (SYMENT, size)]
         if self.hash_style == "gnu":
-            entries.append((GNU_HASH, self.ro(gnu_table(names), 8)))
+            entries.append((GNU_HASH, self.ro(gnu_table(self, names), 8)))
         elif self.hash_style == "sysv":
-            entries.append((HASH, self.ro(sysv_table(names), 8)))
+            entries.append((HASH, self.ro(sysv_table(self, names), 8)))
         return entries
+
+    def _symbol(self, name: str) -> bytes:
+        at, value = self.string(name), self.exports[name]
+        if self.bits == 64:
+            return self.pack("IBBHQQ", at, 0x12, 0, 1, value, 8)
+        return self.pack("IIIBBH", at, value, 8, 0x12, 0, 1)
 
     def _versions(self) -> list[tuple[int, int]]:
         if not self.versions:
@@ -133,10 +147,10 @@ class Elf:
         table = b""
         for number, (library, names) in enumerate(self.versions.items(), 1):
             following = 16 + 16 * len(names) if number < len(self.versions) else 0
-            table += struct.pack("<HHIII", 1, len(names), self.string(library), 16, following)
+            table += self.pack("HHIII", 1, len(names), self.string(library), 16, following)
             for index, (name, flags) in enumerate(names, 1):
                 further = 16 if index < len(names) else 0
-                table += struct.pack("<IHHII", 0, flags, index + 1, self.string(name), further)
+                table += self.pack("IHHII", 0, flags, index + 1, self.string(name), further)
         return [(VERNEED, self.ro(table, 8)), (VERNEEDNUM, len(self.versions))]
 
     def _relocation_table(self) -> list[tuple[int, int]]:
@@ -165,18 +179,25 @@ class Elf:
         if self.stack is not None:
             segments.append((PT_GNU_STACK, self.stack, 0, 0, 0, 0))
         segments += self.more_segments
-        table = b"".join(
-            struct.pack("<IIQQQQQQ", kind, flags, offset, address, address, size, memory, 0x1000)
-            for kind, flags, offset, address, size, memory in segments
-        )
+        table = b"".join(self._segment(*segment) for segment in segments)
         section_offset = len(body) if self.sections else 0
-        body += bytes(64 * self.sections)
-        head = struct.pack(
-            "<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 3, self.machine, 1, 0, 64, section_offset,
-            0, 64, 56, len(segments), 64, self.sections, 0,
+        header, segment, section = (64, 56, 64) if self.bits == 64 else (52, 32, 40)
+        body += bytes(section * self.sections)
+        ident = b"\x7fELF" + bytes([self.bits // 32, 1 if self.order == "<" else 2, 1])
+        head = self.pack(
+            "16sHHI3WIHHHHHH", ident, 3, self.machine, 1, 0, header, section_offset,
+            self.flags, header, segment, len(segments), section, self.sections, 0,
         )  # fmt: skip
         body[: len(head) + len(table)] = head + table
         return bytes(body)
+
+    def _segment(
+        self, kind: int, flags: int, offset: int, address: int, size: int, memory: int
+    ) -> bytes:
+        where = (offset, address, address, size, memory)
+        if self.bits == 64:
+            return self.pack("II6Q", kind, flags, *where, 0x1000)
+        return self.pack("8I", kind, *where, flags, 0x1000)
 
 
 def packed_places(places: list[int]) -> bytes:
@@ -201,7 +222,7 @@ def gnu_hash(name: bytes) -> int:
     return hashed
 
 
-def gnu_table(names: list[str]) -> bytes:
+def gnu_table(elf: Elf, names: list[str]) -> bytes:
     """Return the table for ``names``, which are sorted by bucket (of four)."""
     hashes = [gnu_hash(name.encode()) for name in names]
     buckets = [0] * 4
@@ -211,8 +232,8 @@ def gnu_table(names: list[str]) -> bytes:
         buckets[bucket] = buckets[bucket] or index + 1
         is_last = index + 1 == len(hashes) or hashes[index + 1] % 4 != bucket
         chain.append(hashed & ~1 | is_last)
-    head = struct.pack("<4IQ", 4, 1, 1, 0, 2**64 - 1)
-    return head + struct.pack(f"<4I{len(chain)}I", *buckets, *chain)
+    head = elf.pack("4IW", 4, 1, 1, 0, 2**elf.bits - 1)
+    return head + elf.pack(f"4I{len(chain)}I", *buckets, *chain)
 
 
 def sysv_hash(name: bytes) -> int:
@@ -224,12 +245,13 @@ def sysv_hash(name: bytes) -> int:
     return hashed
 
 
-def sysv_table(names: list[str]) -> bytes:
-    """Return the table with two buckets."""
+def sysv_table(elf: Elf, names: list[str]) -> bytes:
+    """Return the table with two buckets; s390x has wide entries."""
     buckets = [0] * 2
     chain = [0] * (len(names) + 1)
     for index, name in enumerate(names, 1):
         bucket = sysv_hash(name.encode()) % 2
         chain[index] = buckets[bucket]
         buckets[bucket] = index
-    return struct.pack(f"<2I2I{len(chain)}I", 2, len(chain), *buckets, *chain)
+    number = "Q" if elf.machine == S390 and elf.bits == 64 else "I"
+    return elf.pack(f"{4 + len(chain)}{number}", 2, len(chain), *buckets, *chain)

@@ -46,7 +46,6 @@ def test_the_floor_is_the_highest_version_that_is_needed_and_not_only_weakly():
         "libc.so.6": [
             ("GLIBC_2.2.5", 0),
             ("GLIBC_2.9", 0),
-            ("GLIBC_PRIVATE", 0),
             ("GLIBC_2.38", 2),
         ],
     }

@@ -341,7 +341,7 @@ def test_of_two_libraries_that_fit_the_one_for_the_newer_libc_is_taken():
     host = Host("x86_64", "linux", Libc("glibc", "2.36"))
 
     def artifact(floor):
-        libc = None if floor is None else Libc("glibc", floor)
+        libc = Libc("glibc", floor)
         tag = "linux_x86_64" if floor is None else f"manylinux_{floor.replace('.', '_')}_x86_64"
         return Artifact(
             platform=tag, path="x", kind="cdylib", machine="x86_64", os="linux", libc=libc
@@ -349,3 +349,7 @@ def test_of_two_libraries_that_fit_the_one_for_the_newer_libc_is_taken():
 
     chosen = choose_artifact(tuple(map(artifact, (None, "2.9", "2.34", "2.99"))), host, where="x")
     assert chosen.libc.floor == "2.34"
+    assert choose_artifact((artifact(None), artifact("2.99")), host, where="x").libc.floor is None
+    musl = Host("x86_64", "linux", Libc("musl", "1.2.3"))
+    with pytest.raises(Incompatible, match="linux on x86_64 with musl"):
+        choose_artifact((artifact(None), artifact("2.9")), musl, where="x")

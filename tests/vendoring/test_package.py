@@ -23,7 +23,8 @@ from cloacina_ctl.operations.vendoring import (
     vendored_files,
 )
 from cloacina_ctl.project.reading import read_project
-from tests.project.trees import found, plant, tree
+from tests.platforms.elf_builder import AARCH64
+from tests.project.trees import TASK, found, plant, tree
 from tests.vendoring.conftest import program, project
 from tests.vendoring.test_vendoring import GLIBC, NATIVE, library, lock
 from tests.vendoring.wheels import file_name, members, wheel, zipped
@@ -284,3 +285,29 @@ def test_one_module_alone_opens_zip_files():
         if "import zipfile" in path.read_text("utf-8")
     ]  # fmt: skip
     assert users == ["wheel_zip.py"]
+
+
+def test_vendored_code_for_other_machines_alone_is_warned_of_when_it_is_missed(
+    tmp_path, house, run
+):
+    config = f'vendor = true\nvendor_python = "3.11"\nwheelhouse = "{house}"\n'
+    root = project(tmp_path, '["two"]', config=config)
+    files = {"two.so": library("2.28", AARCH64), "two.py": ""}
+    lock(
+        root,
+        wheel(house, "two", files, tag="cp311-cp311-manylinux_2_28_aarch64"),
+        platforms=("manylinux_2_28_aarch64",),
+    )
+    package = tmp_path / "a.cloacina"
+    assert run("package", root, "--no-sign", "-o", package)[0] == 0
+    status, out, _ = run("run", package, "--allow-unsigned", "--json")
+    (found,) = (
+        one for one in json.loads(out.splitlines()[-1])["diagnostics"] if one["code"] == "T021"
+    )
+    assert (status, found["severity"]) == (0, "warning")
+    assert "are for manylinux_2_28_aarch64, and this is" in found["message"]
+    (root / "src" / "demo" / "tasks.py").write_text("import two\n" + TASK)
+    run("package", root, "--no-sign", "--force", "-o", package)
+    status, out, _ = run("run", package, "--allow-unsigned", "--json")
+    codes = [one["code"] for one in json.loads(out.splitlines()[-1])["diagnostics"]]
+    assert (status, codes) == (3, ["T003", "T021"])

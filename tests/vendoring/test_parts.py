@@ -87,6 +87,7 @@ def test_other_machines_and_musl_have_their_platforms():
         ("manylinux_2_30_aarch64", "aarch64-manylinux_2_28"),
         ("manylinux_2_99_x86_64", "x86_64-manylinux_2_40"),
         ("musllinux_1_2_x86_64", "x86_64-unknown-linux-musl"),
+        ("musllinux_1_1_x86_64", None),
         ("manylinux_2_5_x86_64", None),
         ("manylinux_2_28_s390x", None),
         ("linux_x86_64", None),

@@ -374,7 +374,7 @@ def test_compiled_code_in_a_wheel_that_claims_to_be_pure_is_found(tmp_path, work
         ({"a.so": library("2.38")}, NATIVE, "it is for manylinux_2_38_x86_64"),
         ({"a.so": library(machine=AARCH64)}, NATIVE, "it is for manylinux_2_17_aarch64"),
         ({"a.so": library("", needed="libc.musl-x86_64.so.1")}, NATIVE, "it is for musllinux"),
-        ({"a.py": ""}, "py3-none-manylinux_2_17_x86_64", "no library in it tells"),
+        ({"a.py": ""}, "py3-none-manylinux_2_17_x86_64", "one 1.0 is named for one platform"),
         ({"tool": b"\x7fELF not one"}, NATIVE, None),
     ],
 )

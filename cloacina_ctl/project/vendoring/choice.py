@@ -24,7 +24,13 @@ from cloacina_ctl.project.vendoring.lock import (
 from cloacina_ctl.project.vendoring.origins import INDEX, declared_version
 from cloacina_ctl.project.vendoring.project_lock import bad_lock, same_index
 from cloacina_ctl.project.vendoring.requirements import is_engine
-from cloacina_ctl.project.vendoring.target import PYTHONS, Target, accepts, parse_target
+from cloacina_ctl.project.vendoring.target import (
+    PYTHONS,
+    Target,
+    accepts,
+    parse_asked,
+    parse_target,
+)
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -220,7 +226,7 @@ class _Asked(NamedTuple):
 def _asked(options: VendorOptions) -> _Asked:
     """Return what the caller named, in its one spelling."""
     python = options.python
-    parsed = [parse_target(python or PYTHONS[-1], one).platform for one in options.platforms]
+    parsed = [parse_asked(python or PYTHONS[-1], one).platform for one in options.platforms]
     if python is not None:
         parse_target(python, "linux_any")
     return _Asked(python, tuple(sorted(set(parsed))))

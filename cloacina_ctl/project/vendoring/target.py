@@ -10,6 +10,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
 from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.platforms.baseline import oldest
+from cloacina_ctl.platforms.elf import MACHINE_NAMES
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -21,10 +23,9 @@ _PYTHON = re.compile(r"3\.(0|[1-9][0-9]?)")
 _PLATFORM = re.compile(r"(?:(manylinux|musllinux)_([0-9]{1,2})_([0-9]{1,3})|linux)_([a-z0-9_]+)")
 # The older names of three manylinux platforms (PEP 600).
 _OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
-_OLDEST = {"x86_64": 5, "i686": 5}
-_OLDEST_ELSEWHERE = 17
 # The platforms that uv knows by name, beside musl.
 _UV_MACHINES = ("x86_64", "aarch64")
+_UV_MUSL = 2
 _UV_FLOORS = (17, 28, *range(31, 41))
 
 
@@ -47,13 +48,25 @@ class Target(NamedTuple):
         family, major, floor, machine = _parts(self.platform)
         found = []
         if family == "manylinux":
-            for minor in range(floor, _OLDEST.get(machine, _OLDEST_ELSEWHERE) - 1, -1):
+            for minor in range(floor, min(floor, oldest(machine)[1]) - 1, -1):
                 found.append(f"manylinux_{major}_{minor}_{machine}")
                 if minor in _OLD_NAMES:
                     found.append(f"{_OLD_NAMES[minor]}_{machine}")
         elif family == "musllinux":
-            found = [f"musllinux_{major}_{minor}_{machine}" for minor in range(floor, -1, -1)]
+            found = [tag for _, tag in self.musl_releases()]
         return (*found, f"linux_{machine}")
+
+    def musl_releases(self) -> tuple[tuple[int, str], ...]:
+        """Return the releases of musl 1 that wheels which fit are for, the newest first.
+
+        Each is its second number and its tag.
+        """
+        family, major, floor, machine = _parts(self.platform)
+        if family != "musllinux":
+            return ()
+        return tuple(
+            (minor, f"musllinux_{major}_{minor}_{machine}") for minor in range(floor, -1, -1)
+        )
 
     def rank(self, tags: frozenset[Tag]) -> int | None:
         """Return how well a wheel with these tags fits, 0 best; None where it does not."""
@@ -95,7 +108,7 @@ class Target(NamedTuple):
         if machine not in _UV_MACHINES or not family:
             return None
         if family == "musllinux":
-            return f"{machine}-unknown-linux-musl"
+            return f"{machine}-unknown-linux-musl" if floor >= _UV_MUSL else None
         known = max((one for one in _UV_FLOORS if one <= floor), default=None)
         return None if known is None else f"{machine}-manylinux_2_{known}"
 
@@ -117,6 +130,21 @@ def parse_target(python: str, platform: str) -> Target:
             hint="such as manylinux_2_28_x86_64, musllinux_1_2_aarch64",
         )
     return Target(python, platform)
+
+
+def parse_asked(python: str, platform: str) -> Target:
+    """Return the target that a user asks for, or raise ``UsageError``.
+
+    Also (B016) for a machine whose libraries are not read: compiled code cannot be vendored for it.
+    """
+    target = parse_target(python, platform)
+    if target.machine not in MACHINE_NAMES:
+        raise UsageError.of(
+            Code.UNREAD_MACHINE,
+            f"no library for {target.machine[:40]} is read: {platform[:80]}",
+            hint=f"libraries for these machines are read: {', '.join(MACHINE_NAMES)}",
+        )
+    return target
 
 
 def accepts(specifier: str | None, python: str) -> bool:

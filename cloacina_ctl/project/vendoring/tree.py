@@ -15,26 +15,21 @@ from packaging.utils import parse_wheel_filename
 
 from cloacina_ctl.archive.layout import PLATFORM_FOLDER, VENDOR_FOLDER
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
-from cloacina_ctl.manifest.model import Libc
 from cloacina_ctl.paths import MemberPath, collisions
-from cloacina_ctl.platforms import artifact_of, read_library
-from cloacina_ctl.platforms.tags import Host, platform_fits
 from cloacina_ctl.project.runtimes import SHADOWED_NAMES
+from cloacina_ctl.project.vendoring.native import artifact_for, compiled_of, said_of
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from cloacina_ctl.archive.wheel import Wheel, WheelFile
+    from cloacina_ctl.archive.wheel import Wheel
     from cloacina_ctl.manifest import Artifact
-    from cloacina_ctl.platforms import Library
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.project.vendoring.lock import LockedWheel
     from cloacina_ctl.project.vendoring.target import Target
 
-_ELF = b"\x7fELF"
 _INFO = ".dist-info"
-WHEEL_TREE = "wheel-tree"
 
 
 class VendoredFile(NamedTuple):
@@ -58,17 +53,14 @@ class VendoredFile(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """All vendored files, sorted by path, and what the manifest says of each platform's."""
+    """All vendored files, sorted by path, and what the manifest says of each platform's.
+
+    ``said`` are warnings: what compiled code needs that not every system has.
+    """
 
     files: tuple[VendoredFile, ...]
     artifacts: tuple[Artifact, ...]
-
-
-class _Native(NamedTuple):
-    """A library in a wheel, and what it says of itself."""
-
-    file: WheelFile
-    library: Library
+    said: tuple[Diagnostic, ...] = ()
 
 
 def make_tree(wheels: Mapping[LockedWheel, Wheel], targets: tuple[Target, ...]) -> Tree:
@@ -76,21 +68,24 @@ def make_tree(wheels: Mapping[LockedWheel, Wheel], targets: tuple[Target, ...]) 
 
     Raises ``Refused`` for compiled code that is not for its platform, and for clashes.
     """
-    natives = {wheel: tuple(_natives(unpacked)) for wheel, unpacked in wheels.items()}
+    compiled = {wheel: compiled_of(unpacked) for wheel, unpacked in wheels.items()}
     everywhere = {
         wheel for wheel in wheels
-        if len(wheel.platforms) == len(targets) and not natives[wheel] and _is_pure(wheel)
+        if len(wheel.platforms) == len(targets) and not compiled[wheel].libraries
+        and _is_pure(wheel)
     }  # fmt: skip
     files = [_placed(wheel, wheels[wheel], None) for wheel in sorted(everywhere)]
     artifacts = []
+    said: list[Diagnostic] = []
     for target in targets:
         own = [
             wheel for wheel in sorted(wheels)
             if wheel not in everywhere and target.platform in wheel.platforms
         ]  # fmt: skip
         if own:
-            artifact = _artifact([one for wheel in own for one in natives[wheel]], own, target)
+            artifact = artifact_for(target, own, compiled)
             artifacts.append(artifact)
+            said += said_of(own, compiled, wheels)
             files += [_placed(wheel, wheels[wheel], artifact.platform) for wheel in own]
     tags = [artifact.platform for artifact in artifacts]
     if len(set(tags)) < len(tags):
@@ -102,7 +97,9 @@ def make_tree(wheels: Mapping[LockedWheel, Wheel], targets: tuple[Target, ...]) 
     problems = tuple(_clashes(found))
     if problems:
         raise Refused(*problems)
-    return Tree(_distinct(found), tuple(sorted(artifacts, key=lambda one: one.platform)))
+    return Tree(
+        _distinct(found), tuple(sorted(artifacts, key=lambda one: one.platform)), tuple(said)
+    )
 
 
 def judge_names(project: Project, files: Iterable[VendoredFile]) -> Iterator[Diagnostic]:
@@ -143,65 +140,6 @@ def _placed(wheel: LockedWheel, unpacked: Wheel, platform: str | None) -> list[V
 
 def _is_pure(wheel: LockedWheel) -> bool:
     return all(tag.platform == "any" for tag in parse_wheel_filename(wheel.file)[3])
-
-
-def _natives(unpacked: Wheel) -> Iterator[_Native]:
-    """Yield the libraries of a wheel; programs and what else is ELF are none."""
-    for file in unpacked.files:
-        with open(file.source, "rb") as stream:
-            if stream.read(len(_ELF)) != _ELF:
-                continue
-        try:
-            yield _Native(file, read_library(file.source, where=str(file.path)))
-        except Refused as error:
-            if error.diagnostics[0].code is not Code.NOT_A_LIBRARY:
-                raise
-
-
-def _artifact(natives: list[_Native], wheels: list[LockedWheel], target: Target) -> Artifact:
-    """Return what the manifest says of the compiled code for ``target``."""
-    if not natives:
-        raise Refused.of(
-            Code.NATIVE_VENDORED,
-            f"no library in it tells which platform it is for: {wheels[0].title}",
-            where=wheels[0].file,
-        )
-    host = _host(target)
-    for native in natives:
-        library = native.library
-        if library.machine != host.machine or not (
-            host.libc is None or platform_fits(library.tag, host)
-        ):
-            raise Refused.of(
-                Code.NATIVE_VENDORED,
-                f"it is for {library.tag}, which is not on {target.platform}",
-                where=str(native.file.path),
-                hint="name a newer platform, if the runtime has it: --vendor-platform",
-            )
-    tags = {native.library.libc.name for native in natives if native.library.libc}
-    if len(tags) > 1:
-        raise Refused.of(
-            Code.NATIVE_VENDORED, f"libraries for {' and for '.join(sorted(tags))} together",
-            where=wheels[0].file,
-        )  # fmt: skip
-    strictest = max(natives, key=lambda native: (_floor(native.library), str(native.file.path)))
-    library = strictest.library
-    path = f"{PLATFORM_FOLDER}{library.tag}/{VENDOR_FOLDER}{strictest.file.path}"
-    return artifact_of(library, path=path)._replace(kind=WHEEL_TREE)
-
-
-def _host(target: Target) -> Host:
-    """Return a machine that has exactly what the platform says."""
-    family, _, rest = target.platform.partition("_")
-    if family == "linux":
-        return Host(target.machine, "linux")
-    major, minor = rest.split("_")[:2]
-    name = "musl" if family == "musllinux" else "glibc"
-    return Host(target.machine, "linux", Libc(name, f"{major}.{minor}"))
-
-
-def _floor(library: Library) -> tuple[int, ...]:
-    return tuple(map(int, library.libc.floor.split("."))) if library.libc else ()
 
 
 def _clashes(files: tuple[VendoredFile, ...]) -> Iterator[Diagnostic]:

@@ -100,7 +100,7 @@ def vendor(
         new_lock=lock,
         old_lock=choice.found,
         left_out=tuple(_left_out({wheel: found.wheels[wheel] for wheel in kept})),
-        diagnostics=(*named, *others, *_notes(choice, lock, fewer, python, skipped)),
+        diagnostics=(*named, *tree.said, *others, *_notes(choice, lock, fewer, python, skipped)),
     )
 
 

@@ -1,0 +1,61 @@
+"""What is said of a library for the systems that it does not run on, wherever it is met.
+
+The same words when a crate is packed, when wheels are vendored, and when a package is validated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.errors import Code, Diagnostic, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from cloacina_ctl.platforms.library import Library
+
+
+def judge_library(
+    library: Library, where: str, beside: Collection[str] = ()
+) -> Iterator[Diagnostic]:
+    """Yield all that is said of one library; ``beside`` names the files that come with it."""
+    if library.unmarked_relocations:
+        yield unmarked(where)
+    yield from outside(library.needs_outside(beside), where)
+    yield from no_promise(library, where)
+
+
+def unmarked(where: str) -> Diagnostic:
+    """Return the error of packed relocations without their mark."""
+    return Diagnostic(
+        Code.UNMARKED_RELOCATIONS,
+        "no release of glibc loads it: it has packed relocations (DT_RELR) and does not need "
+        "the version GLIBC_ABI_DT_RELR of libc.so.6",
+        where,
+        "link with `-z pack-relative-relocs` by GNU ld 2.38, LLD 15 or later ones, or do not pack",
+    )
+
+
+def outside(names: Iterable[str], where: str) -> Iterator[Diagnostic]:
+    """Yield a warning for each needed library that neither the package nor the base system has."""
+    for name in names:
+        yield Diagnostic(
+            Code.NEEDED_OUTSIDE,
+            f"it needs {name}, which is not in the package and not on every system",
+            where,
+            "link it statically, or install it on every machine that runs the package",
+            Severity.WARNING,
+        )
+
+
+def no_promise(library: Library, where: str) -> Iterator[Diagnostic]:
+    """Yield a warning where the library needs versions that no known release has."""
+    if library.unknown_versions:
+        yield Diagnostic(
+            Code.NO_PROMISE,
+            "nothing tells which systems it runs on: no known release of the base system has "
+            f"{library.unknown_versions[0]}",
+            where,
+            "build it on an older system",
+            Severity.WARNING,
+        )
