@@ -31,6 +31,8 @@ from cloacina_ctl.project.cargo_workspace import (
     failed,
     home_of,
     read_json,
+    refuse_several_targets,
+    several_targets,
 )
 from cloacina_ctl.project.freshness import FreshUnit, outdated
 from cloacina_ctl.project.programs import Program, clean_environment, find_program, run
@@ -95,6 +97,7 @@ def build(
     environment = clean_environment()
     options = _with_target_folder(options, environment)
     cargo = Program(find_cargo(), (), crate.root, environment)
+    refuse_several_targets(cargo, options)
     compiler = ask_compiler(cargo)
     workspace = ask_workspace(cargo, options, compiler, on_message)
     workspace = target_folders.with_own_folders(workspace)
@@ -229,12 +232,12 @@ def _arguments(crate: Crate, options: BuildOptions, workspace: Workspace) -> tup
     arguments = [
         "rustc",
         "--lib",
+        # Alone, whatever else the crate asks for: beside an `rlib` there is no `lto` (cargo 1.95).
+        "--crate-type=cdylib",
         f"--profile={options.profile}",
         "--message-format=json-render-diagnostics",
         *_places(options, workspace),
     ]
-    if "cdylib" not in crate.crate_types:
-        arguments.append("--crate-type=cdylib")
     features = _features(crate, options)
     if features:
         arguments.append(f"--features={','.join(features)}")
@@ -319,20 +322,32 @@ class _Artifacts:
     def only(self) -> str:
         """Return the one library, in our target folder."""
         if len(self._found) != 1:
+            targets = [self._target_of(library) for library in self._found]
+            if None not in targets and 1 < len(set(targets)) == len(targets):
+                raise several_targets(map(str, targets))
             raise BuildFailed.of(
                 Code.BUILD_FAILED, f"expected one shared library, cargo names {len(self._found)}",
                 hint="the crate needs a library target (src/lib.rs)",
             )  # fmt: skip
-        library, folder = self._found[0], os.path.realpath(self._workspace.target_folder)
-        parts = os.path.relpath(os.path.realpath(library), folder).split(os.sep)
-        if parts[0] == os.pardir or os.path.islink(library) or not os.path.isfile(library):
+        library = self._found[0]
+        outside = self._parts(library)[0] == os.pardir
+        if outside or os.path.islink(library) or not os.path.isfile(library):
             raise BuildFailed.of(
                 Code.BUILD_FAILED, "cargo names a library outside of the target folder",
                 where=library,
             )  # fmt: skip
-        # With a target asked for or configured, its name is a folder above the profile's.
-        self.target = parts[0] if len(parts) > 2 and parts[1] != "deps" else None
+        self.target = self._target_of(library)
         return library
+
+    def _target_of(self, library: str) -> str | None:
+        """Return the target that was asked for or configured: a folder above the profile's."""
+        parts = self._parts(library)
+        named = len(parts) > 2 and parts[0] != os.pardir and parts[1] != "deps"
+        return parts[0] if named else None
+
+    def _parts(self, library: str) -> list[str]:
+        folder = os.path.realpath(self._workspace.target_folder)
+        return os.path.relpath(os.path.realpath(library), folder).split(os.sep)
 
 
 def _is_library(name: object) -> bool:
