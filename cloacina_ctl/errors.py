@@ -87,6 +87,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     SYMBOLS_MISSTATED = "B010", "the manifest misstates what the library exports"
     NOT_FOR_RUNTIME = "B011", "nothing in it that the runtime can load"
     BUILDER_PATH = "B012", "a path of the builder is in the library"
+    SEARCH_PATH = "B018", "folders were taken out of the library's search path"
     # D: delivery on this machine
     NOT_INSTALLED = "D001", "no such package in the registry"
     OTHER_BYTES = "D002", "another package of that name and version is there"

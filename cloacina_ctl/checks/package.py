@@ -10,6 +10,7 @@ from cloacina_ctl.checks.signatures import failing, is_judged
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.manifest import Language
 from cloacina_ctl.platforms import artifact_of
+from cloacina_ctl.platforms.search_path import is_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,11 +162,11 @@ def runpath(subject: PackageSubject) -> Iterator[Finding]:
     """A fixed folder of the builder's machine is searched on every machine that loads it."""
     for read, library, _ in _libraries(subject):
         for folders in (library.runpath, library.rpath):
-            if folders and not _is_beside(folders):
+            if folders and not all(map(is_beside, folders.split(":"))):
                 yield Finding(
                     f"it searches for other libraries in {folders}",
                     read.path,
-                    "leave `cloacina_build::configure()` out of build.rs",
+                    "package the crate again: `package` takes such folders out",
                 )
 
 
@@ -192,11 +193,6 @@ def text_relocations(subject: PackageSubject) -> Iterator[Finding]:
     for read, library, _ in _libraries(subject):
         if library.text_relocations:
             yield Finding("it rewrites its own code when it is loaded", read.path)
-
-
-def _is_beside(folders: str) -> bool:
-    """Tell whether all of a search path is counted from the library, as wheels have it."""
-    return all(folder.startswith(("$ORIGIN", "${ORIGIN}")) for folder in folders.split(":"))
 
 
 def _some(names: list[str]) -> str:

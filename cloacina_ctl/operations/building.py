@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloacina_ctl.manifest import Artifact, Workflow
+    from cloacina_ctl.overlay import Patch
     from cloacina_ctl.platforms import Library
+    from cloacina_ctl.platforms.search_path import SearchPath
     from cloacina_ctl.project.cargo import Built as CargoBuilt
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.runtime.described import Described
@@ -53,7 +55,7 @@ class BuildRequest(NamedTuple):
 class Built(NamedTuple):
     """A library on the disk, what the manifest says of it, and what is worth a warning.
 
-    ``exports`` are the symbols that hosts look up.
+    ``exports`` are the symbols that hosts look up. The library is packed with ``patches`` over it.
     """
 
     library: str
@@ -62,6 +64,7 @@ class Built(NamedTuple):
     workflows: tuple[Workflow, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
     exports: tuple[str, ...] = ()
+    patches: tuple[Patch, ...] = ()
 
 
 def build_library(project: Project, request: BuildRequest) -> Built:
@@ -84,7 +87,7 @@ def build_library(project: Project, request: BuildRequest) -> Built:
             where=built.library,
             hint="write `cloacina_workflow_plugin::package!();` once at the top of the crate",
         )
-    described = ask(built.library, library) if request.load else None
+    described = _asked(built, library) if request.load else None
     workflows, found = _workflows(project, library, described, built.library)
     found = (*found, *said_of(built))
     path = library_path(library.tag, os.path.basename(built.library))
@@ -96,7 +99,48 @@ def build_library(project: Project, request: BuildRequest) -> Built:
         tuple(map(_placed, workflows)),
         found,
         library.exports,
+        built.search.patches,
     )
+
+
+def _asked(built: CargoBuilt, library: Library) -> Described | None:
+    """Return what the library says once it is loaded, as it is packed."""
+    try:
+        return ask(built.library, library, built.search.patches)
+    except Refused as error:
+        first, *others = error.diagnostics
+        if not built.search.removed or first.code is not Code.LOAD_FAILED:
+            raise
+        hint = (
+            "it is packed without the folders that it was linked to search for other libraries: "
+            f"{_folders(built.search.removed)}; name one in LD_LIBRARY_PATH where it is to be found"
+        )
+        raise Refused(first._replace(hint=hint), *others) from error
+
+
+def _said_of_search(search: SearchPath, where: str) -> Iterator[Diagnostic]:
+    """Yield what was taken out of the path on which a library searches others, and what is left."""
+    if search.removed:
+        yield Diagnostic(
+            Code.SEARCH_PATH,
+            "packed without the folders of this machine that it searches for other libraries: "
+            f"{_folders(search.removed)}",
+            where=where,
+            hint="the library in the target folder has them still",
+            severity=Severity.NOTE,
+        )
+    if search.left:
+        yield Diagnostic(
+            Code.RUNPATH,
+            f"it searches for other libraries in {_folders(search.left)}",
+            where=where,
+            hint="its table of names has no room for a shorter path: link it without -rpath",
+            severity=Severity.WARNING,
+        )
+
+
+def _folders(folders: tuple[str, ...]) -> str:
+    return ", ".join(one or "the current folder" for one in folders)
 
 
 def said_of(built: CargoBuilt) -> Iterator[Diagnostic]:
@@ -124,6 +168,7 @@ def said_of(built: CargoBuilt) -> Iterator[Diagnostic]:
     for name in built.compiled_anew:
         message = "compiled anew: its files are not those that it was compiled of"
         yield Diagnostic(Code.COMPILED_ANEW, message, where=name, severity=Severity.NOTE)
+    yield from _said_of_search(built.search, os.path.basename(built.library))
     for root in built.cleared:
         message = "removed what was built for a workspace that is gone"
         yield Diagnostic(Code.CLEARED_BUILDS, message, where=root, severity=Severity.NOTE)

@@ -220,7 +220,8 @@ def _generated(
 def _libraries(built: Built | None) -> Iterator[PlannedFile]:
     if built is not None:
         path = MemberPath.parse(built.artifact.path)
-        yield PlannedFile(path, built.library, built.size, False, "the library that cargo built")
+        reason = "the library that cargo built"
+        yield PlannedFile(path, built.library, built.size, False, reason, built.patches)
 
 
 def _sign(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import BuildFailed, Code, UsageError
 from cloacina_ctl.manifest import BuiltWith
+from cloacina_ctl.platforms.search_path import SearchPath, cut_search_path
 from cloacina_ctl.project import target_folders
 from cloacina_ctl.project.builder_paths import PathLeft, paths_left, remap_flags, source_folders
 from cloacina_ctl.project.cargo_config import (
@@ -58,7 +59,8 @@ class Built(NamedTuple):
     where the compiler could not be told to leave all of them out. ``compiler_variables`` are the
     names of environment variables that chose or changed the compiler. ``compiled_anew`` are the
     packages whose units cargo would have taken though they were made of other files; ``cleared``
-    the workspaces that are gone, and what was built for them with them.
+    the workspaces that are gone, and what was built for them with them. ``search`` is what the
+    library has to be packed with, so that it searches no folder of this machine.
     """
 
     library: str
@@ -69,6 +71,7 @@ class Built(NamedTuple):
     paths_left: tuple[PathLeft, ...] = ()
     compiled_anew: tuple[str, ...] = ()
     cleared: tuple[str, ...] = ()
+    search: SearchPath = SearchPath()
 
 
 def find_cargo() -> str:
@@ -106,15 +109,18 @@ def build(
     artifacts, anew = _Build(builder, workspace, options, on_message).run()
     library = artifacts.only()
     rustc, host = _compiler(workspace, cargo)
+    search = cut_search_path(library)
+    user = environment.get("USER")
     return Built(
         library=library,
         target_folder=workspace.target_folder,
         built_with=BuiltWith(rustc, options.profile, options.target or artifacts.target or host),
         complete_remap=complete,
         compiler_variables=compiler_variables(environment),
-        paths_left=paths_left(library, folders, workspace, environment.get("USER")),
+        paths_left=paths_left(library, folders, workspace, user, search.patches),
         compiled_anew=anew,
         cleared=target_folders.clear_abandoned(workspace),
+        search=search,
     )
 
 

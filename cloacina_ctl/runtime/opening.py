@@ -15,6 +15,7 @@ from cloacina_ctl.archive.extraction import Extraction
 from cloacina_ctl.archive.payload import pour
 from cloacina_ctl.errors import Code, Incompatible, Refused
 from cloacina_ctl.manifest.model import Language
+from cloacina_ctl.overlay import laid_over
 from cloacina_ctl.platforms.tags import host_platform, platform_fits
 from cloacina_ctl.runtime.choosing import needs_build
 from cloacina_ctl.runtime.isolation import HostOptions
@@ -23,7 +24,7 @@ from cloacina_ctl.runtime.session import Preparation
 from cloacina_ctl.staging import reported, write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import BinaryIO
 
     from typing_extensions import Self
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.tables import FileEntry
     from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.manifest.model import Artifact, Manifest
+    from cloacina_ctl.overlay import Patch
     from cloacina_ctl.platforms.tags import Host
     from cloacina_ctl.runtime.described import Described
     from cloacina_ctl.runtime.material import Material
@@ -218,8 +220,12 @@ class Foreign:
         self._material.take_modules(modules)
 
 
-def load_library(path: str | os.PathLike[str], options: HostOptions = HostOptions()) -> Described:
-    """Return what the library at ``path`` says of itself once it is loaded.
+def load_library(
+    path: str | os.PathLike[str],
+    options: HostOptions = HostOptions(),
+    patches: tuple[Patch, ...] = (),
+) -> Described:
+    """Return what the library at ``path``, with ``patches`` over it, says once it is loaded.
 
     It is read once and loaded from memory, in a child process that ends with this call. Only for
     a library that was just built here: nothing says who made it. Raises as ``load``, and
@@ -228,7 +234,7 @@ def load_library(path: str | os.PathLike[str], options: HostOptions = HostOption
     name = os.fspath(path)
     with Preparation(name, options) as ready:
         with reported(name), open(name, "rb") as file:
-            ready.material.take_library(pieces(file))
+            ready.material.take_library(_patched(pieces(file), patches))
         with load(ready) as session:
             return session.describe()
 
@@ -236,6 +242,13 @@ def load_library(path: str | os.PathLike[str], options: HostOptions = HostOption
 def pieces(file: BinaryIO) -> Iterator[bytes]:
     """Yield the bytes of a file."""
     return iter(lambda: file.read(_PIECE), b"")
+
+
+def _patched(parts: Iterable[bytes], patches: tuple[Patch, ...]) -> Iterator[bytes]:
+    start = 0
+    for part in parts:
+        yield laid_over(part, start, patches)
+        start += len(part)
 
 
 def _with_hint(found: Diagnostic) -> Diagnostic:

@@ -290,7 +290,7 @@ def test_libraries_for_several_targets_are_told_from_a_crate_without_one(
     root = tmp_path / "crate"
     lines = [artifact(f"{own_folder(root)}/{name}/debug/x.so") for name in ("one", "two")]
     fake_cargo(tmp_path, monkeypatch, facts_of(root), "\n".join(lines))
-    with pytest.raises(BuildFailed, match="cargo builds for 2 targets, .*: one, two"):
+    with pytest.raises(BuildFailed, match=r"cargo builds for 2 targets, .*: one, two"):
         built_at(root)
     fake_cargo(tmp_path, monkeypatch, facts_of(root), "\n".join((lines[0], lines[0])))
     with pytest.raises(BuildFailed, match="expected one shared library, cargo names 2"):
