@@ -110,6 +110,17 @@ def git_unread(subject: ProjectSubject) -> Iterator[Finding]:
         yield Finding(f"{message}: {problem.reason}", problem.path, hint)
 
 
+@RULES.rule(Code.ALL_EXECUTABLE, Severity.NOTE)
+def all_executable(subject: ProjectSubject) -> Iterator[Finding]:
+    """The package would be another one where the file system has modes."""
+    if subject.selection.all_executable:
+        yield Finding(
+            "every file is marked executable: those count that begin with `#!` or are programs",
+            None,
+            "if the file system has modes, take the mark from modules and data: `chmod a-x`",
+        )
+
+
 def check_project(subject: ProjectSubject) -> Iterator[Diagnostic]:
     """Yield everything that is found wrong with a project, from its text alone."""
     project = subject.project
