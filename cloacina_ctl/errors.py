@@ -282,6 +282,9 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     LOCK_DIFFERS = "Y029", "other versions than a lock of the project has"
     DEPENDENCIES_UNREAD = "Y030", "dependencies where vendoring does not look"
     RESOLVER_SETTING = "Y031", "a setting for choosing versions that is not kept"
+    OWN_CODE = "Y032", "compiled code that no package can be made of"
+    UNSTATED_PLATFORM = "Y033", "compiled code whose platform the package does not state"
+    OWN_PLATFORM = "Y034", "compiled code that makes the package one for a platform"
 
 
 class Diagnostic(NamedTuple):

@@ -10,7 +10,7 @@ from cloacina_ctl.checks.signatures import failing, is_judged
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.manifest import Language
 from cloacina_ctl.platforms import artifact_of
-from cloacina_ctl.platforms.search_path import is_beside
+from cloacina_ctl.platforms.search_path import fixed_folders, searches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from cloacina_ctl.platforms import Library
 
 RULES: Rules[PackageSubject] = Rules()
+
+_RUNPATH_CURES = {
+    "cdylib": "package the crate again: `package` takes such folders out",
+    "wheel-tree": "link it without -rpath, or with $ORIGIN: `package` does not change it",
+}
 
 
 def _libraries(subject: PackageSubject) -> Iterator[tuple[ReadLibrary, Library, Artifact]]:
@@ -157,17 +162,24 @@ def short_rule(subject: PackageSubject) -> Iterator[Finding]:
             yield Finding(rule_names.words(task.id, names), task.source, rule_names.HINT)
 
 
+@RULES.rule(Code.UNSTATED_PLATFORM, Severity.WARNING)
+def unstated_platform(subject: PackageSubject) -> Iterator[Finding]:
+    """Where it does not fit the machine, importing it fails, and nothing tells that before."""
+    if subject.unstated:
+        yield Finding(
+            f"compiled code without a stated platform: {_some([*subject.unstated])}",
+            subject.unstated[0],
+            "package the project again: `package` reads which platform it is for",
+        )
+
+
 @RULES.rule(Code.RUNPATH, Severity.WARNING)
 def runpath(subject: PackageSubject) -> Iterator[Finding]:
     """A fixed folder of the builder's machine is searched on every machine that loads it."""
-    for read, library, _ in _libraries(subject):
-        for folders in (library.runpath, library.rpath):
-            if folders and not all(map(is_beside, folders.split(":"))):
-                yield Finding(
-                    f"it searches for other libraries in {folders}",
-                    read.path,
-                    "package the crate again: `package` takes such folders out",
-                )
+    for read, library, artifact in _libraries(subject):
+        folders = fixed_folders(library)
+        if folders:
+            yield Finding(searches(folders), read.path, _RUNPATH_CURES[artifact.kind])
 
 
 @RULES.rule(Code.ABSOLUTE_NEEDED, Severity.WARNING)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.archive.layout import SOURCE_FOLDER, library_path
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
 from cloacina_ctl.operations.asking import ask, spoken, with_rules
+from cloacina_ctl.platforms.search_path import folder_names, searches
 from cloacina_ctl.project.builder_paths import C_CODE, ELSEWHERE, MANIFEST_DIR, OUT_DIR, SOURCE
 from cloacina_ctl.project.model import BuildOptions
 from cloacina_ctl.values import NamedTuple
@@ -111,10 +112,8 @@ def _asked(built: CargoBuilt, library: Library) -> Described | None:
         first, *others = error.diagnostics
         if not built.search.removed or first.code is not Code.LOAD_FAILED:
             raise
-        hint = (
-            "it is packed without the folders that it was linked to search for other libraries: "
-            f"{_folders(built.search.removed)}; name one in LD_LIBRARY_PATH where it is to be found"
-        )
+        folders = folder_names(built.search.removed)
+        hint = f"it is packed without the folders that it searches: {folders}; set LD_LIBRARY_PATH"
         raise Refused(first._replace(hint=hint), *others) from error
 
 
@@ -124,7 +123,7 @@ def _said_of_search(search: SearchPath, where: str) -> Iterator[Diagnostic]:
         yield Diagnostic(
             Code.SEARCH_PATH,
             "packed without the folders of this machine that it searches for other libraries: "
-            f"{_folders(search.removed)}",
+            f"{folder_names(search.removed)}",
             where=where,
             hint="the library in the target folder has them still",
             severity=Severity.NOTE,
@@ -132,15 +131,11 @@ def _said_of_search(search: SearchPath, where: str) -> Iterator[Diagnostic]:
     if search.left:
         yield Diagnostic(
             Code.RUNPATH,
-            f"it searches for other libraries in {_folders(search.left)}",
+            searches(search.left),
             where=where,
             hint="its table of names has no room for a shorter path: link it without -rpath",
             severity=Severity.WARNING,
         )
-
-
-def _folders(folders: tuple[str, ...]) -> str:
-    return ", ".join(one or "the current folder" for one in folders)
 
 
 def said_of(built: CargoBuilt) -> Iterator[Diagnostic]:

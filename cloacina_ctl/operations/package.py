@@ -20,10 +20,12 @@ from cloacina_ctl.archive.writer import PackageWriter, WriteOptions
 from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
 from cloacina_ctl.manifest import Contents, Language, Manifest
 from cloacina_ctl.operations.building import Built, build_library
+from cloacina_ctl.operations.own_platform import judge_targets, place_own_code, with_own_python
 from cloacina_ctl.operations.preparing import (
     Packaged,
     PackageRequest,
     Prepared,
+    code_of,
     judge_project,
     output_path,
     python_workflows,
@@ -72,8 +74,9 @@ def _prepare(request: PackageRequest, work: WorkFolder, progress: Progress | Non
     project = read_project(request.project, member=request.build.member)
     output = output_path(request, project)
     selection = select_project(project, request, output)
-    found = judge_project(project, selection)
-    read = Prepared(project, selection=selection, diagnostics=tuple(found))
+    code = code_of(project, selection)
+    found = judge_project(project, selection, code)
+    read = Prepared(project, selection=selection, diagnostics=tuple(found), code=code)
     if request.target.format == SOURCE:
         from cloacina_ctl.operations.packing_source import prepare_source
 
@@ -98,16 +101,15 @@ def _prepare_native(
     workflows = built.workflows if built else python_workflows(project, selection)
     if not workflows:
         raise _only_graphs(project)
+    judge_targets(read.code, project, request.vendor)
+    project = with_own_python(project, read.code)
     vendored = vendored_files(project, request.vendor, work, request.limits, progress)
     project = with_python(project, vendored)
+    own, vendored, artifacts = place_own_code(selected_files(selection), read.code, vendored)
     manifest = _manifest(project, workflows, built)
-    files = [
-        *selected_files(selection),
-        *_generated(project, selection, request),
-        *_libraries(built),
-    ]
+    manifest = manifest._replace(artifacts=(*manifest.artifacts, *artifacts))
+    files = [*own, *_generated(project, selection, request), *_libraries(built)]
     if vendored is not None:
-        manifest = manifest._replace(artifacts=vendored.artifacts)
         files += planned(vendored)
         found += vendored.diagnostics
         selection = selection._replace(left_out=(*selection.left_out, *vendored.left_out))

@@ -94,6 +94,20 @@ def object_format(head: bytes) -> str | None:
     return PE if head.startswith(b"MZ") and head[at : at + 4] == b"PE\0\0" else None
 
 
+def is_loaded(head: bytes) -> bool:
+    """Tell whether a loader takes the ELF file: object files and dumps are for other tools."""
+    return _elf_number(head, 16) in (2, 3)
+
+
+def elf_machine(head: bytes) -> int:
+    """Return the number of the machine that the ELF file is for."""
+    return _elf_number(head, 18)
+
+
+def _elf_number(head: bytes, at: int) -> int:
+    return int.from_bytes(head[at : at + 2], "big" if head[5:6] == b"\2" else "little")
+
+
 def can_be_run(head: bytes) -> bool:
     """Tell whether a system could run the file: a script with `#!`, or compiled code."""
     return head.startswith(b"#!") or object_format(head) is not None

@@ -37,7 +37,7 @@ from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from cloacina_ctl.platforms.elf import Image
     from cloacina_ctl.platforms.library import Library
@@ -73,6 +73,23 @@ def is_beside(folder: str) -> bool:
     return any(folder == origin or folder.startswith(origin + "/") for origin in _ORIGINS)
 
 
+def fixed_folders(library: Library) -> tuple[str, ...]:
+    """Return the entries of the search paths that name a place of one machine."""
+    paths = [path for path in (library.rpath, library.runpath) if path is not None]
+    entries = (entry for path in paths for entry in path.split(":"))
+    return tuple(dict.fromkeys(entry for entry in entries if not is_beside(entry)))
+
+
+def searches(folders: Iterable[str]) -> str:
+    """Return what is said of a library that searches ``folders``."""
+    return f"it searches for other libraries in {folder_names(folders)}"
+
+
+def folder_names(folders: Iterable[str]) -> str:
+    """Return the entries of a search path for people."""
+    return ", ".join(one or "the current folder" for one in folders)
+
+
 def cut_search_path(path: str) -> SearchPath:
     """Return how the library in the file ``path`` comes to search beside itself alone.
 
@@ -88,16 +105,9 @@ def cut_search_path(path: str) -> SearchPath:
     except (Refused, Unreadable, OverLimit, struct.error):
         return SearchPath()
     same = after._replace(rpath=before.rpath, runpath=before.runpath) == before
-    if same and {*_places(after)} == {*found.left}:
+    if same and {*fixed_folders(after)} == {*found.left}:
         return found
-    return SearchPath(left=_places(before))
-
-
-def _places(library: Library) -> tuple[str, ...]:
-    """Return the entries of the search paths that name a place of one machine."""
-    paths = [path for path in (library.rpath, library.runpath) if path is not None]
-    entries = (entry for path in paths for entry in path.split(":"))
-    return tuple(dict.fromkeys(entry for entry in entries if not is_beside(entry)))
+    return SearchPath(left=fixed_folders(before))
 
 
 def _shown(entry: str) -> str:

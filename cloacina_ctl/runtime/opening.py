@@ -16,6 +16,7 @@ from cloacina_ctl.archive.payload import pour
 from cloacina_ctl.errors import Code, Incompatible, Refused
 from cloacina_ctl.manifest.model import Language
 from cloacina_ctl.overlay import laid_over
+from cloacina_ctl.paths import MemberPath, collisions
 from cloacina_ctl.platforms.tags import host_platform, platform_fits
 from cloacina_ctl.runtime.choosing import needs_build
 from cloacina_ctl.runtime.isolation import HostOptions
@@ -24,12 +25,13 @@ from cloacina_ctl.runtime.session import Preparation
 from cloacina_ctl.staging import reported, write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
     from typing_extensions import Self
 
     from cloacina_ctl.archive.foreign.package import Contents
+    from cloacina_ctl.archive.payload import Sink
     from cloacina_ctl.archive.reader import Package
     from cloacina_ctl.archive.tables import FileEntry
     from cloacina_ctl.errors import Diagnostic
@@ -124,12 +126,20 @@ def _take_tree(
     manifest = package.head.manifest
     package.require_sections({layout.COMMON})
     tags = [one.platform for one in manifest.artifacts if platform_fits(one.platform, host)]
+    if manifest.artifacts and not tags:
+        names = ", ".join(one.platform for one in manifest.artifacts)
+        raise Incompatible.of(
+            Code.NOT_FOR_RUNTIME,
+            f"its compiled code is not for this machine, which is {_words(host)}: {names}",
+            where=package.path,
+            hint="package the project on such a machine, or vendor for it by --vendor-platform",
+        )
     sections = {layout.COMMON, *tags}
     package.require_sections(sections)
     files = [file for file in package.head.files if layout.section_of(file.path) in sections]
     tree = os.path.join(material.folder, _TREE)
     with Extraction(tree, material.held) as extraction:
-        pour(package, extraction, files, jobs=jobs)
+        pour(package, _Together(extraction, package.path, files), files, jobs=jobs)
         extraction.commit()
     folders = [f"{layout.PLATFORM_FOLDER}{tag}/vendor" for tag in tags]
     material.take_modules(
@@ -145,6 +155,30 @@ def _take_tree(
 
 def _workflow_of(manifest: Manifest) -> str:
     return manifest.workflows[0].name if manifest.workflows else "unknown"
+
+
+class _Together:
+    """A sink that puts what is for this platform to the files that are for every one."""
+
+    def __init__(self, sink: Sink, where: str, files: Sequence[FileEntry]) -> None:
+        self._sink = sink
+        self.divisible = sink.divisible
+        for clash in collisions(layout.place_on_platform(file.path) for file in files):
+            raise Refused.of(
+                Code.MEMBER_COLLISION, f"{clash.rule}: {clash.first}, {clash.second}", where=where
+            )
+
+    def begin(self, file: FileEntry) -> None:
+        """Begin the file at its place."""
+        self._sink.begin(file._replace(path=MemberPath(layout.place_on_platform(file.path))))
+
+    def write(self, data: memoryview) -> None:
+        """Write the next bytes."""
+        self._sink.write(data)
+
+    def end(self) -> None:
+        """End the file."""
+        self._sink.end()
 
 
 class _IntoDescriptor:
