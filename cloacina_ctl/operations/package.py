@@ -37,6 +37,7 @@ from cloacina_ctl.operations.target import NATIVE, SOURCE, V1
 from cloacina_ctl.operations.vendoring import (
     WorkFolder,
     planned,
+    searched_elsewhere,
     vendored_files,
     with_python,
     write_new_lock,
@@ -111,7 +112,7 @@ def _prepare_native(
     files = [*own, *_generated(project, selection, request), *_libraries(built)]
     if vendored is not None:
         files += planned(vendored)
-        found += vendored.diagnostics
+        found += (*vendored.diagnostics, *searched_elsewhere(vendored))
         selection = selection._replace(left_out=(*selection.left_out, *vendored.left_out))
     plan = make_plan(
         layout.root_folder(project.package.name, project.package.version), files, request.limits

@@ -21,7 +21,12 @@ from cloacina_ctl.checks.for_runtime import ForRuntime, check_for_runtime
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.operations.own_platform import judge_targets, unstated, with_own_python
 from cloacina_ctl.operations.preparing import Prepared, selected_files
-from cloacina_ctl.operations.vendoring import planned_flat, vendored_files, with_python
+from cloacina_ctl.operations.vendoring import (
+    planned_flat,
+    searched_elsewhere,
+    vendored_files,
+    with_python,
+)
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.project.own_files import own_links
 from cloacina_ctl.project.package_toml import authored, metadata_keys, resolved_package_toml
@@ -65,7 +70,7 @@ def prepare_source(
     found += unstated(read.code, project, request.vendor)
     if vendored is not None:
         files += planned_flat(vendored, project, request.vendor)
-        found += vendored.diagnostics
+        found += (*vendored.diagnostics, *searched_elsewhere(vendored))
         selection = selection._replace(left_out=(*selection.left_out, *vendored.left_out))
     if request.sign_fidius:
         from cloacina_ctl.operations.tree_signature import check_members
