@@ -12,6 +12,7 @@ import pytest
 
 from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Incompatible, Refused
+from cloacina_ctl.operations.convert import ConvertRequest, convert
 from cloacina_ctl.operations.inspect import inspect
 from cloacina_ctl.operations.own_platform import Placed, place_own_code
 from cloacina_ctl.operations.package import PackageRequest, package, prepare
@@ -34,6 +35,7 @@ OLD = {"versions": {"libc.so.6": [("GLIBC_2.2.5", 0)]}}
 PROJECT = '[project]\nname = "demo"\nversion = "1.0"\nrequires-python = "{}"\n'
 EXE = b"MZ" + bytes(58) + b"\x40\0\0\0PE\0\0"
 MAC = b"\xcf\xfa\xed\xfe" + bytes(28)
+UNSIGNED = Rule(allow_unsigned=True)
 EXTENSION = "src/demo/_ext.cpython-311-x86_64-linux-gnu.so"
 
 
@@ -239,6 +241,22 @@ def packed_source(root: Path):
     )
 
 
+def test_a_conversion_keeps_the_projects_own_code_and_says_what_it_cannot(root):
+    planted(root, {EXTENSION: elf(), "vendor/lib/_c.abi3.so": elf()})
+    native = packed(root).path
+    asked = ConvertRequest(native, native + ".s", Target(SOURCE), rule=UNSIGNED, pad=True)
+    with pytest.raises(Refused, match="would be lost"):
+        convert(asked)
+    made = convert(asked._replace(lossy=True))
+    assert [words.partition(":")[0] for words in made.losses] == [
+        "vendored code for manylinux_2_34_x86_64",
+        "that compiled code of the project is for manylinux_2_34_x86_64",
+    ]
+    paths = {str(file.path) for file in inspect(made.path).files}
+    assert f"workflow/{EXTENSION[4:]}" in paths
+    assert not any(path.startswith(("platform/", "vendor/")) for path in paths)
+
+
 def test_a_package_for_another_machine_is_refused_before_anything_is_imported(root):
     planted(root, {EXTENSION.replace("x86_64", "aarch64"): elf(AARCH64)})
     path = packed(root).path
@@ -305,5 +323,5 @@ def machine_here() -> int:
 
 
 def run(path: str):
-    with open_package(path, Rule(allow_unsigned=True)) as loaded:
+    with open_package(path, UNSIGNED) as loaded:
         return loaded.session.run_task("one", {}, timeout=20).context
