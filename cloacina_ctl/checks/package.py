@@ -10,7 +10,7 @@ from cloacina_ctl.checks.signatures import failing, is_judged
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.manifest import Language
 from cloacina_ctl.platforms import artifact_of
-from cloacina_ctl.platforms.search_path import fixed_folders, searches
+from cloacina_ctl.platforms.folders import fixed_folders, searches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

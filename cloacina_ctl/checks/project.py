@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.checks import graph, python, rust
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
-from cloacina_ctl.platforms.search_path import fixed_folders, searches
+from cloacina_ctl.platforms.folders import fixed_folders, searches
 from cloacina_ctl.project.walk import EMPTY_FOLDER, NO_SUBMODULE
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.archive.layout import SOURCE_FOLDER, library_path
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
 from cloacina_ctl.operations.asking import ask, spoken, with_rules
-from cloacina_ctl.platforms.search_path import folder_names, searches
+from cloacina_ctl.platforms.folders import folder_names, searches
 from cloacina_ctl.project.builder_paths import C_CODE, ELSEWHERE, MANIFEST_DIR, OUT_DIR, SOURCE
 from cloacina_ctl.project.model import BuildOptions
 from cloacina_ctl.values import NamedTuple
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.manifest import Artifact, Workflow
     from cloacina_ctl.overlay import Patch
     from cloacina_ctl.platforms import Library
-    from cloacina_ctl.platforms.search_path import SearchPath
+    from cloacina_ctl.platforms.folders import SearchPath
     from cloacina_ctl.project.cargo import Built as CargoBuilt
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.runtime.described import Described

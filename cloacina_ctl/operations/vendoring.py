@@ -162,8 +162,9 @@ def searched_elsewhere(vendored: Vendored) -> Iterator[Diagnostic]:
 
     They are packed as they are: a wheel vouches for its bytes.
     """
+    from cloacina_ctl.platforms.folders import searches
     from cloacina_ctl.platforms.recognition import ELF, object_format
-    from cloacina_ctl.platforms.search_path import cut_search_path, searches
+    from cloacina_ctl.platforms.search_path import cut_search_path
     from cloacina_ctl.project.own_files import read_head
 
     found: dict[tuple[str, tuple[str, ...]], list[str]] = {}

@@ -31,16 +31,16 @@ from cloacina_ctl.platforms.dynamic import (
     VERNEEDNUM,
 )
 from cloacina_ctl.platforms.elf import open_image
+from cloacina_ctl.platforms.folders import SearchPath, fixed_folders, is_beside
 from cloacina_ctl.platforms.read import read_library
 from cloacina_ctl.platforms.reading import OverLimit, Unreadable, open_source
 from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from cloacina_ctl.platforms.elf import Image
-    from cloacina_ctl.platforms.library import Library
     from cloacina_ctl.platforms.reading import Source
 
 _VERDEF, _VERDEFNUM, _GNU_LIBLIST = 0x6FFFFFFC, 0x6FFFFFFD, 0x6FFFFEF9
@@ -51,43 +51,8 @@ _SHT_STRTAB, _SHT_DYNSYM = 3, 11
 # The kinds of sections whose names the dynamic section tells of, beside symbols: itself, versions.
 _KNOWN_USERS = frozenset({6, _SHT_DYNSYM, 0x6FFFFFFD, 0x6FFFFFFE})
 _S390 = 22  # the one machine here whose table DT_HASH has words of 64 bits
-_ORIGINS = ("$ORIGIN", "${ORIGIN}")
 _PIECE = 1 << 20
 _MOST_VERSIONS = 65_536
-
-
-class SearchPath(NamedTuple):
-    """What stands in the way of other machines, and the patches that take it out.
-
-    ``removed`` are the folders that the patches take out, ``left`` those that they cannot: in
-    both, an empty text is the current folder.
-    """
-
-    removed: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
-    patches: tuple[Patch, ...] = ()
-
-
-def is_beside(folder: str) -> bool:
-    """Tell whether an entry of a search path is counted from the library, as wheels have it."""
-    return any(folder == origin or folder.startswith(origin + "/") for origin in _ORIGINS)
-
-
-def fixed_folders(library: Library) -> tuple[str, ...]:
-    """Return the entries of the search paths that name a place of one machine."""
-    paths = [path for path in (library.rpath, library.runpath) if path is not None]
-    entries = (entry for path in paths for entry in path.split(":"))
-    return tuple(dict.fromkeys(entry for entry in entries if not is_beside(entry)))
-
-
-def searches(folders: Iterable[str]) -> str:
-    """Return what is said of a library that searches ``folders``."""
-    return f"it searches for other libraries in {folder_names(folders)}"
-
-
-def folder_names(folders: Iterable[str]) -> str:
-    """Return the entries of a search path for people."""
-    return ", ".join(one or "the current folder" for one in folders)
 
 
 def cut_search_path(path: str) -> SearchPath:

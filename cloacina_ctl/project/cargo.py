@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import BuildFailed, Code, UsageError
 from cloacina_ctl.manifest import BuiltWith
-from cloacina_ctl.platforms.search_path import SearchPath, cut_search_path
+from cloacina_ctl.platforms.folders import SearchPath
+from cloacina_ctl.platforms.search_path import cut_search_path
 from cloacina_ctl.project import target_folders
 from cloacina_ctl.project.builder_paths import PathLeft, paths_left, remap_flags, source_folders
 from cloacina_ctl.project.cargo_config import (

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from cloacina_ctl.overlay import Patch, laid_over
 from cloacina_ctl.platforms import read_library
-from cloacina_ctl.platforms.search_path import SearchPath, cut_search_path, is_beside
+from cloacina_ctl.platforms.folders import SearchPath, is_beside
+from cloacina_ctl.platforms.search_path import cut_search_path
 from tests.platforms.elf_builder import Elf
 from tests.tools import need
 
