@@ -81,7 +81,7 @@ class _Places:
         return path
 
 
-def judge_targets(code: OwnCode, project: Project, request: VendorRequest) -> None:
+def _judge_targets(code: OwnCode, project: Project, request: VendorRequest) -> None:
     """Raise ``Refused`` where the project's code is not for the runtime's Python and platforms.
 
     These are named on the command line or in the configuration.
@@ -109,11 +109,13 @@ def judge_targets(code: OwnCode, project: Project, request: VendorRequest) -> No
         raise Refused(*problems)
 
 
-def with_own_python(project: Project, code: OwnCode) -> Project:
+def with_own_python(project: Project, code: OwnCode, request: VendorRequest) -> Project:
     """Return the project as its package has to speak of it: for the Pythons of its own code.
 
-    Raises ``Refused`` where that is none of those that the project, or what is vendored, is for.
+    Raises ``Refused`` where that is none of those that the project is for, and where the code is
+    not for the runtime that ``request`` or the configuration names.
     """
+    _judge_targets(code, project, request)
     if not code.minors:
         return project
     from packaging.specifiers import SpecifierSet
@@ -126,7 +128,7 @@ def with_own_python(project: Project, code: OwnCode) -> Project:
         named = ", ".join(f"3.{minor}" for minor in code.minors)
         first = next(one for one in code.files if one.minor is not None)
         message = (
-            f"it is named for Python {named}, and the package is for {requires.python or 'any'}"
+            f"it is named for Python {named}, and the project is for {requires.python or 'any'}"
         )
         raise Refused(_problem(message, first))
     low, high = minors[0], minors[-1]

@@ -21,7 +21,7 @@ from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
 from cloacina_ctl.manifest import Contents, Language, Manifest
 from cloacina_ctl.operations.building import Built, build_library
 from cloacina_ctl.operations.locating import Locator
-from cloacina_ctl.operations.own_platform import judge_targets, place_own_code, with_own_python
+from cloacina_ctl.operations.own_platform import place_own_code, with_own_python
 from cloacina_ctl.operations.preparing import (
     Packaged,
     PackageRequest,
@@ -113,8 +113,7 @@ def _prepare_native(
     workflows = built.workflows if built else python_workflows(project, selection)
     if not workflows:
         raise _only_graphs(project)
-    judge_targets(read.code, project, request.vendor)
-    project = with_own_python(project, read.code)
+    project = with_own_python(project, read.code, request.vendor)
     vendored = vendored_files(project, request.vendor, work, request.limits, progress)
     project = with_python(project, vendored)
     own, vendored, artifacts = place_own_code(selected_files(selection), read.code, vendored)

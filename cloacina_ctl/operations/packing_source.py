@@ -19,7 +19,7 @@ from cloacina_ctl.archive.foreign.write_source import (
 from cloacina_ctl.archive.plan import Plan, PlannedFile
 from cloacina_ctl.checks.for_runtime import ForRuntime, check_for_runtime
 from cloacina_ctl.errors import Code, Refused
-from cloacina_ctl.operations.own_platform import judge_targets, unstated, with_own_python
+from cloacina_ctl.operations.own_platform import unstated, with_own_python
 from cloacina_ctl.operations.preparing import Prepared, selected_files
 from cloacina_ctl.operations.vendoring import (
     planned_flat,
@@ -57,8 +57,7 @@ def prepare_source(
     broken = tuple(check_for_runtime(_judged(project), runtime))
     if broken:
         raise Refused(*broken)
-    judge_targets(read.code, project, request.vendor)
-    project = with_own_python(project, read.code)
+    project = with_own_python(project, read.code, request.vendor)
     vendored = vendored_files(project, request.vendor, work, request.limits, progress)
     project = with_python(project, vendored)
     files = [*_files(project, read), _package_toml(project, runtime)]
@@ -66,8 +65,8 @@ def prepare_source(
         from cloacina_ctl.operations.tree_signature import room_for_signature
 
         files.append(room_for_signature())
-    found, selection = read.diagnostics, read.selection
-    found += unstated(read.code, project, request.vendor)
+    found = read.diagnostics + unstated(read.code, project, request.vendor)
+    selection = read.selection
     if vendored is not None:
         files += planned_flat(vendored, project, request.vendor)
         found += (*vendored.diagnostics, *searched_elsewhere(vendored))

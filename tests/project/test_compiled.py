@@ -196,7 +196,7 @@ def test_modules_for_several_pythons_are_for_what_all_of_them_have(root):
 
 def test_a_python_that_the_project_is_not_for_is_refused(root):
     planted(root, {EXTENSION: elf()}, ">=3.12")
-    with pytest.raises(Refused, match=r"named for Python 3.11, and the package is for >=3.12"):
+    with pytest.raises(Refused, match=r"named for Python 3.11, and the project is for >=3.12"):
         packed(root)
 
 
