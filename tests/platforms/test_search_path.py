@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloacina_ctl.archive.foreign.tar_stream import feed_plan
+from cloacina_ctl.archive.foreign.write_source import Output
+from cloacina_ctl.archive.foreign.write_v1 import write_v1
+from cloacina_ctl.archive.plan import PlannedFile, make_plan
+from cloacina_ctl.archive.writer import PackageWriter
 from cloacina_ctl.overlay import Patch, laid_over
+from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.platforms import read_library
 from cloacina_ctl.platforms.folders import SearchPath, is_beside
 from cloacina_ctl.platforms.search_path import cut_search_path
@@ -199,3 +207,23 @@ def test_a_patch_is_the_same_however_the_file_is_cut(data, offset, size, patch) 
         for at in range(0, len(data), size)
     ]
     assert whole == bytes(expected) == b"".join(pieces)
+
+
+def test_what_is_packed_and_hashed_is_the_file_with_its_patches(tmp_path: Path) -> None:
+    source = tmp_path / "liba.so"
+    source.write_bytes(bytes(range(256)) * 20_000)  # more than one frame
+    patches = (Patch(0, b"first"), Patch((2 << 20) - 2, b"over"), Patch(5_119_998, b"zz"))
+    expected = laid_over(source.read_bytes(), 0, patches)
+    size = len(expected)
+    file = PlannedFile(MemberPath("liba.so"), str(source), size, False, "", patches)
+    plan = make_plan("x-1", [file])
+    with PackageWriter(str(tmp_path / "native")) as writer:
+        (entry,) = writer.write_payload(plan).files
+    assert entry.sha256 == hashlib.sha256(expected).hexdigest()
+    (entry,) = write_v1(Output(str(tmp_path / "v1"), replace=False), feed_plan(plan)).files
+    assert entry.sha256 == hashlib.sha256(expected).hexdigest()
+    with tarfile.open(tmp_path / "v1") as archive:
+        packed = archive.extractfile("liba.so")
+        assert packed is not None
+        assert packed.read() == expected
+    assert source.read_bytes() == bytes(range(256)) * 20_000
