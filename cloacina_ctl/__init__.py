@@ -3,6 +3,7 @@
 A map of the package, from the bottom up; imports point downwards only:
 
 ``values``      named tuples and constants that are quick to declare
+``overlay``     bytes laid over a file as it is read
 ``progress``    how far an operation is
 ``folders``     folders held by descriptors: what is made, renamed and removed in them
 ``errors``      diagnostics with permanent codes, and the one family of exceptions

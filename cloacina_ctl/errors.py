@@ -98,6 +98,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     NEEDED_OUTSIDE = "B014", "the library needs another that not every system has"
     NO_PROMISE = "B015", "nothing tells which systems the library runs on"
     UNREAD_MACHINE = "B016", "a machine whose libraries are not read"
+    SEARCH_PATH = "B018", "folders were taken out of the library's search path"
     # D: delivery on this machine
     NOT_INSTALLED = "D001", "no such package in the registry"
     OTHER_BYTES = "D002", "another package of that name and version is there"
@@ -193,6 +194,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     TRACKED_IGNORED = "P023", "left out by an ignore rule, though git tracks it"
     NO_SUBMODULE = "P024", "a submodule that is not checked out"
     GIT_UNREAD = "P025", "what git keeps about the project cannot be read"
+    ALL_EXECUTABLE = "P026", "every file is marked executable"
     # R: Rust project
     NO_CARGO = "R001", "cargo is not installed"
     BUILD_FAILED = "R002", "the build failed"
@@ -292,6 +294,9 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     LOCK_DIFFERS = "Y029", "other versions than a lock of the project has"
     DEPENDENCIES_UNREAD = "Y030", "dependencies where vendoring does not look"
     RESOLVER_SETTING = "Y031", "a setting for choosing versions that is not kept"
+    OWN_CODE = "Y032", "compiled code that no package can be made of"
+    UNSTATED_PLATFORM = "Y033", "compiled code whose platform the package does not state"
+    OWN_PLATFORM = "Y034", "compiled code that makes the package one for a platform"
 
 
 class Location(NamedTuple):

@@ -84,6 +84,18 @@ def library_path(tag: str, filename: str) -> str:
     return f"{PLATFORM_FOLDER}{tag}/{filename}"
 
 
+def place_on_platform(path: str) -> str:
+    """Return where a file of a Python package belongs for whoever imports it.
+
+    What is for one platform lies beside the files for every one, under the same path; only
+    `platform/<tag>/vendor/` is a folder of its own, as `vendor/` is.
+    """
+    if not path.startswith(PLATFORM_FOLDER):
+        return path
+    inside = path[len(PLATFORM_FOLDER) :].partition("/")[2]
+    return path if inside.startswith(VENDOR_FOLDER) else inside
+
+
 def module_paths(module: str) -> tuple[str, str]:
     """Return the two places where the dotted ``module`` may lie."""
     base = WORKFLOW_FOLDER + module.replace(".", "/")

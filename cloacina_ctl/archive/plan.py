@@ -17,19 +17,24 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cloacina_ctl.overlay import Patch
     from cloacina_ctl.paths import MemberPath
 
 _UNKNOWN = Digest("0" * 64)
 
 
 class PlannedFile(NamedTuple):
-    """One file to pack: from the disk (a path) or from memory (bytes); ``size`` in bytes."""
+    """One file to pack: from the disk (a path) or from memory (bytes); ``size`` in bytes.
+
+    ``patches`` are laid over what is read of the disk.
+    """
 
     path: MemberPath
     source: str | bytes
     size: int
     executable: bool
     reason: str
+    patches: tuple[Patch, ...] = ()
 
     @property
     def section(self) -> str:

@@ -8,6 +8,7 @@ import stat
 from typing import TYPE_CHECKING, Protocol
 
 from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.overlay import lay_over
 from cloacina_ctl.staging import reported
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def _read_exactly(fd: int, file: PlannedFile, into: Room) -> Iterator[memoryview
         count = os.readv(fd, [room])
         if not count:
             raise _changed(file, f"it is {left} bytes shorter")
+        lay_over(room[:count], file.size - left, file.patches)
         yield room[:count]
         into.took(count)
         left -= count

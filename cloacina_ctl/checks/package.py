@@ -17,6 +17,7 @@ from cloacina_ctl.platforms.judging import judge_library
 from cloacina_ctl.platforms.tags import states
 from cloacina_ctl.platforms.triples import unread
 from cloacina_ctl.signing.policy import how_to_sign
+from cloacina_ctl.platforms.folders import fixed_folders, searches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     from cloacina_ctl.platforms import Library
 
 RULES: Rules[PackageSubject] = Rules()
+
+_RUNPATH_CURES = {
+    "cdylib": "package the crate again: `package` takes such folders out",
+    "wheel-tree": "link it without -rpath, or with $ORIGIN: `package` does not change it",
+}
 
 
 def _libraries(subject: PackageSubject) -> Iterator[tuple[ReadLibrary, Library, Artifact]]:
@@ -163,17 +169,24 @@ def short_rule(subject: PackageSubject) -> Iterator[Finding]:
             yield Finding(rule_names.words(task.id, names), task.source, rule_names.HINT)
 
 
+@RULES.rule(Code.UNSTATED_PLATFORM, Severity.WARNING)
+def unstated_platform(subject: PackageSubject) -> Iterator[Finding]:
+    """Where it does not fit the machine, importing it fails, and nothing tells that before."""
+    if subject.unstated:
+        yield Finding(
+            f"compiled code without a stated platform: {_some([*subject.unstated])}",
+            subject.unstated[0],
+            "package the project again: `package` reads which platform it is for",
+        )
+
+
 @RULES.rule(Code.RUNPATH, Severity.WARNING)
 def runpath(subject: PackageSubject) -> Iterator[Finding]:
     """A fixed folder of the builder's machine is searched on every machine that loads it."""
-    for read, library, _ in _libraries(subject):
-        for folders in (library.runpath, library.rpath):
-            if folders and not _is_beside(folders):
-                yield Finding(
-                    f"it searches for other libraries in {folders}",
-                    read.path,
-                    "leave `cloacina_build::configure()` out of build.rs",
-                )
+    for read, library, artifact in _libraries(subject):
+        folders = fixed_folders(library)
+        if folders:
+            yield Finding(searches(folders), read.path, _RUNPATH_CURES[artifact.kind])
 
 
 @RULES.rule(Code.ABSOLUTE_NEEDED, Severity.WARNING)
@@ -204,11 +217,6 @@ def text_relocations(subject: PackageSubject) -> Iterator[Finding]:
 def _is_told(claimed: Libc | None, found: Libc | None) -> bool:
     """Tell whether the manifest says a release of musl, where no library does."""
     return claimed is not None and claimed.name == MUSL and found == claimed._replace(floor=None)
-
-
-def _is_beside(folders: str) -> bool:
-    """Tell whether all of a search path is counted from the library, as wheels have it."""
-    return all(folder.startswith(("$ORIGIN", "${ORIGIN}")) for folder in folders.split(":"))
 
 
 def _some(names: list[str]) -> str:

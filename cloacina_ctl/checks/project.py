@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.checks import graph, python, rust
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.platforms.folders import fixed_folders, searches
 from cloacina_ctl.project.walk import EMPTY_FOLDER, NO_SUBMODULE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from cloacina_ctl.checks.subjects import ProjectSubject
     from cloacina_ctl.errors import Diagnostic
@@ -75,11 +76,9 @@ def tracked_ignored(subject: ProjectSubject) -> Iterator[Finding]:
     files = subject.selection.tracked
     if not files:
         return
-    named = ", ".join(files[:_NAMED])
-    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
     what = "1 tracked file is" if len(files) == 1 else f"{len(files)} tracked files are"
     yield Finding(
-        f"{what} ignored by a rule and not packed: {named}{more}",
+        f"{what} ignored by a rule and not packed: {_some(files)}",
         files[0],
         f"name what belongs into the package: include = {json.dumps(files[:_NAMED])}",
     )
@@ -110,6 +109,61 @@ def git_unread(subject: ProjectSubject) -> Iterator[Finding]:
         yield Finding(f"{message}: {problem.reason}", problem.path, hint)
 
 
+@RULES.rule(Code.ALL_EXECUTABLE, Severity.NOTE)
+def all_executable(subject: ProjectSubject) -> Iterator[Finding]:
+    """The package would be another one where the file system has modes."""
+    if subject.selection.all_executable:
+        yield Finding(
+            "every file is marked executable: those count that begin with `#!` or are programs",
+            None,
+            "if the file system has modes, take the mark from modules and data: `chmod a-x`",
+        )
+
+
+@RULES.rule(Code.OWN_PLATFORM, Severity.WARNING)
+def own_platform(subject: ProjectSubject) -> Iterator[Finding]:
+    """A build leaves such a file in the source tree, and the package then runs on few machines."""
+    code = subject.code
+    files = [one for one in code.files if not one.is_meant]
+    if not files or code.strictest is None or code.problems:
+        return
+    minors = code.minors or ()
+    pythons = f" and Python {', '.join(f'3.{minor}' for minor in minors)}" if minors else ""
+    names = [one.path for one in files]
+    more = f", and {len(names) - 1} more such files" if len(names) > 1 else ""
+    yield Finding(
+        f"compiled code{more}: this makes a package for {code.strictest.tag}{pythons} alone",
+        names[0],
+        "if `maturin develop` or `build_ext --inplace` left it there: "
+        f"exclude = {json.dumps(names[:_NAMED])}; if it is meant, name it in `include`",
+    )
+
+
+@RULES.rule(Code.RUNPATH, Severity.WARNING)
+def runpath(subject: ProjectSubject) -> Iterator[Finding]:
+    """A library that lies in the project is packed as it is."""
+    for one in subject.code.files:
+        folders = fixed_folders(one.library) if one.library is not None else ()
+        if folders:
+            cure = (
+                "link it without -rpath, or with $ORIGIN: what lies in the project is not changed"
+            )
+            yield Finding(searches(folders), one.path, cure)
+
+
+@RULES.rule(Code.UNSTATED_PLATFORM, Severity.WARNING)
+def unstated_platform(subject: ProjectSubject) -> Iterator[Finding]:
+    """What is for several systems, or for none that a package runs on, decides nothing."""
+    files = subject.code.others
+    if files:
+        what = _some([f"{one.path} ({one.words})" for one in files])
+        yield Finding(
+            f"compiled code that does not decide what the package is for: {what}",
+            files[0].path,
+            "leave out what is not needed on Linux: `exclude` in the configuration",
+        )
+
+
 def check_project(subject: ProjectSubject) -> Iterator[Diagnostic]:
     """Yield everything that is found wrong with a project, from its text alone."""
     project = subject.project
@@ -120,3 +174,10 @@ def check_project(subject: ProjectSubject) -> Iterator[Diagnostic]:
     for workflow in project.workflows:
         yield from graph.RULES.run(workflow)
     yield from RULES.run(subject)
+    yield from subject.code.problems
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

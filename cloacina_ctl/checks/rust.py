@@ -98,7 +98,7 @@ def build_script(project: Project) -> Iterator[Finding]:
     facts = _facts(project)
     if facts.configures_build:
         yield Finding(
-            "`cloacina_build::configure()` is not needed, and puts a path of this machine into it",
+            "`cloacina_build::configure()` is not needed; `package` removes the folder it adds",
             facts.configures_build,
             "from release 0.6 on build.rs can go",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.project.compiled import OwnCode
 from cloacina_ctl.project.model import Selection
 from cloacina_ctl.values import NamedTuple
 
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 
 
 class ProjectSubject(NamedTuple):
-    """A project, and what would be packed of it."""
+    """A project, and what would be packed of it: all of it, secrets in it, compiled code in it."""
 
     project: Project
     selection: Selection = Selection(())
     secrets: tuple[PackedSecret, ...] = ()
+    code: OwnCode = OwnCode()
 
 
 class ReadLibrary(NamedTuple):
@@ -38,7 +40,8 @@ class ReadLibrary(NamedTuple):
 class PackageSubject(NamedTuple):
     """A package that was opened and whose every byte is the right one.
 
-    ``sources`` is what the Python modules in it declare that its entry module imports.
+    ``sources`` is what the Python modules in it declare that its entry module imports; ``unstated``
+    are compiled files of which the manifest does not say the platform.
     """
 
     path: str
@@ -47,6 +50,7 @@ class PackageSubject(NamedTuple):
     libraries: tuple[ReadLibrary, ...] = ()
     withheld: tuple[str, ...] = ()
     sources: tuple[ModuleSource, ...] = ()
+    unstated: tuple[str, ...] = ()
 
 
 class ForeignSubject(NamedTuple):

@@ -14,12 +14,15 @@ from cloacina_ctl.platforms.library import LibraryGraph, interface_of
 
 if TYPE_CHECKING:
     from cloacina_ctl.errors import Diagnostic
+    from cloacina_ctl.overlay import Patch
     from cloacina_ctl.platforms import Library
     from cloacina_ctl.runtime.described import Described
 
 
-def ask(path: str, library: Library) -> Described | None:
+def ask(path: str, library: Library, patches: tuple[Patch, ...] = ()) -> Described | None:
     """Return what the library at ``path`` says once it is loaded, or None where it cannot be.
+
+    It is loaded as it is packed, with ``patches`` over it.
 
     That is so for one of another platform, and for one whose file shows no workflow, or several:
     then there is nothing that a package could be made of. Raises what ``load_library`` raises, and
@@ -31,7 +34,7 @@ def ask(path: str, library: Library) -> Described | None:
 
     if len(library.graphs) != 1 or not platform_fits(library.tag, host_platform(), library.libc):
         return None
-    described = load_library(path)
+    described = load_library(path, patches=patches)
     plugin = library.plugin
     found = disagreements(
         _workflow_of(library.graphs[0], described),

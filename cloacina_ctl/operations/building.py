@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.archive.layout import SOURCE_FOLDER, library_path
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
 from cloacina_ctl.operations.asking import ask, spoken, with_rules
+from cloacina_ctl.platforms.folders import folder_names, searches
 from cloacina_ctl.project.builder_paths import C_CODE, ELSEWHERE, MANIFEST_DIR, OUT_DIR, SOURCE
 from cloacina_ctl.project.model import BuildOptions
 from cloacina_ctl.values import NamedTuple
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloacina_ctl.manifest import Artifact, Workflow
+    from cloacina_ctl.overlay import Patch
     from cloacina_ctl.platforms import Library
+    from cloacina_ctl.platforms.folders import SearchPath
     from cloacina_ctl.project.cargo import Built as CargoBuilt
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.runtime.described import Described
@@ -55,7 +58,7 @@ class BuildRequest(NamedTuple):
 class Built(NamedTuple):
     """A library on the disk, what the manifest says of it, and what is worth a warning.
 
-    ``exports`` are the symbols that hosts look up.
+    ``exports`` are the symbols that hosts look up. The library is packed with ``patches`` over it.
     """
 
     library: str
@@ -64,6 +67,7 @@ class Built(NamedTuple):
     workflows: tuple[Workflow, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
     exports: tuple[str, ...] = ()
+    patches: tuple[Patch, ...] = ()
 
 
 def build_library(project: Project, request: BuildRequest) -> Built:
@@ -82,7 +86,7 @@ def build_library(project: Project, request: BuildRequest) -> Built:
     built = build(facts.crate, request.options)
     library = read_library(built.library)
     judged = _judged(library, built.library)
-    described = ask(built.library, library) if request.load else None
+    described = _asked(built, library) if request.load else None
     workflows, found = _workflows(project, library, described, built.library)
     found = (*found, *said_of(built), *judged)
     path = library_path(library.tag, os.path.basename(built.library))
@@ -94,6 +98,7 @@ def build_library(project: Project, request: BuildRequest) -> Built:
         tuple(map(_placed, workflows)),
         found,
         library.exports,
+        built.search.patches,
     )
 
 
@@ -122,6 +127,40 @@ def _judged(library: Library, where: str) -> tuple[Diagnostic, ...]:
     return found
 
 
+def _asked(built: CargoBuilt, library: Library) -> Described | None:
+    """Return what the library says once it is loaded, as it is packed."""
+    try:
+        return ask(built.library, library, built.search.patches)
+    except Refused as error:
+        first, *others = error.diagnostics
+        if not built.search.removed or first.code is not Code.LOAD_FAILED:
+            raise
+        folders = folder_names(built.search.removed)
+        hint = f"it is packed without the folders that it searches: {folders}; set LD_LIBRARY_PATH"
+        raise Refused(first._replace(hint=hint), *others) from error
+
+
+def _said_of_search(search: SearchPath, where: str) -> Iterator[Diagnostic]:
+    """Yield what was taken out of the path on which a library searches others, and what is left."""
+    if search.removed:
+        yield Diagnostic(
+            Code.SEARCH_PATH,
+            "packed without the folders of this machine that it searches for other libraries: "
+            f"{folder_names(search.removed)}",
+            where=where,
+            hint="the library in the target folder has them still",
+            severity=Severity.NOTE,
+        )
+    if search.left:
+        yield Diagnostic(
+            Code.RUNPATH,
+            searches(search.left),
+            where=where,
+            hint="its table of names has no room for a shorter path: link it without -rpath",
+            severity=Severity.WARNING,
+        )
+
+
 def said_of(built: CargoBuilt) -> Iterator[Diagnostic]:
     """Yield what a user should know of how the library came about, and what is in it."""
     for left in built.paths_left[:_SHOWN_PATHS]:
@@ -147,6 +186,7 @@ def said_of(built: CargoBuilt) -> Iterator[Diagnostic]:
     for name in built.compiled_anew:
         message = "compiled anew: its files are not those that it was compiled of"
         yield Diagnostic(Code.COMPILED_ANEW, message, where=name, severity=Severity.NOTE)
+    yield from _said_of_search(built.search, os.path.basename(built.library))
     for root in built.cleared:
         message = "removed what was built for a workspace that is gone"
         yield Diagnostic(Code.CLEARED_BUILDS, message, where=root, severity=Severity.NOTE)

@@ -19,6 +19,7 @@ from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.checks.for_runtime import ForRuntime, check_for_runtime
 from cloacina_ctl.digest import CONTENT_PREFIX
 from cloacina_ctl.errors import Code, Incompatible, Refused
+from cloacina_ctl.manifest.model import Language
 from cloacina_ctl.operations.converting import Converted, allow_losses
 from cloacina_ctl.operations.losses import losses_of_native
 from cloacina_ctl.operations.packing_source import default_runtime, rules_of
@@ -146,13 +147,20 @@ def _losses(package: Package, request: ConvertRequest) -> Iterator[str]:
 
 
 def _moved(package: Package) -> dict[MemberPath, Member]:
-    """Return the files by the path that they get; those of a platform have no place."""
+    """Return the files by the path that they get; vendored ones of a platform have no place.
+
+    What else is for the one platform there is lies beside the files for every one.
+    """
     files = {}
+    manifest = package.head.manifest
+    together = manifest.language is Language.PYTHON and len(manifest.artifacts) == 1
     for entry in package.head.files:
-        section = layout.section_of(entry.path)
-        if section not in (layout.COMMON, layout.SOURCE):
+        moved = layout.place_on_platform(entry.path)
+        if moved == entry.path and layout.section_of(moved) not in (layout.COMMON, layout.SOURCE):
             continue
-        path = MemberPath(entry.path.removeprefix(layout.SOURCE_FOLDER))
+        if moved != entry.path and not together:
+            continue
+        path = MemberPath(moved.removeprefix(layout.SOURCE_FOLDER))
         files[path] = Member(path, entry.size, entry.executable, entry)
     if package.head.manifest.language.value == "rust" and CARGO_TOML not in files:
         raise Incompatible.of(

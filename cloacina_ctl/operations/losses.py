@@ -13,7 +13,7 @@ from cloacina_ctl.archive.foreign.model import (
     SourceManifest,
     V2Manifest,
 )
-from cloacina_ctl.archive.layout import SOURCE_FOLDER
+from cloacina_ctl.archive.layout import PLATFORM_FOLDER, SOURCE_FOLDER, place_on_platform
 from cloacina_ctl.operations.target import SOURCE, V1
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.archive.foreign.package import Contents
     from cloacina_ctl.archive.reader import Package
-    from cloacina_ctl.manifest import Manifest
+    from cloacina_ctl.manifest import Artifact, Manifest
 
 _MOST = 5  # names in one line
 # Of a native manifest, what `package.toml` and the manifest of 0.2 and 0.3 have no key for. A
@@ -45,14 +45,28 @@ def losses_of_native(package: Package, form: str, *, delivered: bool = False) ->
         yield from _tasks(manifest)
     else:
         for artifact in manifest.artifacts:
-            kind = "the compiled library" if artifact.kind == "cdylib" else "vendored code"
-            yield f"{kind} for {artifact.platform}"
+            yield from _compiled(artifact, files, alone=len(manifest.artifacts) == 1)
     yield from _about(manifest, form)
     release = manifest.requires.cloacina if manifest.requires is not None else None
     if release is not None and not delivered:
         yield f"the range of runtimes: {release}"
     if manifest.graphs and form == V1:
         yield f"computation graphs: {_named([graph.name for graph in manifest.graphs])}"
+
+
+def _compiled(artifact: Artifact, files: list[str], *, alone: bool) -> Iterator[str]:
+    """Yield what is lost of the code for one platform: it, or that it is for that one."""
+    if artifact.kind == "cdylib":
+        yield f"the compiled library for {artifact.platform}"
+        return
+    inside = [path for path in files if path.startswith(f"{PLATFORM_FOLDER}{artifact.platform}/")]
+    own = [path for path in inside if place_on_platform(path) != path]
+    if len(own) < len(inside):
+        yield f"vendored code for {artifact.platform}"
+    if own and alone:
+        yield f"that compiled code of the project is for {artifact.platform}: {_named(own)}"
+    elif own:
+        yield f"compiled code of the project for {artifact.platform}: {_named(own)}"
 
 
 def _about(manifest: Manifest, form: str) -> Iterator[str]:

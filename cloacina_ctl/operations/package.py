@@ -21,11 +21,13 @@ from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
 from cloacina_ctl.manifest import Contents, Language, Manifest
 from cloacina_ctl.operations.building import Built, build_library
 from cloacina_ctl.operations.locating import Locator
+from cloacina_ctl.operations.own_platform import place_own_code, with_own_python
 from cloacina_ctl.operations.preparing import (
     THE_LIBRARY,
     Packaged,
     PackageRequest,
     Prepared,
+    code_of,
     judge_project,
     output_path,
     refuse_rewritten_sources,
@@ -37,6 +39,7 @@ from cloacina_ctl.operations.target import NATIVE, SOURCE, V1
 from cloacina_ctl.operations.vendoring import (
     WorkFolder,
     planned,
+    searched_elsewhere,
     vendored_files,
     with_python,
     write_new_lock,
@@ -88,8 +91,9 @@ def _planned(
     locator.roots.insert(0, project.root)
     output = output_path(request, project)
     selection = select_project(project, request, output)
-    found = judge_project(project, selection)
-    read = Prepared(project, selection=selection, diagnostics=tuple(found))
+    code = code_of(project, selection)
+    found = judge_project(project, selection, code)
+    read = Prepared(project, selection=selection, diagnostics=tuple(found), code=code)
     if request.target.format == SOURCE:
         from cloacina_ctl.operations.packing_source import prepare_source
 
@@ -114,18 +118,16 @@ def _prepare_native(
     workflows = built.workflows if built else source_workflows(project, selection)
     if not workflows:
         raise _only_graphs(project)
+    project = with_own_python(project, read.code, request.vendor)
     vendored = vendored_files(project, request.vendor, work, request.limits, progress)
     project = with_python(project, vendored)
+    own, vendored, artifacts = place_own_code(selected_files(selection), read.code, vendored)
     manifest = _manifest(project, workflows, built)
-    files = [
-        *selected_files(selection),
-        *_generated(project, selection, request),
-        *_libraries(built),
-    ]
+    manifest = manifest._replace(artifacts=(*manifest.artifacts, *artifacts))
+    files = [*own, *_generated(project, selection, request), *_libraries(built)]
     if vendored is not None:
-        manifest = manifest._replace(artifacts=vendored.artifacts)
         files += planned(vendored)
-        found += vendored.diagnostics
+        found += (*vendored.diagnostics, *searched_elsewhere(vendored))
         selection = selection._replace(left_out=(*selection.left_out, *vendored.left_out))
     root = layout.root_folder(project.package.name, project.package.version)
     plan = make_plan(root, files, request.limits) if files else Plan(root, ())
@@ -237,7 +239,8 @@ def _generated(
 def _libraries(built: Built | None) -> Iterator[PlannedFile]:
     if built is not None:
         path = MemberPath.parse(built.artifact.path)
-        yield PlannedFile(path, built.library, built.size, False, "the library that cargo built")
+        reason = "the library that cargo built"
+        yield PlannedFile(path, built.library, built.size, False, reason, built.patches)
 
 
 def _sign(

@@ -19,8 +19,14 @@ from cloacina_ctl.archive.foreign.write_source import (
 from cloacina_ctl.archive.plan import Plan, PlannedFile
 from cloacina_ctl.checks.for_runtime import ForRuntime, check_for_runtime
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.operations.own_platform import unstated, with_own_python
 from cloacina_ctl.operations.preparing import Prepared, selected_files
-from cloacina_ctl.operations.vendoring import planned_flat, vendored_files, with_python
+from cloacina_ctl.operations.vendoring import (
+    planned_flat,
+    searched_elsewhere,
+    vendored_files,
+    with_python,
+)
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.project.own_files import own_links
 from cloacina_ctl.project.package_toml import authored, metadata_keys, resolved_package_toml
@@ -51,6 +57,7 @@ def prepare_source(
     broken = tuple(check_for_runtime(_judged(project), runtime))
     if broken:
         raise Refused(*broken)
+    project = with_own_python(project, read.code, request.vendor)
     vendored = vendored_files(project, request.vendor, work, request.limits, progress)
     project = with_python(project, vendored)
     files = [*_files(project, read), _package_toml(project, runtime)]
@@ -58,10 +65,11 @@ def prepare_source(
         from cloacina_ctl.operations.tree_signature import room_for_signature
 
         files.append(room_for_signature())
-    found, selection = read.diagnostics, read.selection
+    found = read.diagnostics + unstated(read.code, project, request.vendor)
+    selection = read.selection
     if vendored is not None:
         files += planned_flat(vendored, project, request.vendor)
-        found += vendored.diagnostics
+        found += (*vendored.diagnostics, *searched_elsewhere(vendored))
         selection = selection._replace(left_out=(*selection.left_out, *vendored.left_out))
     if request.sign_fidius:
         from cloacina_ctl.operations.tree_signature import check_members

@@ -47,12 +47,10 @@ def prepare_v1(request: PackageRequest, read: Prepared, progress: Progress | Non
         project.package, built.workflows[0], built.artifact, built.exports, runtime
     )
     text = dump_v1(manifest)
-    name = os.path.basename(built.library)
+    name, reason = MemberPath.parse(os.path.basename(built.library)), "the library that cargo built"
     files = (
         PlannedFile(MemberPath(MANIFEST), text, len(text), False, "the manifest of 0.2 and 0.3"),
-        PlannedFile(
-            MemberPath.parse(name), built.library, built.size, True, "the library that cargo built"
-        ),
+        PlannedFile(name, built.library, built.size, True, reason, built.patches),
     )
     most = runtime.upload
     rules = SourceRules(

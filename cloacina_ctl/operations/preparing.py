@@ -15,6 +15,7 @@ from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused, Severity
 from cloacina_ctl.operations.building import BuildRequest
 from cloacina_ctl.operations.target import NATIVE, SOURCE, Target
 from cloacina_ctl.operations.vendoring import VendorRequest
+from cloacina_ctl.project.compiled import OwnCode
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class Prepared(NamedTuple):
 
     ``manifest`` is that of a native package; a package of another format has its own among its
     files. ``rules`` are those of the runtimes that a source package is for. ``unbuilt`` says what
-    is not there before a crate is built: its tasks are then those of its source.
+    is not there before a crate is built: its tasks are then those of its source. ``code`` is the
+    compiled code among the files of a Python project.
     """
 
     project: Project
@@ -73,6 +75,7 @@ class Prepared(NamedTuple):
     vendored: Vendored | None = None
     rules: SourceRules | None = None
     unbuilt: tuple[str, ...] = ()
+    code: OwnCode = OwnCode()
 
 
 class Packaged(NamedTuple):
@@ -133,7 +136,7 @@ def _without_output(files: tuple[SelectedFile, ...], output: str) -> tuple[Selec
     )
 
 
-def judge_project(project: Project, selection: Selection) -> list[Diagnostic]:
+def judge_project(project: Project, selection: Selection, code: OwnCode) -> list[Diagnostic]:
     """Return warnings and notes; raise all errors at once, as ``validate`` would list them."""
     from cloacina_ctl.checks.engine import report
     from cloacina_ctl.checks.project import check_project
@@ -141,11 +144,21 @@ def judge_project(project: Project, selection: Selection) -> list[Diagnostic]:
     from cloacina_ctl.project.credentials import find_secrets
 
     secrets = tuple(find_secrets(selection, project.root))
-    findings = report(check_project(ProjectSubject(project, selection, secrets))).findings
+    subject = ProjectSubject(project, selection, secrets, code)
+    findings = report(check_project(subject)).findings
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
         raise Refused(*errors)
     return list(findings)
+
+
+def code_of(project: Project, selection: Selection) -> OwnCode:
+    """Return the compiled code among the files of a Python project; none of a crate's source."""
+    if project.rust is not None:
+        return OwnCode()
+    from cloacina_ctl.project.compiled import own_code
+
+    return own_code(selection, project.root)
 
 
 def source_workflows(project: Project, selection: Selection) -> tuple[Workflow, ...]:

@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl import authenticity
-from cloacina_ctl.archive.layout import WORKFLOW_FOLDER
+from cloacina_ctl.archive.layout import COMMON, WORKFLOW_FOLDER, section_of
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.archive.opening import open_any
 from cloacina_ctl.archive.payload import Memory, pour
@@ -29,6 +29,7 @@ from cloacina_ctl.errors import (
     UsageError,
 )
 from cloacina_ctl.operations.locating import Locator
+from cloacina_ctl.platforms.recognition import ELF, HEAD_BYTES, is_loaded, object_format
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.values import NamedTuple
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.tables import FileEntry
     from cloacina_ctl.authenticity import Rule
     from cloacina_ctl.checks.subjects import ReadLibrary
+    from cloacina_ctl.manifest import Artifact
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.project.python_source import ModuleSource
 
@@ -132,6 +134,7 @@ def _project(path: str, member: str | None, locator: Locator) -> list[Diagnostic
     from cloacina_ctl.checks.project import check_project
     from cloacina_ctl.checks.subjects import ProjectSubject
     from cloacina_ctl.checks.vendoring import check_vendoring
+    from cloacina_ctl.operations.preparing import code_of
     from cloacina_ctl.project.credentials import find_secrets
     from cloacina_ctl.project.model import Selection
     from cloacina_ctl.project.own_files import own_links
@@ -151,7 +154,8 @@ def _project(path: str, member: str | None, locator: Locator) -> list[Diagnostic
     links = own_links(project.root, _read_for(project))
     found += [one for one in links if (one.code, one.where) not in known]
     secrets = tuple(find_secrets(selection, project.root))
-    found.extend(check_project(ProjectSubject(project, selection, secrets)))
+    code = code_of(project, selection)
+    found.extend(check_project(ProjectSubject(project, selection, secrets, code)))
     if project.python is not None:
         found += [one for one in check_vendoring(project) if one not in found]
     return found
@@ -190,6 +194,7 @@ def _package(path: str, limits: Limits, progress: Progress | None) -> list[Diagn
             libraries=tuple(_read_libraries(head, sink.files)),
             sources=_read_modules(head, sink.files),
             withheld=package.block.withheld,
+            unstated=tuple(sink.compiled),
         )
         return [*check_package(subject), *keys.unread]
 
@@ -217,26 +222,35 @@ class _Kept(Memory):
         super().__init__()
         self._wanted = wanted
         self._keeps = False
+        self._common: str | None = None
+        self._head = b""
+        self.compiled: list[str] = []
 
     def begin(self, file: FileEntry) -> None:
         """Keep this one or not."""
         self._keeps = file.path in self._wanted
+        self._common = str(file.path) if section_of(file.path) == COMMON else None
+        self._head = b""
         super().begin(file)
 
     def write(self, data: memoryview) -> None:
-        """Keep the bytes of a library."""
+        """Keep the bytes of a library, and how each file begins."""
+        if len(self._head) < HEAD_BYTES:
+            self._head += data[: HEAD_BYTES - len(self._head)]
         if self._keeps:
             super().write(data)
 
     def end(self) -> None:
-        """Keep the file."""
+        """Keep the file; note code for Linux among the files for every platform."""
+        if self._common is not None and object_format(self._head) == ELF and is_loaded(self._head):
+            self.compiled.append(self._common)
         if self._keeps:
             super().end()
 
 
 def _read_libraries(head: Head, files: dict[str, bytes]) -> Iterator[ReadLibrary]:
-    paths = [artifact.path for artifact in head.manifest.artifacts if artifact.path in files]
-    return (_read_library(path, files[path]) for path in paths)
+    artifacts = [one for one in head.manifest.artifacts if one.path in files]
+    return (_read_library(one, files[one.path]) for one in artifacts)
 
 
 def _read_modules(head: Head, files: dict[str, bytes]) -> tuple[ModuleSource, ...]:
@@ -249,11 +263,16 @@ def _read_modules(head: Head, files: dict[str, bytes]) -> tuple[ModuleSource, ..
     return tuple(source for _, source in imported_by(PackedModules(files), entry))
 
 
-def _read_library(path: str, data: bytes) -> ReadLibrary:
+def _read_library(artifact: Artifact, data: bytes) -> ReadLibrary:
+    """Return what the library says; beside Python modules it may be a program."""
     from cloacina_ctl.checks.subjects import ReadLibrary
-    from cloacina_ctl.platforms import read_library
+    from cloacina_ctl.platforms.programs import read_code
+    from cloacina_ctl.platforms.read import read_library
 
+    path = artifact.path
     try:
-        return ReadLibrary(path, library=read_library(data, where=path))
+        if artifact.kind == "cdylib":
+            return ReadLibrary(path, library=read_library(data, where=path))
+        return ReadLibrary(path, library=read_code(data, data[:HEAD_BYTES], path)[0])
     except CloacinaError as error:
         return ReadLibrary(path, problem=error)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.layout import VENDOR_FOLDER
 from cloacina_ctl.archive.plan import PlannedFile
-from cloacina_ctl.errors import Code, Refused, UsageError
+from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity, UsageError
 from cloacina_ctl.hidden import locked_private_folder
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.staging import reported, scratch_folder
@@ -155,6 +155,31 @@ def planned_flat(
         path = MemberPath.parse(f"{VENDOR_FOLDER}{file.inner}")
         reason = f"vendored: {file.title}"
         yield PlannedFile(path, file.source, file.size, file.executable, reason)
+
+
+def searched_elsewhere(vendored: Vendored) -> Iterator[Diagnostic]:
+    """Yield a warning for libraries of wheels that search for others in a folder of some builder.
+
+    They are packed as they are: a wheel vouches for its bytes.
+    """
+    from cloacina_ctl.platforms.folders import searches
+    from cloacina_ctl.platforms.recognition import ELF, object_format
+    from cloacina_ctl.platforms.search_path import cut_search_path
+    from cloacina_ctl.project.own_files import read_head
+
+    found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for file in vendored.files:
+        if file.platform is not None and object_format(read_head(file.source)) == ELF:
+            search = cut_search_path(file.source)
+            folders = (*search.removed, *search.left)
+            if folders:
+                found.setdefault((file.title, folders), []).append(str(file.inner))
+    for (title, folders), paths in found.items():
+        more = f" (and so do {len(paths) - 1} more of its libraries)" if len(paths) > 1 else ""
+        hint = f"a wheel is not changed: ask who makes {title}"
+        yield Diagnostic(
+            Code.RUNPATH, searches(folders) + more, paths[0], hint, severity=Severity.WARNING
+        )
 
 
 def with_python(project: Project, vendored: Vendored | None) -> Project:

@@ -29,6 +29,7 @@ from cloacina_ctl.staging import reported
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from cloacina_ctl.overlay import Patch
     from cloacina_ctl.platforms.elf import Image
     from cloacina_ctl.platforms.reading import Source
 
@@ -39,11 +40,13 @@ def read_library(
     source: str | os.PathLike[str] | int | bytes | bytearray | memoryview,
     *,
     where: str | None = None,
+    patches: tuple[Patch, ...] = (),
 ) -> Library:
     """Return what a library says of itself; it is never loaded, and nothing in it is run.
 
     ``source`` is a path, an open descriptor (of which the whole file is read, and which stays
-    open), or the bytes. ``where`` names it in errors; a path names itself.
+    open), or the bytes. ``where`` names it in errors; a path names itself. ``patches`` are laid
+    over what is read of a file.
 
     Raises ``Refused``: B001 where it is another kind of file (the message says which), B002 where
     it contradicts itself or is cut short, L001 where it has more of something than any library;
@@ -54,22 +57,22 @@ def read_library(
         return _read(BytesSource(data), where)
     if isinstance(source, int):
         with reported(where or "the library"):
-            return _read_descriptor(source, where or "the library")
+            return _read_descriptor(source, where or "the library", patches)
     path = os.fspath(source)
     with reported(path):
         # Opening a FIFO must not wait for its other end.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            return _read_descriptor(fd, where or path)
+            return _read_descriptor(fd, where or path, patches)
         finally:
             os.close(fd)
 
 
-def _read_descriptor(fd: int, where: str) -> Library:
+def _read_descriptor(fd: int, where: str, patches: tuple[Patch, ...]) -> Library:
     before = os.fstat(fd)
     if not stat.S_ISREG(before.st_mode):
         raise FileProblem.of(Code.NOT_REGULAR, "it is not a regular file", where=where)
-    library = _read(open_source(fd), where)
+    library = _read(open_source(fd, patches), where)
     after = os.fstat(fd)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise Refused.of(Code.CHANGED, "it changed while it was read", where=where)

@@ -9,8 +9,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Protocol
 
+from cloacina_ctl.overlay import laid_over
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from cloacina_ctl.overlay import Patch
 
 # Up to this size a file is read whole: a release library is 1 MB and is asked all over.
 WHOLE = 8 << 20
@@ -59,16 +63,17 @@ class BytesSource:
 
 
 class FileSource:
-    """A file behind an open descriptor, read where it is asked."""
+    """A file behind an open descriptor, read where it is asked, with ``patches`` over it."""
 
-    def __init__(self, fd: int, size: int) -> None:
+    def __init__(self, fd: int, size: int, patches: tuple[Patch, ...] = ()) -> None:
         self._fd = fd
         self.size = size
+        self._patches = patches
 
     def read(self, offset: int, count: int) -> bytes:
         """Return exactly ``count`` bytes from ``offset``, or raise ``Unreadable``."""
         _within(self.size, offset, count)
-        pieces = []
+        start, pieces = offset, []
         while count:
             piece = os.pread(self._fd, count, offset)
             if not piece:
@@ -76,7 +81,8 @@ class FileSource:
             pieces.append(piece)
             offset += len(piece)
             count -= len(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return laid_over(data, start, self._patches)
 
     def find(self, needle: bytes, start: int, end: int) -> Iterator[int]:
         """Yield the offsets of ``needle`` within ``start`` and ``end``, ascending."""
@@ -90,10 +96,10 @@ class FileSource:
             start += count - len(needle) + 1
 
 
-def open_source(fd: int) -> Source:
-    """Return the bytes behind ``fd``: whole in memory when they are few."""
+def open_source(fd: int, patches: tuple[Patch, ...] = ()) -> Source:
+    """Return the bytes behind ``fd``, ``patches`` over them: whole in memory when they are few."""
     size = os.fstat(fd).st_size
-    source = FileSource(fd, size)
+    source = FileSource(fd, size, patches)
     return BytesSource(source.read(0, size)) if size <= WHOLE else source
 
 

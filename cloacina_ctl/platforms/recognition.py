@@ -55,10 +55,16 @@ _MAGICS = (
     (b"\xfd7zXZ\0", "an xz file"),
     (b"\x28\xb5\x2f\xfd", "a zstd file"),
 )
-_FAT = b"\xca\xfe\xba\xbe"
+_FAT = (b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf")
 # A universal Mach-O and a Java class begin alike; where the one counts its machines the other has
 # a version, which was never below 45.
 _MOST_FAT_MACHINES = 40
+_MACH_O = tuple(magic for magic, words in _MAGICS if "Mach-O" in words)
+_PE_POINTER = 0x3C
+
+# The formats of compiled code, by what loads them.
+ELF, MACH_O, PE = "ELF", "Mach-O", "PE"
+HEAD_BYTES = 1024  # in which a PE file says that it is one
 
 
 def describe(head: bytes) -> str:
@@ -66,14 +72,49 @@ def describe(head: bytes) -> str:
     if not head:
         return "an empty file"
     if head.startswith(_FAT):
-        fat = int.from_bytes(head[4:8], "big") <= _MOST_FAT_MACHINES
-        return "a universal Mach-O file for macOS" if fat else "a Java class"
+        return "a universal Mach-O file for macOS" if _is_fat(head) else "a Java class"
     for magic, words in _MAGICS:
         if head.startswith(magic):
             return words
     if not head.strip(b"\0"):
         return "zeros"
     return "text" if _is_text(head) else "bytes of no known kind"
+
+
+def object_format(head: bytes) -> str | None:
+    """Return the format of the compiled file that begins with ``head``, None for any other file.
+
+    Text that happens to begin with `MZ` is none, nor is a Java class. ``head`` has `HEAD_BYTES`.
+    """
+    if head.startswith(b"\x7fELF"):
+        return ELF
+    if head.startswith(_MACH_O) or _is_fat(head):
+        return MACH_O
+    at = int.from_bytes(head[_PE_POINTER : _PE_POINTER + 4], "little")
+    return PE if head.startswith(b"MZ") and head[at : at + 4] == b"PE\0\0" else None
+
+
+def is_loaded(head: bytes) -> bool:
+    """Tell whether a loader takes the ELF file: object files and dumps are for other tools."""
+    return _elf_number(head, 16) in (2, 3)
+
+
+def elf_machine(head: bytes) -> int:
+    """Return the number of the machine that the ELF file is for."""
+    return _elf_number(head, 18)
+
+
+def _elf_number(head: bytes, at: int) -> int:
+    return int.from_bytes(head[at : at + 2], "big" if head[5:6] == b"\2" else "little")
+
+
+def can_be_run(head: bytes) -> bool:
+    """Tell whether a system could run the file: a script with `#!`, or compiled code."""
+    return head.startswith(b"#!") or object_format(head) is not None
+
+
+def _is_fat(head: bytes) -> bool:
+    return head.startswith(_FAT) and int.from_bytes(head[4:8], "big") <= _MOST_FAT_MACHINES
 
 
 def describe_elf(head: bytes) -> str:

@@ -12,6 +12,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.overlay import laid_over
 from cloacina_ctl.project.cargo_workspace import home_of, user_home
 from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
@@ -19,6 +20,7 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from cloacina_ctl.overlay import Patch
     from cloacina_ctl.project.cargo_workspace import Compiler, Workspace
     from cloacina_ctl.project.programs import Program
 
@@ -114,31 +116,38 @@ def remap_flags(folders: Iterable[Folder]) -> tuple[str, ...]:
 
 
 def paths_left(
-    library: str, folders: Iterable[Folder], workspace: Workspace, user: str | None
+    library: str,
+    folders: Iterable[Folder],
+    workspace: Workspace,
+    user: str | None,
+    patches: tuple[Patch, ...] = (),
 ) -> tuple[PathLeft, ...]:
     """Return the builder's paths that are in the library, in UTF-8 or UTF-16, the first first.
 
+    They are looked for in what is packed: the library with ``patches`` over it.
     100 MB take some 50 ms: one pattern finds all folders, for they begin with the same character.
     """
     places = {one.path for one in folders if not one.path.startswith("/usr/lib")}
     if user and user != "root":
         places |= {f"{base}/{user}" for base in ("/home", "/Users")}
     found: dict[str, int] = {}
-    for before, text, place in _matches(library, places):
+    for before, text, place in _matches(library, places, patches):
         path = _whole(before, text, place)
         if path:
             found[path] = found.get(path, 0) + 1
     return tuple(PathLeft(path, times, *_origin(path, workspace)) for path, times in found.items())
 
 
-def _matches(library: str, places: set[str]) -> Iterator[tuple[str, str, str]]:
+def _matches(
+    library: str, places: set[str], patches: tuple[Patch, ...]
+) -> Iterator[tuple[str, str, str]]:
     """Yield the character before each place that is found, the text from it on, and the place."""
     spelled = {}
     for place in sorted(places, key=len, reverse=True):  # the first that matches is the longest
         spelled[os.fsencode(place)] = place, "utf-8", "surrogateescape", 1
         spelled[place.encode("utf-16-le", "surrogatepass")] = place, "utf-16-le", "replace", 2
     pattern = re.compile(b"|".join(map(re.escape, spelled)))
-    for data, start, end in _windows(library) if spelled else ():
+    for data, start, end in _windows(library, patches) if spelled else ():
         for match in pattern.finditer(data, start):
             at = match.start()
             if at >= end:
@@ -148,12 +157,13 @@ def _matches(library: str, places: set[str]) -> Iterator[tuple[str, str, str]]:
             yield before, data[at : at + _LONGEST * width].decode(coding, errors), place
 
 
-def _windows(library: str) -> Iterator[tuple[bytes, int, int]]:
+def _windows(library: str, patches: tuple[Patch, ...]) -> Iterator[tuple[bytes, int, int]]:
     """Yield pieces of the file that overlap: bytes, and where what is new begins and ends."""
     with reported(library), open(library, "rb", buffering=0) as file:
-        data, start = file.read(_CHUNK), 0
+        data, start = laid_over(file.read(_CHUNK), 0, patches), 0
         while data:
-            more = file.read(_CHUNK)
+            place = file.tell()
+            more = laid_over(file.read(_CHUNK), place, patches)
             end = max(start, len(data) - 2 * _LONGEST) if more else len(data)
             yield data, start, end
             kept = max(end - 2, 0)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import BuildFailed, Code, UsageError
 from cloacina_ctl.manifest import BuiltWith
+from cloacina_ctl.platforms.folders import SearchPath
+from cloacina_ctl.platforms.search_path import cut_search_path
 from cloacina_ctl.project import target_folders
 from cloacina_ctl.project.builder_paths import PathLeft, paths_left, remap_flags, source_folders
 from cloacina_ctl.project.cargo_config import (
@@ -31,6 +33,8 @@ from cloacina_ctl.project.cargo_workspace import (
     failed,
     home_of,
     read_json,
+    refuse_several_targets,
+    several_targets,
 )
 from cloacina_ctl.project.freshness import FreshUnit, outdated
 from cloacina_ctl.project.programs import Program, clean_environment, find_program, run
@@ -56,7 +60,8 @@ class Built(NamedTuple):
     where the compiler could not be told to leave all of them out. ``compiler_variables`` are the
     names of environment variables that chose or changed the compiler. ``compiled_anew`` are the
     packages whose units cargo would have taken though they were made of other files; ``cleared``
-    the workspaces that are gone, and what was built for them with them.
+    the workspaces that are gone, and what was built for them with them. ``search`` is what the
+    library has to be packed with, so that it searches no folder of this machine.
     """
 
     library: str
@@ -67,6 +72,7 @@ class Built(NamedTuple):
     paths_left: tuple[PathLeft, ...] = ()
     compiled_anew: tuple[str, ...] = ()
     cleared: tuple[str, ...] = ()
+    search: SearchPath = SearchPath()
 
 
 def find_cargo() -> str:
@@ -95,6 +101,7 @@ def build(
     environment = clean_environment()
     options = _with_target_folder(options, environment)
     cargo = Program(find_cargo(), (), crate.root, environment)
+    refuse_several_targets(cargo, options)
     compiler = ask_compiler(cargo)
     workspace = ask_workspace(cargo, options, compiler, on_message)
     workspace = target_folders.with_own_folders(workspace)
@@ -103,15 +110,18 @@ def build(
     artifacts, anew = _Build(builder, workspace, options, on_message).run()
     library = artifacts.only()
     rustc, host = _compiler(workspace, cargo)
+    search = cut_search_path(library)
+    user = environment.get("USER")
     return Built(
         library=library,
         target_folder=workspace.target_folder,
         built_with=BuiltWith(rustc, options.profile, options.target or artifacts.target or host),
         complete_remap=complete,
         compiler_variables=compiler_variables(environment),
-        paths_left=paths_left(library, folders, workspace, environment.get("USER")),
+        paths_left=paths_left(library, folders, workspace, user, search.patches),
         compiled_anew=anew,
         cleared=target_folders.clear_abandoned(workspace),
+        search=search,
     )
 
 
@@ -229,12 +239,12 @@ def _arguments(crate: Crate, options: BuildOptions, workspace: Workspace) -> tup
     arguments = [
         "rustc",
         "--lib",
+        # Alone, whatever else the crate asks for: beside an `rlib` there is no `lto` (cargo 1.95).
+        "--crate-type=cdylib",
         f"--profile={options.profile}",
         "--message-format=json-render-diagnostics",
         *_places(options, workspace),
     ]
-    if "cdylib" not in crate.crate_types:
-        arguments.append("--crate-type=cdylib")
     features = _features(crate, options)
     if features:
         arguments.append(f"--features={','.join(features)}")
@@ -319,20 +329,32 @@ class _Artifacts:
     def only(self) -> str:
         """Return the one library, in our target folder."""
         if len(self._found) != 1:
+            targets = [self._target_of(library) for library in self._found]
+            if None not in targets and 1 < len(set(targets)) == len(targets):
+                raise several_targets(map(str, targets))
             raise BuildFailed.of(
                 Code.BUILD_FAILED, f"expected one shared library, cargo names {len(self._found)}",
                 hint="the crate needs a library target (src/lib.rs)",
             )  # fmt: skip
-        library, folder = self._found[0], os.path.realpath(self._workspace.target_folder)
-        parts = os.path.relpath(os.path.realpath(library), folder).split(os.sep)
-        if parts[0] == os.pardir or os.path.islink(library) or not os.path.isfile(library):
+        library = self._found[0]
+        outside = self._parts(library)[0] == os.pardir
+        if outside or os.path.islink(library) or not os.path.isfile(library):
             raise BuildFailed.of(
                 Code.BUILD_FAILED, "cargo names a library outside of the target folder",
                 where=library,
             )  # fmt: skip
-        # With a target asked for or configured, its name is a folder above the profile's.
-        self.target = parts[0] if len(parts) > 2 and parts[1] != "deps" else None
+        self.target = self._target_of(library)
         return library
+
+    def _target_of(self, library: str) -> str | None:
+        """Return the target that was asked for or configured: a folder above the profile's."""
+        parts = self._parts(library)
+        named = len(parts) > 2 and parts[0] != os.pardir and parts[1] != "deps"
+        return parts[0] if named else None
+
+    def _parts(self, library: str) -> list[str]:
+        folder = os.path.realpath(self._workspace.target_folder)
+        return os.path.relpath(os.path.realpath(library), folder).split(os.sep)
 
 
 def _is_library(name: object) -> bool:

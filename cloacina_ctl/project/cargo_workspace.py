@@ -21,7 +21,7 @@ from cloacina_ctl.toml import read_toml
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from cloacina_ctl.project.model import BuildOptions
 
@@ -209,6 +209,24 @@ def _configured_targets(cargo: Program) -> list[str]:
     if not said:
         said = configured(cargo.folder, home_of("cargo", cargo.environment), "build", "target")
     return [str(one) for one in (said if isinstance(said, list) else [said] if said else [])]
+
+
+def refuse_several_targets(cargo: Program, options: BuildOptions) -> None:
+    """Raise ``BuildFailed`` where cargo is configured to build for several platforms at once."""
+    chosen = options.target or chosen_flags(options.cargo_flags, ("--target",))
+    targets = [] if chosen else _configured_targets(cargo)
+    if len(set(targets)) > 1:
+        raise several_targets(targets)
+
+
+def several_targets(targets: Iterable[str]) -> BuildFailed:
+    """Return the error for a build that gives a library for each of ``targets``."""
+    names = list(dict.fromkeys(targets))
+    return BuildFailed.of(
+        Code.BUILD_FAILED,
+        f"cargo builds for {len(names)} targets, and a package is made of one: {', '.join(names)}",
+        hint=f"choose one: --target {names[0]}",
+    )
 
 
 def home_of(tool: str, environment: Mapping[str, str]) -> str | None:

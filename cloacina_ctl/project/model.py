@@ -214,10 +214,12 @@ class Selection(NamedTuple):
     """What gets packed and what does not: a function of the work tree alone.
 
     ``tracked`` are the files that git tracks and an ignore rule alone leaves out; ``git_problems``
-    keep that, and rules of the repository, from being known.
+    keep that, and rules of the repository, from being known. With ``all_executable`` every file has
+    the executable bit, as on file systems without modes.
     """
 
     files: tuple[SelectedFile, ...]
     left_out: tuple[LeftOut, ...] = ()
     tracked: tuple[str, ...] = ()
     git_problems: tuple[GitProblem, ...] = ()
+    all_executable: bool = False

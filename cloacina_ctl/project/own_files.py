@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Diagnostic, Refused
 from cloacina_ctl.folders import open_folder
+from cloacina_ctl.platforms.recognition import HEAD_BYTES
 from cloacina_ctl.toml import MAX_BYTES, parse_toml, read_text
 
 if TYPE_CHECKING:
@@ -43,6 +44,23 @@ def open_own(root: str, path: str) -> int:
     *folders, name = path.split("/")
     with open_folder(root) as top:
         return _open(top, [*filter(None, folders)], name, path)
+
+
+def read_head(path: str, count: int = HEAD_BYTES) -> bytes:
+    """Return the first bytes of a file that gets packed; none of what is no file any more.
+
+    Whoever packs it says what became of it.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(fd, count)
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
 
 
 def own_links(root: str, names: Iterable[str]) -> Iterator[Diagnostic]:

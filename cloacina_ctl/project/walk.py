@@ -21,7 +21,7 @@ from cloacina_ctl.project.ignore import (
     read_ignore_files,
 )
 from cloacina_ctl.project.model import LeftOut, SelectedFile, Selection
-from cloacina_ctl.project.own_files import link
+from cloacina_ctl.project.own_files import link, read_head
 from cloacina_ctl.project.repository import DOT_GIT, MODULES_FILE
 from cloacina_ctl.project.surroundings import Surroundings
 from cloacina_ctl.values import NamedTuple
@@ -110,6 +110,7 @@ class _Walk:
         self._files: list[SelectedFile] = []
         self._left_out: list[LeftOut] = []
         self._problems: list[Diagnostic] = []
+        self._with_bit = 0
 
     def visit(self, folder: _Folder) -> Iterator[_Folder]:
         """Decide of everything in ``folder``; yield the folders in it that are to be visited."""
@@ -283,10 +284,23 @@ class _Walk:
                     path=MemberPath(packed),
                     source=entry.path,
                     size=facts.st_size,
-                    executable=bool(facts.st_mode & stat.S_IXUSR),
+                    executable=self._is_executable(facts.st_mode, entry.path),
                     reason=INCLUDED if included else self._reason(path, packed),
                 )
             )
+
+    def _is_executable(self, mode: int, path: str) -> bool:
+        """Tell whether the file has the bit and could be run.
+
+        File systems without modes (vfat, SMB, what WSL and virtual machines share) show the bit on
+        every file; the same sources have to give the same package there.
+        """
+        if not mode & stat.S_IXUSR:
+            return False
+        from cloacina_ctl.platforms.recognition import can_be_run
+
+        self._with_bit += 1
+        return can_be_run(read_head(path))
 
     def _packed_path(self, path: str) -> str:
         for prefix, new in self._rules.moves:
@@ -324,6 +338,7 @@ class _Walk:
             left_out=tuple(sorted(self._left_out, key=lambda left_out: left_out.path)),
             tracked=tuple(filter(self._is_wanted, self._tracked())),
             git_problems=self.around.problems,
+            all_executable=1 < len(self._files) == self._with_bit,
         )
 
     def _tracked(self) -> list[str]:

@@ -15,6 +15,8 @@ from cloacina_ctl.archive.extraction import Extraction
 from cloacina_ctl.archive.payload import pour
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Refused, Severity
 from cloacina_ctl.manifest.model import Language
+from cloacina_ctl.overlay import laid_over
+from cloacina_ctl.paths import MemberPath, collisions
 from cloacina_ctl.platforms.tags import host_platform, is_promised, platform_fits
 from cloacina_ctl.runtime.choosing import needs_build
 from cloacina_ctl.runtime.isolation import HostOptions
@@ -23,15 +25,17 @@ from cloacina_ctl.runtime.session import Preparation
 from cloacina_ctl.staging import reported, write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import BinaryIO
 
     from typing_extensions import Self
 
     from cloacina_ctl.archive.foreign.package import Contents
+    from cloacina_ctl.archive.payload import Sink
     from cloacina_ctl.archive.reader import Package
     from cloacina_ctl.archive.tables import FileEntry
     from cloacina_ctl.manifest.model import Artifact, Manifest
+    from cloacina_ctl.overlay import Patch
     from cloacina_ctl.platforms.tags import Host
     from cloacina_ctl.runtime.described import Described
     from cloacina_ctl.runtime.material import Material
@@ -163,12 +167,14 @@ def _take_tree(
     package.require_sections({layout.COMMON})
     fitting = [one for one in manifest.artifacts if platform_fits(one.platform, host, one.libc)]
     tags = [one.platform for one in fitting]
+    _refuse_own_code(package, tags, host)
     sections = {layout.COMMON, *tags}
     package.require_sections(sections)
     files = [file for file in package.head.files if layout.section_of(file.path) in sections]
     tree = os.path.join(material.folder, _TREE)
     with Extraction(tree, material.held) as extraction:
-        pour(package, extraction, files, jobs=jobs, progress=progress)
+        together = _Together(extraction, package.path, files)
+        pour(package, together, files, jobs=jobs, progress=progress)
         extraction.commit()
     folders = [f"{layout.PLATFORM_FOLDER}{tag}/vendor" for tag in tags]
     material.take_modules(
@@ -182,8 +188,54 @@ def _take_tree(
     )
 
 
+def _refuse_own_code(package: Package, fitting: list[str], host: Host) -> None:
+    """Raise ``Incompatible`` where the project's own compiled code is for other machines alone.
+
+    What is vendored may be installed beside the runtime; the project's own code is nowhere else.
+    """
+    if fitting:
+        return
+    own = {
+        layout.section_of(file.path)
+        for file in package.head.files
+        if layout.place_on_platform(file.path) != file.path
+    }
+    if own:
+        raise Incompatible.of(
+            Code.NOT_FOR_RUNTIME,
+            f"its compiled code is not for this machine, which is {_words(host)}: "
+            f"{', '.join(sorted(own))}",
+            where=package.path,
+            hint="package the project on such a machine",
+        )
+
+
 def _workflow_of(manifest: Manifest) -> str:
     return manifest.workflows[0].name if manifest.workflows else "unknown"
+
+
+class _Together:
+    """A sink that puts what is for this platform to the files that are for every one."""
+
+    def __init__(self, sink: Sink, where: str, files: Sequence[FileEntry]) -> None:
+        self._sink = sink
+        self.divisible = sink.divisible
+        for clash in collisions(layout.place_on_platform(file.path) for file in files):
+            raise Refused.of(
+                Code.MEMBER_COLLISION, f"{clash.rule}: {clash.first}, {clash.second}", where=where
+            )
+
+    def begin(self, file: FileEntry) -> None:
+        """Begin the file at its place."""
+        self._sink.begin(file._replace(path=MemberPath(layout.place_on_platform(file.path))))
+
+    def write(self, data: memoryview) -> None:
+        """Write the next bytes."""
+        self._sink.write(data)
+
+    def end(self) -> None:
+        """End the file."""
+        self._sink.end()
 
 
 class _IntoDescriptor:
@@ -259,8 +311,12 @@ class Foreign:
         self._material.take_modules(modules)
 
 
-def load_library(path: str | os.PathLike[str], options: HostOptions = HostOptions()) -> Described:
-    """Return what the library at ``path`` says of itself once it is loaded.
+def load_library(
+    path: str | os.PathLike[str],
+    options: HostOptions = HostOptions(),
+    patches: tuple[Patch, ...] = (),
+) -> Described:
+    """Return what the library at ``path``, with ``patches`` over it, says once it is loaded.
 
     It is read once and loaded from memory, in a child process that ends with this call. Only for
     a library that was just built here: nothing says who made it. Raises as ``load``, and
@@ -269,7 +325,7 @@ def load_library(path: str | os.PathLike[str], options: HostOptions = HostOption
     name = os.fspath(path)
     with Preparation(name, options) as ready:
         with reported(name), open(name, "rb") as file:
-            ready.material.take_library(pieces(file))
+            ready.material.take_library(_patched(pieces(file), patches))
         with load(ready) as session:
             return session.describe()
 
@@ -277,6 +333,13 @@ def load_library(path: str | os.PathLike[str], options: HostOptions = HostOption
 def pieces(file: BinaryIO) -> Iterator[bytes]:
     """Yield the bytes of a file."""
     return iter(lambda: file.read(_PIECE), b"")
+
+
+def _patched(parts: Iterable[bytes], patches: tuple[Patch, ...]) -> Iterator[bytes]:
+    start = 0
+    for part in parts:
+        yield laid_over(part, start, patches)
+        start += len(part)
 
 
 def _with_hint(found: Diagnostic) -> Diagnostic:

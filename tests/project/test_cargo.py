@@ -147,6 +147,21 @@ def test_the_authors_flags_for_cargo_go_before_ours(tmp_path: Path, flags: tuple
 
 
 @pytest.mark.slow
+def test_builds_the_shared_library_alone_so_that_lto_has_an_effect(tmp_path: Path) -> None:
+    profile = "[profile.release]\nlto = true\n"
+    crate = crate_at(tmp_path, **{"Cargo.toml": CARGO + CDYLIB + profile, "src/main.rs": "broken"})
+    said: list[str] = []
+    options = BuildOptions(cargo_flags=("--verbose",))
+    library = build(read_crate(str(crate)), options, said.append).library
+    assert any("Running" in line and " -C lto" in line for line in said)
+    made = {name for name in os.listdir(os.path.dirname(library)) if "tiny_flow" in name}
+    assert made == {"libtiny_flow.so", "libtiny_flow.d"}
+    said.clear()
+    assert build(read_crate(str(crate)), options, said.append).library == library
+    assert not any("Running" in line for line in said)
+
+
+@pytest.mark.slow
 def test_keeps_its_hands_off_a_shared_build_folder(tmp_path: Path) -> None:
     crate_at(tmp_path, **{".cargo/config.toml": '[build]\nbuild-dir = "between"\n'})
     built = built_at(tmp_path)
@@ -255,6 +270,31 @@ def artifact(path: str) -> str:
     return json.dumps(
         {"reason": "compiler-artifact", "package_id": "ours", "target": target, "filenames": [path]}
     )
+
+
+def test_a_configuration_for_several_targets_is_refused_before_anything_is_built(
+    tmp_path: Path,
+) -> None:
+    several = "cargo builds for 2 targets, and a package is made of one: here-linux, there-linux"
+    config = '[build]\ntarget = ["here-linux", "there-linux", "here-linux"]\n'
+    crate = crate_at(tmp_path, **{".cargo/config.toml": config})
+    with pytest.raises(BuildFailed, match=several) as error:
+        built_at(crate)
+    assert error.value.diagnostics[0].hint == "choose one: --target here-linux"
+    assert not (tmp_path / "target").exists()
+
+
+def test_libraries_for_several_targets_are_told_from_a_crate_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "crate"
+    lines = [artifact(f"{own_folder(root)}/{name}/debug/x.so") for name in ("one", "two")]
+    fake_cargo(tmp_path, monkeypatch, facts_of(root), "\n".join(lines))
+    with pytest.raises(BuildFailed, match=r"cargo builds for 2 targets, .*: one, two"):
+        built_at(root)
+    fake_cargo(tmp_path, monkeypatch, facts_of(root), "\n".join((lines[0], lines[0])))
+    with pytest.raises(BuildFailed, match="expected one shared library, cargo names 2"):
+        built_at(root)
 
 
 @pytest.mark.parametrize("name", ["../../elsewhere.so", "missing.so", "link.so", "target"])

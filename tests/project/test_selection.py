@@ -91,6 +91,41 @@ def test_keeps_the_owners_x_bit_and_the_size(tmp_path):
     assert not files["workflow/demo/tasks.py"].executable
 
 
+PROGRAMS = {
+    "run.sh": b"#!/bin/sh\n",
+    "tool": b"\x7fELF\2\1\1" + bytes(57),
+    "tool.exe": b"MZ" + bytes(58) + b"\x40\0\0\0PE\0\0",
+    "mac": b"\xcf\xfa\xed\xfe" + bytes(28),
+    "universal": b"\xca\xfe\xba\xbe\0\0\0\2" + bytes(40),
+}
+DATA = {
+    "a.csv": "1,2",
+    "empty": "",
+    "Some.class": b"\xca\xfe\xba\xbe\0\0\0\x41",
+    "MZ.txt": "MZ" * 99,
+}
+
+
+@pytest.mark.parametrize("crate", [False, True])
+def test_the_executable_bit_counts_where_a_file_could_be_run(tmp_path, crate):
+    files = {f"workflow/demo/{name}": content for name, content in {**PROGRAMS, **DATA}.items()}
+    tree(tmp_path, files)
+    if crate:
+        plant(tmp_path, {"Cargo.toml": '[package]\nname = "demo"\nversion = "1.0.0"\n', **files})
+        (tmp_path / "package.toml").unlink()
+        plant(tmp_path, {"src/lib.rs": ""})
+    selected = {}
+    for bits in (0o777, 0o644):
+        for path in tmp_path.rglob("*"):
+            if path.is_file():
+                path.chmod(0o755 if path.name in PROGRAMS else bits)
+        selected[bits] = select_source(read_project(str(tmp_path))) if crate else select(tmp_path)
+    assert selected[0o777].files == selected[0o644].files
+    marked = {os.path.basename(file.path) for file in selected[0o644].files if file.executable}
+    assert marked == set(PROGRAMS)
+    assert [selected[bits].all_executable for bits in (0o777, 0o644)] == [True, False]
+
+
 def test_respects_nested_ignore_files_the_nearest_first(tmp_path):
     tree(
         tmp_path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -23,7 +24,7 @@ from cloacina_ctl.operations.vendoring import (
     vendored_files,
 )
 from cloacina_ctl.project.reading import read_project
-from tests.platforms.elf_builder import AARCH64
+from tests.platforms.elf_builder import AARCH64, Elf
 from tests.project.trees import TASK, found, plant, tree
 from tests.vendoring.conftest import program, project
 from tests.vendoring.test_vendoring import GLIBC, NATIVE, library, lock
@@ -60,6 +61,28 @@ def native(tmp_path, house):
     one = wheel(house, "one", {"one/__init__.py": "", "one-1.0.data/scripts/tool": "#!python\n"})
     lock(root, one, wheel(house, "two", {"two.so": library()}, tag=NATIVE))
     return root
+
+
+def test_a_library_of_a_wheel_that_searches_a_folder_of_its_builder_is_named_and_kept(
+    tmp_path, house, run
+):
+    versions = {"libc.so.6": [("GLIBC_2.17", 0)]}
+    data = Elf(runpath="/opt/builder/lib:$ORIGIN", versions=versions).build()
+    root = project(
+        tmp_path,
+        '["two"]',
+        config=f'vendor = true\nvendor_python = "3.11"\nwheelhouse = "{house}"\n',
+    )
+    files = {"two/_a.so": data, "two/_b.so": data, "two/__init__.py": ""}
+    lock(root, wheel(house, "two", files, tag=NATIVE))
+    status, out, _ = run("package", root, "-o", tmp_path / "x", "--no-sign", "--json")
+    assert status == 0
+    (found,) = [one for one in json.loads(out)["diagnostics"] if one["code"] == "B006"]
+    assert (found["severity"], found["where"]) == ("warning", "two/_a.so")
+    assert found["message"].startswith("it searches for other libraries in /opt/builder/lib (and")
+    digest = hashlib.sha256(data).hexdigest()
+    packed = {str(file.path): file.sha256 for file in inspect(str(tmp_path / "x")).files}
+    assert packed["platform/manylinux_2_17_x86_64/vendor/two/_a.so"] == digest
 
 
 def test_the_list_says_which_distribution_a_file_is_of_and_writes_nothing(

@@ -146,3 +146,24 @@ def test_a_crate_without_the_macro_is_refused_with_the_cure(cli, crate, tmp_path
     assert refused.status == 3
     assert "R006" in refused.err
     assert json.loads(cli("validate", copy, "--json").out)["ok"] is False
+
+
+def test_a_folder_that_the_builders_linker_named_is_not_searched_by_others(cli, crate, tmp_path):
+    path = "-Clink-arg=-Wl,-rpath,/opt/vendor/lib:$ORIGIN/beside"
+    made = cli(
+        "package", crate, "-o", "x.cloacina", "--locked", "--no-sign", "--json", "--", "--", path
+    )
+    assert made.status == 0, made.err
+    (note,) = [one for one in made.json["diagnostics"] if one["code"] == "B018"]
+    assert (note["severity"], note["where"]) == ("note", "liborders_etl.so")
+    assert note["message"].endswith("searches for other libraries: /opt/vendor/lib")
+    found = cli("validate", "x.cloacina", "--json").json["diagnostics"]
+    assert {one["code"] for one in found} == {"S001"}
+
+    assert cli("unpack", "x.cloacina", "-o", "there", "--allow-unsigned").status == 0
+    (library,) = (tmp_path / "there").rglob("liborders_etl.so")
+    built = next((crate / "target" / "cloacina-ctl").rglob("release/liborders_etl.so"))
+    old, new = built.read_bytes(), library.read_bytes()
+    before, after = b"\0/opt/vendor/lib:$ORIGIN/beside\0", b"\0$ORIGIN/beside" + bytes(17)
+    assert old.count(before) == 1
+    assert new == old.replace(before, after)

@@ -110,6 +110,17 @@ def test_two_builds_in_different_places_give_the_same_bytes(cli, project, tmp_pa
     assert (tmp_path / "one.cloacina").read_bytes() == (tmp_path / "two.cloacina").read_bytes()
 
 
+def test_a_file_system_without_modes_gives_the_same_package(cli, project, tmp_path):
+    """Such a one shows every file with all permissions (WSL, vfat, SMB)."""
+    assert cli("package", project, "--no-sign", "-o", "a.cloacina").status == 0
+    for path in project.rglob("*"):
+        path.chmod(0o777)
+    made = cli("package", project, "--no-sign", "-o", "b.cloacina", "--json")
+    assert (tmp_path / "a.cloacina").read_bytes() == (tmp_path / "b.cloacina").read_bytes()
+    assert "P026" in {one["code"] for one in made.json["diagnostics"]}
+    assert "P026" in cli("validate", project, "-v").out
+
+
 def test_the_plan_is_what_gets_packed(cli, project):
     plan = cli("package", project, "--list", "--json").json["result"]
     cli("package", project, "--no-sign", "-o", "x.cloacina")
