@@ -19,7 +19,8 @@ from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.archive.writer import PackageWriter, WriteOptions
 from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
 from cloacina_ctl.manifest import Contents, Language, Manifest
-from cloacina_ctl.operations.building import Built, build_library
+from cloacina_ctl.operations.building import Built, build_library, refuse_options
+from cloacina_ctl.operations.crate_files import crate_files
 from cloacina_ctl.operations.preparing import (
     Packaged,
     PackageRequest,
@@ -70,6 +71,10 @@ def _prepare(request: PackageRequest, work: WorkFolder, progress: Progress | Non
 
     _check_level(request.level)
     project = read_project(request.project, member=request.build.member)
+    if project.rust is None:
+        refuse_options(request.build, "a Python project is not built")
+    elif request.target.format == SOURCE:
+        refuse_options(request.build, "the runtime builds a `source` package")
     output = output_path(request, project)
     selection = select_project(project, request, output)
     found = judge_project(project, selection)
@@ -101,8 +106,15 @@ def _prepare_native(
     vendored = vendored_files(project, request.vendor, work, request.limits, progress)
     project = with_python(project, vendored)
     manifest = _manifest(project, workflows, built)
+    if selection.files and project.rust is not None:
+        source = crate_files(project, selection, request.build.options, work)
+        found += source.diagnostics
+        selection = selection._replace(left_out=(*selection.left_out, *source.left_out))
+        packed = source.files
+    else:
+        packed = tuple(selected_files(selection))
     files = [
-        *selected_files(selection),
+        *packed,
         *_generated(project, selection, request),
         *_libraries(built),
     ]

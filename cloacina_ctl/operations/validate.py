@@ -25,6 +25,7 @@ from cloacina_ctl.errors import (
     Incompatible,
     NotTrusted,
     Refused,
+    Severity,
     UsageError,
 )
 from cloacina_ctl.progress import Progress, stage
@@ -118,7 +119,9 @@ def _project(path: str, member: str | None) -> list[Diagnostic]:
     project = read_project(path, member=member)
     found: list[Diagnostic] = []
     selection = Selection(())
-    if project.rust is None:
+    if project.rust is not None:
+        found += _source_findings(project)
+    else:
         try:
             selection = select_files(project)
         except Refused as error:
@@ -131,6 +134,21 @@ def _project(path: str, member: str | None) -> list[Diagnostic]:
     if project.python is not None:
         found += [one for one in check_vendoring(project) if one not in found]
     return found
+
+
+def _source_findings(project: Project) -> Iterator[Diagnostic]:
+    """Yield what would keep the crate's source from being built, if it is packed: warnings."""
+    from cloacina_ctl.checks.crate_source import RULES
+    from cloacina_ctl.operations.crate_files import project_facts
+    from cloacina_ctl.project.selection import select_source
+
+    try:
+        selection = select_source(project)
+    except Refused:  # what stops the packing of a source is no fault of a library
+        return
+    for one in RULES.run(project_facts(project, selection)):
+        is_error = one.severity is Severity.ERROR
+        yield one._replace(severity=Severity.WARNING) if is_error else one
 
 
 def _read_for(project: Project) -> Iterator[str]:
@@ -167,14 +185,28 @@ def _package(path: str, limits: Limits, progress: Progress | None) -> list[Diagn
             sources=_read_modules(head, sink.files),
             withheld=package.block.withheld,
         )
-        return [*check_package(subject), *keys.unread]
+        return [*check_package(subject), *_crate_findings(head, sink.files), *keys.unread]
+
+
+def _crate_findings(head: Head, files: dict[str, bytes]) -> Iterator[Diagnostic]:
+    """Yield what keeps the source of a crate in the package from being built."""
+    from cloacina_ctl.checks.crate_source import RULES
+    from cloacina_ctl.operations.packed_crate import crate_in
+
+    found = crate_in(head, files)
+    for problem in found.problems if found is not None else ():
+        yield Diagnostic(Code.RUST_SYNTAX, problem.message, problem.place)
+    if found is not None and found.source is not None:
+        yield from RULES.run(found.source)
 
 
 def _wanted(head: Head) -> frozenset[str]:
-    """Return the files that are looked into: libraries, and the Python modules of a workflow."""
+    """Return the files that are looked into: libraries, sources, modules of a workflow."""
+    from cloacina_ctl.operations.packed_crate import crate_members
     from cloacina_ctl.project.python_source import MAX_SOURCE_BYTES
 
     found = {artifact.path for artifact in head.manifest.artifacts}
+    found |= {str(file.path) for file in crate_members(head)}
     if head.manifest.entry_module is not None:
         found |= {
             str(file.path)
