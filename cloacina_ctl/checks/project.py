@@ -110,6 +110,11 @@ def git_unread(subject: ProjectSubject) -> Iterator[Finding]:
         yield Finding(f"{message}: {problem.reason}", problem.path, hint)
 
 
+def check_selection(subject: ProjectSubject) -> Iterator[Diagnostic]:
+    """Yield what is found wrong with the files that get packed, and with those that do not."""
+    yield from RULES.run(subject)
+
+
 def check_project(subject: ProjectSubject) -> Iterator[Diagnostic]:
     """Yield everything that is found wrong with a project, from its text alone."""
     project = subject.project
@@ -119,4 +124,4 @@ def check_project(subject: ProjectSubject) -> Iterator[Diagnostic]:
         yield from rust.RULES.run(project)
     for workflow in project.workflows:
         yield from graph.RULES.run(workflow)
-    yield from RULES.run(subject)
+    yield from check_selection(subject)

@@ -9,6 +9,7 @@ from cloacina_ctl.archive.layout import SOURCE_FOLDER, library_path
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity, UsageError
 from cloacina_ctl.operations.asking import ask, spoken, with_rules
 from cloacina_ctl.project.builder_paths import C_CODE, ELSEWHERE, MANIFEST_DIR, OUT_DIR, SOURCE
+from cloacina_ctl.project.dep_info import FilesRead
 from cloacina_ctl.project.model import BuildOptions
 from cloacina_ctl.values import NamedTuple
 
@@ -53,7 +54,7 @@ class BuildRequest(NamedTuple):
 class Built(NamedTuple):
     """A library on the disk, what the manifest says of it, and what is worth a warning.
 
-    ``exports`` are the symbols that hosts look up.
+    ``exports`` are the symbols that hosts look up, ``files_read`` the files that the build read.
     """
 
     library: str
@@ -62,6 +63,7 @@ class Built(NamedTuple):
     workflows: tuple[Workflow, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
     exports: tuple[str, ...] = ()
+    files_read: FilesRead = FilesRead()
 
 
 def refuse_options(request: BuildRequest, why: str) -> None:
@@ -119,6 +121,7 @@ def build_library(project: Project, request: BuildRequest) -> Built:
         tuple(map(_placed, workflows)),
         found,
         library.exports,
+        built.files_read,
     )
 
 

@@ -13,20 +13,24 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.archive.layout import SOURCE_FOLDER
 from cloacina_ctl.archive.plan import PlannedFile
 from cloacina_ctl.checks.crate_source import RULES
+from cloacina_ctl.checks.project import check_selection
+from cloacina_ctl.checks.subjects import ProjectSubject
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.project.crate import CARGO_LOCK, CARGO_TOML
-from cloacina_ctl.project.crate_source.facts import SourceFacts, missing_reads
-from cloacina_ctl.project.crate_source.settings import settings_between
+from cloacina_ctl.project.crate_source.facts import OUTSIDE, MissingRead, SourceFacts, missing_reads
+from cloacina_ctl.project.crate_source.settings import CONFIG_FILES, settings_between
+from cloacina_ctl.project.credentials import find_secrets
+from cloacina_ctl.project.model import CompileRead
 from cloacina_ctl.project.own_files import own_links
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from cloacina_ctl.operations.vendoring import WorkFolder
-    from cloacina_ctl.project.crate_source.facts import MissingRead
     from cloacina_ctl.project.crate_source.local_packages import LocalPackage
+    from cloacina_ctl.project.dep_info import FilesRead
     from cloacina_ctl.project.model import (
         BuildOptions,
         Crate,
@@ -80,11 +84,45 @@ def crate_files(
         missing=tuple(_missing(project, packages, found, selection)),
         settings=tuple(_packed_settings(found, crate.root)),
     )
-    said = tuple(RULES.run(subject))
+    said = _without_errors(RULES.run(subject))
+    return found._replace(diagnostics=(*found.diagnostics, *said, *_left_behind(crate, found)))
+
+
+def judge_build(project: Project, read: FilesRead, source: CrateFiles) -> tuple[Diagnostic, ...]:
+    """Return a warning for each file that a build script watches and that is not packed.
+
+    Raises ``Refused`` for every file that the compiler read and that is not packed.
+    """
+    packed = {os.path.realpath(path) for path in source.sources}
+    for path in tuple(packed):  # a folder is there where something of it is
+        while (path := os.path.dirname(path)) not in packed:
+            packed.add(path)
+    root = os.path.realpath(project.root)
+
+    def missing(paths: tuple[str, ...]) -> list[str]:
+        lacking = (path for path in paths if os.path.realpath(path) not in packed)
+        return [os.path.relpath(os.path.realpath(path), root) for path in lacking]
+
+    subject = SourceFacts(
+        missing=tuple(
+            MissingRead(
+                CompileRead("", path, "rustc"),
+                OUTSIDE if path.startswith("../") else "left out",
+                left_out=not path.startswith("../"),
+            )
+            for path in missing(read.compiled)
+        ),
+        watched=tuple(missing(read.watched)),
+    )
+    return _without_errors(RULES.run(subject))
+
+
+def _without_errors(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    said = tuple(found)
     errors = [one for one in said if one.severity is Severity.ERROR]
     if errors:
         raise Refused(*errors)
-    return found._replace(diagnostics=(*said, *_left_behind(crate, found)))
+    return said
 
 
 def project_facts(project: Project, selection: Selection) -> SourceFacts:
@@ -131,6 +169,11 @@ def _own_lock(root: str, packed: dict[str, str]) -> Iterator[PlannedFile]:
     yield PlannedFile(MemberPath.parse(SOURCE_FOLDER + CARGO_LOCK), path, size, False, reason)
 
 
+def _below(folder: str, said: Diagnostic) -> Diagnostic:
+    """Return what is said of a file in another package, with its place as seen from the crate."""
+    return said._replace(where=os.path.join(folder, said.where or ""))
+
+
 class _Rewriting:
     """The source of a crate that something above it or beside it belongs to."""
 
@@ -142,6 +185,7 @@ class _Rewriting:
         options: BuildOptions,
         work: WorkFolder,
     ) -> None:
+        self._project = project
         self._crate = _crate(project)
         self._selection = selection
         self._packages = packages
@@ -149,6 +193,7 @@ class _Rewriting:
         self._work = work
         self._files: dict[str, PlannedFile] = {}
         self._left_out: list[LeftOut] = []
+        self._said: list[Diagnostic] = []
 
     def files(self) -> CrateFiles:
         """Return all files, with the manifests that are written and the lock that is cut."""
@@ -167,7 +212,7 @@ class _Rewriting:
         sources |= {os.path.join(one.folder, CARGO_TOML) for one in self._packages}
         workspace = self._crate.workspace_root or self._crate.root
         sources |= {os.path.join(workspace, name) for name in (CARGO_TOML, CARGO_LOCK)}
-        return CrateFiles(files, frozenset(sources), tuple(self._left_out))
+        return CrateFiles(files, frozenset(sources), tuple(self._left_out), tuple(self._said))
 
     def _inner(self) -> set[str]:
         """Return the folders of packages that lie in the crate, and are packed with it."""
@@ -191,8 +236,14 @@ class _Rewriting:
         rules = crate_rules(read_crate(package.folder).packed_list)._replace(
             moves=(("", place),), markers={CARGO_TOML: "a package of its own"}
         )
-        found = select_tree(package.folder, rules, lambda _path, _packed: _DEPENDENCY)
         shown = os.path.relpath(package.folder, self._crate.root)
+        try:
+            found = select_tree(package.folder, rules, lambda _path, _packed: _DEPENDENCY)
+        except Refused as error:
+            raise Refused(*(_below(shown, one) for one in error.diagnostics)) from error
+        secrets = tuple(find_secrets(found, package.folder))
+        said = check_selection(ProjectSubject(self._project, found, secrets))
+        self._said += [_below(shown, one) for one in said]
         self._left_out += [
             one._replace(path=os.path.join(shown, one.path)) for one in found.left_out
         ]
@@ -271,8 +322,13 @@ def _left_behind(crate: Crate, found: CrateFiles) -> Iterator[Diagnostic]:
                 Code.LEFT_BEHIND,
                 f"not packed, so whoever builds the source builds without it: {named}",
                 path,
-                "to pack it, name its exact path in `include`"
-                if path.startswith(".cargo/")
-                else "to pack it, put a copy into the crate's folder",
+                _cure_of_settings(path),
                 Severity.WARNING,
             )
+
+
+def _cure_of_settings(path: str) -> str:
+    copy = "to pack it, put a copy into the crate's folder"
+    if path in CONFIG_FILES:
+        return f'to pack it, add include = ["{path}"] to [package.metadata.cloacina]'
+    return f"{copy}, and name it in `include`" if path.endswith(CONFIG_FILES) else copy

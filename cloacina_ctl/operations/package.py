@@ -20,7 +20,7 @@ from cloacina_ctl.archive.writer import PackageWriter, WriteOptions
 from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
 from cloacina_ctl.manifest import Contents, Language, Manifest
 from cloacina_ctl.operations.building import Built, build_library, refuse_options
-from cloacina_ctl.operations.crate_files import crate_files
+from cloacina_ctl.operations.crate_files import crate_files, judge_build
 from cloacina_ctl.operations.preparing import (
     Packaged,
     PackageRequest,
@@ -109,6 +109,8 @@ def _prepare_native(
     if selection.files and project.rust is not None:
         source = crate_files(project, selection, request.build.options, work)
         found += source.diagnostics
+        if built is not None:
+            found += judge_build(project, built.files_read, source)
         selection = selection._replace(left_out=(*selection.left_out, *source.left_out))
         packed = source.files
     else:

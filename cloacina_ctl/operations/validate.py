@@ -6,6 +6,7 @@ cannot be opened is a finding too, and what could not be judged because of it is
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -140,13 +141,18 @@ def _source_findings(project: Project) -> Iterator[Diagnostic]:
     """Yield what would keep the crate's source from being built, if it is packed: warnings."""
     from cloacina_ctl.checks.crate_source import RULES
     from cloacina_ctl.operations.crate_files import project_facts
+    from cloacina_ctl.project.crate_source.local_packages import find_packages
     from cloacina_ctl.project.selection import select_source
 
+    found: list[Diagnostic] = []
     try:
-        selection = select_source(project)
-    except Refused:  # what stops the packing of a source is no fault of a library
-        return
-    for one in RULES.run(project_facts(project, selection)):
+        if project.rust is not None:
+            find_packages(project.rust.crate)
+    except Refused as error:
+        found.extend(error.diagnostics)
+    with contextlib.suppress(Refused):  # a link in the source is no fault of a library
+        found.extend(RULES.run(project_facts(project, select_source(project))))
+    for one in found:
         is_error = one.severity is Severity.ERROR
         yield one._replace(severity=Severity.WARNING) if is_error else one
 

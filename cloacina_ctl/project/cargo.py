@@ -32,6 +32,7 @@ from cloacina_ctl.project.cargo_workspace import (
     home_of,
     read_json,
 )
+from cloacina_ctl.project.dep_info import FilesRead, files_read
 from cloacina_ctl.project.freshness import FreshUnit, outdated
 from cloacina_ctl.project.programs import Program, clean_environment, find_program, run
 from cloacina_ctl.values import NamedTuple
@@ -56,7 +57,8 @@ class Built(NamedTuple):
     where the compiler could not be told to leave all of them out. ``compiler_variables`` are the
     names of environment variables that chose or changed the compiler. ``compiled_anew`` are the
     packages whose units cargo would have taken though they were made of other files; ``cleared``
-    the workspaces that are gone, and what was built for them with them.
+    the workspaces that are gone, and what was built for them with them. ``files_read`` are those
+    that the build read.
     """
 
     library: str
@@ -67,6 +69,7 @@ class Built(NamedTuple):
     paths_left: tuple[PathLeft, ...] = ()
     compiled_anew: tuple[str, ...] = ()
     cleared: tuple[str, ...] = ()
+    files_read: FilesRead = FilesRead()
 
 
 def find_cargo() -> str:
@@ -112,6 +115,7 @@ def build(
         paths_left=paths_left(library, folders, workspace, environment.get("USER")),
         compiled_anew=anew,
         cleared=target_folders.clear_abandoned(workspace),
+        files_read=files_read(library, workspace),
     )
 
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.model import Crate
 
 PLACE = "path-dependencies"
-MAX_PACKAGES = 500
 MAX_LOCK_BYTES = 16 << 20
 
 
@@ -92,7 +91,7 @@ def find_packages(crate: Crate) -> tuple[LocalPackage, ...]:
     known = _locked_names(top.workspace_folder)
     found: dict[str, LocalPackage] = {}
     left = [Needed(crate.name, crate.root, CARGO_TOML)]
-    while left and len(found) < MAX_PACKAGES:
+    while left:
         one = left.pop(0)
         if one.folder in found:
             continue
@@ -112,13 +111,13 @@ def _taken(
     where = _shown(manifests.folder, root)
     for one in dependencies_of(manifests):
         if one.path is not None:
-            needed = Needed(one.table.get("package", one.key), one.path, where)
+            needed = Needed(one.package, one.path, where)
             if one.kind != DEV:
                 yield needed
             else:
                 _manifests_of(needed, root)  # cargo looks for it here, before it builds anything
     for _, patch in patches_of(manifests) if is_root else ():
-        name = patch.table.get("package", patch.key).partition(":")[0]
+        name = patch.package.partition(":")[0]
         if patch.path is not None:
             needed = Needed(name, patch.path, _shown(manifests.workspace_folder, root))
             if name in locked:

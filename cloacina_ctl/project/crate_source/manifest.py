@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.project.crate import CARGO_TOML
 from cloacina_ctl.project.crate_source.tables import (
     DEV,
     KINDS,
@@ -100,8 +102,9 @@ class _Writer:
             table.update(self._of_the_root())
         ordered = {"package": table.pop("package"), **{k: v for k, v in table.items() if v != []}}
         text = LEAD + dump(ordered)
-        if parse_toml(text, where="Cargo.toml") != ordered:
-            raise AssertionError("the Cargo.toml that was written says something else")
+        if parse_toml(text, where=CARGO_TOML) != ordered:  # no number is like NaN, above all
+            where = self._package.path(CARGO_TOML)
+            raise Refused.of(Code.BAD_TOML, "a value that cannot be written out", where=where)
         return Written(text, self._beside)
 
     def _filled(self) -> Table:
@@ -119,7 +122,7 @@ class _Writer:
                     self._beside[name] = full
         run = found.get("default-run")
         if run is not None and "bin" in self._manifests.table:
-            names = {entry.get("name") for entry in self._targets("bin")}
+            names = [entry.get("name") for entry in self._targets("bin")]
             if run not in names and f"{_TARGETS['bin']}/{run}.rs" not in self._packed:
                 del found["default-run"]
         return found
@@ -135,7 +138,8 @@ class _Writer:
     def _replace_dependencies(self, table: Table, *, with_dev: bool) -> None:
         """Write out all dependencies; those for tests only where they can be had."""
         if "target" in table:
-            table["target"] = {key: dict(value) for key, value in table["target"].items()}
+            targets = table_in(table, "target")
+            table["target"] = {key: dict(table_in(targets, key)) for key in targets}
         for place in places_of(table):
             for name, kind in KINDS.items():
                 if name not in place:

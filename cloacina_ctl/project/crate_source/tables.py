@@ -38,11 +38,22 @@ class Dependency(NamedTuple):
     table: Table
     path: str | None = None
 
+    @property
+    def package(self) -> str:
+        """The name of the package, which may be used under another."""
+        return str(self.table.get("package", self.key))
+
 
 def table_in(table: Table, key: str) -> Table:
     """Return the table at ``key``, empty where there is none."""
     value = table.get(key)
     return value if isinstance(value, dict) else {}
+
+
+def texts_in(table: Table, key: str) -> list[str]:
+    """Return the texts in the list at ``key``."""
+    value = table.get(key)
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def inherits(value: object) -> bool:
@@ -102,15 +113,18 @@ def resolved(key: str, kind: str, value: object, manifests: Manifests) -> Depend
     if inherits(own):
         own, folder = _joined(key, own, manifests), manifests.workspace_folder
     path = own.get("path")
-    at = os.path.normpath(os.path.join(folder, path)) if isinstance(path, str) else None
+    is_path = isinstance(path, str) and "\0" not in path
+    at = os.path.normpath(os.path.join(folder, str(path))) if is_path else None
     return Dependency(key, kind, own, at)
 
 
 def _joined(key: str, own: Table, manifests: Manifests) -> Table:
     """Return the workspace's entry with what a member may add: features, being optional."""
     common = table_in(table_in(manifests.workspace_table, "workspace"), DEPENDENCIES).get(key)
-    found: Table = {"version": common} if isinstance(common, str) else dict(common or {})
-    features = [*found.get("features", ()), *own.get("features", ())]
+    found: Table = {"version": common} if isinstance(common, str) else {}
+    if isinstance(common, dict):
+        found.update(common)
+    features = [*texts_in(found, "features"), *texts_in(own, "features")]
     if features:
         found["features"] = list(dict.fromkeys(features))
     for name in ("optional", "public"):
