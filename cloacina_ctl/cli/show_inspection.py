@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _LABEL_WIDTH = 12
 _MAX_TASKS = 60
 _MAX_TEXT = 400
+_CARGO_SETTINGS = frozenset({".cargo/config.toml", ".cargo/config"})
 
 
 def inspection_lines(inspection: Inspection, paint: Paint) -> Iterator[str]:
@@ -74,6 +75,7 @@ def _facts(inspection: Inspection, paint: Paint) -> Iterator[str]:
         f"{count(contents.files, 'file')}, {size(contents.size)}, "
         f"{size(inspection.compressed)} compressed",
     )
+    yield from _field("builds with", _cargo_settings(inspection))
     if inspection.withheld:
         yield from _field("withheld", ", ".join(inspection.withheld))
     tool = inspection.tool
@@ -82,6 +84,13 @@ def _facts(inspection: Inspection, paint: Paint) -> Iterator[str]:
     if inspection.original is not None:
         yield from _foreign_facts(inspection)
     yield _label("content") + paint("dim", inspection.content)
+
+
+def _cargo_settings(inspection: Inspection) -> str | None:
+    """Return which packed file tells cargo what to do; `validate` names its keys."""
+    names = (str(file.path).removeprefix("source/") for file in inspection.files)
+    found = next((name for name in names if name in _CARGO_SETTINGS), None)
+    return f"its own settings of cargo, {found} (`validate` names them)" if found else None
 
 
 def _foreign_facts(inspection: Inspection) -> Iterator[str]:

@@ -276,7 +276,7 @@ class _Rewriting:
             return None
         sources = [path for path in self._paths() if path.endswith(".rs")]
         folder = os.path.join(self._work.path, "crate")
-        return cut_lock(workspace, manifests, sources, self._options, folder)
+        return cut_lock(self._crate, manifests, sources, self._options, folder)
 
 
 def _missing(

@@ -28,10 +28,11 @@ from cloacina_ctl.project.runtimes import ANY_SOURCE, SOURCE, Runtime, runtime_o
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.operations.preparing import PackageRequest
     from cloacina_ctl.operations.vendoring import WorkFolder
     from cloacina_ctl.progress import Progress
-    from cloacina_ctl.project.model import Crate, Project
+    from cloacina_ctl.project.model import Crate, Project, Selection
 
 _OWN_MANIFEST = layout.SOURCE_FOLDER + layout.PACKAGE_TOML  # the resolved one takes its place
 _RULES = (("ratio", "ratio"), ("total", "total"), ("entries", "entries"), ("archive", "upload"))
@@ -52,14 +53,7 @@ def prepare_source(
         raise Refused(*broken)
     vendored = vendored_files(project, request.vendor, work, request.limits, progress)
     project = with_python(project, vendored)
-    found, selection = read.diagnostics, read.selection
-    if project.rust is None:
-        files = [*selected_files(selection)]
-    else:
-        source = crate_files(project, selection, request.build.options, work)
-        files = [_of_crate(file) for file in source.files if file.path != _OWN_MANIFEST]
-        found += source.diagnostics
-        selection = selection._replace(left_out=(*selection.left_out, *source.left_out))
+    files, found, selection = _own_files(request, read, work)
     files.append(_package_toml(project, runtime))
     if request.sign_fidius:
         from cloacina_ctl.operations.tree_signature import room_for_signature
@@ -82,6 +76,20 @@ def prepare_source(
         vendored=vendored,
         rules=rules,
     )
+
+
+def _own_files(
+    request: PackageRequest, read: Prepared, work: WorkFolder
+) -> tuple[list[PlannedFile], tuple[Diagnostic, ...], Selection]:
+    """Return the project's own files, what is worth saying of them, and what was left out."""
+    selection = read.selection
+    if read.project.rust is None:
+        return [*selected_files(selection)], read.diagnostics, selection
+    source = crate_files(read.project, selection, request.build.options, work)
+    files = [_of_crate(file) for file in source.files if file.path != _OWN_MANIFEST]
+    left_out = (*selection.left_out, *source.left_out)
+    said = (*read.diagnostics, *source.diagnostics)
+    return files, said, selection._replace(left_out=left_out)
 
 
 def default_runtime(crate: Crate | None) -> Runtime:

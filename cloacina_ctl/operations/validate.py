@@ -148,9 +148,9 @@ def _source_findings(project: Project) -> Iterator[Diagnostic]:
     try:
         if project.rust is not None:
             find_packages(project.rust.crate)
-    except Refused as error:
+    except CloacinaError as error:  # the library may be packed all the same
         found.extend(error.diagnostics)
-    with contextlib.suppress(Refused):  # a link in the source is no fault of a library
+    with contextlib.suppress(CloacinaError):  # a link in the source is no fault of a library
         found.extend(RULES.run(project_facts(project, select_source(project))))
     for one in found:
         is_error = one.severity is Severity.ERROR

@@ -85,7 +85,7 @@ def configured_flags(folder: str, cargo_home: str | None) -> dict[str, Any]:
     A list stands for lists, whatever they hold, a text for the text that counts: the nearest.
     """
     found: dict[str, Any] = {}
-    for path in config_files(folder, cargo_home):
+    for path in _config_files(folder, cargo_home):
         for key, value in _flags_in(path):
             found.setdefault(key, value)
     return found
@@ -107,7 +107,7 @@ def replaces_sources(folder: str, cargo_home: str | None) -> bool:
 
 
 def _tables(folder: str, cargo_home: str | None) -> Iterator[dict[str, Any]]:
-    for path in config_files(folder, cargo_home):
+    for path in _config_files(folder, cargo_home):
         yield from _tables_in(path, _MAX_INCLUDES)
 
 
@@ -119,11 +119,8 @@ def _flags_of(environment: Mapping[str, str]) -> list[str] | None:
     return None
 
 
-def config_files(folder: str, cargo_home: str | None = None) -> Iterator[str]:
-    """Yield cargo's configuration files, the nearest first; ``config`` hides ``config.toml``.
-
-    Those of the folder and of all above it, and the one in ``cargo_home``.
-    """
+def _config_files(folder: str, cargo_home: str | None) -> Iterator[str]:
+    """Yield cargo's configuration files, the nearest first; ``config`` hides ``config.toml``."""
     place, seen = os.path.abspath(folder), set()
     folders = []
     while True:

@@ -331,6 +331,7 @@ def test_settings_of_cargo_that_are_named_are_packed_and_their_keys_told(cli, cr
     made = cli("package", crate, "--format", "source", "-o", "x.cloacina", "--json")
     assert ".cargo/config.toml" in members(tmp_path / "x.cloacina")
     warned = cli("validate", "x.cloacina", "--json")
+    assert "its own settings of cargo, .cargo/config.toml" in cli("inspect", "x.cloacina").out
     for answer in (made, warned):
         found = [one for one in answer.json["diagnostics"] if one["code"] == "R018"]
         assert any("build.rustc-wrapper" in one["message"] for one in found)

@@ -180,7 +180,7 @@ def _place(folder: str, name: str, root: str, others: Collection[LocalPackage]) 
         return inside
     taken = {one.place for one in others}
     place, number = f"{PLACE}/{name}", 1
-    while place in taken:  # two versions of one package
+    while place in taken or os.path.lexists(os.path.join(root, place)):  # or two of one name
         number += 1
         place = f"{PLACE}/{name}-{number}"
     return place

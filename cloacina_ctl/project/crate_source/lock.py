@@ -2,8 +2,9 @@
 
 Which entries are left depends on the features that the crate asks for, so cargo is asked: in a
 folder of our own that holds the manifests as they get packed, empty sources, and the workspace's
-lock. It keeps every version that it finds there; one that is not there is an error, because the
-package would be built of something else than the workspace.
+lock. It runs in the crate's folder, where its settings and toolchain are those of every build, and
+writes nothing there. It keeps every version that it finds in the lock; one that is not there is an
+error, because the package would be built of something else than the workspace.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cloacina_ctl.errors import BuildFailed, Code, Refused
 from cloacina_ctl.folders import make_folders
 from cloacina_ctl.project.cargo import find_cargo
-from cloacina_ctl.project.cargo_config import config_files
-from cloacina_ctl.project.crate import CARGO_LOCK
+from cloacina_ctl.project.crate import CARGO_LOCK, CARGO_TOML
 from cloacina_ctl.project.crate_source.local_packages import MAX_LOCK_BYTES
 from cloacina_ctl.project.own_files import read_own_text
 from cloacina_ctl.project.programs import Program, clean_environment, run
@@ -25,13 +25,13 @@ from cloacina_ctl.toml import parse_toml
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from cloacina_ctl.project.model import BuildOptions
+    from cloacina_ctl.project.model import BuildOptions, Crate
 
 _SHOWN_LINES = 4
 
 
 def cut_lock(
-    workspace: str,
+    crate: Crate,
     manifests: Mapping[str, bytes],
     sources: Iterable[str],
     options: BuildOptions,
@@ -39,18 +39,18 @@ def cut_lock(
 ) -> bytes:
     """Return the lock of the crate whose ``manifests`` and ``sources`` these are, by their paths.
 
-    ``workspace`` is the folder with the lock to cut, ``work`` an empty folder to work in. Fetches
-    what cargo must know of a dependency and does not, unless ``offline`` is asked for. Raises
-    ``BuildFailed`` where cargo cannot say, ``Refused`` where it needs another version.
+    ``work`` is an empty folder to work in. Fetches what cargo must know of a dependency and does
+    not, unless ``offline`` is asked for. Raises ``BuildFailed`` where cargo cannot say, ``Refused``
+    where it needs another version.
     """
-    whole = read_own_text(workspace, CARGO_LOCK, max_bytes=MAX_LOCK_BYTES)
+    whole = read_own_text(crate.workspace_root or crate.root, CARGO_LOCK, max_bytes=MAX_LOCK_BYTES)
     with reported(work):
         for path in sources:
             _plant(os.path.join(work, path), b"")
         for path, text in manifests.items():
             _plant(os.path.join(work, path), text)
         _plant(os.path.join(work, CARGO_LOCK), whole)
-    _ask(workspace, work, options)
+    _ask(crate.root, work, options)
     cut = read_own_text(work, CARGO_LOCK, max_bytes=MAX_LOCK_BYTES)
     _compare(whole, cut)
     return cut
@@ -61,15 +61,14 @@ def _plant(path: str, data: bytes) -> None:
     write_file(path, data)
 
 
-def _ask(workspace: str, work: str, options: BuildOptions) -> None:
-    """Have cargo resolve the crate, which leaves the lock in its folder as it has to be."""
-    files = [*config_files(workspace)]
-    configured = [f"--config={path}" for path in reversed(files)]  # the last one given counts most
-    arguments = ("metadata", "--format-version=1", *configured)
+def _ask(folder: str, work: str, options: BuildOptions) -> None:
+    """Have cargo resolve the crate in ``work``, which leaves the lock there as it has to be."""
+    manifest = f"--manifest-path={os.path.join(work, CARGO_TOML)}"
+    arguments = ("metadata", "--format-version=1", manifest)
     said: list[str] = []
     for network in (("--offline",),) if options.offline else (("--offline",), ()):
         said.clear()
-        program = Program(find_cargo(), (*arguments, *network), work, clean_environment())
+        program = Program(find_cargo(), (*arguments, *network), folder, clean_environment())
         if run(program, lambda _: None, said.append) == 0:
             return
     text = " ".join(line.strip() for line in said[:_SHOWN_LINES]).replace(work, "")

@@ -22,6 +22,7 @@ from cloacina_ctl.project.crate_source.tables import (
     resolved,
     table_in,
 )
+from cloacina_ctl.project.denied import deny_file
 from cloacina_ctl.project.toml_editing import dump
 from cloacina_ctl.toml import parse_toml
 from cloacina_ctl.values import NamedTuple
@@ -115,8 +116,9 @@ class _Writer:
             if not isinstance(value, str) or self._package.path(value) in self._packed:
                 continue
             del found[key]
-            full, name = os.path.join(self._package.folder, value), os.path.basename(value)
-            if os.path.isfile(full) and not os.path.islink(full):
+            full = os.path.normpath(os.path.join(self._package.folder, value))
+            name = os.path.basename(full)
+            if self._may_come_along(full, name):
                 found[key] = name
                 if self._package.path(name) not in self._packed:
                     self._beside[name] = full
@@ -126,6 +128,12 @@ class _Writer:
             if run not in names and f"{_TARGETS['bin']}/{run}.rs" not in self._packed:
                 del found["default-run"]
         return found
+
+    def _may_come_along(self, path: str, name: str) -> bool:
+        """Tell whether a file outside of the crate is the workspace's to give."""
+        top = os.path.join(os.path.realpath(self._manifests.workspace_folder), "")
+        inside = os.path.realpath(path).startswith(top) and not os.path.islink(path)
+        return inside and os.path.isfile(path) and deny_file(name) is None
 
     def _targets(self, kind: str) -> list[Table]:
         name = str(table_in(self._manifests.table, "package").get("name"))
