@@ -80,7 +80,6 @@ def crate_files(
     else:
         found = _Rewriting(project, selection, packages, options, work).files()
     subject = SourceFacts(
-        SOURCE_FOLDER,
         missing=tuple(_missing(project, packages, found, selection)),
         settings=tuple(_packed_settings(found, crate.root)),
     )
@@ -301,7 +300,8 @@ def _missing(
         for one in missing_reads(
             reads, packed, left_out, folder=package.folder, place=package.place
         ):
-            place = os.path.join(package.place, one.read.place)
+            below = os.path.relpath(package.folder, project.root)
+            place = os.path.normpath(os.path.join(below, one.read.place))
             yield one._replace(read=one.read._replace(place=place))
 
 
