@@ -30,7 +30,7 @@ def compiled_in(subject: SourceFacts) -> Iterator[Finding]:
         elif missing.left_out:
             hint = f"add include = {json.dumps([path])} to [package.metadata.cloacina]"
         yield Finding(
-            f"`{read.how}` reads {path}, which is not in the package: {missing.reason}",
+            f"`{read.how}` reads {path}, which is not packed: {missing.reason}",
             subject.prefix + read.place or None,  # a build tells the file, and not who reads it
             hint,
             None if read.is_certain else Severity.WARNING,

@@ -18,7 +18,7 @@ from cloacina_ctl.checks.subjects import ProjectSubject
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.project.crate import CARGO_LOCK, CARGO_TOML
-from cloacina_ctl.project.crate_source.facts import OUTSIDE, MissingRead, SourceFacts, missing_reads
+from cloacina_ctl.project.crate_source.facts import SourceFacts, missing_reads
 from cloacina_ctl.project.crate_source.settings import CONFIG_FILES, settings_between
 from cloacina_ctl.project.credentials import find_secrets
 from cloacina_ctl.project.model import CompileRead
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cloacina_ctl.operations.vendoring import WorkFolder
+    from cloacina_ctl.project.crate_source.facts import MissingRead
     from cloacina_ctl.project.crate_source.local_packages import LocalPackage
     from cloacina_ctl.project.dep_info import FilesRead
     from cloacina_ctl.project.model import (
@@ -87,7 +88,9 @@ def crate_files(
     return found._replace(diagnostics=(*found.diagnostics, *said, *_left_behind(crate, found)))
 
 
-def judge_build(project: Project, read: FilesRead, source: CrateFiles) -> tuple[Diagnostic, ...]:
+def judge_build(
+    project: Project, selection: Selection, read: FilesRead, source: CrateFiles
+) -> tuple[Diagnostic, ...]:
     """Return a warning for each file that a build script watches and that is not packed.
 
     Raises ``Refused`` for every file that the compiler read and that is not packed.
@@ -102,18 +105,19 @@ def judge_build(project: Project, read: FilesRead, source: CrateFiles) -> tuple[
         lacking = (path for path in paths if os.path.realpath(path) not in packed)
         return [os.path.relpath(os.path.realpath(path), root) for path in lacking]
 
-    subject = SourceFacts(
+    reads = [CompileRead("", path, "rustc") for path in missing(read.compiled)]
+    makes_files = _has_script(project)
+    facts = SourceFacts(
         missing=tuple(
-            MissingRead(
-                CompileRead("", path, "rustc"),
-                OUTSIDE if path.startswith("../") else "left out",
-                left_out=not path.startswith("../"),
-            )
-            for path in missing(read.compiled)
+            missing_reads(reads, {}, selection.left_out, folder=root, makes_files=makes_files)
         ),
         watched=tuple(missing(read.watched)),
     )
-    return _without_errors(RULES.run(subject))
+    return _without_errors(RULES.run(facts))
+
+
+def _has_script(project: Project) -> bool:
+    return _crate(project).build_script is not None
 
 
 def _without_errors(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
@@ -130,7 +134,13 @@ def project_facts(project: Project, selection: Selection) -> SourceFacts:
     reads = facts.reads if facts is not None else ()
     packed = _inside(selection.files)
     root = project.root
-    return SourceFacts(missing=tuple(missing_reads(reads, packed, selection.left_out, folder=root)))
+    return SourceFacts(
+        missing=tuple(
+            missing_reads(
+                reads, packed, selection.left_out, folder=root, makes_files=_has_script(project)
+            )
+        )
+    )
 
 
 def _crate(project: Project) -> Crate:
@@ -294,12 +304,14 @@ def _missing(
     for package in packages:
         if not package.place:
             reads = project.rust.reads if project.rust is not None else ()
+            left_out, makes_files = selection.left_out, _has_script(project)
         else:
-            reads = reads_of_folder(package.folder)
-        left_out = selection.left_out if not package.place else ()
+            reads, makes_files = reads_of_folder(package.folder)
+            left_out = ()
         for one in missing_reads(
-            reads, packed, left_out, folder=package.folder, place=package.place
-        ):
+            reads, packed, left_out, folder=package.folder, place=package.place,
+            makes_files=makes_files,
+        ):  # fmt: skip
             below = os.path.relpath(package.folder, project.root)
             place = os.path.normpath(os.path.join(below, one.read.place))
             yield one._replace(read=one.read._replace(place=place))

@@ -121,7 +121,7 @@ def _prepare_native(
         source = crate_files(project, selection, request.build.options, work)
         found += source.diagnostics
         if built is not None:
-            found += judge_build(project, built.files_read, source)
+            found += judge_build(project, selection, built.files_read, source)
         selection = selection._replace(left_out=(*selection.left_out, *source.left_out))
         packed = source.files
     else:

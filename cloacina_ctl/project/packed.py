@@ -106,7 +106,8 @@ def read_packed_crate(
     )
     script = crate.build_script
     built = read_packed_source(sources, script, features).reads if script else ()
-    source = packed_facts(table, (*found.reads, *built), sources, paths, prefix)
+    reads = (*found.reads, *built)
+    source = packed_facts(table, reads, sources, paths, prefix, makes_files=script is not None)
     return PackedSource(workflows=found.workflows, rust=facts, source=source)
 
 

@@ -65,12 +65,12 @@ def read_rust_project(folder: str, config: Config, member: str | None = None) ->
     )
 
 
-def reads_of_folder(folder: str) -> tuple[CompileRead, ...]:
-    """Return what the compiler reads for the library of the crate in ``folder``."""
+def reads_of_folder(folder: str) -> tuple[tuple[CompileRead, ...], bool]:
+    """Return what the compiler reads for the library in ``folder``; and is there a build script."""
     crate = read_crate(folder)
     features = frozenset(crate.default_features)
     found = read_source(crate.root, crate.lib_path, features) if crate.has_lib else CrateSource()
-    return (*found.reads, *_reads_of_script(crate))
+    return (*found.reads, *_reads_of_script(crate)), crate.build_script is not None
 
 
 def _reads_of_script(crate: Crate) -> tuple[CompileRead, ...]:

@@ -314,6 +314,26 @@ def test_a_package_whose_source_cannot_be_built_is_told_and_not_converted(cli, c
     assert not (tmp_path / "back.cloacina").exists()
 
 
+def test_what_a_build_script_may_make_is_a_warning_and_without_one_an_error(cli, crate):
+    plant(crate, {".gitignore": "made.rs\n", "src/made.rs": ""})
+    source = crate / "src" / "money.rs"
+    source.write_text('include!("made.rs");\n' + source.read_text())
+    assert cli("package", crate, "--format", "source", "--json").codes == ["R023"]
+    (crate / "build.rs").write_text("fn main() {}\n")
+    made = cli("package", crate, "--format", "source", "--list", "--json")
+    assert (made.status, problem(made, "R023")["severity"]) == (0, "warning")
+
+
+@pytest.mark.slow
+def test_a_file_that_only_a_dependency_by_path_reads_is_refused_at_its_place(cli, workspace):
+    source = workspace / "shared/src/lib.rs"
+    source.write_text('pub const O: &str = include_str!("../../LICENSE");\n')
+    answer = cli("package", workspace / "crates/etl", "--format", "source", "--json")
+    assert (answer.status, answer.codes) == (3, ["R023"])
+    place = os.path.normpath(answer.json["diagnostics"][0]["file"])
+    assert place == str(source)
+
+
 # --- settings of cargo, and the list that cargo packs by
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.project.crate import CARGO_TOML, Manifests
 from cloacina_ctl.project.crate_source.settings import CONFIG_FILES, keys_of
 from cloacina_ctl.project.crate_source.tables import dependencies_of, inherited_keys, patches_of
+from cloacina_ctl.project.walk import IGNORED
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 OUTSIDE = "outside of the crate"
 ABSENT = "not there"
+_MAYBE_MADE = (ABSENT, IGNORED)
 
 
 class MissingRead(NamedTuple):
@@ -50,16 +52,21 @@ def packed_facts(
     sources: Mapping[str, bytes],
     paths: Collection[str],
     prefix: str = "",
+    *,
+    makes_files: bool = False,
 ) -> SourceFacts:
     """Return what can be told of the source in a package: of its ``paths``, and what some hold.
 
-    ``table`` is its Cargo.toml, ``sources`` has the files that tell cargo what to do.
+    ``table`` is its Cargo.toml, ``sources`` has the files that tell cargo what to do;
+    ``makes_files`` as ``missing_reads`` has it.
     """
     manifests = Manifests("", table, "", table)
     named = [*dependencies_of(manifests), *(patch for _, patch in patches_of(manifests))]
     return SourceFacts(
         prefix=prefix,
-        missing=tuple(missing_reads(reads, {path: path for path in paths})),
+        missing=tuple(
+            missing_reads(reads, {path: path for path in paths}, makes_files=makes_files)
+        ),
         inherited=() if "workspace" in table else inherited_keys(table),
         outside=tuple(
             sorted(
@@ -86,15 +93,21 @@ def missing_reads(
     *,
     folder: str = "",
     place: str = "",
+    makes_files: bool = False,
 ) -> Iterator[MissingRead]:
     """Yield the reads of a package in ``folder`` that fail once it lies in ``place``.
 
-    ``packed`` are the paths of the packed source, each with the file that it is made of.
+    ``packed`` are the paths of the packed source, each with the file that it is made of. With
+    ``makes_files`` the package has a build script: what is not there, or what git ignores, it may
+    well make, so that only a build knows.
     """
     for read in reads:
         there = os.path.normpath(os.path.join(place, read.path))
         if packed.get(there) != os.path.normpath(os.path.join(folder, read.path)):
-            yield _missing(read, left_out, folder)
+            missing = _missing(read, left_out, folder)
+            if makes_files and missing.reason in _MAYBE_MADE:
+                missing = missing._replace(read=read._replace(is_certain=False))
+            yield missing
 
 
 def _missing(read: CompileRead, left_out: Collection[LeftOut], folder: str) -> MissingRead:

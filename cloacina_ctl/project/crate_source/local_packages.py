@@ -8,6 +8,7 @@ outside of it go under ``path-dependencies/``.
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Diagnostic, Refused
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.model import Crate
 
 PLACE = "path-dependencies"
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MAX_LOCK_BYTES = 16 << 20
 
 
@@ -179,10 +181,11 @@ def _place(folder: str, name: str, root: str, others: Collection[LocalPackage]) 
     if inside.split(os.sep)[0] != os.pardir:
         return inside
     taken = {one.place for one in others}
-    place, number = f"{PLACE}/{name}", 1
+    wanted = f"{PLACE}/{name if _NAME.fullmatch(name) else 'package'}"
+    place, number = wanted, 1
     while place in taken or os.path.lexists(os.path.join(root, place)):  # or two of one name
         number += 1
-        place = f"{PLACE}/{name}-{number}"
+        place = f"{wanted}-{number}"
     return place
 
 
