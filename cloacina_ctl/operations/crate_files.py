@@ -208,7 +208,7 @@ class _Rewriting:
         """Return all files, with the manifests that are written and the lock that is cut."""
         self._take(_planned(self._selection.files))
         for package in self._packages:
-            if package.place and package.folder not in self._inner():
+            if package.is_outside:
                 self._take(self._selected(package))
         manifests = dict(self._manifests())
         for path, text in manifests.items():
@@ -222,11 +222,6 @@ class _Rewriting:
         workspace = self._crate.workspace_root or self._crate.root
         sources |= {os.path.join(workspace, name) for name in (CARGO_TOML, CARGO_LOCK)}
         return CrateFiles(files, frozenset(sources), tuple(self._left_out), tuple(self._said))
-
-    def _inner(self) -> set[str]:
-        """Return the folders of packages that lie in the crate, and are packed with it."""
-        start = os.path.join(self._crate.root, "")
-        return {one.folder for one in self._packages if one.folder.startswith(start)}
 
     def _take(self, files: Iterator[PlannedFile] | list[PlannedFile]) -> None:
         for file in files:
@@ -247,10 +242,10 @@ class _Rewriting:
         )
         shown = os.path.relpath(package.folder, self._crate.root)
         try:
-            found = select_tree(package.folder, rules, lambda _path, _packed: _DEPENDENCY)
+            found = select_tree(package.on_disk, rules, lambda _path, _packed: _DEPENDENCY)
         except Refused as error:
             raise Refused(*(_below(shown, one) for one in error.diagnostics)) from error
-        secrets = tuple(find_secrets(found, package.folder))
+        secrets = tuple(find_secrets(found, package.on_disk))
         said = check_selection(ProjectSubject(self._project, found, secrets))
         self._said += [_below(shown, one) for one in said]
         self._left_out += [
@@ -300,7 +295,7 @@ def _missing(
         if isinstance(file.source, str)
     }
     for package in packages:  # what is written has the place of what it was written from
-        packed[package.path(CARGO_TOML)] = os.path.join(package.folder, CARGO_TOML)
+        packed[package.path(CARGO_TOML)] = os.path.join(package.on_disk, CARGO_TOML)
     for package in packages:
         if not package.place:
             reads = project.rust.reads if project.rust is not None else ()
@@ -309,7 +304,7 @@ def _missing(
             reads, makes_files = reads_of_folder(package.folder)
             left_out = ()
         for one in missing_reads(
-            reads, packed, left_out, folder=package.folder, place=package.place,
+            reads, packed, left_out, folder=package.on_disk, place=package.place,
             makes_files=makes_files,
         ):  # fmt: skip
             below = os.path.relpath(package.folder, project.root)

@@ -159,7 +159,10 @@ def test_a_member_is_packed_as_a_crate_that_needs_no_workspace(cli, workspace, t
 def test_a_member_gives_the_same_bytes_wherever_its_workspace_lies(cli, workspace, tmp_path):
     cli("package", workspace / "crates/etl", "--format", "source", "-o", "one.cloacina")
     workspace.rename(tmp_path / "élsewhere")
-    moved = tmp_path / "élsewhere"
+    moved = tmp_path / "by-a-link"
+    moved.symlink_to("élsewhere")
+    (moved / "shared").rename(tmp_path / "apart")
+    (moved / "shared").symlink_to(tmp_path / "apart")
     cli("package", moved, "--package", "orders-etl", "--format", "source", "-o", "two.cloacina")
     assert (tmp_path / "one.cloacina").read_bytes() == (tmp_path / "two.cloacina").read_bytes()
 

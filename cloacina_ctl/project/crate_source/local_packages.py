@@ -35,16 +35,25 @@ MAX_LOCK_BYTES = 16 << 20
 
 
 class LocalPackage(NamedTuple):
-    """A package in a folder; ``place`` is its folder in the packed source, empty for the crate."""
+    """A package in a folder; ``place`` is its folder in the packed source, empty for the crate.
+
+    ``is_outside`` tells that it does not lie in the crate's folder.
+    """
 
     name: str
     place: str
     manifests: Manifests
+    is_outside: bool = False
 
     @property
     def folder(self) -> str:
-        """Its folder on the disk."""
+        """Its folder, as the Cargo.toml that names it spells that."""
         return self.manifests.folder
+
+    @property
+    def on_disk(self) -> str:
+        """The folder that its files are read from: one outside of the crate may be a link."""
+        return os.path.realpath(self.folder) if self.is_outside else self.folder
 
     def path(self, name: str) -> str:
         """Return the path in the packed source of what ``name`` is from its own folder."""
@@ -99,8 +108,12 @@ def find_packages(crate: Crate) -> tuple[LocalPackage, ...]:
             continue
         manifests = _manifests_of(one, crate.root)
         name = str(table_in(manifests.table, "package").get("name") or one.name)
-        place = _place(one.folder, name, crate.root, found.values())
-        found[one.folder] = LocalPackage(name, place, manifests)
+        inside = os.path.relpath(one.folder, crate.root)
+        is_outside = inside.split(os.sep)[0] == os.pardir
+        place = "" if inside == os.curdir else inside
+        if is_outside:
+            place = _place(name, crate.root, found.values())
+        found[one.folder] = LocalPackage(name, place, manifests, is_outside)
         is_root = one.folder == crate.root
         left += _taken(manifests, known, crate.root, is_root=is_root)
     return tuple(found.values())
@@ -173,13 +186,8 @@ def _shown(folder: str, root: str, *, folder_only: bool = False) -> str:
     return inside if folder_only else os.path.normpath(os.path.join(inside, CARGO_TOML))
 
 
-def _place(folder: str, name: str, root: str, others: Collection[LocalPackage]) -> str:
-    """Return where a package goes: as it lies in the crate, else below a folder of its own."""
-    inside = os.path.relpath(folder, root)
-    if inside == ".":
-        return ""
-    if inside.split(os.sep)[0] != os.pardir:
-        return inside
+def _place(name: str, root: str, others: Collection[LocalPackage]) -> str:
+    """Return where a package outside of the crate goes: a folder of its own, taken by nothing."""
     taken = {one.place for one in others}
     wanted = f"{PLACE}/{name if _NAME.fullmatch(name) else 'package'}"
     place, number = wanted, 1

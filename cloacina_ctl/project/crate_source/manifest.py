@@ -121,7 +121,7 @@ class _Writer:
             if self._may_come_along(full, name):
                 found[key] = name
                 if self._package.path(name) not in self._packed:
-                    self._beside[name] = full
+                    self._beside[name] = os.path.join(os.path.realpath(os.path.dirname(full)), name)
         run = found.get("default-run")
         if run is not None and "bin" in self._manifests.table:
             names = [entry.get("name") for entry in self._targets("bin")]
