@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cloacina_ctl.errors import Refused
+from cloacina_ctl.operations.crate_files import CrateFiles, judge_build
+from cloacina_ctl.project.dep_info import FilesRead
+from cloacina_ctl.project.model import Selection
+from cloacina_ctl.project.reading import read_project
 from tests.foreign.archives import PACKAGE_TOML, bz2, source_tar
 from tests.foreign_writing.test_package_verb import members
 from tests.project.trees import plant
@@ -325,6 +330,23 @@ def test_what_a_build_script_may_make_is_a_warning_and_without_one_an_error(cli,
     (crate / "build.rs").write_text("fn main() {}\n")
     made = cli("package", crate, "--format", "source", "--list", "--json")
     assert (made.status, problem(made, "R023")["severity"]) == (0, "warning")
+
+
+def test_what_the_build_read_must_be_packed_and_what_a_script_watches_may_be(crate, tmp_path):
+    plant(tmp_path, {"hidden.txt": "", "VERSION": "", "rust_etl/notes.txt": ""})
+    project = read_project(str(crate))
+    packed = CrateFiles((), frozenset({str(crate / "src/lib.rs")}))
+    watched = (str(tmp_path / "VERSION"), str(crate / "src"))
+    read = FilesRead((str(crate / "src/lib.rs"),), watched)
+    (said,) = judge_build(project, Selection(()), read, packed)
+    assert (said.code, said.where, said.severity.value) == ("R024", "../VERSION", "warning")
+    compiled = (str(crate / "src/../../hidden.txt"), str(crate / "notes.txt"))
+    with pytest.raises(Refused) as error:
+        judge_build(project, Selection(()), read._replace(compiled=compiled), packed)
+    assert [one.message for one in error.value.diagnostics] == [
+        "`rustc` reads ../hidden.txt, which is not packed: outside of the crate",
+        "`rustc` reads notes.txt, which is not packed: left out",
+    ]
 
 
 @pytest.mark.slow

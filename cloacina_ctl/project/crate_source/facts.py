@@ -117,4 +117,4 @@ def _missing(read: CompileRead, left_out: Collection[LeftOut], folder: str) -> M
         if read.path == one.path or (one.path.endswith("/") and read.path.startswith(one.path)):
             return MissingRead(read, one.reason, left_out=True)
     is_there = bool(folder) and os.path.lexists(os.path.join(folder, read.path))
-    return MissingRead(read, "not packed" if is_there else ABSENT)
+    return MissingRead(read, "left out" if is_there else ABSENT)
