@@ -218,6 +218,11 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     STALE_UNITS = "R020", "cargo takes what it compiled of other files"
     COMPILED_ANEW = "R021", "compiled anew: its files are not those that it was compiled of"
     CLEARED_BUILDS = "R022", "what was built for workspaces that are gone was removed"
+    COMPILED_IN = "R023", "a file that the crate compiles in and that is not packed"
+    WATCHED = "R024", "a file that a build script watches and that is not packed"
+    NO_WORKSPACE = "R025", "a Cargo.toml that needs a workspace which is not there"
+    LEFT_BEHIND = "R026", "what the workspace says and the package does not hold"
+    LOCK_NOT_CUT = "R027", "no Cargo.lock for the crate alone"
     # S: signature and trust
     UNSIGNED = "S001", "not signed"
     NOT_VOUCHED = "S002", "nobody known vouches for it"
@@ -259,6 +264,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     # U: use of the command line
     USAGE = "U001", "the command line is wrong"
     SECRET_GIVEN = "U002", "a secret where its name or file belongs"
+    NO_EFFECT = "U003", "an option that has no effect here"
     # X: internal
     BUG = "X001", "a bug in this program"
     STOPPED = "X002", "stopped by a signal"

@@ -28,15 +28,11 @@ CARGO_TOML, PACKAGE_TOML = "Cargo.toml", "package.toml"
 
 
 class ForRuntime(NamedTuple):
-    """What is judged: a project's language and, where it has them, its metadata and its crate.
-
-    ``path_dependencies`` are all of the crate, those for tests and build scripts too.
-    """
+    """What is judged: a project's language and, where it has them, its metadata and its crate."""
 
     language: str
     metadata_keys: tuple[str, ...] = ()
     crate: Crate | None = None
-    path_dependencies: tuple[str, ...] = ()
 
 
 def check_for_runtime(subject: ForRuntime, runtime: Runtime) -> Iterator[Diagnostic]:
@@ -53,7 +49,7 @@ def check_for_runtime(subject: ForRuntime, runtime: Runtime) -> Iterator[Diagnos
     yield from _metadata(subject.metadata_keys, runtime)
     if subject.crate is not None:
         yield from _release(subject.crate, runtime)
-        yield from _whole(subject, subject.crate)
+        yield from _lock(subject.crate)
         yield from _wiring(subject.crate, runtime)
 
 
@@ -111,16 +107,9 @@ def _release(crate: Crate, runtime: Runtime) -> Iterator[Diagnostic]:
     )
 
 
-def _whole(subject: ForRuntime, crate: Crate) -> Iterator[Diagnostic]:
-    """Yield what a compiler that gets the package alone would look for in vain."""
-    if crate.workspace_root not in (None, crate.root):
-        yield Diagnostic(
-            Code.RUNTIME_RULE,
-            "the crate is a member of a workspace, and a package holds the crate alone",
-            CARGO_TOML,
-            "give it a [workspace] table and a Cargo.lock of its own",
-        )
-    elif not crate.has_lock_file:
+def _lock(crate: Crate) -> Iterator[Diagnostic]:
+    """Yield that a compiler would choose versions, which those that build with --frozen refuse."""
+    if not crate.has_lock_file:
         whose = with_rule("lock_file", value=True)
         yield Diagnostic(
             Code.NO_LOCK_FILE,
@@ -128,13 +117,6 @@ def _whole(subject: ForRuntime, crate: Crate) -> Iterator[Diagnostic]:
             "the same twice without",
             CARGO_TOML,
             "run `cargo generate-lockfile`",
-        )
-    if subject.path_dependencies:
-        yield Diagnostic(
-            Code.PATH_DEPENDENCY,
-            f"dependencies by path, which no runtime has: {', '.join(subject.path_dependencies)}",
-            CARGO_TOML,
-            "name a version that is published, or a git repository",
         )
 
 

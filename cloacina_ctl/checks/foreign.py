@@ -14,7 +14,7 @@ from cloacina_ctl.archive.foreign.model import (
     V2Manifest,
 )
 from cloacina_ctl.archive.layout import VENDOR_FOLDER
-from cloacina_ctl.checks import graph, old, python, rust
+from cloacina_ctl.checks import crate_source, graph, old, python, rust
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.checks.releases import release_findings
 from cloacina_ctl.checks.signatures import failing, is_judged
@@ -41,6 +41,8 @@ def check_foreign(subject: ForeignSubject) -> Iterator[Diagnostic]:
     yield from old.check_library(subject)
     yield from old.check_tasks(subject)
     yield from release_findings(subject)
+    if subject.source is not None and subject.source.source is not None:
+        yield from crate_source.RULES.run(subject.source.source)
     project = _project(subject)
     if project is None:
         return

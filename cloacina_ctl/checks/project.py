@@ -164,6 +164,11 @@ def unstated_platform(subject: ProjectSubject) -> Iterator[Finding]:
         )
 
 
+def check_selection(subject: ProjectSubject) -> Iterator[Diagnostic]:
+    """Yield what is found wrong with the files that get packed, and with those that do not."""
+    yield from RULES.run(subject)
+
+
 def check_project(subject: ProjectSubject) -> Iterator[Diagnostic]:
     """Yield everything that is found wrong with a project, from its text alone."""
     project = subject.project
@@ -173,7 +178,7 @@ def check_project(subject: ProjectSubject) -> Iterator[Diagnostic]:
         yield from rust.RULES.run(project)
     for workflow in project.workflows:
         yield from graph.RULES.run(workflow)
-    yield from RULES.run(subject)
+    yield from check_selection(subject)
     yield from subject.code.problems
 
 

@@ -182,14 +182,3 @@ def no_lock_file(project: Project) -> Iterator[Finding]:
     """The servers' compiler builds with `--frozen`, which needs the lock file."""
     if not _facts(project).crate.has_lock_file:
         yield Finding("there is no Cargo.lock", CARGO_TOML, "run `cargo generate-lockfile`")
-
-
-@RULES.rule(Code.PATH_DEPENDENCY, Severity.WARNING)
-def path_dependency(project: Project) -> Iterator[Finding]:
-    """A dependency by path is on this machine only: the source cannot be built elsewhere."""
-    for name in _facts(project).crate.path_dependencies:
-        yield Finding(
-            f"`{name}` is a dependency by path; nobody can build the source elsewhere",
-            CARGO_TOML,
-            "name a version",
-        )

@@ -22,6 +22,7 @@ _LABEL_WIDTH = 12
 _MAX_TASKS = 60
 _MAX_NEEDS = 8
 _MAX_TEXT = 400
+_CARGO_SETTINGS = frozenset({".cargo/config.toml", ".cargo/config"})
 
 
 def inspection_lines(inspection: Inspection, paint: Paint) -> Iterator[str]:
@@ -79,6 +80,7 @@ def _facts(inspection: Inspection, paint: Paint) -> Iterator[str]:
     yield from _field("contents", amount)
     for one in inspection.unbuilt:
         yield from _field("contents" if not amount else "", f"{one}: after a build")
+    yield from _field("builds with", _cargo_settings(inspection))
     if inspection.withheld:
         yield from _field("withheld", ", ".join(inspection.withheld))
     tool = inspection.tool
@@ -89,6 +91,13 @@ def _facts(inspection: Inspection, paint: Paint) -> Iterator[str]:
         yield from _foreign_facts(inspection)
     if inspection.content is not None:
         yield _label("content") + paint("dim", inspection.content)
+
+
+def _cargo_settings(inspection: Inspection) -> str | None:
+    """Return which packed file tells cargo what to do; `validate` names its keys."""
+    names = (str(file.path).removeprefix("source/") for file in inspection.files)
+    found = next((name for name in names if name in _CARGO_SETTINGS), None)
+    return f"its own settings of cargo, {found} (`validate` names them)" if found else None
 
 
 def _foreign_facts(inspection: Inspection) -> Iterator[str]:

@@ -20,6 +20,7 @@ from cloacina_ctl.archive.foreign.streams import GZIP
 from cloacina_ctl.archive.layout import VENDOR_FOLDER, WORKFLOW_FOLDER
 from cloacina_ctl.errors import CloacinaError
 from cloacina_ctl.progress import Progress, stage
+from cloacina_ctl.project.crate_source.settings import CONFIG_FILES
 from cloacina_ctl.staging import reported, scratch_folder, unnamed_file, write_all
 from cloacina_ctl.values import NamedTuple
 
@@ -208,7 +209,12 @@ def _is_source(path: str, *, flat: bool) -> bool:
     """Tell whether the file may be a source that declares tasks, or says how one is read."""
     if path.endswith(".py"):
         return path.startswith(WORKFLOW_FOLDER)
-    return not flat and (path.endswith(".rs") or path == "Cargo.toml")
+    return not flat and is_of_crate(path)
+
+
+def is_of_crate(path: str) -> bool:
+    """Tell whether a file of a crate tells what it declares, or how it is built."""
+    return path.endswith(".rs") or path in ("Cargo.toml", *CONFIG_FILES)
 
 
 def _library(contents: Contents, kept: _Kept) -> tuple[Library | None, CloacinaError | None]:

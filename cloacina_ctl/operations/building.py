@@ -6,10 +6,11 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.layout import SOURCE_FOLDER, library_path
-from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
+from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity, UsageError
 from cloacina_ctl.operations.asking import ask, spoken, with_rules
 from cloacina_ctl.platforms.folders import folder_names, searches
 from cloacina_ctl.project.builder_paths import C_CODE, ELSEWHERE, MANIFEST_DIR, OUT_DIR, SOURCE
+from cloacina_ctl.project.dep_info import FilesRead
 from cloacina_ctl.project.model import BuildOptions
 from cloacina_ctl.values import NamedTuple
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.runtime.described import Described
 
 
-__all__ = ["BuildOptions", "BuildRequest", "Built", "build_library"]
+__all__ = ["BuildOptions", "BuildRequest", "Built", "build_library", "refuse_options"]
 
 _PATH_LEFT = (
     "the compiler could not be told to leave out folders with a space in their names",
@@ -58,7 +59,8 @@ class BuildRequest(NamedTuple):
 class Built(NamedTuple):
     """A library on the disk, what the manifest says of it, and what is worth a warning.
 
-    ``exports`` are the symbols that hosts look up. The library is packed with ``patches`` over it.
+    ``exports`` are the symbols that hosts look up, ``files_read`` the files that the build read.
+    The library is packed with ``patches`` over it.
     """
 
     library: str
@@ -68,6 +70,30 @@ class Built(NamedTuple):
     diagnostics: tuple[Diagnostic, ...] = ()
     exports: tuple[str, ...] = ()
     patches: tuple[Patch, ...] = ()
+    files_read: FilesRead = FilesRead()
+
+
+def refuse_options(request: BuildRequest, why: str) -> None:
+    """Raise ``UsageError`` where the request says how to build and nothing is built, for ``why``.
+
+    ``offline``, ``locked`` and ``jobs`` steer more than the build.
+    """
+    options, usual = request.options, BuildOptions()
+    flags = " ".join(options.cargo_flags)
+    given = {
+        f"--profile {options.profile}": options.profile != usual.profile,
+        f"--target {options.target}": options.target is not None,
+        f"--features {','.join(options.features)}": bool(options.features),
+        "--no-load": not request.load,
+        f"-- {flags}": bool(flags),
+    }
+    named = [option for option, is_given in given.items() if is_given]
+    if named:
+        raise UsageError.of(
+            Code.NO_EFFECT,
+            f"{why}, so these options have no effect: {', '.join(named)}",
+            hint="remove them from the command line",
+        )
 
 
 def build_library(project: Project, request: BuildRequest) -> Built:
@@ -99,6 +125,7 @@ def build_library(project: Project, request: BuildRequest) -> Built:
         found,
         library.exports,
         built.search.patches,
+        built.files_read,
     )
 
 

@@ -18,7 +18,7 @@ from cloacina_ctl.archive.payload import Memory, Nowhere, pour
 from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.checks.for_runtime import ForRuntime, check_for_runtime
 from cloacina_ctl.digest import CONTENT_PREFIX
-from cloacina_ctl.errors import Code, Incompatible, Refused
+from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Refused, Severity
 from cloacina_ctl.manifest.model import Language
 from cloacina_ctl.operations.converting import Converted, allow_losses
 from cloacina_ctl.operations.losses import losses_of_native
@@ -122,9 +122,9 @@ def _to_source(
     manifest = package.head.manifest
     files = _moved(package)
     text = _read(package, layout.PACKAGE_TOML)
-    crate, by_path = _crate(package, files)
+    crate = _crate(package)
     runtime = request.target.runtime or default_runtime(crate)
-    subject = ForRuntime(manifest.language.value, metadata_keys(text), crate, by_path)
+    subject = ForRuntime(manifest.language.value, metadata_keys(text), crate)
     broken = tuple(check_for_runtime(subject, runtime))
     if broken:
         raise Refused(*broken)
@@ -172,19 +172,29 @@ def _moved(package: Package) -> dict[MemberPath, Member]:
     return files
 
 
-def _crate(
-    package: Package, files: dict[MemberPath, Member]
-) -> tuple[Crate | None, tuple[str, ...]]:
-    """Return what Cargo.toml says, and its dependencies by path; None for a Python package."""
-    if package.head.manifest.language.value != "rust":
-        return None, ()
-    from cloacina_ctl.project.crate import read_packed_crate
-    from cloacina_ctl.project.crate_paths import named_by_path
-    from cloacina_ctl.toml import parse_toml
+def _crate(package: Package) -> Crate | None:
+    """Return what Cargo.toml says; None for a Python package.
 
-    text = _read(package, layout.SOURCE_FOLDER + CARGO_TOML) or b""
-    table = parse_toml(text, where=CARGO_TOML)
-    return read_packed_crate(table, frozenset(map(str, files))), named_by_path(table)
+    Raises ``Refused`` where the source cannot be built elsewhere.
+    """
+    if package.head.manifest.language.value != "rust":
+        return None
+    from cloacina_ctl.checks.crate_source import RULES
+    from cloacina_ctl.operations.packed_crate import crate_in, crate_members
+
+    memory = Memory()
+    pour(package, memory, crate_members(package.head))
+    found = crate_in(package.head, memory.files)
+    if found is None or found.rust is None or found.source is None:
+        problems = found.problems if found is not None else ()
+        raise Refused(
+            *(Diagnostic(Code.RUST_SYNTAX, one.message, one.place) for one in problems),
+            Diagnostic(Code.RUST_SYNTAX, "its Cargo.toml cannot be read", package.path),
+        )
+    errors = [one for one in RULES.run(found.source) if one.severity is Severity.ERROR]
+    if errors:
+        raise Refused(*errors)
+    return found.rust.crate
 
 
 def _read(package: Package, path: str) -> bytes | None:

@@ -19,7 +19,8 @@ from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.archive.writer import PackageWriter, WriteOptions
 from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
 from cloacina_ctl.manifest import Contents, Language, Manifest
-from cloacina_ctl.operations.building import Built, build_library
+from cloacina_ctl.operations.building import Built, build_library, refuse_options
+from cloacina_ctl.operations.crate_files import crate_files, judge_build
 from cloacina_ctl.operations.locating import Locator
 from cloacina_ctl.operations.own_platform import place_own_code, with_own_python
 from cloacina_ctl.operations.preparing import (
@@ -89,6 +90,10 @@ def _planned(
 
     project = read_project(request.project, member=request.build.member)
     locator.roots.insert(0, project.root)
+    if project.rust is None:
+        refuse_options(request.build, "a Python project is not built")
+    elif request.target.format == SOURCE:
+        refuse_options(request.build, "the runtime builds a `source` package")
     output = output_path(request, project)
     selection = select_project(project, request, output)
     code = code_of(project, selection)
@@ -124,6 +129,13 @@ def _prepare_native(
     own, vendored, artifacts = place_own_code(selected_files(selection), read.code, vendored)
     manifest = _manifest(project, workflows, built)
     manifest = manifest._replace(artifacts=(*manifest.artifacts, *artifacts))
+    if selection.files and project.rust is not None:
+        source = crate_files(project, selection, request.build.options, work)
+        found += source.diagnostics
+        if built is not None:
+            found += judge_build(project, selection, built.files_read, source)
+        selection = selection._replace(left_out=(*selection.left_out, *source.left_out))
+        own = source.files
     files = [*own, *_generated(project, selection, request), *_libraries(built)]
     if vendored is not None:
         files += planned(vendored)

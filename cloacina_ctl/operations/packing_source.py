@@ -5,7 +5,6 @@ Nothing is built and nothing is run: their compiler does that. What it would mis
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive import layout
@@ -18,7 +17,8 @@ from cloacina_ctl.archive.foreign.write_source import (
 )
 from cloacina_ctl.archive.plan import Plan, PlannedFile
 from cloacina_ctl.checks.for_runtime import ForRuntime, check_for_runtime
-from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.errors import Refused
+from cloacina_ctl.operations.crate_files import crate_files
 from cloacina_ctl.operations.own_platform import unstated, with_own_python
 from cloacina_ctl.operations.preparing import Prepared, selected_files
 from cloacina_ctl.operations.vendoring import (
@@ -28,19 +28,19 @@ from cloacina_ctl.operations.vendoring import (
     with_python,
 )
 from cloacina_ctl.paths import MemberPath
-from cloacina_ctl.project.own_files import own_links
 from cloacina_ctl.project.package_toml import authored, metadata_keys, resolved_package_toml
 from cloacina_ctl.project.runtimes import ANY_SOURCE, SOURCE, Runtime, runtime_of_crate, with_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
+    from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.operations.preparing import PackageRequest
     from cloacina_ctl.operations.vendoring import WorkFolder
     from cloacina_ctl.progress import Progress
-    from cloacina_ctl.project.model import Crate, Project, SelectedFile
+    from cloacina_ctl.project.model import Crate, Project, Selection
 
-CARGO_LOCK = "Cargo.lock"
+_OWN_MANIFEST = layout.SOURCE_FOLDER + layout.PACKAGE_TOML  # the resolved one takes its place
 _RULES = (("ratio", "ratio"), ("total", "total"), ("entries", "entries"), ("archive", "upload"))
 
 
@@ -60,13 +60,13 @@ def prepare_source(
     project = with_own_python(project, read.code, request.vendor)
     vendored = vendored_files(project, request.vendor, work, request.limits, progress)
     project = with_python(project, vendored)
-    files = [*_files(project, read), _package_toml(project, runtime)]
+    files, found, selection = _own_files(request, read, work)
+    files.append(_package_toml(project, runtime))
     if request.sign_fidius:
         from cloacina_ctl.operations.tree_signature import room_for_signature
 
         files.append(room_for_signature())
-    found = read.diagnostics + unstated(read.code, project, request.vendor)
-    selection = read.selection
+    found += unstated(read.code, project, request.vendor)
     if vendored is not None:
         files += planned_flat(vendored, project, request.vendor)
         found += (*vendored.diagnostics, *searched_elsewhere(vendored))
@@ -84,6 +84,20 @@ def prepare_source(
         vendored=vendored,
         rules=rules,
     )
+
+
+def _own_files(
+    request: PackageRequest, read: Prepared, work: WorkFolder
+) -> tuple[list[PlannedFile], tuple[Diagnostic, ...], Selection]:
+    """Return the project's own files, what is worth saying of them, and what was left out."""
+    selection = read.selection
+    if read.project.rust is None:
+        return [*selected_files(selection)], read.diagnostics, selection
+    source = crate_files(read.project, selection, request.build.options, work)
+    files = [_of_crate(file) for file in source.files if file.path != _OWN_MANIFEST]
+    left_out = (*selection.left_out, *source.left_out)
+    said = (*read.diagnostics, *source.diagnostics)
+    return files, said, selection._replace(left_out=left_out)
 
 
 def default_runtime(crate: Crate | None) -> Runtime:
@@ -112,13 +126,10 @@ def source_plan(project: Project, files: Iterable[PlannedFile], rules: SourceRul
 
 
 def _judged(project: Project) -> ForRuntime:
-    from cloacina_ctl.project.crate_paths import path_dependencies
-
     keys = metadata_keys(authored(project))
     if project.rust is None:
         return ForRuntime("python", keys)
-    crate = project.rust.crate
-    return ForRuntime("rust", keys, crate, path_dependencies(crate.root))
+    return ForRuntime("rust", keys, project.rust.crate)
 
 
 def _package_toml(project: Project, runtime: Runtime) -> PlannedFile:
@@ -127,29 +138,6 @@ def _package_toml(project: Project, runtime: Runtime) -> PlannedFile:
     return PlannedFile(MemberPath.parse(layout.PACKAGE_TOML), text, len(text), False, reason)
 
 
-def _files(project: Project, read: Prepared) -> Iterator[PlannedFile]:
-    if project.rust is None:
-        yield from selected_files(read.selection)
-        return
-    yield from selected_files(read.selection._replace(files=_of_crate(read.selection.files)))
-    inside = {file.path for file in read.selection.files}
-    if layout.SOURCE_FOLDER + CARGO_LOCK not in inside:  # ignored by git, as for libraries
-        yield _lock_file(project.root)
-
-
-def _of_crate(files: tuple[SelectedFile, ...]) -> tuple[SelectedFile, ...]:
-    """Return the files of a crate under the paths that they have there."""
-    start = len(layout.SOURCE_FOLDER)
-    return tuple(file._replace(path=MemberPath.parse(file.path[start:])) for file in files)
-
-
-def _lock_file(root: str) -> PlannedFile:
-    path = os.path.join(root, CARGO_LOCK)
-    for problem in own_links(root, (CARGO_LOCK,)):
-        raise Refused(problem)
-    try:
-        size = os.lstat(path).st_size
-    except OSError as error:
-        raise Refused.of(Code.CHANGED, "it is gone", where=CARGO_LOCK) from error
-    reason = "the compiler needs it, though it is ignored"
-    return PlannedFile(MemberPath.parse(CARGO_LOCK), path, size, False, reason)
+def _of_crate(file: PlannedFile) -> PlannedFile:
+    """Return a file of a crate under the path that it has in a source package."""
+    return file._replace(path=MemberPath.parse(file.path.removeprefix(layout.SOURCE_FOLDER)))

@@ -6,6 +6,7 @@ cannot be opened is a finding too, and what could not be judged because of it is
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from cloacina_ctl.errors import (
     Location,
     NotTrusted,
     Refused,
+    Severity,
     UsageError,
 )
 from cloacina_ctl.operations.locating import Locator
@@ -145,7 +147,9 @@ def _project(path: str, member: str | None, locator: Locator) -> list[Diagnostic
     locator.roots.insert(0, project.root)
     found: list[Diagnostic] = []
     selection = Selection(())
-    if project.rust is None:
+    if project.rust is not None:
+        found += _source_findings(project)
+    else:
         try:
             selection = select_files(project)
         except Refused as error:
@@ -159,6 +163,26 @@ def _project(path: str, member: str | None, locator: Locator) -> list[Diagnostic
     if project.python is not None:
         found += [one for one in check_vendoring(project) if one not in found]
     return found
+
+
+def _source_findings(project: Project) -> Iterator[Diagnostic]:
+    """Yield what would keep the crate's source from being built, if it is packed: warnings."""
+    from cloacina_ctl.checks.crate_source import RULES
+    from cloacina_ctl.operations.crate_files import project_facts
+    from cloacina_ctl.project.crate_source.local_packages import find_packages
+    from cloacina_ctl.project.selection import select_source
+
+    found: list[Diagnostic] = []
+    try:
+        if project.rust is not None:
+            find_packages(project.rust.crate)
+    except CloacinaError as error:  # the library may be packed all the same
+        found.extend(error.diagnostics)
+    with contextlib.suppress(CloacinaError):  # a link in the source is no fault of a library
+        found.extend(RULES.run(project_facts(project, select_source(project))))
+    for one in found:
+        is_error = one.severity is Severity.ERROR
+        yield one._replace(severity=Severity.WARNING) if is_error else one
 
 
 def _read_for(project: Project) -> Iterator[str]:
@@ -196,14 +220,28 @@ def _package(path: str, limits: Limits, progress: Progress | None) -> list[Diagn
             withheld=package.block.withheld,
             unstated=tuple(sink.compiled),
         )
-        return [*check_package(subject), *keys.unread]
+        return [*check_package(subject), *_crate_findings(head, sink.files), *keys.unread]
+
+
+def _crate_findings(head: Head, files: dict[str, bytes]) -> Iterator[Diagnostic]:
+    """Yield what keeps the source of a crate in the package from being built."""
+    from cloacina_ctl.checks.crate_source import RULES
+    from cloacina_ctl.operations.packed_crate import crate_in
+
+    found = crate_in(head, files)
+    for problem in found.problems if found is not None else ():
+        yield Diagnostic(Code.RUST_SYNTAX, problem.message, problem.place)
+    if found is not None and found.source is not None:
+        yield from RULES.run(found.source)
 
 
 def _wanted(head: Head) -> frozenset[str]:
-    """Return the files that are looked into: libraries, and the Python modules of a workflow."""
+    """Return the files that are looked into: libraries, sources, modules of a workflow."""
+    from cloacina_ctl.operations.packed_crate import crate_members
     from cloacina_ctl.project.python_source import MAX_SOURCE_BYTES
 
     found = {artifact.path for artifact in head.manifest.artifacts}
+    found |= {str(file.path) for file in crate_members(head)}
     if head.manifest.entry_module is not None:
         found |= {
             str(file.path)

@@ -36,6 +36,7 @@ from cloacina_ctl.project.cargo_workspace import (
     refuse_several_targets,
     several_targets,
 )
+from cloacina_ctl.project.dep_info import FilesRead, files_read
 from cloacina_ctl.project.freshness import FreshUnit, outdated
 from cloacina_ctl.project.programs import Program, clean_environment, find_program, run
 from cloacina_ctl.values import NamedTuple
@@ -61,7 +62,8 @@ class Built(NamedTuple):
     names of environment variables that chose or changed the compiler. ``compiled_anew`` are the
     packages whose units cargo would have taken though they were made of other files; ``cleared``
     the workspaces that are gone, and what was built for them with them. ``search`` is what the
-    library has to be packed with, so that it searches no folder of this machine.
+    library has to be packed with, so that it searches no folder of this machine. ``files_read``
+    are those that the build read.
     """
 
     library: str
@@ -73,6 +75,7 @@ class Built(NamedTuple):
     compiled_anew: tuple[str, ...] = ()
     cleared: tuple[str, ...] = ()
     search: SearchPath = SearchPath()
+    files_read: FilesRead = FilesRead()
 
 
 def find_cargo() -> str:
@@ -122,6 +125,7 @@ def build(
         compiled_anew=anew,
         cleared=target_folders.clear_abandoned(workspace),
         search=search,
+        files_read=files_read(library, workspace),
     )
 
 

@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Refused, UsageError
-from cloacina_ctl.project.model import Crate
+from cloacina_ctl.project.model import Crate, PackedList
 from cloacina_ctl.project.own_files import read_own_toml
 from cloacina_ctl.toml import suggest
 from cloacina_ctl.values import NamedTuple
@@ -59,6 +59,27 @@ def read_crate(folder: str, member: str | None = None) -> Crate:
     chosen = _choose(top, members, member)
     workspace = _workspace_of(chosen, top)
     return _crate(chosen, workspace, tuple(sorted(members)))
+
+
+class Manifests(NamedTuple):
+    """A package's Cargo.toml and the one of the workspace that it inherits from, maybe the same."""
+
+    folder: str
+    table: Table
+    workspace_folder: str
+    workspace_table: Table
+
+
+def read_manifests(folder: str) -> Manifests:
+    """Return what the Cargo.toml in ``folder`` and its workspace's say; as ``read_crate``."""
+    manifest = _read(folder)
+    workspace = _workspace_of(manifest, manifest)
+    return Manifests(folder, manifest.table, workspace.folder, workspace.table)
+
+
+def member_folders(folder: str) -> tuple[str, ...]:
+    """Return the folders of the members of the workspace in ``folder``, its own left out."""
+    return tuple(sorted({member.folder for member in _members(_read(folder)).values()} - {folder}))
 
 
 def read_packed_crate(table: Table, files: frozenset[str]) -> Crate:
@@ -196,7 +217,6 @@ def _crate(manifest: _Manifest, workspace: _Manifest, members: tuple[str, ...]) 
         features=tuple(sorted(features.keys() - {"default"})),
         default_features=_on_by_default(features),
         dependencies=tuple(sorted(dependencies)),
-        path_dependencies=tuple(sorted(key for key, d in dependencies.items() if "path" in d)),
         cloacina_release=_release(dependencies),
         build_script=_build_script(manifest),
         has_lock_file=workspace.has(CARGO_LOCK),
@@ -210,6 +230,12 @@ def _crate(manifest: _Manifest, workspace: _Manifest, members: tuple[str, ...]) 
         homepage=_text(package, "homepage"),
         repository=_text(package, "repository"),
         keywords=tuple(sorted(set(_texts(package, "keywords")))),
+        packed_list=PackedList(
+            include=tuple(_texts(package, "include")),
+            exclude=tuple(_texts(package, "exclude")),
+            readme=_text(package, "readme"),
+            license_file=_text(package, "license-file"),
+        ),
     )
 
 

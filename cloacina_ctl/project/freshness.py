@@ -41,7 +41,7 @@ def outdated(
     known = [one for one in workspace.packages if one.by_path and one.id in built]
     if not known:
         return ()
-    owned = _owned(_sources(library, workspace), [p for p in workspace.packages if p.by_path])
+    owned = _owned(sources_of(library, workspace), [p for p in workspace.packages if p.by_path])
     return tuple(
         one for one in known
         if any(_was_put_after(path, built[one.id]) for path in owned.get(one.folder, ()))
@@ -60,7 +60,7 @@ def _built(units: Iterable[FreshUnit]) -> dict[str, int]:
     return found
 
 
-def _sources(library: str, workspace: Workspace) -> Iterator[str]:
+def sources_of(library: str, workspace: Workspace) -> Iterator[str]:
     """Yield the files that the library was made of, but for those that build scripts made."""
     made = (workspace.build_folder + os.sep, workspace.target_folder + os.sep)
     try:

@@ -50,6 +50,14 @@ class Patterns:
                 return not pattern.takes_back
         return None
 
+    def nearest(self, path: str, *, is_folder: bool) -> bool:
+        """Tell whether ``path`` matches, or the nearest folder around it that a pattern names."""
+        verdict = self.verdict(path, is_folder=is_folder)
+        while verdict is None and "/" in path:
+            path = path.rpartition("/")[0]
+            verdict = self.verdict(path, is_folder=True)
+        return verdict is True
+
     def covers(self, path: str) -> bool:
         """Tell whether the file ``path`` matches, or a folder that it lies in."""
         if self.verdict(path, is_folder=False):

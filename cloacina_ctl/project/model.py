@@ -105,13 +105,38 @@ class PythonFacts(NamedTuple):
     syntax_problems: tuple[SyntaxProblem, ...] = ()
 
 
+class PackedList(NamedTuple):
+    """What ``[package]`` of a Cargo.toml says of the files that get packed, as it says it.
+
+    ``include`` and ``exclude`` are patterns of gitignore, from the crate's root; ``readme`` and
+    ``license_file`` are paths, which are packed whatever the patterns say.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    readme: str | None = None
+    license_file: str | None = None
+
+
+class CompileRead(NamedTuple):
+    """A file that the compiler reads by its name in the source, from the crate's root.
+
+    ``place`` is where the source says so, ``how`` the macro or attribute. ``is_certain`` is false
+    where ``cfg`` decides whether that is compiled, and only the build knows.
+    """
+
+    place: str
+    path: str
+    how: str
+    is_certain: bool = True
+
+
 class Crate(NamedTuple):
     """What a crate's Cargo.toml says, read as TOML; ``root`` is absolute.
 
     ``dependencies`` are the names that the crate's code can use, without those for tests and build
-    scripts; ``path_dependencies`` those of them that lie in a folder. ``default_features`` holds
-    all that are on by default, also through another. ``lib_path`` is relative to the root.
-    ``workspace_members`` are names.
+    scripts. ``default_features`` holds all that are on by default, also through another.
+    ``lib_path`` is relative to the root. ``workspace_members`` are names.
     """
 
     root: str
@@ -122,7 +147,6 @@ class Crate(NamedTuple):
     features: tuple[str, ...]
     default_features: tuple[str, ...]
     dependencies: tuple[str, ...]
-    path_dependencies: tuple[str, ...]
     cloacina_release: str | None
     build_script: str | None
     has_lock_file: bool
@@ -136,6 +160,7 @@ class Crate(NamedTuple):
     homepage: str | None = None
     repository: str | None = None
     keywords: tuple[str, ...] = ()
+    packed_list: PackedList = PackedList()
 
 
 class RustFacts(NamedTuple):
@@ -143,7 +168,8 @@ class RustFacts(NamedTuple):
 
     ``stray_tasks`` stand outside of a workflow's module, where no macro finds them;
     ``configures_build`` is where the build script calls ``cloacina_build``;
-    ``cargo_configuration`` is the file by which the project tells cargo or rustup what to run.
+    ``cargo_configuration`` is the file by which the project tells cargo or rustup what to run;
+    ``reads`` are the files that the compiler reads.
     """
 
     crate: Crate
@@ -153,6 +179,7 @@ class RustFacts(NamedTuple):
     configures_build: str | None = None
     cargo_configuration: str | None = None
     syntax_problems: tuple[SyntaxProblem, ...] = ()
+    reads: tuple[CompileRead, ...] = ()
 
 
 class BuildOptions(NamedTuple):

@@ -18,6 +18,8 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from cloacina_ctl.project.crate_source.facts import SourceFacts
+
 WORKFLOW, VENDOR = "workflow/", "vendor/"
 
 
@@ -25,12 +27,14 @@ class PackedSource(NamedTuple):
     """What the sources of a package declare; places are paths in the package with a line.
 
     At most one of ``python`` and ``rust`` is there; ``problems`` keep it from being so.
+    ``source`` is what a crate lacks to be built.
     """
 
     workflows: tuple[SourceWorkflow, ...] = ()
     python: PythonFacts | None = None
     rust: RustFacts | None = None
     problems: tuple[SyntaxProblem, ...] = ()
+    source: SourceFacts | None = None
 
     @property
     def release(self) -> str | None:
@@ -73,8 +77,14 @@ def read_packed_modules(
     return PackedSource(workflows=(workflow,) if declares else (), python=facts)
 
 
-def read_packed_crate(sources: Mapping[str, bytes], paths: Collection[str]) -> PackedSource:
-    """Return what the crate declares whose Rust files are ``sources``, by their paths in it."""
+def read_packed_crate(
+    sources: Mapping[str, bytes], paths: Collection[str], prefix: str = ""
+) -> PackedSource:
+    """Return what the crate declares whose Rust files are ``sources``, by their paths in it.
+
+    ``prefix`` is the crate's folder in the package, with a slash at its end.
+    """
+    from cloacina_ctl.project.crate_source.facts import packed_facts
     from cloacina_ctl.project.rust_source import read_packed_source
 
     try:
@@ -92,8 +102,13 @@ def read_packed_crate(sources: Mapping[str, bytes], paths: Collection[str]) -> P
         stray_tasks=found.stray_tasks,
         packaged_workflow=found.packaged_workflow,
         syntax_problems=found.syntax_problems,
+        reads=found.reads,
     )
-    return PackedSource(workflows=found.workflows, rust=facts)
+    script = crate.build_script
+    built = read_packed_source(sources, script, features).reads if script else ()
+    reads = (*found.reads, *built)
+    source = packed_facts(table, reads, sources, paths, prefix, makes_files=script is not None)
+    return PackedSource(workflows=found.workflows, rust=facts, source=source)
 
 
 def _top_level(paths: Collection[str], folder: str) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from cloacina_ctl.platforms import Library, LibraryGraph
-    from cloacina_ctl.project.model import Config, SourceTask, SourceWorkflow
+    from cloacina_ctl.project.model import CompileRead, Config, SourceTask, SourceWorkflow
 
 BUILD_CRATE = "cloacina_build"
 MAX_TEXT = 4096
@@ -60,8 +60,22 @@ def read_rust_project(folder: str, config: Config, member: str | None = None) ->
             configures_build=_configures_build(crate),
             cargo_configuration=_cargo_configuration(crate),
             syntax_problems=found.syntax_problems,
+            reads=(*found.reads, *_reads_of_script(crate)),
         ),
     )
+
+
+def reads_of_folder(folder: str) -> tuple[tuple[CompileRead, ...], bool]:
+    """Return what the compiler reads for the library in ``folder``; and is there a build script."""
+    crate = read_crate(folder)
+    features = frozenset(crate.default_features)
+    found = read_source(crate.root, crate.lib_path, features) if crate.has_lib else CrateSource()
+    return (*found.reads, *_reads_of_script(crate)), crate.build_script is not None
+
+
+def _reads_of_script(crate: Crate) -> tuple[CompileRead, ...]:
+    script = crate.build_script
+    return read_source(crate.root, script, frozenset(crate.features)).reads if script else ()
 
 
 def _configures_build(crate: Crate) -> str | None:

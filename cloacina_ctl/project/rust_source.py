@@ -12,7 +12,7 @@ import stat
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from cloacina_ctl.project.model import SourceTask, SourceWorkflow, SyntaxProblem
+from cloacina_ctl.project.model import CompileRead, SourceTask, SourceWorkflow, SyntaxProblem
 from cloacina_ctl.project.rust_declarations import (
     WORKFLOW_MACROS,
     DeclaredTrigger,
@@ -23,6 +23,7 @@ from cloacina_ctl.project.rust_declarations import (
     read_trigger,
     read_workflow,
 )
+from cloacina_ctl.project.rust_reads import reads_in
 from cloacina_ctl.project.rust_syntax import (
     MAX_PARSE_SECONDS,
     MAX_SOURCE_BYTES,
@@ -59,6 +60,7 @@ class CrateSource(NamedTuple):
     package_macro: str | None = None
     packaged_workflow: bool = False
     syntax_problems: tuple[SyntaxProblem, ...] = ()
+    reads: tuple[CompileRead, ...] = ()
 
 
 class _Module(NamedTuple):
@@ -159,6 +161,7 @@ class _Reader:
         self._workflows: list[tuple[SourceWorkflow, tuple[str, ...]]] = []
         self._triggers: list[DeclaredTrigger] = []
         self._stray: list[SourceTask] = []
+        self._reads: list[CompileRead] = []
         self._package_macro: str | None = None
         self._packaged_workflow = False
 
@@ -172,6 +175,7 @@ class _Reader:
             package_macro=self._package_macro,
             packaged_workflow=self._packaged_workflow,
             syntax_problems=tuple(self._problems),
+            reads=tuple(self._reads),
         )
 
     def _triggered(self, workflow: SourceWorkflow, named: tuple[str, ...]) -> SourceWorkflow:
@@ -189,6 +193,9 @@ class _Reader:
         if identity in self._seen:
             return
         self._seen.add(identity)
+        self._reads.append(CompileRead(place, path, "mod"))
+        if path.startswith(("../", "/")):  # nothing there is the crate's own, and so it is not read
+            return
         data, problem = self.read_file(path)
         if problem is not None:
             self._problems.append(SyntaxProblem(place, f"{problem}: {path}"))
@@ -202,6 +209,7 @@ class _Reader:
         error = first_error(root)
         if error is not None:
             self._problems.append(SyntaxProblem(f"{path}:{line_of(error)}", "not Rust"))
+        self._reads += reads_in(root, data, path, self._features)
         nodes = tuple(root.children)
         self._left.append(_Module(nodes, path, folder, os.path.dirname(path), depth))
 

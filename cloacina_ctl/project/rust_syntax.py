@@ -25,6 +25,7 @@ MAX_SOURCE_BYTES = 1 << 20
 MAX_PARSE_SECONDS = 10.0
 _CHUNK_BYTES = 1 << 13
 _MAX_CFG_DEPTH = 16
+_NEVER_SET = ("test", "doc", "doctest")
 
 _TEXTS = ("string_literal", "raw_string_literal")
 _HIDE_NO_TASK = frozenset(
@@ -272,12 +273,12 @@ def _path(text: str) -> tuple[str, ...]:
 def holds(predicate: Sequence[Node], features: frozenset[str], depth: int = 0) -> bool | None:
     """Return whether a ``cfg`` predicate holds in a packaged build; None where it depends.
 
-    ``test`` never does, the features in ``features`` do.
+    ``test`` and ``doc`` never do, the features in ``features`` do.
     """
     if not predicate or depth > _MAX_CFG_DEPTH:
         return None
     name = text_of(predicate[0])
-    if name == "test" and len(predicate) == 1:
+    if name in _NEVER_SET and len(predicate) == 1:
         return False
     if name == "feature" and len(predicate) == 3:
         return True if text_value(predicate[2:]) in features else None

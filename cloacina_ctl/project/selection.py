@@ -8,7 +8,8 @@ tracks, of the order in which a folder is listed. Who wins, from the strongest:
 2. ``include`` with the exact path of a file;
 3. what is never packed: secrets, caches, packages (``denied``);
 4. ``include`` with a pattern;
-5. ignore rules, the nearest first, up to the top of git's work tree, and what is no part of the
+5. of a crate ``include`` or ``exclude`` in ``[package]`` of its Cargo.toml, as cargo reads them;
+6. ignore rules, the nearest first, up to the top of git's work tree, and what is no part of the
    packed packages.
 
 A link, or anything that is neither file nor folder, is refused where it would be packed: a
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive import layout
 from cloacina_ctl.errors import Code, Refused
-from cloacina_ctl.project.model import Layout
+from cloacina_ctl.project.model import Layout, PackedList
 from cloacina_ctl.project.walk import TreeRules, select_tree
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _TOOL_FILES = {
 # What a reader would take for something else than a project's file.
 _RESERVED = (*layout.HEAD_MEMBERS, layout.SOURCE, layout.PLATFORM_FOLDER.rstrip("/"))
 _CRATE_FOLDERS = {"target": "what cargo built"}
+_CARGO_FOLDERS = {".cargo": "settings of cargo, for the machine that they are on"}
 
 
 def select_files(project: Project) -> Selection:
@@ -60,8 +62,21 @@ def select_files(project: Project) -> Selection:
 
 def select_source(project: Project) -> Selection:
     """Return the files of a crate's source, under ``source/``."""
-    rules = TreeRules(moves=(("", layout.SOURCE_FOLDER),), left_out=_CRATE_FOLDERS)
+    facts = project.rust
+    rules = crate_rules(facts.crate.packed_list if facts is not None else PackedList())
     return _select(project, rules, None)
+
+
+def crate_rules(listed: PackedList) -> TreeRules:
+    """Return what holds for the files of a crate, which go under ``source/``."""
+    from cloacina_ctl.project.crate_source.listing import package_list
+
+    return TreeRules(
+        moves=(("", layout.SOURCE_FOLDER),),
+        left_out=_CRATE_FOLDERS,
+        left_out_names=_CARGO_FOLDERS,
+        listed=package_list(listed),
+    )
 
 
 def _select(project: Project, rules: TreeRules, entry: str | None) -> Selection:

@@ -1,7 +1,7 @@
 """Changing a TOML text and leaving its comments and order alone: the one door to ``tomlkit``.
 
 Loading it costs three starts of the interpreter, so it is loaded only where an author's own
-``package.toml`` has to change (docs/decisions/0010-tomlkit.md).
+``package.toml`` or ``Cargo.toml`` has to change (docs/decisions/0010-tomlkit.md).
 """
 
 from __future__ import annotations
@@ -35,6 +35,13 @@ def edit(
         return tomlkit.dumps(document).encode()
     except (TOMLKitError, ValueError, TypeError, KeyError, RecursionError):
         return None
+
+
+def dump(table: Mapping[str, Any]) -> bytes:
+    """Return the text of a table, in its order: the same text for the same table."""
+    import tomlkit
+
+    return tomlkit.dumps(table).encode()
 
 
 def _edit_table(table: Any, values: Mapping[str, Any]) -> None:  # noqa: ANN401 - it has no types

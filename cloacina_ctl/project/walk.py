@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused
 from cloacina_ctl.paths import MAX_DEPTH, MemberPath, all_plain, collisions, fold, judge_path
@@ -47,6 +47,8 @@ class TreeRules(NamedTuple):
     ``parts``: what holds the files to pack, None for all. ``left_out``: paths that stay out, with
     the reason. ``reserved``: names at the top of a package, folded, that are not the project's
     to fill. ``base`` is the folder whose folders can be parts, None where all is.
+    ``left_out_names`` are names of folders that stay out wherever they lie, ``markers`` names of
+    files whose folder does, but for the root. ``listed`` is what the project tells other packers.
     """
 
     moves: tuple[tuple[str, str], ...] = (("", ""),)
@@ -56,6 +58,22 @@ class TreeRules(NamedTuple):
     base: str | None = None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    left_out_names: Mapping[str, str] = {}
+    markers: Mapping[str, str] = {}
+    listed: Listed | None = None
+
+
+class Listed(Protocol):
+    """The list by which another packer chooses, which counts below the configuration."""
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether it names all that is packed, so that git's rules do not count."""
+        ...
+
+    def why_out(self, path: str, *, is_folder: bool) -> str | None:
+        """Return why the file stays out, or the folder with all in it; None where it is packed."""
+        ...
 
 
 # How much of a folder can get packed: what its rules say; what ``include`` brings back; what
@@ -131,9 +149,9 @@ class _Walk:
         """Return the folder with what its own files say of it."""
         if folder.state != _OPEN:
             return folder
-        marked = deny_marked_folder(folder.path, names) if folder.path else None
-        if marked is not None:
-            self._left_out.append(LeftOut(folder.path, marked.reason))
+        reason = self._why_marked(folder.path, names) if folder.path else None
+        if reason is not None:
+            self._left_out.append(LeftOut(folder.path, reason))
             return folder._replace(state=_SHUT)
         if not names and folder.inside and folder.path:
             is_module = self.around.is_submodule(folder.path[:-1])
@@ -149,6 +167,13 @@ class _Walk:
         return folder._replace(
             ignores=(*read_ignore_files(path, base, names, shown=shown), *ignores)
         )
+
+    def _why_marked(self, path: str, names: set[str]) -> str | None:
+        """Return why a folder stays out that holds files of these names."""
+        marked = deny_marked_folder(path, names)
+        if marked is not None:
+            return marked.reason
+        return next((why for name, why in self._rules.markers.items() if name in names), None)
 
     def _decide(self, entry: os.DirEntry[str], folder: _Folder) -> _Folder | None:
         """Decide of a file, or return the folder to visit."""
@@ -177,8 +202,10 @@ class _Walk:
             why, state = LeftOut(path + "/", denied.reason, denied.secret), _SHUT
         elif path in self._rules.left_out:
             why, state = LeftOut(path + "/", self._rules.left_out[path]), _SHUT
-        elif is_ignored(folder.ignores, self._prefix + path, is_folder=True):
-            why, state = LeftOut(path + "/", IGNORED), _OUT
+        elif name in self._rules.left_out_names:
+            why, state = LeftOut(path + "/", self._rules.left_out_names[name]), _SHUT
+        elif (reason := self._why_unlisted(path, folder, is_folder=True)) is not None:
+            why, state = LeftOut(path + "/", reason), _OUT
         elif not (folder.inside or self._is_part(path) or self._leads_to_part(path)):
             reason = NO_SUBMODULE if self._is_missing_part(path) else NO_PART
             why, state = LeftOut(path + "/", reason), _OUT
@@ -220,9 +247,18 @@ class _Walk:
     def _why_ignored(self, path: str, folder: _Folder) -> LeftOut | None:
         if not (folder.inside or self._is_part(path)):
             return LeftOut(path, NO_PART)
-        if is_ignored(folder.ignores, self._prefix + path, is_folder=False):
-            return LeftOut(path, IGNORED)
-        return None
+        reason = self._why_unlisted(path, folder, is_folder=False)
+        return LeftOut(path, reason) if reason is not None else None
+
+    def _why_unlisted(self, path: str, folder: _Folder, *, is_folder: bool) -> str | None:
+        """Return why the project's own list or ignore files leave something out."""
+        listed, ignores = self._rules.listed, folder.ignores
+        reason = listed.why_out(path, is_folder=is_folder) if listed is not None else None
+        if reason is not None:
+            return reason
+        if listed is not None and listed.is_full:
+            ignores = tuple(patterns for patterns in ignores if not patterns.of_git)
+        return IGNORED if is_ignored(ignores, self._prefix + path, is_folder=is_folder) else None
 
     def _is_included(self, path: str) -> bool:
         if path in self._exact:
@@ -253,6 +289,10 @@ class _Walk:
             or any(place in self._rules.left_out for place in (path, *parents))
             or deny_file(name)
             or any(map(deny_folder, above))
+            or (
+                self._rules.listed is not None
+                and self._rules.listed.why_out(path, is_folder=False) is not None
+            )
         ) and (self._rules.parts is None or any(map(self._is_part, (path, *parents))))
 
     @staticmethod

@@ -221,12 +221,12 @@ def test_a_missing_lock_file_is_refused_with_the_command_that_makes_one(cli, cra
         '[patch.crates-io]\nhelper = { path = "../helper" }\n',
     ],
 )
-def test_a_dependency_by_path_is_refused_by_name(cli, crate, text):
+def test_a_dependency_by_path_that_is_not_there_is_refused_by_name(cli, crate, text):
     with (crate / "Cargo.toml").open("a") as file:
         file.write(text)
     answer = refused(cli, crate, "--format", "source")
     assert answer.codes == ["R015"]
-    assert answer.json["diagnostics"][0]["message"].endswith("helper")
+    assert answer.json["diagnostics"][0]["message"].startswith("`helper` is a dependency by path")
 
 
 @pytest.mark.parametrize(
@@ -249,12 +249,23 @@ def test_a_crate_of_another_release_is_refused_with_the_one_that_fits(cli, crate
     assert cli("package", crate, "--runtime", "0.7", "--list").status == 0
 
 
-def test_a_member_of_a_workspace_is_refused(cli, crate, tmp_path):
-    manifest = crate / "Cargo.toml"
-    manifest.write_text(manifest.read_text().replace("[workspace]\n", ""))
-    (tmp_path / "Cargo.toml").write_text('[workspace]\nmembers = ["rust_etl"]\n')
-    (tmp_path / "Cargo.lock").write_text("version = 4\n")
-    assert "P019" in refused(cli, crate, "--format", "source").codes
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--features", "extra"),
+        ("--profile", "dev"),
+        ("--target", "x86_64-unknown-linux-musl"),
+        ("--no-load",),
+        ("--", "--no-default-features"),
+    ],
+)
+def test_an_option_that_only_steers_a_build_is_refused_where_nothing_is_built(
+    cli, crate, report, words
+):
+    for place, *form in ((crate, "--format", "source"), (crate, "--runtime", "0.7"), (report,)):
+        answer = cli("package", place, *form, "--json", *words)
+        assert (answer.status, answer.codes) == (2, ["U003"])
+        assert " ".join(words) in answer.json["diagnostics"][0]["message"]
 
 
 def test_a_crate_of_the_first_releases_is_no_source_package(cli):

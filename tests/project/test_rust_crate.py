@@ -90,7 +90,6 @@ cloacina-build = "0.6.1"
 """,
     )
     assert crate.dependencies == ("chrono", "flow", "local", "near", "nix", "odd")
-    assert crate.path_dependencies == ("local", "near")
     assert crate.cloacina_release == "0.6.1"
 
 
@@ -163,7 +162,6 @@ def test_a_member_inherits_from_its_workspace(tmp_path: Path) -> None:
         assert crate.workspace_root == str(tmp_path)
         assert (crate.version, crate.license) == ("9.0.0", "MIT")
         assert crate.cloacina_release == "=0.7.0"
-        assert crate.path_dependencies == ("cloacina-workflow",)
         assert crate.dependencies == ("chrono", "cloacina-workflow", "serde")
         assert crate.has_lock_file
 

@@ -72,7 +72,6 @@ def test_reads_the_broken_fixture_without_failing() -> None:
     assert facts.configures_build == "build.rs:2"
     assert [problem.place for problem in facts.syntax_problems] == ["src/unfinished.rs:3"]
     assert [stray.id for stray in facts.stray_tasks] == ["stray"]
-    assert facts.crate.path_dependencies == ("house-rules",)
     assert not facts.crate.has_lock_file
 
 

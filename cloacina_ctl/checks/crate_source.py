@@ -1,0 +1,79 @@
+"""What keeps the source of a crate from building where nothing else of its project is."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.project.crate_source.facts import OUTSIDE
+from cloacina_ctl.project.crate_source.local_packages import no_workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cloacina_ctl.project.crate_source.facts import SourceFacts
+
+RULES: Rules[SourceFacts] = Rules()
+_SHOWN = 3
+
+
+@RULES.rule(Code.COMPILED_IN)
+def compiled_in(subject: SourceFacts) -> Iterator[Finding]:
+    """A file that the compiler reads and that is not packed fails every build elsewhere."""
+    for missing in subject.missing:
+        read, path = missing.read, missing.read.path
+        hint = "check the path; a file that the build makes belongs into OUT_DIR"
+        if missing.reason == OUTSIDE:
+            hint = "move or copy the file into the crate, and correct the path"
+        elif missing.left_out:
+            hint = f"add include = {json.dumps([path])} to [package.metadata.cloacina]"
+        yield Finding(
+            f"`{read.how}` reads {path}, which is not packed: {missing.reason}",
+            subject.prefix + read.place or None,  # a build tells the file, and not who reads it
+            hint,
+            None if read.is_certain else Severity.WARNING,
+        )
+
+
+@RULES.rule(Code.WATCHED, Severity.WARNING)
+def watched(subject: SourceFacts) -> Iterator[Finding]:
+    """A build script that reads a file may do without it, so this is no error."""
+    for path in subject.watched:
+        yield Finding(
+            "a build script watches it, and it is not in the package",
+            path,
+            "make sure that the build script works without it",
+        )
+
+
+@RULES.rule(Code.NO_WORKSPACE)
+def needs_workspace(subject: SourceFacts) -> Iterator[Finding]:
+    """Cargo refuses a manifest that inherits from a workspace which is not there."""
+    if subject.inherited:
+        said = no_workspace(subject.inherited, subject.prefix + "Cargo.toml")
+        yield Finding(said.message, said.where, said.hint)
+
+
+@RULES.rule(Code.PATH_DEPENDENCY)
+def path_outside(subject: SourceFacts) -> Iterator[Finding]:
+    """Cargo looks for every dependency by path before it builds anything."""
+    for name in subject.outside:
+        yield Finding(
+            f"`{name}` is a dependency by path, and its folder is not in the package",
+            subject.prefix + "Cargo.toml",
+            "package the crate again: what it depends on by path is packed too",
+        )
+
+
+@RULES.rule(Code.PROJECT_CHOOSES, Severity.WARNING)
+def tells_cargo(subject: SourceFacts) -> Iterator[Finding]:
+    """These settings are for the machine where they were written, and count where it is built."""
+    for path, keys in subject.settings:
+        more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+        yield Finding(
+            f"the package tells cargo what to do: {', '.join(keys[:_SHOWN])}{more}",
+            subject.prefix + path,
+            "leave the file out, unless whoever builds needs these settings",
+        )

@@ -1,0 +1,103 @@
+"""The Cargo.lock of a crate alone, cut out of that of its workspace.
+
+Which entries are left depends on the features that the crate asks for, so cargo is asked: in a
+folder of our own that holds the manifests as they get packed, empty sources, and the workspace's
+lock. It runs in the crate's folder, where its settings and toolchain are those of every build, and
+writes nothing there. It keeps every version that it finds in the lock; one that is not there is an
+error, because the package would be built of something else than the workspace.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from cloacina_ctl.errors import BuildFailed, Code, Refused
+from cloacina_ctl.folders import make_folders
+from cloacina_ctl.project.cargo import find_cargo
+from cloacina_ctl.project.crate import CARGO_LOCK, CARGO_TOML
+from cloacina_ctl.project.crate_source.local_packages import MAX_LOCK_BYTES
+from cloacina_ctl.project.own_files import read_own_text
+from cloacina_ctl.project.programs import Program, clean_environment, run
+from cloacina_ctl.staging import reported, write_file
+from cloacina_ctl.toml import parse_toml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cloacina_ctl.project.model import BuildOptions, Crate
+
+_SHOWN_LINES = 4
+
+
+def cut_lock(
+    crate: Crate,
+    manifests: Mapping[str, bytes],
+    sources: Iterable[str],
+    options: BuildOptions,
+    work: str,
+) -> bytes:
+    """Return the lock of the crate whose ``manifests`` and ``sources`` these are, by their paths.
+
+    ``work`` is an empty folder to work in. Fetches what cargo must know of a dependency and does
+    not, unless ``offline`` is asked for. Raises ``BuildFailed`` where cargo cannot say, ``Refused``
+    where it needs another version.
+    """
+    whole = read_own_text(crate.workspace_root or crate.root, CARGO_LOCK, max_bytes=MAX_LOCK_BYTES)
+    with reported(work):
+        for path in sources:
+            _plant(os.path.join(work, path), b"")
+        for path, text in manifests.items():
+            _plant(os.path.join(work, path), text)
+        _plant(os.path.join(work, CARGO_LOCK), whole)
+    _ask(crate.root, work, options)
+    cut = read_own_text(work, CARGO_LOCK, max_bytes=MAX_LOCK_BYTES)
+    _compare(whole, cut)
+    return cut
+
+
+def _plant(path: str, data: bytes) -> None:
+    make_folders(os.path.dirname(path), 0o700)
+    write_file(path, data)
+
+
+def _ask(folder: str, work: str, options: BuildOptions) -> None:
+    """Have cargo resolve the crate in ``work``, which leaves the lock there as it has to be."""
+    manifest = f"--manifest-path={os.path.join(work, CARGO_TOML)}"
+    arguments = ("metadata", "--format-version=1", manifest)
+    said: list[str] = []
+    for network in (("--offline",),) if options.offline else (("--offline",), ()):
+        said.clear()
+        program = Program(find_cargo(), (*arguments, *network), folder, clean_environment())
+        if run(program, lambda _: None, said.append) == 0:
+            return
+    text = " ".join(line.strip() for line in said[:_SHOWN_LINES]).replace(work, "")
+    raise BuildFailed.of(
+        Code.LOCK_NOT_CUT,
+        f"cargo does not take the crate alone: {text}",
+        where=CARGO_LOCK,
+        hint="run `cargo metadata` in the workspace; with --offline, `cargo fetch` first",
+    )
+
+
+def _compare(whole: bytes, cut: bytes) -> None:
+    """Refuse a lock that names anything which the workspace's does not."""
+    more = sorted(_entries(cut) - _entries(whole))
+    if more:
+        named = ", ".join(f"{name} {version}" for name, version, *_ in more[:3])
+        raise Refused.of(
+            Code.LOCK_NOT_CUT,
+            f"the crate alone needs what the workspace's Cargo.lock does not name: {named}",
+            where=CARGO_LOCK,
+            hint="bring the lock up to date: run `cargo metadata` in the workspace",
+        )
+
+
+def _entries(lock: bytes) -> set[tuple[str, str, str, str]]:
+    table: dict[str, Any] = parse_toml(lock, where=CARGO_LOCK)
+    keys = ("name", "version", "source", "checksum")
+    return {
+        (found[0], found[1], found[2], found[3])
+        for one in table.get("package", [])
+        for found in [tuple(str(one.get(key, "")) for key in keys)]
+    }
