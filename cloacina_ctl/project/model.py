@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from cloacina_ctl import manifest
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.paths import MemberPath
+    from cloacina_ctl.project.cloacina_crates import CloacinaCrate
+    from cloacina_ctl.project.rust_code import RustCode
 
 
 class Layout(enum.Enum):
@@ -111,7 +113,11 @@ class Crate(NamedTuple):
     ``dependencies`` are the names that the crate's code can use, without those for tests and build
     scripts; ``path_dependencies`` those of them that lie in a folder. ``default_features`` holds
     all that are on by default, also through another. ``lib_path`` is relative to the root.
-    ``workspace_members`` are names.
+    ``workspace_members`` are names. ``cloacina_release`` is what Cargo.toml requires of Cloacina,
+    or Cargo.lock's version where that takes several releases; ``cloacina`` are all of its crates
+    that this one names, ``beside`` name and version of those that come with other dependencies.
+    ``programs`` are the files of its programs, ``aborting`` the profiles in which a panic ends the
+    process.
     """
 
     root: str
@@ -136,6 +142,10 @@ class Crate(NamedTuple):
     homepage: str | None = None
     repository: str | None = None
     keywords: tuple[str, ...] = ()
+    cloacina: tuple[CloacinaCrate, ...] = ()
+    beside: tuple[tuple[str, str], ...] = ()
+    programs: tuple[str, ...] = ()
+    aborting: tuple[str, ...] = ()
 
 
 class RustFacts(NamedTuple):
@@ -143,7 +153,9 @@ class RustFacts(NamedTuple):
 
     ``stray_tasks`` stand outside of a workflow's module, where no macro finds them;
     ``configures_build`` is where the build script calls ``cloacina_build``;
-    ``cargo_configuration`` is the file by which the project tells cargo or rustup what to run.
+    ``cargo_configuration`` is the file by which the project tells cargo or rustup what to run;
+    ``code`` what rustc may refuse in the library, of a crate on the disk; ``program_workflows`` are
+    those that only a program of the crate declares.
     """
 
     crate: Crate
@@ -153,6 +165,8 @@ class RustFacts(NamedTuple):
     configures_build: str | None = None
     cargo_configuration: str | None = None
     syntax_problems: tuple[SyntaxProblem, ...] = ()
+    code: RustCode | None = None
+    program_workflows: tuple[SourceWorkflow, ...] = ()
 
 
 class BuildOptions(NamedTuple):

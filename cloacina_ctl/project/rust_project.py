@@ -14,7 +14,7 @@ from cloacina_ctl.errors import Code, Diagnostic, Severity
 from cloacina_ctl.manifest.texts import judge_source
 from cloacina_ctl.project.crate import CARGO_TOML, read_crate
 from cloacina_ctl.project.identity import make_package, overridden
-from cloacina_ctl.project.model import Crate, Layout, Project, RustFacts
+from cloacina_ctl.project.model import Crate, Layout, Project, RustFacts, SourceWorkflow
 from cloacina_ctl.project.rust_source import CrateSource, build_script_use, read_source
 from cloacina_ctl.unicode13 import is_allowed
 
@@ -22,9 +22,17 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from cloacina_ctl.platforms import Library, LibraryGraph
-    from cloacina_ctl.project.model import Config, SourceTask, SourceWorkflow
+    from cloacina_ctl.project.model import Config, SourceTask
 
 BUILD_CRATE = "cloacina_build"
+# Crates that workflows use. Others may be named by what a macro or a glob brings in.
+WELL_KNOWN = frozenset(
+    {
+        "anyhow", "async_trait", "chrono", "cloacina", "cloacina_computation_graph",
+        "cloacina_macros", "cloacina_workflow", "cloacina_workflow_plugin", "futures", "reqwest",
+        "serde", "serde_json", "tokio", "tracing", "uuid",
+    }
+)  # fmt: skip
 MAX_TEXT = 4096
 _METADATA = ("name", "version", "description", "authors", "license", "homepage", "repository",
              "keywords")  # fmt: skip
@@ -43,7 +51,10 @@ def read_rust_project(folder: str, config: Config, member: str | None = None) ->
     cure = "[package.metadata.cloacina]"
     package = make_package(overridden(values, config), rust=True, place=CARGO_TOML, cure=cure)
     features = frozenset((*crate.default_features, "packaged"))
-    found = read_source(crate.root, crate.lib_path, features) if crate.has_lib else CrateSource()
+    absent = WELL_KNOWN - {name.replace("-", "_") for name in crate.dependencies}
+    found = CrateSource()
+    if crate.has_lib:
+        found = read_source(crate.root, crate.lib_path, features, absent)
     release = config.requires_cloacina
     return Project(
         root=crate.root,
@@ -60,8 +71,25 @@ def read_rust_project(folder: str, config: Config, member: str | None = None) ->
             configures_build=_configures_build(crate),
             cargo_configuration=_cargo_configuration(crate),
             syntax_problems=found.syntax_problems,
+            code=found.code,
+            program_workflows=() if found.workflows else _in_programs(crate),
         ),
     )
+
+
+def _in_programs(crate: Crate) -> tuple[SourceWorkflow, ...]:
+    """Return the workflows that the crate's programs declare, with a macro of any release."""
+    found: list[SourceWorkflow] = []
+    for path in crate.programs:
+        source = read_source(crate.root, path, frozenset(crate.default_features))
+        found += source.workflows
+        found += [
+            SourceWorkflow(name=name.text if name is not None else None, place=use.place)
+            for use in source.code.of("workflow")
+            if use.item == "macro"
+            for name in (use.argument("name"),)
+        ]
+    return tuple(found)
 
 
 def _configures_build(crate: Crate) -> str | None:
