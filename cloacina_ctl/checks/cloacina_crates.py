@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 RULES: Rules[Project] = Rules()
 
-# Macros alone may be of another release where nothing uses them; the others share types.
-_SHARE_TYPES = ("cloacina", "cloacina-workflow", "cloacina-workflow-plugin",
-                "cloacina-computation-graph")  # fmt: skip
+_GRAPHS, _PLUGIN = "cloacina-computation-graph", "cloacina-workflow-plugin"
 _GRAPH_MACROS = ("computation_graph", "reactor")
 
 
@@ -34,10 +32,10 @@ def mixed_releases(project: Project) -> Iterator[Finding]:
     for name, release in ((one.name, one.release) for one in crate.cloacina):
         if release is None or release is leading:
             continue
-        shares = name in _SHARE_TYPES
+        shares = _meets(name, project)
         yield Finding(
             f"`{name}` is of Cloacina {release.name}, and the crate is written for {leading.name}: "
-            + ("their types do not fit" if shares else "use one release"),
+            + ("their types do not fit" if shares else "use one release of all"),
             CARGO_TOML,
             f"run `{add_command(name, crate)}`",
             None if shares else Severity.WARNING,
@@ -52,6 +50,23 @@ def mixed_releases(project: Project) -> Iterator[Finding]:
                 f"find it: `cargo tree --invert {name}@{version}`",
                 Severity.WARNING,
             )
+
+
+def _meets(name: str, project: Project) -> bool:
+    """Tell whether types of that crate meet those of `cloacina-workflow`: then nothing builds."""
+    code = code_of(project)
+    used = {one.name.split("::")[0] for one in code.imports} if code is not None else set()
+    if name == _GRAPHS:
+        # Up to 0.9 `package!()` names it, later only graphs do.
+        named = not within(releases_of(facts_of(project).crate), FIRST_GRAPH_BY_USE)
+        return named or _has_graphs(project) or name.replace("-", "_") in used
+    return name == _PLUGIN or (name == "cloacina" and name in used)
+
+
+def _has_graphs(project: Project) -> bool:
+    code = code_of(project)
+    uses = code.of("task", *_GRAPH_MACROS) if code is not None else ()
+    return any(use.macro != "task" or use.argument("invokes") for use in uses)
 
 
 @RULES.rule(Code.MISSING_CRATE)
@@ -74,12 +89,9 @@ def _missing(project: Project) -> dict[str, str]:
             for needed in runtime.needed_crates
             if needed.replace("-", "_") not in there
         }
-    graphs = "cloacina-computation-graph"
-    code, releases = code_of(project), releases_of(crate)
-    if graphs.replace("-", "_") not in there and within(releases, FIRST_GRAPH_BY_USE):
-        uses = code.of("task", *_GRAPH_MACROS) if code is not None else ()
-        if any(use.macro != "task" or use.argument("invokes") for use in uses):
-            found[graphs] = f"graphs, and tasks that invoke one, need the crate `{graphs}`"
+    by_use = within(releases_of(crate), FIRST_GRAPH_BY_USE) and _has_graphs(project)
+    if by_use and _GRAPHS.replace("-", "_") not in there:
+        found[_GRAPHS] = f"graphs, and tasks that invoke one, need the crate `{_GRAPHS}`"
     return found
 
 

@@ -80,10 +80,9 @@ _CAUSES = (
         "E0603",
     ),
     _cause(
-        r"name `_ffi` is defined multiple times",
+        r"name `_ffi` is defined multiple times|symbol `fidius_\w+` is already defined",
         "`package!()` is there twice",
         "remove one of them",
-        "E0428",
     ),
     _cause(
         r"requires 'id' attribute|must contain at least one #\[task\]",

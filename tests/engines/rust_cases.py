@@ -129,6 +129,8 @@ CASES = (
          .replace('"b")', '"b"))'), builds=True),
     Case("only_for_tests", "R037", GOOD + "#[cfg(test)]" + task()),
     Case("outside", "R017", GOOD, around=task(), builds=True),
+    Case("in_a_module_of_the_workflow", "R017", GOOD + f"mod inner {{ use super::*; {task()} }}",
+         builds=True),
     Case("no_task_at_all", "R033", "fn f() {}"),
     Case("in_a_file", "R033", body="mod flow;", files=(("flow.rs", f"use super::*; {GOOD}"),)),
     Case("id_of_another_workflow", "R038", GOOD, around='#[workflow(name = "two")] pub mod two '
@@ -169,12 +171,19 @@ CASES = (
           ("R032", 'on = "flow", poll_interval = "1s", allow_concurrent = 1')))),
     # the crate
     Case("package_twice", "R039", GOOD, first=6, package=2),
+    Case("package_in_two_modules", "R039", GOOD, first=6,
+         around="mod other { cloacina_workflow_plugin::package!(); }"),
     Case("package_before_its_time", "R043", GOOD, last=5, package=1, until=5),
     Case("one_argument_of_result", "R040", PLAIN, around=ALIAS),
     Case("result_of_io", "R040", "use std::io::Result;" + PLAIN),
     Case("crate_of_the_macros", "R013", GOOD, without=("chrono",), until=9),
     Case("graph_crate_of_another_release", "R030", GOOD, without=("cloacina-computation-graph",),
          more=('cloacina-computation-graph = "=0.11.1"',), first=6, last=9),
+    Case("graph_crate_of_another_release_unused", inside=GOOD,
+         without=("cloacina-computation-graph",),
+         more=('cloacina-computation-graph = "=0.9.0"',), first=10),
+    Case("plugin_of_another_release", "R030", GOOD, without=("cloacina-workflow-plugin",),
+         more=('cloacina-workflow-plugin = "=0.7.0"',), first=8),
     Case("graph_crate", "R013", GOOD, without=("cloacina-computation-graph",), since=6, until=9),
     Case("graph_crate_of_a_task", "R013", GOOD + task('invokes = computation_graph("g")'),
          without=("cloacina-computation-graph",), first=10),
@@ -208,7 +217,9 @@ EXPLAINED = {
     "one_argument_of_result": "a `Result` with fewer than two arguments",
     "package_before_its_time": "`package!()` is there from 0.6 on",
     "package_in_workflow": "`package` is an argument of 0.2 and 0.3",
+    "package_in_two_modules": "`package!()` is there twice",
     "package_twice": "`package!()` is there twice",
+    "plugin_of_another_release": "name one release of all crates of Cloacina",
 }
 
 
