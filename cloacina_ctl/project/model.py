@@ -80,7 +80,6 @@ class SourceWorkflow(NamedTuple):
     params: tuple[manifest.Param, ...] = ()
     triggers: tuple[manifest.Trigger, ...] = ()
     is_public: bool = True
-    unknown_arguments: tuple[str, ...] = ()
 
 
 class SyntaxProblem(NamedTuple):
