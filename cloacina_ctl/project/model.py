@@ -153,8 +153,8 @@ class RustFacts(NamedTuple):
     ``stray_tasks`` stand outside of a workflow's module, where no macro finds them;
     ``configures_build`` is where the build script calls ``cloacina_build``;
     ``cargo_configuration`` is the file by which the project tells cargo or rustup what to run;
-    ``code`` what rustc may refuse in the library, of a crate on the disk; ``program_workflows`` are
-    those that only a program of the crate declares.
+    ``code`` what rustc may refuse in the library; ``program_workflows`` are those that only a
+    program of the crate declares.
     """
 
     crate: Crate

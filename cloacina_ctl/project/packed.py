@@ -75,6 +75,7 @@ def read_packed_modules(
 
 def read_packed_crate(sources: Mapping[str, bytes], paths: Collection[str]) -> PackedSource:
     """Return what the crate declares whose Rust files are ``sources``, by their paths in it."""
+    from cloacina_ctl.project.rust_code import absent_crates
     from cloacina_ctl.project.rust_source import read_packed_source
 
     try:
@@ -85,13 +86,15 @@ def read_packed_crate(sources: Mapping[str, bytes], paths: Collection[str]) -> P
         problem = SyntaxProblem(first.where or cargo.CARGO_TOML, first.message)
         return PackedSource(problems=(problem,))
     features = frozenset((*crate.default_features, "packaged"))
-    found = read_packed_source(sources, crate.lib_path, features)
+    absent = absent_crates(crate.dependencies)
+    found = read_packed_source(sources, crate.lib_path, features, absent)
     facts = RustFacts(
         crate=crate,
         package_macro=found.package_macro,
         stray_tasks=found.stray_tasks,
         packaged_workflow=found.packaged_workflow,
         syntax_problems=found.syntax_problems,
+        code=found.code,
     )
     return PackedSource(workflows=found.workflows, rust=facts)
 

@@ -34,6 +34,14 @@ ATTRIBUTES = frozenset(
         "polling_accumulator", "state_accumulator",
     }
 )  # fmt: skip
+# Crates that workflows use. Others may be named by what a macro or a glob brings in.
+_WELL_KNOWN = frozenset(
+    {
+        "anyhow", "async_trait", "chrono", "cloacina", "cloacina_computation_graph",
+        "cloacina_macros", "cloacina_workflow", "cloacina_workflow_plugin", "futures", "reqwest",
+        "serde", "serde_json", "tokio", "tracing", "uuid",
+    }
+)  # fmt: skip
 _INVOCATIONS = ("package", "constructor", "workflow")
 # Types called `Result` that take one argument or none; the macros write one with two.
 _OTHER_RESULTS = ("std::io", "std::fmt", "std::thread", "core::fmt", "serde_json")
@@ -238,6 +246,11 @@ class CodeReader:
         named = receiver is not None and receiver.type == "identifier"
         if receiver is not None and named and text_of(receiver).lstrip("_").startswith("context"):
             self._methods.append(Named(text_of(field), f"{path}:{line_of(field)}"))
+
+
+def absent_crates(dependencies: Iterable[str]) -> frozenset[str]:
+    """Return the well-known crates, by their names in code, that are no dependency."""
+    return _WELL_KNOWN - {name.replace("-", "_") for name in dependencies}
 
 
 def _without_cfg(node: Node) -> Iterator[Node]:

@@ -15,6 +15,7 @@ from cloacina_ctl.manifest.texts import judge_source
 from cloacina_ctl.project.crate import CARGO_TOML, read_crate
 from cloacina_ctl.project.identity import make_package, overridden
 from cloacina_ctl.project.model import Crate, Layout, Project, RustFacts, SourceWorkflow
+from cloacina_ctl.project.rust_code import absent_crates
 from cloacina_ctl.project.rust_source import CrateSource, build_script_use, read_source
 from cloacina_ctl.unicode13 import is_allowed
 
@@ -25,14 +26,6 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.model import Config, SourceTask
 
 BUILD_CRATE = "cloacina_build"
-# Crates that workflows use. Others may be named by what a macro or a glob brings in.
-WELL_KNOWN = frozenset(
-    {
-        "anyhow", "async_trait", "chrono", "cloacina", "cloacina_computation_graph",
-        "cloacina_macros", "cloacina_workflow", "cloacina_workflow_plugin", "futures", "reqwest",
-        "serde", "serde_json", "tokio", "tracing", "uuid",
-    }
-)  # fmt: skip
 MAX_TEXT = 4096
 _METADATA = ("name", "version", "description", "authors", "license", "homepage", "repository",
              "keywords")  # fmt: skip
@@ -51,9 +44,9 @@ def read_rust_project(folder: str, config: Config, member: str | None = None) ->
     cure = "[package.metadata.cloacina]"
     package = make_package(overridden(values, config), rust=True, place=CARGO_TOML, cure=cure)
     features = frozenset((*crate.default_features, "packaged"))
-    absent = WELL_KNOWN - {name.replace("-", "_") for name in crate.dependencies}
     found = CrateSource()
     if crate.has_lib:
+        absent = absent_crates(crate.dependencies)
         found = read_source(crate.root, crate.lib_path, features, absent)
     release = config.requires_cloacina
     return Project(

@@ -91,10 +91,13 @@ def read_source(
 
 
 def read_packed_source(
-    files: Mapping[str, bytes], lib_path: str, features: frozenset[str]
+    files: Mapping[str, bytes],
+    lib_path: str,
+    features: frozenset[str],
+    absent: frozenset[str] = frozenset(),
 ) -> CrateSource:
     """Return what the library declares whose sources are ``files``, by their paths in the crate."""
-    return _Reader(_Packed(files), features).read(lib_path)
+    return _Reader(_Packed(files), features, absent).read(lib_path)
 
 
 class _Files(Protocol):
