@@ -13,24 +13,29 @@ Locked = tuple[str, str]
 
 
 class Lock(NamedTuple):
-    """Each package of a lock file, by name and version, with those that it depends on."""
+    """Each package of a lock file, by name and version, and the lines of those it depends on.
+
+    ``versions`` are those of each name.
+    """
 
     packages: dict[Locked, tuple[str, ...]] = {}  # noqa: RUF012 - never changed
+    versions: dict[str, tuple[str, ...]] = {}  # noqa: RUF012
 
     def needs(self, package: Locked) -> dict[str, Locked]:
         """Return what a package depends on, by name; of two versions of one name the first."""
         found: dict[str, Locked] = {}
         for line in self.packages.get(package, ()):
             name, version = (*line.split(), "")[:2]
-            versions = [one for one in self.packages if one[0] == name and version in ("", one[1])]
-            if versions:
-                found.setdefault(name, versions[0])
+            known = self.versions.get(name, ())
+            chosen = version if version in known else known[0] if known else None
+            if chosen is not None:
+                found.setdefault(name, (name, chosen))
         return found
 
     def one(self, name: str) -> Locked | None:
         """Return the package of that name, if there is exactly one."""
-        found = [one for one in self.packages if one[0] == name]
-        return found[0] if len(found) == 1 else None
+        known = self.versions.get(name, ())
+        return (name, known[0]) if len(known) == 1 else None
 
     def reached(self, start: list[Locked]) -> set[Locked]:
         """Return what is needed by the packages in ``start``, those included."""
@@ -45,10 +50,12 @@ class Lock(NamedTuple):
 def read_lock(text: str) -> Lock:
     """Return the packages of a Cargo.lock of cargo's."""
     packages: dict[Locked, tuple[str, ...]] = {}
+    versions: dict[str, tuple[str, ...]] = {}
     for block in text.split("[[package]]")[1:]:
         facts = dict(line.split(" = ", 1) for line in block.splitlines() if " = " in line)
         name, version = (facts.get(key, "").strip('"') for key in ("name", "version"))
         inside = block.partition("dependencies = [")[2].partition("]")[0]
         needs = tuple(line.strip(' ",') for line in inside.splitlines() if line.strip(' ",'))
         packages[name, version] = needs
-    return Lock(packages)
+        versions[name] = (*versions.get(name, ()), version)
+    return Lock(packages, versions)

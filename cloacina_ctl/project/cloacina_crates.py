@@ -64,10 +64,22 @@ def cloacina_crates(
     return tuple(sorted(found))
 
 
-def also_locked(crates: Iterable[CloacinaCrate], lock: Lock) -> tuple[Locked, ...]:
-    """Return Cloacina's crates that come with the direct ones, or by others beside them."""
-    direct = {(one.name, one.version) for one in crates if one.version is not None}
-    start = [one for one in lock.packages if one in direct]
+def also_locked(
+    package: Locked,
+    dependencies: Mapping[str, dict[str, Any]],
+    crates: Iterable[CloacinaCrate],
+    lock: Lock,
+) -> tuple[Locked, ...]:
+    """Return those of Cloacina's crates that only other dependencies bring, at any depth.
+
+    A lock that Cargo.toml has outgrown says nothing of that: cargo will choose anew.
+    """
+    direct = {(one.name, one.version) for one in crates}
+    own = lock.needs(package)
+    if any(one.version is None and one.name in own for one in crates):
+        return ()
+    named = {str(entry.get("package", key)) for key, entry in dependencies.items()}
+    start = [one for name, one in own.items() if name in named]
     return tuple(
         sorted(one for one in lock.reached(start) if is_ours(one[0]) and one not in direct)
     )

@@ -197,7 +197,8 @@ def _crate(manifest: _Manifest, workspace: _Manifest, members: tuple[str, ...]) 
     dependencies = dict(_dependencies(manifest.table, _table(shared, "dependencies")))
     version = _text(package, "version")
     lock = _lock(workspace) if _uses_cloacina(dependencies) else Lock()
-    cloacina = cloacina_crates((name, version or ""), dependencies, lock)
+    own = (name, version or "")
+    cloacina = cloacina_crates(own, dependencies, lock)
     types = _texts(lib, "crate-type") or _texts(lib, "crate_type")
     return Crate(
         root=manifest.folder,
@@ -223,7 +224,7 @@ def _crate(manifest: _Manifest, workspace: _Manifest, members: tuple[str, ...]) 
         repository=_text(package, "repository"),
         keywords=tuple(sorted(set(_texts(package, "keywords")))),
         cloacina=cloacina,
-        beside=also_locked(cloacina, lock),
+        beside=also_locked(own, dependencies, cloacina, lock),
         programs=tuple(_programs(manifest)),
         aborting=tuple(_aborting(_table(workspace.table, "profile"))),
     )

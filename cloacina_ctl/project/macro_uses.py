@@ -33,6 +33,7 @@ TEXT, INTEGER, FLOAT, BOOLEAN = "text", "integer", "float", "boolean"
 WORD, CALL, LIST, GROUP, OTHER = "word", "call", "list", "group", "other"
 MAX_DEPTH = 16
 _MAX_SPELLED = 200
+_BINDINGS = ("ref_pattern", "mut_pattern", "captured_pattern")
 
 
 class Expression(NamedTuple):
@@ -190,6 +191,8 @@ def _signature(node: Node) -> Signature:
     for one in parameters.named_children if parameters is not None else ():
         if one.type in ("parameter", "self_parameter"):
             pattern, kind = one.child_by_field_name("pattern"), one.child_by_field_name("type")
+            if pattern is not None and pattern.type in _BINDINGS:
+                pattern = child_of(pattern, "identifier")
             named = pattern is not None and pattern.type == "identifier"
             name = text_of(pattern) if pattern is not None and named else None
             found.append((name, "" if kind is None else spelled((kind,))))

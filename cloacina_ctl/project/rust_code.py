@@ -42,6 +42,7 @@ _WELL_KNOWN = frozenset(
         "serde", "serde_json", "tokio", "tracing", "uuid",
     }
 )  # fmt: skip
+_NOT_OURS = frozenset({"allow", "cfg", "derive", "doc", "inline", "serde", "test"})
 _INVOCATIONS = ("package", "constructor", "workflow")
 # Types called `Result` that take one argument or none; the macros write one with two.
 _OTHER_RESULTS = ("std::io", "std::fmt", "std::thread", "core::fmt", "serde_json")
@@ -104,7 +105,8 @@ class CodeReader:
         self._crate_aliases: set[str] = set()
         self._named: dict[str, str] = {}
         self._declared: set[str] = set()
-        self._foreign_glob = False
+        self._macros: set[str] = set()
+        self._foreign_glob = self._any_glob = False
         self._imports: list[Named] = []
         self._results: dict[str, Named] = {}
         self._methods: list[Named] = []
@@ -112,7 +114,11 @@ class CodeReader:
     def item(self, item: Item, path: str, scope: Scope, *, left_out: bool = False) -> None:
         """Gather from an item in ``scope``; of one that is ``left_out``, from its marks alone."""
         conditional = scope.conditional or self._depends(item.attributes)
-        marks = [read_attribute(item.node, one, path) for one in item.attributes if one.path]
+        marks = [
+            read_attribute(item.node, one, path)
+            for one in item.attributes
+            if one.path and one.path[0] not in _NOT_OURS
+        ]
         invoked = self._invocation(item.node, path, scope)
         for use in (*marks, *((invoked,) if invoked else ())):
             self._uses.append(
@@ -156,12 +162,19 @@ class CodeReader:
     def _resolved(self) -> Iterator[MacroUse]:
         """Yield the uses of Cloacina's macros, those under another name by their own."""
         for use in self._uses:
-            first, *rest = use.spelling.split("::")
+            macro = use.macro if use.item == "macro" else self._macro(use)
+            if macro is not None:
+                yield use._replace(macro=macro)
+
+    def _macro(self, use: MacroUse) -> str | None:
+        """Return which macro of Cloacina an attribute is; others have a ``#[trigger]`` as well."""
+        first, *rest = use.spelling.split("::")
+        if rest:
             ours = first.startswith("cloacina") or first in self._crate_aliases
-            macro = use.macro if not rest else use.macro if ours else ""
-            macro = self._aliases.get(macro, macro) if not rest else macro
-            if use.item == "macro" or macro in ATTRIBUTES:
-                yield use._replace(macro=macro if use.item != "macro" else use.macro)
+            return use.macro if ours and use.macro in ATTRIBUTES else None
+        macro = self._aliases.get(first, first)
+        imported_here = first in self._aliases or macro in self._macros or self._any_glob
+        return macro if macro in ATTRIBUTES and (imported_here or use.workflow) else None
 
     def _depends(self, attributes: Iterable[Attribute]) -> bool:
         return any(
@@ -185,14 +198,18 @@ class CodeReader:
 
     def _use(self, node: Node, path: str) -> None:
         for parts, name in imported(node):
-            if parts[-1] == "*":
-                self._foreign_glob |= parts[0] not in _LOCAL and parts[0][:1].islower()
-                continue
             ours = parts[0].startswith("cloacina")
+            if parts[-1] == "*":
+                foreign = parts[0] not in _LOCAL and parts[0][:1].islower()
+                self._foreign_glob |= foreign
+                self._any_glob |= foreign or ours
+                continue
             if ours and len(parts) == 1 and name != parts[0]:
                 self._crate_aliases.add(name)
             elif ours and parts[-1] in ATTRIBUTES and name != parts[-1]:
                 self._aliases[name] = parts[-1]
+            elif ours:
+                self._macros.add(name)
             if ours:
                 self._imports.append(Named("::".join(parts), f"{path}:{line_of(node)}"))
             if parts[0] in self._absent:

@@ -442,6 +442,7 @@ def test_the_fixture_builds_from_its_lock_file_and_names_no_folder_of_ours(
         assert folder.encode() not in data
 
 
+@pytest.mark.slow
 def test_names_the_missing_step_below_the_words_of_the_compiler(tmp_path: Path) -> None:
     crate_at(tmp_path, **{"src/lib.rs": "\nuse chrono::Utc;\npub fn f() -> Utc { nothing }\n"})
     with pytest.raises(BuildFailed) as error:
@@ -453,6 +454,7 @@ def test_names_the_missing_step_below_the_words_of_the_compiler(tmp_path: Path) 
     assert cause.hint == "run `cargo add chrono@0.4`"
 
 
+@pytest.mark.slow
 def test_leaves_to_the_compiler_what_it_says_clearly(tmp_path: Path) -> None:
     crate_at(tmp_path, **{"src/lib.rs": "pub fn f() -> u8 { nothing }\n"})
     with pytest.raises(BuildFailed) as error:

@@ -160,17 +160,14 @@ def test_a_lock_that_the_requirement_has_outgrown_does_not_count(tmp_path: Path)
 def test_warns_of_a_release_that_another_dependency_brings(tmp_path: Path) -> None:
     names = ("cloacina-workflow 0.6.1", "cloacina-workflow-plugin 0.6.1", "shared 1.0.0")
     lock = locked(*names, "cloacina-computation-graph 0.6.1").replace(
-        'name = "shared"', 'name = "shared"\ndependencies = [\n "cloacina-api-types",\n]'
+        'name = "shared"', 'name = "shared"\ndependencies = [\n "cloacina-workflow 0.9.0",\n]'
     )
-    lock += '\n[[package]]\nname = "cloacina-api-types"\nversion = "0.9.0"\n'
-    assert found_in(tmp_path / "alone", crate(**{"Cargo.lock": lock})) == []
-    lock = lock.replace(
-        'name = "cloacina-workflow"\n',
-        'name = "cloacina-workflow"\ndependencies = [\n "cloacina-api-types",\n]\n',
-    )
-    (one,) = found_in(tmp_path / "beside", crate(**{"Cargo.lock": lock}))
+    lock += '\n[[package]]\nname = "cloacina-workflow"\nversion = "0.9.0"\n'
+    for_tests = NEEDED + '[dev-dependencies]\nshared = "1"\n'
+    assert found_in(tmp_path / "tests", crate(for_tests, **{"Cargo.lock": lock})) == []
+    (one,) = found_in(tmp_path / "all", crate(NEEDED + 'shared = "1"\n', **{"Cargo.lock": lock}))
     assert (str(one.code), one.where, one.severity) == ("R030", "Cargo.lock", Severity.WARNING)
-    assert "cargo tree --invert cloacina-api-types@0.9.0" in (one.hint or "")
+    assert "cargo tree --invert cloacina-workflow@0.9.0" in (one.hint or "")
 
 
 def test_warns_of_a_panic_that_would_end_the_host(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tests.project.trees import plant
 if TYPE_CHECKING:
     from pathlib import Path
 
-SLOW = ("0.3.1", "0.5.1", "0.6.1", "0.8.0", "0.9.0", "0.10.0", "0.11.1")
+SLOW = ("0.3.1", "0.5.1", "0.6.1", "0.7.0", "0.8.0", "0.9.0", "0.10.0", "0.11.1")
 
 
 def errors(folder: Path) -> set[str]:
@@ -27,7 +27,7 @@ def errors(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "release", ["0.7.0", "0.12.0", *(pytest.param(one, marks=pytest.mark.slow) for one in SLOW)]
+    "release", ["0.12.0", *(pytest.param(one, marks=pytest.mark.slow) for one in SLOW)]
 )
 def test_finds_what_the_macros_and_rustc_refuse(tmp_path: Path, release: str) -> None:
     said, right = {}, {}
