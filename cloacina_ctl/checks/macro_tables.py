@@ -157,7 +157,6 @@ IMPORTS = {
     "cloacina_workflow_plugin::TaskHandle": Import(
         (0, 11), None, "take the parameter out, or depend on 0.11 or later"
     ),
-    "cloacina_workflow::packaged_workflow": Import((0, 99), None, "import `workflow`"),
     "cloacina_macros::packaged_workflow": Import((0, 2), (0, 3), "import `workflow`"),
     "cloacina::packaged_workflow": Import((0, 2), (0, 3), "import `workflow`"),
     "cloacina_workflow::Trigger": Import((0, 6), None, "depend on 0.6 or later"),

@@ -185,7 +185,7 @@ def _imports(project: Project) -> Iterator[Finding]:
     for imported in code.imports:
         known = tables.IMPORTS.get(imported.name)
         if known and not any(within((one,), known.since, known.until) for one in releases):
-            words = span(known.since, known.until) if known.since < (0, 99) else "in no release"
+            words = span(known.since, known.until)
             yield Finding(f"`{imported.name}` is there {words}", imported.place, known.cure)
     for method, times in Counter(one.name for one in code.methods).items():
         cure = tables.METHODS.get(method)

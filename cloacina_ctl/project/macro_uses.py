@@ -7,6 +7,7 @@ no literal, word, call or list is of the kind ``OTHER``, and so is what lies dee
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.project.rust_syntax import (
@@ -33,6 +34,7 @@ TEXT, INTEGER, FLOAT, BOOLEAN = "text", "integer", "float", "boolean"
 WORD, CALL, LIST, GROUP, OTHER = "word", "call", "list", "group", "other"
 MAX_DEPTH = 16
 _MAX_SPELLED = 200
+_CONTEXT = re.compile(r"\bContext\b")
 _BINDINGS = ("ref_pattern", "mut_pattern", "captured_pattern")
 
 
@@ -182,6 +184,14 @@ def _group(token: Node, depth: int) -> Expression:
     opening = text_of(token)[:1]
     parts = tuple(expression_of(part, depth + 1) for part in split_list(tokens_of(token)))
     return Expression(LIST if opening == "[" else GROUP, opening, parts)
+
+
+def context_names(node: Node) -> frozenset[str]:
+    """Return the parameters of a function whose type is a `Context`."""
+    if node.type != "function_item":
+        return frozenset()
+    found = _signature(node).parameters
+    return frozenset(name for name, type_ in found if name and _CONTEXT.search(type_))
 
 
 def _signature(node: Node) -> Signature:

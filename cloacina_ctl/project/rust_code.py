@@ -9,7 +9,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.project.macro_uses import MacroUse, read_attribute, read_invocation
+from cloacina_ctl.project.macro_uses import (
+    MacroUse,
+    context_names,
+    read_attribute,
+    read_invocation,
+)
 from cloacina_ctl.project.rust_syntax import (
     child_of,
     holds,
@@ -55,6 +60,8 @@ _OF_EXPRESSIONS = frozenset(
 )  # fmt: skip
 _LOCAL = ("super", "self", "crate", "std", "core", "alloc", "cloacina_workflow")
 _PATHS = ("scoped_identifier", "scoped_type_identifier")
+_MAX_ATTRIBUTES, _MAX_PATH = 64, 32
+_OWN_METHODS = re.compile(rb"\bfn\s+(get_as|get_required|insert_as)\b")
 _INSIDE = re.compile(rb"\b(?:get_as|get_required|insert_as)\b|\bworkflow\s*!")
 
 
@@ -116,7 +123,7 @@ class CodeReader:
         conditional = scope.conditional or self._depends(item.attributes)
         marks = [
             read_attribute(item.node, one, path)
-            for one in item.attributes
+            for one in item.attributes[:_MAX_ATTRIBUTES]
             if one.path and one.path[0] not in _NOT_OURS
         ]
         invoked = self._invocation(item.node, path, scope)
@@ -129,9 +136,9 @@ class CodeReader:
         if left_out:
             return
         if item.node.type in ("use_declaration", "extern_crate_declaration"):
-            self._use(item.node, path)
-        elif item.node.type != "mod_item":
-            self._inside(item.node, path, conditional=conditional)
+            self._use(item.node, path, conditional=conditional)
+        elif item.node.type != "mod_item" and not conditional:
+            self._inside(item.node, path)
         name = item.node.child_by_field_name("name")
         if name is not None:
             self._declared.add(text_of(name))
@@ -196,7 +203,7 @@ class CodeReader:
             return None
         return read_invocation(name, group, f"{path}:{line_of(found)}")
 
-    def _use(self, node: Node, path: str) -> None:
+    def _use(self, node: Node, path: str, *, conditional: bool = False) -> None:
         for parts, name in imported(node):
             ours = parts[0].startswith("cloacina")
             if parts[-1] == "*":
@@ -210,25 +217,28 @@ class CodeReader:
                 self._aliases[name] = parts[-1]
             elif ours:
                 self._macros.add(name)
-            if ours:
+            if ours and not conditional:
                 self._imports.append(Named("::".join(parts), f"{path}:{line_of(node)}"))
-            if parts[0] in self._absent:
+            if parts[0] in self._absent and not conditional:
                 self._named.setdefault(parts[0], f"{path}:{line_of(node)}")
             if len(parts) > 1 or name != parts[0]:
                 self._declared.add(name)
 
-    def _inside(self, node: Node, path: str, *, conditional: bool) -> None:
+    def _inside(self, node: Node, path: str) -> None:
         """Look for crates and methods in an item, where its text has one of the names at all."""
         text = node.text or b""
-        if conditional or not (self._wanted.search(text) or _INSIDE.search(text)):
+        if not (self._wanted.search(text) or _INSIDE.search(text)):
             return
+        if node.type in ("trait_item", "impl_item"):
+            self._declared |= {name.decode() for name in _OWN_METHODS.findall(text)}
+        contexts = context_names(node)
         left = [node]
         while left:
             one = left.pop()
             if one.type in _PATHS:
                 self._path(one, path)
             elif one.type == "call_expression":
-                self._call(one, path)
+                self._call(one, path, contexts)
             elif one.type in ("use_declaration", "extern_crate_declaration"):
                 self._use(one, path)
                 continue
@@ -237,7 +247,7 @@ class CodeReader:
             elif one.type == "macro_invocation" and text_of(one.children[0]) == "workflow":
                 found = self._invocation(one, path, Scope())
                 self._uses += (found,) if found is not None else ()
-            left.extend(reversed(list(_without_cfg(one))))
+            left.extend(reversed(list(_parts_of(one))))
 
     def _path(self, node: Node, path: str) -> None:
         first = node.child_by_field_name("path")
@@ -253,15 +263,14 @@ class CodeReader:
                 self._named.setdefault(name, f"{path}:{line_of(token)}")
             before = token.type
 
-    def _call(self, node: Node, path: str) -> None:
+    def _call(self, node: Node, path: str, contexts: frozenset[str]) -> None:
         function = node.child_by_field_name("function")
         if function is not None and function.type == "generic_function":
             function = function.child_by_field_name("function")
         if function is None or function.type != "field_expression":
             return
         receiver, field = function.child_by_field_name("value"), function.children[-1]
-        named = receiver is not None and receiver.type == "identifier"
-        if receiver is not None and named and text_of(receiver).lstrip("_").startswith("context"):
+        if receiver is not None and text_of(receiver) in contexts:
             self._methods.append(Named(text_of(field), f"{path}:{line_of(field)}"))
 
 
@@ -270,7 +279,7 @@ def absent_crates(dependencies: Iterable[str]) -> frozenset[str]:
     return _WELL_KNOWN - {name.replace("-", "_") for name in dependencies}
 
 
-def _without_cfg(node: Node) -> Iterator[Node]:
+def _parts_of(node: Node) -> Iterator[Node]:
     """Yield the children to look into: nothing below a `cfg`, in a macro's own or foreign code."""
     if node.type == "macro_definition":
         return
@@ -278,14 +287,18 @@ def _without_cfg(node: Node) -> Iterator[Node]:
         name = text_of(node.children[0]).split("::")[-1].strip()
         if name not in _OF_EXPRESSIONS:
             return
+    yield from _without_cfg(node.children)
+
+
+def _without_cfg(nodes: Iterable[Node]) -> Iterator[Node]:
+    """Yield the nodes in front of which no `cfg` stands."""
     skip = False
-    for child in node.children:
-        if child.type == "attribute_item":
-            skip |= b"cfg" in (child.text or b"")
-            continue
-        if not skip or not child.is_named:
-            yield child
-        if child.is_named:
+    for node in nodes:
+        if node.type == "attribute_item":
+            skip |= b"cfg" in (node.text or b"")
+        elif node.is_named:
+            if not skip:
+                yield node
             skip = False
 
 
@@ -302,6 +315,8 @@ def imported(node: Node) -> Iterator[tuple[tuple[str, ...], str]]:
     left: list[tuple[tuple[str, ...], Node]] = [] if argument is None else [((), argument)]
     while left:
         before, one = left.pop()
+        if len(before) > _MAX_PATH:
+            continue
         if one.type in ("use_list", "scoped_use_list"):
             prefix = (*before, *_parts(one.child_by_field_name("path")))
             inner = one.child_by_field_name("list") or one
@@ -337,7 +352,7 @@ def result_in(nodes: Iterable[Node], inherited: str | None) -> str | None:
     ``inherited`` is what the module around it sees.
     """
     through_glob = None
-    for node in nodes:
+    for node in _without_cfg(nodes):
         if node.type == "type_item":
             alias = node.child_by_field_name("name")
             if alias is not None and text_of(alias) == "Result":
