@@ -14,7 +14,8 @@ from cloacina_ctl.archive.foreign.model import (
     V2Manifest,
 )
 from cloacina_ctl.archive.layout import VENDOR_FOLDER
-from cloacina_ctl.checks import crate_source, graph, old, python, rust
+from cloacina_ctl.checks import crate_source, graph, old, python
+from cloacina_ctl.checks.crates import check_crate
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.checks.releases import release_findings
 from cloacina_ctl.checks.signatures import failing, is_judged
@@ -48,7 +49,7 @@ def check_foreign(subject: ForeignSubject) -> Iterator[Diagnostic]:
         return
     for workflow in project.workflows:
         yield from graph.RULES.run(workflow)
-    yield from (python if project.python is not None else rust).RULES.run(project)
+    yield from python.RULES.run(project) if project.python is not None else check_crate(project)
 
 
 def _project(subject: ForeignSubject) -> Project | None:

@@ -13,11 +13,11 @@ from cloacina_ctl.manifest import Language
 from cloacina_ctl.platforms import artifact_of
 from cloacina_ctl.platforms.baseline import MUSL
 from cloacina_ctl.platforms.elf import reads_plugins
+from cloacina_ctl.platforms.folders import fixed_folders, searches
 from cloacina_ctl.platforms.judging import judge_library
 from cloacina_ctl.platforms.tags import states
 from cloacina_ctl.platforms.triples import unread
 from cloacina_ctl.signing.policy import how_to_sign
-from cloacina_ctl.platforms.folders import fixed_folders, searches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

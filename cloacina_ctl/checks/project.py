@@ -6,7 +6,8 @@ import json
 import shlex
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.checks import graph, python, rust
+from cloacina_ctl.checks import graph, python
+from cloacina_ctl.checks.crates import check_crate
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.platforms.folders import fixed_folders, searches
@@ -175,7 +176,7 @@ def check_project(subject: ProjectSubject) -> Iterator[Diagnostic]:
     if project.python is not None:
         yield from python.RULES.run(project)
     if project.rust is not None:
-        yield from rust.RULES.run(project)
+        yield from check_crate(project)
     for workflow in project.workflows:
         yield from graph.RULES.run(workflow)
     yield from check_selection(subject)

@@ -5,42 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.rust_releases import CARGO_TOML, facts_of, releases_of, within
 from cloacina_ctl.errors import Code, Severity
-from cloacina_ctl.project.runtimes import runtime_of_crate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.project.model import Crate, Project, RustFacts
+    from cloacina_ctl.project.model import Project
 
 RULES: Rules[Project] = Rules()
-
-CARGO_TOML = "Cargo.toml"
 
 _FIRST_WITH_PACKAGE_MACRO = (0, 6)
 _LAST_WITH_OWN_FEATURE = (0, 9)
 
 
-def _facts(project: Project) -> RustFacts:
-    facts = project.rust
-    if facts is None:
-        raise TypeError("these rules are for a Rust project")
-    return facts
-
-
-def _release(crate: Crate) -> tuple[int, int] | None:
-    """Return major and minor of the Cloacina release that the crate is written for."""
-    digits = (crate.cloacina_release or "").lstrip("^=~ v").split(".")
-    try:
-        return (int(digits[0]), int(digits[1]))
-    except (IndexError, ValueError):
-        return None
-
-
 @RULES.rule(Code.NOT_A_CDYLIB, Severity.WARNING)
 def not_a_cdylib(project: Project) -> Iterator[Finding]:
     """Engines load a C library; `package` builds one all the same, `cargo build` does not."""
-    if "cdylib" not in _facts(project).crate.crate_types:
+    if "cdylib" not in facts_of(project).crate.crate_types:
         yield Finding(
             "[lib] does not name `cdylib`; `package` adds it, other tools do not",
             CARGO_TOML,
@@ -51,9 +33,10 @@ def not_a_cdylib(project: Project) -> Iterator[Finding]:
 @RULES.rule(Code.NO_PACKAGED_FEATURE, Severity.WARNING)
 def no_packaged_feature(project: Project) -> Iterator[Finding]:
     """Up to 0.9 the macros look for the crate's own feature `packaged`."""
-    facts = _facts(project)
-    release = _release(facts.crate)
-    if facts.packaged_workflow or release is None or release > _LAST_WITH_OWN_FEATURE:
+    facts = facts_of(project)
+    if facts.packaged_workflow or not within(
+        releases_of(facts.crate), until=_LAST_WITH_OWN_FEATURE
+    ):
         return
     if "packaged" not in facts.crate.features or "packaged" not in facts.crate.default_features:
         yield Finding(
@@ -66,11 +49,10 @@ def no_packaged_feature(project: Project) -> Iterator[Finding]:
 @RULES.rule(Code.NO_PACKAGE_MACRO)
 def no_package_macro(project: Project) -> Iterator[Finding]:
     """Without `package!()` the library builds without a warning, and no host can load it."""
-    facts = _facts(project)
-    release = _release(facts.crate)
+    facts = facts_of(project)
     if facts.packaged_workflow or facts.package_macro or not project.workflows:
         return
-    if release is not None and release >= _FIRST_WITH_PACKAGE_MACRO:
+    if within(releases_of(facts.crate), _FIRST_WITH_PACKAGE_MACRO):
         yield Finding(
             "`package!()` is missing: the library would export no plugin",
             "src/lib.rs",
@@ -78,24 +60,10 @@ def no_package_macro(project: Project) -> Iterator[Finding]:
         )
 
 
-@RULES.rule(Code.MISSING_CRATE)
-def missing_crate(project: Project) -> Iterator[Finding]:
-    """A crate that the macros name and that is no dependency fails the build."""
-    crate = _facts(project).crate
-    runtime = runtime_of_crate(crate.cloacina_release)
-    for needed in runtime.needed_crates if runtime else ():
-        if needed not in crate.dependencies and not _facts(project).packaged_workflow:
-            yield Finding(
-                f"the macros of this release need the crate `{needed}`",
-                CARGO_TOML,
-                f"add it: `cargo add {needed}`",
-            )
-
-
 @RULES.rule(Code.BUILD_SCRIPT, Severity.NOTE)
 def build_script(project: Project) -> Iterator[Finding]:
     """`cloacina_build::configure()` adds a folder of the builder's Python to the library."""
-    facts = _facts(project)
+    facts = facts_of(project)
     if facts.configures_build:
         yield Finding(
             "`cloacina_build::configure()` is not needed; `package` removes the folder it adds",
@@ -133,7 +101,7 @@ def several_workflows(project: Project) -> Iterator[Finding]:
 @RULES.rule(Code.NO_RUST_WORKFLOW)
 def no_rust_workflow(project: Project) -> Iterator[Finding]:
     """A crate without a workflow has nothing to package."""
-    if not project.workflows and not _facts(project).syntax_problems:
+    if not project.workflows and not facts_of(project).syntax_problems:
         yield Finding(
             "no `#[workflow]` and no `#[packaged_workflow]` in the crate",
             "src/lib.rs",
@@ -144,25 +112,14 @@ def no_rust_workflow(project: Project) -> Iterator[Finding]:
 @RULES.rule(Code.RUST_SYNTAX)
 def rust_syntax(project: Project) -> Iterator[Finding]:
     """A file that cannot be parsed does not compile."""
-    for problem in _facts(project).syntax_problems:
+    for problem in facts_of(project).syntax_problems:
         yield Finding(problem.message, problem.place)
-
-
-@RULES.rule(Code.TASK_ARGUMENT, Severity.WARNING)
-def task_argument(project: Project) -> Iterator[Finding]:
-    """An argument that the macro does not know is an error, or silently drops the task (0.4)."""
-    for workflow in project.workflows:
-        for name in workflow.unknown_arguments:
-            yield Finding(f"the workflow's macro takes no argument `{name}`", workflow.place)
-        for task in workflow.tasks:
-            for name in task.unknown_arguments:
-                yield Finding(f"`#[task]` takes no argument `{name}`", task.place)
 
 
 @RULES.rule(Code.STRAY_TASK)
 def stray_task(project: Project) -> Iterator[Finding]:
     """The macro of the workflow finds what stands in its module, nothing else."""
-    for task in _facts(project).stray_tasks:
+    for task in facts_of(project).stray_tasks:
         message = f"the task `{task.id or task.function}` stands outside of a workflow's module"
         yield Finding(message, task.place, "move it into the module with `#[workflow]`")
 
@@ -170,7 +127,7 @@ def stray_task(project: Project) -> Iterator[Finding]:
 @RULES.rule(Code.PROJECT_CHOOSES, Severity.NOTE)
 def project_chooses(project: Project) -> Iterator[Finding]:
     """These files choose the compiler, wrappers and flags of whoever builds the project."""
-    place = _facts(project).cargo_configuration
+    place = facts_of(project).cargo_configuration
     if place is not None:
         yield Finding(
             "the project tells cargo or rustup what to run", place, "read it before you build"
@@ -180,5 +137,5 @@ def project_chooses(project: Project) -> Iterator[Finding]:
 @RULES.rule(Code.NO_LOCK_FILE, Severity.WARNING)
 def no_lock_file(project: Project) -> Iterator[Finding]:
     """The servers' compiler builds with `--frozen`, which needs the lock file."""
-    if not _facts(project).crate.has_lock_file:
+    if not facts_of(project).crate.has_lock_file:
         yield Finding("there is no Cargo.lock", CARGO_TOML, "run `cargo generate-lockfile`")

@@ -137,6 +137,11 @@ class Libc(NamedTuple):
     name: str
     floor: str | None = None
 
+    @property
+    def release(self) -> tuple[int, ...]:
+        """The numbers of the floor, to be compared; none where it is not known."""
+        return tuple(int(part) for part in (self.floor or "").split(".") if part.isdigit())
+
 
 class Interface(NamedTuple):
     """What an artifact exports to its host, read from the artifact itself."""

@@ -26,5 +26,7 @@ def read_code(source: str | bytes, head: bytes, where: str) -> tuple[Library, bo
 
 
 def _machine_of(head: bytes) -> str | None:
-    machine = MACHINES.get(elf_machine(head))
-    return machine.name if machine is not None and is_loaded(head) and head[7] in SYSTEMS else None
+    if not is_loaded(head) or head[7] not in SYSTEMS:
+        return None
+    machine = MACHINES.get((elf_machine(head), head[4], head[5]))
+    return machine.name if machine is not None else None

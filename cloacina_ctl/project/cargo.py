@@ -36,6 +36,7 @@ from cloacina_ctl.project.cargo_workspace import (
     refuse_several_targets,
     several_targets,
 )
+from cloacina_ctl.project.compiler_errors import explain
 from cloacina_ctl.project.dep_info import FilesRead, files_read
 from cloacina_ctl.project.freshness import FreshUnit, outdated
 from cloacina_ctl.project.programs import Program, clean_environment, find_program, run
@@ -44,11 +45,15 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.project.builder_paths import Folder
     from cloacina_ctl.project.cargo_workspace import SourcePackage
     from cloacina_ctl.project.model import BuildOptions, Crate
 
 PACKAGED = "packaged"
+_RENDERED, _AS_DATA = "--message-format=json-render-diagnostics", "--message-format=json"
+_COMPILER_SAID_NO = 101
+_MAX_MESSAGES = 200
 _LIBRARY_SUFFIXES = (".so", ".dylib", ".dll")
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _FEATURE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+./?-]*")
@@ -110,7 +115,7 @@ def build(
     workspace = target_folders.with_own_folders(workspace)
     folders = source_folders(workspace, cargo, compiler)
     builder, complete = _builder(cargo, crate, options, workspace, folders)
-    artifacts, anew = _Build(builder, workspace, options, on_message).run()
+    artifacts, anew = _Build(builder, crate, workspace, options, on_message).run()
     library = artifacts.only()
     rustc, host = _compiler(workspace, cargo)
     search = cut_search_path(library)
@@ -158,11 +163,13 @@ class _Build:
     def __init__(
         self,
         builder: Program,
+        crate: Crate,
         workspace: Workspace,
         options: BuildOptions,
         on_message: Callable[[str], None] | None,
     ) -> None:
         self._builder = builder
+        self._crate = crate
         self._workspace = workspace
         self._options = options
         self._on_message = on_message
@@ -186,9 +193,26 @@ class _Build:
     def _once(self) -> _Artifacts:
         artifacts = _Artifacts(self._workspace)
         status = run(self._builder, artifacts.take, self._on_message)
+        if status == _COMPILER_SAID_NO:
+            raise BuildFailed(*failed(status).diagnostics, *self._reasons())
         if status:
             raise failed(status)
         return artifacts
+
+    def _reasons(self) -> tuple[Diagnostic, ...]:
+        """Ask for the compiler's messages as data: what failed alone is compiled once more.
+
+        The first time they went to the terminal, together with cargo's progress.
+        """
+        lines: list[bytes] = []
+
+        def take(line: bytes) -> None:
+            if b'"compiler-message"' in line and len(lines) < _MAX_MESSAGES:
+                lines.append(line)
+
+        arguments = [_AS_DATA if one == _RENDERED else one for one in self._builder.arguments]
+        run(self._builder._replace(arguments=tuple(arguments)), take, lambda _: None)
+        return explain(map(read_json, lines), self._crate, self._workspace.root)
 
     def _forget(self, packages: Iterable[SourcePackage]) -> None:
         """Let cargo remove the units of the packages, whatever they were made of."""
@@ -246,7 +270,7 @@ def _arguments(crate: Crate, options: BuildOptions, workspace: Workspace) -> tup
         # Alone, whatever else the crate asks for: beside an `rlib` there is no `lto` (cargo 1.95).
         "--crate-type=cdylib",
         f"--profile={options.profile}",
-        "--message-format=json-render-diagnostics",
+        _RENDERED,
         *_places(options, workspace),
     ]
     features = _features(crate, options)

@@ -199,10 +199,7 @@ def _minors(files: Iterable[CompiledFile]) -> tuple[int, ...] | None:
 
 
 def _floor(library: Library) -> tuple[tuple[int, ...], str]:
-    return (
-        tuple(map(int, library.libc.floor.split("."))) if library.libc else (),
-        library.tag,
-    )
+    return (library.libc.release if library.libc else (), library.tag)
 
 
 def _problem(message: str, where: str | None) -> Diagnostic:

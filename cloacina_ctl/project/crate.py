@@ -9,14 +9,19 @@ import fnmatch
 import os
 from typing import TYPE_CHECKING, Any
 
-from cloacina_ctl.errors import Code, Refused, UsageError
+from cloacina_ctl.errors import CloacinaError, Code, Refused, UsageError
+from cloacina_ctl.project.cargo_lock import MAX_LOCK, Lock, read_lock
+from cloacina_ctl.project.cloacina_crates import also_locked, cloacina_crates, is_ours
 from cloacina_ctl.project.model import Crate, PackedList
-from cloacina_ctl.project.own_files import read_own_toml
+from cloacina_ctl.project.own_files import read_own_text, read_own_toml
+from cloacina_ctl.project.runtimes import runtime_of_crate
 from cloacina_ctl.toml import suggest
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from cloacina_ctl.project.cloacina_crates import CloacinaCrate
 
 CARGO_TOML = "Cargo.toml"
 CARGO_LOCK = "Cargo.lock"
@@ -167,9 +172,13 @@ def _matching(folder: str, pattern: str) -> Iterator[str]:
 
 
 def _folders_in(folder: str) -> list[str]:
+    return _names_in(folder, os.DirEntry.is_dir)
+
+
+def _names_in(folder: str, kind: Callable[..., bool]) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+            return sorted(entry.name for entry in entries if kind(entry, follow_symlinks=False))
     except OSError:
         return []
 
@@ -207,6 +216,10 @@ def _crate(manifest: _Manifest, workspace: _Manifest, members: tuple[str, ...]) 
     has_lib = manifest.has(lib_path)
     features = _features(manifest.table)
     dependencies = dict(_dependencies(manifest.table, _table(shared, "dependencies")))
+    version = _text(package, "version")
+    lock = _lock(workspace) if _uses_cloacina(dependencies) else Lock()
+    own = (name, version or "")
+    cloacina = cloacina_crates(own, dependencies, lock)
     types = _texts(lib, "crate-type") or _texts(lib, "crate_type")
     return Crate(
         root=manifest.folder,
@@ -217,13 +230,13 @@ def _crate(manifest: _Manifest, workspace: _Manifest, members: tuple[str, ...]) 
         features=tuple(sorted(features.keys() - {"default"})),
         default_features=_on_by_default(features),
         dependencies=tuple(sorted(dependencies)),
-        cloacina_release=_release(dependencies),
+        cloacina_release=_release(cloacina),
         build_script=_build_script(manifest),
         has_lock_file=workspace.has(CARGO_LOCK),
         workspace_members=members,
         lib_path=lib_path,
         workspace_root=workspace.folder,
-        version=_text(package, "version"),
+        version=version,
         description=" ".join((_text(package, "description") or "").split()) or None,
         authors=tuple(_texts(package, "authors")),
         license=_license(_text(package, "license")),
@@ -236,7 +249,49 @@ def _crate(manifest: _Manifest, workspace: _Manifest, members: tuple[str, ...]) 
             readme=_text(package, "readme"),
             license_file=_text(package, "license-file"),
         ),
+        cloacina=cloacina,
+        beside=also_locked(own, dependencies, cloacina, lock),
+        programs=tuple(_programs(manifest)),
+        aborting=tuple(_aborting(_table(workspace.table, "profile"))),
     )
+
+
+def _lock(workspace: _Manifest) -> Lock:
+    """Return the workspace's lock, empty where there is none that can be read."""
+    if workspace.files is not None or not workspace.has(CARGO_LOCK):
+        return Lock()
+    try:
+        data = read_own_text(workspace.folder, CARGO_LOCK, max_bytes=MAX_LOCK)
+    except CloacinaError:
+        return Lock()  # cargo says what is wrong with it
+    return read_lock(data.decode("utf-8", "replace"))
+
+
+def _uses_cloacina(dependencies: dict[str, Table]) -> bool:
+    return any(is_ours(str(entry.get("package", key))) for key, entry in dependencies.items())
+
+
+def _programs(manifest: _Manifest) -> Iterator[str]:
+    """Yield the root files of the crate's programs that are there."""
+    named = manifest.table.get("bin")
+    said = [_text(one, "path") for one in named if isinstance(one, dict)] if isinstance(
+        named, list
+    ) else []  # fmt: skip
+    found = ["src/main.rs", *filter(None, said)]
+    if manifest.files is None:
+        folder = os.path.join(manifest.folder, "src", "bin")
+        found += [
+            f"src/bin/{name}"
+            for name in _names_in(folder, os.DirEntry.is_file)
+            if name.endswith(".rs")
+        ]
+    yield from (path for path in dict.fromkeys(found) if manifest.has(path))
+
+
+def _aborting(profiles: Table) -> Iterator[str]:
+    for name in sorted(profiles):
+        if _table(profiles, name).get("panic") == "abort":
+            yield name
 
 
 def _inherited(package: Table, shared: Table) -> Table:
@@ -274,12 +329,13 @@ def _on_by_default(features: dict[str, list[str]]) -> tuple[str, ...]:
     return tuple(sorted(found - {"default"}))
 
 
-def _release(dependencies: dict[str, Table]) -> str | None:
-    """Return the version requirement of Cloacina, under whatever name it is used."""
+def _release(cloacina: tuple[CloacinaCrate, ...]) -> str | None:
+    """Return the version of Cloacina that is required; where that may be several, the lock's."""
     for wanted in _CLOACINA:
-        for key, entry in dependencies.items():
-            if entry.get("package", key) == wanted:
-                return _text(entry, "version")
+        for one in cloacina:
+            if one.name == wanted:
+                known = runtime_of_crate(one.requirement) is not None
+                return one.requirement if known else one.version or one.requirement
     return None
 
 

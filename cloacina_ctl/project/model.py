@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from cloacina_ctl import manifest
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.paths import MemberPath
+    from cloacina_ctl.project.cloacina_crates import CloacinaCrate
+    from cloacina_ctl.project.rust_code import RustCode
 
 
 class Layout(enum.Enum):
@@ -78,7 +80,6 @@ class SourceWorkflow(NamedTuple):
     params: tuple[manifest.Param, ...] = ()
     triggers: tuple[manifest.Trigger, ...] = ()
     is_public: bool = True
-    unknown_arguments: tuple[str, ...] = ()
 
 
 class SyntaxProblem(NamedTuple):
@@ -136,7 +137,11 @@ class Crate(NamedTuple):
 
     ``dependencies`` are the names that the crate's code can use, without those for tests and build
     scripts. ``default_features`` holds all that are on by default, also through another.
-    ``lib_path`` is relative to the root. ``workspace_members`` are names.
+    ``lib_path`` is relative to the root. ``workspace_members`` are names. ``cloacina_release`` is
+    what Cargo.toml requires of Cloacina, or Cargo.lock's version where that takes several releases;
+    ``cloacina`` are all of its crates that this one names, ``beside`` name and version of those
+    that come with other dependencies. ``programs`` are the files of its programs, ``aborting`` the
+    profiles in which a panic ends the process.
     """
 
     root: str
@@ -161,6 +166,10 @@ class Crate(NamedTuple):
     repository: str | None = None
     keywords: tuple[str, ...] = ()
     packed_list: PackedList = PackedList()
+    cloacina: tuple[CloacinaCrate, ...] = ()
+    beside: tuple[tuple[str, str], ...] = ()
+    programs: tuple[str, ...] = ()
+    aborting: tuple[str, ...] = ()
 
 
 class RustFacts(NamedTuple):
@@ -169,7 +178,8 @@ class RustFacts(NamedTuple):
     ``stray_tasks`` stand outside of a workflow's module, where no macro finds them;
     ``configures_build`` is where the build script calls ``cloacina_build``;
     ``cargo_configuration`` is the file by which the project tells cargo or rustup what to run;
-    ``reads`` are the files that the compiler reads.
+    ``reads`` are the files that the compiler reads; ``code`` is what rustc may refuse in the
+    library, ``program_workflows`` are those that only a program of the crate declares.
     """
 
     crate: Crate
@@ -180,6 +190,8 @@ class RustFacts(NamedTuple):
     cargo_configuration: str | None = None
     syntax_problems: tuple[SyntaxProblem, ...] = ()
     reads: tuple[CompileRead, ...] = ()
+    code: RustCode | None = None
+    program_workflows: tuple[SourceWorkflow, ...] = ()
 
 
 class BuildOptions(NamedTuple):

@@ -85,6 +85,7 @@ def read_packed_crate(
     ``prefix`` is the crate's folder in the package, with a slash at its end.
     """
     from cloacina_ctl.project.crate_source.facts import packed_facts
+    from cloacina_ctl.project.rust_code import absent_crates
     from cloacina_ctl.project.rust_source import read_packed_source
 
     try:
@@ -95,7 +96,8 @@ def read_packed_crate(
         problem = SyntaxProblem(first.where or cargo.CARGO_TOML, first.message)
         return PackedSource(problems=(problem,))
     features = frozenset((*crate.default_features, "packaged"))
-    found = read_packed_source(sources, crate.lib_path, features)
+    absent = absent_crates(crate.dependencies)
+    found = read_packed_source(sources, crate.lib_path, features, absent)
     facts = RustFacts(
         crate=crate,
         package_macro=found.package_macro,
@@ -103,6 +105,7 @@ def read_packed_crate(
         packaged_workflow=found.packaged_workflow,
         syntax_problems=found.syntax_problems,
         reads=found.reads,
+        code=found.code,
     )
     script = crate.build_script
     built = read_packed_source(sources, script, features).reads if script else ()

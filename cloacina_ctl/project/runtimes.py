@@ -7,7 +7,10 @@ release. Nothing here touches a file; ``checks`` and ``operations`` apply the ru
 
 from __future__ import annotations
 
+import functools
+
 from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.project.release_range import takes_release
 from cloacina_ctl.values import NamedTuple
 
 V1, SOURCE = "v1", "source"
@@ -33,8 +36,8 @@ _BASE_KEYS = frozenset(
         "entry_module", "reaction_mode", "input_strategy", "accumulators",
     )
 )  # fmt: skip
-_SINCE_0_6 = (
-    "async-trait", "chrono", "cloacina-computation-graph", "cloacina-workflow-plugin", "serde_json",
+_SINCE_0_4 = (
+    "async-trait", "chrono", "cloacina-workflow", "cloacina-workflow-plugin", "serde_json",
 )  # fmt: skip
 
 
@@ -75,6 +78,7 @@ _0_2 = Runtime(
     format=V1,
     languages=(RUST,),
     crates=("0.2",),
+    needed_crates=("async-trait", "chrono", "cloacina", "serde_json", "tokio", "tracing"),
     interfaces=("c-abi-0.2",),
     upload=100 * MIB,
 )
@@ -90,7 +94,7 @@ _0_4 = Runtime(
     format=SOURCE,
     languages=(PYTHON, RUST),
     crates=("0.4",),
-    needed_crates=("chrono",),
+    needed_crates=_SINCE_0_4,
     workflow_name=True,
     triggers=True,
     shadowed_names=SHADOWED_NAMES,
@@ -101,7 +105,6 @@ _0_5 = _0_4._replace(
     name="0.5",
     release="0.5.1",
     crates=("0.5",),
-    needed_crates=("async-trait", "chrono"),
     workflow_name=False,
     package_type=True,
     upload=100 * MIB - _REQUEST_BYTES,
@@ -110,7 +113,7 @@ _0_6 = _0_5._replace(
     name="0.6",
     release="0.6.1",
     crates=("0.6", "0.7"),
-    needed_crates=_SINCE_0_6,
+    needed_crates=tuple(sorted((*_SINCE_0_4, "cloacina-computation-graph"))),
     package_language=True,
     metadata_keys=_BASE_KEYS,
     triggers=False,
@@ -127,7 +130,7 @@ _0_10 = _0_9._replace(
     name="0.10",
     release="0.10.0",
     crates=("0.10",),
-    needed_crates=("cloacina-workflow-plugin", "serde_json"),
+    needed_crates=("cloacina-workflow", "cloacina-workflow-plugin", "serde_json"),
     metadata_keys=_BASE_KEYS | {"providers"},
     lock_file=True,
 )
@@ -168,7 +171,7 @@ SOURCES = {
     ),
     "needed_crates": Source(
         "crates that the macros name in the code that they write",
-        "measured: each was taken away in turn, on crates of 0.4.0 to 0.12.0",
+        "measured: each was taken away in turn, on crates of 0.2.0 to 0.12.0",
     ),
     "interfaces": Source(
         "what the library exports to its host",
@@ -262,11 +265,14 @@ def find_runtime(text: str) -> Runtime:
     )
 
 
+@functools.lru_cache
 def runtime_of_crate(requirement: str | None) -> Runtime | None:
-    """Return the runtime that a crate which requires ``requirement`` of Cloacina is written for."""
-    numbers = (requirement or "").lstrip("^=~ v").split(".")
-    name = ".".join(numbers[:2])
-    return next((runtime for runtime in RUNTIMES if runtime.name == name), None)
+    """Return the runtime that a crate which requires ``requirement`` of Cloacina is written for.
+
+    None where the requirement takes several releases, or none of those that rules are known of.
+    """
+    taken = [one for one in RUNTIMES if requirement and takes_release(requirement, one)]
+    return taken[0] if len(taken) == 1 else None
 
 
 def with_rule(field: str, value: object) -> str:

@@ -1,7 +1,7 @@
 """What the macros of Cloacina declare: tasks, workflows, triggers, by their attributes alone.
 
-The keys are those of the macros of all releases; an unknown one is a compile error there, and
-noted here. A value that is no literal is noted as well: only the compiler could tell it.
+A value that is no literal is noted: only the compiler could tell it. Which arguments the macros
+take is not asked here, see ``macro_uses``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from cloacina_ctl.manifest import Param, Retry, Trigger
 from cloacina_ctl.project.model import SourceDependency, SourceTask, SourceWorkflow
 from cloacina_ctl.project.rust_syntax import (
-    Argument,
     Attribute,
     arguments_of,
     boolean_value,
@@ -42,18 +41,6 @@ _VALUES: dict[str, tuple[str, Callable[[Sequence[Node]], object]]] = {
     "retry_jitter": ("jitter", boolean_value),
 }
 _BACKOFFS = ("fixed", "linear", "exponential")
-_TASK_KEYS = frozenset(
-    {
-        "id", "dependencies", *_VALUES, "trigger_rules", "on_success", "on_failure", "invokes",
-        "post_invocation",
-    }
-)  # fmt: skip
-_CONSTRUCTOR_KEYS = frozenset(
-    {"id", "from", "constructor", "config", "dependencies", "grants", "runtime"}
-)
-_WORKFLOW_KEYS = frozenset(
-    {"name", "package", "tenant", "description", "author", "triggers", "params", "secrets"}
-)
 
 
 class Item(NamedTuple):
@@ -98,8 +85,7 @@ def name_of(node: Node) -> str:
 
 def read_task(item: Item, attribute: Attribute, path: str) -> SourceTask:
     """Return the task that ``#[task(…)]`` makes of a function."""
-    arguments = arguments_of(attribute.group)
-    values = {argument.name: argument.tokens for argument in arguments}
+    values = {argument.name: argument.tokens for argument in arguments_of(attribute.group)}
     function = name_of(item.node)
     unreadable = [name for name in ("id", "dependencies") if _is_unreadable(name, values)]
     retry = _retry(values, unreadable)
@@ -114,15 +100,13 @@ def read_task(item: Item, attribute: Attribute, path: str) -> SourceTask:
         trigger_rules=spelled(values["trigger_rules"]) if values.get("trigger_rules") else None,
         is_async=modifiers is not None and "async" in text_of(modifiers).split(),
         is_public=is_public(item.node),
-        unknown_arguments=_unknown(arguments, _TASK_KEYS),
         unreadable_arguments=tuple(unreadable),
     )
 
 
 def read_constructor(group: Node, path: str) -> SourceTask:
     """Return the task that ``constructor!(…)`` in a workflow's module stands for."""
-    arguments = arguments_of(group)
-    values = {argument.name: argument.tokens for argument in arguments}
+    values = {argument.name: argument.tokens for argument in arguments_of(group)}
     unreadable = [name for name in ("id", "dependencies") if _is_unreadable(name, values)]
     return SourceTask(
         id=text_value(values.get("id", ())),
@@ -130,7 +114,6 @@ def read_constructor(group: Node, path: str) -> SourceTask:
         place=f"{path}:{line_of(group)}",
         dependencies=_dependencies(values.get("dependencies", ())),
         is_async=True,
-        unknown_arguments=_unknown(arguments, _CONSTRUCTOR_KEYS),
         unreadable_arguments=tuple(unreadable),
     )
 
@@ -139,8 +122,7 @@ def read_workflow(
     item: Item, attribute: Attribute, path: str, tasks: Iterable[SourceTask]
 ) -> tuple[SourceWorkflow, tuple[str, ...]]:
     """Return the workflow that the attribute makes of a module, and the triggers it names."""
-    arguments = arguments_of(attribute.group)
-    values = {argument.name: argument.tokens for argument in arguments}
+    values = {argument.name: argument.tokens for argument in arguments_of(attribute.group)}
     workflow = SourceWorkflow(
         name=text_value(values.get("name", ())),
         place=f"{path}:{line_of(item.node)}",
@@ -149,7 +131,6 @@ def read_workflow(
         author=text_value(values.get("author", ())) or None,
         params=_params(values.get("params", ())),
         is_public=is_public(item.node),
-        unknown_arguments=_unknown(arguments, _WORKFLOW_KEYS),
     )
     return workflow, tuple(filter(None, _texts(values.get("triggers", ()))))
 
@@ -167,10 +148,6 @@ def read_trigger(item: Item, attribute: Attribute) -> DeclaredTrigger:
         allow_concurrent=boolean_value(values.get("allow_concurrent", ())) is True,
     )
     return DeclaredTrigger(on=text_value(values.get("on", ())), trigger=trigger)
-
-
-def _unknown(arguments: Iterable[Argument], known: frozenset[str]) -> tuple[str, ...]:
-    return tuple(sorted({argument.name for argument in arguments} - known))
 
 
 def _is_unreadable(name: str, values: dict[str, tuple[Node, ...]]) -> bool:

@@ -14,7 +14,8 @@ from cloacina_ctl.errors import Code, Diagnostic, Severity
 from cloacina_ctl.manifest.texts import judge_source
 from cloacina_ctl.project.crate import CARGO_TOML, read_crate
 from cloacina_ctl.project.identity import make_package, overridden
-from cloacina_ctl.project.model import Crate, Layout, Project, RustFacts
+from cloacina_ctl.project.model import Crate, Layout, Project, RustFacts, SourceWorkflow
+from cloacina_ctl.project.rust_code import absent_crates
 from cloacina_ctl.project.rust_source import CrateSource, build_script_use, read_source
 from cloacina_ctl.unicode13 import is_allowed
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from cloacina_ctl.platforms import Library, LibraryGraph
-    from cloacina_ctl.project.model import CompileRead, Config, SourceTask, SourceWorkflow
+    from cloacina_ctl.project.model import CompileRead, Config, SourceTask
 
 BUILD_CRATE = "cloacina_build"
 MAX_TEXT = 4096
@@ -43,7 +44,10 @@ def read_rust_project(folder: str, config: Config, member: str | None = None) ->
     cure = "[package.metadata.cloacina]"
     package = make_package(overridden(values, config), rust=True, place=CARGO_TOML, cure=cure)
     features = frozenset((*crate.default_features, "packaged"))
-    found = read_source(crate.root, crate.lib_path, features) if crate.has_lib else CrateSource()
+    found = CrateSource()
+    if crate.has_lib:
+        absent = absent_crates(crate.dependencies)
+        found = read_source(crate.root, crate.lib_path, features, absent)
     release = config.requires_cloacina
     return Project(
         root=crate.root,
@@ -61,6 +65,8 @@ def read_rust_project(folder: str, config: Config, member: str | None = None) ->
             cargo_configuration=_cargo_configuration(crate),
             syntax_problems=found.syntax_problems,
             reads=(*found.reads, *_reads_of_script(crate)),
+            code=found.code,
+            program_workflows=() if found.workflows else _in_programs(crate),
         ),
     )
 
@@ -76,6 +82,21 @@ def reads_of_folder(folder: str) -> tuple[tuple[CompileRead, ...], bool]:
 def _reads_of_script(crate: Crate) -> tuple[CompileRead, ...]:
     script = crate.build_script
     return read_source(crate.root, script, frozenset(crate.features)).reads if script else ()
+
+
+def _in_programs(crate: Crate) -> tuple[SourceWorkflow, ...]:
+    """Return the workflows that the crate's programs declare, with a macro of any release."""
+    found: list[SourceWorkflow] = []
+    for path in crate.programs:
+        source = read_source(crate.root, path, frozenset(crate.default_features))
+        found += source.workflows
+        found += [
+            SourceWorkflow(name=name.text if name is not None else None, place=use.place)
+            for use in source.code.of("workflow")
+            if use.item == "macro"
+            for name in (use.argument("name"),)
+        ]
+    return tuple(found)
 
 
 def _configures_build(crate: Crate) -> str | None:

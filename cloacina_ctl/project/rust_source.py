@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from cloacina_ctl.project.model import CompileRead, SourceTask, SourceWorkflow, SyntaxProblem
+from cloacina_ctl.project.rust_code import CodeReader, RustCode, Scope, result_in
 from cloacina_ctl.project.rust_declarations import (
     WORKFLOW_MACROS,
     DeclaredTrigger,
@@ -61,6 +62,7 @@ class CrateSource(NamedTuple):
     packaged_workflow: bool = False
     syntax_problems: tuple[SyntaxProblem, ...] = ()
     reads: tuple[CompileRead, ...] = ()
+    code: RustCode = RustCode()
 
 
 class _Module(NamedTuple):
@@ -75,23 +77,29 @@ class _Module(NamedTuple):
     folder: str
     path_folder: str
     depth: int
-    in_workflow: bool = False
+    scope: Scope = Scope()
 
 
-def read_source(root: str, lib_path: str, features: frozenset[str]) -> CrateSource:
+def read_source(
+    root: str, lib_path: str, features: frozenset[str], absent: frozenset[str] = frozenset()
+) -> CrateSource:
     """Return what the library with the root file ``lib_path`` declares.
 
-    ``features`` are those that a packaged build has on. Files that cannot be read or parsed are
-    in ``syntax_problems``; the others still count.
+    ``features`` are those that a packaged build has on, ``absent`` the names of crates that the
+    source had better not use. Files that cannot be read or parsed are in ``syntax_problems``; the
+    others still count.
     """
-    return _Reader(_Folder(root), features).read(lib_path)
+    return _Reader(_Folder(root), features, absent).read(lib_path)
 
 
 def read_packed_source(
-    files: Mapping[str, bytes], lib_path: str, features: frozenset[str]
+    files: Mapping[str, bytes],
+    lib_path: str,
+    features: frozenset[str],
+    absent: frozenset[str] = frozenset(),
 ) -> CrateSource:
     """Return what the library declares whose sources are ``files``, by their paths in the crate."""
-    return _Reader(_Packed(files), features).read(lib_path)
+    return _Reader(_Packed(files), features, absent).read(lib_path)
 
 
 class _Files(Protocol):
@@ -150,9 +158,12 @@ class _Packed:
 class _Reader:
     """Walks the modules of one crate once, by a list of what is left."""
 
-    def __init__(self, files: _Files, features: frozenset[str]) -> None:
+    def __init__(
+        self, files: _Files, features: frozenset[str], absent: frozenset[str] = frozenset()
+    ) -> None:
         self._files = files
         self._features = features
+        self._code = CodeReader(features, absent)
         self._left: list[_Module] = []
         self._seen: set[str] = set()
         self._bytes_left = MAX_TOTAL_BYTES
@@ -166,7 +177,7 @@ class _Reader:
         self._packaged_workflow = False
 
     def read(self, lib_path: str) -> CrateSource:
-        self._open(lib_path, os.path.dirname(lib_path), 0, f"{lib_path}:1")
+        self._open(lib_path, os.path.dirname(lib_path), 0, f"{lib_path}:1", Scope())
         while self._left:
             self._stray += self._module(self._left.pop())
         return CrateSource(
@@ -176,6 +187,7 @@ class _Reader:
             packaged_workflow=self._packaged_workflow,
             syntax_problems=tuple(self._problems),
             reads=tuple(self._reads),
+            code=self._code.finish(),
         )
 
     def _triggered(self, workflow: SourceWorkflow, named: tuple[str, ...]) -> SourceWorkflow:
@@ -187,7 +199,7 @@ class _Reader:
         }
         return workflow._replace(triggers=tuple(triggers[name] for name in sorted(triggers)))
 
-    def _open(self, path: str, folder: str, depth: int, place: str) -> None:
+    def _open(self, path: str, folder: str, depth: int, place: str, scope: Scope) -> None:
         """Parse a file and put its module on the list."""
         identity = self._files.identity(path)
         if identity in self._seen:
@@ -211,7 +223,8 @@ class _Reader:
             self._problems.append(SyntaxProblem(f"{path}:{line_of(error)}", "not Rust"))
         self._reads += reads_in(root, data, path, self._features)
         nodes = tuple(root.children)
-        self._left.append(_Module(nodes, path, folder, os.path.dirname(path), depth))
+        scope = scope._replace(result=result_in(nodes, scope.result))
+        self._left.append(_Module(nodes, path, folder, os.path.dirname(path), depth, scope))
 
     def read_file(self, path: str) -> tuple[bytes, str | None]:
         """Return the bytes of a file of the crate, or why they are not read."""
@@ -229,7 +242,10 @@ class _Reader:
         """Return the tasks that stand directly in a module; the modules in it join the list."""
         inner: list[_Module] = []
         tasks: list[SourceTask] = []
-        for item in self._items(module.nodes):
+        for item, left_out in self._items(module.nodes):
+            self._code.item(item, module.path, module.scope, left_out=left_out)
+            if left_out:
+                continue
             kind = item.node.type
             if kind == "function_item":
                 self._function(item, module.path, tasks)
@@ -240,8 +256,8 @@ class _Reader:
         self._left += reversed(inner)
         return tasks
 
-    def _items(self, nodes: Sequence[Node]) -> Iterator[Item]:
-        """Yield the items that a packaged build has, with what stands in front of each."""
+    def _items(self, nodes: Sequence[Node]) -> Iterator[tuple[Item, bool]]:
+        """Yield the items with what stands in front, and whether a packaged build has them not."""
         before: list[Node] = []
         for node in nodes:
             if node.type == "attribute_item" or node.type in _DOCUMENTATION:
@@ -253,8 +269,9 @@ class _Reader:
                 if item.type == "attribute_item"
                 for attribute in attributes_of(item, self._features)
             )
-            if not self._left_out(attributes):
-                yield Item(node, attributes, _documentation(before))
+            if node.is_named:
+                item = Item(node, attributes, _documentation(before))
+                yield item, self._left_out(attributes)
             before = []
 
     def _left_out(self, attributes: Sequence[Attribute]) -> bool:
@@ -282,7 +299,7 @@ class _Reader:
         group = child_of(invocation, "token_tree")
         if name == "package" and self._package_macro is None:
             self._package_macro = f"{module.path}:{line_of(invocation)}"
-        elif name == "constructor" and module.in_workflow and group is not None:
+        elif name == "constructor" and module.scope.workflow is not None and group is not None:
             tasks.append(read_constructor(group, module.path))
 
     def _child(self, item: Item, module: _Module, inner: list[_Module]) -> None:
@@ -296,8 +313,10 @@ class _Reader:
             return
         folder = os.path.join(module.folder, name)
         nodes = tuple(body.children) if body is not None else ()
-        nested = _Module(nodes, module.path, folder, folder, depth, mark is not None)
+        scope = self._code.below(item, module.scope, place if mark is not None else None)
+        nested = _Module(nodes, module.path, folder, folder, depth, scope)
         if mark is not None:
+            self._code.workflow(nested.scope, place)
             self._packaged_workflow |= mark.path[-1] == "packaged_workflow"
             tasks = self._module(nested)
             self._workflows.append(read_workflow(item, mark, module.path, tasks))
@@ -308,18 +327,19 @@ class _Reader:
 
     def _file(self, item: Item, name: str, module: _Module, place: str) -> None:
         """Open the file of ``mod name;``."""
+        scope = self._code.below(item, module.scope, None)
         explicit = next((a for a in item.attributes if a.path == ("path",)), None)
         if explicit is not None:
             given = (text_value(explicit.tokens) or "").replace("\0", "\ufffd")
             path = os.path.normpath(os.path.join(module.path_folder, given))
-            self._open(path, os.path.dirname(path), module.depth + 1, place)
+            self._open(path, os.path.dirname(path), module.depth + 1, place, scope)
             return
         flat = os.path.join(module.folder, f"{name}.rs")
         nested = os.path.join(module.folder, name, "mod.rs")
         folder = os.path.join(module.folder, name)
         for path in (flat, nested):
             if self._files.exists(path):
-                self._open(path, folder, module.depth + 1, place)
+                self._open(path, folder, module.depth + 1, place, scope)
                 return
         if not any(attribute.path == ("cfg",) for attribute in item.attributes):
             self._problems.append(SyntaxProblem(place, f"no file for the module: {name}"))

@@ -46,17 +46,25 @@ _INTEGER = re.compile(
 
 
 class Argument(NamedTuple):
-    """One ``name = value`` or ``name(…)`` of an attribute; ``tokens`` is the value."""
+    """One ``name = value`` or ``name(…)`` of an attribute; ``tokens`` is the value.
+
+    ``sign`` is ``=`` where that stands between them, else empty.
+    """
 
     name: str
     tokens: tuple[Node, ...]
+    sign: str = ""
 
 
 class Attribute(NamedTuple):
-    """One attribute: the parts of its path, and what follows it."""
+    """One attribute: the parts of its path, and what follows it.
+
+    ``behind_cfg`` is true where a ``cfg_attr`` says it.
+    """
 
     path: tuple[str, ...]
     tokens: tuple[Node, ...]
+    behind_cfg: bool = False
 
     @property
     def group(self) -> Node | None:
@@ -178,9 +186,8 @@ def arguments_of(group: Node | None) -> tuple[Argument, ...]:
     found = []
     for part in split_list(tokens_of(group)):
         value = part[1:]
-        if value and value[0].type == "=":
-            value = value[1:]
-        found.append(Argument(name=text_of(part[0]), tokens=value))
+        sign = "=" if value and value[0].type == "=" else ""
+        found.append(Argument(text_of(part[0]), value[len(sign) :], sign))
     return tuple(found)
 
 
@@ -263,7 +270,7 @@ def _attribute(tokens: tuple[Node, ...]) -> Attribute:
     value = tokens[end:]
     if value and value[0].type == "=":
         value = value[1:]
-    return Attribute(path=_path(spelled(tokens[:end])), tokens=value)
+    return Attribute(path=_path(spelled(tokens[:end])), tokens=value, behind_cfg=True)
 
 
 def _path(text: str) -> tuple[str, ...]:

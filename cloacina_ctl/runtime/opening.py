@@ -105,12 +105,11 @@ def choose_artifact(artifacts: tuple[Artifact, ...], host: Host, *, where: str) 
             where=where,
             hint="package the project on such a machine, or with --target for it",
         )
-    return max(fitting, key=lambda one: (is_promised(one.platform), _floor(one)))
+    return max(fitting, key=_preference)
 
 
-def _floor(artifact: Artifact) -> tuple[int, ...]:
-    floor = artifact.libc.floor if artifact.libc else None
-    return tuple(int(part) for part in (floor or "").split(".") if part.isdigit())
+def _preference(artifact: Artifact) -> tuple[bool, tuple[int, ...]]:
+    return is_promised(artifact.platform), artifact.libc.release if artifact.libc else ()
 
 
 def vendored_elsewhere(

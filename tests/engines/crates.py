@@ -149,7 +149,7 @@ def _source(kind: str, wanted: int) -> str:
 
 
 def _manifest(release: str, library: str) -> str:
-    return _HEAD.format(library) + "".join(f"{line}\n" for line in _dependencies(release))
+    return _HEAD.format(library) + "".join(f"{line}\n" for line in dependencies(release))
 
 
 # What the code that the macros write names; the rest of a release comes with these.
@@ -177,16 +177,16 @@ opt-level = 0
 debug = false
 
 [dependencies]
-async-trait = "0.1"
-chrono = "0.4"
-serde_json = "1.0"
 """
 
 
-def _dependencies(release: str) -> list[str]:
+def dependencies(release: str) -> list[str]:
+    """Return what a crate of ``release`` depends on, line by line."""
+    common = ['async-trait = "0.1"', 'chrono = "0.4"', 'serde_json = "1.0"']
     if minor(release) <= 3:  # the engine, whole
         features = 'default-features = false, features = ["macros", "sqlite"]'
         return [
+            *common,
             f'cloacina = {{ version = "={release}", {features} }}',
             # Newer macros of that line name crates that the engine of it does not bring.
             f'cloacina-macros = "={release}"',
@@ -197,6 +197,7 @@ def _dependencies(release: str) -> list[str]:
     # The code that 0.5 writes for a graph names the runtime as well.
     runtime = 'tokio = { version = "1", features = ["rt-multi-thread", "time"] }'
     return [
+        *common,
         *([runtime] if minor(release) == 5 else ()),
         f'cloacina-workflow = {{ version = "={release}", features = ["packaged"] }}',
         *(f'cloacina-{name} = "={release}"' for name in names),

@@ -480,3 +480,23 @@ def test_the_fixture_builds_from_its_lock_file_and_names_no_folder_of_ours(
         data = file.read()
     for folder in (os.path.expanduser("~") + "/", str(tmp_path), os.path.realpath(FIXTURES)):
         assert folder.encode() not in data
+
+
+@pytest.mark.slow
+def test_names_the_missing_step_below_the_words_of_the_compiler(tmp_path: Path) -> None:
+    crate_at(tmp_path, **{"src/lib.rs": "\nuse chrono::Utc;\npub fn f() -> Utc { nothing }\n"})
+    with pytest.raises(BuildFailed) as error:
+        built_at(tmp_path)
+    failed, cause = error.value.diagnostics
+    assert failed.message == "cargo failed: exit status 101"
+    assert (cause.code, cause.where) == (Code.BUILD_FAILED, "src/lib.rs:2")
+    assert cause.message == "the code names the crate `chrono`, which is no dependency"
+    assert cause.hint == "run `cargo add chrono@0.4`"
+
+
+@pytest.mark.slow
+def test_leaves_to_the_compiler_what_it_says_clearly(tmp_path: Path) -> None:
+    crate_at(tmp_path, **{"src/lib.rs": "pub fn f() -> u8 { nothing }\n"})
+    with pytest.raises(BuildFailed) as error:
+        built_at(tmp_path)
+    assert len(error.value.diagnostics) == 1

@@ -51,7 +51,6 @@ def test_reads_every_key_of_a_task(tmp_path: Path) -> None:
         condition="transient",
     )  # fmt: skip
     assert task.trigger_rules == 'all( task_success("a, b"), always)'
-    assert task.unknown_arguments == ()
     assert task.unreadable_arguments == ()
     assert (task.function, task.place) == ("f", "src/lib.rs:9")
     assert (task.is_async, task.is_public) == (True, True)
@@ -81,7 +80,6 @@ def test_values_that_only_the_compiler_knows_are_noted(tmp_path: Path) -> None:
     )
     assert task.id is None
     assert [(need.id, need.text) for need in task.dependencies] == [(None, "A"), ("b", '"b"')]
-    assert task.unknown_arguments == ("colour",)
     assert task.unreadable_arguments == (
         "id", "dependencies", "retry_attempts", "retry_delay_ms", "retry_condition",
         "retry_jitter", "retry_backoff",
@@ -186,7 +184,6 @@ def test_reads_a_workflow_with_its_parameters(tmp_path: Path) -> None:
         Param("map", "HashMap<String, Vec<u8>>", "HashMap::<String, u8>::new()"),
         Param("n", "i64", "1 + 2"),
     )
-    assert workflow.unknown_arguments == ("size",)
     assert workflow.place == "src/lib.rs:2"
 
 
@@ -280,7 +277,6 @@ def test_a_constructor_is_a_task(tmp_path: Path) -> None:
         ("fetch", "constructor!"), (None, "constructor!"),
     ]  # fmt: skip
     assert [need.id for need in tasks[0].dependencies] == ["a"]
-    assert tasks[1].unknown_arguments == ("size",)
     assert tasks[1].unreadable_arguments == ("id",)
     assert source_of(tmp_path, 'constructor!(id = "x");').workflows == ()
 
