@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.layout import SOURCE_FOLDER, library_path
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
-from cloacina_ctl.operations.asking import ask, spoken, with_rules
+from cloacina_ctl.operations.asking import ask, completed, spoken
 from cloacina_ctl.project.builder_paths import C_CODE, ELSEWHERE, MANIFEST_DIR, OUT_DIR, SOURCE
 from cloacina_ctl.project.model import BuildOptions
 from cloacina_ctl.values import NamedTuple
@@ -139,7 +139,7 @@ def _workflows(
         workflows, found = merge_library(project.workflows, library)
     else:
         workflows, found = merge_library(project.workflows, spoken(library, described))
-        workflows, more = with_rules(workflows, described, where)
+        workflows, more = completed(workflows, described, where)
         found = (*found, *more)
     errors = [one for one in found if one.severity is Severity.ERROR]
     if errors:
