@@ -190,7 +190,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     NO_PACKAGED_FEATURE = "R005", "the crate has no `packaged` feature that is on"
     NO_PACKAGE_MACRO = "R006", "`package!()` is missing"
     BUILD_SCRIPT = "R007", "a build script that is not needed"
-    NOT_PUBLIC = "R008", "a workflow module or task that is not `pub`"
+    NOT_PUBLIC = "R008", "a private task function"
     SEVERAL_WORKFLOWS = "R009", "two workflows in one crate"
     NO_RUST_WORKFLOW = "R010", "no workflow in the crate's source"
     SOURCE_DISAGREES = "R011", "source and library disagree"

@@ -106,15 +106,19 @@ def build_script(project: Project) -> Iterator[Finding]:
 
 @RULES.rule(Code.NOT_PUBLIC)
 def not_public(project: Project) -> Iterator[Finding]:
-    """What the macro makes reaches into the module from outside."""
+    """The code that the macros of some releases write names the task from outside its module."""
+    runtime = runtime_of_crate(_facts(project).crate.cloacina_release)
+    if runtime is None or not runtime.visible_tasks:
+        return
     for workflow in project.workflows:
-        if not workflow.is_public:
-            message = f"the module of the workflow `{workflow.name}` is not `pub`"
-            yield Finding(message, workflow.place, "write `pub mod`")
         for task in workflow.tasks:
-            if not task.is_public:
-                message = f"the task `{task.id}` is not `pub`"
-                yield Finding(message, task.place, "write `pub async fn`")
+            if not task.is_visible:
+                yield Finding(
+                    f"the function of the task `{task.id}` is private, and the macros of "
+                    f"{runtime.name} name it outside of its module",
+                    task.place,
+                    "write `pub` in front of it; `pub(super)` is enough",
+                )
 
 
 @RULES.rule(Code.SEVERAL_WORKFLOWS)

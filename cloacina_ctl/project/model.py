@@ -51,7 +51,10 @@ class SourceDependency(NamedTuple):
 
 
 class SourceTask(NamedTuple):
-    """One task as its source declares it."""
+    """One task as its source declares it.
+
+    ``is_visible`` tells of a Rust function whether it can be named outside of its module.
+    """
 
     id: str | None
     function: str
@@ -61,7 +64,7 @@ class SourceTask(NamedTuple):
     retry: manifest.Retry | None = None
     trigger_rules: str | None = None
     is_async: bool = False
-    is_public: bool = True
+    is_visible: bool = True
     is_called: bool = True
     unknown_arguments: tuple[str, ...] = ()
     unreadable_arguments: tuple[str, ...] = ()
@@ -77,7 +80,6 @@ class SourceWorkflow(NamedTuple):
     author: str | None = None
     params: tuple[manifest.Param, ...] = ()
     triggers: tuple[manifest.Trigger, ...] = ()
-    is_public: bool = True
     unknown_arguments: tuple[str, ...] = ()
 
 

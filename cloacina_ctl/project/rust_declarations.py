@@ -84,10 +84,16 @@ class DeclaredTrigger(NamedTuple):
     trigger: Trigger
 
 
-def is_public(node: Node) -> bool:
-    """Tell whether the module around the item can name it."""
+def is_visible(node: Node, depth: int) -> bool:
+    """Tell whether an item can be named outside of its module, ``depth`` modules below the root."""
     modifier = child_of(node, "visibility_modifier")
-    return modifier is not None and "self" not in text_of(modifier)
+    if modifier is None:
+        return False
+    where = "".join(text_of(modifier).removeprefix("pub").strip("() \t\r\n").split())
+    if where in ("self", "inself"):
+        return False
+    # What `in` names is the item's own module or one around it, and then its path is shorter.
+    return not where.startswith("incrate") or where.count("::") < depth
 
 
 def name_of(node: Node) -> str:
@@ -96,8 +102,8 @@ def name_of(node: Node) -> str:
     return text_of(name).removeprefix("r#") if name is not None else ""
 
 
-def read_task(item: Item, attribute: Attribute, path: str) -> SourceTask:
-    """Return the task that ``#[task(…)]`` makes of a function."""
+def read_task(item: Item, attribute: Attribute, path: str, depth: int) -> SourceTask:
+    """Return the task that ``#[task(…)]`` makes of a function, ``depth`` modules down."""
     arguments = arguments_of(attribute.group)
     values = {argument.name: argument.tokens for argument in arguments}
     function = name_of(item.node)
@@ -113,7 +119,7 @@ def read_task(item: Item, attribute: Attribute, path: str) -> SourceTask:
         retry=retry,
         trigger_rules=spelled(values["trigger_rules"]) if values.get("trigger_rules") else None,
         is_async=modifiers is not None and "async" in text_of(modifiers).split(),
-        is_public=is_public(item.node),
+        is_visible=is_visible(item.node, depth),
         unknown_arguments=_unknown(arguments, _TASK_KEYS),
         unreadable_arguments=tuple(unreadable),
     )
@@ -148,7 +154,6 @@ def read_workflow(
         description=text_value(values.get("description", ())) or None,
         author=text_value(values.get("author", ())) or None,
         params=_params(values.get("params", ())),
-        is_public=is_public(item.node),
         unknown_arguments=_unknown(arguments, _WORKFLOW_KEYS),
     )
     return workflow, tuple(filter(None, _texts(values.get("triggers", ()))))

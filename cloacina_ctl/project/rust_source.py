@@ -224,7 +224,7 @@ class _Reader:
         for item in self._items(module.nodes):
             kind = item.node.type
             if kind == "function_item":
-                self._function(item, module.path, tasks)
+                self._function(item, module, tasks)
             elif kind == "mod_item":
                 self._child(item, module, inner)
             else:
@@ -257,10 +257,10 @@ class _Reader:
             for attribute in attributes
         )
 
-    def _function(self, item: Item, path: str, tasks: list[SourceTask]) -> None:
+    def _function(self, item: Item, module: _Module, tasks: list[SourceTask]) -> None:
         task = item.marked("task")
         if task is not None:
-            tasks.append(read_task(item, task, path))
+            tasks.append(read_task(item, task, module.path, module.depth))
         trigger = item.marked("trigger")
         if trigger is not None:
             self._triggers.append(read_trigger(item, trigger))

@@ -54,7 +54,7 @@ def test_reads_every_key_of_a_task(tmp_path: Path) -> None:
     assert task.unknown_arguments == ()
     assert task.unreadable_arguments == ()
     assert (task.function, task.place) == ("f", "src/lib.rs:9")
-    assert (task.is_async, task.is_public) == (True, True)
+    assert (task.is_async, task.is_visible) == (True, True)
 
 
 def test_an_id_is_optional_and_then_the_functions_name(tmp_path: Path) -> None:
@@ -167,9 +167,30 @@ def test_visibility_and_asyncness(tmp_path: Path) -> None:
         tmp_path,
         "#[task] pub(crate) async fn a() {}\n#[task] fn b() {}\n#[task] pub(self) unsafe fn c() {}",
     ).tasks
-    assert [(t.is_public, t.is_async) for t in tasks] == [
+    assert [(t.is_visible, t.is_async) for t in tasks] == [
         (True, True), (False, False), (False, False),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("visibility", "is_visible"),
+    [
+        ("pub", True), ("pub(crate)", True), ("pub(super)", True), ("pub ( in  super )", True),
+        ("pub(in crate::outer)", True), ("pub(in crate)", True), ("pub(in super::super)", True),
+        ("", False), ("pub(self)", False), ("pub(in self)", False),
+        ("pub(in crate::outer::flow)", False),
+    ],
+)  # fmt: skip
+def test_what_can_be_named_outside_of_the_workflows_module(
+    tmp_path: Path, visibility: str, is_visible: bool
+) -> None:
+    """Each of these was built, at all releases: see R008."""
+    task = f"#[task]\n{visibility} async fn a() {{}}"
+    text = f'mod outer {{ #[workflow(name = "w")] mod flow {{ {task} }} }}'
+    (flow,) = source_of(tmp_path, text).workflows
+    assert [task.is_visible for task in flow.tasks] == [is_visible]
+    (flow,) = source_of(tmp_path, "mod outer;", **{"outer.rs": text[11:-1]}).workflows
+    assert [task.is_visible for task in flow.tasks] == [is_visible]
 
 
 def test_reads_a_workflow_with_its_parameters(tmp_path: Path) -> None:
@@ -193,7 +214,7 @@ def test_reads_a_workflow_with_its_parameters(tmp_path: Path) -> None:
 def test_a_workflow_without_readable_arguments_has_no_name(tmp_path: Path) -> None:
     assert workflow_of(tmp_path, "", "name = NAME, params = 1").name is None
     found = source_of(tmp_path, "#[workflow]\nmod w;\n")
-    assert (found.workflows[0].name, found.workflows[0].is_public) == (None, False)
+    assert found.workflows[0].name is None
 
 
 def test_packaged_workflow_is_the_macro_of_the_first_releases(tmp_path: Path) -> None:
