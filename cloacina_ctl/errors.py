@@ -205,6 +205,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     STALE_UNITS = "R020", "cargo takes what it compiled of other files"
     COMPILED_ANEW = "R021", "compiled anew: its files are not those that it was compiled of"
     CLEARED_BUILDS = "R022", "what was built for workspaces that are gone was removed"
+    CFG_TASK = "R029", "a task under a `cfg` that its workflow does not see"
     # S: signature and trust
     UNSIGNED = "S001", "not signed"
     NOT_VOUCHED = "S002", "nobody known vouches for it"

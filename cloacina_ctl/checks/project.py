@@ -118,5 +118,5 @@ def check_project(subject: ProjectSubject) -> Iterator[Diagnostic]:
     if project.rust is not None:
         yield from rust.RULES.run(project)
     for workflow in project.workflows:
-        yield from graph.RULES.run(workflow)
+        yield from graph.check_graph(workflow)
     yield from RULES.run(subject)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.project.runtimes import runtime_of_crate
+from cloacina_ctl.project.rust_cfg import ONE_WORKFLOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.project.model import Crate, Project, RustFacts
+    from cloacina_ctl.project.model import Crate, Project, RustFacts, SourceWorkflow
 
 RULES: Rules[Project] = Rules()
 
@@ -26,6 +27,11 @@ def _facts(project: Project) -> RustFacts:
     if facts is None:
         raise TypeError("these rules are for a Rust project")
     return facts
+
+
+def _certain(project: Project) -> list[SourceWorkflow]:
+    """Return the workflows that the build has whatever the platform."""
+    return [workflow for workflow in project.workflows if workflow.is_certain]
 
 
 def _release(crate: Crate) -> tuple[int, int] | None:
@@ -110,7 +116,7 @@ def not_public(project: Project) -> Iterator[Finding]:
     runtime = runtime_of_crate(_facts(project).crate.cloacina_release)
     if runtime is None or not runtime.visible_tasks:
         return
-    for workflow in project.workflows:
+    for workflow in _certain(project):
         for task in workflow.tasks:
             if not task.is_visible:
                 yield Finding(
@@ -124,25 +130,42 @@ def not_public(project: Project) -> Iterator[Finding]:
 @RULES.rule(Code.SEVERAL_WORKFLOWS)
 def several_workflows(project: Project) -> Iterator[Finding]:
     """Two workflows in one crate compile into one with the tasks of both."""
-    for workflow in project.workflows[1:]:
-        first = project.workflows[0].name
+    certain = _certain(project)
+    for workflow in certain[1:]:
+        first = certain[0].name
         yield Finding(
             f"a second workflow in one crate: `{workflow.name}`, beside `{first}`; they compile "
             "into one with the tasks of both",
             workflow.place,
-            "make a crate of each",
+            ONE_WORKFLOW,
         )
 
 
 @RULES.rule(Code.NO_RUST_WORKFLOW)
 def no_rust_workflow(project: Project) -> Iterator[Finding]:
     """A crate without a workflow has nothing to package."""
-    if not project.workflows and not _facts(project).syntax_problems:
-        yield Finding(
-            "no `#[workflow]` and no `#[packaged_workflow]` in the crate",
-            "src/lib.rs",
-            "put the attribute on a `pub mod` with the tasks",
-        )
+    facts = _facts(project)
+    if project.workflows or facts.syntax_problems:
+        return
+    message = "no `#[workflow]` and no `#[packaged_workflow]` in the crate"
+    hint = "put the attribute on a module with the tasks"
+    if facts.features_off:
+        message += " with the features that are on"
+        hint = f"choose with --features: {', '.join(facts.features_off)}"
+    yield Finding(message, facts.crate.lib_path, hint)
+
+
+@RULES.rule(Code.CFG_TASK)
+def cfg_task(project: Project) -> Iterator[Finding]:
+    """The macro of the workflow reads its module before `cfg` is looked at."""
+    for task in _facts(project).cfg_tasks:
+        if task.is_lost:
+            message = f"the workflow does not get the task `{task.id}`: it stands in a `cfg_attr`"
+            hint = "write `#[task]` itself"
+        else:
+            message = f"`cfg` leaves the task `{task.id}` out, and the workflow's macro names it"
+            hint = "take the `cfg` away, or turn on what it asks for"
+        yield Finding(message, task.place, hint)
 
 
 @RULES.rule(Code.RUST_SYNTAX)

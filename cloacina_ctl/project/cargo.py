@@ -34,6 +34,7 @@ from cloacina_ctl.project.cargo_workspace import (
 )
 from cloacina_ctl.project.freshness import FreshUnit, outdated
 from cloacina_ctl.project.programs import Program, clean_environment, find_program, run
+from cloacina_ctl.project.rust_cfg import PACKAGED, features_on
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.cargo_workspace import SourcePackage
     from cloacina_ctl.project.model import BuildOptions, Crate
 
-PACKAGED = "packaged"
 _LIBRARY_SUFFIXES = (".so", ".dylib", ".dll")
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _FEATURE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+./?-]*")
@@ -235,6 +235,8 @@ def _arguments(crate: Crate, options: BuildOptions, workspace: Workspace) -> tup
     ]
     if "cdylib" not in crate.crate_types:
         arguments.append("--crate-type=cdylib")
+    if not options.default_features:
+        arguments.append("--no-default-features")
     features = _features(crate, options)
     if features:
         arguments.append(f"--features={','.join(features)}")
@@ -269,13 +271,9 @@ def _tail(crate: Crate, options: BuildOptions, remaps: tuple[str, ...]) -> tuple
 
 
 def _features(crate: Crate, options: BuildOptions) -> tuple[str, ...]:
-    """Return what was asked for, and ``packaged`` where the crate has it but not by default."""
-    needed = (PACKAGED,) if _is_off(crate) and PACKAGED not in options.features else ()
-    return (*options.features, *needed)
-
-
-def _is_off(crate: Crate) -> bool:
-    return PACKAGED in crate.features and PACKAGED not in crate.default_features
+    """Return what was asked for, and ``packaged`` where the crate has it and it would be off."""
+    is_off = PACKAGED in crate.features and PACKAGED not in features_on(crate, options)
+    return (*options.features, PACKAGED) if is_off else options.features
 
 
 def _lacks_feature(crate: Crate) -> bool:

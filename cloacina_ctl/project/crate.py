@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cloacina_ctl.errors import Code, Refused, UsageError
 from cloacina_ctl.project.model import Crate
 from cloacina_ctl.project.own_files import read_own_toml
+from cloacina_ctl.project.rust_cfg import closure
 from cloacina_ctl.toml import suggest
 from cloacina_ctl.values import NamedTuple
 
@@ -210,6 +211,7 @@ def _crate(manifest: _Manifest, workspace: _Manifest, members: tuple[str, ...]) 
         homepage=_text(package, "homepage"),
         repository=_text(package, "repository"),
         keywords=tuple(sorted(set(_texts(package, "keywords")))),
+        enables=tuple(sorted(_enables(features, dependencies))),
     )
 
 
@@ -238,14 +240,20 @@ def _dependencies(table: Table, shared: Table) -> Iterator[tuple[str, Table]]:
 
 def _on_by_default(features: dict[str, list[str]]) -> tuple[str, ...]:
     """Return the features that are on by default, also through another."""
-    found: set[str] = set()
-    left = ["default"]
-    while left:
-        name = left.pop()
-        if name in features and name not in found:
-            found.add(name)
-            left += features[name]
-    return tuple(sorted(found - {"default"}))
+    return tuple(sorted(closure(features, ["default"]) - {"default"}))
+
+
+def _enables(
+    features: dict[str, list[str]], dependencies: dict[str, Table]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield what each feature turns on; an optional dependency that no `dep:` names is one too."""
+    named = {one for enabled in features.values() for one in enabled if one.startswith("dep:")}
+    for name, enabled in features.items():
+        yield name, tuple(enabled)
+    for name, entry in dependencies.items():
+        is_one = entry.get("optional") is True and f"dep:{name}" not in named
+        if is_one and name not in features:
+            yield name, ()
 
 
 def _release(dependencies: dict[str, Table]) -> str | None:

@@ -53,7 +53,8 @@ class SourceDependency(NamedTuple):
 class SourceTask(NamedTuple):
     """One task as its source declares it.
 
-    ``is_visible`` tells of a Rust function whether it can be named outside of its module.
+    ``is_visible`` tells of a Rust function whether it can be named outside of its module,
+    ``is_certain`` that it is there whatever the platform.
     """
 
     id: str | None
@@ -65,13 +66,25 @@ class SourceTask(NamedTuple):
     trigger_rules: str | None = None
     is_async: bool = False
     is_visible: bool = True
+    is_certain: bool = True
     is_called: bool = True
     unknown_arguments: tuple[str, ...] = ()
     unreadable_arguments: tuple[str, ...] = ()
 
 
+class CfgTask(NamedTuple):
+    """A task under a ``cfg`` that the macro of its workflow does not see.
+
+    ``is_lost`` tells that the macro does not see the task, in place of one that is not there.
+    """
+
+    id: str | None
+    place: str
+    is_lost: bool
+
+
 class SourceWorkflow(NamedTuple):
-    """One workflow as its source declares it."""
+    """One workflow as its source declares it; ``is_certain`` as that of a task."""
 
     name: str | None
     place: str
@@ -80,6 +93,7 @@ class SourceWorkflow(NamedTuple):
     author: str | None = None
     params: tuple[manifest.Param, ...] = ()
     triggers: tuple[manifest.Trigger, ...] = ()
+    is_certain: bool = True
     unknown_arguments: tuple[str, ...] = ()
 
 
@@ -112,8 +126,9 @@ class Crate(NamedTuple):
 
     ``dependencies`` are the names that the crate's code can use, without those for tests and build
     scripts; ``path_dependencies`` those of them that lie in a folder. ``default_features`` holds
-    all that are on by default, also through another. ``lib_path`` is relative to the root.
-    ``workspace_members`` are names.
+    all that are on by default, also through another; ``enables`` what each turns on, also of those
+    that an optional dependency makes. ``lib_path`` is relative to the root. ``workspace_members``
+    are names.
     """
 
     root: str
@@ -138,12 +153,14 @@ class Crate(NamedTuple):
     homepage: str | None = None
     repository: str | None = None
     keywords: tuple[str, ...] = ()
+    enables: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class RustFacts(NamedTuple):
     """What the files of a Rust crate say; a macro's place where it is used, else None.
 
-    ``stray_tasks`` stand outside of a workflow's module, where no macro finds them;
+    ``stray_tasks`` stand outside of a workflow's module, where no macro finds them; ``cfg_tasks``
+    in one, under a ``cfg``; ``features_off`` are those for want of which modules are left out;
     ``configures_build`` is where the build script calls ``cloacina_build``;
     ``cargo_configuration`` is the file by which the project tells cargo or rustup what to run.
     """
@@ -151,6 +168,8 @@ class RustFacts(NamedTuple):
     crate: Crate
     package_macro: str | None = None
     stray_tasks: tuple[SourceTask, ...] = ()
+    cfg_tasks: tuple[CfgTask, ...] = ()
+    features_off: tuple[str, ...] = ()
     packaged_workflow: bool = False
     configures_build: str | None = None
     cargo_configuration: str | None = None
@@ -158,11 +177,15 @@ class RustFacts(NamedTuple):
 
 
 class BuildOptions(NamedTuple):
-    """What the caller asks of the build; ``jobs`` and ``cargo_flags`` are handed to cargo."""
+    """What the caller asks of the build; ``jobs`` and ``cargo_flags`` are handed to cargo.
+
+    ``default_features`` are on unless they are told not to be.
+    """
 
     profile: str = "release"
     target: str | None = None
     features: tuple[str, ...] = ()
+    default_features: bool = True
     locked: bool = False
     offline: bool = False
     jobs: int | None = None

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Refused
 from cloacina_ctl.project import crate as cargo
-from cloacina_ctl.project.model import PythonFacts, RustFacts, SourceWorkflow, SyntaxProblem
+from cloacina_ctl.project.model import (
+    BuildOptions,
+    PythonFacts,
+    RustFacts,
+    SourceWorkflow,
+    SyntaxProblem,
+)
 from cloacina_ctl.project.modules import PackedModules, imported_by
 from cloacina_ctl.toml import parse_toml
 from cloacina_ctl.values import NamedTuple
@@ -75,6 +81,7 @@ def read_packed_modules(
 
 def read_packed_crate(sources: Mapping[str, bytes], paths: Collection[str]) -> PackedSource:
     """Return what the crate declares whose Rust files are ``sources``, by their paths in it."""
+    from cloacina_ctl.project.rust_cfg import packaged_features
     from cloacina_ctl.project.rust_source import read_packed_source
 
     try:
@@ -84,12 +91,13 @@ def read_packed_crate(sources: Mapping[str, bytes], paths: Collection[str]) -> P
         first = error.diagnostics[0]
         problem = SyntaxProblem(first.where or cargo.CARGO_TOML, first.message)
         return PackedSource(problems=(problem,))
-    features = frozenset((*crate.default_features, "packaged"))
-    found = read_packed_source(sources, crate.lib_path, features)
+    found = read_packed_source(sources, crate.lib_path, packaged_features(crate, BuildOptions()))
     facts = RustFacts(
         crate=crate,
         package_macro=found.package_macro,
         stray_tasks=found.stray_tasks,
+        cfg_tasks=found.cfg_tasks,
+        features_off=found.features_off,
         packaged_workflow=found.packaged_workflow,
         syntax_problems=found.syntax_problems,
     )

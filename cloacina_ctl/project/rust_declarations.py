@@ -57,11 +57,15 @@ _WORKFLOW_KEYS = frozenset(
 
 
 class Item(NamedTuple):
-    """An item of a module with the attributes and documentation in front of it."""
+    """An item of a module with the attributes and documentation in front of it.
+
+    ``stands`` tells whether ``cfg`` leaves it in the build, None where that depends.
+    """
 
     node: Node
     attributes: tuple[Attribute, ...]
     documentation: str | None
+    stands: bool | None = True
 
     def marked(self, *names: str) -> Attribute | None:
         """Return the attribute of Cloacina of one of these names.

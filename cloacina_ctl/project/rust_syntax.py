@@ -24,7 +24,6 @@ MAX_SOURCE_BYTES = 1 << 20
 # quotation marks alone would take 30.
 MAX_PARSE_SECONDS = 10.0
 _CHUNK_BYTES = 1 << 13
-_MAX_CFG_DEPTH = 16
 
 _TEXTS = ("string_literal", "raw_string_literal")
 _HIDE_NO_TASK = frozenset(
@@ -52,10 +51,16 @@ class Argument(NamedTuple):
 
 
 class Attribute(NamedTuple):
-    """One attribute: the parts of its path, and what follows it."""
+    """One attribute: the parts of its path, and what follows it.
+
+    ``from_cfg`` tells that it stands in a ``cfg_attr``, ``is_certain`` that the build has it
+    whatever is built.
+    """
 
     path: tuple[str, ...]
     tokens: tuple[Node, ...]
+    from_cfg: bool = False
+    is_certain: bool = True
 
     @property
     def group(self) -> Node | None:
@@ -232,62 +237,6 @@ def boolean_value(tokens: Sequence[Node]) -> bool | None:
     return {"true": True, "false": False}.get(text_of(tokens[0]))
 
 
-def attributes_of(item: Node, features: frozenset[str]) -> tuple[Attribute, ...]:
-    """Return the attribute that the node is, or those that its ``cfg_attr`` stands for."""
-    return tuple(
-        attribute
-        for child in item.children
-        if child.type == "attribute"
-        for attribute in _expanded(child, features)
-    )
-
-
-def _expanded(attribute: Node, features: frozenset[str]) -> tuple[Attribute, ...]:
-    path, *tokens = attribute.children
-    if tokens and tokens[0].type == "=":
-        tokens = tokens[1:]
-    first = Attribute(path=_path(text_of(path)), tokens=tuple(tokens))
-    if first.path != ("cfg_attr",) or first.group is None:
-        return (first,)
-    parts = list(split_list(tokens_of(first.group)))
-    if not parts or holds(parts[0], features) is False:
-        return ()
-    return tuple(_attribute(part) for part in parts[1:])
-
-
-def _attribute(tokens: tuple[Node, ...]) -> Attribute:
-    """Return the attribute that a part of a ``cfg_attr`` spells."""
-    ends = [n for n, token in enumerate(tokens) if token.type in ("token_tree", "=")]
-    end = ends[0] if ends else len(tokens)
-    value = tokens[end:]
-    if value and value[0].type == "=":
-        value = value[1:]
-    return Attribute(path=_path(spelled(tokens[:end])), tokens=value)
-
-
-def _path(text: str) -> tuple[str, ...]:
+def path_of(text: str) -> tuple[str, ...]:
+    """Return the parts of a path."""
     return tuple(part.strip().removeprefix("r#") for part in text.split("::") if part.strip())
-
-
-def holds(predicate: Sequence[Node], features: frozenset[str], depth: int = 0) -> bool | None:
-    """Return whether a ``cfg`` predicate holds in a packaged build; None where it depends.
-
-    ``test`` never does, the features in ``features`` do.
-    """
-    if not predicate or depth > _MAX_CFG_DEPTH:
-        return None
-    name = text_of(predicate[0])
-    if name == "test" and len(predicate) == 1:
-        return False
-    if name == "feature" and len(predicate) == 3:
-        return True if text_value(predicate[2:]) in features else None
-    if len(predicate) != 2 or predicate[1].type != "token_tree":
-        return None
-    parts = [holds(part, features, depth + 1) for part in split_list(tokens_of(predicate[1]))]
-    if name == "not" and len(parts) == 1:
-        return None if parts[0] is None else not parts[0]
-    if name == "all":
-        return False if False in parts else None if None in parts else True
-    if name == "any":
-        return True if True in parts else None if None in parts else False
-    return None
