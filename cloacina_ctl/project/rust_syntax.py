@@ -7,6 +7,7 @@ recurses over the tree: how deep it is, is the author's choice.
 from __future__ import annotations
 
 import functools
+import json
 import re
 import time
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from cloacina_ctl.manifest.canonical import MAX_INTEGER
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tree_sitter import Node, Parser
 
@@ -41,6 +42,7 @@ _SIMPLE_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "0": "\0", "\\": "\\", "'": 
 _INTEGER = re.compile(
     r"(0x[0-9a-fA-F_]+?|0o[0-7_]+|0b[01_]+|[0-9][0-9_]*)(?:[iu](?:8|16|32|64|128|size))?"
 )
+_FLOAT_SUFFIX = re.compile(r"f(?:16|32|64|128)$")
 
 
 class Argument(NamedTuple):
@@ -129,16 +131,33 @@ def tokens_of(group: Node) -> tuple[Node, ...]:
     return tuple(node for node in group.children[1:-1] if node.type not in _COMMENTS)
 
 
-def spelled(tokens: Sequence[Node]) -> str:
+def spelled(tokens: Sequence[Node], text: Callable[[Node], str] = text_of) -> str:
     """Return the source of the tokens on one line: white space and comments become one space."""
     pieces: list[str] = []
     end = None
     for leaf in _leaves(tokens):
         if end is not None and leaf.start_byte > end:
             pieces.append(" ")
-        pieces.append(text_of(leaf))
+        pieces.append(text(leaf))
         end = leaf.end_byte
     return "".join(pieces)
+
+
+def spelled_plainly(tokens: Sequence[Node]) -> str:
+    """Return the source of the tokens on one line, with literals as JSON has them.
+
+    Rust has more ways to write a text or a number than whoever reads a manifest knows.
+    """
+    return spelled(tokens, _plain)
+
+
+def _plain(leaf: Node) -> str:
+    value: object = text_value((leaf,))
+    if value is None:
+        value = integer_value((leaf,))
+    if value is None and leaf.type == "float_literal":
+        value = float(_FLOAT_SUFFIX.sub("", text_of(leaf).replace("_", "")))
+    return text_of(leaf) if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _leaves(tokens: Sequence[Node]) -> Iterator[Node]:

@@ -57,6 +57,22 @@ def test_reads_every_key_of_a_task(tmp_path: Path) -> None:
     assert (task.is_async, task.is_visible) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        ('"gr\\u{f6}\\\n      ß"', '"größ"'), ('r#"a "b""#', '"a \\"b\\""'),
+        ('"\\012"', '"\\u000012"'), ("0x1_fu8", "31"), ("5u64", "5"), ("1_0.5f64", "10.5"),
+        ("1.0f32", "1.0"), ("1f32", "1f32"), ("1e3", "1000.0"),
+        ("true", "true"), ("b\"a\"", "b\"a\""), ("'c'", "'c'"), ("LIMIT", "LIMIT"),
+    ],
+)  # fmt: skip
+def test_a_rule_has_its_literals_as_every_reader_of_a_manifest_knows_them(
+    tmp_path: Path, value: str, plain: str
+) -> None:
+    task = task_of(tmp_path, f'trigger_rules = context_value("k", equals, {value})')
+    assert task.trigger_rules == f'context_value("k", equals, {plain})'
+
+
 def test_an_id_is_optional_and_then_the_functions_name(tmp_path: Path) -> None:
     assert task_of(tmp_path, "dependencies = []").id == "f"
     assert workflow_of(tmp_path, "#[task]\npub async fn r#async() {}").tasks[0].id == "async"
