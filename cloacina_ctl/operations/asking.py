@@ -59,8 +59,9 @@ def _shown_by(graph: LibraryGraph, described: Described) -> Workflow:
 
 def spoken(library: Library, described: Described) -> Library:
     """Return ``library`` with the workflow as the loaded code has it."""
+    tasks = (*described.tasks, *described.constructors)
     graph = LibraryGraph(
-        tasks=tuple((task.id, task.dependencies) for task in described.tasks),
+        tasks=tuple((task.id, task.dependencies) for task in tasks),
         name=described.workflow,
         description=described.description,
         author=described.author,

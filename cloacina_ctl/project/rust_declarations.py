@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
+CONSTRUCTOR = "constructor!"
 WORKFLOW_MACROS = ("workflow", "packaged_workflow")
 _VALUES: dict[str, tuple[str, Callable[[Sequence[Node]], object]]] = {
     "retry_attempts": ("attempts", integer_value),
@@ -137,7 +138,7 @@ def read_constructor(group: Node, path: str) -> SourceTask:
     unreadable = [name for name in ("id", "dependencies") if _is_unreadable(name, values)]
     return SourceTask(
         id=text_value(values.get("id", ())),
-        function="constructor!",
+        function=CONSTRUCTOR,
         place=f"{path}:{line_of(group)}",
         dependencies=_dependencies(values.get("dependencies", ())),
         is_async=True,

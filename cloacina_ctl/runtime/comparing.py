@@ -66,7 +66,7 @@ def _of_workflow(said: Workflow, described: Described, said_by: str) -> Iterator
     if described.workflow is not None and described.workflow != said.name:
         yield f"the workflow is `{described.workflow}`, and {said_by} says `{said.name}`"
     # The nodes that a server makes: the code tells them apart from its tasks, a manifest may not.
-    made = set(described.constructors)
+    made = {task.id for task in described.constructors}
     claimed = {t.id: set(t.dependencies) - made for t in said.tasks if t.id not in made}
     true = {task.id: set(task.dependencies) - made for task in described.tasks}
     for id_ in sorted(claimed.keys() - true.keys()):

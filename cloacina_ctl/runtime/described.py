@@ -99,9 +99,10 @@ class DescribedInterface(NamedTuple):
 class Described(NamedTuple):
     """All that the loaded code says: one workflow, and what belongs to it.
 
-    ``callable_graphs`` are graphs without a trigger, by name. ``inputs`` and ``constructors`` are
-    given as the plugin gives them, as pairs of field and value. ``engine`` is the release of the
-    engine that the code is loaded into, where it is not loaded into our own host.
+    ``callable_graphs`` are graphs without a trigger, by name. ``inputs`` are given as the plugin
+    gives them, as pairs of field and value. ``constructors`` are tasks that a server makes.
+    ``engine`` is the release of the engine that the code is loaded into, where it is not loaded
+    into our own host.
     """
 
     interface: DescribedInterface
@@ -117,7 +118,7 @@ class Described(NamedTuple):
     reactors: tuple[DescribedReactor, ...] = ()
     callable_graphs: tuple[str, ...] = ()
     inputs: tuple[tuple[tuple[str, str], ...], ...] = ()
-    constructors: tuple[str, ...] = ()
+    constructors: tuple[DescribedTask, ...] = ()
     engine: str | None = None
 
 

@@ -192,7 +192,9 @@ def test_what_the_manifest_does_not_say_is_not_compared():
 def test_what_a_constructor_makes_may_be_a_task_in_the_manifest():
     code = described()
     after = code.tasks[1]._replace(dependencies=("a", "greet"))
-    code = code._replace(tasks=(code.tasks[0], after), constructors=("greet",))
+    code = code._replace(
+        tasks=(code.tasks[0], after), constructors=(DescribedTask("greet", ("a",)),)
+    )
     own = (Task("a"), Task("b", ("a",)))
     with_it = (Task("a"), Task("b", ("a", "greet")), Task("greet", ("a",)))
     for tasks in (own, with_it):
