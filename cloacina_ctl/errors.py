@@ -243,6 +243,8 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     PARTLY_ISOLATED = "T015", "code that is not isolated in full"
     NOT_ISOLATED = "T016", "isolation that is required and cannot be had"
     FOLDER_NOT_GIVEN = "T017", "a current folder that the code cannot read"
+    TENANT_RULE = "T018", "a trigger rule that holds in one tenant"
+    UNKNOWN_RULE = "T019", "a trigger rule that engines of the release do not know"
     # U: use of the command line
     USAGE = "U001", "the command line is wrong"
     SECRET_GIVEN = "U002", "a secret where its name or file belongs"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.rule_names import short_names
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.project.runtimes import runtime_of_crate
 from cloacina_ctl.project.rust_cfg import ONE_WORKFLOW
@@ -12,7 +13,7 @@ from cloacina_ctl.project.rust_cfg import ONE_WORKFLOW
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.project.model import Crate, Project, RustFacts, SourceWorkflow
+    from cloacina_ctl.project.model import Crate, Project, RustFacts, SourceTask, SourceWorkflow
 
 RULES: Rules[Project] = Rules()
 
@@ -20,6 +21,7 @@ CARGO_TOML = "Cargo.toml"
 
 _FIRST_WITH_PACKAGE_MACRO = (0, 6)
 _LAST_WITH_OWN_FEATURE = (0, 9)
+_PUBLIC = "public"
 
 
 def _facts(project: Project) -> RustFacts:
@@ -125,6 +127,46 @@ def not_public(project: Project) -> Iterator[Finding]:
                     task.place,
                     "write `pub` in front of it; `pub(super)` is enough",
                 )
+
+
+@RULES.rule(Code.TENANT_RULE, Severity.WARNING)
+def tenant_rule(project: Project) -> Iterator[Finding]:
+    """The macro writes its tenant into the rule; an engine has tasks under its own tenant."""
+    runtime = runtime_of_crate(_facts(project).crate.cloacina_release)
+    if runtime is None or not runtime.trigger_rules:
+        return
+    for workflow, task in _ruled(project):
+        names = short_names(task.trigger_rules or "")
+        if names and workflow.tenant not in (None, _PUBLIC):
+            listed = ", ".join(f"`{name}`" for name in names)
+            yield Finding(
+                f"the trigger rule of the task `{task.id}` names {listed} of the tenant "
+                f"`{workflow.tenant}`; in another tenant an engine waits for ever",
+                task.place,
+                f"publish it for the tenant `{workflow.tenant}` alone, or leave `tenant` out",
+            )
+
+
+@RULES.rule(Code.UNKNOWN_RULE, Severity.WARNING)
+def unknown_rule(project: Project) -> Iterator[Finding]:
+    """The libraries of the first releases tell their engine no rules: every task runs."""
+    runtime = runtime_of_crate(_facts(project).crate.cloacina_release)
+    if runtime is None or runtime.trigger_rules:
+        return
+    for _, task in _ruled(project):
+        yield Finding(
+            f"engines of {runtime.name} do not know the trigger rule of the task `{task.id}`, and "
+            "run it in any case",
+            task.place,
+            "let the task look into its context, or use the crates of 0.8 or later",
+        )
+
+
+def _ruled(project: Project) -> Iterator[tuple[SourceWorkflow, SourceTask]]:
+    for workflow in _certain(project):
+        for task in workflow.tasks:
+            if task.trigger_rules and task.trigger_rules != "always":
+                yield workflow, task
 
 
 @RULES.rule(Code.SEVERAL_WORKFLOWS)

@@ -89,6 +89,7 @@ class SourceWorkflow(NamedTuple):
     name: str | None
     place: str
     tasks: tuple[SourceTask, ...] = ()
+    tenant: str | None = None
     description: str | None = None
     author: str | None = None
     params: tuple[manifest.Param, ...] = ()

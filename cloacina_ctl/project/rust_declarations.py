@@ -157,6 +157,7 @@ def read_workflow(
         name=text_value(values.get("name", ())),
         place=f"{path}:{line_of(item.node)}",
         tasks=tuple(tasks),
+        tenant=text_value(values.get("tenant", ())),
         description=text_value(values.get("description", ())) or None,
         author=text_value(values.get("author", ())) or None,
         params=_params(values.get("params", ())),

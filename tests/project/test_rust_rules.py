@@ -111,6 +111,32 @@ def test_what_the_platform_decides_is_no_error(tmp_path: Path) -> None:
     assert {one[:4] for one in found} == {"G002", "G005", "R008"}
 
 
+RULED = """
+#[workflow(name = "w", tenant = "{}")] mod w {{
+    #[task] pub async fn a() {{}}
+    #[task(dependencies = ["a"], trigger_rules = {})] pub async fn b() {{}}
+}}
+"""
+FAILED = 'any(task_failed("a"), task_skipped("a"))'
+
+
+@pytest.mark.parametrize(
+    ("tenant", "rule", "release", "words"),
+    [
+        ("public", FAILED, "0.8", None), ("acme", "always", "0.12", None),
+        ("acme", 'context_value("k", equals, 1)', "0.12", None), ("acme", FAILED, ">=0.4", None),
+        ("acme", FAILED, "0.8", "T018 src/lib.rs:4: the trigger rule of the task `b` names `a` of"),
+        ("acme", FAILED, "0.7", "T019 src/lib.rs:4: engines of 0.7 do not know the trigger rule"),
+        ("public", FAILED, "0.4", "T019 src/lib.rs:4: engines of 0.4 do not know"),
+    ],
+)  # fmt: skip
+def test_a_rule_that_an_engine_cannot_follow_is_a_warning(
+    tmp_path: Path, tenant: str, rule: str, release: str, words: str | None
+) -> None:
+    found = findings(tmp_path, RULED.format(tenant, rule), release)
+    assert [one[: len(words or "")] for one in found] == ([] if words is None else [words])
+
+
 def test_a_task_that_cfg_hides_from_its_workflow_is_an_error(tmp_path: Path) -> None:
     source = """
     #[workflow(name = "w")] mod w {
