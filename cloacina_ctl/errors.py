@@ -245,6 +245,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     FOLDER_NOT_GIVEN = "T017", "a current folder that the code cannot read"
     TENANT_RULE = "T018", "a trigger rule that holds in one tenant"
     UNKNOWN_RULE = "T019", "a trigger rule that engines of the release do not know"
+    OTHER_FEATURES = "T020", "sources that a server builds with other features"
     # U: use of the command line
     USAGE = "U001", "the command line is wrong"
     SECRET_GIVEN = "U002", "a secret where its name or file belongs"

@@ -194,13 +194,16 @@ def trigger_of(told: DescribedTrigger) -> Trigger:
 
 
 def _triggers_of(described: Described) -> tuple[Trigger, ...]:
-    """Return the triggers that start the workflow: they name it, or it names them."""
-    own = (
-        trigger_of(one)
+    """Return the triggers that start the workflow: they name it, or it names them.
+
+    One whose interval cannot be read is left out: a manifest has no place for it.
+    """
+    own = {
+        one.name: trigger_of(one)
         for one in described.triggers
         if one.name in described.workflow_triggers or one.workflow == described.workflow
-    )
-    return tuple(sorted(own, key=lambda trigger: trigger.name))
+    }
+    return tuple(own[name] for name in sorted(own) if own[name].cron or own[name].poll_interval_ms)
 
 
 def params_of(described: Described) -> tuple[Param, ...]:

@@ -8,8 +8,10 @@ import pytest
 
 from cloacina_ctl.checks.engine import Choice
 from cloacina_ctl.operations.building import BuildRequest
+from cloacina_ctl.operations.package import PackageRequest, _other_features
 from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.project.model import BuildOptions
+from cloacina_ctl.project.reading import read_project
 from tests.project.trees import plant
 
 if TYPE_CHECKING:
@@ -94,6 +96,22 @@ def test_the_features_that_are_chosen_choose_the_workflow(
     assert found[0].startswith(words) if words else True
     if words and "R010" in words:
         assert found[0].endswith("with the features that are on — choose with --features: one, two")
+
+
+def test_packed_sources_that_a_server_builds_otherwise_are_a_warning(tmp_path: Path) -> None:
+    assert findings(tmp_path, TWO) == []
+    project = read_project(str(tmp_path))
+
+    def said(*, include_source: bool = True, **chosen: object) -> list[str]:
+        build = BuildRequest(options=BuildOptions(**chosen))
+        request = PackageRequest(include_source=include_source, build=build)
+        return [f"{one.code}: {one.message}" for one in _other_features(project, request)]
+
+    two = {"default_features": False, "features": ("two",)}
+    assert said() == said(features=("one",)) == said(include_source=False, **two) == []
+    assert said(**two) == [
+        "T020: a server builds the default features; this library differs in: one, two"
+    ]
 
 
 def test_what_the_platform_decides_is_no_error(tmp_path: Path) -> None:

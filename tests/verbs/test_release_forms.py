@@ -102,7 +102,8 @@ def ends(release):
 
 def test_every_form_of_a_task_is_packed_judged_and_run(packed, release):
     path, made = packed(release, "forms")
-    assert [one for one in made.diagnostics if str(one.code)[0] == "T"] == []
+    said = {str(one.code) for one in made.diagnostics} & {"T011", "T018", "T019", "R008", "R011"}
+    assert said == (set() if crates.minor(release) >= 8 else {"T019"})
     (flow,) = inspect(path).manifest.workflows
     tasks = {task.id: task for task in flow.tasks}
     assert tasks.keys() == ends(release).keys()
