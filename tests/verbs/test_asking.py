@@ -33,7 +33,7 @@ def test_the_loaded_library_says_its_tasks_and_its_interface():
     assert described.interface.abi == 500
     (graph,) = spoken(library, described).graphs
     assert graph.name == "flow"
-    assert dict(graph.tasks) == dict(TASKS)
+    assert dict(graph.tasks) == {**dict(TASKS), "fetch": ()}  # which a constructor makes
     assert graph.fingerprint == "00ff"
 
 
