@@ -122,9 +122,11 @@ def test_every_form_of_a_task_is_packed_judged_and_run(packed, release):
     watch = Watch(output=lines.append)
     outcome = run(RunRequest(path, keep_going=True), UNSIGNED, watch).outcome
     assert {task.id: (task.status, task.attempts) for task in outcome.tasks} == ends(release)
-    if crates.minor(release) >= 3:
+    if crates.minor(release) >= 6:  # before, a library calls the function alone
         assert lines[0] == "first is done"
         assert any(line.startswith("hopeless is not: ") for line in lines)
+    else:
+        assert lines == []
 
 
 @pytest.mark.parametrize("release", [one for one in crates.ALL if crates.minor(one) >= 6])
