@@ -51,7 +51,8 @@ def findings(
     plant(folder, {"Cargo.toml": CARGO.format(release), "Cargo.lock": "", "src/lib.rs": source})
     chosen = Choice(ignore=("R013",))
     found = validate(str(folder), chosen, build=BuildRequest(options=options)).report.findings
-    return [f"{one.code} {one.where}: {one.message} — {one.hint}" for one in found]
+    said = (f"{one.code} {one.where}: {one.message} — {one.hint}" for one in found)
+    return [one.replace(f"{folder}/", "") for one in said]
 
 
 @pytest.mark.parametrize(
