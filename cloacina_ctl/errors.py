@@ -203,7 +203,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     NO_PACKAGED_FEATURE = "R005", "the crate has no `packaged` feature that is on"
     NO_PACKAGE_MACRO = "R006", "`package!()` is missing"
     BUILD_SCRIPT = "R007", "a build script that is not needed"
-    NOT_PUBLIC = "R008", "a workflow module or task that is not `pub`"
+    NOT_PUBLIC = "R008", "a private task function"
     SEVERAL_WORKFLOWS = "R009", "two workflows in one crate"
     NO_RUST_WORKFLOW = "R010", "no workflow in the crate's source"
     SOURCE_DISAGREES = "R011", "source and library disagree"
@@ -275,6 +275,9 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     NOT_ISOLATED = "T016", "isolation that is required and cannot be had"
     FOLDER_NOT_GIVEN = "T017", "a current folder that the code cannot read"
     VENDORED_ELSEWHERE = "T021", "vendored code for other machines"
+    TENANT_RULE = "T018", "a trigger rule that holds in one tenant"
+    UNKNOWN_RULE = "T019", "a trigger rule that engines of the release do not know"
+    OTHER_FEATURES = "T020", "sources that a server builds with other features"
     # U: use of the command line
     USAGE = "U001", "the command line is wrong"
     SECRET_GIVEN = "U002", "a secret where its name or file belongs"

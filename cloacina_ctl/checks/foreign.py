@@ -48,7 +48,7 @@ def check_foreign(subject: ForeignSubject) -> Iterator[Diagnostic]:
     if project is None:
         return
     for workflow in project.workflows:
-        yield from graph.RULES.run(workflow)
+        yield from graph.check_graph(workflow)
     yield from python.RULES.run(project) if project.python is not None else check_crate(project)
 
 

@@ -15,6 +15,7 @@ from cloacina_ctl.manifest import find_cycle
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.project.model import SourceTask, SourceWorkflow
 
 RULES: Rules[SourceWorkflow] = Rules()
@@ -36,7 +37,7 @@ def duplicate_task(workflow: SourceWorkflow) -> Iterator[Finding]:
         if task.id is None:
             continue
         earlier = first.setdefault(task.id, task)
-        if earlier is not task:
+        if earlier is not task and earlier.is_certain and task.is_certain:
             message = f"the task `{task.id}` is declared twice, first at {earlier.place}"
             yield Finding(message, task.place, "give one of them another id")
 
@@ -92,6 +93,12 @@ def cycle(workflow: SourceWorkflow) -> Iterator[Finding]:
     if found:
         path = " → ".join([*found, found[0]])
         yield Finding(f"tasks that wait for each other: {path}", known[found[0]].place)
+
+
+def check_graph(workflow: SourceWorkflow) -> Iterator[Diagnostic]:
+    """Yield what is wrong with the graph of a workflow that is there whatever the platform."""
+    if workflow.is_certain:
+        yield from RULES.run(workflow)
 
 
 def _near(wanted: str, known: list[str]) -> str | None:

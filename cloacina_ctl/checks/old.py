@@ -260,4 +260,4 @@ def check_tasks(subject: ForeignSubject) -> Iterator[Diagnostic]:
     """Yield what is wrong with the graph that the manifest draws."""
     workflow = manifest_workflow(subject)
     if workflow is not None:
-        yield from graph.RULES.run(workflow)
+        yield from graph.check_graph(workflow)

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.checks.subjects import PackageSubject, ReadLibrary
     from cloacina_ctl.errors import Diagnostic
-    from cloacina_ctl.manifest import Artifact, Libc
+    from cloacina_ctl.manifest import Artifact, Libc, Task
     from cloacina_ctl.platforms import Library
 
 RULES: Rules[PackageSubject] = Rules()
+_CONSTRUCTOR = "constructor!"  # the function of a task that a server makes
 
 _RUNPATH_CURES = {
     "cdylib": "package the crate again: `package` takes such folders out",
@@ -112,8 +113,13 @@ def no_plugin(subject: PackageSubject) -> Iterator[Finding]:
 
 @RULES.rule(Code.SOURCE_DISAGREES)
 def tasks_disagree(subject: PackageSubject) -> Iterator[Finding]:
-    """The tasks of the manifest are those of the library's own graph."""
-    claimed = _claimed_tasks(subject)
+    """The tasks of the manifest are those of the library's own graph, which has no constructors."""
+    made = {task.id for task in _tasks(subject) if task.function == _CONSTRUCTOR}
+    claimed = {
+        (id_, tuple(need for need in needs if need not in made))
+        for id_, needs in _claimed_tasks(subject)
+        if id_ not in made
+    }
     for read, library, _ in _libraries(subject):
         found = {
             (id_, tuple(sorted(dependencies)))
@@ -163,7 +169,7 @@ def short_rule(subject: PackageSubject) -> Iterator[Finding]:
     manifest = subject.head.manifest
     if manifest.language is not Language.PYTHON:
         return
-    for task in (task for workflow in manifest.workflows for task in workflow.tasks):
+    for task in _tasks(subject):
         names = rule_names.short_names(task.trigger_rules or "")
         if names:
             yield Finding(rule_names.words(task.id, names), task.source, rule_names.HINT)
@@ -225,11 +231,11 @@ def _some(names: list[str]) -> str:
 
 
 def _claimed_tasks(subject: PackageSubject) -> set[tuple[str, tuple[str, ...]]]:
-    return {
-        (task.id, task.dependencies)
-        for workflow in subject.head.manifest.workflows
-        for task in workflow.tasks
-    }
+    return {(task.id, task.dependencies) for task in _tasks(subject)}
+
+
+def _tasks(subject: PackageSubject) -> Iterator[Task]:
+    return (task for workflow in subject.head.manifest.workflows for task in workflow.tasks)
 
 
 def check_package(subject: PackageSubject) -> Iterator[Diagnostic]:

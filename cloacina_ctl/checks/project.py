@@ -178,7 +178,7 @@ def check_project(subject: ProjectSubject) -> Iterator[Diagnostic]:
     if project.rust is not None:
         yield from check_crate(project)
     for workflow in project.workflows:
-        yield from graph.RULES.run(workflow)
+        yield from graph.check_graph(workflow)
     yield from check_selection(subject)
     yield from subject.code.problems
 

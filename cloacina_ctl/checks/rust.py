@@ -5,18 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.rule_names import short_names
 from cloacina_ctl.checks.rust_releases import CARGO_TOML, facts_of, releases_of, within
 from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.project.runtimes import runtime_of_crate
+from cloacina_ctl.project.rust_cfg import ONE_WORKFLOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.project.model import Project
+    from cloacina_ctl.project.model import Project, SourceTask, SourceWorkflow
 
 RULES: Rules[Project] = Rules()
 
 _FIRST_WITH_PACKAGE_MACRO = (0, 6)
 _LAST_WITH_OWN_FEATURE = (0, 9)
+_PUBLIC = "public"
+
+
+def _certain(project: Project) -> list[SourceWorkflow]:
+    """Return the workflows that the build has whatever the platform."""
+    return [workflow for workflow in project.workflows if workflow.is_certain]
 
 
 @RULES.rule(Code.NOT_A_CDYLIB, Severity.WARNING)
@@ -74,39 +83,87 @@ def build_script(project: Project) -> Iterator[Finding]:
 
 @RULES.rule(Code.NOT_PUBLIC)
 def not_public(project: Project) -> Iterator[Finding]:
-    """What the macro makes reaches into the module from outside."""
-    for workflow in project.workflows:
-        if not workflow.is_public:
-            message = f"the module of the workflow `{workflow.name}` is not `pub`"
-            yield Finding(message, workflow.place, "write `pub mod`")
+    """The code that the macros of some releases write names the task from outside its module."""
+    runtime = runtime_of_crate(facts_of(project).crate.cloacina_release)
+    if runtime is None or not runtime.visible_tasks:
+        return
+    for workflow in _certain(project):
         for task in workflow.tasks:
-            if not task.is_public:
-                message = f"the task `{task.id}` is not `pub`"
-                yield Finding(message, task.place, "write `pub async fn`")
+            if not task.is_visible:
+                yield Finding(
+                    f"the function of the task `{task.id}` is private, and the macros of "
+                    f"{runtime.name} name it outside of its module",
+                    task.place,
+                    "write `pub` in front of it; `pub(super)` is enough",
+                )
+
+
+@RULES.rule(Code.TENANT_RULE, Severity.WARNING)
+def tenant_rule(project: Project) -> Iterator[Finding]:
+    """The macro writes its tenant into the rule; an engine has tasks under its own tenant."""
+    runtime = runtime_of_crate(facts_of(project).crate.cloacina_release)
+    if runtime is None or not runtime.trigger_rules:
+        return
+    for workflow, task in _ruled(project):
+        names = short_names(task.trigger_rules or "")
+        if names and workflow.tenant not in (None, _PUBLIC):
+            listed = ", ".join(f"`{name}`" for name in names)
+            yield Finding(
+                f"the trigger rule of the task `{task.id}` names {listed} of the tenant "
+                f"`{workflow.tenant}`; in another tenant an engine waits for ever",
+                task.place,
+                f"publish it for the tenant `{workflow.tenant}` alone, or leave `tenant` out",
+            )
+
+
+@RULES.rule(Code.UNKNOWN_RULE, Severity.WARNING)
+def unknown_rule(project: Project) -> Iterator[Finding]:
+    """The libraries of the first releases tell their engine no rules: every task runs."""
+    runtime = runtime_of_crate(facts_of(project).crate.cloacina_release)
+    if runtime is None or runtime.trigger_rules:
+        return
+    for _, task in _ruled(project):
+        yield Finding(
+            f"engines of {runtime.name} do not know the trigger rule of the task `{task.id}`, and "
+            "run it in any case",
+            task.place,
+            "let the task look into its context, or use the crates of 0.8 or later",
+        )
+
+
+def _ruled(project: Project) -> Iterator[tuple[SourceWorkflow, SourceTask]]:
+    for workflow in _certain(project):
+        for task in workflow.tasks:
+            if task.trigger_rules and task.trigger_rules != "always":
+                yield workflow, task
 
 
 @RULES.rule(Code.SEVERAL_WORKFLOWS)
 def several_workflows(project: Project) -> Iterator[Finding]:
     """Two workflows in one crate compile into one with the tasks of both."""
-    for workflow in project.workflows[1:]:
-        first = project.workflows[0].name
+    certain = _certain(project)
+    for workflow in certain[1:]:
+        first = certain[0].name
         yield Finding(
             f"a second workflow in one crate: `{workflow.name}`, beside `{first}`; they compile "
             "into one with the tasks of both",
             workflow.place,
-            "make a crate of each",
+            ONE_WORKFLOW,
         )
 
 
 @RULES.rule(Code.NO_RUST_WORKFLOW)
 def no_rust_workflow(project: Project) -> Iterator[Finding]:
     """A crate without a workflow has nothing to package."""
-    if not project.workflows and not facts_of(project).syntax_problems:
-        yield Finding(
-            "no `#[workflow]` and no `#[packaged_workflow]` in the crate",
-            "src/lib.rs",
-            "put the attribute on a `pub mod` with the tasks",
-        )
+    facts = facts_of(project)
+    if project.workflows or facts.syntax_problems:
+        return
+    message = "no `#[workflow]` and no `#[packaged_workflow]` in the crate"
+    hint = "put the attribute on a module with the tasks"
+    if facts.features_off:
+        message += " with the features that are on"
+        hint = f"choose with --features: {', '.join(facts.features_off)}"
+    yield Finding(message, facts.crate.lib_path, hint)
 
 
 @RULES.rule(Code.RUST_SYNTAX)

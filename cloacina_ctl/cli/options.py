@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.authenticity import Rule
     from cloacina_ctl.cli.command import Values
     from cloacina_ctl.cli.report import Reporter
+    from cloacina_ctl.project.model import BuildOptions
 
 FORCE = Option(("--force",), "Replace the output if it exists.", Kind.FLAG)
 JOBS = Option(
@@ -22,6 +23,13 @@ JOBS = Option(
 LIMIT = Option(
     ("--limit",), "Raise a limit for this run, such as files=500000 (repeatable).", Kind.MANY,
     "NAME=N", panel="Limits",
+)  # fmt: skip
+RUST = "Rust"
+FEATURES = (
+    Option(("--features",), "Features to turn on (repeatable, or with commas).", Kind.MANY, "NAMES",
+           panel=RUST),
+    Option(("--no-default-features",), "Do not turn on the default features.", Kind.FLAG,
+           panel=RUST),
 )  # fmt: skip
 KEY = Option(
     ("--key",),
@@ -156,3 +164,11 @@ def refuse_both(values: Values, first: str, second: str) -> None:
     keys = [name[2:].replace("-", "_") for name in (first, second)]
     if all(values[key] for key in keys):
         raise UsageError.of(Code.USAGE, f"{first} and {second} exclude each other")
+
+
+def build_options(values: Values) -> BuildOptions:
+    """Return the options of a build that choose features."""
+    from cloacina_ctl.project.model import BuildOptions
+
+    names = (name for text in values["features"] for name in text.split(",") if name)
+    return BuildOptions(features=tuple(names), default_features=not values["no_default_features"])

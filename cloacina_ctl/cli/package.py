@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.cli.command import Argument, Command, Kind, Option, Refers
 from cloacina_ctl.cli.options import (
     ENVIRONMENT,
+    FEATURES,
     FORCE,
     FORMAT,
     JOBS,
@@ -14,8 +15,10 @@ from cloacina_ctl.cli.options import (
     PAD,
     PASSPHRASE_FD,
     RUNTIME,
+    RUST,
     SIGN_FIDIUS,
     SIGNER,
+    build_options,
     limits,
     refuse_both,
 )
@@ -99,12 +102,9 @@ def _level(values: Values, form: str) -> int:
 
 
 def _build_options(values: Values, reporter: Reporter) -> BuildOptions:
-    from cloacina_ctl.operations.building import BuildOptions
-
-    return BuildOptions(
+    return build_options(values)._replace(
         profile=values["profile"],
         target=values["target"],
-        features=tuple(name for text in values["features"] for name in text.split(",") if name),
         locked=values["locked"],
         offline=values["offline"],
         jobs=values["jobs"] or None,
@@ -244,7 +244,7 @@ def _as_json(packaged: Packaged) -> dict[str, object]:
 
 
 _NAMED, _MAX_NAME = 3, 100  # of what was left out
-_RUST, _VENDORING, _BUILD = "Rust", "Python dependencies", "Building and fetching"
+_VENDORING, _BUILD = "Python dependencies", "Building and fetching"
 PACKAGE = Command(
     name="package",
     summary="Make a package of a project.",
@@ -277,15 +277,14 @@ PACKAGE = Command(
         Option(("--require-signature",), "Make no package that nobody signed.", Kind.FLAG,
                panel="Keys"),
         PASSPHRASE_FD,
-        Option(("--package", "-p"), "Which crate of a workspace.", metavar="CRATE", panel=_RUST),
+        Option(("--package", "-p"), "Which crate of a workspace.", metavar="CRATE", panel=RUST),
         Option(("--profile",), "How to build.", metavar="PROFILE", default="release",
-               choices=("release", "dev"), panel=_RUST),
-        Option(("--target",), "Build for this target triple.", metavar="TRIPLE", panel=_RUST),
-        Option(("--features",), "Features to turn on (repeatable, or with commas).", Kind.MANY,
-               "NAMES", panel=_RUST),
+               choices=("release", "dev"), panel=RUST),
+        Option(("--target",), "Build for this target triple.", metavar="TRIPLE", panel=RUST),
+        *FEATURES,
         Option(("--no-load",),
                "Do not load the library to ask for its tasks; the manifest says so.", Kind.FLAG,
-               panel=_RUST),
+               panel=RUST),
         Option(("--vendor",), "Pack what the project depends on too.", Kind.FLAG,
                panel=_VENDORING),
         Option(("--no-vendor",), "Do not, also where the project is configured so.", Kind.FLAG,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command, Kind, Option
-from cloacina_ctl.cli.options import ALLOW_UNSIGNED, KEY, LIMIT, limits
+from cloacina_ctl.cli.options import ALLOW_UNSIGNED, FEATURES, KEY, LIMIT, build_options, limits
 from cloacina_ctl.errors import Code, UsageError
 
 if TYPE_CHECKING:
@@ -19,12 +19,13 @@ def _run(values: Values, reporter: Reporter) -> int:
     import sys
 
     from cloacina_ctl.cli import exits
+    from cloacina_ctl.operations.building import BuildRequest
     from cloacina_ctl.operations.validate import Choice, validate
 
     validated = validate(
         values["path"],
         Choice(values["select"], values["ignore"]),
-        member=values["package"],
+        build=BuildRequest(values["package"], build_options(values)),
         load=_rule(values),
         limits=limits(values),
         progress=reporter.progress(),
@@ -90,6 +91,7 @@ VALIDATE = Command(
         Option(("--select",), "Only codes that begin so (repeatable).", Kind.MANY, "CODE"),
         Option(("--ignore",), "No codes that begin so (repeatable).", Kind.MANY, "CODE"),
         Option(("--package", "-p"), "Which crate of a workspace.", metavar="CRATE"),
+        *FEATURES,
         Option(
             ("--load",), "Load the package's code too, and compare it with the manifest.", Kind.FLAG
         ),

@@ -37,7 +37,7 @@ def ask(path: str, library: Library, patches: tuple[Patch, ...] = ()) -> Describ
     described = load_library(path, patches=patches)
     plugin = library.plugin
     found = disagreements(
-        _workflow_of(library.graphs[0], described),
+        _shown_by(library.graphs[0], described),
         interface_of(plugin) if plugin is not None else None,
         described,
         path,
@@ -51,7 +51,7 @@ def ask(path: str, library: Library, patches: tuple[Patch, ...] = ()) -> Describ
 _HINT = "build it anew; `--no-load` goes by the file and the source alone"
 
 
-def _workflow_of(graph: LibraryGraph, described: Described) -> Workflow:
+def _shown_by(graph: LibraryGraph, described: Described) -> Workflow:
     """Return the workflow that the library's file shows, with the names that it leaves open."""
     return Workflow(
         name=graph.name or described.workflow or "",
@@ -62,8 +62,9 @@ def _workflow_of(graph: LibraryGraph, described: Described) -> Workflow:
 
 def spoken(library: Library, described: Described) -> Library:
     """Return ``library`` with the workflow as the loaded code has it."""
+    tasks = (*described.tasks, *described.constructors)
     graph = LibraryGraph(
-        tasks=tuple((task.id, task.dependencies) for task in described.tasks),
+        tasks=tuple((task.id, task.dependencies) for task in tasks),
         name=described.workflow,
         description=described.description,
         author=described.author,
@@ -73,17 +74,19 @@ def spoken(library: Library, described: Described) -> Library:
     return library._replace(graphs=(graph,))
 
 
-def with_rules(
+def completed(
     workflows: tuple[Workflow, ...], described: Described, where: str
 ) -> tuple[tuple[Workflow, ...], tuple[Diagnostic, ...]]:
-    """Return the workflows with the trigger rules that run, and where the source says otherwise.
+    """Return the workflows with what only the loaded code tells, and where the source disagrees.
 
-    What the source spells stays as it is spelled; where it says nothing, or what only compiling it
-    would tell, the code's own JSON stands.
+    What the source spells stays as it is spelled. Where it says nothing, or what only compiling it
+    would tell, the code's own answer stands: trigger rules, triggers and parameters.
     """
     from cloacina_ctl.runtime.comparing import disagreements, rule_that_runs
+    from cloacina_ctl.runtime.described import workflow_of
 
     told = {task.id: task.trigger_rules for task in described.tasks}
+    own = workflow_of(described)
     found: list[Diagnostic] = []
     settled = []
     for workflow in workflows:
@@ -91,6 +94,11 @@ def with_rules(
             task._replace(trigger_rules=rule_that_runs(task.trigger_rules, told.get(task.id)))
             for task in workflow.tasks
         )
-        settled.append(workflow._replace(tasks=tasks))
-        found += disagreements(settled[-1], None, described, where, said_by="the source")
-    return tuple(settled), tuple(found)
+        known = {trigger.name for trigger in workflow.triggers}
+        more = (one for one in own.triggers if one.name not in known) if own else ()
+        triggers = sorted((*workflow.triggers, *more), key=lambda trigger: trigger.name)
+        params = workflow.params or (own.params if own else ())
+        whole = workflow._replace(tasks=tasks, triggers=tuple(triggers), params=params)
+        settled.append(whole)
+        found += disagreements(whole, None, described, where, said_by="the source")
+    return tuple(settled), tuple(one._replace(hint=_HINT) for one in found)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.layout import SOURCE_FOLDER, library_path
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity, UsageError
-from cloacina_ctl.operations.asking import ask, spoken, with_rules
+from cloacina_ctl.operations.asking import ask, completed, spoken
 from cloacina_ctl.platforms.folders import folder_names, searches
 from cloacina_ctl.project.builder_paths import C_CODE, ELSEWHERE, MANIFEST_DIR, OUT_DIR, SOURCE
 from cloacina_ctl.project.dep_info import FilesRead
@@ -229,7 +229,7 @@ def _workflows(
         workflows, found = merge_library(project.workflows, library)
     else:
         workflows, found = merge_library(project.workflows, spoken(library, described))
-        workflows, more = with_rules(workflows, described, where)
+        workflows, more = completed(workflows, described, where)
         found = (*found, *more)
     errors = [one for one in found if one.severity is Severity.ERROR]
     if errors:

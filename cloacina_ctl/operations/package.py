@@ -17,7 +17,7 @@ from cloacina_ctl.archive.plan import Plan, PlannedFile, make_plan
 from cloacina_ctl.archive.tables import Tool
 from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.archive.writer import PackageWriter, WriteOptions
-from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
+from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, Refused, Severity, UsageError
 from cloacina_ctl.manifest import Contents, Language, Manifest
 from cloacina_ctl.operations.building import Built, build_library, refuse_options
 from cloacina_ctl.operations.crate_files import crate_files, judge_build
@@ -88,7 +88,8 @@ def _planned(
 ) -> Prepared:
     from cloacina_ctl.project.reading import read_project
 
-    project = read_project(request.project, member=request.build.member)
+    build = request.build
+    project = read_project(request.project, member=build.member, options=build.options)
     locator.roots.insert(0, project.root)
     if project.rust is None:
         refuse_options(request.build, "a Python project is not built")
@@ -120,6 +121,7 @@ def _prepare_native(
             progress("building", 0, 0)
         built = build_library(project, request.build)
         found += built.diagnostics
+        found += _other_features(project, request)
     workflows = built.workflows if built else source_workflows(project, selection)
     if not workflows:
         raise _only_graphs(project)
@@ -197,6 +199,26 @@ def _write(request: PackageRequest, prepared: Prepared, progress: Progress | Non
         signed_by=tuple(envelope.keyid for envelope in block.envelopes),
         diagnostics=prepared.diagnostics,
     )
+
+
+def _other_features(project: Project, request: PackageRequest) -> Iterator[Diagnostic]:
+    """Warn where what a server makes of the packed sources is not what was built here."""
+    from cloacina_ctl.project.model import BuildOptions
+    from cloacina_ctl.project.rust_cfg import packaged_features
+
+    if project.rust is None or not request.include_source:
+        return
+    here = packaged_features(project.rust.crate, request.build.options)
+    there = packaged_features(project.rust.crate, BuildOptions())
+    other = sorted((here ^ there) - {"default"})
+    if other:
+        yield Diagnostic(
+            Code.OTHER_FEATURES,
+            f"a server builds the default features; this library differs in: {', '.join(other)}",
+            where="Cargo.toml",
+            hint="make what the package needs a default feature",
+            severity=Severity.WARNING,
+        )
 
 
 def _only_graphs(project: Project) -> Refused:

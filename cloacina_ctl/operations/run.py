@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.authenticity import Rule
-from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.errors import Code, Refused, UsageError
 from cloacina_ctl.operations.run_files import Access, access_of, refusal_hint
 from cloacina_ctl.operations.run_loading import (
     LoadedCode,
@@ -146,8 +146,12 @@ def _refuse_no_workflow(described: Described, path: str) -> None:
 
 
 def _refuse_what_is_not_loaded(workflow: Workflow, described: Described) -> None:
-    """Raise ``UsageError`` for another workflow than the loaded one, the same tasks or not."""
-    told = {task.id for task in described.tasks}
+    """Raise ``UsageError`` for another workflow than the loaded one, the same tasks or not.
+
+    Raises ``Refused`` for one that a server has to make a part of.
+    """
+    made = {task.id for task in described.constructors}
+    told = {task.id for task in described.tasks} | made
     absent = [f" with its task `{task.id}`" for task in workflow.tasks if task.id not in told]
     if absent or described.workflow not in (None, workflow.name):
         raise UsageError.of(
@@ -155,3 +159,10 @@ def _refuse_what_is_not_loaded(workflow: Workflow, described: Described) -> None
             f"the code that can be loaded has the workflow `{described.workflow}`, and not "
             f"`{workflow.name}`{absent[0] if absent else ''}",
         )
+    for task in workflow.tasks:
+        if task.id in made:
+            raise Refused.of(
+                Code.UNKNOWN_DEPENDENCY,
+                f"`{task.id}` is made by a constructor of a provider, which runs on a server alone",
+                where=task.source,
+            )

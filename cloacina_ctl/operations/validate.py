@@ -30,6 +30,7 @@ from cloacina_ctl.errors import (
     Severity,
     UsageError,
 )
+from cloacina_ctl.operations.building import BuildRequest
 from cloacina_ctl.operations.locating import Locator
 from cloacina_ctl.platforms.recognition import ELF, HEAD_BYTES, is_loaded, object_format
 from cloacina_ctl.progress import Progress, stage
@@ -65,13 +66,14 @@ def validate(
     path: str,
     choice: Choice = Choice(),
     *,
-    member: str | None = None,
+    build: BuildRequest = BuildRequest(),
     limits: Limits = DEFAULT_LIMITS,
     load: Rule | None = None,
     progress: Progress | None = None,
 ) -> Validated:
     """Judge the project in the folder ``path``, or the package in the file ``path``.
 
+    Of a crate counts what its ``build`` compiles: the member of a workspace, the features.
     With ``load`` a package without errors that keeps this rule is loaded too, in a child process,
     and what its code says is compared with the manifest. Raises ``FileProblem`` only where there
     is nothing of that name to judge, ``UsageError`` for what cannot be loaded.
@@ -81,7 +83,7 @@ def validate(
         raise UsageError.of(Code.USAGE, "--load is for a package in a file")
     if os.path.isdir(path):
         locator = Locator(path)
-        found = _judged(lambda: _project(path, member, locator), choice)
+        found = _judged(lambda: _project(path, build, locator), choice)
         return Validated(path, "project", found._replace(findings=locator.located(found.findings)))
     if path != "-" and not os.path.lexists(path):
         raise FileProblem.of(Code.NOT_FOUND, "no such file or folder", where=path)
@@ -132,7 +134,7 @@ def _judged(judge: Callable[[], list[Diagnostic]], choice: Choice) -> Report:
         return report(error.diagnostics, choice, _SKIPPED)
 
 
-def _project(path: str, member: str | None, locator: Locator) -> list[Diagnostic]:
+def _project(path: str, build: BuildRequest, locator: Locator) -> list[Diagnostic]:
     from cloacina_ctl.checks.project import check_project
     from cloacina_ctl.checks.subjects import ProjectSubject
     from cloacina_ctl.checks.vendoring import check_vendoring
@@ -143,7 +145,7 @@ def _project(path: str, member: str | None, locator: Locator) -> list[Diagnostic
     from cloacina_ctl.project.reading import read_project
     from cloacina_ctl.project.selection import select_files
 
-    project = read_project(path, member=member)
+    project = read_project(path, member=build.member, options=build.options)
     locator.roots.insert(0, project.root)
     found: list[Diagnostic] = []
     selection = Selection(())

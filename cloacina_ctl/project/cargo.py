@@ -40,6 +40,7 @@ from cloacina_ctl.project.compiler_errors import explain
 from cloacina_ctl.project.dep_info import FilesRead, files_read
 from cloacina_ctl.project.freshness import FreshUnit, outdated
 from cloacina_ctl.project.programs import Program, clean_environment, find_program, run
+from cloacina_ctl.project.rust_cfg import PACKAGED, features_on
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.cargo_workspace import SourcePackage
     from cloacina_ctl.project.model import BuildOptions, Crate
 
-PACKAGED = "packaged"
 _RENDERED, _AS_DATA = "--message-format=json-render-diagnostics", "--message-format=json"
 _COMPILER_SAID_NO = 101
 _MAX_MESSAGES = 200
@@ -273,6 +273,8 @@ def _arguments(crate: Crate, options: BuildOptions, workspace: Workspace) -> tup
         _RENDERED,
         *_places(options, workspace),
     ]
+    if not options.default_features:
+        arguments.append("--no-default-features")
     features = _features(crate, options)
     if features:
         arguments.append(f"--features={','.join(features)}")
@@ -307,13 +309,9 @@ def _tail(crate: Crate, options: BuildOptions, remaps: tuple[str, ...]) -> tuple
 
 
 def _features(crate: Crate, options: BuildOptions) -> tuple[str, ...]:
-    """Return what was asked for, and ``packaged`` where the crate has it but not by default."""
-    needed = (PACKAGED,) if _is_off(crate) and PACKAGED not in options.features else ()
-    return (*options.features, *needed)
-
-
-def _is_off(crate: Crate) -> bool:
-    return PACKAGED in crate.features and PACKAGED not in crate.default_features
+    """Return what was asked for, and ``packaged`` where the crate has it and it would be off."""
+    is_off = PACKAGED in crate.features and PACKAGED not in features_on(crate, options)
+    return (*options.features, PACKAGED) if is_off else options.features
 
 
 def _lacks_feature(crate: Crate) -> bool:

@@ -29,7 +29,8 @@ _MAX_LOCK = 64 << 20
 _TRIPLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 # Options of `cargo rustc` that any of cargo's commands takes, and those that choose packages.
 COMMON = ("--config", "-Z")
-_CHOOSING = (*COMMON, "--features", "-F", "--all-features", "--no-default-features")
+CHOOSING_FEATURES = ("--features", "-F", "--all-features", "--no-default-features")
+_CHOOSING = (*COMMON, *CHOOSING_FEATURES)
 _WITHOUT_VALUE = ("--all-features", "--no-default-features")
 
 
@@ -198,6 +199,7 @@ class _Question:
 def _arguments(cargo: Program, options: BuildOptions, compiler: Compiler) -> tuple[str, ...]:
     """Return which packages are asked for: those that a build for the target compiles."""
     features = [f"--features={name}" for name in options.features]
+    features += [] if options.default_features else ["--no-default-features"]
     targets = [options.target] if options.target else _configured_targets(cargo) or [compiler.host]
     known = all(_TRIPLE.fullmatch(target) for target in targets)
     platforms = [f"--filter-platform={target}" for target in targets] if known else []

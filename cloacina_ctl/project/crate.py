@@ -15,6 +15,7 @@ from cloacina_ctl.project.cloacina_crates import also_locked, cloacina_crates, i
 from cloacina_ctl.project.model import Crate, PackedList
 from cloacina_ctl.project.own_files import read_own_text, read_own_toml
 from cloacina_ctl.project.runtimes import runtime_of_crate
+from cloacina_ctl.project.rust_cfg import closure
 from cloacina_ctl.toml import suggest
 from cloacina_ctl.values import NamedTuple
 
@@ -253,6 +254,7 @@ def _crate(manifest: _Manifest, workspace: _Manifest, members: tuple[str, ...]) 
         beside=also_locked(own, dependencies, cloacina, lock),
         programs=tuple(_programs(manifest)),
         aborting=tuple(_aborting(_table(workspace.table, "profile"))),
+        enables=tuple(sorted(_enables(features, dependencies))),
     )
 
 
@@ -319,14 +321,20 @@ def _dependencies(table: Table, shared: Table) -> Iterator[tuple[str, Table]]:
 
 def _on_by_default(features: dict[str, list[str]]) -> tuple[str, ...]:
     """Return the features that are on by default, also through another."""
-    found: set[str] = set()
-    left = ["default"]
-    while left:
-        name = left.pop()
-        if name in features and name not in found:
-            found.add(name)
-            left += features[name]
-    return tuple(sorted(found - {"default"}))
+    return tuple(sorted(closure(features, ["default"]) - {"default"}))
+
+
+def _enables(
+    features: dict[str, list[str]], dependencies: dict[str, Table]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield what each feature turns on; an optional dependency that no `dep:` names is one too."""
+    named = {one for enabled in features.values() for one in enabled if one.startswith("dep:")}
+    for name, enabled in features.items():
+        yield name, tuple(enabled)
+    for name, entry in dependencies.items():
+        is_one = entry.get("optional") is True and f"dep:{name}" not in named
+        if is_one and name not in features:
+            yield name, ()
 
 
 def _release(cloacina: tuple[CloacinaCrate, ...]) -> str | None:

@@ -111,7 +111,7 @@ def read_attribute(node: Node, attribute: Attribute, path: str) -> MacroUse:
         arguments=_arguments(attribute.group),
         has_arguments=attribute.group is not None,
         signature=_signature(node) if node.type == "function_item" else None,
-        behind_cfg=attribute.behind_cfg,
+        behind_cfg=attribute.from_cfg,
         has_body=node.child_by_field_name("body") is not None,
     )
 

@@ -53,7 +53,11 @@ class SourceDependency(NamedTuple):
 
 
 class SourceTask(NamedTuple):
-    """One task as its source declares it."""
+    """One task as its source declares it.
+
+    ``is_visible`` tells of a Rust function whether it can be named outside of its module,
+    ``is_certain`` that it is there whatever the platform.
+    """
 
     id: str | None
     function: str
@@ -63,23 +67,25 @@ class SourceTask(NamedTuple):
     retry: manifest.Retry | None = None
     trigger_rules: str | None = None
     is_async: bool = False
-    is_public: bool = True
+    is_visible: bool = True
+    is_certain: bool = True
     is_called: bool = True
     unknown_arguments: tuple[str, ...] = ()
     unreadable_arguments: tuple[str, ...] = ()
 
 
 class SourceWorkflow(NamedTuple):
-    """One workflow as its source declares it."""
+    """One workflow as its source declares it; ``is_certain`` as that of a task."""
 
     name: str | None
     place: str
     tasks: tuple[SourceTask, ...] = ()
+    tenant: str | None = None
     description: str | None = None
     author: str | None = None
     params: tuple[manifest.Param, ...] = ()
     triggers: tuple[manifest.Trigger, ...] = ()
-    is_public: bool = True
+    is_certain: bool = True
 
 
 class SyntaxProblem(NamedTuple):
@@ -136,8 +142,9 @@ class Crate(NamedTuple):
     """What a crate's Cargo.toml says, read as TOML; ``root`` is absolute.
 
     ``dependencies`` are the names that the crate's code can use, without those for tests and build
-    scripts. ``default_features`` holds all that are on by default, also through another.
-    ``lib_path`` is relative to the root. ``workspace_members`` are names. ``cloacina_release`` is
+    scripts. ``default_features`` holds all that are on by default, also through another;
+    ``enables`` what each turns on, also of those that an optional dependency makes. ``lib_path`` is
+    relative to the root. ``workspace_members`` are names. ``cloacina_release`` is
     what Cargo.toml requires of Cloacina, or Cargo.lock's version where that takes several releases;
     ``cloacina`` are all of its crates that this one names, ``beside`` name and version of those
     that come with other dependencies. ``programs`` are the files of its programs, ``aborting`` the
@@ -170,12 +177,14 @@ class Crate(NamedTuple):
     beside: tuple[tuple[str, str], ...] = ()
     programs: tuple[str, ...] = ()
     aborting: tuple[str, ...] = ()
+    enables: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class RustFacts(NamedTuple):
     """What the files of a Rust crate say; a macro's place where it is used, else None.
 
     ``stray_tasks`` stand outside of a workflow's module, where no macro finds them;
+    ``features_off`` are the features for want of which modules are left out;
     ``configures_build`` is where the build script calls ``cloacina_build``;
     ``cargo_configuration`` is the file by which the project tells cargo or rustup what to run;
     ``reads`` are the files that the compiler reads; ``code`` is what rustc may refuse in the
@@ -185,6 +194,7 @@ class RustFacts(NamedTuple):
     crate: Crate
     package_macro: str | None = None
     stray_tasks: tuple[SourceTask, ...] = ()
+    features_off: tuple[str, ...] = ()
     packaged_workflow: bool = False
     configures_build: str | None = None
     cargo_configuration: str | None = None
@@ -195,11 +205,15 @@ class RustFacts(NamedTuple):
 
 
 class BuildOptions(NamedTuple):
-    """What the caller asks of the build; ``jobs`` and ``cargo_flags`` are handed to cargo."""
+    """What the caller asks of the build; ``jobs`` and ``cargo_flags`` are handed to cargo.
+
+    ``default_features`` are on unless they are told not to be.
+    """
 
     profile: str = "release"
     target: str | None = None
     features: tuple[str, ...] = ()
+    default_features: bool = True
     locked: bool = False
     offline: bool = False
     jobs: int | None = None

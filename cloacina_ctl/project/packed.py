@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Refused
 from cloacina_ctl.project import crate as cargo
-from cloacina_ctl.project.model import PythonFacts, RustFacts, SourceWorkflow, SyntaxProblem
+from cloacina_ctl.project.model import (
+    BuildOptions,
+    PythonFacts,
+    RustFacts,
+    SourceWorkflow,
+    SyntaxProblem,
+)
 from cloacina_ctl.project.modules import PackedModules, imported_by
 from cloacina_ctl.toml import parse_toml
 from cloacina_ctl.values import NamedTuple
@@ -85,6 +91,7 @@ def read_packed_crate(
     ``prefix`` is the crate's folder in the package, with a slash at its end.
     """
     from cloacina_ctl.project.crate_source.facts import packed_facts
+    from cloacina_ctl.project.rust_cfg import packaged_features
     from cloacina_ctl.project.rust_code import absent_crates
     from cloacina_ctl.project.rust_source import read_packed_source
 
@@ -95,13 +102,14 @@ def read_packed_crate(
         first = error.diagnostics[0]
         problem = SyntaxProblem(first.where or cargo.CARGO_TOML, first.message)
         return PackedSource(problems=(problem,))
-    features = frozenset((*crate.default_features, "packaged"))
+    features = packaged_features(crate, BuildOptions())
     absent = absent_crates(crate.dependencies)
     found = read_packed_source(sources, crate.lib_path, features, absent)
     facts = RustFacts(
         crate=crate,
         package_macro=found.package_macro,
         stray_tasks=found.stray_tasks,
+        features_off=found.features_off,
         packaged_workflow=found.packaged_workflow,
         syntax_problems=found.syntax_problems,
         reads=found.reads,

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.errors import Code, UsageError
 from cloacina_ctl.project.config import read_config
 from cloacina_ctl.project.detect import detect
-from cloacina_ctl.project.model import Layout
+from cloacina_ctl.project.model import BuildOptions, Layout
 
 if TYPE_CHECKING:
     from cloacina_ctl.project.model import Project
 
 
-def read_project(folder: str, *, member: str | None = None) -> Project:
+def read_project(
+    folder: str, *, member: str | None = None, options: BuildOptions = BuildOptions()
+) -> Project:
     """Return the project in ``folder``; of a Rust workspace the crate called ``member``.
 
+    ``options`` are those of the build: features choose what of a crate's source counts.
     Runs nothing. Raises ``Refused`` for what is no project or cannot be read as one; what is
     merely wrong with a project is for ``checks``.
     """
@@ -25,7 +28,7 @@ def read_project(folder: str, *, member: str | None = None) -> Project:
     if layout is Layout.RUST:
         from cloacina_ctl.project.rust_project import read_rust_project
 
-        return read_rust_project(root, read_config(root, layout), member)
+        return read_rust_project(root, read_config(root, layout), member, options)
     if member is not None:
         raise UsageError.of(Code.USAGE, "only a Rust workspace has members to choose from")
     from cloacina_ctl.project.python_project import read_python_project

@@ -15,9 +15,9 @@ from cloacina_ctl.project.macro_uses import (
     read_attribute,
     read_invocation,
 )
+from cloacina_ctl.project.rust_cfg import holds
 from cloacina_ctl.project.rust_syntax import (
     child_of,
-    holds,
     line_of,
     text_of,
     tokens_of,

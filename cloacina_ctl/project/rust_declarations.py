@@ -18,6 +18,7 @@ from cloacina_ctl.project.rust_syntax import (
     integer_value,
     line_of,
     spelled,
+    spelled_plainly,
     split_list,
     text_of,
     text_value,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
+CONSTRUCTOR = "constructor!"
 WORKFLOW_MACROS = ("workflow", "packaged_workflow")
 _VALUES: dict[str, tuple[str, Callable[[Sequence[Node]], object]]] = {
     "retry_attempts": ("attempts", integer_value),
@@ -44,11 +46,15 @@ _BACKOFFS = ("fixed", "linear", "exponential")
 
 
 class Item(NamedTuple):
-    """An item of a module with the attributes and documentation in front of it."""
+    """An item of a module with the attributes and documentation in front of it.
+
+    ``stands`` tells whether ``cfg`` leaves it in the build, None where that depends.
+    """
 
     node: Node
     attributes: tuple[Attribute, ...]
     documentation: str | None
+    stands: bool | None = True
 
     def marked(self, *names: str) -> Attribute | None:
         """Return the attribute of Cloacina of one of these names.
@@ -71,10 +77,16 @@ class DeclaredTrigger(NamedTuple):
     trigger: Trigger
 
 
-def is_public(node: Node) -> bool:
-    """Tell whether the module around the item can name it."""
+def is_visible(node: Node, depth: int) -> bool:
+    """Tell whether an item can be named outside of its module, ``depth`` modules below the root."""
     modifier = child_of(node, "visibility_modifier")
-    return modifier is not None and "self" not in text_of(modifier)
+    if modifier is None:
+        return False
+    where = "".join(text_of(modifier).removeprefix("pub").strip("() \t\r\n").split())
+    if where in ("self", "inself"):
+        return False
+    # What `in` names is the item's own module or one around it, and then its path is shorter.
+    return not where.startswith("incrate") or where.count("::") < depth
 
 
 def name_of(node: Node) -> str:
@@ -83,8 +95,8 @@ def name_of(node: Node) -> str:
     return text_of(name).removeprefix("r#") if name is not None else ""
 
 
-def read_task(item: Item, attribute: Attribute, path: str) -> SourceTask:
-    """Return the task that ``#[task(…)]`` makes of a function."""
+def read_task(item: Item, attribute: Attribute, path: str, depth: int) -> SourceTask:
+    """Return the task that ``#[task(…)]`` makes of a function, ``depth`` modules down."""
     values = {argument.name: argument.tokens for argument in arguments_of(attribute.group)}
     function = name_of(item.node)
     unreadable = [name for name in ("id", "dependencies") if _is_unreadable(name, values)]
@@ -97,9 +109,9 @@ def read_task(item: Item, attribute: Attribute, path: str) -> SourceTask:
         dependencies=_dependencies(values.get("dependencies", ())),
         description=item.documentation,
         retry=retry,
-        trigger_rules=spelled(values["trigger_rules"]) if values.get("trigger_rules") else None,
+        trigger_rules=spelled_plainly(values.get("trigger_rules", ())) or None,
         is_async=modifiers is not None and "async" in text_of(modifiers).split(),
-        is_public=is_public(item.node),
+        is_visible=is_visible(item.node, depth),
         unreadable_arguments=tuple(unreadable),
     )
 
@@ -110,7 +122,7 @@ def read_constructor(group: Node, path: str) -> SourceTask:
     unreadable = [name for name in ("id", "dependencies") if _is_unreadable(name, values)]
     return SourceTask(
         id=text_value(values.get("id", ())),
-        function="constructor!",
+        function=CONSTRUCTOR,
         place=f"{path}:{line_of(group)}",
         dependencies=_dependencies(values.get("dependencies", ())),
         is_async=True,
@@ -127,10 +139,10 @@ def read_workflow(
         name=text_value(values.get("name", ())),
         place=f"{path}:{line_of(item.node)}",
         tasks=tuple(tasks),
+        tenant=text_value(values.get("tenant", ())),
         description=text_value(values.get("description", ())) or None,
         author=text_value(values.get("author", ())) or None,
         params=_params(values.get("params", ())),
-        is_public=is_public(item.node),
     )
     return workflow, tuple(filter(None, _texts(values.get("triggers", ()))))
 

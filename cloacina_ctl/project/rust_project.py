@@ -14,7 +14,15 @@ from cloacina_ctl.errors import Code, Diagnostic, Severity
 from cloacina_ctl.manifest.texts import judge_source
 from cloacina_ctl.project.crate import CARGO_TOML, read_crate
 from cloacina_ctl.project.identity import make_package, overridden
-from cloacina_ctl.project.model import Crate, Layout, Project, RustFacts, SourceWorkflow
+from cloacina_ctl.project.model import (
+    BuildOptions,
+    Crate,
+    Layout,
+    Project,
+    RustFacts,
+    SourceWorkflow,
+)
+from cloacina_ctl.project.rust_cfg import ONE_WORKFLOW, packaged_features
 from cloacina_ctl.project.rust_code import absent_crates
 from cloacina_ctl.project.rust_source import CrateSource, build_script_use, read_source
 from cloacina_ctl.unicode13 import is_allowed
@@ -33,17 +41,20 @@ _CARGO_CONFIGURATION = (".cargo/config.toml", ".cargo/config", "rust-toolchain.t
                         "rust-toolchain")  # fmt: skip
 
 
-def read_rust_project(folder: str, config: Config, member: str | None = None) -> Project:
+def read_rust_project(
+    folder: str, config: Config, member: str | None = None, options: BuildOptions = BuildOptions()
+) -> Project:
     """Return the Rust project in ``folder``, read; ``root`` is the folder of the chosen member.
 
-    Name and version are those of the configuration, else of Cargo.toml. Raises what
-    :func:`read_crate` raises, and ``Refused`` for a name or version that no package may have.
+    Of the source that counts which is there in a build with ``options``. Name and version are those
+    of the configuration, else of Cargo.toml. Raises what :func:`read_crate` raises, and ``Refused``
+    for a name or version that no package may have.
     """
     crate = read_crate(folder, member)
     values = {field: getattr(crate, field) for field in _METADATA}
     cure = "[package.metadata.cloacina]"
     package = make_package(overridden(values, config), rust=True, place=CARGO_TOML, cure=cure)
-    features = frozenset((*crate.default_features, "packaged"))
+    features = packaged_features(crate, options)
     found = CrateSource()
     if crate.has_lib:
         absent = absent_crates(crate.dependencies)
@@ -61,6 +72,7 @@ def read_rust_project(folder: str, config: Config, member: str | None = None) ->
             package_macro=found.package_macro,
             packaged_workflow=found.packaged_workflow,
             stray_tasks=found.stray_tasks,
+            features_off=found.features_off,
             configures_build=_configures_build(crate),
             cargo_configuration=_cargo_configuration(crate),
             syntax_problems=found.syntax_problems,
@@ -142,15 +154,16 @@ def merge_library(
 def _count(
     workflows: tuple[SourceWorkflow, ...], graphs: tuple[LibraryGraph, ...]
 ) -> Iterator[Diagnostic]:
-    if len(workflows) > 1 or len(graphs) > 1:
+    certain = [workflow for workflow in workflows if workflow.is_certain]
+    if len(certain) > 1 or len(graphs) > 1:
         shown = [*(w.name for w in workflows if w.name), *(g.name for g in graphs if g.name)]
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(shown))
         yield Diagnostic(
             Code.SEVERAL_WORKFLOWS,
             f"several workflows in one crate: {names or len(graphs)}; a runtime sees one, with the "
             "tasks of all",
-            where=workflows[1].place if len(workflows) > 1 else None,
-            hint="make a crate of each",
+            where=certain[1].place if len(certain) > 1 else None,
+            hint=ONE_WORKFLOW,
         )
     if workflows and not graphs:
         message = f"the source declares the workflow `{workflows[0].name}`, the library holds none"

@@ -12,10 +12,9 @@ import re
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.project.model import CompileRead
+from cloacina_ctl.project.rust_cfg import attributes_of, holds
 from cloacina_ctl.project.rust_syntax import (
-    attributes_of,
     child_of,
-    holds,
     line_of,
     split_list,
     text_of,

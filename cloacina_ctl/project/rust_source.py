@@ -2,7 +2,8 @@
 
 Files are found as the compiler finds them: ``mod name;`` from the library's root file, ``#[path]``
 included, ``include!`` not. No file outside of the crate is read, through links neither. What
-``cfg`` leaves out of a packaged build (tests, above all) is left out here.
+``cfg`` leaves out of the packaged build is left out here; what depends on more than the crate's
+features is there, and marked as uncertain.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from cloacina_ctl.project.model import CompileRead, SourceTask, SourceWorkflow, SyntaxProblem
+from cloacina_ctl.project.rust_cfg import attributes_of, features_in, standing
 from cloacina_ctl.project.rust_code import CodeReader, RustCode, Scope, result_in
 from cloacina_ctl.project.rust_declarations import (
     WORKFLOW_MACROS,
@@ -28,23 +30,21 @@ from cloacina_ctl.project.rust_reads import reads_in
 from cloacina_ctl.project.rust_syntax import (
     MAX_PARSE_SECONDS,
     MAX_SOURCE_BYTES,
-    Attribute,
-    attributes_of,
     child_of,
     first_error,
-    holds,
     line_of,
     parse_rust,
     text_of,
     text_value,
-    tokens_of,
 )
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tree_sitter import Node
+
+    from cloacina_ctl.project.rust_syntax import Attribute
 
 MAX_FILES = 4096
 MAX_TOTAL_BYTES = 32 << 20
@@ -54,10 +54,14 @@ _DOCUMENTATION = ("line_comment", "block_comment")
 
 
 class CrateSource(NamedTuple):
-    """What the source declares; places are ``path:line`` from the crate's root."""
+    """What the source declares; places are ``path:line`` from the crate's root.
+
+    ``features_off`` are those for want of which modules are left out.
+    """
 
     workflows: tuple[SourceWorkflow, ...] = ()
     stray_tasks: tuple[SourceTask, ...] = ()
+    features_off: tuple[str, ...] = ()
     package_macro: str | None = None
     packaged_workflow: bool = False
     syntax_problems: tuple[SyntaxProblem, ...] = ()
@@ -69,7 +73,7 @@ class _Module(NamedTuple):
     """A list of items: of a file, or of an inline module.
 
     ``folder`` is where its ``mod name;`` are looked for, ``path_folder`` where its ``#[path]``
-    count from.
+    count from. ``is_certain`` is one that the build has whatever the platform.
     """
 
     nodes: tuple[Node, ...]
@@ -78,6 +82,12 @@ class _Module(NamedTuple):
     path_folder: str
     depth: int
     scope: Scope = Scope()
+    is_certain: bool = True
+
+    @property
+    def in_workflow(self) -> bool:
+        """Whether it is the module of a workflow."""
+        return self.scope.workflow is not None
 
 
 def read_source(
@@ -85,9 +95,9 @@ def read_source(
 ) -> CrateSource:
     """Return what the library with the root file ``lib_path`` declares.
 
-    ``features`` are those that a packaged build has on, ``absent`` the names of crates that the
-    source had better not use. Files that cannot be read or parsed are in ``syntax_problems``; the
-    others still count.
+    ``features`` are those that the build has on, ``absent`` the names of crates that the source had
+    better not use. Files that cannot be read or parsed are in ``syntax_problems``; the others still
+    count.
     """
     return _Reader(_Folder(root), features, absent).read(lib_path)
 
@@ -173,16 +183,19 @@ class _Reader:
         self._triggers: list[DeclaredTrigger] = []
         self._stray: list[SourceTask] = []
         self._reads: list[CompileRead] = []
+        self._off: set[str] = set()
         self._package_macro: str | None = None
         self._packaged_workflow = False
 
     def read(self, lib_path: str) -> CrateSource:
-        self._open(lib_path, os.path.dirname(lib_path), 0, f"{lib_path}:1", Scope())
+        root = _Module((), lib_path, os.path.dirname(lib_path), "", 0)
+        self._open(root, f"{lib_path}:1")
         while self._left:
             self._stray += self._module(self._left.pop())
         return CrateSource(
             workflows=tuple(self._triggered(*found) for found in self._workflows),
             stray_tasks=tuple(self._stray),
+            features_off=tuple(sorted(self._off)),
             package_macro=self._package_macro,
             packaged_workflow=self._packaged_workflow,
             syntax_problems=tuple(self._problems),
@@ -199,8 +212,9 @@ class _Reader:
         }
         return workflow._replace(triggers=tuple(triggers[name] for name in sorted(triggers)))
 
-    def _open(self, path: str, folder: str, depth: int, place: str, scope: Scope) -> None:
-        """Parse a file and put its module on the list."""
+    def _open(self, module: _Module, place: str) -> None:
+        """Parse the module's file and put the module with its items on the list."""
+        path = module.path
         identity = self._files.identity(path)
         if identity in self._seen:
             return
@@ -223,8 +237,9 @@ class _Reader:
             self._problems.append(SyntaxProblem(f"{path}:{line_of(error)}", "not Rust"))
         self._reads += reads_in(root, data, path, self._features)
         nodes = tuple(root.children)
-        scope = scope._replace(result=result_in(nodes, scope.result))
-        self._left.append(_Module(nodes, path, folder, os.path.dirname(path), depth, scope))
+        scope = module.scope._replace(result=result_in(nodes, module.scope.result))
+        folder = os.path.dirname(path)
+        self._left.append(module._replace(nodes=nodes, path_folder=folder, scope=scope))
 
     def read_file(self, path: str) -> tuple[bytes, str | None]:
         """Return the bytes of a file of the crate, or why they are not read."""
@@ -242,22 +257,40 @@ class _Reader:
         """Return the tasks that stand directly in a module; the modules in it join the list."""
         inner: list[_Module] = []
         tasks: list[SourceTask] = []
-        for item, left_out in self._items(module.nodes):
-            self._code.item(item, module.path, module.scope, left_out=left_out)
-            if left_out:
-                continue
+        stands = self._stands(module)
+        if stands is False:
+            return []
+        module = module._replace(is_certain=module.is_certain and stands is True)
+        for item in self._items(module.nodes):
+            self._code.item(item, module.path, module.scope, left_out=item.stands is False)
             kind = item.node.type
             if kind == "function_item":
-                self._function(item, module.path, tasks)
-            elif kind == "mod_item":
+                self._function(item, module, tasks)
+            elif kind == "mod_item" and item.stands is not False:
                 self._child(item, module, inner)
-            else:
+            elif kind == "mod_item":
+                self._note_features(item.attributes)
+            elif item.stands is not False or module.in_workflow:
                 self._macro(item.node, module, tasks)
         self._left += reversed(inner)
         return tasks
 
-    def _items(self, nodes: Sequence[Node]) -> Iterator[tuple[Item, bool]]:
-        """Yield the items with what stands in front, and whether a packaged build has them not."""
+    def _stands(self, module: _Module) -> bool | None:
+        """Return whether the ``#![cfg]`` inside of a module leave it in."""
+        inside = (node for node in module.nodes if node.type == "inner_attribute_item")
+        attributes = [one for node in inside for one in attributes_of(node, self._features)]
+        stands = standing(attributes, self._features)
+        if stands is False:
+            self._note_features(attributes)
+        return stands
+
+    def _note_features(self, attributes: Iterable[Attribute]) -> None:
+        for attribute in attributes:
+            if attribute.path == ("cfg",):
+                self._off.update(set(features_in(attribute.tokens)) - self._features)
+
+    def _items(self, nodes: Sequence[Node]) -> Iterator[Item]:
+        """Yield the items, with what stands in front of each."""
         before: list[Node] = []
         for node in nodes:
             if node.type == "attribute_item" or node.type in _DOCUMENTATION:
@@ -270,24 +303,19 @@ class _Reader:
                 for attribute in attributes_of(item, self._features)
             )
             if node.is_named:
-                item = Item(node, attributes, _documentation(before))
-                yield item, self._left_out(attributes)
+                stands = standing(attributes, self._features)
+                yield Item(node, attributes, _documentation(before), stands)
             before = []
 
-    def _left_out(self, attributes: Sequence[Attribute]) -> bool:
-        return any(
-            attribute.path == ("cfg",)
-            and attribute.group is not None
-            and holds(tokens_of(attribute.group), self._features) is False
-            for attribute in attributes
-        )
-
-    def _function(self, item: Item, path: str, tasks: list[SourceTask]) -> None:
+    def _function(self, item: Item, module: _Module, tasks: list[SourceTask]) -> None:
         task = item.marked("task")
-        if task is not None:
-            tasks.append(read_task(item, task, path))
+        if task is not None and (item.stands is not False or module.in_workflow):
+            found = read_task(item, task, module.path, module.depth)
+            if not (module.in_workflow and task.from_cfg):
+                certain = module.is_certain and item.stands is True and task.is_certain
+                tasks.append(found._replace(is_certain=certain))
         trigger = item.marked("trigger")
-        if trigger is not None:
+        if trigger is not None and item.stands is not False:
             self._triggers.append(read_trigger(item, trigger))
 
     def _macro(self, node: Node, module: _Module, tasks: list[SourceTask]) -> None:
@@ -314,32 +342,32 @@ class _Reader:
         folder = os.path.join(module.folder, name)
         nodes = tuple(body.children) if body is not None else ()
         scope = self._code.below(item, module.scope, place if mark is not None else None)
-        nested = _Module(nodes, module.path, folder, folder, depth, scope)
+        certain = module.is_certain and item.stands is True
+        nested = _Module(nodes, module.path, folder, folder, depth, scope, certain)
         if mark is not None:
             self._code.workflow(nested.scope, place)
             self._packaged_workflow |= mark.path[-1] == "packaged_workflow"
-            tasks = self._module(nested)
-            self._workflows.append(read_workflow(item, mark, module.path, tasks))
+            workflow, named = read_workflow(item, mark, module.path, self._module(nested))
+            certain = certain and mark.is_certain
+            self._workflows.append((workflow._replace(is_certain=certain), named))
         elif body is not None:
             inner.append(nested)
         else:
-            self._file(item, name, module, place)
+            self._file(item, name, module, nested)
 
-    def _file(self, item: Item, name: str, module: _Module, place: str) -> None:
-        """Open the file of ``mod name;``."""
-        scope = self._code.below(item, module.scope, None)
+    def _file(self, item: Item, name: str, module: _Module, nested: _Module) -> None:
+        """Open the file of ``mod name;``, which is ``nested`` in ``module``."""
+        place = f"{module.path}:{line_of(item.node)}"
         explicit = next((a for a in item.attributes if a.path == ("path",)), None)
         if explicit is not None:
             given = (text_value(explicit.tokens) or "").replace("\0", "\ufffd")
             path = os.path.normpath(os.path.join(module.path_folder, given))
-            self._open(path, os.path.dirname(path), module.depth + 1, place, scope)
+            self._open(nested._replace(path=path, folder=os.path.dirname(path)), place)
             return
         flat = os.path.join(module.folder, f"{name}.rs")
-        nested = os.path.join(module.folder, name, "mod.rs")
-        folder = os.path.join(module.folder, name)
-        for path in (flat, nested):
+        for path in (flat, os.path.join(nested.folder, "mod.rs")):
             if self._files.exists(path):
-                self._open(path, folder, module.depth + 1, place, scope)
+                self._open(nested._replace(path=path), place)
                 return
         if not any(attribute.path == ("cfg",) for attribute in item.attributes):
             self._problems.append(SyntaxProblem(place, f"no file for the module: {name}"))

@@ -7,6 +7,7 @@ recurses over the tree: how deep it is, is the author's choice.
 from __future__ import annotations
 
 import functools
+import json
 import re
 import time
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from cloacina_ctl.manifest.canonical import MAX_INTEGER
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tree_sitter import Node, Parser
 
@@ -24,8 +25,6 @@ MAX_SOURCE_BYTES = 1 << 20
 # quotation marks alone would take 30.
 MAX_PARSE_SECONDS = 10.0
 _CHUNK_BYTES = 1 << 13
-_MAX_CFG_DEPTH = 16
-_NEVER_SET = ("test", "doc", "doctest")
 
 _TEXTS = ("string_literal", "raw_string_literal")
 _HIDE_NO_TASK = frozenset(
@@ -43,6 +42,7 @@ _SIMPLE_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "0": "\0", "\\": "\\", "'": 
 _INTEGER = re.compile(
     r"(0x[0-9a-fA-F_]+?|0o[0-7_]+|0b[01_]+|[0-9][0-9_]*)(?:[iu](?:8|16|32|64|128|size))?"
 )
+_FLOAT_SUFFIX = re.compile(r"f(?:16|32|64|128)$")
 
 
 class Argument(NamedTuple):
@@ -59,12 +59,14 @@ class Argument(NamedTuple):
 class Attribute(NamedTuple):
     """One attribute: the parts of its path, and what follows it.
 
-    ``behind_cfg`` is true where a ``cfg_attr`` says it.
+    ``from_cfg`` tells that it stands in a ``cfg_attr``, ``is_certain`` that the build has it
+    whatever is built.
     """
 
     path: tuple[str, ...]
     tokens: tuple[Node, ...]
-    behind_cfg: bool = False
+    from_cfg: bool = False
+    is_certain: bool = True
 
     @property
     def group(self) -> Node | None:
@@ -133,16 +135,33 @@ def tokens_of(group: Node) -> tuple[Node, ...]:
     return tuple(node for node in group.children[1:-1] if node.type not in _COMMENTS)
 
 
-def spelled(tokens: Sequence[Node]) -> str:
+def spelled(tokens: Sequence[Node], text: Callable[[Node], str] = text_of) -> str:
     """Return the source of the tokens on one line: white space and comments become one space."""
     pieces: list[str] = []
     end = None
     for leaf in _leaves(tokens):
         if end is not None and leaf.start_byte > end:
             pieces.append(" ")
-        pieces.append(text_of(leaf))
+        pieces.append(text(leaf))
         end = leaf.end_byte
     return "".join(pieces)
+
+
+def spelled_plainly(tokens: Sequence[Node]) -> str:
+    """Return the source of the tokens on one line, with literals as JSON has them.
+
+    Rust has more ways to write a text or a number than whoever reads a manifest knows.
+    """
+    return spelled(tokens, _plain)
+
+
+def _plain(leaf: Node) -> str:
+    value: object = text_value((leaf,))
+    if value is None:
+        value = integer_value((leaf,))
+    if value is None and leaf.type == "float_literal":
+        value = float(_FLOAT_SUFFIX.sub("", text_of(leaf).replace("_", "")))
+    return text_of(leaf) if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _leaves(tokens: Sequence[Node]) -> Iterator[Node]:
@@ -240,62 +259,6 @@ def boolean_value(tokens: Sequence[Node]) -> bool | None:
     return {"true": True, "false": False}.get(text_of(tokens[0]))
 
 
-def attributes_of(item: Node, features: frozenset[str]) -> tuple[Attribute, ...]:
-    """Return the attribute that the node is, or those that its ``cfg_attr`` stands for."""
-    return tuple(
-        attribute
-        for child in item.children
-        if child.type == "attribute"
-        for attribute in _expanded(child, features)
-    )
-
-
-def _expanded(attribute: Node, features: frozenset[str]) -> tuple[Attribute, ...]:
-    path, *tokens = attribute.children
-    if tokens and tokens[0].type == "=":
-        tokens = tokens[1:]
-    first = Attribute(path=_path(text_of(path)), tokens=tuple(tokens))
-    if first.path != ("cfg_attr",) or first.group is None:
-        return (first,)
-    parts = list(split_list(tokens_of(first.group)))
-    if not parts or holds(parts[0], features) is False:
-        return ()
-    return tuple(_attribute(part) for part in parts[1:])
-
-
-def _attribute(tokens: tuple[Node, ...]) -> Attribute:
-    """Return the attribute that a part of a ``cfg_attr`` spells."""
-    ends = [n for n, token in enumerate(tokens) if token.type in ("token_tree", "=")]
-    end = ends[0] if ends else len(tokens)
-    value = tokens[end:]
-    if value and value[0].type == "=":
-        value = value[1:]
-    return Attribute(path=_path(spelled(tokens[:end])), tokens=value, behind_cfg=True)
-
-
-def _path(text: str) -> tuple[str, ...]:
+def path_of(text: str) -> tuple[str, ...]:
+    """Return the parts of a path."""
     return tuple(part.strip().removeprefix("r#") for part in text.split("::") if part.strip())
-
-
-def holds(predicate: Sequence[Node], features: frozenset[str], depth: int = 0) -> bool | None:
-    """Return whether a ``cfg`` predicate holds in a packaged build; None where it depends.
-
-    ``test`` and ``doc`` never do, the features in ``features`` do.
-    """
-    if not predicate or depth > _MAX_CFG_DEPTH:
-        return None
-    name = text_of(predicate[0])
-    if name in _NEVER_SET and len(predicate) == 1:
-        return False
-    if name == "feature" and len(predicate) == 3:
-        return True if text_value(predicate[2:]) in features else None
-    if len(predicate) != 2 or predicate[1].type != "token_tree":
-        return None
-    parts = [holds(part, features, depth + 1) for part in split_list(tokens_of(predicate[1]))]
-    if name == "not" and len(parts) == 1:
-        return None if parts[0] is None else not parts[0]
-    if name == "all":
-        return False if False in parts else None if None in parts else True
-    if name == "any":
-        return True if True in parts else None if None in parts else False
-    return None

@@ -187,7 +187,7 @@ def _described(said: dict[str, Any]) -> Described:
         reactors=_each(said, "reactors", _reactor),
         callable_graphs=_texts(said, "callable_graphs"),
         inputs=_each(said, "inputs", lambda one: tuple(sorted(_pairs(one, "an input")))),
-        constructors=_texts(said, "constructors"),
+        constructors=_each(said, "constructors", lambda one: _task(one, (package, workflow))),
         engine=_maybe(said, "engine"),
     )
 

@@ -147,7 +147,9 @@ class FidiusHost:
             "triggers": list(map(_trigger, triggers or ())),
             "callable_graphs": [one["name"] for one in graphs or ()],
             "inputs": inputs["entries"] if inputs else [],
-            "constructors": [one["id"] for one in constructors or ()],
+            "constructors": [
+                {"id": one["id"], "dependencies": one["dependencies"]} for one in constructors or ()
+            ],
         }
 
     def calls(self) -> dict[str, Callable[[dict[str, Any]], dict[str, Any]]]:

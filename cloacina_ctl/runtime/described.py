@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.manifest.model import Param, Task, Trigger, Workflow
+from cloacina_ctl.project.values import milliseconds
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from cloacina_ctl.manifest.model import Retry, Workflow
+    from collections.abc import Iterator
+
+    from cloacina_ctl.manifest.model import Retry
 
 
 class Isolation(NamedTuple):
@@ -94,9 +99,10 @@ class DescribedInterface(NamedTuple):
 class Described(NamedTuple):
     """All that the loaded code says: one workflow, and what belongs to it.
 
-    ``callable_graphs`` are graphs without a trigger, by name. ``inputs`` and ``constructors`` are
-    given as the plugin gives them, as pairs of field and value. ``engine`` is the release of the
-    engine that the code is loaded into, where it is not loaded into our own host.
+    ``callable_graphs`` are graphs without a trigger, by name. ``inputs`` are given as the plugin
+    gives them, as pairs of field and value. ``constructors`` are tasks that a server makes.
+    ``engine`` is the release of the engine that the code is loaded into, where it is not loaded
+    into our own host.
     """
 
     interface: DescribedInterface
@@ -112,7 +118,7 @@ class Described(NamedTuple):
     reactors: tuple[DescribedReactor, ...] = ()
     callable_graphs: tuple[str, ...] = ()
     inputs: tuple[tuple[tuple[str, str], ...], ...] = ()
-    constructors: tuple[str, ...] = ()
+    constructors: tuple[DescribedTask, ...] = ()
     engine: str | None = None
 
 
@@ -155,8 +161,6 @@ def workflow_of(described: Described) -> Workflow | None:
     """Return the workflow that the code describes, as a manifest has it, or None without tasks."""
     if not described.tasks or described.workflow is None:
         return None
-    from cloacina_ctl.manifest.model import Task, Workflow
-
     return Workflow(
         name=described.workflow,
         tasks=tuple(
@@ -173,7 +177,59 @@ def workflow_of(described: Described) -> Workflow | None:
         description=described.description,
         author=described.author,
         fingerprint=described.fingerprint,
+        params=params_of(described),
+        triggers=_triggers_of(described),
     )
+
+
+def trigger_of(told: DescribedTrigger) -> Trigger:
+    """Return a trigger as a manifest has it; one of a calendar has an interval that is not used."""
+    return Trigger(
+        name=told.name,
+        kind="poll" if told.cron is None else "cron",
+        poll_interval_ms=milliseconds(told.poll_interval or "") if told.cron is None else None,
+        cron=told.cron,
+        allow_concurrent=told.allow_concurrent,
+    )
+
+
+def _triggers_of(described: Described) -> tuple[Trigger, ...]:
+    """Return the triggers that start the workflow: they name it, or it names them.
+
+    One whose interval cannot be read is left out: a manifest has no place for it.
+    """
+    own = {
+        one.name: trigger_of(one)
+        for one in described.triggers
+        if one.name in described.workflow_triggers or one.workflow == described.workflow
+    }
+    return tuple(own[name] for name in sorted(own) if own[name].cron or own[name].poll_interval_ms)
+
+
+def params_of(described: Described) -> tuple[Param, ...]:
+    """Return the parameters of the workflow, in their order; types as JSON Schema names them.
+
+    None are told by releases before 0.9. Secrets are no parameters here: a manifest has none.
+    """
+    for surface in map(dict, described.inputs):
+        if surface.get("surface_kind") == "workflow":
+            return tuple(_params_in(surface.get("slots_json", "")))
+    return ()
+
+
+def _params_in(slots: str) -> Iterator[Param]:
+    try:
+        told = json.loads(slots)
+    except (ValueError, RecursionError):
+        return
+    for slot in told if isinstance(told, list) else ():
+        if not isinstance(slot, dict) or slot.get("encrypted") is True:
+            continue
+        name, schema = slot.get("name"), slot.get("schema")
+        type_ = schema.get("type") if isinstance(schema, dict) else None
+        default = None if slot.get("required") is True else json.dumps(slot.get("default"))
+        if isinstance(name, str):
+            yield Param(name, type_ if isinstance(type_, str) else "any", default)
 
 
 def with_the_codes_own_words(workflow: Workflow, described: Described) -> Workflow:

@@ -221,10 +221,13 @@ def _compare(
     if not verified.workflows:
         return () if own is None else (own,), ()
     said = next((one for one in verified.workflows if one.name == described.workflow), None)
-    interface = None
+    interface, complete = None, False
     if verified.is_native and described.interface.kind != "python":
-        interface = choose_artifact(verified.artifacts, host_platform(), where=path).interface
-    found = disagreements(said or verified.workflows[0], interface, described, path)
+        artifact = choose_artifact(verified.artifacts, host_platform(), where=path)
+        interface, complete = artifact.interface, not artifact.unloaded
+    found = disagreements(
+        said or verified.workflows[0], interface, described, path, complete=complete
+    )
     if interface is not None:  # a library holds one workflow; of modules one is loaded
         found += tuple(_not_in_code(one, path) for one in verified.workflows if one is not said)
     if not found:

@@ -311,7 +311,7 @@ def test_everything_that_is_said_of_sources(place):
     late = archives.TASKS_PY.replace(b"def load", b"async def load")
     files = {**archives.SOURCE, "workflow/demo/tasks.py": late, "workflow/json.py": b""}
     assert errors(place(source(files))) == {"Y003", "Y005"}
-    private = RUST["src/steps.rs"].replace(b"pub mod etl", b"mod etl")
+    private = RUST["src/steps.rs"].replace(b"pub async fn", b"async fn")
     assert "R008" in errors(place(source({**RUST, "src/steps.rs": private})))
 
 

@@ -82,6 +82,18 @@ def test_a_feature_that_is_off_is_turned_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_without_the_default_features_the_one_that_the_macros_want_stays_on(tmp_path: Path) -> None:
+    features = '[features]\ndefault = ["packaged", "author"]\npackaged = []\nauthor = []\n'
+    lib = LIB.replace("cfg(author)", 'cfg(feature = "author")')
+    crate_at(tmp_path, **{"Cargo.toml": CARGO + CDYLIB + features, "src/lib.rs": lib})
+    options = BuildOptions(profile="dev", default_features=False)
+    assert exports(built_at(tmp_path, options).library) == {"packaged"}
+    options = BuildOptions(profile="dev", cargo_flags=("--no-default-features",))
+    assert exports(built_at(tmp_path, options).library) == {"packaged"}
+    assert exports(built_at(tmp_path).library) == {"packaged", "author"}
+
+
+@pytest.mark.slow
 def test_a_crate_of_the_full_engine_needs_no_feature(tmp_path: Path) -> None:
     assert exports(built_at(crate_at(tmp_path)).library) == set()
 

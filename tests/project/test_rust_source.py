@@ -53,7 +53,23 @@ def test_reads_every_key_of_a_task(tmp_path: Path) -> None:
     assert task.trigger_rules == 'all( task_success("a, b"), always)'
     assert task.unreadable_arguments == ()
     assert (task.function, task.place) == ("f", "src/lib.rs:9")
-    assert (task.is_async, task.is_public) == (True, True)
+    assert (task.is_async, task.is_visible) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        ('"gr\\u{f6}\\\n      ß"', '"größ"'), ('r#"a "b""#', '"a \\"b\\""'),
+        ('"\\012"', '"\\u000012"'), ("0x1_fu8", "31"), ("5u64", "5"), ("1_0.5f64", "10.5"),
+        ("1.0f32", "1.0"), ("1f32", "1f32"), ("1e3", "1000.0"),
+        ("true", "true"), ("b\"a\"", "b\"a\""), ("'c'", "'c'"), ("LIMIT", "LIMIT"),
+    ],
+)  # fmt: skip
+def test_a_rule_has_its_literals_as_every_reader_of_a_manifest_knows_them(
+    tmp_path: Path, value: str, plain: str
+) -> None:
+    task = task_of(tmp_path, f'trigger_rules = context_value("k", equals, {value})')
+    assert task.trigger_rules == f'context_value("k", equals, {plain})'
 
 
 def test_an_id_is_optional_and_then_the_functions_name(tmp_path: Path) -> None:
@@ -165,9 +181,30 @@ def test_visibility_and_asyncness(tmp_path: Path) -> None:
         tmp_path,
         "#[task] pub(crate) async fn a() {}\n#[task] fn b() {}\n#[task] pub(self) unsafe fn c() {}",
     ).tasks
-    assert [(t.is_public, t.is_async) for t in tasks] == [
+    assert [(t.is_visible, t.is_async) for t in tasks] == [
         (True, True), (False, False), (False, False),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("visibility", "is_visible"),
+    [
+        ("pub", True), ("pub(crate)", True), ("pub(super)", True), ("pub ( in  super )", True),
+        ("pub(in crate::outer)", True), ("pub(in crate)", True), ("pub(in super::super)", True),
+        ("", False), ("pub(self)", False), ("pub(in self)", False),
+        ("pub(in crate::outer::flow)", False),
+    ],
+)  # fmt: skip
+def test_what_can_be_named_outside_of_the_workflows_module(
+    tmp_path: Path, visibility: str, is_visible: bool
+) -> None:
+    """Each of these was built, at all releases: see R008."""
+    task = f"#[task]\n{visibility} async fn a() {{}}"
+    text = f'mod outer {{ #[workflow(name = "w")] mod flow {{ {task} }} }}'
+    (flow,) = source_of(tmp_path, text).workflows
+    assert [task.is_visible for task in flow.tasks] == [is_visible]
+    (flow,) = source_of(tmp_path, "mod outer;", **{"outer.rs": text[11:-1]}).workflows
+    assert [task.is_visible for task in flow.tasks] == [is_visible]
 
 
 def test_reads_a_workflow_with_its_parameters(tmp_path: Path) -> None:
@@ -190,7 +227,7 @@ def test_reads_a_workflow_with_its_parameters(tmp_path: Path) -> None:
 def test_a_workflow_without_readable_arguments_has_no_name(tmp_path: Path) -> None:
     assert workflow_of(tmp_path, "", "name = NAME, params = 1").name is None
     found = source_of(tmp_path, "#[workflow]\nmod w;\n")
-    assert (found.workflows[0].name, found.workflows[0].is_public) == (None, False)
+    assert found.workflows[0].name is None
 
 
 def test_packaged_workflow_is_the_macro_of_the_first_releases(tmp_path: Path) -> None:
@@ -226,41 +263,73 @@ def test_only_tasks_directly_in_the_module_are_the_workflows(tmp_path: Path) -> 
     assert [task.id for task in found.stray_tasks] == ["outside", "deeper"]
 
 
-def test_what_cfg_leaves_out_of_a_packaged_build_is_left_out(tmp_path: Path) -> None:
-    tasks = workflow_of(
-        tmp_path,
-        """
-        #[cfg(test)] #[task(id = "1")] pub fn a() {}
-        #[cfg(not(feature = "packaged"))] #[task(id = "2")] pub fn b() {}
-        #[cfg(all(unix, test))] #[task(id = "3")] pub fn c() {}
-        #[cfg(any(test, not(test)))] #[task(id = "4")] pub fn d() {}
-        #[cfg(any(test, feature = "maybe"))] #[task(id = "5")] pub fn e() {}
-        #[cfg(all(feature = "packaged", unix))] #[task(id = "6")] pub fn f() {}
-        #[cfg(all())] #[task(id = "7")] pub fn g() {}
-        #[cfg(not(target_os = "linux"))] #[cfg] #[cfg()] #[task(id = "8")] pub fn h() {}
-        #[cfg(any())] #[task(id = "9")] pub fn i() {}
-        #[cfg(odd(test), 1)] #[task(id = "10")] pub fn i() {}
-        #[cfg(odd(test))] #[task(id = "11")] pub fn i() {}
-        """,
-    ).tasks
-    assert [task.id for task in tasks] == ["4", "5", "6", "7", "8", "10", "11"]
+@pytest.mark.parametrize(
+    ("cfg", "stands"),
+    [
+        ("test", False), ("false", False), ("true", True), ("all()", True), ("any()", False),
+        ('feature = "packaged"', True), ('not(feature = "packaged")', False),
+        ('feature = "maybe"', False), ('any(test, feature = "maybe")', False),
+        ('any(unix, feature = "packaged")', True), ('all(feature = "packaged", unix)', None),
+        ("all(unix, test)", False), ("any(test, not(test))", True), ("unix", None),
+        ('not(target_os = "linux")', None), ("", None), ("odd(test), 1", None),
+        ("odd(test)", None), ("feature = NAME", None), ("debug_assertions", None),
+    ],
+)  # fmt: skip
+def test_cfg_decides_by_features_and_leaves_the_rest_uncertain(
+    tmp_path: Path, cfg: str, stands: bool | None
+) -> None:
+    for text in (
+        f'#[cfg({cfg})]\n#[workflow(name = "w")] mod w {{}}',
+        f'#[workflow(name = "w")]\n#[cfg({cfg})] mod w {{}}',
+        f'#[cfg_attr({cfg or "odd"}, workflow(name = "w"))] mod w {{}}',
+        f'#[cfg({cfg})] mod inner {{ #[workflow(name = "w")] mod w {{}} }}',
+        f'mod inner {{ #![cfg({cfg})] #[workflow(name = "w")] mod w {{}} }}',
+        f'#![cfg({cfg})]\n#[workflow(name = "w")] mod w {{}}',
+    ):
+        found = source_of(tmp_path, text).workflows
+        assert [flow.is_certain for flow in found] == ([] if stands is False else [stands is True])
 
 
-def test_cfg_attr_stands_for_the_attributes_in_it(tmp_path: Path) -> None:
+def test_a_file_that_cfg_leaves_out_is_not_read_and_its_feature_is_named(tmp_path: Path) -> None:
+    lib = """
+    #[cfg(feature = "one")] mod one;
+    #[cfg(all(feature = "two", not(feature = "packaged"), test))] mod absent;
+    mod inner { #![cfg(feature = "three")] mod absent; }
+    #[cfg(feature = "four")] const N: u8 = 4;
+    """
+    flow = '#[workflow(name = "w")] mod w { #[task(id = "a")] pub fn a() {} }'
+    found = source_of(tmp_path, lib, **{"one.rs": flow})
+    assert (found.workflows, found.syntax_problems) == ((), ())
+    assert found.features_off == ("one", "three", "two")
+    chosen = read_source(str(tmp_path), "src/lib.rs", frozenset({"packaged", "one"}))
+    assert [flow.name for flow in chosen.workflows] == ["w"]
+
+
+def test_the_macro_of_a_workflow_looks_at_its_tasks_before_cfg_does(tmp_path: Path) -> None:
+    """Built at 0.3 to 0.12: what `cfg` leaves out is named all the same, `cfg_attr` hides."""
     found = source_of(
         tmp_path,
         """
         #[cfg_attr(feature = "packaged", cloacina_workflow::workflow(name = "w"), doc = "D")]
         pub mod w {
-            #[cfg_attr(all(), task(id = "a"), doc = "Said.")] pub fn a() {}
-            #[cfg_attr(test, task(id = "b"))] pub fn b() {}
-            #[cfg_attr(unix, task)] pub fn c() {}
-            #[cfg_attr()] #[cfg_attr] pub fn d() {}
+            #[task(id = "a")] #[cfg_attr(all(), doc = "Said.")] pub fn a() {}
+            #[cfg_attr(all(), task(id = "b"))] pub fn b() {}
+            #[cfg(feature = "maybe")] #[task(id = "c")] pub fn c() {}
+            #[cfg(feature = "packaged")] #[task(id = "d")] pub fn d() {}
+            #[cfg(unix)] #[task(id = "e")] pub fn e() {}
+            #[cfg(windows)] #[task(id = "e")] pub fn e() {}
+            #[cfg_attr(test, task(id = "g"))] pub fn g() {}
+            #[cfg_attr()] #[cfg_attr] pub fn h() {}
         }
+        #[cfg(test)] #[task(id = "stray")] pub fn stray() {}
         """,
     )
     tasks = found.workflows[0].tasks
-    assert [(task.id, task.description) for task in tasks] == [("a", "Said."), ("c", None)]
+    assert [(task.id, task.is_certain) for task in tasks] == [
+        ("a", True), ("c", False), ("d", True), ("e", False), ("e", False),
+    ]  # fmt: skip
+    assert tasks[0].description == "Said."
+    assert found.stray_tasks == ()
 
 
 def test_a_constructor_is_a_task(tmp_path: Path) -> None:

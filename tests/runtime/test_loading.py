@@ -1,5 +1,6 @@
 """From a package's file to a loaded package: verified first, and compared with its manifest."""
 
+import json
 import os
 from pathlib import Path
 
@@ -7,7 +8,16 @@ import pytest
 
 from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Incompatible, NotTrusted, Refused, Severity
-from cloacina_ctl.manifest.model import Artifact, Interface, Libc, Retry, Task, Workflow
+from cloacina_ctl.manifest.model import (
+    Artifact,
+    Interface,
+    Libc,
+    Param,
+    Retry,
+    Task,
+    Trigger,
+    Workflow,
+)
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.target import choose_target
 from cloacina_ctl.platforms import Host
@@ -17,6 +27,8 @@ from cloacina_ctl.runtime.described import (
     Described,
     DescribedInterface,
     DescribedTask,
+    DescribedTrigger,
+    params_of,
     with_the_codes_own_words,
     workflow_of,
 )
@@ -180,7 +192,9 @@ def test_what_the_manifest_does_not_say_is_not_compared():
 def test_what_a_constructor_makes_may_be_a_task_in_the_manifest():
     code = described()
     after = code.tasks[1]._replace(dependencies=("a", "greet"))
-    code = code._replace(tasks=(code.tasks[0], after), constructors=("greet",))
+    code = code._replace(
+        tasks=(code.tasks[0], after), constructors=(DescribedTask("greet", ("a",)),)
+    )
     own = (Task("a"), Task("b", ("a",)))
     with_it = (Task("a"), Task("b", ("a", "greet")), Task("greet", ("a",)))
     for tasks in (own, with_it):
@@ -203,7 +217,7 @@ ALWAYS = '{"type": "Always"}'
     [
         ('task_failed("a")', RULE, True), (RULE, RULE, True), (None, ALWAYS, True),
         (None, None, True), ("always", ALWAYS, True), ("RULE", RULE, True),
-        ('task_success("a")', RULE, False), (None, RULE, False),
+        ('task_success("a")', RULE, False), (None, RULE, True), (RULE, None, True),
         ('task_failed("a")', ALWAYS, False),
     ],
 )  # fmt: skip
@@ -216,6 +230,103 @@ def test_trigger_rules_are_compared_by_what_they_mean(claimed, true, agree):
     assert [one.message[:34] for one in found] == (
         [] if agree else ["the trigger rule of the task `b` is"[:34]]
     )
+
+
+def test_a_manifest_made_of_the_loaded_code_says_always_by_saying_nothing():
+    code = described()
+    code = code._replace(tasks=(code.tasks[0], code.tasks[1]._replace(trigger_rules=RULE)))
+    flow = Workflow("flow", (Task("a"), Task("b", ("a",))))
+    assert disagreements(flow, None, code, "x") == ()
+    (found,) = disagreements(flow, None, code, "x", complete=True)
+    assert found.message.endswith("and the manifest says none")
+
+
+TRIGGERS = (
+    DescribedTrigger("inbox", poll_interval="5000ms"),
+    DescribedTrigger("eager", poll_interval="1000ms", allow_concurrent=True),
+    DescribedTrigger("nightly", poll_interval="30000ms", cron="0 3 * * *"),
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (Trigger("inbox", "poll", 5000), None),
+        (Trigger("inbox", "poll", None, allow_concurrent=True), None),
+        (Trigger("eager", "poll", 1000, allow_concurrent=True), None),
+        (Trigger("nightly", "cron", cron="0 3 * * *", timezone="Europe/Vienna"), None),
+        (Trigger("elsewhere", "poll", 1), None),
+        (
+            Trigger("inbox", "poll", 90),
+            "the trigger `inbox` is polled every 5000 ms, and the manifest says polled every 90 ms",
+        ),
+        (
+            Trigger("nightly", "poll", 60_000),
+            "the trigger `nightly` is `0 3 * * *`, and the manifest says polled every 60000 ms",
+        ),
+        (
+            Trigger("eager", "poll", 1000),
+            "the trigger `eager` is polled every 1000 ms, also while a run lasts, and {} 1000 ms",
+        ),
+    ],
+)
+def test_triggers_are_compared_where_both_sides_know_them(said, words):
+    flow = Workflow("flow", (Task("a"), Task("b", ("a",))), triggers=(said,))
+    found = disagreements(flow, None, described(triggers=TRIGGERS), "x")
+    words = words and words.replace("{}", "the manifest says polled every")
+    assert [one.message for one in found] == ([] if words is None else [words])
+
+
+def slots(*told):
+    return (
+        (("slots_json", "[]"), ("surface_kind", "graph"), ("surface_name", "g")),
+        (("slots_json", json.dumps(told)), ("surface_kind", "workflow"), ("surface_name", "flow")),
+    )
+
+
+DAY = {"name": "day", "schema": {"type": "string"}, "required": True}
+LIMIT = {"name": "limit", "schema": {"type": "integer"}, "required": False, "default": 7}
+SECRET = {"name": "db", "schema": {}, "required": True, "encrypted": True}
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ((), None),
+        ((Param("day", "String"), Param("limit", "u32", "7")), None),
+        ((Param("day", "String"),), "its parameters are day, limit, and the manifest says day"),
+        (
+            (Param("day", "String"), Param("limit", "u32")),
+            "the parameter `limit` is optional, and the manifest says that it is required",
+        ),
+    ],
+)
+def test_parameters_are_compared_by_name_and_whether_they_are_required(said, words):
+    flow = Workflow("flow", (Task("a"), Task("b", ("a",))), params=said)
+    code = described(inputs=slots(DAY, LIMIT, SECRET))
+    found = disagreements(flow, None, code, "x")
+    assert [one.message for one in found] == ([] if words is None else [words])
+    assert disagreements(flow, None, described(), "x") == ()
+
+
+@pytest.mark.parametrize("text", ["", "[", "7", '[7, {"name": 7}, {"schema": 7, "name": "a"}]'])
+def test_parameters_told_in_another_shape_are_no_reason_to_fail(text):
+    told = ((("slots_json", text), ("surface_kind", "workflow"), ("surface_name", "flow")),)
+    assert {param.name for param in params_of(described(inputs=told))} <= {"a"}
+
+
+def test_the_code_s_workflow_has_its_own_triggers_and_parameters():
+    other = DescribedTrigger("other", workflow="another", poll_interval="1s")
+    own = DescribedTrigger("own", workflow="flow", cron="* * * * *")
+    code = described(
+        triggers=(*TRIGGERS, other, own), workflow_triggers=("inbox",), inputs=slots(DAY, LIMIT)
+    )
+    flow = workflow_of(code)
+    assert flow.triggers == (
+        Trigger("inbox", "poll", 5000),
+        Trigger("own", "cron", cron="* * * * *"),
+    )
+    assert flow.params == (Param("day", "string"), Param("limit", "integer", "7"))
 
 
 def test_retry_settings_are_compared_where_both_say_them():

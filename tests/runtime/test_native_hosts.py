@@ -132,7 +132,7 @@ def test_tells_what_else_a_plugin_has(newest):
     assert said.inputs == (
         (("slots_json", "[]"), ("surface_kind", "workflow"), ("surface_name", "flow")),
     )
-    assert said.constructors == ("fetch",)
+    assert [task.id for task in said.constructors] == ["fetch"]
 
 
 def test_a_plugin_without_a_graph_says_so_and_runs():

@@ -268,7 +268,7 @@ def test_a_task_with_a_handle_waits_and_goes_on(release):
 def test_a_workflow_with_a_constructor_is_refused_before_anything_runs(release):
     with opened(release, "constructor") as session:
         said = session.describe()
-        assert said.constructors == ("greet",)
+        assert [(one.id, one.dependencies) for one in said.constructors] == [("greet", ("find",))]
         with pytest.raises(Refused) as refused:
             run_workflow(session, workflow_of(said), {})
         assert "greet" in str(refused.value)

@@ -3,11 +3,16 @@
 import pytest
 
 from cloacina_ctl.errors import Code, Refused
-from cloacina_ctl.manifest.model import Task, Workflow
-from cloacina_ctl.operations.asking import ask, spoken, with_rules
+from cloacina_ctl.manifest.model import Param, Task, Trigger, Workflow
+from cloacina_ctl.operations.asking import ask, completed, spoken
 from cloacina_ctl.platforms import read_library
 from cloacina_ctl.platforms.library import LibraryGraph
-from cloacina_ctl.runtime.described import Described, DescribedInterface, DescribedTask
+from cloacina_ctl.runtime.described import (
+    Described,
+    DescribedInterface,
+    DescribedTask,
+    DescribedTrigger,
+)
 from tests.runtime.plugins import plugin
 
 TASKS = (("after", ("echo",)), ("echo", ()), ("sleep", ()))
@@ -28,8 +33,19 @@ def test_the_loaded_library_says_its_tasks_and_its_interface():
     assert described.interface.abi == 500
     (graph,) = spoken(library, described).graphs
     assert graph.name == "flow"
-    assert dict(graph.tasks) == dict(TASKS)
+    assert dict(graph.tasks) == {**dict(TASKS), "fetch": ()}  # which a constructor makes
     assert graph.fingerprint == "00ff"
+
+
+def test_a_trigger_rule_that_a_file_never_shows_is_no_disagreement():
+    path = str(plugin(500, RULED=1))
+    described = ask(path, read_library(path)._replace(graphs=(GRAPH,)))
+    assert described is not None
+    rules = {task.id: task.trigger_rules for task in described.tasks}
+    assert "TaskFailed" in rules["after"]
+    flow = Workflow("flow", (Task("after", ("echo",)),))
+    (workflow,), _ = completed((flow,), described, path)
+    assert [task.trigger_rules for task in workflow.tasks] == [rules["after"]]
 
 
 @pytest.mark.parametrize("graphs", [(), (GRAPH, GRAPH._replace(name="other"))])
@@ -93,13 +109,41 @@ def told(rule):
 )  # fmt: skip
 def test_the_trigger_rule_that_runs_is_the_one_of_the_manifest(written, rule, settled):
     flow = Workflow("flow", (Task("a"), Task("b", ("a",), trigger_rules=written)))
-    (workflow,), found = with_rules((flow,), told(rule), "x")
+    (workflow,), found = completed((flow,), told(rule), "x")
     assert found == ()
     assert [task.trigger_rules for task in workflow.tasks] == [None, settled]
 
 
 def test_a_trigger_rule_that_the_source_spells_otherwise_is_an_error():
     flow = Workflow("flow", (Task("a"), Task("b", ("a",), trigger_rules='task_success("a")')))
-    _, (found,) = with_rules((flow,), told(RULE), "x")
+    _, (found,) = completed((flow,), told(RULE), "x")
     assert found.message.startswith("the trigger rule of the task `b` is {")
     assert found.message.endswith('and the source says task_success("a")')
+
+
+SLOTS = '[{"name": "day", "required": true}]'
+
+
+def test_triggers_and_parameters_that_the_source_does_not_show_are_the_codes():
+    nightly = DescribedTrigger("nightly", "flow", "30000ms", "0 3 * * *")
+    inbox = DescribedTrigger("inbox", "flow", "5000ms")
+    code = told(None)._replace(
+        triggers=(nightly, inbox),
+        inputs=((("slots_json", SLOTS), ("surface_kind", "workflow"), ("surface_name", "flow")),),
+    )
+    written = Trigger("nightly", "cron", cron="0 3 * * *", timezone="Europe/Vienna")
+    flow = Workflow("flow", (Task("a"), Task("b", ("a",))), triggers=(written,))
+    (workflow,), found = completed((flow,), code, "x")
+    assert found == ()
+    assert workflow.triggers == (Trigger("inbox", "poll", 5000), written)
+    assert workflow.params == (Param("day", "any"),)
+
+
+def test_a_trigger_that_the_source_spells_otherwise_is_an_error_with_a_way_round():
+    code = told(None)._replace(triggers=(DescribedTrigger("inbox", "flow", "5000ms"),))
+    flow = Workflow("flow", (Task("a"),), triggers=(Trigger("inbox", "poll", 9000),))
+    _, found = completed((flow,), code, "x")
+    assert found[-1].message == (
+        "the trigger `inbox` is polled every 5000 ms, and the source says polled every 9000 ms"
+    )
+    assert "--no-load" in (found[-1].hint or "")

@@ -2,7 +2,7 @@
    test knows each byte of it. What it does follows from the name of the task.
 
    ABI 2, 200, 500; WIRE 0 (JSON, ABI 2 alone) or 1; LAYOUT 0 base, 1 + triggers, 2 + trigger_rules,
-   3 + requires_handle; BROKEN names one thing that is wrong; IMPORTS 1 wants functions of its host,
+   3 + requires_handle; RULED 1 gives the task `after` a trigger rule; BROKEN names one thing that is wrong; IMPORTS 1 wants functions of its host,
    2 others than there are, 3 describes them in too few bytes. */
 #include <fcntl.h>
 #include <signal.h>
@@ -22,6 +22,9 @@
 #endif
 #ifndef LAYOUT
 #define LAYOUT 3
+#endif
+#ifndef RULED
+#define RULED 0
 #endif
 
 #define NONE 0
@@ -86,7 +89,9 @@ static void task(Out *out, uint32_t index) {
     number(out, index); text(out, NAMES[index]); text(out, "tenant::pack::flow::x");
     if (index == 2) { count(out, 2); text(out, "echo"); text(out, "public::other::flow::first"); } else count(out, 0);
     text(out, "says what it got"); text(out, "src/lib.rs");
-    if (LAYOUT >= 2) text(out, "{\"type\":\"Always\"}");
+    if (LAYOUT >= 2) text(out, RULED && index == 2
+        ? "{\"conditions\":[{\"task_name\":\"t::pack::flow::echo\",\"type\":\"TaskFailed\"}],\"type\":\"All\"}"
+        : "{\"type\":\"Always\"}");
     if (LAYOUT >= 3) byte(out, index == 1);
 }
 
