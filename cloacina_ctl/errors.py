@@ -280,6 +280,14 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     LOCK_DIFFERS = "Y029", "other versions than a lock of the project has"
     DEPENDENCIES_UNREAD = "Y030", "dependencies where vendoring does not look"
     RESOLVER_SETTING = "Y031", "a setting for choosing versions that is not kept"
+    SOURCE_ROOT = "Y035", "a source root that is not there, or not the project's"
+    OTHER_NAME = "Y036", "a module of the project that is imported by another name than it has"
+    NOT_PROVIDED = "Y037", "an import that nothing provides"
+    NOT_PACKED = "Y038", "dependencies that are declared and not packed"
+    BUILD_PATTERN = "Y039", "a pattern of the build configuration that is not followed"
+    NOT_JUDGED = "Y040", "source for a newer Python than the one that reads it"
+    LIBRARY_ONLY = "Y041", "a name of `cloaca` that packages do not have"
+    OLDER_PYTHON = "Y042", "syntax that a Python of the project does not have"
 
 
 class Diagnostic(NamedTuple):

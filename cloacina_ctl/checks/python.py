@@ -51,7 +51,9 @@ def entry_module_missing(project: Project) -> Iterator[Finding]:
         yield Finding(
             f"the entry module is not there: {facts.entry_module}",
             project.config.place,
-            f"it is looked for under {facts.source_root or '.'}",
+            f"it is looked for under {', '.join(root or '.' for root in facts.roots) or '.'}"
+            + (f", by {facts.declared_by}" if facts.declared_by else "")
+            + ("" if facts.declared_by else "; `source_root` names another folder"),
         )
 
 
@@ -160,8 +162,28 @@ def hidden_task(project: Project) -> Iterator[Finding]:
 @RULES.rule(Code.NO_INIT, Severity.WARNING)
 def no_init(project: Project) -> Iterator[Finding]:
     """Engines from 0.10 on do not reload packages without `__init__.py`."""
-    for folder in _facts(project).packages_without_init:
-        yield Finding("a package folder without `__init__.py`", folder, "add an empty one")
+    facts = _facts(project)
+    for folder in facts.packages_without_init:
+        yield Finding(
+            "a package folder without `__init__.py`",
+            folder,
+            "add an empty one, unless a dependency has modules in a folder of this name",
+        )
+    for folder in facts.namespaces:
+        message = "a namespace package: runtimes from 0.10 on do not reload its modules"
+        yield Finding(message, folder, severity=Severity.NOTE)
+
+
+@RULES.rule(Code.BUILD_PATTERN, Severity.WARNING)
+def build_pattern(project: Project) -> Iterator[Finding]:
+    """What the wheel would hold and the package does not, or the other way round, is said."""
+    facts = _facts(project)
+    for pattern in facts.unread_patterns:
+        yield Finding(
+            f"a pattern that names no folder or module, not followed: {pattern}",
+            facts.declared_by or None,
+            "name the folders that hold the modules: `source_root` in [tool.cloacina]",
+        )
 
 
 @RULES.rule(Code.WORKFLOW_BUILDER, Severity.WARNING)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cloacina_ctl import manifest
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.paths import MemberPath
+    from cloacina_ctl.project.python.layout import Part
 
 
 class Layout(enum.Enum):
@@ -40,6 +41,7 @@ class Config(NamedTuple):
     vendor_python: str | None = None
     vendor_platforms: tuple[str, ...] = ()
     wheelhouse: str | None = None
+    source_root: tuple[str, ...] = ()
 
 
 class SourceDependency(NamedTuple):
@@ -89,15 +91,27 @@ class SyntaxProblem(NamedTuple):
 
 
 class PythonFacts(NamedTuple):
-    """What the files of a Python project say."""
+    """What the files of a Python project say.
+
+    ``roots`` are the folders that modules are counted from, ``parts`` what of them gets packed;
+    ``build_exclude`` are patterns by which the build configuration leaves something out, and
+    ``unread_patterns`` what of it, at ``declared_by``, is not followed. ``namespaces`` are folders
+    without `__init__.py` on purpose, ``packages_without_init`` those where it is a slip.
+    """
 
     entry_module: str | None
     entry_path: str | None
     source_root: str
+    roots: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    build_exclude: tuple[str, ...] = ()
+    declared_by: str = ""
+    unread_patterns: tuple[str, ...] = ()
     candidates: tuple[str, ...] = ()
     top_level: tuple[str, ...] = ()
     vendored: tuple[str, ...] = ()
     packages_without_init: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
     workflow_builders: tuple[str, ...] = ()
     graphs: tuple[str, ...] = ()
     hidden_tasks: tuple[str, ...] = ()

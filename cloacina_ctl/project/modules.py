@@ -10,6 +10,7 @@ from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.project.import_time import MODULE, UNREADABLE, Elsewhere
 from cloacina_ctl.project.own_files import open_own
+from cloacina_ctl.project.python.layout import Part
 from cloacina_ctl.project.python_source import (
     MAX_SOURCE_BYTES,
     Imported,
@@ -35,49 +36,72 @@ MAX_REEXPORTS = 16
 
 
 class SourceRoot(NamedTuple):
-    """The folder that is on the path when the entry module is imported; both relative to the root.
+    """Where the modules of a project lie that are on the path when the entry module is imported.
 
-    ``top_level`` are the names of folders and files in it that belong to the project.
+    ``folders`` are those that modules are counted from, relative to the project, empty for its top;
+    ``parts`` what of them belongs to the project. ``exclude`` are patterns of gitignore, by which
+    the build configuration leaves something out; ``place`` is what declares all that, if anything.
     """
 
     project: str
-    folder: str
-    top_level: tuple[str, ...]
+    folders: tuple[str, ...]
+    parts: tuple[Part, ...]
+    exclude: tuple[str, ...] = ()
+    place: str = ""
+    unread: tuple[str, ...] = ()
 
-    def path(self, name: str) -> str:
-        """Return ``name`` in the source root, relative to the project, with slashes."""
-        return f"{self.folder}/{name}" if self.folder else name
+    @property
+    def folder(self) -> str:
+        """The first folder, for messages."""
+        return self.folders[0] if self.folders else ""
 
     def find(self, module: str) -> str | None:
         """Return where the dotted ``module`` lies, relative to the project, or None."""
         base = module.replace(".", "/")
-        if base.partition("/")[0] not in self.names():
-            return None
         for name in (f"{base}/__init__.py", f"{base}.py"):
-            if os.path.isfile(os.path.join(self.project, self.path(name))):
-                return self.path(name)
+            for part in self.parts:
+                path = part.locate(name)
+                if path is not None and os.path.isfile(os.path.join(self.project, path)):
+                    return path
         return None
+
+    def holds(self, module: str) -> bool:
+        """Tell whether there is a file or folder of the dotted ``module``, of whatever kind."""
+        base = module.replace(".", "/")
+        above, _, name = base.rpartition("/")
+        for part in self.parts:
+            path = part.locate(base)
+            if path is not None and os.path.isdir(os.path.join(self.project, path)):
+                return True
+            folder = part.locate(above) if above else None
+            if folder is not None and any(
+                other.split(".")[0] == name for other in _names_in(self.project, folder)
+            ):
+                return True
+        return not above and name in self.names()
 
     def names(self) -> frozenset[str]:
         """Return the top-level names that can be imported."""
-        return frozenset(name.removesuffix(".py") for name in self.top_level)
+        return frozenset(part.target.partition("/")[0].removesuffix(".py") for part in self.parts)
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        """Yield every module: its path as imports see it, and its path in the project."""
+        for part in self.parts:
+            if part.target.endswith(".py"):
+                yield part.target, part.source
+                continue
+            for base, folders, files in os.walk(os.path.join(self.project, part.source)):
+                folders[:] = [folder for folder in folders if folder.isidentifier()]
+                inside = os.path.relpath(base, self.project).replace(os.sep, "/")
+                for file in files:
+                    if file.endswith(".py"):
+                        path = f"{inside}/{file}"
+                        yield part.target + path[len(part.source) :], path
 
     def modules(self) -> Iterator[str]:
         """Yield every module under the root as a dotted name, sorted."""
-        found = []
-        for name in self.top_level:
-            if name.endswith(".py"):
-                found.append(name.removesuffix(".py"))
-                continue
-            for base, folders, files in os.walk(os.path.join(self.project, self.path(name))):
-                folders[:] = [folder for folder in folders if folder.isidentifier()]
-                inside = os.path.relpath(base, os.path.join(self.project, self.folder))
-                package = inside.replace(os.sep, ".")
-                for file in files:
-                    if file.endswith(".py"):
-                        module = f"{package}.{file[:-3]}"
-                        found.append(module.removesuffix(".__init__"))
-        yield from sorted(found)
+        dotted = (path.removesuffix(".py").replace("/", ".") for path, _ in self.files())
+        yield from sorted({module.removesuffix(".__init__") for module in dotted})
 
 
 class Modules(Protocol):
@@ -127,13 +151,50 @@ class PackedModules:
         return self._files[path]
 
 
-def find_source_root(project: str, *, tree: bool) -> SourceRoot:
-    """Return the source root: ``workflow/`` of a tree, ``src/`` where there is one, or the top."""
+def find_source_root(project: str, *, tree: bool, chosen: tuple[str, ...] = ()) -> SourceRoot:
+    """Return where modules lie: ``workflow/`` of a tree, else what is ``chosen`` or declared.
+
+    Where neither the configuration chooses nor the build configuration declares anything it is
+    ``src/``, if there is one, or the top. Raises ``Refused`` for folders that are not there, or not
+    the project's.
+    """
     if tree:
-        return SourceRoot(project, "workflow", _top_level(project, "workflow", flat=False))
-    if os.path.isdir(os.path.join(project, "src")):
-        return SourceRoot(project, "src", _top_level(project, "src", flat=False))
-    return SourceRoot(project, "", _top_level(project, "", flat=True))
+        return SourceRoot(project, ("workflow",), _parts(project, ("workflow",)))
+    from cloacina_ctl.project.python.back_ends import declared_layout
+    from cloacina_ctl.project.python.layout import BuildLayout, judge_layout, normal
+
+    layout = declared_layout(project)
+    if chosen:
+        roots = tuple(dict.fromkeys(map(normal, chosen)))
+        layout = BuildLayout("[tool.cloacina] source_root", roots, exclude=layout.exclude)
+    judge_layout(project, layout)
+    usual = "src" if os.path.isdir(os.path.join(project, "src")) else ""
+    roots = layout.roots or (usual,)
+    return SourceRoot(
+        project,
+        roots,
+        _declared_parts(project, layout.parts) or _parts(project, roots),
+        layout.exclude,
+        layout.place if layout.roots or layout.unread else "",
+        layout.unread,
+    )
+
+
+def _declared_parts(project: str, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Return the parts, of one without a name everything in it; the innermost folders first."""
+    found: dict[Part, None] = {}
+    for part in parts:
+        inner = (part,) if part.target else _parts(project, (part.source,))
+        found.update(dict.fromkeys(inner))
+    return tuple(sorted(found, key=lambda part: (-part.source.count("/"), part)))
+
+
+def _parts(project: str, roots: tuple[str, ...]) -> tuple[Part, ...]:
+    return tuple(
+        Part(f"{root}/{name}" if root else name, name)
+        for root in roots
+        for name in _top_level(project, root, flat=not root)
+    )
 
 
 def read_bytes(project: str, path: str) -> bytes:
@@ -251,8 +312,15 @@ def _top_level(project: str, folder: str, *, flat: bool) -> tuple[str, ...]:
 
 
 def _holds_python(path: str) -> bool:
-    with os.scandir(path) as entries:
-        return any(entry.name.endswith(".py") for entry in entries)
+    return any(name.endswith(".py") for name in _names_in(path, ""))
+
+
+def _names_in(project: str, folder: str) -> list[str]:
+    path = os.path.join(project, folder)
+    try:
+        return os.listdir(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _is_module(name: str, *, flat: bool) -> bool:

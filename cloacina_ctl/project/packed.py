@@ -12,6 +12,7 @@ from cloacina_ctl.errors import Refused
 from cloacina_ctl.project import crate as cargo
 from cloacina_ctl.project.model import PythonFacts, RustFacts, SourceWorkflow, SyntaxProblem
 from cloacina_ctl.project.modules import PackedModules, imported_by
+from cloacina_ctl.project.python.namespaces import bare_folders
 from cloacina_ctl.toml import parse_toml
 from cloacina_ctl.values import NamedTuple
 
@@ -53,17 +54,17 @@ def read_packed_modules(
         tasks=tuple(task for source in found for task in source.tasks),
         triggers=tuple(trigger for source in found for trigger in source.triggers),
     )
+    slips, namespaces = bare_folders(_below(paths, WORKFLOW))
+    shared = {*namespaces, *_top_level(paths, VENDOR)}
     facts = PythonFacts(
         entry_module=entry,
         entry_path=modules.find(entry),
         source_root="workflow",
+        roots=("workflow",),
         top_level=_top_level(paths, WORKFLOW),
         vendored=_top_level(paths, VENDOR),
-        packages_without_init=tuple(
-            f"{WORKFLOW}{folder}"
-            for folder in _folders(paths, WORKFLOW)
-            if f"{WORKFLOW}{folder}/__init__.py" not in paths
-        ),
+        packages_without_init=tuple(f"{WORKFLOW}{name}" for name in slips if name not in shared),
+        namespaces=tuple(f"{WORKFLOW}{name}" for name in (*namespaces, *slips) if name in shared),
         graphs=tuple(place for source in found for place in source.graphs),
         workflow_builders=tuple(place for source in found for place in source.builders),
         hidden_tasks=tuple(place for source in found for place in source.hidden),
@@ -98,15 +99,10 @@ def read_packed_crate(sources: Mapping[str, bytes], paths: Collection[str]) -> P
 
 def _top_level(paths: Collection[str], folder: str) -> tuple[str, ...]:
     """Return the names directly in ``folder`` that can be imported, without a suffix."""
-    found = {path[len(folder) :].partition("/")[0] for path in paths if path.startswith(folder)}
+    found = {path.partition("/")[0] for path in _below(paths, folder)}
     return tuple(sorted({name.removesuffix(".py") for name in found}))
 
 
-def _folders(paths: Collection[str], folder: str) -> tuple[str, ...]:
-    """Return the folders directly in ``folder`` that hold modules."""
-    found = set()
-    for path in paths:
-        name, slash, rest = path.removeprefix(folder).partition("/")
-        if path.startswith(folder) and slash and rest.endswith(".py"):
-            found.add(name)
-    return tuple(sorted(found))
+def _below(paths: Collection[str], folder: str) -> list[str]:
+    """Return the paths in ``folder``, as they are counted from there."""
+    return [path[len(folder) :] for path in paths if path.startswith(folder)]

@@ -36,6 +36,7 @@ EMPTY_FOLDER = "an empty folder"
 NO_SUBMODULE = "a submodule that is not checked out"
 EXCLUDED = "excluded by the configuration"
 IGNORED = "ignored by an ignore file"
+NOT_BUILT = "excluded by the build configuration"
 NO_PART = "not part of what gets packed"
 _CURE = "rename it, or leave it out: name it in .cloacinaignore"
 
@@ -46,14 +47,16 @@ class TreeRules(NamedTuple):
     ``moves``: prefixes of paths and what becomes of them in the package, the first that fits.
     ``parts``: what holds the files to pack, None for all. ``left_out``: paths that stay out, with
     the reason. ``reserved``: names at the top of a package, folded, that are not the project's
-    to fill. ``base`` is the folder whose folders can be parts, None where all is.
+    to fill. ``bases`` are the folders whose folders can be parts. ``build_exclude`` are patterns
+    that count like those of an ignore file at the root.
     """
 
     moves: tuple[tuple[str, str], ...] = (("", ""),)
     parts: frozenset[str] | None = None
     left_out: Mapping[str, str] = {}
     reserved: tuple[str, ...] = ()
-    base: str | None = None
+    bases: frozenset[str] = frozenset()
+    build_exclude: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
@@ -101,6 +104,7 @@ class _Walk:
         self._prefix = self.around.prefix
         self._include = compile_patterns(rules.include)
         self._exclude = compile_patterns(rules.exclude)
+        self._build_exclude = compile_patterns(rules.build_exclude)
         self._exact = exact_paths(rules.include)
         # A pattern that is no full path may match in any folder.
         self._anywhere = any(
@@ -178,6 +182,8 @@ class _Walk:
             why, state = LeftOut(path + "/", self._rules.left_out[path]), _SHUT
         elif is_ignored(folder.ignores, self._prefix + path, is_folder=True):
             why, state = LeftOut(path + "/", IGNORED), _OUT
+        elif self._matches(self._build_exclude, path, is_folder=True):
+            why, state = LeftOut(path + "/", NOT_BUILT), _OUT
         elif not (folder.inside or self._is_part(path) or self._leads_to_part(path)):
             reason = NO_SUBMODULE if self._is_missing_part(path) else NO_PART
             why, state = LeftOut(path + "/", reason), _OUT
@@ -221,6 +227,8 @@ class _Walk:
             return LeftOut(path, NO_PART)
         if is_ignored(folder.ignores, self._prefix + path, is_folder=False):
             return LeftOut(path, IGNORED)
+        if self._matches(self._build_exclude, path, is_folder=False):
+            return LeftOut(path, NOT_BUILT)
         return None
 
     def _is_included(self, path: str) -> bool:
@@ -238,7 +246,7 @@ class _Walk:
     def _is_missing_part(self, path: str) -> bool:
         """Tell whether the folder would be looked into for parts, had git filled it."""
         above = path.rpartition("/")[0]
-        if above != self._rules.base or not self.around.is_submodule(path):
+        if above not in self._rules.bases or not self.around.is_submodule(path):
             return False
         return not os.listdir(os.path.join(self._root, path))
 
