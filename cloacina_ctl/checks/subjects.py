@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.credentials import PackedSecret
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.project.packed import PackedSource
+    from cloacina_ctl.project.python.imports import Import
     from cloacina_ctl.project.python_source import ModuleSource
     from cloacina_ctl.signing.judge import Judged
 
@@ -38,7 +39,8 @@ class ReadLibrary(NamedTuple):
 class PackageSubject(NamedTuple):
     """A package that was opened and whose every byte is the right one.
 
-    ``sources`` is what the Python modules in it declare that its entry module imports.
+    ``sources`` is what the Python modules in it declare that its entry module imports, ``imports``
+    what these cannot do without.
     """
 
     path: str
@@ -47,6 +49,7 @@ class PackageSubject(NamedTuple):
     libraries: tuple[ReadLibrary, ...] = ()
     withheld: tuple[str, ...] = ()
     sources: tuple[ModuleSource, ...] = ()
+    imports: tuple[Import, ...] = ()
 
 
 class ForeignSubject(NamedTuple):

@@ -16,6 +16,7 @@ from cloacina_ctl.operations.results import Inspection
 from cloacina_ctl.operations.views import signature_view
 
 if TYPE_CHECKING:
+    from cloacina_ctl.archive.head import Head
     from cloacina_ctl.progress import Progress
 
 __all__ = ["Inspection", "inspect"]
@@ -53,4 +54,16 @@ def inspect(
             tool=head.frame_index.tool,
             signatures=tuple(map(signature_view, authenticity.judge_read(package, judged))),
             warnings=keys.unread,
+            not_packed=_not_packed(head),
         )
+
+
+def _not_packed(head: Head) -> tuple[str, ...]:
+    """Return the declared dependencies that the package does not hold."""
+    requires = head.manifest.requires
+    if requires is None or not requires.dependencies:
+        return ()
+    from cloacina_ctl.project.python.distributions import name_of, not_packed
+
+    names = [name_of(text) for text in requires.dependencies]
+    return not_packed(names, [str(file.path) for file in head.files])

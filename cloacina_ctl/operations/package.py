@@ -18,12 +18,13 @@ from cloacina_ctl.archive.tables import Tool
 from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.archive.writer import PackageWriter, WriteOptions
 from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
-from cloacina_ctl.manifest import Contents, Language, Manifest
+from cloacina_ctl.manifest import Contents, Language, Manifest, Requires
 from cloacina_ctl.operations.building import Built, build_library
 from cloacina_ctl.operations.preparing import (
     Packaged,
     PackageRequest,
     Prepared,
+    judge_imports,
     judge_project,
     output_path,
     python_workflows,
@@ -106,6 +107,7 @@ def _prepare_native(
         *_generated(project, selection, request),
         *_libraries(built),
     ]
+    found += judge_imports(project, selection, request, vendored)
     if vendored is not None:
         manifest = manifest._replace(artifacts=vendored.artifacts)
         files += planned(vendored)
@@ -197,11 +199,21 @@ def _manifest(project: Project, workflows: tuple[Workflow, ...], built: Built | 
         package=project.package,
         language=Language.RUST if project.rust is not None else Language.PYTHON,
         contents=_NO_CONTENTS,
-        requires=project.requires,
+        requires=_requires(project),
         entry_module=project.python.entry_module if project.python is not None else None,
         workflows=tuple(sorted(workflows, key=lambda workflow: workflow.name)),
         artifacts=(built.artifact,) if built else (),
     )
+
+
+def _requires(project: Project) -> Requires | None:
+    """Return what the project requires, its dependencies among it."""
+    from cloacina_ctl.project.python.dependencies import declared_dependencies
+
+    dependencies = declared_dependencies(project)
+    if not dependencies:
+        return project.requires
+    return (project.requires or Requires())._replace(dependencies=dependencies)
 
 
 def _generated(

@@ -19,7 +19,7 @@ from cloacina_ctl.archive.foreign.write_source import (
 from cloacina_ctl.archive.plan import Plan, PlannedFile
 from cloacina_ctl.checks.for_runtime import ForRuntime, check_for_runtime
 from cloacina_ctl.errors import Code, Refused
-from cloacina_ctl.operations.preparing import Prepared, selected_files
+from cloacina_ctl.operations.preparing import Prepared, judge_imports, selected_files
 from cloacina_ctl.operations.vendoring import planned_flat, vendored_files, with_python
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.project.own_files import own_links
@@ -59,6 +59,7 @@ def prepare_source(
 
         files.append(room_for_signature())
     found, selection = read.diagnostics, read.selection
+    found += tuple(judge_imports(project, selection, request, vendored))
     if vendored is not None:
         files += planned_flat(vendored, project, request.vendor)
         found += vendored.diagnostics

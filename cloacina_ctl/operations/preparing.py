@@ -143,6 +143,26 @@ def judge_project(project: Project, selection: Selection) -> list[Diagnostic]:
     return list(findings)
 
 
+def judge_imports(
+    project: Project, selection: Selection, request: PackageRequest, vendored: Vendored | None
+) -> list[Diagnostic]:
+    """Return warnings of imports that fail in the package; raise the errors.
+
+    That dependencies are left out is worth a note alone where somebody asks for it.
+    """
+    if project.python is None:
+        return []
+    from cloacina_ctl.checks.imports import check_imports
+
+    paths = [str(file.path) for file in vendored.files] if vendored is not None else None
+    asked = Severity.NOTE if request.vendor.wanted is False else Severity.WARNING
+    found = list(check_imports(project, selection, paths, severity=asked))
+    errors = [one for one in found if one.severity is Severity.ERROR]
+    if errors:
+        raise Refused(*errors)
+    return found
+
+
 def python_workflows(project: Project, selection: Selection) -> tuple[Workflow, ...]:
     """Return the workflows of a Python project as a manifest has them."""
     from cloacina_ctl.project.workflows import to_manifest

@@ -23,7 +23,8 @@ class Inspection(NamedTuple):
     ``format`` is the generation. One that is not native has no ``head`` and a ``manifest`` of the
     same shape, made of what it says and what its code says; ``original`` is its own manifest,
     ``releases`` are those of Cloacina that load it, as far as the manifest decides. ``warnings``
-    say where the user's keys cannot be read: then no signature is by a known key.
+    say where the user's keys cannot be read: then no signature is by a known key. ``not_packed``
+    are declared dependencies that the package does not hold.
     """
 
     path: str
@@ -41,6 +42,7 @@ class Inspection(NamedTuple):
     original: ForeignManifest | None = None
     releases: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    not_packed: tuple[str, ...] = ()
 
 
 class Verified(NamedTuple):

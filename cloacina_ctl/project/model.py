@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cloacina_ctl import manifest
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.paths import MemberPath
+    from cloacina_ctl.project.python.imports import Import
     from cloacina_ctl.project.python.layout import Part
 
 
@@ -97,6 +98,7 @@ class PythonFacts(NamedTuple):
     ``build_exclude`` are patterns by which the build configuration leaves something out, and
     ``unread_patterns`` what of it, at ``declared_by``, is not followed. ``namespaces`` are folders
     without `__init__.py` on purpose, ``packages_without_init`` those where it is a slip.
+    ``imports`` are those that have to succeed, by absolute names.
     """
 
     entry_module: str | None
@@ -115,6 +117,7 @@ class PythonFacts(NamedTuple):
     workflow_builders: tuple[str, ...] = ()
     graphs: tuple[str, ...] = ()
     hidden_tasks: tuple[str, ...] = ()
+    imports: tuple[Import, ...] = ()
     parsed: tuple[tuple[str, Digest], ...] = ()
     syntax_problems: tuple[SyntaxProblem, ...] = ()
 

@@ -24,6 +24,8 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from cloacina_ctl.project.python.imports import Import
+
 # At the top of a flat project these are not what gets imported.
 NOT_PACKAGES = frozenset(
     {"tests", "test", "testing", "docs", "doc", "examples", "scripts", "tools", "benchmarks",
@@ -231,6 +233,21 @@ def imported_by(modules: Modules, entry: str) -> Iterator[tuple[str, ModuleSourc
             yield name, source
             for imported in source.imports:
                 waiting.extend(_targets(imported, package))
+
+
+def needed_by(modules: Modules, sources: Mapping[str, ModuleSource]) -> Iterator[Import]:
+    """Yield what the modules ``sources``, by their names, cannot do without; no name is relative.
+
+    Nothing where one of them may change where imports look.
+    """
+    if any(source.changes_path for source in sources.values()):
+        return
+    for name, source in sources.items():
+        package = _package_of(name, modules.find(name) or "")
+        for one in source.needed:
+            module = _absolute(one.module, one.level, package)
+            if module:
+                yield one._replace(module=module, level=0)
 
 
 class _Names:

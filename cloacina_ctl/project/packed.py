@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.errors import Refused
 from cloacina_ctl.project import crate as cargo
 from cloacina_ctl.project.model import PythonFacts, RustFacts, SourceWorkflow, SyntaxProblem
-from cloacina_ctl.project.modules import PackedModules, imported_by
+from cloacina_ctl.project.modules import PackedModules, imported_by, needed_by
 from cloacina_ctl.project.python.namespaces import bare_folders
 from cloacina_ctl.toml import parse_toml
 from cloacina_ctl.values import NamedTuple
@@ -47,7 +47,8 @@ def read_packed_modules(
     ``sources`` are the Python modules under ``workflow/``, ``paths`` those of all files.
     """
     modules = PackedModules(sources)
-    found = [source for _, source in imported_by(modules, entry)]
+    named = dict(imported_by(modules, entry))
+    found = list(named.values())
     workflow = SourceWorkflow(
         name=name,
         place=modules.find(entry) or entry,
@@ -68,6 +69,7 @@ def read_packed_modules(
         graphs=tuple(place for source in found for place in source.graphs),
         workflow_builders=tuple(place for source in found for place in source.builders),
         hidden_tasks=tuple(place for source in found for place in source.hidden),
+        imports=tuple(needed_by(modules, named)),
         syntax_problems=tuple(source.problem for source in found if source.problem is not None),
     )
     declares = bool(workflow.tasks or workflow.triggers)

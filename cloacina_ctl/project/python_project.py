@@ -19,6 +19,7 @@ from cloacina_ctl.project.modules import (
     find_source_root,
     imported_by,
     mentions_engine,
+    needed_by,
     read_source,
 )
 from cloacina_ctl.project.python.namespaces import INIT, bare_folders
@@ -53,7 +54,8 @@ def read_python_project(folder: str, layout: Layout, config: Config) -> Project:
         workflows=(workflow,) if workflow.tasks else (),
         requires=metadata.requires,
         python=_facts(folder, root, entry, candidates, sources)._replace(
-            parsed=tuple(sorted(modules.digests.items()))
+            imports=tuple(needed_by(modules, sources)),
+            parsed=tuple(sorted(modules.digests.items())),
         ),
     )
 

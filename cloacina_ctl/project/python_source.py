@@ -26,6 +26,7 @@ from cloacina_ctl.project.import_time import (
     names_of,
 )
 from cloacina_ctl.project.model import SourceTask, SyntaxProblem
+from cloacina_ctl.project.python.imports import Import, needed_imports
 from cloacina_ctl.project.task_arguments import Arguments, read_trigger
 from cloacina_ctl.values import NamedTuple
 
@@ -44,6 +45,10 @@ _ENCODINGS = re.compile(
     r"|shift[_-]jis|euc[_-](?:jp|kr)|gb(?:k|2312|18030)|big5"
 )
 
+# What a module does that looks for others in folders of its own choice.
+_PATHS = re.compile(
+    rb"\bsys\.path\b|\bimport\s+path\b|\b__path__\b|\baddsitedir\b|\bsys\.modules\b"
+)
 _GRAPHS = frozenset({"ComputationGraphBuilder", "reactor"})
 
 Lookup = Callable[[Elsewhere], object]
@@ -61,7 +66,8 @@ class ModuleSource(NamedTuple):
     """What one module declares and imports; places are ``path:line``.
 
     ``hidden`` are places of tasks that only running the code would declare, ``graphs`` those of
-    computation graphs and what they react to.
+    computation graphs and what they react to. ``needed`` are the imports that have to succeed;
+    ``changes_path`` tells whether the module may change where imports look.
     """
 
     tasks: tuple[SourceTask, ...] = ()
@@ -70,6 +76,8 @@ class ModuleSource(NamedTuple):
     builders: tuple[str, ...] = ()
     graphs: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
+    needed: tuple[Import, ...] = ()
+    changes_path: bool = False
     problem: SyntaxProblem | None = None
 
 
@@ -170,6 +178,14 @@ class _Reader:
             builders=tuple(self._builders),
             graphs=tuple(self._graphs),
             hidden=tuple(self._hidden),
+            needed=tuple(needed_imports(self._text.tree, self._path, self._is_task)),
+            changes_path=any(_PATHS.search(line) for line in self._text.lines),
+        )
+
+    def _is_task(self, function: FunctionNode) -> bool:
+        return any(
+            engine_name(one.func if isinstance(one, ast.Call) else one, self._names) == "task"
+            for one in function.decorator_list
         )
 
     def _read_function(self, function: FunctionNode) -> None:

@@ -63,7 +63,7 @@ def import_entry(order: dict[str, Any]) -> None:
     hidden = _prune(entry.partition(".")[0])
     sys.path += [workflow, *vendored]
     _trees.append(tree)
-    _import(entry, hidden)
+    _import(entry, hidden, order["declared"])
 
 
 def _refuse_names(*folders: str) -> None:
@@ -96,7 +96,7 @@ def _prune(top: str) -> list[str]:
     return found
 
 
-def _import(entry: str, hidden: list[str]) -> None:
+def _import(entry: str, hidden: list[str], declared: dict[str, str]) -> None:
     hint = None
     if hidden:
         hint = "the module's first name is that of a standard one, which loaders then hide: rename"
@@ -116,12 +116,20 @@ def _import(entry: str, hidden: list[str]) -> None:
         raise LoadFailure(
             "T003",
             f"importing `{entry}` needs a module that is not there: {missing}",
-            hint or "vendor it: only the standard library, `workflow/` and `vendor/` are there",
+            hint or _cure(declared.get(missing.partition(".")[0])),
         ) from error
     except BaseException as error:
         show(error)
         hint = hint or "the trace on standard error has the place"
         raise LoadFailure("T003", f"importing `{entry}` failed: {words_of(error)}", hint) from error
+
+
+def _cure(distribution: str | None) -> str:
+    """Return how a missing module gets into the package; the project may declare where it is."""
+    command = "`cloacina-ctl package PROJECT --vendor`"
+    if distribution is not None:
+        return f"{distribution} is declared and not in the package: {command} packs it"
+    return f"declare its distribution as a dependency of the project, then {command}"
 
 
 class PythonHost:

@@ -137,8 +137,19 @@ def _take_tree(
             workflow=workflow or _workflow_of(manifest),
             package=manifest.package.name,
             vendored=("vendor", *folders),
+            declared=_declared(manifest),
         )
     )
+
+
+def _declared(manifest: Manifest) -> dict[str, str]:
+    """Return the modules of the dependencies that the package declares, for messages."""
+    texts = manifest.requires.dependencies if manifest.requires else ()
+    if not texts:
+        return {}
+    from cloacina_ctl.project.python.distributions import modules_of, name_of
+
+    return modules_of([name_of(text) for text in texts])
 
 
 def _workflow_of(manifest: Manifest) -> str:

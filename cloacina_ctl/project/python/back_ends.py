@@ -54,7 +54,7 @@ def _hatch(project: str, document: Table) -> BuildLayout:
     if packages and not taken:
         key, taken = "packages", packages
         sources.update({f"{above}/": "" for one in packages if (above := os.path.dirname(one))})
-    unread = []
+    unread: list[str] = []
     if not taken and "include" in table:
         key = "include"
         taken, unread = _literal(project, _texts(table, "include"))
@@ -95,7 +95,7 @@ def _hatch_target(path: str, sources: dict[str, str]) -> str:
     return path
 
 
-def _poetry(project: str, document: Table) -> BuildLayout:
+def _poetry(_project: str, document: Table) -> BuildLayout:
     table = _inner(document, "tool", "poetry")
     parts, roots, unread = [], set(), []
     for package in _tables(table, "packages"):
@@ -152,7 +152,7 @@ def _flit(project: str, document: Table) -> BuildLayout:
     return BuildLayout(_place("tool.flit.module"), roots=(root,), parts=(part,))
 
 
-def _uv(project: str, document: Table) -> BuildLayout:
+def _uv(_project: str, document: Table) -> BuildLayout:
     table = _inner(document, "tool", "uv", "build-backend")
     if not table:
         return BuildLayout()

@@ -55,18 +55,18 @@ class BuildLayout(NamedTuple):
 
 def normal(path: str) -> str:
     """Return a path of the project without dots in it; empty for the project itself."""
-    found = posixpath.normpath(path.replace("\\", "/")) if path else ""
+    found = posixpath.normpath(path) if path else ""
     return "" if found == "." else found
 
 
 def leads_out(path: str) -> bool:
     """Tell whether a normal path leaves the folder that it is counted from."""
-    return path.startswith("/") or path == ".." or path.startswith("../")
+    return f"{path}/".startswith(("/", "../"))
 
 
 def judge_layout(project: str, layout: BuildLayout) -> None:
     """Raise ``Refused`` where the layout names what is not there, not the project's, or a link."""
-    names = dict.fromkeys((*layout.roots, *(part.source for part in layout.parts)))
+    names = dict.fromkeys([part.source for part in layout.parts] or layout.roots)
     problems = tuple(_judge(project, layout.place, names))
     if problems:
         raise Refused(*problems)

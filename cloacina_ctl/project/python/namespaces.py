@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 INIT = "__init__.py"
 # `__path__ = __import__("pkgutil").extend_path(__path__, __name__)`, in its usual spellings.
-_EXTENDS = re.compile(rb"^__path__\s*=.*\bextend_path\(\s*__path__\s*,\s*__name__\s*\)", re.M)
+_EXTENDS = re.compile(rb"(?m)^__path__\s*=.*\bextend_path\(\s*__path__\s*,\s*__name__\s*\)")
 
 
 def bare_folders(paths: Collection[str]) -> tuple[list[str], list[str]]:
@@ -24,7 +24,9 @@ def bare_folders(paths: Collection[str]) -> tuple[list[str], list[str]]:
     First those that look like a slip, then those that are a namespace on purpose: they hold
     packages alone.
     """
-    known, slips, namespaces = frozenset(paths), [], []
+    known = frozenset(paths)
+    slips: list[str] = []
+    namespaces: list[str] = []
     tops = {path.partition("/")[0] for path in known if path.endswith(".py") and "/" in path}
     for top in sorted(tops):
         if f"{top}/{INIT}" in known:

@@ -148,7 +148,8 @@ def _packages(project: str, options: _Options) -> Iterator[tuple[str, str]]:
 
 def _folder_of(package: str, folders: dict[str, str]) -> str:
     """Return where a package lies: the longest name in ``package_dir`` that it begins with."""
-    steps, rest = package.split("."), []
+    steps = package.split(".")
+    rest: list[str] = []
     while steps:
         known = folders.get(".".join(steps))
         if known is not None:
