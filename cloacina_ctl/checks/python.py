@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks import rule_names
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.project.python.provided import standard_wins
 from cloacina_ctl.project.runtimes import SHADOWED_NAMES
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def entry_module_missing(project: Project) -> Iterator[Finding]:
 def shadowed_name(project: Project) -> Iterator[Finding]:
     """A top-level name that the engines refuse, or that another module of that name hides."""
     facts = _facts(project)
+    requires = project.requires.python if project.requires else None
     for folder, names in (("workflow", facts.top_level), ("vendor", facts.vendored)):
         for name in names:
             if name == "cloaca":
@@ -71,7 +72,7 @@ def shadowed_name(project: Project) -> Iterator[Finding]:
                     f"`{name}` in {folder}/ has the name of a standard module; engines refuse it"
                 )
                 yield Finding(message, name, "give it another name")
-            elif name in sys.stdlib_module_names:
+            elif standard_wins(name, requires):
                 message = f"`{name}` in {folder}/ is never imported: the standard module wins"
                 yield Finding(message, name, "give it another name", Severity.WARNING)
 

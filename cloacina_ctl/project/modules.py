@@ -98,7 +98,7 @@ class SourceRoot(NamedTuple):
                 for file in files:
                     if file.endswith(".py"):
                         path = f"{inside}/{file}"
-                        yield part.target + path[len(part.source) :], path
+                        yield (part.target + path[len(part.source) :]).lstrip("/"), path
 
     def modules(self) -> Iterator[str]:
         """Yield every module under the root as a dotted name, sorted."""

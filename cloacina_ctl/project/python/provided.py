@@ -91,6 +91,14 @@ def missing_imports(
             yield Missing(top, one, Lack.SOME_PYTHONS, lacking)
 
 
+def standard_wins(module: str, requires: str | None) -> bool:
+    """Tell whether each Python that ``requires`` takes has a standard module of the name."""
+    known = pythons_with(module)
+    if len(known) in (0, NEWEST - OLDEST + 1):
+        return bool(known)
+    return all(minor in known for minor in _minors(requires))
+
+
 def _lost_module(own: _Tree, module: str) -> str | None:
     """Return the part of an own module's name that is not there, None where nobody can tell."""
     steps = module.split(".")
