@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.checks import rule_names
+from cloacina_ctl.checks import rule_names, unread
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.project.python.provided import standard_wins
@@ -61,7 +61,7 @@ def entry_module_missing(project: Project) -> Iterator[Finding]:
 def shadowed_name(project: Project) -> Iterator[Finding]:
     """A top-level name that the engines refuse, or that another module of that name hides."""
     facts = _facts(project)
-    requires = project.requires.python if project.requires else None
+    requires = _requires(project)
     for folder, names in (("workflow", facts.top_level), ("vendor", facts.vendored)):
         for name in names:
             if name == "cloaca":
@@ -104,8 +104,29 @@ def async_task(project: Project) -> Iterator[Finding]:
 @RULES.rule(Code.PYTHON_SYNTAX)
 def python_syntax(project: Project) -> Iterator[Finding]:
     """A file that cannot be parsed cannot be imported either."""
-    for problem in _facts(project).syntax_problems:
-        yield Finding(problem.message, problem.place)
+    facts, requires = _facts(project), _requires(project)
+    for problem in facts.syntax_problems:
+        if not unread.is_for_newer(problem, requires, packed=facts.packed):
+            yield Finding(*unread.refused(problem, requires))
+
+
+@RULES.rule(Code.NOT_JUDGED)
+def not_judged(project: Project) -> Iterator[Finding]:
+    """A Python that does not know the syntax says nothing of the source."""
+    facts, requires = _facts(project), _requires(project)
+    for problem in facts.syntax_problems:
+        if unread.is_for_newer(problem, requires, packed=facts.packed):
+            severity = Severity.WARNING if facts.packed else Severity.ERROR
+            yield Finding(*unread.not_judged(problem, requires), severity)
+
+
+@RULES.rule(Code.OLDER_PYTHON)
+def older_python(project: Project) -> Iterator[Finding]:
+    """Importing it raises `SyntaxError` on a Python that the project says it is for."""
+    facts = _facts(project)
+    severity = Severity.WARNING if facts.packed else Severity.ERROR
+    for found in unread.too_new(facts.newer_syntax, _requires(project)):
+        yield found._replace(severity=severity)
 
 
 @RULES.rule(Code.TASK_VALUE)
@@ -187,10 +208,32 @@ def build_pattern(project: Project) -> Iterator[Finding]:
         )
 
 
-@RULES.rule(Code.WORKFLOW_BUILDER, Severity.WARNING)
+@RULES.rule(Code.WORKFLOW_BUILDER)
 def workflow_builder(project: Project) -> Iterator[Finding]:
-    """The loader makes the workflow itself; a builder in the module makes a second one."""
-    for place in _facts(project).workflow_builders:
+    """The loader makes the workflow itself, and finds no task that a builder took."""
+    facts = _facts(project)
+    for place in facts.workflow_builders:
         yield Finding(
-            "packaged modules do not build their workflow themselves", place, "declare tasks only"
+            "the module builds its workflow itself: engines find none of its tasks",
+            place,
+            "declare the tasks at the top of the module, without a builder; `workflow_name` names "
+            "the workflow",
         )
+    for place in facts.loose_builders:
+        message = "packaged modules do not build their workflow themselves"
+        yield Finding(message, place, "declare tasks only", Severity.WARNING)
+
+
+@RULES.rule(Code.LIBRARY_ONLY)
+def library_only(project: Project) -> Iterator[Finding]:
+    """Servers bring a `cloaca` of their own, for declaring tasks and not for running them."""
+    for place, name in _facts(project).library_only:
+        yield Finding(
+            f"importing the module needs `cloaca.{name}`, which packages do not have",
+            place,
+            'use it under `if __name__ == "__main__":` alone, and import it there',
+        )
+
+
+def _requires(project: Project) -> str | None:
+    return project.requires.python if project.requires else None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.paths import MemberPath
     from cloacina_ctl.project.python.imports import Import
     from cloacina_ctl.project.python.layout import Part
+    from cloacina_ctl.project.python.newer_syntax import NewerSyntax
 
 
 class Layout(enum.Enum):
@@ -85,10 +86,14 @@ class SourceWorkflow(NamedTuple):
 
 
 class SyntaxProblem(NamedTuple):
-    """A source file that no parser takes."""
+    """A source file that the parser does not take.
+
+    ``is_grammar`` where the parser of another Python might take it.
+    """
 
     place: str
     message: str
+    is_grammar: bool = False
 
 
 class PythonFacts(NamedTuple):
@@ -98,7 +103,8 @@ class PythonFacts(NamedTuple):
     ``build_exclude`` are patterns by which the build configuration leaves something out, and
     ``unread_patterns`` what of it, at ``declared_by``, is not followed. ``namespaces`` are folders
     without `__init__.py` on purpose, ``packages_without_init`` those where it is a slip.
-    ``imports`` are those that have to succeed, by absolute names.
+    ``imports`` are those that have to succeed, by absolute names. ``packed`` where it is a package
+    whose files these are.
     """
 
     entry_module: str | None
@@ -115,9 +121,13 @@ class PythonFacts(NamedTuple):
     packages_without_init: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
     workflow_builders: tuple[str, ...] = ()
+    loose_builders: tuple[str, ...] = ()
+    library_only: tuple[tuple[str, str], ...] = ()
+    newer_syntax: tuple[NewerSyntax, ...] = ()
     graphs: tuple[str, ...] = ()
     hidden_tasks: tuple[str, ...] = ()
     imports: tuple[Import, ...] = ()
+    packed: bool = False
     parsed: tuple[tuple[str, Digest], ...] = ()
     syntax_problems: tuple[SyntaxProblem, ...] = ()
 

@@ -68,7 +68,11 @@ def read_packed_modules(
         namespaces=tuple(f"{WORKFLOW}{name}" for name in (*namespaces, *slips) if name in shared),
         graphs=tuple(place for source in found for place in source.graphs),
         workflow_builders=tuple(place for source in found for place in source.builders),
+        loose_builders=tuple(place for source in found for place in source.loose_builders),
+        library_only=tuple(one for source in found for one in source.library_only),
+        newer_syntax=tuple(one for source in found for one in source.newer),
         hidden_tasks=tuple(place for source in found for place in source.hidden),
+        packed=True,
         imports=tuple(needed_by(modules, named)),
         syntax_problems=tuple(source.problem for source in found if source.problem is not None),
     )

@@ -84,6 +84,11 @@ def _facts(
         packages_without_init=slips,
         namespaces=namespaces,
         workflow_builders=tuple(place for source in sources.values() for place in source.builders),
+        loose_builders=tuple(
+            place for source in sources.values() for place in source.loose_builders
+        ),
+        library_only=tuple(one for source in sources.values() for one in source.library_only),
+        newer_syntax=tuple(one for source in sources.values() for one in source.newer),
         graphs=tuple(place for source in sources.values() for place in source.graphs),
         hidden_tasks=tuple(place for source in sources.values() for place in source.hidden),
         syntax_problems=tuple(

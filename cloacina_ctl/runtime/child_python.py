@@ -120,6 +120,11 @@ def _import(entry: str, hidden: list[str], declared: dict[str, str]) -> None:
         ) from error
     except BaseException as error:
         show(error)
+        if (
+            isinstance(error, AttributeError | ImportError)
+            and getattr(error, "name", "") == "cloaca"
+        ):
+            hint = "packages have less of `cloaca`: what runs workflows goes under `__main__`"
         hint = hint or "the trace on standard error has the place"
         raise LoadFailure("T003", f"importing `{entry}` failed: {words_of(error)}", hint) from error
 
@@ -208,19 +213,17 @@ class PythonHost:
 
 
 def _own_tasks(names: Names) -> tuple[str, list[DeclaredTask]]:
-    """Return the workflow and its tasks: the package's own, or the only one of a builder."""
+    """Return the package's workflow and its tasks; those of a builder's workflow are none of it."""
     by_names: dict[Names, list[DeclaredTask]] = {}
     for (declared_for, _), task in REGISTRY.tasks.items():
         by_names.setdefault(declared_for, []).append(task)
-    if names not in by_names and len(by_names) == 1:
-        ((other, tasks),) = by_names.items()
-        return other.workflow, tasks
     if names not in by_names and by_names:
         others = ", ".join(f"`{one.workflow}`" for one in by_names)
         raise LoadFailure(
             "Y004",
-            f"the package is the workflow `{names.workflow}`, and its tasks are of {others}",
-            "a package is one workflow: declare its tasks without a WorkflowBuilder",
+            f"the package is the workflow `{names.workflow}`, which registered no tasks: its tasks "
+            f"are of {others}",
+            "engines refuse it: declare the tasks without a WorkflowBuilder",
         )
     return names.workflow, by_names.get(names, [])
 

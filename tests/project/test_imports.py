@@ -156,8 +156,10 @@ def test_leaving_dependencies_out_on_purpose_is_a_note(tmp_path):
 def test_an_own_module_that_is_not_packed_is_named_with_the_reason(tmp_path):
     more = {".gitignore": "_version.py\n", "src/demo/_version.py": "V = 1\n"}
     assert said(tmp_path, "from demo._version import V\n", more=more) == [
-        "imports `demo._version`, which is not packed: src/demo/_version.py: "
-        "ignored by an ignore file"
+        (
+            "imports `demo._version`, which is not packed: src/demo/_version.py: "
+            "ignored by an ignore file"
+        )
     ]
 
 

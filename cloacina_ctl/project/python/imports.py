@@ -23,13 +23,15 @@ _CATCHES = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseEx
 class Import(NamedTuple):
     """An import that has to succeed: of ``module``, relative by ``level`` dots, at ``place``.
 
-    ``task`` is the function that it stands in, None for what importing the module runs.
+    ``task`` is the function that it stands in, None for what importing the module runs; ``names``
+    are those that are taken of the module.
     """
 
     module: str
     level: int
     place: str
     task: str | None = None
+    names: tuple[str, ...] = ()
 
 
 def needed_imports(
@@ -44,7 +46,8 @@ def needed_imports(
             for alias in statement.names:
                 yield Import(alias.name, 0, place, task)
         elif isinstance(statement, ast.ImportFrom):
-            yield Import(statement.module or "", statement.level, place, task)
+            names = tuple(alias.name for alias in statement.names)
+            yield Import(statement.module or "", statement.level, place, task, names)
         elif isinstance(statement, FunctionNode):
             if task is None and is_task(statement):
                 waiting += [(one, statement.name) for one in statement.body]
