@@ -244,6 +244,7 @@ def test_a_module_that_cannot_be_imported_says_why(make, text, code, words):
     (found,) = refused.value.diagnostics
     assert found.code is code
     assert words in found.message
+    assert ("packages have less of `cloaca`" in found.hint) is ("Task" not in words)
     assert found.where == "x.cloacina"
 
 
@@ -340,6 +341,7 @@ def test_what_packages_lack_of_the_engine_s_module_fails_in_its_words(make, sour
     (found,) = refused.value.diagnostics
     assert found.code is Code.LOAD_FAILED
     assert words in found.message
+    assert ("packages have less of `cloaca`" in found.hint) is ("Task" not in words)
 
 
 def test_tasks_of_several_builders_are_none_of_the_package_s_workflow(make):
