@@ -120,13 +120,17 @@ def _import(entry: str, hidden: list[str], declared: dict[str, str]) -> None:
         ) from error
     except BaseException as error:
         show(error)
-        if (
-            isinstance(error, AttributeError | ImportError)
-            and getattr(error, "name", "") == "cloaca"
-        ):
+        if _lacks_engine_name(error):
             hint = "packages have less of `cloaca`: what runs workflows goes under `__main__`"
         hint = hint or "the trace on standard error has the place"
         raise LoadFailure("T003", f"importing `{entry}` failed: {words_of(error)}", hint) from error
+
+
+def _lacks_engine_name(error: BaseException) -> bool:
+    """Tell whether a name of `cloaca` is missing, which the engine's wheel may have."""
+    if isinstance(error, AttributeError):
+        return "module 'cloaca' has no attribute" in str(error)
+    return isinstance(error, ImportError) and error.name == "cloaca"
 
 
 def _cure(distribution: str | None) -> str:
