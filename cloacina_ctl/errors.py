@@ -189,6 +189,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     TRACKED_IGNORED = "P023", "left out by an ignore rule, though git tracks it"
     NO_SUBMODULE = "P024", "a submodule that is not checked out"
     GIT_UNREAD = "P025", "what git keeps about the project cannot be read"
+    LINK_AWAY = "P031", "a link that leads to nothing that may be packed"
     # R: Rust project
     NO_CARGO = "R001", "cargo is not installed"
     BUILD_FAILED = "R002", "the build failed"

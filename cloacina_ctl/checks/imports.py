@@ -133,7 +133,7 @@ def _elsewhere(
         )
     if missing.lack is not Lack.NOTHING:
         return None
-    packed = {file.source[len(project.root) + 1 :]: str(file.path) for file in selection.files}
+    packed = {file.place(project.root): str(file.path) for file in selection.files}
     name = _packed_name(place.path, packed)
     has = f"the package has it as `{name}`" if name else "it lies outside of what is packed"
     above = os.path.dirname(place.path)

@@ -189,8 +189,7 @@ def refuse_rewritten_sources(prepared: Prepared, files: tuple[FileEntry, ...]) -
 
 def places_of(project: Project, selection: Selection) -> dict[str, str]:
     """Return what each packed file of the project, by its path there, is called in the package."""
-    start = len(project.root) + 1
-    return {file.source[start:]: str(file.path) for file in selection.files}
+    return {file.place(project.root): str(file.path) for file in selection.files}
 
 
 def selected_files(selection: Selection) -> Iterator[PlannedFile]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cloacina_ctl.errors import Code, Diagnostic, Refused
 from cloacina_ctl.project.detect import CARGO_TOML, PYPROJECT_TOML
 from cloacina_ctl.project.ignore import compile_patterns
+from cloacina_ctl.project.links import CONTENTS, REFUSE
 from cloacina_ctl.project.model import Config, Layout
 from cloacina_ctl.project.own_files import read_own_toml
 from cloacina_ctl.toml import suggest
@@ -28,7 +29,7 @@ _TEXTS = (
 _PATTERNS = ("include", "exclude")
 _LISTS = (*_PATTERNS, "vendor_platforms")
 _FLAGS = ("vendor",)
-_ROOT = "source_root"
+_ROOT, _LINKS = "source_root", "links"
 _PYTHON_ONLY = frozenset({"entry_module", "vendor_python", "wheelhouse"})
 _TABLES = {PYPROJECT_TOML: ("tool", "cloacina"), CARGO_TOML: ("package", "metadata", "cloacina")}
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -86,6 +87,9 @@ def _judge(table: dict[str, object], layout: Layout, place: str) -> Iterator[Dia
             message = _judge_vendoring(key, value, layout)
         elif key == _ROOT:
             message = _judge_root(value, layout)
+        elif key == _LINKS:
+            known = (REFUSE, CONTENTS)
+            message = None if value in known else f'`{_LINKS}` must be "{REFUSE}" or "{CONTENTS}"'
         else:
             yield _unknown(key, place)
             continue
@@ -148,6 +152,6 @@ def _unknown(key: str, place: str) -> Diagnostic:
             place,
             "set it for yourself: --sign, CLOACINA_CTL_SIGNING_KEY or your own config.toml",
         )
-    known = (*_TEXTS, *_LISTS, *_FLAGS, _ROOT)
+    known = (*_TEXTS, *_LISTS, *_FLAGS, _ROOT, _LINKS)
     hint = suggest(key, known) or f"known are {', '.join(known)}"
     return Diagnostic(Code.CONFIG_UNKNOWN_KEY, f"no such key: {key}", place, hint)

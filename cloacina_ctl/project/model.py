@@ -44,6 +44,7 @@ class Config(NamedTuple):
     vendor_platforms: tuple[str, ...] = ()
     wheelhouse: str | None = None
     source_root: tuple[str, ...] = ()
+    links: str = "refuse"
 
 
 class SourceDependency(NamedTuple):
@@ -209,13 +210,21 @@ class Project(NamedTuple):
 
 
 class SelectedFile(NamedTuple):
-    """A file that gets packed: where it is, what it is called in the package, why it is in."""
+    """A file that gets packed: where it is, what it is called in the package, why it is in.
+
+    ``link`` is the path in the project that leads to ``source``, where that is no path of its own.
+    """
 
     path: MemberPath
     source: str
     size: int
     executable: bool
     reason: str
+    link: str | None = None
+
+    def place(self, root: str) -> str:
+        """Return its path in the project in ``root``."""
+        return self.link if self.link is not None else self.source[len(root) + 1 :]
 
 
 class LeftOut(NamedTuple):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cloacina_ctl.archive.layout import module_paths
 from cloacina_ctl.digest import Digest
-from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.errors import Code, FileProblem, Refused
 from cloacina_ctl.project.import_time import MODULE, UNREADABLE, Elsewhere
 from cloacina_ctl.project.own_files import open_own
 from cloacina_ctl.project.python.layout import Part
@@ -43,6 +43,7 @@ class SourceRoot(NamedTuple):
     ``folders`` are those that modules are counted from, relative to the project, empty for its top;
     ``parts`` what of them belongs to the project. ``exclude`` are patterns of gitignore, by which
     the build configuration leaves something out; ``place`` is what declares all that, if anything.
+    A module may be a link, which leads no further than the ``boundary``, where there is one.
     """
 
     project: str
@@ -51,6 +52,7 @@ class SourceRoot(NamedTuple):
     exclude: tuple[str, ...] = ()
     place: str = ""
     unread: tuple[str, ...] = ()
+    boundary: str | None = None
 
     @property
     def folder(self) -> str:
@@ -132,7 +134,7 @@ class ProjectModules:
 
     def read(self, path: str) -> bytes:
         """Return its bytes, and keep their digest: the first, if it changes meanwhile."""
-        data = read_bytes(self._root.project, path)
+        data = read_bytes(self._root.project, path, self._root.boundary)
         self.digests.setdefault(path, Digest.of(data))
         return data
 
@@ -153,15 +155,18 @@ class PackedModules:
         return self._files[path]
 
 
-def find_source_root(project: str, *, tree: bool, chosen: tuple[str, ...] = ()) -> SourceRoot:
+def find_source_root(
+    project: str, *, tree: bool, chosen: tuple[str, ...] = (), boundary: str | None = None
+) -> SourceRoot:
     """Return where modules lie: ``workflow/`` of a tree, else what is ``chosen`` or declared.
 
     Where neither the configuration chooses nor the build configuration declares anything it is
     ``src/``, if there is one, or the top. Raises ``Refused`` for folders that are not there, or not
-    the project's.
+    the project's. Links are followed within the ``boundary``, and refused without one.
     """
     if tree:
-        return SourceRoot(project, ("workflow",), _parts(project, ("workflow",)))
+        parts = _parts(project, ("workflow",))
+        return SourceRoot(project, ("workflow",), parts, boundary=boundary)
     from cloacina_ctl.project.python.back_ends import declared_layout
     from cloacina_ctl.project.python.layout import BuildLayout, judge_layout, normal
 
@@ -179,6 +184,7 @@ def find_source_root(project: str, *, tree: bool, chosen: tuple[str, ...] = ()) 
         layout.exclude,
         layout.place if layout.roots or layout.unread else "",
         layout.unread,
+        boundary,
     )
 
 
@@ -199,21 +205,32 @@ def _parts(project: str, roots: tuple[str, ...]) -> tuple[Part, ...]:
     )
 
 
-def read_bytes(project: str, path: str) -> bytes:
+def read_bytes(project: str, path: str, boundary: str | None = None) -> bytes:
     """Return the bytes of a module, of a huge one as many as show that it is too large."""
     full = os.path.join(project, path)
-    with reported(full), open(open_own(project, path), "rb") as file:
+    with reported(full), open(_opened(project, path, boundary), "rb") as file:
         return file.read(MAX_SOURCE_BYTES + 1)
 
 
-def read_source(project: str, path: str) -> ModuleSource:
+def _opened(project: str, path: str, boundary: str | None) -> int:
+    if boundary is None:
+        return open_own(project, path)
+    from cloacina_ctl.project.links import Away, away, open_followed, within
+
+    try:
+        return open_followed(boundary, within(boundary, project, path))
+    except Away as reason:
+        raise Refused(away(path, reason)) from reason
+
+
+def read_source(root: SourceRoot, path: str) -> ModuleSource:
     """Return what the module in the file ``path`` of the project declares, seen alone."""
-    return read_module(read_bytes(project, path), path)
+    return read_module(read_bytes(root.project, path, root.boundary), path)
 
 
-def mentions_engine(project: str, path: str) -> bool:
+def mentions_engine(root: SourceRoot, path: str) -> bool:
     """Tell whether the module can declare a task at all: most do not, and need no parser."""
-    return MODULE.encode() in read_bytes(project, path)
+    return MODULE.encode() in read_bytes(root.project, path, root.boundary)
 
 
 def imported_by(modules: Modules, entry: str) -> Iterator[tuple[str, ModuleSource]]:

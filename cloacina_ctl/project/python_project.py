@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.project.links import CONTENTS, boundary_of
 from cloacina_ctl.project.metadata import read_metadata
 from cloacina_ctl.project.model import (
     Config,
@@ -40,7 +41,12 @@ def read_python_project(folder: str, layout: Layout, config: Config) -> Project:
     Raises ``Refused`` for a name or version that no package may have, and for what is no TOML.
     """
     metadata = read_metadata(folder, layout, config)
-    root = find_source_root(folder, tree=layout is Layout.PYTHON_TREE, chosen=config.source_root)
+    root = find_source_root(
+        folder,
+        tree=layout is Layout.PYTHON_TREE,
+        chosen=config.source_root,
+        boundary=boundary_of(folder) if config.links == CONTENTS else None,
+    )
     candidates = () if metadata.entry_module else _modules_with_tasks(root)
     entry = metadata.entry_module or _only(candidates)
     modules = ProjectModules(root)
@@ -117,9 +123,9 @@ def _modules_with_tasks(root: SourceRoot) -> tuple[str, ...]:
     found = []
     for module in root.modules():
         path = root.find(module)
-        if path is None or not mentions_engine(root.project, path):
+        if path is None or not mentions_engine(root, path):
             continue
-        if read_source(root.project, path).tasks:
+        if read_source(root, path).tasks:
             found.append(module)
     return tuple(found)
 

@@ -12,7 +12,8 @@ tracks, of the order in which a folder is listed. Who wins, from the strongest:
    packed packages.
 
 A link, or anything that is neither file nor folder, is refused where it would be packed: a
-package holds files alone, and what a link points to is not the project's to give.
+package holds files alone, and what a link points to need not be the project's to give. With `links`
+of the configuration it is packed as what it leads to in the project or its repository (``links``).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive import layout
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.project.links import CONTENTS
 from cloacina_ctl.project.model import Layout
 from cloacina_ctl.project.walk import TreeRules, select_tree
 
@@ -69,7 +71,9 @@ def _select(project: Project, rules: TreeRules, entry: str | None) -> Selection:
     config = project.config
     selection = select_tree(
         project.root,
-        rules._replace(include=config.include, exclude=config.exclude),
+        rules._replace(
+            include=config.include, exclude=config.exclude, follows=config.links == CONTENTS
+        ),
         lambda path, packed: _reason(path, packed, entry),
     )
     if not selection.files:

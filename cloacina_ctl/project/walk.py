@@ -20,6 +20,7 @@ from cloacina_ctl.project.ignore import (
     is_ignored,
     read_ignore_files,
 )
+from cloacina_ctl.project.links import Away, away, boundary_of, follow, judge_target
 from cloacina_ctl.project.model import LeftOut, SelectedFile, Selection
 from cloacina_ctl.project.own_files import link
 from cloacina_ctl.project.repository import DOT_GIT, MODULES_FILE
@@ -29,7 +30,10 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from typing_extensions import Self
+
     from cloacina_ctl.paths import Collision
+    from cloacina_ctl.project.links import Target
 
 INCLUDED = "included by the configuration"
 EMPTY_FOLDER = "an empty folder"
@@ -48,7 +52,7 @@ class TreeRules(NamedTuple):
     ``parts``: what holds the files to pack, None for all. ``left_out``: paths that stay out, with
     the reason. ``reserved``: names at the top of a package, folded, that are not the project's
     to fill. ``bases`` are the folders whose folders can be parts. ``build_exclude`` are patterns
-    that count like those of an ignore file at the root.
+    that count like those of an ignore file at the root. ``follows`` packs what links lead to.
     """
 
     moves: tuple[tuple[str, str], ...] = (("", ""),)
@@ -59,11 +63,13 @@ class TreeRules(NamedTuple):
     build_exclude: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    follows: bool = False
 
 
 # How much of a folder can get packed: what its rules say; what ``include`` brings back; what
 # ``include`` names exactly.
 _OPEN, _OUT, _SHUT = range(3)
+_MAX_FOLLOWED = 1000  # folders: links that lead to each other's folders multiply
 _ALL_READ = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
 
@@ -71,6 +77,8 @@ class _Folder(NamedTuple):
     """A folder to visit: its path with a slash at the end, empty for the root.
 
     ``inside`` means that it belongs to a packed part, ``state`` is one of the three above.
+    ``place`` is its path as ignore rules see it, ``real`` where it is. Links led to it from the
+    folders ``via``.
     """
 
     path: str
@@ -78,6 +86,21 @@ class _Folder(NamedTuple):
     ignores: tuple[Patterns, ...]
     inside: bool
     state: int
+    place: str
+    real: str
+    via: tuple[str, ...] = ()
+
+    def inner(self, name: str, ignores: tuple[Patterns, ...], *, inside: bool, state: int) -> Self:
+        """Return a folder in it."""
+        return self._replace(
+            path=f"{self.path}{name}/",
+            depth=self.depth + 1,
+            ignores=ignores,
+            inside=inside,
+            state=state,
+            place=f"{self.place}{name}/",
+            real=os.path.join(self.real, name),
+        )
 
 
 def select_tree(root: str, rules: TreeRules, reason: Callable[[str, str], str]) -> Selection:
@@ -87,7 +110,7 @@ def select_tree(root: str, rules: TreeRules, reason: Callable[[str, str], str]) 
     link, special file, unreadable thing and name that no package may hold.
     """
     walk = _Walk(root, rules, reason)
-    waiting = [_Folder("", 0, walk.around.ignores, rules.parts is None, _OPEN)]
+    waiting = [walk.top()]
     while waiting:
         waiting.extend(walk.visit(waiting.pop()))
     return walk.result()
@@ -111,13 +134,20 @@ class _Walk:
             pattern.removeprefix("/") not in self._exact or "/" not in pattern.rstrip("/")
             for pattern in rules.include
         )
+        self._boundary = boundary_of(root) if rules.follows else root
+        self._followed = 0
         self._files: list[SelectedFile] = []
         self._left_out: list[LeftOut] = []
         self._problems: list[Diagnostic] = []
 
+    def top(self) -> _Folder:
+        """Return the project's own folder."""
+        inside = self._rules.parts is None
+        return _Folder("", 0, self.around.ignores, inside, _OPEN, self._prefix, self._root)
+
     def visit(self, folder: _Folder) -> Iterator[_Folder]:
         """Decide of everything in ``folder``; yield the folders in it that are to be visited."""
-        path = os.path.join(self._root, folder.path)
+        path = folder.real
         try:
             with os.scandir(path) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
@@ -142,13 +172,13 @@ class _Walk:
             is_module = self.around.is_submodule(folder.path[:-1])
             self._left_out.append(LeftOut(folder.path, NO_SUBMODULE if is_module else EMPTY_FOLDER))
         ignores = folder.ignores
-        if DOT_GIT in names and folder.path:
+        if DOT_GIT in names and folder.path and not folder.via:
             ignores = self.around.enter(path, folder.path, ignores)
         if MODULES_FILE in names:
             self.around.learn_submodules(path, folder.path)
         if folder.inside or not folder.path:
             self.around.note_links(path, folder.path)
-        shown, base = folder.path, self._prefix + folder.path
+        shown, base = folder.path, folder.place
         return folder._replace(
             ignores=(*read_ignore_files(path, base, names, shown=shown), *ignores)
         )
@@ -156,6 +186,8 @@ class _Walk:
     def _decide(self, entry: os.DirEntry[str], folder: _Folder) -> _Folder | None:
         """Decide of a file, or return the folder to visit."""
         path = folder.path + entry.name
+        if self._rules.follows and entry.is_symlink():
+            return self._decide_link(entry, path, folder)
         if not entry.is_dir(follow_symlinks=False):
             self._decide_file(entry, path, folder)
             return None
@@ -171,7 +203,7 @@ class _Walk:
             self._problems.append(Diagnostic(Code.PROJECT_PATH, message, path, _CURE))
             return None
         inside = folder.inside or self._is_part(path)
-        return _Folder(path + "/", folder.depth + 1, folder.ignores, inside, state)
+        return folder.inner(entry.name, folder.ignores, inside=inside, state=state)
 
     def _state_of_folder(self, name: str, path: str, folder: _Folder) -> int:
         """Return how much of the folder can get packed, and note why where that is not all."""
@@ -180,7 +212,7 @@ class _Walk:
             why, state = LeftOut(path + "/", denied.reason, denied.secret), _SHUT
         elif path in self._rules.left_out:
             why, state = LeftOut(path + "/", self._rules.left_out[path]), _SHUT
-        elif is_ignored(folder.ignores, self._prefix + path, is_folder=True):
+        elif is_ignored(folder.ignores, folder.place + name, is_folder=True):
             why, state = LeftOut(path + "/", IGNORED), _OUT
         elif self._matches(self._build_exclude, path, is_folder=True):
             why, state = LeftOut(path + "/", NOT_BUILT), _OUT
@@ -201,9 +233,65 @@ class _Walk:
     def _decide_file(self, entry: os.DirEntry[str], path: str, folder: _Folder) -> None:
         why = self._why_out(entry.name, path, folder)
         if why is None:
-            self._take(entry, path, included=self._is_included(path))
+            try:
+                facts = entry.stat(follow_symlinks=False)
+            except OSError as error:
+                self._cannot_read(path, error)
+            else:
+                self._take(facts, entry.path, path, included=self._is_included(path))
         elif folder.state == _OPEN:
             self._left_out.append(why)
+
+    def _decide_link(self, entry: os.DirEntry[str], path: str, folder: _Folder) -> _Folder | None:
+        """Decide of a link by what it leads to, as if that stood in its place."""
+        try:
+            target = follow(self._boundary, folder.place + entry.name)
+        except (Away, OSError) as error:
+            if self._why_out(entry.name, path, folder) is not None:
+                self._decide_file(entry, path, folder)
+            elif isinstance(error, OSError):
+                self._cannot_read(path, error)
+            else:
+                self._problems.append(away(path, error))
+            return None
+        if target.is_folder:
+            return self._linked_folder(entry.name, path, folder, target)
+        why = self._why_out(entry.name, path, folder)
+        left, _ = judge_target(target)
+        if left is not None and target.path.removeprefix(self._prefix) not in self._exact:
+            why = why or LeftOut(path, f"a link to {target.path}: {left.reason}", left.secret)
+        if why is None:
+            self._take(target.facts, target.full, path, included=self._is_included(path), link=path)
+        elif folder.state == _OPEN:
+            self._left_out.append(why)
+        return None
+
+    def _linked_folder(
+        self, name: str, path: str, folder: _Folder, target: Target
+    ) -> _Folder | None:
+        """Return the folder that a link leads to, to be visited in the link's place."""
+        if self._matches(self._exclude, path, is_folder=True):
+            self._left_out.append(LeftOut(path + "/", EXCLUDED))
+            return None
+        state = self._state_of_folder(name, path, folder)
+        if state != _OPEN or folder.depth >= MAX_DEPTH:
+            return None
+        left, ignores = judge_target(target)
+        if left is not None:
+            reason = f"a link to {target.path}/: {left.reason}"
+            self._left_out.append(LeftOut(path + "/", reason, left.secret))
+            return None
+        via = (*folder.via, os.path.realpath(folder.real))
+        self._followed += 1
+        if any(f"{one}/".startswith(f"{target.full}/") for one in via):
+            self._problems.append(away(path, Away("to a folder that it lies in")))
+        elif self._followed > _MAX_FOLLOWED:
+            self._problems.append(away(path, Away(f"on, as {_MAX_FOLLOWED} others do")))
+        else:
+            inside = folder.inside or self._is_part(path)
+            found = folder.inner(name, ignores, inside=inside, state=state)
+            return found._replace(place=target.path + "/", real=target.full, via=via)
+        return None
 
     def _why_out(self, name: str, path: str, folder: _Folder) -> LeftOut | None:
         """Return why the file stays out, by the rules in their order; None where it is packed."""
@@ -225,7 +313,8 @@ class _Walk:
     def _why_ignored(self, path: str, folder: _Folder) -> LeftOut | None:
         if not (folder.inside or self._is_part(path)):
             return LeftOut(path, NO_PART)
-        if is_ignored(folder.ignores, self._prefix + path, is_folder=False):
+        name = path[len(folder.path) :]
+        if is_ignored(folder.ignores, folder.place + name, is_folder=False):
             return LeftOut(path, IGNORED)
         if self._matches(self._build_exclude, path, is_folder=False):
             return LeftOut(path, NOT_BUILT)
@@ -266,19 +355,23 @@ class _Walk:
     def _matches(patterns: Patterns | None, path: str, *, is_folder: bool) -> bool:
         return patterns is not None and patterns.verdict(path, is_folder=is_folder) is True
 
-    def _take(self, entry: os.DirEntry[str], path: str, *, included: bool) -> None:
-        """Pack the file, or note why that cannot be."""
+    def _take(
+        self,
+        facts: os.stat_result,
+        full: str,
+        path: str,
+        *,
+        included: bool,
+        link: str | None = None,
+    ) -> None:
+        """Pack the file at ``full``, or note why that cannot be."""
         try:
-            facts = entry.stat(follow_symlinks=False)
-            kind = _judge_kind(facts.st_mode, path, entry.path)
-            readable = (
-                kind is not None
-                or facts.st_mode & _ALL_READ == _ALL_READ
-                or os.access(entry.path, os.R_OK)
-            )
+            kind = _judge_kind(facts.st_mode, path, full)
         except OSError as error:
             self._cannot_read(path, error)
             return
+        open_to_all = facts.st_mode & _ALL_READ == _ALL_READ
+        readable = kind is not None or open_to_all or os.access(full, os.R_OK)
         packed = self._packed_path(path)
         if kind is not None:
             self._problems.append(kind)
@@ -289,10 +382,11 @@ class _Walk:
             self._files.append(
                 SelectedFile(
                     path=MemberPath(packed),
-                    source=entry.path,
+                    source=full,
                     size=facts.st_size,
                     executable=bool(facts.st_mode & stat.S_IXUSR),
                     reason=INCLUDED if included else self._reason(path, packed),
+                    link=link,
                 )
             )
 
@@ -339,25 +433,21 @@ class _Walk:
         ignored = {one.path for one in self._left_out if one.reason == IGNORED}
         if not ignored:
             return []
-        start = len(self._root) + 1
-        taken = {file.source[start:] for file in self._files}
+        taken = {file.place(self._root) for file in self._files}
         return sorted(self.around.tracked(ignored) - taken)
 
     def _is_allowed(self, file: SelectedFile) -> bool:
         """Tell whether a package may hold the path; note the rule that it breaks."""
         rule = judge_path(file.path)
         if rule is not None:
-            place = os.path.relpath(file.source, self._root)
+            place = file.place(self._root)
             self._problems.append(Diagnostic(Code.PROJECT_PATH, rule, place, _CURE))
         return rule is None
 
     def _clashing(self, clashes: tuple[Collision, ...]) -> Iterator[Diagnostic]:
-        sources = {str(file.path): file.source for file in self._files}
+        places = {str(file.path): file.place(self._root) for file in self._files}
         for clash in clashes:
-            first, second = (
-                os.path.relpath(sources[path], self._root) if path in sources else path
-                for path in (clash.first, clash.second)
-            )
+            first, second = (places.get(path, path) for path in (clash.first, clash.second))
             yield Diagnostic(Code.PROJECT_PATH, f"beside {first}: {clash.rule}", second, _CURE)
 
 
@@ -366,7 +456,10 @@ def _judge_kind(mode: int, path: str, full: str) -> Diagnostic | None:
     if stat.S_ISREG(mode):
         return None
     if stat.S_ISLNK(mode):
-        hint = "put the file itself there, or leave the link out: name it in .cloacinaignore"
+        hint = (
+            'set `links = "contents"` to pack what it leads to, put the file itself there, or '
+            "leave the link out: name it in .cloacinaignore"
+        )
         return link(path, os.readlink(full), hint)
     kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
     kind = kinds.get(stat.S_IFMT(mode), "a device")
