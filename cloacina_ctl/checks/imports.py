@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import shlex
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.layout import WORKFLOW_FOLDER
+from cloacina_ctl.checks.unread import minors_of
 from cloacina_ctl.errors import Code, Diagnostic, Severity
 from cloacina_ctl.project.python.distributions import distribution_of, name_of, not_packed
 from cloacina_ctl.project.python.provided import Lack, missing_imports
@@ -42,7 +44,7 @@ def check_imports(
     facts = project.python
     if facts is None or not selection.files:
         return
-    from cloacina_ctl.project.python.dependencies import declared_dependencies
+    from cloacina_ctl.project.vendoring.declared import declared_dependencies
 
     paths = {str(file.path) for file in selection.files} | set(vendored or ())
     declared = [name_of(text) for text in declared_dependencies(project)]
@@ -54,7 +56,7 @@ def check_imports(
         place = project.config.place
         yield Diagnostic(Code.NOT_PACKED, _left_words(left), place, cure, severity)
     requires = project.requires.python if project.requires else None
-    for missing in missing_imports(facts.imports, paths, requires):
+    for missing in missing_imports(facts.imports, paths, partial(minors_of, requires)):
         if missing.lack is Lack.NOTHING and distribution_of(missing.module, declared) is not None:
             continue  # said above, or to come
         other = _elsewhere(project, facts, selection, missing)
@@ -77,7 +79,8 @@ def check_packed_imports(subject: PackageSubject) -> Iterator[Diagnostic]:
     if left:
         cure = f"whoever has the project can pack them: `{command}`"
         yield Diagnostic(Code.NOT_PACKED, _left_words(left), subject.path, cure, Severity.WARNING)
-    for missing in missing_imports(subject.imports, paths, requires.python if requires else None):
+    python = requires.python if requires else None
+    for missing in missing_imports(subject.imports, paths, partial(minors_of, python)):
         if missing.lack is Lack.NOTHING and distribution_of(missing.module, left) is not None:
             continue
         yield _not_provided(missing, f"whoever has the project can pack it: `{command}`")

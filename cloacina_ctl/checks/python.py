@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks import rule_names, unread
@@ -61,7 +62,7 @@ def entry_module_missing(project: Project) -> Iterator[Finding]:
 def shadowed_name(project: Project) -> Iterator[Finding]:
     """A top-level name that the engines refuse, or that another module of that name hides."""
     facts = _facts(project)
-    requires = _requires(project)
+    minors = partial(unread.minors_of, _requires(project))
     for folder, names in (("workflow", facts.top_level), ("vendor", facts.vendored)):
         for name in names:
             if name == "cloaca":
@@ -72,7 +73,7 @@ def shadowed_name(project: Project) -> Iterator[Finding]:
                     f"`{name}` in {folder}/ has the name of a standard module; engines refuse it"
                 )
                 yield Finding(message, name, "give it another name")
-            elif standard_wins(name, requires):
+            elif standard_wins(name, minors):
                 message = f"`{name}` in {folder}/ is never imported: the standard module wins"
                 yield Finding(message, name, "give it another name", Severity.WARNING)
 

@@ -30,7 +30,7 @@ def is_for_newer(problem: SyntaxProblem, requires: str | None, *, packed: bool) 
     """
     if not problem.is_grammar:
         return False
-    minors = _minors(requires)
+    minors = minors_of(requires, _FAR)
     if _HERE in minors and not packed:
         return False
     return any(minor > _HERE for minor in minors if minor <= NEWEST or _HERE not in minors)
@@ -41,7 +41,7 @@ def refused(problem: SyntaxProblem, requires: str | None) -> tuple[str, str, str
     if not problem.is_grammar:
         return problem.message, problem.place, None
     message = f"not Python 3.{_HERE}: {problem.message}"
-    if _HERE in _minors(requires) and _HERE < NEWEST:
+    if _HERE in minors_of(requires, _FAR) and _HERE < NEWEST:
         where = f"it is for {requires}" if requires else "no `requires-python` says otherwise"
         cure = f"if a newer Python reads it, set `requires-python`: {where}"
         return message, problem.place, cure
@@ -50,8 +50,8 @@ def refused(problem: SyntaxProblem, requires: str | None) -> tuple[str, str, str
 
 def not_judged(problem: SyntaxProblem, requires: str | None) -> tuple[str, str, str]:
     """Return message, place and cure for source that another Python has to parse."""
-    newer = [minor for minor in _minors(requires) if minor > _HERE]
-    only = _HERE not in _minors(requires)
+    newer = [minor for minor in minors_of(requires, _FAR) if minor > _HERE]
+    only = _HERE not in minors_of(requires, _FAR)
     needed = f"it is for Python {requires}" if only and requires else "a newer one may read it"
     message = f"not judged: this program runs on Python 3.{_HERE}, and {needed}: {problem.message}"
     with_ = f"3.{newer[0]}" if only and newer else f"3.{NEWEST}"
@@ -61,7 +61,7 @@ def not_judged(problem: SyntaxProblem, requires: str | None) -> tuple[str, str, 
 def too_new(found: Iterable[NewerSyntax], requires: str | None) -> Iterator[Finding]:
     """Yield syntax that the oldest Python which ``requires`` takes does not have."""
     newer = [one for one in found if requires]
-    oldest = min(_minors(requires), default=_FAR) if newer else _FAR
+    oldest = min(minors_of(requires, _FAR), default=_FAR) if newer else _FAR
     for one in newer:
         if one.minor > oldest:
             yield Finding(
@@ -71,10 +71,10 @@ def too_new(found: Iterable[NewerSyntax], requires: str | None) -> Iterator[Find
             )
 
 
-def _minors(requires: str | None) -> list[int]:
-    """Return the minor versions of Python 3 that a specifier takes."""
+def minors_of(requires: str | None, last: int = NEWEST) -> list[int]:
+    """Return the minor versions of Python 3, up to ``last``, that a specifier takes."""
     if requires is None:
-        return list(range(OLDEST, _FAR))
-    from cloacina_ctl.project.vendoring.target import accepts
+        return list(range(OLDEST, last + 1))
+    from cloacina_ctl.project.vendoring.target import accepted_minors
 
-    return [minor for minor in range(OLDEST, _FAR) if accepts(requires, f"3.{minor}")]
+    return accepted_minors(requires, last)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Severity
-from cloacina_ctl.project.python.dependencies import may_have_dependencies
+from cloacina_ctl.project.vendoring.declared import may_have_dependencies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -220,7 +220,7 @@ def _manifest(project: Project, workflows: tuple[Workflow, ...], built: Built | 
 
 def _requires(project: Project) -> Requires | None:
     """Return what the project requires, its dependencies among it."""
-    from cloacina_ctl.project.python.dependencies import declared_dependencies
+    from cloacina_ctl.project.vendoring.declared import declared_dependencies
 
     dependencies = declared_dependencies(project)
     if not dependencies:

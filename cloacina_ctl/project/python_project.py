@@ -16,14 +16,13 @@ from cloacina_ctl.project.model import (
 )
 from cloacina_ctl.project.modules import (
     ProjectModules,
-    SourceRoot,
-    find_source_root,
     imported_by,
     mentions_engine,
     needed_by,
     read_source,
 )
 from cloacina_ctl.project.python.namespaces import INIT, bare_folders
+from cloacina_ctl.project.python.source_root import SourceRoot, find_source_root
 from cloacina_ctl.staging import reported
 
 if TYPE_CHECKING:

@@ -49,7 +49,7 @@ def test_source_for_a_newer_python_is_not_called_wrong(tmp_path):
 @pytest.mark.parametrize("requires", [None, ">=3.10", f"==3.{HERE}.*", ">=3.10,<3.11"])
 def test_source_that_a_python_of_the_project_cannot_read_is_wrong(tmp_path, requires):
     (only,) = about(project(tmp_path, requires, BROKEN), Code.PYTHON_SYNTAX, Code.NOT_JUDGED)
-    assert (only.code, only.where) == (Code.PYTHON_SYNTAX, "src/demo/more.py:1")
+    assert (only.code, only.where) == (Code.PYTHON_SYNTAX, f"{tmp_path}/src/demo/more.py:1")
     assert only.message.startswith(f"not Python 3.{HERE}: ")
 
 

@@ -88,7 +88,8 @@ def test_a_folder_that_hides_another_is_refused(tmp_path, house, no_pip, own, th
 
 def bare(root) -> list[tuple[str, Severity]]:
     found = validate(str(root)).report.findings
-    return [(one.where, one.severity) for one in found if one.code is Code.NO_INIT]
+    found = [one for one in found if one.code is Code.NO_INIT]
+    return [(one.where.removeprefix(f"{root}/"), one.severity) for one in found]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.project.denied import deny_folder
-from cloacina_ctl.project.modules import NOT_PACKAGES, SourceRoot
+from cloacina_ctl.project.python.layout import NOT_PACKAGES
+from cloacina_ctl.project.python.source_root import SourceRoot
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:

@@ -17,6 +17,11 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+# At the top of a flat project these are not what gets imported.
+NOT_PACKAGES = frozenset(
+    {"tests", "test", "testing", "docs", "doc", "examples", "scripts", "tools", "benchmarks",
+     "build", "dist", "vendor", "node_modules", "target", "workflow"}
+)  # fmt: skip
 _CURE = 'set `source_root = "FOLDER"` in [tool.cloacina]'
 
 

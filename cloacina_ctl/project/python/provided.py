@@ -15,7 +15,7 @@ from cloacina_ctl.project.python.stdlib_names import NEWEST, OLDEST, pythons_wit
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from cloacina_ctl.project.python.imports import Import
 
@@ -63,11 +63,11 @@ class _Tree:
 
 
 def missing_imports(
-    imports: Iterable[Import], paths: Collection[str], requires: str | None
+    imports: Iterable[Import], paths: Collection[str], minors: Callable[[], Iterable[int]]
 ) -> Iterator[Missing]:
     """Yield the imports that fail in a package with the files ``paths``, each name once a place.
 
-    ``requires`` is the specifier of the Pythons that the package is for.
+    ``minors`` returns the minor versions of Python 3 that the package is for; few imports ask.
     """
     own = _Tree(path[len(WORKFLOW_FOLDER) :] for path in paths if path.startswith(WORKFLOW_FOLDER))
     vendored = _Tree(vendored_paths(paths))
@@ -86,17 +86,17 @@ def missing_imports(
         if not known:
             yield Missing(top, one, Lack.NOTHING)
             continue
-        lacking = tuple(minor for minor in _minors(requires) if minor not in known)
+        lacking = tuple(minor for minor in minors() if minor not in known)
         if lacking:
             yield Missing(top, one, Lack.SOME_PYTHONS, lacking)
 
 
-def standard_wins(module: str, requires: str | None) -> bool:
-    """Tell whether each Python that ``requires`` takes has a standard module of the name."""
+def standard_wins(module: str, minors: Callable[[], Iterable[int]]) -> bool:
+    """Tell whether each of the ``minors`` of Python 3 has a standard module of the name."""
     known = pythons_with(module)
     if len(known) in (0, NEWEST - OLDEST + 1):
         return bool(known)
-    return all(minor in known for minor in _minors(requires))
+    return all(minor in known for minor in minors())
 
 
 def _lost_module(own: _Tree, module: str) -> str | None:
@@ -109,9 +109,3 @@ def _lost_module(own: _Tree, module: str) -> str | None:
         if not own.has(path):
             return ".".join(steps[: end + 1])
     return None
-
-
-def _minors(requires: str | None) -> Iterator[int]:
-    from cloacina_ctl.project.vendoring.target import accepts
-
-    return (minor for minor in range(OLDEST, NEWEST + 1) if accepts(requires, f"3.{minor}"))

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.project.denied import deny_folder
 from cloacina_ctl.project.detect import PYPROJECT_TOML
-from cloacina_ctl.project.modules import NOT_PACKAGES
 from cloacina_ctl.project.own_files import read_own_text
-from cloacina_ctl.project.python.layout import BuildLayout, Part, leads_out, normal
+from cloacina_ctl.project.python.layout import NOT_PACKAGES, BuildLayout, Part, leads_out, normal
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:

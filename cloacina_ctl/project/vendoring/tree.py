@@ -18,11 +18,14 @@ from cloacina_ctl.manifest.model import Libc
 from cloacina_ctl.paths import MemberPath, collisions
 from cloacina_ctl.platforms import artifact_of, read_library
 from cloacina_ctl.platforms.tags import Host, platform_fits
-from cloacina_ctl.project.modules import SourceRoot, read_bytes
+from cloacina_ctl.project.modules import read_bytes
 from cloacina_ctl.project.python.layout import Part
 from cloacina_ctl.project.python.namespaces import INIT, extends_path, hidden_name
 from cloacina_ctl.project.python.provided import standard_wins
+from cloacina_ctl.project.python.source_root import SourceRoot
+from cloacina_ctl.project.python.stdlib_names import NEWEST
 from cloacina_ctl.project.runtimes import SHADOWED_NAMES
+from cloacina_ctl.project.vendoring.target import accepted_minors
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -115,6 +118,10 @@ def judge_names(project: Project, files: Iterable[VendoredFile]) -> Iterator[Dia
         by_name.setdefault(_top(file.inner), []).append(file)
     own = _Own(project)
     requires = project.requires.python if project.requires else None
+
+    def minors() -> list[int]:
+        return accepted_minors(requires, NEWEST)
+
     for name, some in sorted(by_name.items()):
         title = some[0].title
         if name.endswith(_INFO):
@@ -127,7 +134,7 @@ def judge_names(project: Project, files: Iterable[VendoredFile]) -> Iterator[Dia
             yield Diagnostic(Code.SHADOWED_NAME, message, title, "do without this dependency")
         elif clash := own.clash(name, some):
             yield clash
-        elif standard_wins(name, requires):
+        elif standard_wins(name, minors):
             message = f"`{name}` of {title} is never imported: the standard module wins"
             yield Diagnostic(Code.SHADOWED_NAME, message, title, None, Severity.WARNING)
 
