@@ -46,6 +46,11 @@ def check_foreign(subject: ForeignSubject) -> Iterator[Diagnostic]:
     for workflow in project.workflows:
         yield from graph.RULES.run(workflow)
     yield from (python if project.python is not None else rust).RULES.run(project)
+    if project.python is not None:
+        from cloacina_ctl.checks.imports import check_packed_imports
+
+        members = (str(file.path) for file in subject.contents.files)
+        yield from check_packed_imports(subject.path, project.python.imports, members)
 
 
 def _project(subject: ForeignSubject) -> Project | None:

@@ -20,8 +20,9 @@ from cloacina_ctl.project.python.provided import Lack, missing_imports
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from cloacina_ctl.checks.subjects import PackageSubject
+    from cloacina_ctl.manifest import Requires
     from cloacina_ctl.project.model import Project, PythonFacts, Selection
+    from cloacina_ctl.project.python.imports import Import
     from cloacina_ctl.project.python.provided import Missing
 
 _PACK = "cloacina-ctl package {} --vendor"
@@ -59,28 +60,37 @@ def check_imports(
     for missing in missing_imports(facts.imports, paths, partial(minors_of, requires)):
         if missing.lack is Lack.NOTHING and distribution_of(missing.module, declared) is not None:
             continue  # said above, or to come
+        if awaited and declared and missing.lack is Lack.NOTHING:
+            continue  # a dependency may bring it
         other = _elsewhere(project, facts, selection, missing)
-        if other is not None:
+        if other is None:
+            cure = f"declare its distribution as a dependency, then run `{command}`"
+            yield _not_provided(missing, cure)
+        elif left and other.severity is Severity.ERROR:
+            yield other._replace(severity=Severity.WARNING)  # one that is left out may have it
+        else:
             yield other
-        elif not (awaited and declared and missing.lack is Lack.NOTHING):
-            yield _not_provided(
-                missing, f"declare its distribution as a dependency and `{command}`"
-            )
 
 
-def check_packed_imports(subject: PackageSubject) -> Iterator[Diagnostic]:
-    """Yield what importing the package's modules needs and the package does not have."""
-    manifest = subject.head.manifest
-    requires = manifest.requires
-    paths = {str(file.path) for file in subject.head.files}
+def check_packed_imports(
+    path: str,
+    imports: Iterable[Import],
+    members: Iterable[str],
+    requires: Requires | None = None,
+) -> Iterator[Diagnostic]:
+    """Yield what importing the modules of the package at ``path`` needs and it does not have.
+
+    ``members`` are the paths of its files, ``requires`` what its manifest says that it needs.
+    """
+    paths = frozenset(members)
     declared = [name_of(text) for text in requires.dependencies] if requires else []
     left = not_packed(declared, paths)
     command = _PACK.format("PROJECT")
     if left:
         cure = f"whoever has the project can pack them: `{command}`"
-        yield Diagnostic(Code.NOT_PACKED, _left_words(left), subject.path, cure, Severity.WARNING)
+        yield Diagnostic(Code.NOT_PACKED, _left_words(left), path, cure, Severity.WARNING)
     python = requires.python if requires else None
-    for missing in missing_imports(subject.imports, paths, partial(minors_of, python)):
+    for missing in missing_imports(imports, paths, partial(minors_of, python)):
         if missing.lack is Lack.NOTHING and distribution_of(missing.module, left) is not None:
             continue
         yield _not_provided(missing, f"whoever has the project can pack it: `{command}`")

@@ -260,10 +260,12 @@ def check_package(subject: PackageSubject) -> Iterator[Diagnostic]:
         for diagnostic in read.problem.diagnostics if read.problem else ():
             yield diagnostic._replace(where=read.path)
     yield from RULES.run(subject)
-    if subject.imports or subject.head.manifest.language is Language.PYTHON:
+    manifest = subject.head.manifest
+    if manifest.language is Language.PYTHON:
         from cloacina_ctl.checks.imports import check_packed_imports
 
-        yield from check_packed_imports(subject)
+        members = (str(file.path) for file in subject.head.files)
+        yield from check_packed_imports(subject.path, subject.imports, members, manifest.requires)
 
 
 def _shown(value: object) -> str:

@@ -49,7 +49,8 @@ _ENCODINGS = re.compile(
 
 # What a module does that looks for others in folders of its own choice.
 _PATHS = re.compile(
-    rb"\bsys\.path\b|\bimport\s+path\b|\b__path__\b|\baddsitedir\b|\bsys\.modules\b"
+    rb"\bsys\.(?:path|modules|meta_path)\b|\bfrom\s+sys\s+import\b.*\b(?:path|modules)\b"
+    rb"|\b__path__\b|\baddsitedir\b"
 )
 # What the engine's wheel has and what packages import by that name does not.
 _LIBRARY_ONLY = frozenset(
