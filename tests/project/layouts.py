@@ -94,6 +94,13 @@ LAYOUTS = {
         modules("src/p0", "tasks", "bench/slow"),
         P0,
     ),
+    "hatch exclude of the wheel in the place of the general one": Layout(
+        HATCH,
+        '[tool.hatch.build]\nexclude = ["src/p0/back.py"]\n'
+        '[tool.hatch.build.targets.wheel]\nexclude = ["src/p0/bench"]\n',
+        modules("src/p0", "tasks", "back", "bench/slow"),
+        {*P0, "p0/back.py"},
+    ),
     "hatch only-include and sources": Layout(
         HATCH,
         '[tool.hatch.build.targets.wheel]\nonly-include = ["lib/p0", "code/extra.py"]\n'
