@@ -10,6 +10,7 @@ import zipfile
 import pytest
 
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.project.reading import read_project
 from cloacina_ctl.project.selection import select_files
 from tests.project.layouts import LAYOUTS, Layout, project
@@ -138,3 +139,39 @@ def test_a_tree_and_a_crate_have_no_source_root(tmp_path):
     with pytest.raises(Refused) as refused:
         read_project(str(tmp_path))
     assert "is for projects with a pyproject.toml" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "[tool.hatch]\nbuild = 3\n",
+        '[tool.hatch.build.targets.wheel]\npackages = "src/p0"\nexclude = "p0"\nsources = [3]\n',
+        '[tool.hatch.build.targets.wheel]\nonly-include = ["src/p0"]\nsources = {src = ""}\n',
+        '[tool.poetry]\nexclude = "p0"\npackages = ["p0", {include = 3}, {format = 3}]\n',
+        '[tool.poetry]\nexclude = [{path = "src/p0", format = "sdist"}]\n',
+        '[tool.setuptools]\npackage-dir = ["x"]\npackages = {find = 3}\n',
+        "[tool.pdm.build]\npackage-dir = 3\nincludes = 3\n",
+        "[tool.flit.module]\nname = 3\n",
+        '[tool.maturin]\npython-source = "src"\nmodule-name = "p0"\nexclude = "p0"\n',
+        '[tool.uv.build-backend]\nmodule-name = ["p0"]\nwheel-exclude = "p0"\n',
+        '[build-system]\nbuild-backend = "own"\n[tool.uv.build-backend]\nmodule-root = "x"\n',
+    ],
+)
+def test_a_table_of_the_wrong_form_says_nothing(tmp_path, table):
+    """The back end itself refuses it, in its own words."""
+    head = '[project]\nname = "p0"\nversion = "1.0"\n'
+    files = {"pyproject.toml": head + table, "src/p0/__init__.py": "", "src/p0/tasks.py": TASK}
+    assert packed(plant(tmp_path, files)) == {"p0/__init__.py", "p0/tasks.py"}
+
+
+def test_a_pattern_that_names_no_folder_is_said(tmp_path):
+    table = '[tool.hatch.build.targets.wheel]\ninclude = ["**/*.py"]\n'
+    files = {"pyproject.toml": PYPROJECT + table, "src/p0/__init__.py": "", "src/p0/tasks.py": TASK}
+    plant(tmp_path, files)
+    findings = validate(str(tmp_path)).report.findings
+    assert [(one.code, one.message) for one in findings] == [
+        (
+            Code.BUILD_PATTERN,
+            "a pattern that names no folder or module, not followed: **/*.py",
+        )
+    ]

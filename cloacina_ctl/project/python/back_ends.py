@@ -100,7 +100,9 @@ def _poetry(_project: str, document: Table) -> BuildLayout:
     parts, roots, unread = [], set(), []
     for package in _tables(table, "packages"):
         formats = package.get("format", "wheel")
-        if "wheel" not in formats or not isinstance(package.get("include"), str):
+        if not (isinstance(formats, str | list) and "wheel" in formats) or not isinstance(
+            package.get("include"), str
+        ):
             continue
         root = normal(_text(package, "from"))
         literal = _literal_path(package["include"])
@@ -110,14 +112,11 @@ def _poetry(_project: str, document: Table) -> BuildLayout:
         target = normal(os.path.join(_text(package, "to"), literal))
         parts.append(Part(normal(os.path.join(root, literal)), target))
         roots.add(root)
-    excluded = (
-        one.get("path") if isinstance(one, dict) else one for one in table.get("exclude", ())
-    )
     return BuildLayout(
         place=_place("tool.poetry.packages"),
         roots=tuple(sorted(roots)),
         parts=tuple(parts),
-        exclude=tuple(f"/{one.lstrip('/')}" for one in excluded if isinstance(one, str)),
+        exclude=tuple(_anchored(table, "exclude")),
         unread=tuple(unread),
     )
 
@@ -134,7 +133,7 @@ def _pdm(project: str, document: Table) -> BuildLayout:
         place=_place(f"tool.pdm.build.{key}"),
         roots=(root,) if parts or isinstance(declared, str) else (),
         parts=tuple(parts),
-        exclude=tuple(f"/{one.lstrip('/')}" for one in _texts(table, "excludes")),
+        exclude=tuple(_anchored(table, "excludes")),
         unread=tuple(unread),
     )
 
@@ -191,13 +190,11 @@ def _maturin(project: str, document: Table) -> BuildLayout:
         for one in dict.fromkeys((top, *_texts(table, "python-packages")))
         if os.path.isdir(os.path.join(project, root, one))
     ]
-    excluded = (one.get("path") if isinstance(one, dict) else one
-                for one in table.get("exclude", ()))  # fmt: skip
     return BuildLayout(
         place=_place("tool.maturin.python-source"),
         roots=(root,),
         parts=tuple(parts),
-        exclude=tuple(f"/{one.lstrip('/')}" for one in excluded if isinstance(one, str)),
+        exclude=tuple(_anchored(table, "exclude")),
     )
 
 
@@ -257,6 +254,15 @@ def _text(table: Table, key: str) -> str:
 def _texts(table: Table, key: str) -> list[str]:
     value = table.get(key)
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
+def _anchored(table: Table, key: str) -> Iterator[str]:
+    """Yield patterns that count from the project's top on, but for those of another archive."""
+    for one in [*_texts(table, key), *_tables(table, key)]:
+        formats = one.get("format", "wheel") if isinstance(one, dict) else "wheel"
+        path = one.get("path") if isinstance(one, dict) else one
+        if isinstance(path, str) and isinstance(formats, str | list) and "wheel" in formats:
+            yield f"/{path.lstrip('/')}"
 
 
 def _tables(table: Table, key: str) -> list[Table]:

@@ -87,5 +87,7 @@ def _judge(project: str, place: str, names: Iterable[str]) -> Iterator[Diagnosti
         linked = next((one for one in above if os.path.islink(os.path.join(project, one))), None)
         if linked is not None:
             yield link(linked, os.readlink(os.path.join(project, linked)))
-        elif not os.path.exists(os.path.join(project, name)):
-            yield Diagnostic(Code.SOURCE_ROOT, f"no such folder or module: {name}", place, _CURE)
+        elif not (name.endswith(".py") or os.path.isdir(os.path.join(project, name))):
+            yield Diagnostic(Code.SOURCE_ROOT, f"no such folder: {name}", place, _CURE)
+        elif name.endswith(".py") and not os.path.isfile(os.path.join(project, name)):
+            yield Diagnostic(Code.SOURCE_ROOT, f"no such module: {name}", place, _CURE)
