@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.archive.layout import WORKFLOW_FOLDER
 from cloacina_ctl.checks.unread import minors_of
 from cloacina_ctl.errors import Code, Diagnostic, Severity
+from cloacina_ctl.project.detect import PYPROJECT_TOML, REQUIREMENTS_TXT
+from cloacina_ctl.project.model import Layout
 from cloacina_ctl.project.python.distributions import distribution_of, name_of, not_packed
 from cloacina_ctl.project.python.provided import Lack, missing_imports
 
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from cloacina_ctl.manifest import Requires
-    from cloacina_ctl.project.model import Project, PythonFacts, Selection
+    from cloacina_ctl.project.model import Project, Selection
+    from cloacina_ctl.project.python.elsewhere import Places
     from cloacina_ctl.project.python.imports import Import
     from cloacina_ctl.project.python.provided import Missing
 
@@ -45,6 +48,7 @@ def check_imports(
     facts = project.python
     if facts is None or not selection.files:
         return
+    from cloacina_ctl.project.python.elsewhere import Places
     from cloacina_ctl.project.vendoring.declared import declared_dependencies
 
     paths = {str(file.path) for file in selection.files} | set(vendored or ())
@@ -53,16 +57,17 @@ def check_imports(
     left = () if awaited or vendored is not None else not_packed(declared, paths)
     command = _PACK.format(_shown(project.root))
     if left:
-        cure = f"pack them: `{command}`, or set `vendor = true` in the configuration"
-        place = project.config.place
-        yield Diagnostic(Code.NOT_PACKED, _left_words(left), place, cure, severity)
+        them = "it" if len(left) == 1 else "them"
+        cure = f"pack {them} with `{command}`, or set `vendor = true` in the configuration"
+        yield Diagnostic(Code.NOT_PACKED, _left_words(left), _declares(project), cure, severity)
+    places = Places(project.root, facts, selection)
     requires = project.requires.python if project.requires else None
     for missing in missing_imports(facts.imports, paths, partial(minors_of, requires)):
         if missing.lack is Lack.NOTHING and distribution_of(missing.module, declared) is not None:
             continue  # said above, or to come
         if awaited and declared and missing.lack is Lack.NOTHING:
             continue  # a dependency may bring it
-        other = _elsewhere(project, facts, selection, missing)
+        other = _elsewhere(project, places, selection, missing)
         if other is None:
             cure = f"declare its distribution as a dependency, then run `{command}`"
             yield _not_provided(missing, cure)
@@ -118,6 +123,13 @@ def _not_provided(missing: Missing, cure: str) -> Diagnostic:
     return Diagnostic(Code.NOT_PROVIDED, message, missing.imported.place, hint, Severity.WARNING)
 
 
+def _declares(project: Project) -> str:
+    """Return the file that has the dependencies."""
+    own = project.layout is Layout.PYTHON_TREE
+    listed = own and os.path.lexists(os.path.join(project.root, REQUIREMENTS_TXT))
+    return REQUIREMENTS_TXT if listed else PYPROJECT_TOML
+
+
 def _shown(root: str) -> str:
     """Return the project's folder as somebody in the current folder would write it."""
     near = os.path.relpath(root)
@@ -125,14 +137,12 @@ def _shown(root: str) -> str:
 
 
 def _elsewhere(
-    project: Project, facts: PythonFacts, selection: Selection, missing: Missing
+    project: Project, places: Places, selection: Selection, missing: Missing
 ) -> Diagnostic | None:
     """Return what is said of a module that the project has, and the package not, or not so."""
-    from cloacina_ctl.project.python.elsewhere import place_of
-
     if missing.lack is Lack.SOME_PYTHONS:
         return None
-    place = place_of(project.root, facts, selection, missing.module)
+    place = places.of(missing.module)
     if place is None:
         return None
     imported, where = missing.module, missing.imported.place

@@ -238,7 +238,8 @@ class _Walk:
             except OSError as error:
                 self._cannot_read(path, error)
             else:
-                self._take(facts, entry.path, path, included=self._is_included(path))
+                link = path if folder.via else None
+                self._take(facts, entry.path, path, included=self._is_included(path), link=link)
         elif folder.state == _OPEN:
             self._left_out.append(why)
 

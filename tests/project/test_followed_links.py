@@ -8,6 +8,7 @@ import pytest
 
 from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.operations.inspect import inspect
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.operations.validate import validate
@@ -88,17 +89,19 @@ def test_a_link_to_a_folder_is_packed_as_the_folder(tmp_path):
 
 
 def test_a_linked_module_declares_tasks_where_the_link_is(tmp_path):
-    files = {"shared/common.py": TASK.replace("first", "second"), "lib/more/__init__.py": "X = 1\n"}
+    third = TASK.replace("first", "third")
+    files = {"shared/common.py": TASK.replace("first", "second"), "lib/more/__init__.py": third}
     links = {"src/demo/common.py": "../../shared/common.py", "src/more": "../lib/more"}
     root = project(tmp_path, files, links)
     plant(root, {"src/demo/tasks.py": f"from demo import common\nimport more\n{TASK}"})
     made = package(PackageRequest(str(root), output=str(tmp_path / "x.cloacina")))
     assert made.diagnostics == ()
     assert validate(made.path).report.ok
-    project_ = read_project(str(root))
-    assert {task.place for task in project_.workflows[0].tasks} == {
-        "src/demo/common.py:5",
-        "src/demo/tasks.py:7",
+    (workflow,) = inspect(made.path).manifest.workflows
+    assert {task.source for task in workflow.tasks} == {
+        "workflow/demo/common.py:5",
+        "workflow/demo/tasks.py:7",
+        "workflow/more/__init__.py:5",
     }
 
 
@@ -196,3 +199,15 @@ def test_a_link_is_followed_through_open_folders(tmp_path):
         assert file.read() == "c"
     with pytest.raises(Away):
         follow(boundary, "l/../../../../etc")
+
+
+def test_a_link_at_the_top_of_a_flat_project_is_a_package_of_it(tmp_path):
+    pyproject = PYPROJECT + '[tool.cloacina]\nlinks = "contents"\n'
+    files = {"pyproject.toml": pyproject, "demo.py": f"import shared\n{TASK}"}
+    plant(tmp_path / "project", {**files, "docs/shared/__init__.py": "X = 1\n"})
+    os.symlink("docs/shared", tmp_path / "project" / "shared")
+    selected = select_files(read_project(str(tmp_path / "project"))).files
+    assert {str(file.path) for file in selected} == {
+        "workflow/demo.py",
+        "workflow/shared/__init__.py",
+    }

@@ -69,6 +69,7 @@ def test_an_import_that_nothing_provides_is_named_with_its_line(tmp_path):
         "import sys\nsys.path.insert(0, 'x')\nimport a1\n",
         "import cloaca, __main__, _thread, os.path, xml.etree.ElementTree as e\n",
         "from . import tasks\nfrom .. import demo\n",
+        "import cloaca\n@cloaca.task()\ndef t(c):\n    if c:\n        import a1\n",
     ],
 )
 def test_an_import_that_may_fail_is_no_finding(tmp_path, source):
@@ -121,7 +122,8 @@ def test_declared_dependencies_that_are_not_packed_are_said_once(tmp_path):
     (only,) = validate(str(tmp_path)).report.findings
     assert (only.code, only.severity) == (Code.NOT_PACKED, Severity.WARNING)
     assert only.message == "1 dependency is declared and not packed: requests"
-    assert only.hint.startswith("pack them: `cloacina-ctl package ")
+    assert only.hint.startswith("pack it with `cloacina-ctl package ")
+    assert only.where == f"{tmp_path}/pyproject.toml"
 
 
 def test_a_module_of_another_name_is_that_of_a_well_known_distribution(tmp_path):

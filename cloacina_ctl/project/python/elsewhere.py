@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Folders of modules lie near the top of a project; further down a name says little.
 _DEPTH = 3
+_MOST = 20_000
 
 
 class Place(NamedTuple):
@@ -29,43 +30,52 @@ class Place(NamedTuple):
     reason: str | None = None
 
 
-def place_of(project: str, facts: PythonFacts, selection: Selection, module: str) -> Place | None:
-    """Return where the project has the dotted ``module`` that the package lacks."""
-    found = SourceRoot(project, facts.roots, facts.parts).find(module)
-    if found is not None:
-        above = (one for one in selection.left_out if f"{found}/".startswith(_as_folder(one.path)))
-        left_out = next(above, None)
-        return Place(found, left_out.reason) if left_out is not None else None
-    top = module.partition(".")[0]
-    return next((Place(path) for path in _named(project, top)), None)
+class Places:
+    """Where a project has modules that its package lacks; it is walked when that is first asked."""
+
+    def __init__(self, project: str, facts: PythonFacts, selection: Selection) -> None:
+        self._project = project
+        self._root = SourceRoot(project, facts.roots, facts.parts)
+        self._selection = selection
+        self._named: dict[str, str] | None = None
+
+    def of(self, module: str) -> Place | None:
+        """Return where the project has the dotted ``module`` that the package lacks."""
+        found = self._root.find(module)
+        if found is not None:
+            reasons = (
+                one.reason for one in self._selection.left_out
+                if f"{found}/".startswith(one.path.rstrip("/") + "/")
+            )  # fmt: skip
+            reason = next(reasons, None)
+            return Place(found, reason) if reason is not None else None
+        if self._named is None:
+            self._named = dict(_named(self._project))
+        path = self._named.get(module.partition(".")[0])
+        return Place(path) if path is not None else None
 
 
-def _as_folder(path: str) -> str:
-    return path if path.endswith("/") else f"{path}/"
-
-
-def _named(project: str, name: str) -> Iterator[str]:
-    """Yield the folders with modules, and the modules, that have a name; the topmost first."""
+def _named(project: str) -> Iterator[tuple[str, str]]:
+    """Yield the names of folders with modules, and of modules, with their places, topmost last."""
+    found: list[tuple[str, str]] = []
     waiting = [""]
-    while waiting:
+    while waiting and len(found) < _MOST:
         folder = waiting.pop(0)
         try:
-            with os.scandir(os.path.join(project, folder)) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
+            with os.scandir(os.path.join(project, folder)) as entries:
+                inner = sorted(
+                    (entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries
+                )
         except OSError:
             continue
-        for entry in entries:
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_dir(follow_symlinks=False):
-                if entry.name in NOT_PACKAGES or deny_folder(entry.name) is not None:
-                    continue
-                if entry.name == name and _holds_module(entry.path):
-                    yield path
-                elif path.count("/") < _DEPTH:
-                    waiting.append(path)
-            elif entry.name == f"{name}.py":
-                yield path
-
-
-def _holds_module(folder: str) -> bool:
-    return any(name.endswith(".py") for name in os.listdir(folder))
+        if folder and any(name.endswith(".py") for name, _ in inner):
+            found.append((folder.rpartition("/")[2], folder))
+        for name, is_folder in inner:
+            path = f"{folder}/{name}" if folder else name
+            if not is_folder:
+                found += [(name[:-3], path)] if name.endswith(".py") else []
+            elif (
+                name not in NOT_PACKAGES and deny_folder(name) is None and path.count("/") < _DEPTH
+            ):
+                waiting.append(path)
+    return reversed(found)

@@ -98,7 +98,7 @@ def find_source_root(
     the project's. Links are followed within the ``boundary``, and refused without one.
     """
     if tree:
-        parts = _parts(project, ("workflow",))
+        parts = _parts(project, ("workflow",), boundary)
         return SourceRoot(project, ("workflow",), parts, boundary=boundary)
     from cloacina_ctl.project.python.back_ends import declared_layout
 
@@ -112,7 +112,7 @@ def find_source_root(
     return SourceRoot(
         project,
         roots,
-        _declared_parts(project, layout.parts) or _parts(project, roots),
+        _declared_parts(project, layout.parts) or _parts(project, roots, boundary),
         layout.exclude,
         layout.place if layout.roots or layout.unread else "",
         layout.unread,
@@ -124,27 +124,27 @@ def _declared_parts(project: str, parts: tuple[Part, ...]) -> tuple[Part, ...]:
     """Return the parts, of one without a name everything in it; the innermost folders first."""
     found: dict[Part, None] = {}
     for part in parts:
-        inner = (part,) if part.target else _parts(project, (part.source,))
+        inner = (part,) if part.target else _parts(project, (part.source,), None)
         found.update(dict.fromkeys(inner))
     return tuple(sorted(found, key=lambda part: (-part.source.count("/"), part)))
 
 
-def _parts(project: str, roots: tuple[str, ...]) -> tuple[Part, ...]:
+def _parts(project: str, roots: tuple[str, ...], boundary: str | None) -> tuple[Part, ...]:
     return tuple(
         Part(f"{root}/{name}" if root else name, name)
         for root in roots
-        for name in _top_level(project, root, flat=not root)
+        for name in _top_level(project, root, flat=not root, follow=boundary is not None)
     )
 
 
-def _top_level(project: str, folder: str, *, flat: bool) -> tuple[str, ...]:
+def _top_level(project: str, folder: str, *, flat: bool, follow: bool) -> tuple[str, ...]:
     path = os.path.join(project, folder)
     if not os.path.isdir(path):
         raise FileProblem.of(Code.NOT_FOUND, "no such folder", where=path)
     found = []
     with reported(path), os.scandir(path) as entries:
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
+            if entry.is_dir(follow_symlinks=follow):
                 if not entry.name.isidentifier() or (flat and entry.name in NOT_PACKAGES):
                     continue
                 if not flat or _holds_python(entry.path):
