@@ -6,9 +6,14 @@ import sys
 
 import pytest
 
-from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.authenticity import Rule
+from cloacina_ctl.errors import Code, Refused, Severity
+from cloacina_ctl.operations.convert import convert
+from cloacina_ctl.operations.converting import ConvertRequest
 from cloacina_ctl.operations.inspect import inspect
 from cloacina_ctl.operations.package import PackageRequest, package
+from cloacina_ctl.operations.run import RunRequest, run
+from cloacina_ctl.operations.target import choose_target
 from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.operations.vendoring import VendorRequest
 from cloacina_ctl.project.python.stdlib_names import NEWEST, pythons_with
@@ -195,3 +200,32 @@ def test_a_declared_dependency_of_an_own_module_s_name_is_not_mistaken_for_it(tm
     more = {"src/demo/requests.py": ""}
     found = said(tmp_path, "import requests\n", more=more, table='dependencies = ["requests"]\n')
     assert found == ["1 dependency is declared and not packed: requests"]
+
+
+def test_a_source_package_is_judged_as_well_and_a_conversion_says_what_it_loses(tmp_path):
+    project(tmp_path, "import requests\nimport a1\n", table='dependencies = ["requests"]\n')
+    native, source = str(tmp_path / "native"), str(tmp_path / "source")
+    package(PackageRequest(str(tmp_path), output=native))
+    rule, target = Rule(allow_unsigned=True), choose_target("source", None)
+    with pytest.raises(Refused) as refused:
+        convert(ConvertRequest(native, source, target, rule))
+    assert any(
+        "the list of declared dependencies: requests" in one.message
+        for one in refused.value.diagnostics
+    )
+    convert(ConvertRequest(native, source, target, rule, lossy=True))
+    place = "workflow/demo/tasks.py"
+    assert [(where, message) for _, where, message in findings(source)] == [
+        (f"{place}:1", f"imports `requests`, {NOBODY}"),
+        (f"{place}:2", f"imports `a1`, {NOBODY}"),
+    ]
+
+
+def test_run_names_the_command_and_the_distribution(tmp_path):
+    project(tmp_path, "import yaml\n", table='dependencies = ["PyYAML"]\n')
+    package(PackageRequest(str(tmp_path), output=str(tmp_path / "x.cloacina")))
+    with pytest.raises(Refused) as refused:
+        run(RunRequest(str(tmp_path / "x.cloacina")), Rule(allow_unsigned=True))
+    (only,) = refused.value.diagnostics
+    command = "`cloacina-ctl package PROJECT --vendor`"
+    assert only.hint == f"pyyaml is declared and not in the package: {command} packs it"

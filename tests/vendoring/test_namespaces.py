@@ -42,14 +42,17 @@ def made(root, house):
     ("own", "theirs"),
     [
         ({}, {"acme/core/__init__.py": "X = 1\n"}),
-        ({}, {"acme/core.py": "X = 1\n", "acme/more/inner.py": ""}),
+        pytest.param(
+            {}, {"acme/core.py": "X = 1\n", "acme/more/inner.py": ""}, marks=pytest.mark.slow
+        ),
         (
             {"src/acme/__init__.py": EXTEND},
             {"acme/__init__.py": EXTEND, "acme/core/__init__.py": "X = 1\n"},
         ),
-        (
+        pytest.param(
             {"vendor/acme/by_hand.py": "Y = 0\n"},
             {"acme/core/__init__.py": "from acme.by_hand import Y\nX = Y + 1\n"},
+            marks=pytest.mark.slow,
         ),
     ],
 )
