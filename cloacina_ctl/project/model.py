@@ -110,7 +110,6 @@ class PythonFacts(NamedTuple):
 
     entry_module: str | None
     entry_path: str | None
-    source_root: str
     roots: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     build_exclude: tuple[str, ...] = ()

@@ -60,7 +60,6 @@ def read_packed_modules(
     facts = PythonFacts(
         entry_module=entry,
         entry_path=modules.find(entry),
-        source_root="workflow",
         roots=("workflow",),
         top_level=_top_level(paths, WORKFLOW),
         vendored=_top_level(paths, VENDOR),

@@ -77,7 +77,6 @@ def _facts(
     return PythonFacts(
         entry_module=entry,
         entry_path=root.find(entry) if entry else None,
-        source_root=root.folder,
         roots=root.folders,
         parts=root.parts,
         build_exclude=root.exclude,

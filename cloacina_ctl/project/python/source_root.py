@@ -34,11 +34,6 @@ class SourceRoot(NamedTuple):
     unread: tuple[str, ...] = ()
     boundary: str | None = None
 
-    @property
-    def folder(self) -> str:
-        """The first folder, for messages."""
-        return self.folders[0] if self.folders else ""
-
     def find(self, module: str) -> str | None:
         """Return where the dotted ``module`` lies, relative to the project, or None."""
         base = module.replace(".", "/")
@@ -48,21 +43,6 @@ class SourceRoot(NamedTuple):
                 if path is not None and os.path.isfile(os.path.join(self.project, path)):
                     return path
         return None
-
-    def holds(self, module: str) -> bool:
-        """Tell whether there is a file or folder of the dotted ``module``, of whatever kind."""
-        base = module.replace(".", "/")
-        above, _, name = base.rpartition("/")
-        for part in self.parts:
-            path = part.locate(base)
-            if path is not None and os.path.isdir(os.path.join(self.project, path)):
-                return True
-            folder = part.locate(above) if above else None
-            if folder is not None and any(
-                other.split(".")[0] == name for other in _names_in(self.project, folder)
-            ):
-                return True
-        return not above and name in self.names()
 
     def names(self) -> frozenset[str]:
         """Return the top-level names that can be imported."""
@@ -157,15 +137,8 @@ def _top_level(project: str, folder: str, *, flat: bool, follow: bool) -> tuple[
 
 
 def _holds_python(path: str) -> bool:
-    return any(name.endswith(".py") for name in _names_in(path, ""))
-
-
-def _names_in(project: str, folder: str) -> list[str]:
-    path = os.path.join(project, folder)
-    try:
-        return os.listdir(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    with os.scandir(path) as entries:
+        return any(entry.name.endswith(".py") for entry in entries)
 
 
 def _is_module(name: str, *, flat: bool) -> bool:
