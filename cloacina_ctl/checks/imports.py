@@ -61,9 +61,10 @@ def check_imports(
         cure = f"pack {them} with `{command}`, or set `vendor = true` in the configuration"
         yield Diagnostic(Code.NOT_PACKED, _left_words(left), _declares(project), cure, severity)
     places = Places(project.root, facts, selection)
+    known = declared if vendored is None else ()
     requires = project.requires.python if project.requires else None
     for missing in missing_imports(facts.imports, paths, partial(minors_of, requires)):
-        if missing.lack is Lack.NOTHING and distribution_of(missing.module, declared) is not None:
+        if missing.lack is Lack.NOTHING and distribution_of(missing.module, known) is not None:
             continue  # said above, or to come
         if awaited and declared and missing.lack is Lack.NOTHING:
             continue  # a dependency may bring it

@@ -125,6 +125,7 @@ def test_a_link_to_a_folder_that_it_lies_in_is_refused(tmp_path, target):
     assert Code.LINK_AWAY in {code for code, _ in refused(root)}
 
 
+@pytest.mark.slow
 def test_links_that_lead_to_each_other_s_folders_end(tmp_path):
     links = {f"shared/{n}/{side}": f"../{n + 1}" for n in range(20) for side in "ab"}
     root = project(tmp_path, {"shared/20/x.txt": "x"}, {**links, "src/demo/all": "../../shared/0"})

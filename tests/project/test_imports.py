@@ -202,6 +202,7 @@ def test_a_declared_dependency_of_an_own_module_s_name_is_not_mistaken_for_it(tm
     assert found == ["1 dependency is declared and not packed: requests"]
 
 
+@pytest.mark.slow
 def test_a_source_package_is_judged_as_well_and_a_conversion_says_what_it_loses(tmp_path):
     project(tmp_path, "import requests\nimport a1\n", table='dependencies = ["requests"]\n')
     native, source = str(tmp_path / "native"), str(tmp_path / "source")
@@ -221,6 +222,7 @@ def test_a_source_package_is_judged_as_well_and_a_conversion_says_what_it_loses(
     ]
 
 
+@pytest.mark.slow
 def test_run_names_the_command_and_the_distribution(tmp_path):
     project(tmp_path, "import yaml\n", table='dependencies = ["PyYAML"]\n')
     package(PackageRequest(str(tmp_path), output=str(tmp_path / "x.cloacina")))

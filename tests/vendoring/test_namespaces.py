@@ -45,9 +45,10 @@ def made(root, house):
         pytest.param(
             {}, {"acme/core.py": "X = 1\n", "acme/more/inner.py": ""}, marks=pytest.mark.slow
         ),
-        (
+        pytest.param(
             {"src/acme/__init__.py": EXTEND},
             {"acme/__init__.py": EXTEND, "acme/core/__init__.py": "X = 1\n"},
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             {"vendor/acme/by_hand.py": "Y = 0\n"},
@@ -131,3 +132,13 @@ def test_folders_are_judged_as_python_joins_them():
 )
 def test_pkgutil_s_way_of_joining_is_known(source, joins):
     assert extends_path(source.encode()) is joins
+
+
+def test_what_a_vendored_dependency_does_not_have_is_a_finding(tmp_path, house, no_pip):
+    root = company(tmp_path / "project", {"src/acme/etl/more.py": "import acme_core\n"})
+    plant(root, {"src/acme/etl/tasks.py": f"from acme.etl import more\n{TASK}"})
+    lock(root, wheel(house, "acme-core", {"acme/core.py": "X = 1\n"}))
+    packed, out = made(root, house)
+    words = "imports `acme_core`, which is neither in the standard library nor in the package"
+    assert [one.message for one in packed.diagnostics if one.code is Code.NOT_PROVIDED] == [words]
+    assert words in [one.message for one in validate(out).report.findings]
