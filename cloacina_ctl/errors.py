@@ -195,6 +195,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     NO_SUBMODULE = "P024", "a submodule that is not checked out"
     GIT_UNREAD = "P025", "what git keeps about the project cannot be read"
     ALL_EXECUTABLE = "P026", "every file is marked executable"
+    LINK_AWAY = "P031", "a link that leads to nothing that may be packed"
     # R: Rust project
     NO_CARGO = "R001", "cargo is not installed"
     BUILD_FAILED = "R002", "the build failed"
@@ -320,6 +321,14 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     OWN_CODE = "Y032", "compiled code that no package can be made of"
     UNSTATED_PLATFORM = "Y033", "compiled code whose platform the package does not state"
     OWN_PLATFORM = "Y034", "compiled code that makes the package one for a platform"
+    SOURCE_ROOT = "Y035", "a source root that is not there, or not the project's"
+    OTHER_NAME = "Y036", "a module of the project that is imported by another name than it has"
+    NOT_PROVIDED = "Y037", "an import that nothing provides"
+    NOT_PACKED = "Y038", "dependencies that are declared and not packed"
+    BUILD_PATTERN = "Y039", "a pattern of the build configuration that is not followed"
+    NOT_JUDGED = "Y040", "source for a newer Python than the one that reads it"
+    LIBRARY_ONLY = "Y041", "a name of `cloaca` that packages do not have"
+    OLDER_PYTHON = "Y042", "syntax that a Python of the project does not have"
 
 
 class Location(NamedTuple):

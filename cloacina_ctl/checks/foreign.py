@@ -50,6 +50,11 @@ def check_foreign(subject: ForeignSubject) -> Iterator[Diagnostic]:
     for workflow in project.workflows:
         yield from graph.check_graph(workflow)
     yield from python.RULES.run(project) if project.python is not None else check_crate(project)
+    if project.python is not None:
+        from cloacina_ctl.checks.imports import check_packed_imports
+
+        members = (str(file.path) for file in subject.contents.files)
+        yield from check_packed_imports(subject.path, project.python.imports, members)
 
 
 def _project(subject: ForeignSubject) -> Project | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.layout import section_of
-from cloacina_ctl.checks import rule_names
+from cloacina_ctl.checks import rule_names, unread
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.checks.signatures import failing, is_judged
 from cloacina_ctl.errors import Code, Severity
@@ -16,7 +16,7 @@ from cloacina_ctl.platforms.elf import reads_plugins
 from cloacina_ctl.platforms.folders import fixed_folders, searches
 from cloacina_ctl.platforms.judging import judge_library
 from cloacina_ctl.platforms.tags import states
-from cloacina_ctl.platforms.triples import unread
+from cloacina_ctl.platforms.triples import unread as unread_machine
 from cloacina_ctl.signing.policy import how_to_sign
 
 if TYPE_CHECKING:
@@ -137,9 +137,51 @@ def tasks_disagree(subject: PackageSubject) -> Iterator[Finding]:
 @RULES.rule(Code.PYTHON_SYNTAX)
 def python_syntax(subject: PackageSubject) -> Iterator[Finding]:
     """A packed module that cannot be parsed cannot be imported either."""
+    requires = _python_of(subject)
     for source in subject.sources:
-        if source.problem is not None:
-            yield Finding(source.problem.message, source.problem.place)
+        problem = source.problem
+        if problem is not None and not unread.is_for_newer(problem, requires, packed=True):
+            yield Finding(*unread.refused(problem, requires))
+
+
+@RULES.rule(Code.NOT_JUDGED, Severity.WARNING)
+def not_judged(subject: PackageSubject) -> Iterator[Finding]:
+    """The Python of whoever looks at a package says nothing of the runtime's."""
+    requires = _python_of(subject)
+    for source in subject.sources:
+        problem = source.problem
+        if problem is not None and unread.is_for_newer(problem, requires, packed=True):
+            yield Finding(*unread.not_judged(problem, requires))
+
+
+@RULES.rule(Code.OLDER_PYTHON, Severity.WARNING)
+def older_python(subject: PackageSubject) -> Iterator[Finding]:
+    """Importing it raises `SyntaxError` on a Python that the package says it is for."""
+    for source in subject.sources:
+        yield from unread.too_new(source.newer, _python_of(subject))
+
+
+@RULES.rule(Code.WORKFLOW_BUILDER)
+def workflow_builder(subject: PackageSubject) -> Iterator[Finding]:
+    """The loader makes the workflow itself, and finds no task that a builder took."""
+    for source in subject.sources:
+        for place in source.builders:
+            message = "the module builds its workflow itself: engines find none of its tasks"
+            yield Finding(message, place)
+
+
+@RULES.rule(Code.LIBRARY_ONLY)
+def library_only(subject: PackageSubject) -> Iterator[Finding]:
+    """Servers bring a `cloaca` of their own, for declaring tasks and not for running them."""
+    for source in subject.sources:
+        for place, name in source.library_only:
+            message = f"importing the module needs `cloaca.{name}`, which packages do not have"
+            yield Finding(message, place)
+
+
+def _python_of(subject: PackageSubject) -> str | None:
+    requires = subject.head.manifest.requires
+    return requires.python if requires is not None else None
 
 
 @RULES.rule(Code.PYTHON_DISAGREES)
@@ -247,7 +289,13 @@ def check_package(subject: PackageSubject) -> Iterator[Diagnostic]:
     for read, library, artifact in _libraries(subject):
         yield from judge_library(library, read.path, _beside(subject, read.path))
         if artifact.kind == "cdylib" and not reads_plugins(library.machine):
-            yield unread(library.machine, read.path)._replace(severity=Severity.WARNING)
+            yield unread_machine(library.machine, read.path)._replace(severity=Severity.WARNING)
+    manifest = subject.head.manifest
+    if manifest.language is Language.PYTHON:
+        from cloacina_ctl.checks.imports import check_packed_imports
+
+        members = (str(file.path) for file in subject.head.files)
+        yield from check_packed_imports(subject.path, subject.imports, members, manifest.requires)
 
 
 def _beside(subject: PackageSubject, path: str) -> set[str]:

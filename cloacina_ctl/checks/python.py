@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.checks import rule_names
+from cloacina_ctl.checks import rule_names, unread
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.project.python.provided import standard_wins
 from cloacina_ctl.project.runtimes import SHADOWED_NAMES
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ def entry_module_missing(project: Project) -> Iterator[Finding]:
         yield Finding(
             f"the entry module is not there: {facts.entry_module}",
             project.config.place,
-            f"it is looked for under {facts.source_root or '.'}",
+            f"it is looked for under {', '.join(root or '.' for root in facts.roots) or '.'}"
+            + (f", by {facts.declared_by}" if facts.declared_by else "")
+            + ("" if facts.declared_by else "; `source_root` names another folder"),
         )
 
 
@@ -59,6 +62,7 @@ def entry_module_missing(project: Project) -> Iterator[Finding]:
 def shadowed_name(project: Project) -> Iterator[Finding]:
     """A top-level name that the engines refuse, or that another module of that name hides."""
     facts = _facts(project)
+    minors = partial(unread.minors_of, _requires(project))
     for folder, names in (("workflow", facts.top_level), ("vendor", facts.vendored)):
         for name in names:
             if name == "cloaca":
@@ -69,7 +73,7 @@ def shadowed_name(project: Project) -> Iterator[Finding]:
                     f"`{name}` in {folder}/ has the name of a standard module; engines refuse it"
                 )
                 yield Finding(message, name, "give it another name")
-            elif name in sys.stdlib_module_names:
+            elif standard_wins(name, minors):
                 message = f"`{name}` in {folder}/ is never imported: the standard module wins"
                 yield Finding(message, name, "give it another name", Severity.WARNING)
 
@@ -101,8 +105,29 @@ def async_task(project: Project) -> Iterator[Finding]:
 @RULES.rule(Code.PYTHON_SYNTAX)
 def python_syntax(project: Project) -> Iterator[Finding]:
     """A file that cannot be parsed cannot be imported either."""
-    for problem in _facts(project).syntax_problems:
-        yield Finding(problem.message, problem.place)
+    facts, requires = _facts(project), _requires(project)
+    for problem in facts.syntax_problems:
+        if not unread.is_for_newer(problem, requires, packed=facts.packed):
+            yield Finding(*unread.refused(problem, requires))
+
+
+@RULES.rule(Code.NOT_JUDGED)
+def not_judged(project: Project) -> Iterator[Finding]:
+    """A Python that does not know the syntax says nothing of the source."""
+    facts, requires = _facts(project), _requires(project)
+    for problem in facts.syntax_problems:
+        if unread.is_for_newer(problem, requires, packed=facts.packed):
+            severity = Severity.WARNING if facts.packed else Severity.ERROR
+            yield Finding(*unread.not_judged(problem, requires), severity)
+
+
+@RULES.rule(Code.OLDER_PYTHON)
+def older_python(project: Project) -> Iterator[Finding]:
+    """Importing it raises `SyntaxError` on a Python that the project says it is for."""
+    facts = _facts(project)
+    severity = Severity.WARNING if facts.packed else Severity.ERROR
+    for found in unread.too_new(facts.newer_syntax, _requires(project)):
+        yield found._replace(severity=severity)
 
 
 @RULES.rule(Code.TASK_VALUE)
@@ -160,14 +185,56 @@ def hidden_task(project: Project) -> Iterator[Finding]:
 @RULES.rule(Code.NO_INIT, Severity.WARNING)
 def no_init(project: Project) -> Iterator[Finding]:
     """Engines from 0.10 on do not reload packages without `__init__.py`."""
-    for folder in _facts(project).packages_without_init:
-        yield Finding("a package folder without `__init__.py`", folder, "add an empty one")
-
-
-@RULES.rule(Code.WORKFLOW_BUILDER, Severity.WARNING)
-def workflow_builder(project: Project) -> Iterator[Finding]:
-    """The loader makes the workflow itself; a builder in the module makes a second one."""
-    for place in _facts(project).workflow_builders:
+    facts = _facts(project)
+    for folder in facts.packages_without_init:
         yield Finding(
-            "packaged modules do not build their workflow themselves", place, "declare tasks only"
+            "a package folder without `__init__.py`",
+            folder,
+            "add an empty one, unless a dependency has modules in a folder of this name",
         )
+    for folder in facts.namespaces:
+        message = "a namespace package: runtimes from 0.10 on do not reload its modules"
+        yield Finding(message, folder, severity=Severity.NOTE)
+
+
+@RULES.rule(Code.BUILD_PATTERN, Severity.WARNING)
+def build_pattern(project: Project) -> Iterator[Finding]:
+    """What the wheel would hold and the package does not, or the other way round, is said."""
+    facts = _facts(project)
+    for pattern in facts.unread_patterns:
+        yield Finding(
+            f"a pattern that names no folder or module, not followed: {pattern}",
+            facts.declared_by or None,
+            "name the folders that hold the modules: `source_root` in [tool.cloacina]",
+        )
+
+
+@RULES.rule(Code.WORKFLOW_BUILDER)
+def workflow_builder(project: Project) -> Iterator[Finding]:
+    """The loader makes the workflow itself, and finds no task that a builder took."""
+    facts = _facts(project)
+    for place in facts.workflow_builders:
+        yield Finding(
+            "the module builds its workflow itself: engines find none of its tasks",
+            place,
+            "declare the tasks at the top of the module, without a builder; `workflow_name` names "
+            "the workflow",
+        )
+    for place in facts.loose_builders:
+        message = "packaged modules do not build their workflow themselves"
+        yield Finding(message, place, "declare tasks only", Severity.WARNING)
+
+
+@RULES.rule(Code.LIBRARY_ONLY)
+def library_only(project: Project) -> Iterator[Finding]:
+    """Servers bring a `cloaca` of their own, for declaring tasks and not for running them."""
+    for place, name in _facts(project).library_only:
+        yield Finding(
+            f"importing the module needs `cloaca.{name}`, which packages do not have",
+            place,
+            'use it under `if __name__ == "__main__":` alone, and import it there',
+        )
+
+
+def _requires(project: Project) -> str | None:
+    return project.requires.python if project.requires else None

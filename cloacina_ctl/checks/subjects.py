@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.credentials import PackedSecret
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.project.packed import PackedSource
+    from cloacina_ctl.project.python.imports import Import
     from cloacina_ctl.project.python_source import ModuleSource
     from cloacina_ctl.signing.judge import Judged
 
@@ -40,8 +41,9 @@ class ReadLibrary(NamedTuple):
 class PackageSubject(NamedTuple):
     """A package that was opened and whose every byte is the right one.
 
-    ``sources`` is what the Python modules in it declare that its entry module imports; ``unstated``
-    are compiled files of which the manifest does not say the platform.
+    ``sources`` is what the Python modules in it declare that its entry module imports, ``imports``
+    what these cannot do without; ``unstated`` are compiled files of which the manifest does not say
+    the platform.
     """
 
     path: str
@@ -51,6 +53,7 @@ class PackageSubject(NamedTuple):
     withheld: tuple[str, ...] = ()
     sources: tuple[ModuleSource, ...] = ()
     unstated: tuple[str, ...] = ()
+    imports: tuple[Import, ...] = ()
 
 
 class ForeignSubject(NamedTuple):

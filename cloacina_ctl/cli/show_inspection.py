@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.escape import escape
@@ -72,6 +73,7 @@ def _facts(inspection: Inspection, paint: Paint) -> Iterator[str]:
     yield from _field("repository", manifest.package.repository)
     yield from _field("keywords", ", ".join(manifest.package.keywords))
     yield from _field("needs", _requires(manifest))
+    yield from _field("dependencies", _dependencies(inspection))
     yield from _field("entry", manifest.entry_module)
     contents = manifest.contents
     amount = f"{count(contents.files, 'file')}, {size(contents.size)}" if contents.files else ""
@@ -127,6 +129,20 @@ def _requires(manifest: Manifest | ForeignView) -> str | None:
     if requires.cloacina:
         parts.append(f"Cloacina {requires.cloacina}")
     return ", ".join(parts)
+
+
+def _dependencies(inspection: Inspection) -> str:
+    """Return what is declared, and what of it is not there."""
+    requires = inspection.manifest.requires
+    names = requires.dependencies if requires is not None else ()
+    lacking = (f"{name} (not in the package)" for name in inspection.not_packed)
+    held = (text for text in names if _name(text) not in inspection.not_packed)
+    return ", ".join((*lacking, *held))
+
+
+def _name(requirement: str) -> str:
+    """Return the distribution that a requirement is on."""
+    return re.split(r"[^a-z0-9-]", requirement, maxsplit=1)[0]
 
 
 def _workflow(workflow: Workflow, described: str | None, paint: Paint) -> Iterator[str]:
@@ -254,7 +270,7 @@ def _field(label: str, value: str | None) -> Iterator[str]:
 
 
 def _label(label: str) -> str:
-    return f"  {label:<{_LABEL_WIDTH}}"
+    return f"  {label:<{_LABEL_WIDTH}}" if len(label) < _LABEL_WIDTH else f"  {label}  "
 
 
 def _text(text: str) -> str:

@@ -34,10 +34,15 @@ class Package(NamedTuple):
 
 
 class Requires(NamedTuple):
-    """What the package needs: a range of runtimes, a range of Pythons."""
+    """What the package needs: a range of runtimes, a range of Pythons, other distributions.
+
+    ``dependencies`` are requirements (PEP 508) that the project declares, whether or not the
+    package has them in it.
+    """
 
     cloacina: str | None = None
     python: str | None = None
+    dependencies: tuple[str, ...] = ()
 
 
 class Retry(NamedTuple):

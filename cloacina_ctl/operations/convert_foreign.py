@@ -17,6 +17,7 @@ from cloacina_ctl.archive.foreign.write_source import is_padded
 from cloacina_ctl.archive.plan import PlannedFile, make_plan
 from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.archive.writer import PackageWriter, WriteOptions
+from cloacina_ctl.checks.unread import refused
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Refused
 from cloacina_ctl.foreign.proof import name_of
 from cloacina_ctl.foreign.reading import Looked, look_into
@@ -129,7 +130,7 @@ def _refuse_unreadable(looked: Looked, where: str) -> None:
     facts = (source.python or source.rust) if source is not None else None
     problems = (*(source.problems if source else ()), *(facts.syntax_problems if facts else ()))
     code = Code.RUST_SYNTAX if source is not None and source.rust else Code.PYTHON_SYNTAX
-    found += [Diagnostic(code, problem.message, problem.place) for problem in problems]
+    found += [Diagnostic(code, *refused(problem, None)) for problem in problems]
     if source is not None and source.python is not None:
         message = "a task or trigger that only running the code would tell"
         found += [Diagnostic(Code.HIDDEN_TASK, message, at) for at in source.python.hidden_tasks]

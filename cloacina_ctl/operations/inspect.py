@@ -18,6 +18,7 @@ from cloacina_ctl.operations.views import signature_view
 
 if TYPE_CHECKING:
     from cloacina_ctl.archive.foreign.package import ForeignPackage
+    from cloacina_ctl.archive.head import Head
     from cloacina_ctl.progress import Progress
 
 __all__ = ["Inspection", "inspect"]
@@ -61,6 +62,7 @@ def inspect(
             tool=head.frame_index.tool,
             signatures=tuple(map(signature_view, authenticity.judge_read(package, judged))),
             warnings=keys.unread,
+            not_packed=_not_packed(head),
         )
 
 
@@ -75,3 +77,14 @@ def _open(path: str, limits: Limits) -> Package | ForeignPackage:
     from cloacina_ctl.operations.remote import open_remote
 
     return open_remote(path, limits)
+
+
+def _not_packed(head: Head) -> tuple[str, ...]:
+    """Return the declared dependencies that the package does not hold."""
+    requires = head.manifest.requires
+    if requires is None or not requires.dependencies:
+        return ()
+    from cloacina_ctl.project.python.distributions import name_of, not_packed
+
+    names = [name_of(text) for text in requires.dependencies]
+    return not_packed(names, [str(file.path) for file in head.files])

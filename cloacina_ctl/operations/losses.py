@@ -50,6 +50,9 @@ def losses_of_native(package: Package, form: str, *, delivered: bool = False) ->
     release = manifest.requires.cloacina if manifest.requires is not None else None
     if release is not None and not delivered:
         yield f"the range of runtimes: {release}"
+    needed = manifest.requires.dependencies if manifest.requires is not None else ()
+    if needed and not delivered:
+        yield f"the list of declared dependencies: {_named(needed)}"
     if manifest.graphs and form == V1:
         yield f"computation graphs: {_named([graph.name for graph in manifest.graphs])}"
 

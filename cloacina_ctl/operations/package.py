@@ -18,7 +18,7 @@ from cloacina_ctl.archive.tables import Tool
 from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.archive.writer import PackageWriter, WriteOptions
 from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, Refused, Severity, UsageError
-from cloacina_ctl.manifest import Contents, Language, Manifest
+from cloacina_ctl.manifest import Contents, Language, Manifest, Requires
 from cloacina_ctl.operations.building import Built, build_library, refuse_options
 from cloacina_ctl.operations.crate_files import crate_files, judge_build
 from cloacina_ctl.operations.locating import Locator
@@ -29,6 +29,7 @@ from cloacina_ctl.operations.preparing import (
     PackageRequest,
     Prepared,
     code_of,
+    judge_imports,
     judge_project,
     output_path,
     refuse_rewritten_sources,
@@ -139,6 +140,7 @@ def _prepare_native(
         selection = selection._replace(left_out=(*selection.left_out, *source.left_out))
         own = source.files
     files = [*own, *_generated(project, selection, request), *_libraries(built)]
+    found += judge_imports(project, selection, request, vendored)
     if vendored is not None:
         files += planned(vendored)
         found += (*vendored.diagnostics, *searched_elsewhere(vendored))
@@ -250,11 +252,21 @@ def _manifest(project: Project, workflows: tuple[Workflow, ...], built: Built | 
         package=project.package,
         language=Language.RUST if project.rust is not None else Language.PYTHON,
         contents=_NO_CONTENTS,
-        requires=project.requires,
+        requires=_requires(project),
         entry_module=project.python.entry_module if project.python is not None else None,
         workflows=tuple(sorted(workflows, key=lambda workflow: workflow.name)),
         artifacts=(built.artifact,) if built else (),
     )
+
+
+def _requires(project: Project) -> Requires | None:
+    """Return what the project requires, its dependencies among it."""
+    from cloacina_ctl.project.vendoring.declared import declared_dependencies
+
+    dependencies = declared_dependencies(project)
+    if not dependencies:
+        return project.requires
+    return (project.requires or Requires())._replace(dependencies=dependencies)
 
 
 def _generated(

@@ -20,7 +20,7 @@ from cloacina_ctl.checks.for_runtime import ForRuntime, check_for_runtime
 from cloacina_ctl.errors import Refused
 from cloacina_ctl.operations.crate_files import crate_files
 from cloacina_ctl.operations.own_platform import unstated, with_own_python
-from cloacina_ctl.operations.preparing import Prepared, selected_files
+from cloacina_ctl.operations.preparing import Prepared, judge_imports, selected_files
 from cloacina_ctl.operations.vendoring import (
     planned_flat,
     searched_elsewhere,
@@ -67,6 +67,7 @@ def prepare_source(
 
         files.append(room_for_signature())
     found += unstated(read.code, project, request.vendor)
+    found += tuple(judge_imports(project, selection, request, vendored))
     if vendored is not None:
         files += planned_flat(vendored, project, request.vendor)
         found += (*vendored.diagnostics, *searched_elsewhere(vendored))

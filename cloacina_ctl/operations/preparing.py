@@ -152,6 +152,26 @@ def judge_project(project: Project, selection: Selection, code: OwnCode) -> list
     return list(findings)
 
 
+def judge_imports(
+    project: Project, selection: Selection, request: PackageRequest, vendored: Vendored | None
+) -> list[Diagnostic]:
+    """Return warnings of imports that fail in the package; raise the errors.
+
+    That dependencies are left out is worth a note alone where somebody asks for it.
+    """
+    if project.python is None:
+        return []
+    from cloacina_ctl.checks.imports import check_imports
+
+    paths = [str(file.path) for file in vendored.files] if vendored is not None else None
+    asked = Severity.NOTE if request.vendor.wanted is False else Severity.WARNING
+    found = list(check_imports(project, selection, paths, severity=asked))
+    errors = [one for one in found if one.severity is Severity.ERROR]
+    if errors:
+        raise Refused(*errors)
+    return found
+
+
 def code_of(project: Project, selection: Selection) -> OwnCode:
     """Return the compiled code among the files of a Python project; none of a crate's source."""
     if project.rust is not None:
@@ -187,8 +207,7 @@ def refuse_rewritten_sources(prepared: Prepared, files: tuple[FileEntry, ...]) -
 
 def places_of(project: Project, selection: Selection) -> dict[str, str]:
     """Return what each packed file of the project, by its path there, is called in the package."""
-    start = len(project.root) + 1
-    return {file.source[start:]: str(file.path) for file in selection.files}
+    return {file.place(project.root): str(file.path) for file in selection.files}
 
 
 def selected_files(selection: Selection) -> Iterator[PlannedFile]:

@@ -24,7 +24,8 @@ class Inspection(NamedTuple):
     ``format`` is the generation. One that is not native has no ``head`` and a ``manifest`` of the
     same shape, made of what it says and what its code says; ``original`` is its own manifest,
     ``releases`` are those of Cloacina that load it, as far as the manifest decides. ``warnings``
-    say where the user's keys cannot be read: then no signature is by a known key.
+    say where the user's keys cannot be read: then no signature is by a known key. ``not_packed``
+    are declared dependencies that the package does not hold.
 
     Of a project, whose ``format`` is ``project``, it is what a package would say: that has no size
     and no ``content`` yet. ``unbuilt`` names what a crate has only after a build.
@@ -46,6 +47,7 @@ class Inspection(NamedTuple):
     releases: tuple[str, ...] = ()
     unbuilt: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    not_packed: tuple[str, ...] = ()
 
 
 class Verified(NamedTuple):

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.checks.subjects import ReadLibrary
     from cloacina_ctl.manifest import Artifact
     from cloacina_ctl.project.model import Project
+    from cloacina_ctl.project.python.imports import Import
     from cloacina_ctl.project.python_source import ModuleSource
 
 
@@ -163,6 +164,9 @@ def _project(path: str, build: BuildRequest, locator: Locator) -> list[Diagnosti
     code = code_of(project, selection)
     found.extend(check_project(ProjectSubject(project, selection, secrets, code)))
     if project.python is not None:
+        from cloacina_ctl.checks.imports import check_imports
+
+        found += check_imports(project, selection)
         found += [one for one in check_vendoring(project) if one not in found]
     return found
 
@@ -213,12 +217,14 @@ def _package(path: str, limits: Limits, progress: Progress | None) -> list[Diagn
         judged = authenticity.judge_read(package, judged)
         sink = _Kept(_wanted(head))
         pour(package, sink, jobs=default_jobs(), progress=stage(progress, "reading"))
+        named, imports = _read_modules(head, sink.files)
         subject = PackageSubject(
             path=path,
             head=head,
             signatures=judged,
             libraries=tuple(_read_libraries(head, sink.files)),
-            sources=_read_modules(head, sink.files),
+            sources=tuple(named.values()),
+            imports=imports,
             withheld=package.block.withheld,
             unstated=tuple(sink.compiled),
         )
@@ -293,14 +299,18 @@ def _read_libraries(head: Head, files: dict[str, bytes]) -> Iterator[ReadLibrary
     return (_read_library(one, files[one.path]) for one in artifacts)
 
 
-def _read_modules(head: Head, files: dict[str, bytes]) -> tuple[ModuleSource, ...]:
-    """Return what the packed modules declare: the same way as when they were packed."""
+def _read_modules(
+    head: Head, files: dict[str, bytes]
+) -> tuple[dict[str, ModuleSource], tuple[Import, ...]]:
+    """Return what the packed modules declare, as when they were packed, and what they need."""
     entry = head.manifest.entry_module
     if entry is None:
-        return ()
-    from cloacina_ctl.project.modules import PackedModules, imported_by
+        return {}, ()
+    from cloacina_ctl.project.modules import PackedModules, imported_by, needed_by
 
-    return tuple(source for _, source in imported_by(PackedModules(files), entry))
+    modules = PackedModules(files)
+    named = dict(imported_by(modules, entry))
+    return named, tuple(needed_by(modules, named))
 
 
 def _read_library(artifact: Artifact, data: bytes) -> ReadLibrary:

@@ -98,7 +98,11 @@ def manifest_json(manifest: Manifest | ForeignView, text: bytes) -> JsonValue:
 
         value: JsonValue = json.loads(text)
         return value
-    return plain(manifest)
+    found = plain(manifest)
+    requires = found.get("requires") if isinstance(found, dict) else None
+    if isinstance(requires, dict):
+        requires["dependencies"] = None  # no generation says them: that is not to have none
+    return found
 
 
 def plain(value: object) -> JsonValue:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cloacina_ctl.errors import Code, Diagnostic, Refused
 from cloacina_ctl.project.detect import CARGO_TOML, PYPROJECT_TOML
 from cloacina_ctl.project.ignore import compile_patterns
+from cloacina_ctl.project.links import CONTENTS, REFUSE
 from cloacina_ctl.project.model import Config, Layout
 from cloacina_ctl.project.own_files import read_own_toml
 from cloacina_ctl.toml import suggest
@@ -28,6 +29,7 @@ _TEXTS = (
 _PATTERNS = ("include", "exclude")
 _LISTS = (*_PATTERNS, "vendor_platforms")
 _FLAGS = ("vendor",)
+_ROOT, _LINKS = "source_root", "links"
 _PYTHON_ONLY = frozenset({"entry_module", "vendor_python", "wheelhouse"})
 _TABLES = {PYPROJECT_TOML: ("tool", "cloacina"), CARGO_TOML: ("package", "metadata", "cloacina")}
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -45,6 +47,8 @@ def read_config(folder: str, layout: Layout) -> Config:
     values: dict[str, Any] = {
         key: tuple(value) if key in _LISTS else value for key, value in table.items()
     }
+    if _ROOT in values:
+        values[_ROOT] = tuple(_listed(values[_ROOT]))
     return Config(place=place, **values)
 
 
@@ -81,6 +85,11 @@ def _judge(table: dict[str, object], layout: Layout, place: str) -> Iterator[Dia
             message = _judge_patterns(key, value)
         elif key in _LISTS or key in _FLAGS:
             message = _judge_vendoring(key, value, layout)
+        elif key == _ROOT:
+            message = _judge_root(value, layout)
+        elif key == _LINKS:
+            known = (REFUSE, CONTENTS)
+            message = None if value in known else f'`{_LINKS}` must be "{REFUSE}" or "{CONTENTS}"'
         else:
             yield _unknown(key, place)
             continue
@@ -119,6 +128,22 @@ def _judge_vendoring(key: str, value: object, layout: Layout) -> str | None:
     return None
 
 
+def _judge_root(value: object, layout: Layout) -> str | None:
+    if layout is not Layout.PYTHON:
+        return f"`{_ROOT}` is for projects with a {PYPROJECT_TOML}"
+    roots = _listed(value)
+    if not roots or not all(isinstance(one, str) and one for one in roots):
+        return f"`{_ROOT}` must be a folder or a list of folders"
+    for one in roots:
+        if os.path.isabs(one) or ".." in re.split(r"[/\\]", one):
+            return f"`{_ROOT}` must be a folder of the project, from its top on: {one}"
+    return None
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 def _unknown(key: str, place: str) -> Diagnostic:
     if any(word in _NEVER for word in (key, *re.split("[_-]", key))):
         return Diagnostic(
@@ -127,6 +152,6 @@ def _unknown(key: str, place: str) -> Diagnostic:
             place,
             "set it for yourself: --sign, CLOACINA_CTL_SIGNING_KEY or your own config.toml",
         )
-    known = (*_TEXTS, *_LISTS, *_FLAGS)
+    known = (*_TEXTS, *_LISTS, *_FLAGS, _ROOT, _LINKS)
     hint = suggest(key, known) or f"known are {', '.join(known)}"
     return Diagnostic(Code.CONFIG_UNKNOWN_KEY, f"no such key: {key}", place, hint)

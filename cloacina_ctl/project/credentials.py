@@ -75,7 +75,7 @@ def find_secrets(selection: Selection, root: str) -> Iterator[PackedSecret]:
         data = _read(file.source)
         found = sorted(_search(data), key=lambda one: one[0])
         if found:
-            path = os.path.relpath(file.source, root).replace(os.sep, "/")
+            path = file.place(root)
         for start, rule in found:
             place = f"{path}:{data.count(10, 0, start) + 1}"
             yield PackedSecret(place, rule.what, rule.is_private_key)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.paths import MemberPath
     from cloacina_ctl.project.cloacina_crates import CloacinaCrate
+    from cloacina_ctl.project.python.imports import Import
+    from cloacina_ctl.project.python.layout import Part
+    from cloacina_ctl.project.python.newer_syntax import NewerSyntax
     from cloacina_ctl.project.rust_code import RustCode
 
 
@@ -42,6 +45,8 @@ class Config(NamedTuple):
     vendor_python: str | None = None
     vendor_platforms: tuple[str, ...] = ()
     wheelhouse: str | None = None
+    source_root: tuple[str, ...] = ()
+    links: str = "refuse"
 
 
 class SourceDependency(NamedTuple):
@@ -89,25 +94,47 @@ class SourceWorkflow(NamedTuple):
 
 
 class SyntaxProblem(NamedTuple):
-    """A source file that no parser takes."""
+    """A source file that the parser does not take.
+
+    ``is_grammar`` where the parser of another Python might take it.
+    """
 
     place: str
     message: str
+    is_grammar: bool = False
 
 
 class PythonFacts(NamedTuple):
-    """What the files of a Python project say."""
+    """What the files of a Python project say.
+
+    ``roots`` are the folders that modules are counted from, ``parts`` what of them gets packed;
+    ``build_exclude`` are patterns by which the build configuration leaves something out, and
+    ``unread_patterns`` what of it, at ``declared_by``, is not followed. ``namespaces`` are folders
+    without `__init__.py` on purpose, ``packages_without_init`` those where it is a slip.
+    ``imports`` are those that have to succeed, by absolute names. ``packed`` where it is a package
+    whose files these are.
+    """
 
     entry_module: str | None
     entry_path: str | None
-    source_root: str
+    roots: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    build_exclude: tuple[str, ...] = ()
+    declared_by: str = ""
+    unread_patterns: tuple[str, ...] = ()
     candidates: tuple[str, ...] = ()
     top_level: tuple[str, ...] = ()
     vendored: tuple[str, ...] = ()
     packages_without_init: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
     workflow_builders: tuple[str, ...] = ()
+    loose_builders: tuple[str, ...] = ()
+    library_only: tuple[tuple[str, str], ...] = ()
+    newer_syntax: tuple[NewerSyntax, ...] = ()
     graphs: tuple[str, ...] = ()
     hidden_tasks: tuple[str, ...] = ()
+    imports: tuple[Import, ...] = ()
+    packed: bool = False
     parsed: tuple[tuple[str, Digest], ...] = ()
     syntax_problems: tuple[SyntaxProblem, ...] = ()
 
@@ -235,13 +262,21 @@ class Project(NamedTuple):
 
 
 class SelectedFile(NamedTuple):
-    """A file that gets packed: where it is, what it is called in the package, why it is in."""
+    """A file that gets packed: where it is, what it is called in the package, why it is in.
+
+    ``link`` is the path in the project that leads to ``source``, where that is no path of its own.
+    """
 
     path: MemberPath
     source: str
     size: int
     executable: bool
     reason: str
+    link: str | None = None
+
+    def place(self, root: str) -> str:
+        """Return its path in the project in ``root``."""
+        return self.link if self.link is not None else self.source[len(root) + 1 :]
 
 
 class LeftOut(NamedTuple):

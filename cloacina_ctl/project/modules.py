@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cloacina_ctl.archive.layout import module_paths
 from cloacina_ctl.digest import Digest
-from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.errors import Refused
 from cloacina_ctl.project.import_time import MODULE, UNREADABLE, Elsewhere
 from cloacina_ctl.project.own_files import open_own
 from cloacina_ctl.project.python_source import (
@@ -18,66 +18,15 @@ from cloacina_ctl.project.python_source import (
     read_names,
 )
 from cloacina_ctl.staging import reported
-from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-# At the top of a flat project these are not what gets imported.
-NOT_PACKAGES = frozenset(
-    {"tests", "test", "testing", "docs", "doc", "examples", "scripts", "tools", "benchmarks",
-     "build", "dist", "vendor", "node_modules", "target", "workflow"}
-)  # fmt: skip
-NOT_MODULES = frozenset({"setup.py", "conftest.py", "noxfile.py", "fabfile.py", "manage.py"})
+    from cloacina_ctl.project.python.imports import Import
+    from cloacina_ctl.project.python.source_root import SourceRoot
 
 # How often a name may be handed on from module to module before nobody follows.
 MAX_REEXPORTS = 16
-
-
-class SourceRoot(NamedTuple):
-    """The folder that is on the path when the entry module is imported; both relative to the root.
-
-    ``top_level`` are the names of folders and files in it that belong to the project.
-    """
-
-    project: str
-    folder: str
-    top_level: tuple[str, ...]
-
-    def path(self, name: str) -> str:
-        """Return ``name`` in the source root, relative to the project, with slashes."""
-        return f"{self.folder}/{name}" if self.folder else name
-
-    def find(self, module: str) -> str | None:
-        """Return where the dotted ``module`` lies, relative to the project, or None."""
-        base = module.replace(".", "/")
-        if base.partition("/")[0] not in self.names():
-            return None
-        for name in (f"{base}/__init__.py", f"{base}.py"):
-            if os.path.isfile(os.path.join(self.project, self.path(name))):
-                return self.path(name)
-        return None
-
-    def names(self) -> frozenset[str]:
-        """Return the top-level names that can be imported."""
-        return frozenset(name.removesuffix(".py") for name in self.top_level)
-
-    def modules(self) -> Iterator[str]:
-        """Yield every module under the root as a dotted name, sorted."""
-        found = []
-        for name in self.top_level:
-            if name.endswith(".py"):
-                found.append(name.removesuffix(".py"))
-                continue
-            for base, folders, files in os.walk(os.path.join(self.project, self.path(name))):
-                folders[:] = [folder for folder in folders if folder.isidentifier()]
-                inside = os.path.relpath(base, os.path.join(self.project, self.folder))
-                package = inside.replace(os.sep, ".")
-                for file in files:
-                    if file.endswith(".py"):
-                        module = f"{package}.{file[:-3]}"
-                        found.append(module.removesuffix(".__init__"))
-        yield from sorted(found)
 
 
 class Modules(Protocol):
@@ -106,7 +55,7 @@ class ProjectModules:
 
     def read(self, path: str) -> bytes:
         """Return its bytes, and keep their digest: the first, if it changes meanwhile."""
-        data = read_bytes(self._root.project, path)
+        data = read_bytes(self._root.project, path, self._root.boundary)
         self.digests.setdefault(path, Digest.of(data))
         return data
 
@@ -127,30 +76,32 @@ class PackedModules:
         return self._files[path]
 
 
-def find_source_root(project: str, *, tree: bool) -> SourceRoot:
-    """Return the source root: ``workflow/`` of a tree, ``src/`` where there is one, or the top."""
-    if tree:
-        return SourceRoot(project, "workflow", _top_level(project, "workflow", flat=False))
-    if os.path.isdir(os.path.join(project, "src")):
-        return SourceRoot(project, "src", _top_level(project, "src", flat=False))
-    return SourceRoot(project, "", _top_level(project, "", flat=True))
-
-
-def read_bytes(project: str, path: str) -> bytes:
+def read_bytes(project: str, path: str, boundary: str | None = None) -> bytes:
     """Return the bytes of a module, of a huge one as many as show that it is too large."""
     full = os.path.join(project, path)
-    with reported(full), open(open_own(project, path), "rb") as file:
+    with reported(full), open(_opened(project, path, boundary), "rb") as file:
         return file.read(MAX_SOURCE_BYTES + 1)
 
 
-def read_source(project: str, path: str) -> ModuleSource:
+def _opened(project: str, path: str, boundary: str | None) -> int:
+    if boundary is None:
+        return open_own(project, path)
+    from cloacina_ctl.project.links import Away, away, open_followed, within
+
+    try:
+        return open_followed(boundary, within(boundary, project, path))
+    except Away as reason:
+        raise Refused(away(path, reason)) from reason
+
+
+def read_source(root: SourceRoot, path: str) -> ModuleSource:
     """Return what the module in the file ``path`` of the project declares, seen alone."""
-    return read_module(read_bytes(project, path), path)
+    return read_module(read_bytes(root.project, path, root.boundary), path)
 
 
-def mentions_engine(project: str, path: str) -> bool:
+def mentions_engine(root: SourceRoot, path: str) -> bool:
     """Tell whether the module can declare a task at all: most do not, and need no parser."""
-    return MODULE.encode() in read_bytes(project, path)
+    return MODULE.encode() in read_bytes(root.project, path, root.boundary)
 
 
 def imported_by(modules: Modules, entry: str) -> Iterator[tuple[str, ModuleSource]]:
@@ -170,6 +121,21 @@ def imported_by(modules: Modules, entry: str) -> Iterator[tuple[str, ModuleSourc
             yield name, source
             for imported in source.imports:
                 waiting.extend(_targets(imported, package))
+
+
+def needed_by(modules: Modules, sources: Mapping[str, ModuleSource]) -> Iterator[Import]:
+    """Yield what the modules ``sources``, by their names, cannot do without; no name is relative.
+
+    Nothing where one of them may change where imports look.
+    """
+    if any(source.changes_path for source in sources.values()):
+        return
+    for name, source in sources.items():
+        package = _package_of(name, modules.find(name) or "")
+        for one in source.needed:
+            module = _absolute(one.module, one.level, package)
+            if module:
+                yield one._replace(module=module, level=0)
 
 
 class _Names:
@@ -229,33 +195,3 @@ def _with_parents(module: str) -> Iterator[str]:
     parts = module.split(".")
     for end in range(1, len(parts) + 1):
         yield ".".join(parts[:end])
-
-
-def _top_level(project: str, folder: str, *, flat: bool) -> tuple[str, ...]:
-    path = os.path.join(project, folder)
-    if not os.path.isdir(path):
-        raise FileProblem.of(Code.NOT_FOUND, "no such folder", where=path)
-    found = []
-    with reported(path), os.scandir(path) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                if not entry.name.isidentifier() or (flat and entry.name in NOT_PACKAGES):
-                    continue
-                if not flat or _holds_python(entry.path):
-                    found.append(entry.name)
-            elif entry.is_symlink() and not flat and entry.name.isidentifier():
-                found.append(entry.name)  # what gets packed refuses it by its name
-            elif _is_module(entry.name, flat=flat):
-                found.append(entry.name)
-    return tuple(sorted(found))
-
-
-def _holds_python(path: str) -> bool:
-    with os.scandir(path) as entries:
-        return any(entry.name.endswith(".py") for entry in entries)
-
-
-def _is_module(name: str, *, flat: bool) -> bool:
-    if not (name.endswith(".py") and name[:-3].isidentifier()):
-        return False
-    return not (flat and (name in NOT_MODULES or name.startswith("test_")))

@@ -17,7 +17,8 @@ from cloacina_ctl.project.model import (
     SourceWorkflow,
     SyntaxProblem,
 )
-from cloacina_ctl.project.modules import PackedModules, imported_by
+from cloacina_ctl.project.modules import PackedModules, imported_by, needed_by
+from cloacina_ctl.project.python.namespaces import bare_folders
 from cloacina_ctl.toml import parse_toml
 from cloacina_ctl.values import NamedTuple
 
@@ -56,27 +57,32 @@ def read_packed_modules(
     ``sources`` are the Python modules under ``workflow/``, ``paths`` those of all files.
     """
     modules = PackedModules(sources)
-    found = [source for _, source in imported_by(modules, entry)]
+    named = dict(imported_by(modules, entry))
+    found = list(named.values())
     workflow = SourceWorkflow(
         name=name,
         place=modules.find(entry) or entry,
         tasks=tuple(task for source in found for task in source.tasks),
         triggers=tuple(trigger for source in found for trigger in source.triggers),
     )
+    slips, namespaces = bare_folders(_below(paths, WORKFLOW))
+    shared = {*namespaces, *_top_level(paths, VENDOR)}
     facts = PythonFacts(
         entry_module=entry,
         entry_path=modules.find(entry),
-        source_root="workflow",
+        roots=("workflow",),
         top_level=_top_level(paths, WORKFLOW),
         vendored=_top_level(paths, VENDOR),
-        packages_without_init=tuple(
-            f"{WORKFLOW}{folder}"
-            for folder in _folders(paths, WORKFLOW)
-            if f"{WORKFLOW}{folder}/__init__.py" not in paths
-        ),
+        packages_without_init=tuple(f"{WORKFLOW}{name}" for name in slips if name not in shared),
+        namespaces=tuple(f"{WORKFLOW}{name}" for name in (*namespaces, *slips) if name in shared),
         graphs=tuple(place for source in found for place in source.graphs),
         workflow_builders=tuple(place for source in found for place in source.builders),
+        loose_builders=tuple(place for source in found for place in source.loose_builders),
+        library_only=tuple(one for source in found for one in source.library_only),
+        newer_syntax=tuple(one for source in found for one in source.newer),
         hidden_tasks=tuple(place for source in found for place in source.hidden),
+        packed=True,
+        imports=tuple(needed_by(modules, named)),
         syntax_problems=tuple(source.problem for source in found if source.problem is not None),
     )
     declares = bool(workflow.tasks or workflow.triggers)
@@ -124,15 +130,10 @@ def read_packed_crate(
 
 def _top_level(paths: Collection[str], folder: str) -> tuple[str, ...]:
     """Return the names directly in ``folder`` that can be imported, without a suffix."""
-    found = {path[len(folder) :].partition("/")[0] for path in paths if path.startswith(folder)}
+    found = {path.partition("/")[0] for path in _below(paths, folder)}
     return tuple(sorted({name.removesuffix(".py") for name in found}))
 
 
-def _folders(paths: Collection[str], folder: str) -> tuple[str, ...]:
-    """Return the folders directly in ``folder`` that hold modules."""
-    found = set()
-    for path in paths:
-        name, slash, rest = path.removeprefix(folder).partition("/")
-        if path.startswith(folder) and slash and rest.endswith(".py"):
-            found.add(name)
-    return tuple(sorted(found))
+def _below(paths: Collection[str], folder: str) -> list[str]:
+    """Return the paths in ``folder``, as they are counted from there."""
+    return [path[len(folder) :] for path in paths if path.startswith(folder)]

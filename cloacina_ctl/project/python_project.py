@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.project.links import CONTENTS, boundary_of
 from cloacina_ctl.project.metadata import read_metadata
 from cloacina_ctl.project.model import (
     Config,
@@ -15,15 +16,18 @@ from cloacina_ctl.project.model import (
 )
 from cloacina_ctl.project.modules import (
     ProjectModules,
-    SourceRoot,
-    find_source_root,
     imported_by,
     mentions_engine,
+    needed_by,
     read_source,
 )
+from cloacina_ctl.project.python.namespaces import INIT, bare_folders
+from cloacina_ctl.project.python.source_root import SourceRoot, find_source_root
 from cloacina_ctl.staging import reported
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cloacina_ctl.project.metadata import Metadata
     from cloacina_ctl.project.python_source import ModuleSource
 
@@ -36,7 +40,12 @@ def read_python_project(folder: str, layout: Layout, config: Config) -> Project:
     Raises ``Refused`` for a name or version that no package may have, and for what is no TOML.
     """
     metadata = read_metadata(folder, layout, config)
-    root = find_source_root(folder, tree=layout is Layout.PYTHON_TREE)
+    root = find_source_root(
+        folder,
+        tree=layout is Layout.PYTHON_TREE,
+        chosen=config.source_root,
+        boundary=boundary_of(folder) if config.links == CONTENTS else None,
+    )
     candidates = () if metadata.entry_module else _modules_with_tasks(root)
     entry = metadata.entry_module or _only(candidates)
     modules = ProjectModules(root)
@@ -50,7 +59,8 @@ def read_python_project(folder: str, layout: Layout, config: Config) -> Project:
         workflows=(workflow,) if workflow.tasks else (),
         requires=metadata.requires,
         python=_facts(folder, root, entry, candidates, sources)._replace(
-            parsed=tuple(sorted(modules.digests.items()))
+            imports=tuple(needed_by(modules, sources)),
+            parsed=tuple(sorted(modules.digests.items())),
         ),
     )
 
@@ -62,15 +72,27 @@ def _facts(
     candidates: tuple[str, ...],
     sources: dict[str, ModuleSource],
 ) -> PythonFacts:
+    vendored = _vendored(folder)
+    slips, namespaces = _without_init(root, vendored)
     return PythonFacts(
         entry_module=entry,
         entry_path=root.find(entry) if entry else None,
-        source_root=root.folder,
+        roots=root.folders,
+        parts=root.parts,
+        build_exclude=root.exclude,
+        declared_by=root.place,
+        unread_patterns=root.unread,
         candidates=candidates,
         top_level=tuple(sorted(root.names())),
-        vendored=_vendored(folder),
-        packages_without_init=_without_init(root),
+        vendored=vendored,
+        packages_without_init=slips,
+        namespaces=namespaces,
         workflow_builders=tuple(place for source in sources.values() for place in source.builders),
+        loose_builders=tuple(
+            place for source in sources.values() for place in source.loose_builders
+        ),
+        library_only=tuple(one for source in sources.values() for one in source.library_only),
+        newer_syntax=tuple(one for source in sources.values() for one in source.newer),
         graphs=tuple(place for source in sources.values() for place in source.graphs),
         hidden_tasks=tuple(place for source in sources.values() for place in source.hidden),
         syntax_problems=tuple(
@@ -99,21 +121,36 @@ def _modules_with_tasks(root: SourceRoot) -> tuple[str, ...]:
     found = []
     for module in root.modules():
         path = root.find(module)
-        if path is None or not mentions_engine(root.project, path):
+        if path is None or not mentions_engine(root, path):
             continue
-        if read_source(root.project, path).tasks:
+        if read_source(root, path).tasks:
             found.append(module)
     return tuple(found)
 
 
-def _without_init(root: SourceRoot) -> tuple[str, ...]:
-    found = []
-    for name in root.top_level:
-        if not name.endswith(".py"):
-            path = root.path(name)
-            if not os.path.exists(os.path.join(root.project, path, "__init__.py")):
-                found.append(path)
-    return tuple(found)
+def _without_init(
+    root: SourceRoot, vendored: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the folders without `__init__.py`: slips, and those that are so on purpose."""
+    open_parts = tuple(
+        part for part in root.parts
+        if not os.path.exists(os.path.join(root.project, part.source, INIT))
+    )  # fmt: skip
+    files = dict(root._replace(parts=open_parts).files())
+    slips, namespaces = bare_folders(files)
+    shared = [name for name in slips if name in vendored]
+    places = {path.partition("/")[0]: source for path, source in files.items()}
+
+    def found(names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(_folder_of(name, places[name]) for name in names))
+
+    return found(set(slips) - set(shared)), found((*namespaces, *shared))
+
+
+def _folder_of(name: str, source: str) -> str:
+    """Return the project's folder of a top-level name, as far as there is one of that name."""
+    steps = source.split("/")
+    return "/".join(steps[: steps.index(name) + 1]) if name in steps else name
 
 
 def _vendored(folder: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.project.deep_syntax import parse_source
 from cloacina_ctl.project.import_time import (
+    MODULE,
     UNREADABLE,
     Elsewhere,
     Function,
@@ -26,6 +27,8 @@ from cloacina_ctl.project.import_time import (
     names_of,
 )
 from cloacina_ctl.project.model import SourceTask, SyntaxProblem
+from cloacina_ctl.project.python.imports import Import, needed_imports
+from cloacina_ctl.project.python.newer_syntax import NewerSyntax, newer_syntax
 from cloacina_ctl.project.task_arguments import Arguments, read_trigger
 from cloacina_ctl.values import NamedTuple
 
@@ -44,6 +47,16 @@ _ENCODINGS = re.compile(
     r"|shift[_-]jis|euc[_-](?:jp|kr)|gb(?:k|2312|18030)|big5"
 )
 
+# What a module does that looks for others in folders of its own choice.
+_PATHS = re.compile(
+    rb"\bsys\.(?:path|modules|meta_path)\b|\bfrom\s+sys\s+import\b.*\b(?:path|modules)\b"
+    rb"|\b__path__\b|\baddsitedir\b"
+)
+# What the engine's wheel has and what packages import by that name does not.
+_LIBRARY_ONLY = frozenset(
+    {"DatabaseAdmin", "DefaultRunner", "DefaultRunnerConfig", "TenantConfig", "TenantCredentials",
+     "WorkflowResult"}
+)  # fmt: skip
 _GRAPHS = frozenset({"ComputationGraphBuilder", "reactor"})
 
 Lookup = Callable[[Elsewhere], object]
@@ -61,15 +74,24 @@ class ModuleSource(NamedTuple):
     """What one module declares and imports; places are ``path:line``.
 
     ``hidden`` are places of tasks that only running the code would declare, ``graphs`` those of
-    computation graphs and what they react to.
+    computation graphs and what they react to. ``builders`` take the tasks in them away from the
+    package's workflow, ``loose_builders`` may not. ``needed`` are the imports that have to succeed;
+    ``changes_path`` tells whether the module may change where imports look. ``library_only`` are
+    uses of what `cloaca` has outside of packages alone, ``newer`` is what an older Python does not
+    read.
     """
 
     tasks: tuple[SourceTask, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     imports: tuple[Imported, ...] = ()
     builders: tuple[str, ...] = ()
+    loose_builders: tuple[str, ...] = ()
+    library_only: tuple[tuple[str, str], ...] = ()
+    newer: tuple[NewerSyntax, ...] = ()
     graphs: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
+    needed: tuple[Import, ...] = ()
+    changes_path: bool = False
     problem: SyntaxProblem | None = None
 
 
@@ -97,8 +119,8 @@ def read_module(data: bytes, path: str, lookup: Lookup | None = None) -> ModuleS
         text = _parse(data)
         return _Reader(text, path, lookup or _unknown).read()
     except SyntaxError as error:
-        message = f"not Python: {error.msg}"
-        return ModuleSource(problem=SyntaxProblem(f"{path}:{error.lineno or 1}", message))
+        place = f"{path}:{error.lineno or 1}"
+        return ModuleSource(problem=SyntaxProblem(place, error.msg, is_grammar=True))
     except (ValueError, RecursionError, MemoryError) as error:
         reason = str(error) if isinstance(error, ValueError) else "nested too deep"
         problem = SyntaxProblem(f"{path}:1", f"cannot be parsed: {reason}")
@@ -151,6 +173,8 @@ class _Reader:
         self._tasks: list[SourceTask] = []
         self._triggers: list[Trigger] = []
         self._builders: list[str] = []
+        self._loose_builders: list[str] = []
+        self._library_only: list[tuple[str, str]] = []
         self._graphs: list[str] = []
         self._hidden: list[str] = []
 
@@ -163,13 +187,35 @@ class _Reader:
                 self._read_function(statement)
             else:
                 self._read_expressions(statement)
+        needed = tuple(needed_imports(self._text.tree, self._path, self._is_task))
+        self._library_only += [
+            (one.place, name)
+            for one in needed
+            if one.module == MODULE and not one.level and one.task is None
+            for name in one.names
+            if name in _LIBRARY_ONLY
+        ]
+        loose = dict.fromkeys(
+            place for place in self._loose_builders if place not in self._builders
+        )
         return ModuleSource(
             tasks=tuple(self._tasks),
             triggers=tuple(self._triggers),
             imports=tuple(imports),
-            builders=tuple(self._builders),
+            builders=tuple(dict.fromkeys(self._builders)),
+            loose_builders=tuple(loose),
+            library_only=tuple(dict.fromkeys(self._library_only)),
+            newer=tuple(newer_syntax(self._text.tree, self._text.lines, self._path)),
             graphs=tuple(self._graphs),
             hidden=tuple(self._hidden),
+            needed=needed,
+            changes_path=any(_PATHS.search(line) for line in self._text.lines),
+        )
+
+    def _is_task(self, function: FunctionNode) -> bool:
+        return any(
+            engine_name(one.func if isinstance(one, ast.Call) else one, self._names) == "task"
+            for one in function.decorator_list
         )
 
     def _read_function(self, function: FunctionNode) -> None:
@@ -192,9 +238,30 @@ class _Reader:
 
     def _read_expressions(self, statement: ast.stmt) -> None:
         """Report what a statement other than a function does with the engine."""
-        if not self._is_alias(statement):
-            for node in _own_expressions(statement):
-                self._report(node)
+        is_alias = self._is_alias(statement)
+        for node in _own_expressions(statement):
+            name = engine_name(node, self._names) if isinstance(node, ast.expr) else None
+            if name in _LIBRARY_ONLY and isinstance(node, ast.Attribute):
+                self._library_only.append((self._place(node), name))
+            if is_alias:
+                continue
+            self._report(node)
+            if name == "register_workflow_constructor":
+                self._builders.append(self._place(node))
+        if isinstance(statement, ast.With):
+            self._builders += [
+                self._place(item.context_expr)
+                for item in statement.items
+                if self._takes_tasks(item)
+            ]
+
+    def _takes_tasks(self, item: ast.withitem) -> bool:
+        """Tell whether a builder's block takes its tasks away from the package's workflow."""
+        call = item.context_expr
+        if not isinstance(call, ast.Call):
+            return False
+        named = any(keyword.arg in (None, "package") for keyword in call.keywords)
+        return engine_name(call.func, self._names) == "WorkflowBuilder" and not named
 
     def _is_alias(self, statement: ast.stmt) -> bool:
         if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is None:
@@ -207,7 +274,7 @@ class _Reader:
         if name == "task":
             self._hidden.append(self._place(node))
         elif name == "WorkflowBuilder":
-            self._builders.append(self._place(node))
+            self._loose_builders.append(self._place(node))
         elif name in _GRAPHS:
             self._graphs.append(self._place(node))
 

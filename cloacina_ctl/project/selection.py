@@ -13,7 +13,8 @@ tracks, of the order in which a folder is listed. Who wins, from the strongest:
    packed packages.
 
 A link, or anything that is neither file nor folder, is refused where it would be packed: a
-package holds files alone, and what a link points to is not the project's to give.
+package holds files alone, and what a link points to need not be the project's to give. With `links`
+of the configuration it is packed as what it leads to in the project or its repository (``links``).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive import layout
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.project.links import CONTENTS
 from cloacina_ctl.project.model import Layout, PackedList
 from cloacina_ctl.project.walk import TreeRules, select_tree
 
@@ -52,10 +54,11 @@ def select_files(project: Project) -> Selection:
         rules = TreeRules(left_out=_tool_files(project), reserved=_RESERVED)
     else:
         rules = TreeRules(
-            moves=_moves(facts.source_root),
+            moves=_moves(facts),
             parts=_parts(facts),
-            base=facts.source_root,
+            bases=frozenset(facts.roots),
             reserved=(*_RESERVED, layout.PACKAGE_TOML),
+            build_exclude=facts.build_exclude,
         )
     return _select(project, rules, facts.entry_path)
 
@@ -83,7 +86,9 @@ def _select(project: Project, rules: TreeRules, entry: str | None) -> Selection:
     config = project.config
     selection = select_tree(
         project.root,
-        rules._replace(include=config.include, exclude=config.exclude),
+        rules._replace(
+            include=config.include, exclude=config.exclude, follows=config.links == CONTENTS
+        ),
         lambda path, packed: _reason(path, packed, entry),
     )
     if not selection.files:
@@ -104,24 +109,23 @@ def _tool_files(project: Project) -> dict[str, str]:
     return {**_TOOL_FILES, wheelhouse.removeprefix("./").rstrip("/"): "the wheelhouse"}
 
 
-def _moves(source_root: str) -> tuple[tuple[str, str], ...]:
+def _moves(facts: PythonFacts) -> tuple[tuple[str, str], ...]:
     """Return which prefix of a project's paths becomes which prefix in the package.
 
     All paths keep their position relative to the modules that may read them.
     """
-    vendored = (layout.VENDOR_FOLDER, layout.VENDOR_FOLDER)
-    if not source_root:
-        return (vendored, ("", layout.WORKFLOW_FOLDER))
-    return (vendored, (source_root + "/", layout.WORKFLOW_FOLDER), ("", ""))
+    found = {layout.VENDOR_FOLDER: layout.VENDOR_FOLDER}
+    for part in facts.parts:
+        end = "" if part.target.endswith(".py") else "/"
+        found[part.source + end] = layout.WORKFLOW_FOLDER + part.target + end
+    for root in filter(None, facts.roots):
+        found.setdefault(root + "/", layout.WORKFLOW_FOLDER)
+    return (*found.items(), ("", layout.WORKFLOW_FOLDER if "" in facts.roots else ""))
 
 
 def _parts(facts: PythonFacts) -> frozenset[str]:
     """Return the paths that hold what gets packed: folders and modules."""
-    base = facts.source_root + "/" if facts.source_root else ""
-    found = {layout.VENDOR_FOLDER.rstrip("/")}
-    for name in facts.top_level:
-        found |= {base + name, f"{base}{name}.py"}
-    return frozenset(found)
+    return frozenset({layout.VENDOR_FOLDER.rstrip("/"), *(part.source for part in facts.parts)})
 
 
 def _reason(path: str, packed: str, entry: str | None) -> str:

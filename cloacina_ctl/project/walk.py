@@ -20,6 +20,7 @@ from cloacina_ctl.project.ignore import (
     is_ignored,
     read_ignore_files,
 )
+from cloacina_ctl.project.links import Away, away, boundary_of, follow, judge_target
 from cloacina_ctl.project.model import LeftOut, SelectedFile, Selection
 from cloacina_ctl.project.own_files import link, read_head
 from cloacina_ctl.project.repository import DOT_GIT, MODULES_FILE
@@ -29,13 +30,17 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from typing_extensions import Self
+
     from cloacina_ctl.paths import Collision
+    from cloacina_ctl.project.links import Target
 
 INCLUDED = "included by the configuration"
 EMPTY_FOLDER = "an empty folder"
 NO_SUBMODULE = "a submodule that is not checked out"
 EXCLUDED = "excluded by the configuration"
 IGNORED = "ignored by an ignore file"
+NOT_BUILT = "excluded by the build configuration"
 NO_PART = "not part of what gets packed"
 _CURE = "rename it, or leave it out: name it in .cloacinaignore"
 
@@ -46,21 +51,24 @@ class TreeRules(NamedTuple):
     ``moves``: prefixes of paths and what becomes of them in the package, the first that fits.
     ``parts``: what holds the files to pack, None for all. ``left_out``: paths that stay out, with
     the reason. ``reserved``: names at the top of a package, folded, that are not the project's
-    to fill. ``base`` is the folder whose folders can be parts, None where all is.
-    ``left_out_names`` are names of folders that stay out wherever they lie, ``markers`` names of
-    files whose folder does, but for the root. ``listed`` is what the project tells other packers.
+    to fill. ``bases`` are the folders whose folders can be parts. ``build_exclude`` are patterns
+    that count like those of an ignore file at the root. ``left_out_names`` are names of folders
+    that stay out wherever they lie, ``markers`` names of files whose folder does, but for the root.
+    ``listed`` is what the project tells other packers. ``follows`` packs what links lead to.
     """
 
     moves: tuple[tuple[str, str], ...] = (("", ""),)
     parts: frozenset[str] | None = None
     left_out: Mapping[str, str] = {}
     reserved: tuple[str, ...] = ()
-    base: str | None = None
+    bases: frozenset[str] = frozenset()
+    build_exclude: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     left_out_names: Mapping[str, str] = {}
     markers: Mapping[str, str] = {}
     listed: Listed | None = None
+    follows: bool = False
 
 
 class Listed(Protocol):
@@ -79,6 +87,7 @@ class Listed(Protocol):
 # How much of a folder can get packed: what its rules say; what ``include`` brings back; what
 # ``include`` names exactly.
 _OPEN, _OUT, _SHUT = range(3)
+_MAX_FOLLOWED = 1000  # folders: links that lead to each other's folders multiply
 _ALL_READ = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
 
@@ -86,6 +95,8 @@ class _Folder(NamedTuple):
     """A folder to visit: its path with a slash at the end, empty for the root.
 
     ``inside`` means that it belongs to a packed part, ``state`` is one of the three above.
+    ``place`` is its path as ignore rules see it, ``real`` where it is. Links led to it from the
+    folders ``via``.
     """
 
     path: str
@@ -93,6 +104,21 @@ class _Folder(NamedTuple):
     ignores: tuple[Patterns, ...]
     inside: bool
     state: int
+    place: str
+    real: str
+    via: tuple[str, ...] = ()
+
+    def inner(self, name: str, ignores: tuple[Patterns, ...], *, inside: bool, state: int) -> Self:
+        """Return a folder in it."""
+        return self._replace(
+            path=f"{self.path}{name}/",
+            depth=self.depth + 1,
+            ignores=ignores,
+            inside=inside,
+            state=state,
+            place=f"{self.place}{name}/",
+            real=os.path.join(self.real, name),
+        )
 
 
 def select_tree(root: str, rules: TreeRules, reason: Callable[[str, str], str]) -> Selection:
@@ -102,7 +128,7 @@ def select_tree(root: str, rules: TreeRules, reason: Callable[[str, str], str]) 
     link, special file, unreadable thing and name that no package may hold.
     """
     walk = _Walk(root, rules, reason)
-    waiting = [_Folder("", 0, walk.around.ignores, rules.parts is None, _OPEN)]
+    waiting = [walk.top()]
     while waiting:
         waiting.extend(walk.visit(waiting.pop()))
     return walk.result()
@@ -119,20 +145,28 @@ class _Walk:
         self._prefix = self.around.prefix
         self._include = compile_patterns(rules.include)
         self._exclude = compile_patterns(rules.exclude)
+        self._build_exclude = compile_patterns(rules.build_exclude)
         self._exact = exact_paths(rules.include)
         # A pattern that is no full path may match in any folder.
         self._anywhere = any(
             pattern.removeprefix("/") not in self._exact or "/" not in pattern.rstrip("/")
             for pattern in rules.include
         )
+        self._boundary = boundary_of(root) if rules.follows else root
+        self._followed = 0
         self._files: list[SelectedFile] = []
         self._left_out: list[LeftOut] = []
         self._problems: list[Diagnostic] = []
         self._with_bit = 0
 
+    def top(self) -> _Folder:
+        """Return the project's own folder."""
+        inside = self._rules.parts is None
+        return _Folder("", 0, self.around.ignores, inside, _OPEN, self._prefix, self._root)
+
     def visit(self, folder: _Folder) -> Iterator[_Folder]:
         """Decide of everything in ``folder``; yield the folders in it that are to be visited."""
-        path = os.path.join(self._root, folder.path)
+        path = folder.real
         try:
             with os.scandir(path) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
@@ -157,13 +191,13 @@ class _Walk:
             is_module = self.around.is_submodule(folder.path[:-1])
             self._left_out.append(LeftOut(folder.path, NO_SUBMODULE if is_module else EMPTY_FOLDER))
         ignores = folder.ignores
-        if DOT_GIT in names and folder.path:
+        if DOT_GIT in names and folder.path and not folder.via:
             ignores = self.around.enter(path, folder.path, ignores)
         if MODULES_FILE in names:
             self.around.learn_submodules(path, folder.path)
         if folder.inside or not folder.path:
             self.around.note_links(path, folder.path)
-        shown, base = folder.path, self._prefix + folder.path
+        shown, base = folder.path, folder.place
         return folder._replace(
             ignores=(*read_ignore_files(path, base, names, shown=shown), *ignores)
         )
@@ -178,6 +212,8 @@ class _Walk:
     def _decide(self, entry: os.DirEntry[str], folder: _Folder) -> _Folder | None:
         """Decide of a file, or return the folder to visit."""
         path = folder.path + entry.name
+        if self._rules.follows and entry.is_symlink():
+            return self._decide_link(entry, path, folder)
         if not entry.is_dir(follow_symlinks=False):
             self._decide_file(entry, path, folder)
             return None
@@ -193,7 +229,7 @@ class _Walk:
             self._problems.append(Diagnostic(Code.PROJECT_PATH, message, path, _CURE))
             return None
         inside = folder.inside or self._is_part(path)
-        return _Folder(path + "/", folder.depth + 1, folder.ignores, inside, state)
+        return folder.inner(entry.name, folder.ignores, inside=inside, state=state)
 
     def _state_of_folder(self, name: str, path: str, folder: _Folder) -> int:
         """Return how much of the folder can get packed, and note why where that is not all."""
@@ -206,6 +242,8 @@ class _Walk:
             why, state = LeftOut(path + "/", self._rules.left_out_names[name]), _SHUT
         elif (reason := self._why_unlisted(path, folder, is_folder=True)) is not None:
             why, state = LeftOut(path + "/", reason), _OUT
+        elif self._matches(self._build_exclude, path, is_folder=True):
+            why, state = LeftOut(path + "/", NOT_BUILT), _OUT
         elif not (folder.inside or self._is_part(path) or self._leads_to_part(path)):
             reason = NO_SUBMODULE if self._is_missing_part(path) else NO_PART
             why, state = LeftOut(path + "/", reason), _OUT
@@ -223,9 +261,66 @@ class _Walk:
     def _decide_file(self, entry: os.DirEntry[str], path: str, folder: _Folder) -> None:
         why = self._why_out(entry.name, path, folder)
         if why is None:
-            self._take(entry, path, included=self._is_included(path))
+            try:
+                facts = entry.stat(follow_symlinks=False)
+            except OSError as error:
+                self._cannot_read(path, error)
+            else:
+                link = path if folder.via else None
+                self._take(facts, entry.path, path, included=self._is_included(path), link=link)
         elif folder.state == _OPEN:
             self._left_out.append(why)
+
+    def _decide_link(self, entry: os.DirEntry[str], path: str, folder: _Folder) -> _Folder | None:
+        """Decide of a link by what it leads to, as if that stood in its place."""
+        try:
+            target = follow(self._boundary, folder.place + entry.name)
+        except (Away, OSError) as error:
+            if self._why_out(entry.name, path, folder) is not None:
+                self._decide_file(entry, path, folder)
+            elif isinstance(error, OSError):
+                self._cannot_read(path, error)
+            else:
+                self._problems.append(away(path, error))
+            return None
+        if target.is_folder:
+            return self._linked_folder(entry.name, path, folder, target)
+        why = self._why_out(entry.name, path, folder)
+        left, _ = judge_target(target)
+        if left is not None and target.path.removeprefix(self._prefix) not in self._exact:
+            why = why or LeftOut(path, f"a link to {target.path}: {left.reason}", left.secret)
+        if why is None:
+            self._take(target.facts, target.full, path, included=self._is_included(path), link=path)
+        elif folder.state == _OPEN:
+            self._left_out.append(why)
+        return None
+
+    def _linked_folder(
+        self, name: str, path: str, folder: _Folder, target: Target
+    ) -> _Folder | None:
+        """Return the folder that a link leads to, to be visited in the link's place."""
+        if self._matches(self._exclude, path, is_folder=True):
+            self._left_out.append(LeftOut(path + "/", EXCLUDED))
+            return None
+        state = self._state_of_folder(name, path, folder)
+        if state != _OPEN or folder.depth >= MAX_DEPTH:
+            return None
+        left, ignores = judge_target(target)
+        if left is not None:
+            reason = f"a link to {target.path}/: {left.reason}"
+            self._left_out.append(LeftOut(path + "/", reason, left.secret))
+            return None
+        via = (*folder.via, os.path.realpath(folder.real))
+        self._followed += 1
+        if any(f"{one}/".startswith(f"{target.full}/") for one in via):
+            self._problems.append(away(path, Away("to a folder that it lies in")))
+        elif self._followed > _MAX_FOLLOWED:
+            self._problems.append(away(path, Away(f"on, as {_MAX_FOLLOWED} others do")))
+        else:
+            inside = folder.inside or self._is_part(path)
+            found = folder.inner(name, ignores, inside=inside, state=state)
+            return found._replace(place=target.path + "/", real=target.full, via=via)
+        return None
 
     def _why_out(self, name: str, path: str, folder: _Folder) -> LeftOut | None:
         """Return why the file stays out, by the rules in their order; None where it is packed."""
@@ -248,6 +343,8 @@ class _Walk:
         if not (folder.inside or self._is_part(path)):
             return LeftOut(path, NO_PART)
         reason = self._why_unlisted(path, folder, is_folder=False)
+        if reason is None and self._matches(self._build_exclude, path, is_folder=False):
+            reason = NOT_BUILT
         return LeftOut(path, reason) if reason is not None else None
 
     def _why_unlisted(self, path: str, folder: _Folder, *, is_folder: bool) -> str | None:
@@ -258,7 +355,8 @@ class _Walk:
             return reason
         if listed is not None and listed.is_full:
             ignores = tuple(patterns for patterns in ignores if not patterns.of_git)
-        return IGNORED if is_ignored(ignores, self._prefix + path, is_folder=is_folder) else None
+        place = folder.place + path[len(folder.path) :]
+        return IGNORED if is_ignored(ignores, place, is_folder=is_folder) else None
 
     def _is_included(self, path: str) -> bool:
         if path in self._exact:
@@ -275,7 +373,7 @@ class _Walk:
     def _is_missing_part(self, path: str) -> bool:
         """Tell whether the folder would be looked into for parts, had git filled it."""
         above = path.rpartition("/")[0]
-        if above != self._rules.base or not self.around.is_submodule(path):
+        if above not in self._rules.bases or not self.around.is_submodule(path):
             return False
         return not os.listdir(os.path.join(self._root, path))
 
@@ -299,19 +397,23 @@ class _Walk:
     def _matches(patterns: Patterns | None, path: str, *, is_folder: bool) -> bool:
         return patterns is not None and patterns.verdict(path, is_folder=is_folder) is True
 
-    def _take(self, entry: os.DirEntry[str], path: str, *, included: bool) -> None:
-        """Pack the file, or note why that cannot be."""
+    def _take(
+        self,
+        facts: os.stat_result,
+        full: str,
+        path: str,
+        *,
+        included: bool,
+        link: str | None = None,
+    ) -> None:
+        """Pack the file at ``full``, or note why that cannot be."""
         try:
-            facts = entry.stat(follow_symlinks=False)
-            kind = _judge_kind(facts.st_mode, path, entry.path)
-            readable = (
-                kind is not None
-                or facts.st_mode & _ALL_READ == _ALL_READ
-                or os.access(entry.path, os.R_OK)
-            )
+            kind = _judge_kind(facts.st_mode, path, full)
         except OSError as error:
             self._cannot_read(path, error)
             return
+        open_to_all = facts.st_mode & _ALL_READ == _ALL_READ
+        readable = kind is not None or open_to_all or os.access(full, os.R_OK)
         packed = self._packed_path(path)
         if kind is not None:
             self._problems.append(kind)
@@ -322,10 +424,11 @@ class _Walk:
             self._files.append(
                 SelectedFile(
                     path=MemberPath(packed),
-                    source=entry.path,
+                    source=full,
                     size=facts.st_size,
-                    executable=self._is_executable(facts.st_mode, entry.path),
+                    executable=self._is_executable(facts.st_mode, full),
                     reason=INCLUDED if included else self._reason(path, packed),
+                    link=link,
                 )
             )
 
@@ -386,25 +489,21 @@ class _Walk:
         ignored = {one.path for one in self._left_out if one.reason == IGNORED}
         if not ignored:
             return []
-        start = len(self._root) + 1
-        taken = {file.source[start:] for file in self._files}
+        taken = {file.place(self._root) for file in self._files}
         return sorted(self.around.tracked(ignored) - taken)
 
     def _is_allowed(self, file: SelectedFile) -> bool:
         """Tell whether a package may hold the path; note the rule that it breaks."""
         rule = judge_path(file.path)
         if rule is not None:
-            place = os.path.relpath(file.source, self._root)
+            place = file.place(self._root)
             self._problems.append(Diagnostic(Code.PROJECT_PATH, rule, place, _CURE))
         return rule is None
 
     def _clashing(self, clashes: tuple[Collision, ...]) -> Iterator[Diagnostic]:
-        sources = {str(file.path): file.source for file in self._files}
+        places = {str(file.path): file.place(self._root) for file in self._files}
         for clash in clashes:
-            first, second = (
-                os.path.relpath(sources[path], self._root) if path in sources else path
-                for path in (clash.first, clash.second)
-            )
+            first, second = (places.get(path, path) for path in (clash.first, clash.second))
             yield Diagnostic(Code.PROJECT_PATH, f"beside {first}: {clash.rule}", second, _CURE)
 
 
@@ -413,7 +512,10 @@ def _judge_kind(mode: int, path: str, full: str) -> Diagnostic | None:
     if stat.S_ISREG(mode):
         return None
     if stat.S_ISLNK(mode):
-        hint = "put the file itself there, or leave the link out: name it in .cloacinaignore"
+        hint = (
+            'set `links = "contents"` to pack what it leads to, put the file itself there, or '
+            "leave the link out: name it in .cloacinaignore"
+        )
         return link(path, os.readlink(full), hint)
     kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
     kind = kinds.get(stat.S_IFMT(mode), "a device")

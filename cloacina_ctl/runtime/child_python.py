@@ -63,7 +63,7 @@ def import_entry(order: dict[str, Any]) -> None:
     hidden = _prune(entry.partition(".")[0])
     sys.path += [workflow, *vendored]
     _trees.append(tree)
-    _import(entry, hidden)
+    _import(entry, hidden, order["declared"])
 
 
 def _refuse_names(*folders: str) -> None:
@@ -96,7 +96,7 @@ def _prune(top: str) -> list[str]:
     return found
 
 
-def _import(entry: str, hidden: list[str]) -> None:
+def _import(entry: str, hidden: list[str], declared: dict[str, str]) -> None:
     hint = None
     if hidden:
         hint = "the module's first name is that of a standard one, which loaders then hide: rename"
@@ -116,12 +116,29 @@ def _import(entry: str, hidden: list[str]) -> None:
         raise LoadFailure(
             "T003",
             f"importing `{entry}` needs a module that is not there: {missing}",
-            hint or "vendor it: only the standard library, `workflow/` and `vendor/` are there",
+            hint or _cure(declared.get(missing.partition(".")[0])),
         ) from error
     except BaseException as error:
         show(error)
+        if _lacks_engine_name(error):
+            hint = "packages have less of `cloaca`: what runs workflows goes under `__main__`"
         hint = hint or "the trace on standard error has the place"
         raise LoadFailure("T003", f"importing `{entry}` failed: {words_of(error)}", hint) from error
+
+
+def _lacks_engine_name(error: BaseException) -> bool:
+    """Tell whether a name of `cloaca` is missing, which the engine's wheel may have."""
+    if isinstance(error, AttributeError):
+        return "module 'cloaca' has no attribute" in str(error)
+    return isinstance(error, ImportError) and error.name == "cloaca"
+
+
+def _cure(distribution: str | None) -> str:
+    """Return how a missing module gets into the package; the project may declare where it is."""
+    command = "`cloacina-ctl package PROJECT --vendor`"
+    if distribution is not None:
+        return f"{distribution} is declared and not in the package: {command} packs it"
+    return f"declare its distribution as a dependency of the project, then {command}"
 
 
 class PythonHost:
@@ -200,19 +217,17 @@ class PythonHost:
 
 
 def _own_tasks(names: Names) -> tuple[str, list[DeclaredTask]]:
-    """Return the workflow and its tasks: the package's own, or the only one of a builder."""
+    """Return the package's workflow and its tasks; those of a builder's workflow are none of it."""
     by_names: dict[Names, list[DeclaredTask]] = {}
     for (declared_for, _), task in REGISTRY.tasks.items():
         by_names.setdefault(declared_for, []).append(task)
-    if names not in by_names and len(by_names) == 1:
-        ((other, tasks),) = by_names.items()
-        return other.workflow, tasks
     if names not in by_names and by_names:
         others = ", ".join(f"`{one.workflow}`" for one in by_names)
         raise LoadFailure(
             "Y004",
-            f"the package is the workflow `{names.workflow}`, and its tasks are of {others}",
-            "a package is one workflow: declare its tasks without a WorkflowBuilder",
+            f"the package is the workflow `{names.workflow}`, which registered no tasks: its tasks "
+            f"are of {others}",
+            "engines refuse it: declare the tasks without a WorkflowBuilder",
         )
     return names.workflow, by_names.get(names, [])
 

@@ -17,7 +17,7 @@ from cloacina_ctl.staging import reported, scratch_folder, write_all
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from typing_extensions import Self
 
@@ -31,6 +31,7 @@ class Modules(NamedTuple):
     """A Python package in the folder ``tree``; ``vendored`` are folders of it with other packages.
 
     ``tenant``, ``package`` and ``workflow`` name what its decorators declare tasks for.
+    ``declared`` are modules of declared dependencies, each with its distribution, for messages.
     """
 
     tree: str
@@ -39,6 +40,7 @@ class Modules(NamedTuple):
     package: str
     tenant: str = "public"
     vendored: tuple[str, ...] = ("vendor",)
+    declared: Mapping[str, str] = {}
 
 
 class Material:

@@ -183,6 +183,7 @@ def _take_tree(
             workflow=workflow or _workflow_of(manifest),
             package=manifest.package.name,
             vendored=("vendor", *folders),
+            declared=_declared(manifest),
         )
     )
 
@@ -207,6 +208,16 @@ def _refuse_own_code(package: Package, fitting: list[str], host: Host) -> None:
             where=package.path,
             hint="package the project on such a machine",
         )
+
+
+def _declared(manifest: Manifest) -> dict[str, str]:
+    """Return the modules of the dependencies that the package declares, for messages."""
+    texts = manifest.requires.dependencies if manifest.requires else ()
+    if not texts:
+        return {}
+    from cloacina_ctl.project.python.distributions import modules_of, name_of
+
+    return modules_of([name_of(text) for text in texts])
 
 
 def _workflow_of(manifest: Manifest) -> str:

@@ -88,7 +88,8 @@ def test_a_source_package_gets_its_tasks_from_its_sources(run, place):
     (workflow,) = result["manifest"]["workflows"]
     assert [task["id"] for task in workflow["tasks"]] == ["extract", "load"]
     assert workflow["tasks"][1]["source"] == "workflow/demo/tasks.py:10"
-    assert result["manifest"]["requires"] == {"cloacina": None, "python": ">=3.10"}
+    requires = {"cloacina": None, "dependencies": None, "python": ">=3.10"}
+    assert result["manifest"]["requires"] == requires
     assert result["manifest"]["artifacts"] is None
     assert result["tool"] is None
     assert result["original"]["interface_version"] == 1

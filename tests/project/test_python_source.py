@@ -116,7 +116,7 @@ def test_only_what_an_import_runs_counts():
     assert {imported.module for imported in found.imports} == {"cloaca", "typing"}
     assert [one.id for one in found.tasks] == ["method"]
     assert found.hidden == ("m.py:9", "m.py:12")
-    assert found.builders == ("m.py:16",)
+    assert found.loose_builders == ("m.py:16",)
 
 
 def test_triggers_poll_or_follow_a_cron_expression():

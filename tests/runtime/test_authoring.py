@@ -400,7 +400,7 @@ def test_a_builder_is_a_scope_of_its_own(registry):
 
         builder.add_task("one")
         builder.add_task(one)
-        with pytest.raises(ValueError, match="was declared"):
+        with pytest.raises(ValueError, match="Task 'two' not found in registry"):
             builder.add_task("two")
     assert registry.tasks.keys() == {(Names("t", "p", "other"), "one")}
     workflow = builder.build()

@@ -308,16 +308,35 @@ def test_vendored_packages_are_found_behind_the_standard_library(make):
     assert session.run_task("a", {}, timeout=30).context == {"x": [1, 2, False]}
 
 
-def test_a_workflow_that_a_builder_wraps_is_found_too(make):
-    session = make(
-        **one(
-            "import cloaca\n"
-            "with cloaca.WorkflowBuilder('wrapped'):\n"
-            "    @cloaca.task()\n    def a(c):\n        return c"
+def test_a_workflow_that_a_builder_wraps_is_refused_as_engines_do(make):
+    with pytest.raises(Refused) as refused:
+        make(
+            **one(
+                "import cloaca\n"
+                "with cloaca.WorkflowBuilder('wrapped'):\n"
+                "    @cloaca.task()\n    def a(c):\n        return c"
+            )
         )
-    )
-    assert session.describe().workflow == "wrapped"
-    assert [task.id for task in session.describe().tasks] == ["a"]
+    (found,) = refused.value.diagnostics
+    assert found.code is Code.NO_PYTHON_TASK
+    assert "which registered no tasks: its tasks are of `wrapped`" in found.message
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("cloaca.DefaultRunner('sqlite://')", "has no attribute 'DefaultRunner'"),
+        ("from cloaca import DatabaseAdmin", "cannot import name 'DatabaseAdmin' from 'cloaca'"),
+        ("cloaca.WorkflowBuilder('w').add_task('a')", "Task 'a' not found in registry"),
+    ],
+)
+def test_what_packages_lack_of_the_engine_s_module_fails_in_its_words(make, source, words):
+    with pytest.raises(Refused) as refused:
+        make(**one(f"import cloaca\n@cloaca.task()\ndef a(c):\n    return c\n{source}\n"))
+    (found,) = refused.value.diagnostics
+    assert found.code is Code.LOAD_FAILED
+    assert words in found.message
+    assert ("packages have less of `cloaca`" in found.hint) is ("Task" not in words)
 
 
 def test_tasks_of_several_builders_are_none_of_the_package_s_workflow(make):
@@ -337,7 +356,7 @@ def test_tasks_of_several_builders_are_none_of_the_package_s_workflow(make):
         )
     (found,) = refused.value.diagnostics
     assert found.code is Code.NO_PYTHON_TASK
-    assert found.message.endswith("and its tasks are of `first`, `second`")
+    assert found.message.endswith("its tasks are of `first`, `second`")
 
 
 def test_reading_its_own_files_after_the_import_is_warned_of(make):

@@ -281,7 +281,7 @@ def test_a_module_of_the_project_or_of_its_own_vendor_folder_is_refused(
     found = refused(root, work, house)
     assert {code for code, _ in found} == {Code.VENDOR_CLASH}
     assert "`demo` is a module of the project" in found[0][1]
-    assert "`hand` of two 1.0" in found[1][1]
+    assert "`hand.py` of two 1.0" in found[1][1]
 
 
 def test_two_wheels_with_different_files_of_one_path_are_refused(tmp_path, work, house, no_pip):

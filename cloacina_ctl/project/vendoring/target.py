@@ -160,6 +160,11 @@ def accepted_pythons(specifier: str | None) -> Iterator[str]:
     return (python for python in PYTHONS if accepts(specifier, python))
 
 
+def accepted_minors(specifier: str | None, last: int) -> list[int]:
+    """Return the minor versions of Python 3, from 3.10 up to ``last``, that a specifier takes."""
+    return [minor for minor in range(10, last + 1) if accepts(specifier, f"3.{minor}")]
+
+
 def _parts(platform: str) -> tuple[str, int, int, str]:
     match = _PLATFORM.fullmatch(platform)
     if match is None:

@@ -8,7 +8,6 @@ loads, all do (docs/format.md, "Members, sections, frames").
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from packaging.utils import parse_wheel_filename
@@ -16,12 +15,19 @@ from packaging.utils import parse_wheel_filename
 from cloacina_ctl.archive.layout import PLATFORM_FOLDER, VENDOR_FOLDER
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
 from cloacina_ctl.paths import MemberPath, collisions
+from cloacina_ctl.project.modules import read_bytes
+from cloacina_ctl.project.python.layout import Part
+from cloacina_ctl.project.python.namespaces import INIT, extends_path, hidden_name
+from cloacina_ctl.project.python.provided import standard_wins
+from cloacina_ctl.project.python.source_root import SourceRoot
+from cloacina_ctl.project.python.stdlib_names import NEWEST
 from cloacina_ctl.project.runtimes import SHADOWED_NAMES
 from cloacina_ctl.project.vendoring.native import artifact_for, compiled_of, said_of
+from cloacina_ctl.project.vendoring.target import accepted_minors
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from cloacina_ctl.archive.wheel import Wheel
     from cloacina_ctl.manifest import Artifact
@@ -104,14 +110,17 @@ def make_tree(wheels: Mapping[LockedWheel, Wheel], targets: tuple[Target, ...]) 
 
 def judge_names(project: Project, files: Iterable[VendoredFile]) -> Iterator[Diagnostic]:
     """Yield what is wrong with the names at the top of the vendored tree: errors and warnings."""
-    facts = project.python
-    modules = frozenset(facts.top_level if facts else ())
-    own = frozenset(name.removesuffix(".py") for name in modules)
-    vendored = frozenset(facts.vendored if facts else ())
-    seen: dict[str, str] = {}
+    by_name: dict[str, list[VendoredFile]] = {}
     for file in files:
-        seen.setdefault(_top(file.inner), file.title)
-    for name, title in sorted(seen.items()):
+        by_name.setdefault(_top(file.inner), []).append(file)
+    own = _Own(project)
+    requires = project.requires.python if project.requires else None
+
+    def minors() -> list[int]:
+        return accepted_minors(requires, NEWEST)
+
+    for name, some in sorted(by_name.items()):
+        title = some[0].title
         if name.endswith(_INFO):
             continue
         if name in SHADOWED_NAMES:
@@ -120,15 +129,91 @@ def judge_names(project: Project, files: Iterable[VendoredFile]) -> Iterator[Dia
         elif name == "cloaca":
             message = f"{title} takes the place of the engine's own module `cloaca`"
             yield Diagnostic(Code.SHADOWED_NAME, message, title, "do without this dependency")
-        elif name in own:
-            message = f"`{name}` is a module of the project, which hides that of {title}"
-            yield Diagnostic(Code.VENDOR_CLASH, message, title, "rename the project's module")
-        elif name in vendored:
-            message = f"`{name}` of {title} is in the project's own vendor/ already"
-            yield Diagnostic(Code.VENDOR_CLASH, message, title, "remove it there, or here")
-        elif name in sys.stdlib_module_names:
+        elif clash := own.clash(name, some):
+            yield clash
+        elif standard_wins(name, minors):
             message = f"`{name}` of {title} is never imported: the standard module wins"
             yield Diagnostic(Code.SHADOWED_NAME, message, title, None, Severity.WARNING)
+
+
+class _Own:
+    """The project's modules and its own `vendor/`, as far as vendored files may clash with them."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project.root
+        facts = project.python
+        roots, parts = (facts.roots, facts.parts) if facts is not None else ((), ())
+        self._modules = SourceRoot(project.root, roots, parts)
+        folder = Part(VENDOR_FOLDER.rstrip("/"), "")
+        self._vendor = SourceRoot(project.root, ("",), (folder,))
+        self._names = self._modules.names()
+        self._vendored = frozenset(facts.vendored if facts is not None else ())
+
+    def clash(self, name: str, files: list[VendoredFile]) -> Diagnostic | None:
+        """Return what is wrong where vendored ``files`` share the top-level ``name`` with it."""
+        found = self._hides(name, files) if name in self._names else None
+        if found is None and name in self._vendored:
+            return self._beside(name, files)
+        return found
+
+    def _hides(self, name: str, files: list[VendoredFile]) -> Diagnostic | None:
+        own = _at(name, self._modules)
+        hidden = hidden_name(own, [file.inner for file in files], self._extends(own))
+        if hidden is None:
+            return None
+        title = _title_of(hidden, files)
+        path = hidden.replace(".", "/")
+        if f"{path}/{INIT}" in own or f"{path}.py" in own:
+            message = f"`{hidden}` is a module of the project, which hides that of {title}"
+            return Diagnostic(Code.VENDOR_CLASH, message, title, "rename the project's module")
+        message = f"`{hidden}` of {title} has an `{INIT}`, so it hides the project's own folder"
+        return Diagnostic(Code.VENDOR_CLASH, message, title, "rename the project's folder")
+
+    def _beside(self, name: str, files: list[VendoredFile]) -> Diagnostic | None:
+        """Return what clashes with the project's own vendor/, which is one folder with the rest."""
+        own = _at(name, self._vendor)
+        for file in files:
+            if file.platform is None and _is_taken(file.inner, own):
+                message = f"`{file.inner}` of {file.title} is in the project's own vendor/ already"
+                return Diagnostic(
+                    Code.VENDOR_CLASH, message, file.title, "remove it there, or here"
+                )
+        elsewhere = [file for file in files if file.platform is not None]
+        hidden = hidden_name(own, [file.inner for file in elsewhere], self._extends(own))
+        if hidden is None:
+            return None
+        title = _title_of(hidden, elsewhere)
+        message = f"`{hidden}` of {title}, for one platform, is in the project's own vendor/ too"
+        return Diagnostic(Code.VENDOR_CLASH, message, title, "remove it there, or here")
+
+    def _extends(self, own: dict[str, str]) -> Callable[[str], bool]:
+        return lambda path: extends_path(read_bytes(self._project, own[path]))
+
+
+def _at(name: str, root: SourceRoot) -> dict[str, str]:
+    """Return the modules under a top-level name, each with its path in the project."""
+    return {
+        path: source for path, source in root.files()
+        if path == f"{name}.py" or path.startswith(f"{name}/")
+    }  # fmt: skip
+
+
+def _is_taken(path: str, own: Collection[str]) -> bool:
+    """Tell whether a module in one folder with ``own`` would be that of another, or hide it."""
+    stem = path.removesuffix(".py")
+    above = {stem[:end] for end in range(len(stem)) if stem[end] == "/"}
+    return path in own or any(
+        one.startswith(f"{stem}/") or one.removesuffix(".py") in above for one in own
+    )
+
+
+def _title_of(module: str, files: list[VendoredFile]) -> str:
+    """Return the distribution that has a module."""
+    path = module.replace(".", "/")
+    return next(
+        (file.title for file in files if file.inner.startswith((f"{path}/", f"{path}."))),
+        files[0].title,
+    )
 
 
 def _placed(wheel: LockedWheel, unpacked: Wheel, platform: str | None) -> list[VendoredFile]:
@@ -168,16 +253,18 @@ def _same_paths(files: list[VendoredFile]) -> Iterator[Diagnostic]:
 
 
 def _split_packages(common: list[VendoredFile], own: list[VendoredFile]) -> Iterator[Diagnostic]:
-    """Yield packages with `__init__.py` that lie in two folders: only one of them is imported."""
-    tops = {_top(file.inner): file.title for file in common}
-    whole = {
-        _top(file.inner) for file in (*common, *own)
-        if file.inner.count("/") == 0 or (file.inner.count("/") == 1 and "/__init__." in file.inner)
-    }  # fmt: skip
-    found = {_top(file.inner): file.title for file in own}
-    for name in sorted(tops.keys() & found.keys() & whole):
-        message = f"`{name}` is in {tops[name]} and, for one platform, in {found[name]}"
-        yield Diagnostic(Code.VENDOR_CLASH, message, name)
+    """Yield packages that lie in two folders, and of which only one is imported."""
+    sources = {str(file.inner): file.source for file in common}
+
+    def extends(path: str) -> bool:
+        with open(sources[path], "rb") as file:
+            return extends_path(file.read())
+
+    hidden = hidden_name(sources, [file.inner for file in own], extends)
+    if hidden is not None:
+        first, second = _title_of(hidden, common), _title_of(hidden, own)
+        message = f"`{hidden}` is in {first} and, for one platform, in {second}"
+        yield Diagnostic(Code.VENDOR_CLASH, message, hidden)
 
 
 def _distinct(files: Iterable[VendoredFile]) -> tuple[VendoredFile, ...]:

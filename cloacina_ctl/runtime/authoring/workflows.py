@@ -100,11 +100,11 @@ class WorkflowBuilder:
         """Take a tag, which nothing here uses."""
 
     def add_task(self, task: object) -> None:
-        """Check that a task is there, by its id or its function."""
+        """Check that a task of this workflow is there, by its id or its function."""
         id_ = task if isinstance(task, str) else getattr(task, "__name__", None)
-        if not any(known == id_ for _, known in REGISTRY.tasks):
+        if (self._names, id_) not in REGISTRY.tasks:
             raise ValueError(
-                f"no task `{id_}` was declared: decorate its function with @cloaca.task()"
+                f"Task '{id_}' not found in registry. Make sure it was decorated with @task."
             )
 
     def build(self) -> Workflow:

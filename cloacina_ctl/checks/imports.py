@@ -1,0 +1,178 @@
+"""What a package's modules import and nothing in the package provides.
+
+Engines install nothing: what is neither in the standard library nor in the package is missing. The
+same of a project, by the files that would be packed, and of a package.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.archive.layout import WORKFLOW_FOLDER
+from cloacina_ctl.checks.unread import minors_of
+from cloacina_ctl.errors import Code, Diagnostic, Severity
+from cloacina_ctl.project.detect import PYPROJECT_TOML, REQUIREMENTS_TXT
+from cloacina_ctl.project.model import Layout
+from cloacina_ctl.project.python.distributions import distribution_of, name_of, not_packed
+from cloacina_ctl.project.python.provided import Lack, missing_imports
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from cloacina_ctl.manifest import Requires
+    from cloacina_ctl.project.model import Project, Selection
+    from cloacina_ctl.project.python.elsewhere import Places
+    from cloacina_ctl.project.python.imports import Import
+    from cloacina_ctl.project.python.provided import Missing
+
+_PACK = "cloacina-ctl package {} --vendor"
+_MOST_SHOWN = 8
+
+
+def check_imports(
+    project: Project,
+    selection: Selection,
+    vendored: Iterable[str] | None = None,
+    *,
+    severity: Severity = Severity.WARNING,
+) -> Iterator[Diagnostic]:
+    """Yield what importing the project's modules needs and the package would not have.
+
+    ``vendored`` are the paths in the package of vendored dependencies, None where none are; without
+    them a project that configures vendoring is told of what no dependency can bring alone.
+    ``severity`` is that of dependencies that are left out.
+    """
+    facts = project.python
+    if facts is None or not selection.files:
+        return
+    from cloacina_ctl.project.python.elsewhere import Places
+    from cloacina_ctl.project.vendoring.declared import declared_dependencies
+
+    paths = {str(file.path) for file in selection.files} | set(vendored or ())
+    declared = [name_of(text) for text in declared_dependencies(project)]
+    awaited = project.config.vendor and vendored is None
+    left = () if awaited or vendored is not None else not_packed(declared, paths)
+    command = _PACK.format(_shown(project.root))
+    if left:
+        them = "it" if len(left) == 1 else "them"
+        cure = f"pack {them} with `{command}`, or set `vendor = true` in the configuration"
+        yield Diagnostic(Code.NOT_PACKED, _left_words(left), _declares(project), cure, severity)
+    places = Places(project.root, facts, selection)
+    known = declared if vendored is None else ()
+    requires = project.requires.python if project.requires else None
+    for missing in missing_imports(facts.imports, paths, partial(minors_of, requires)):
+        if missing.lack is Lack.NOTHING and distribution_of(missing.module, known) is not None:
+            continue  # said above, or to come
+        if awaited and declared and missing.lack is Lack.NOTHING:
+            continue  # a dependency may bring it
+        other = _elsewhere(project, places, selection, missing)
+        if other is None:
+            cure = f"declare its distribution as a dependency, then run `{command}`"
+            yield _not_provided(missing, cure)
+        elif left and other.severity is Severity.ERROR:
+            yield other._replace(severity=Severity.WARNING)  # one that is left out may have it
+        else:
+            yield other
+
+
+def check_packed_imports(
+    path: str,
+    imports: Iterable[Import],
+    members: Iterable[str],
+    requires: Requires | None = None,
+) -> Iterator[Diagnostic]:
+    """Yield what importing the modules of the package at ``path`` needs and it does not have.
+
+    ``members`` are the paths of its files, ``requires`` what its manifest says that it needs.
+    """
+    paths = frozenset(members)
+    declared = [name_of(text) for text in requires.dependencies] if requires else []
+    left = not_packed(declared, paths)
+    command = _PACK.format("PROJECT")
+    if left:
+        cure = f"whoever has the project can pack them: `{command}`"
+        yield Diagnostic(Code.NOT_PACKED, _left_words(left), path, cure, Severity.WARNING)
+    python = requires.python if requires else None
+    for missing in missing_imports(imports, paths, partial(minors_of, python)):
+        if missing.lack is Lack.NOTHING and distribution_of(missing.module, left) is not None:
+            continue
+        yield _not_provided(missing, f"whoever has the project can pack it: `{command}`")
+
+
+def _left_words(names: Collection[str]) -> str:
+    some = ", ".join(list(names)[:_MOST_SHOWN])
+    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    what = "1 dependency is" if len(names) == 1 else f"{len(names)} dependencies are"
+    return f"{what} declared and not packed: {some}{more}"
+
+
+def _not_provided(missing: Missing, cure: str) -> Diagnostic:
+    when = f"the task `{missing.imported.task}` imports" if missing.imported.task else "imports"
+    hint: str | None = cure
+    if missing.lack is Lack.NO_MODULE:
+        why, hint = "which is not in the package", "add the module, or correct the import"
+    elif missing.lack is Lack.SOME_PYTHONS:
+        pythons = ", ".join(f"3.{minor}" for minor in missing.pythons)
+        why = f"which the standard library of Python {pythons} does not have"
+        hint = "set `requires-python` to the versions that have it, or do without it there"
+    else:
+        why = "which is neither in the standard library nor in the package"
+    message = f"{when} `{missing.module}`, {why}"
+    return Diagnostic(Code.NOT_PROVIDED, message, missing.imported.place, hint, Severity.WARNING)
+
+
+def _declares(project: Project) -> str:
+    """Return the file that has the dependencies."""
+    own = project.layout is Layout.PYTHON_TREE
+    listed = own and os.path.lexists(os.path.join(project.root, REQUIREMENTS_TXT))
+    return REQUIREMENTS_TXT if listed else PYPROJECT_TOML
+
+
+def _shown(root: str) -> str:
+    """Return the project's folder as somebody in the current folder would write it."""
+    near = os.path.relpath(root)
+    return shlex.quote(root if near.startswith("..") else near)
+
+
+def _elsewhere(
+    project: Project, places: Places, selection: Selection, missing: Missing
+) -> Diagnostic | None:
+    """Return what is said of a module that the project has, and the package not, or not so."""
+    if missing.lack is Lack.SOME_PYTHONS:
+        return None
+    place = places.of(missing.module)
+    if place is None:
+        return None
+    imported, where = missing.module, missing.imported.place
+    if place.reason is not None:
+        return Diagnostic(
+            Code.NOT_PROVIDED,
+            f"imports `{imported}`, which is not packed: {place.path}: {place.reason}",
+            where,
+            f'pack it: include = ["{place.path}"]',
+            Severity.WARNING,
+        )
+    if missing.lack is not Lack.NOTHING:
+        return None
+    packed = {file.place(project.root): str(file.path) for file in selection.files}
+    name = _packed_name(place.path, packed)
+    has = f"the package has it as `{name}`" if name else "it lies outside of what is packed"
+    above = os.path.dirname(place.path)
+    cure = f'set `source_root = "{above or "."}"` in [tool.cloacina]'
+    if f"{above}/__init__.py" in packed:
+        cure = f"import it as `{name}`"
+    message = f"imports the project's own `{imported}`, and {has}: {place.path}"
+    return Diagnostic(Code.OTHER_NAME, message, where, cure)
+
+
+def _packed_name(path: str, packed: Mapping[str, str]) -> str | None:
+    """Return the dotted name that a folder or module of the project has in the package."""
+    for source, member in packed.items():
+        if source == path or source.startswith(f"{path}/"):
+            inner = member[: len(member) - (len(source) - len(path))]
+            if inner.startswith(WORKFLOW_FOLDER):
+                return inner[len(WORKFLOW_FOLDER) :].removesuffix(".py").replace("/", ".")
+    return None

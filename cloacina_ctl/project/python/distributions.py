@@ -1,0 +1,86 @@
+"""Which distribution a module is of, as far as names tell, and which ones a package holds.
+
+A distribution and its module need not have one name, and only the distribution itself knows. So a
+name is matched, never looked for: what matches none is not said to be of any.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.archive.layout import PLATFORM_FOLDER, VENDOR_FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+_SEPARATORS = re.compile(r"[-_.]+")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_INFO = re.compile(r"([^/]+?)-[^/-]+\.(?:dist|egg)-info")
+# Widely used distributions whose modules have another name, from their own `top_level.txt`.
+_OTHERS = {
+    "attr": ("attrs",), "bs4": ("beautifulsoup4",), "Crypto": ("pycryptodome",),
+    "cv2": ("opencv-python", "opencv-python-headless", "opencv-contrib-python"),
+    "dateutil": ("python-dateutil",), "docx": ("python-docx",), "dotenv": ("python-dotenv",),
+    "fitz": ("pymupdf",), "git": ("gitpython",), "github": ("pygithub",),
+    "google": ("protobuf", "googleapis-common-protos"), "jose": ("python-jose",),
+    "jwt": ("pyjwt",), "kafka": ("kafka-python",), "ldap": ("python-ldap",),
+    "magic": ("python-magic",), "MySQLdb": ("mysqlclient",), "nacl": ("pynacl",),
+    "OpenSSL": ("pyopenssl",), "PIL": ("pillow",), "pkg_resources": ("setuptools",),
+    "pptx": ("python-pptx",), "psycopg2": ("psycopg2-binary",), "serial": ("pyserial",),
+    "skimage": ("scikit-image",), "sklearn": ("scikit-learn",), "slugify": ("python-slugify",),
+    "snowflake": ("snowflake-connector-python",), "socks": ("pysocks",), "usb": ("pyusb",),
+    "yaml": ("pyyaml",), "zmq": ("pyzmq",),
+}  # fmt: skip
+
+
+def normal_name(name: str) -> str:
+    """Return a distribution's name in its one spelling (PEP 503)."""
+    return _SEPARATORS.sub("-", name).lower()
+
+
+def name_of(requirement: str) -> str:
+    """Return the distribution that a requirement in its one spelling is on."""
+    match = _NAME.match(requirement)
+    return normal_name(match[0]) if match else requirement
+
+
+def distribution_of(module: str, declared: Iterable[str]) -> str | None:
+    """Return which of the ``declared`` names the top-level ``module`` is of, by its name."""
+    known = modules_of(set(declared))
+    return known.get(module) or known.get(normal_name(module).replace("-", "_"))
+
+
+def modules_of(names: Iterable[str]) -> dict[str, str]:
+    """Return top-level modules that the distributions ``names`` may have, each with its own."""
+    found: dict[str, str] = {}
+    for name in sorted(names):
+        found.setdefault(name.partition("-")[0], name)
+    for name in names:
+        module = name.replace("-", "_")
+        for start, end in (("python_", ""), ("", "_python"), ("py", "")):
+            found[module.removeprefix(start).removesuffix(end)] = name
+    for name in names:
+        found[name.replace("-", "_")] = name
+        found.update({module: name for module, others in _OTHERS.items() if name in others})
+    return found
+
+
+def vendored_paths(paths: Iterable[str]) -> set[str]:
+    """Return the paths of vendored files of a package, counted from the folder on the path."""
+    found = set()
+    for path in paths:
+        everywhere = not path.startswith(PLATFORM_FOLDER)
+        inner = path if everywhere else path[len(PLATFORM_FOLDER) :].partition("/")[2]
+        if inner.startswith(VENDOR_FOLDER):
+            found.add(inner[len(VENDOR_FOLDER) :])
+    return found
+
+
+def not_packed(names: Iterable[str], paths: Collection[str]) -> tuple[str, ...]:
+    """Return which of the distributions ``names`` a package with the files ``paths`` lacks."""
+    tops = {path.partition("/")[0] for path in vendored_paths(paths)}
+    infos = {normal_name(match[1]) for top in tops if (match := _INFO.fullmatch(top))}
+    wanted = {name for name in names if name not in infos}
+    by_hand = {distribution_of(top.split(".")[0], wanted) for top in tops}
+    return tuple(sorted(wanted - by_hand))

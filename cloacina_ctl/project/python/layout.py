@@ -1,0 +1,93 @@
+"""Where the modules of a Python project lie: what its build configuration says of its wheel.
+
+A back end puts certain folders and modules of the project into a wheel, some under another name.
+The same ones make the package, so that an import finds what it finds where the wheel is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.errors import Code, Diagnostic, Refused
+from cloacina_ctl.project.own_files import link
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# At the top of a flat project these are not what gets imported.
+NOT_PACKAGES = frozenset(
+    {"tests", "test", "testing", "docs", "doc", "examples", "scripts", "tools", "benchmarks",
+     "build", "dist", "vendor", "node_modules", "target", "workflow"}
+)  # fmt: skip
+_CURE = 'set `source_root = "FOLDER"` in [tool.cloacina]'
+
+
+class Part(NamedTuple):
+    """A folder or module of the project, relative to its root, and its path as imports see it.
+
+    An empty ``target`` stands for everything in the folder.
+    """
+
+    source: str
+    target: str
+
+    def locate(self, path: str) -> str | None:
+        """Return where the project has what imports see at ``path``, None where not in here."""
+        if path == self.target:
+            return self.source
+        if path.startswith(f"{self.target}/"):
+            return self.source + path[len(self.target) :]
+        return None
+
+
+class BuildLayout(NamedTuple):
+    """What a build configuration says; ``place`` is the key that says it, empty for none.
+
+    ``roots`` are the folders that modules are counted from; without ``parts`` all in them is
+    meant. ``exclude`` are patterns in the syntax of gitignore, from the project's root on;
+    ``unread`` are keys that are there and not followed.
+    """
+
+    place: str = ""
+    roots: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    exclude: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+
+def normal(path: str) -> str:
+    """Return a path of the project without dots in it; empty for the project itself."""
+    found = posixpath.normpath(path) if path else ""
+    return "" if found == "." else found
+
+
+def leads_out(path: str) -> bool:
+    """Tell whether a normal path leaves the folder that it is counted from."""
+    return f"{path}/".startswith(("/", "../"))
+
+
+def judge_layout(project: str, layout: BuildLayout) -> None:
+    """Raise ``Refused`` where the layout names what is not there, not the project's, or a link."""
+    names = dict.fromkeys([part.source for part in layout.parts] or layout.roots)
+    problems = tuple(_judge(project, layout.place, names))
+    if problems:
+        raise Refused(*problems)
+
+
+def _judge(project: str, place: str, names: Iterable[str]) -> Iterator[Diagnostic]:
+    for name in names:
+        if leads_out(name):
+            yield Diagnostic(Code.SOURCE_ROOT, f"outside of the project: {name}", place, _CURE)
+            continue
+        steps = name.split("/")
+        above = ("/".join(steps[: end + 1]) for end in range(len(steps)))
+        linked = next((one for one in above if os.path.islink(os.path.join(project, one))), None)
+        if linked is not None:
+            yield link(linked, os.readlink(os.path.join(project, linked)))
+        elif not (name.endswith(".py") or os.path.isdir(os.path.join(project, name))):
+            yield Diagnostic(Code.SOURCE_ROOT, f"no such folder: {name}", place, _CURE)
+        elif name.endswith(".py") and not os.path.isfile(os.path.join(project, name)):
+            yield Diagnostic(Code.SOURCE_ROOT, f"no such module: {name}", place, _CURE)

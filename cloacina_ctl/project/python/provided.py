@@ -1,0 +1,111 @@
+"""Which imports of a package nothing provides: engines install nothing.
+
+Judged by the paths that the package has, so of a project and of a package in one way.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.archive.layout import WORKFLOW_FOLDER
+from cloacina_ctl.project.import_time import MODULE
+from cloacina_ctl.project.python.distributions import vendored_paths
+from cloacina_ctl.project.python.stdlib_names import NEWEST, OLDEST, pythons_with
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+
+    from cloacina_ctl.project.python.imports import Import
+
+_ALWAYS_THERE = frozenset({MODULE, "__main__"})
+
+
+class Lack(enum.Enum):
+    """Why an import fails: ``NO_MODULE`` of the project's own package, or nothing of the name."""
+
+    NOTHING = "nothing has it"
+    NO_MODULE = "the project's package has no such module"
+    SOME_PYTHONS = "only some versions of Python have it"
+
+
+class Missing(NamedTuple):
+    """An import that fails; ``pythons`` are the minor versions of the project that lack it."""
+
+    module: str
+    imported: Import
+    lack: Lack
+    pythons: tuple[int, ...] = ()
+
+
+class _Tree:
+    """What can be imported of one folder on the path."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._folders: set[str] = set()
+        self._modules: dict[str, set[str]] = {"": set()}
+        for path in paths:
+            folder, _, file = path.rpartition("/")
+            self._modules.setdefault(folder, set()).add(file.split(".")[0])
+            while folder:
+                self._folders.add(folder)
+                folder = folder.rpartition("/")[0]
+
+    def has(self, path: str) -> bool:
+        """Tell whether there is a folder or a file of the name."""
+        folder, _, name = path.rpartition("/")
+        return path in self._folders or name in self._modules.get(folder, ())
+
+    def is_folder(self, path: str) -> bool:
+        """Tell whether it is a folder."""
+        return path in self._folders
+
+
+def missing_imports(
+    imports: Iterable[Import], paths: Collection[str], minors: Callable[[], Iterable[int]]
+) -> Iterator[Missing]:
+    """Yield the imports that fail in a package with the files ``paths``, each name once a place.
+
+    ``minors`` returns the minor versions of Python 3 that the package is for; few imports ask.
+    """
+    own = _Tree(path[len(WORKFLOW_FOLDER) :] for path in paths if path.startswith(WORKFLOW_FOLDER))
+    vendored = _Tree(vendored_paths(paths))
+    for one in imports:
+        top = one.module.partition(".")[0]
+        if top in _ALWAYS_THERE or vendored.has(top):
+            continue
+        known = pythons_with(top)
+        if len(known) == NEWEST - OLDEST + 1:
+            continue
+        if own.has(top):
+            lost = _lost_module(own, one.module)
+            if lost is not None:
+                yield Missing(lost, one, Lack.NO_MODULE)
+            continue
+        if not known:
+            yield Missing(top, one, Lack.NOTHING)
+            continue
+        lacking = tuple(minor for minor in minors() if minor not in known)
+        if lacking:
+            yield Missing(top, one, Lack.SOME_PYTHONS, lacking)
+
+
+def standard_wins(module: str, minors: Callable[[], Iterable[int]]) -> bool:
+    """Tell whether each of the ``minors`` of Python 3 has a standard module of the name."""
+    known = pythons_with(module)
+    if len(known) in (0, NEWEST - OLDEST + 1):
+        return bool(known)
+    return all(minor in known for minor in minors())
+
+
+def _lost_module(own: _Tree, module: str) -> str | None:
+    """Return the part of an own module's name that is not there, None where nobody can tell."""
+    steps = module.split(".")
+    for end in range(1, len(steps)):
+        above, path = "/".join(steps[:end]), "/".join(steps[: end + 1])
+        if not own.is_folder(above):
+            return None  # a module may put others beneath itself
+        if not own.has(path):
+            return ".".join(steps[: end + 1])
+    return None

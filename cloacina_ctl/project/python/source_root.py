@@ -1,0 +1,147 @@
+"""The folders that are on the path when a project's entry module is imported."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.project.python.layout import NOT_PACKAGES, BuildLayout, Part, judge_layout, normal
+from cloacina_ctl.staging import reported
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# At the top of a flat project these are not what gets imported.
+NOT_MODULES = frozenset({"setup.py", "conftest.py", "noxfile.py", "fabfile.py", "manage.py"})
+
+
+class SourceRoot(NamedTuple):
+    """Where the modules of a project lie that are on the path when the entry module is imported.
+
+    ``folders`` are those that modules are counted from, relative to the project, empty for its top;
+    ``parts`` what of them belongs to the project. ``exclude`` are patterns of gitignore, by which
+    the build configuration leaves something out; ``place`` is what declares all that, if anything.
+    A module may be a link, which leads no further than the ``boundary``, where there is one.
+    """
+
+    project: str
+    folders: tuple[str, ...]
+    parts: tuple[Part, ...]
+    exclude: tuple[str, ...] = ()
+    place: str = ""
+    unread: tuple[str, ...] = ()
+    boundary: str | None = None
+
+    def find(self, module: str) -> str | None:
+        """Return where the dotted ``module`` lies, relative to the project, or None."""
+        base = module.replace(".", "/")
+        for name in (f"{base}/__init__.py", f"{base}.py"):
+            for part in self.parts:
+                path = part.locate(name)
+                if path is not None and os.path.isfile(os.path.join(self.project, path)):
+                    return path
+        return None
+
+    def names(self) -> frozenset[str]:
+        """Return the top-level names that can be imported."""
+        return frozenset(part.target.partition("/")[0].removesuffix(".py") for part in self.parts)
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        """Yield every module: its path as imports see it, and its path in the project."""
+        for part in self.parts:
+            if part.target.endswith(".py"):
+                yield part.target, part.source
+                continue
+            for base, folders, files in os.walk(os.path.join(self.project, part.source)):
+                folders[:] = [folder for folder in folders if folder.isidentifier()]
+                inside = os.path.relpath(base, self.project).replace(os.sep, "/")
+                for file in files:
+                    if file.endswith(".py"):
+                        path = f"{inside}/{file}"
+                        yield (part.target + path[len(part.source) :]).lstrip("/"), path
+
+    def modules(self) -> Iterator[str]:
+        """Yield every module under the root as a dotted name, sorted."""
+        dotted = (path.removesuffix(".py").replace("/", ".") for path, _ in self.files())
+        yield from sorted({module.removesuffix(".__init__") for module in dotted})
+
+
+def find_source_root(
+    project: str, *, tree: bool, chosen: tuple[str, ...] = (), boundary: str | None = None
+) -> SourceRoot:
+    """Return where modules lie: ``workflow/`` of a tree, else what is ``chosen`` or declared.
+
+    Where neither the configuration chooses nor the build configuration declares anything it is
+    ``src/``, if there is one, or the top. Raises ``Refused`` for folders that are not there, or not
+    the project's. Links are followed within the ``boundary``, and refused without one.
+    """
+    if tree:
+        parts = _parts(project, ("workflow",), boundary)
+        return SourceRoot(project, ("workflow",), parts, boundary=boundary)
+    from cloacina_ctl.project.python.back_ends import declared_layout
+
+    layout = declared_layout(project)
+    if chosen:
+        roots = tuple(dict.fromkeys(map(normal, chosen)))
+        layout = BuildLayout("[tool.cloacina] source_root", roots, exclude=layout.exclude)
+    judge_layout(project, layout)
+    usual = "src" if os.path.isdir(os.path.join(project, "src")) else ""
+    roots = layout.roots or (usual,)
+    return SourceRoot(
+        project,
+        roots,
+        _declared_parts(project, layout.parts) or _parts(project, roots, boundary),
+        layout.exclude,
+        layout.place if layout.roots or layout.unread else "",
+        layout.unread,
+        boundary,
+    )
+
+
+def _declared_parts(project: str, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Return the parts, of one without a name everything in it; the innermost folders first."""
+    found: dict[Part, None] = {}
+    for part in parts:
+        inner = (part,) if part.target else _parts(project, (part.source,), None)
+        found.update(dict.fromkeys(inner))
+    return tuple(sorted(found, key=lambda part: (-part.source.count("/"), part)))
+
+
+def _parts(project: str, roots: tuple[str, ...], boundary: str | None) -> tuple[Part, ...]:
+    return tuple(
+        Part(f"{root}/{name}" if root else name, name)
+        for root in roots
+        for name in _top_level(project, root, flat=not root, follow=boundary is not None)
+    )
+
+
+def _top_level(project: str, folder: str, *, flat: bool, follow: bool) -> tuple[str, ...]:
+    path = os.path.join(project, folder)
+    if not os.path.isdir(path):
+        raise FileProblem.of(Code.NOT_FOUND, "no such folder", where=path)
+    found = []
+    with reported(path), os.scandir(path) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=follow):
+                if not entry.name.isidentifier() or (flat and entry.name in NOT_PACKAGES):
+                    continue
+                if not flat or _holds_python(entry.path):
+                    found.append(entry.name)
+            elif entry.is_symlink() and not flat and entry.name.isidentifier():
+                found.append(entry.name)  # what gets packed refuses it by its name
+            elif _is_module(entry.name, flat=flat):
+                found.append(entry.name)
+    return tuple(sorted(found))
+
+
+def _holds_python(path: str) -> bool:
+    with os.scandir(path) as entries:
+        return any(entry.name.endswith(".py") for entry in entries)
+
+
+def _is_module(name: str, *, flat: bool) -> bool:
+    if not (name.endswith(".py") and name[:-3].isidentifier()):
+        return False
+    return not (flat and (name in NOT_MODULES or name.startswith("test_")))
