@@ -158,6 +158,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     RUN_FAILED = "N016", "the workflow failed on the server"
     BAD_PROFILE = "N017", "a profile that cannot be used"
     UNPROVED = "N018", "accepted, and nothing proved"
+    INDEX_FAILED = "N019", "an index of Python packages that refuses, or that is not there"
     # P: project
     NO_PROJECT = "P001", "no project there"
     TWO_KINDS = "P002", "two kinds of project"
@@ -245,6 +246,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     # U: use of the command line
     USAGE = "U001", "the command line is wrong"
     SECRET_GIVEN = "U002", "a secret where its name or file belongs"
+    VERSION_SET = "U004", "a version that cannot be set on the command line"
     # X: internal
     BUG = "X001", "a bug in this program"
     STOPPED = "X002", "stopped by a signal"
@@ -280,6 +282,9 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     LOCK_DIFFERS = "Y029", "other versions than a lock of the project has"
     DEPENDENCIES_UNREAD = "Y030", "dependencies where vendoring does not look"
     RESOLVER_SETTING = "Y031", "a setting for choosing versions that is not kept"
+    INDEX_UNKNOWN = "Y043", "an index that only one of uv and pip knows"
+    STARTUP_FILE = "Y044", "a wheel's `.pth` file that nothing reads"
+    DATA_FILES = "Y045", "a wheel's data files that nothing installs"
 
 
 class Diagnostic(NamedTuple):

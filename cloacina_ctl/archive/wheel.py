@@ -19,6 +19,7 @@ import re
 import stat
 from typing import IO, TYPE_CHECKING
 
+from cloacina_ctl.archive.limits import DEFAULT_LIMITS
 from cloacina_ctl.archive.wheel_zip import bad_wheel, open_wheel_zip
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, Refused
@@ -27,7 +28,7 @@ from cloacina_ctl.staging import reported, unnamed_file, write_all
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from cloacina_ctl.archive.limits import Limits
     from cloacina_ctl.archive.wheel_zip import Member, WheelZip
@@ -125,6 +126,16 @@ def unpack_wheel(path: str, digest: Digest, folder: str, limits: Limits) -> Whee
         return _Unpacking(archive, where, folder).run()
 
 
+def metadata_of(path: str, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """Return the METADATA of the wheel in the file ``path``, which is not judged in full here."""
+    where = os.path.basename(path)
+    with reported(path), open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        with open_wheel_zip(file, size, where, limits) as archive:
+            info = _info_folder({one.path for one in archive.members}, where)
+            return archive.read(f"{info}/METADATA", MAX_METADATA_BYTES)
+
+
 class _copied:  # noqa: N801 - used as a context manager
     """A nameless copy of a file that has the right digest."""
 
@@ -168,7 +179,7 @@ class _Unpacking:
         self._where = where
         self._folder = folder
         self._members = {member.path: member for member in archive.members}
-        self._info = self._info_folder()
+        self._info = _info_folder(self._members.keys(), where)
         self._data = self._info.removesuffix(".dist-info") + ".data"
 
     def run(self) -> Wheel:
@@ -185,24 +196,6 @@ class _Unpacking:
         self._refuse_clashes(kept)
         metadata = self._archive.read(f"{self._info}/METADATA", MAX_METADATA_BYTES)
         return Wheel(name, version, metadata, tuple(kept), tuple(left_out))
-
-    def _info_folder(self) -> str:
-        """Return the one ``*.dist-info``, which is named as the wheel's file is."""
-        match = _FILE_NAME.fullmatch(self._where)
-        if match is None:
-            raise bad_wheel("not the name of a wheel", self._where)
-        found = {path.partition("/")[0] for path in self._members if ".dist-info/" in path}
-        tops = sorted(top for top in found if top.endswith(".dist-info"))
-        if len(tops) != 1:
-            raise bad_wheel(f"expected one `.dist-info` folder, found: {len(tops)}", self._where)
-        expected = (_folded(match[1]), match[2].replace("_", "-").lower())
-        name, dash, version = tops[0].removesuffix(".dist-info").partition("-")
-        if (_folded(name), version.replace("_", "-").lower()) != expected or not dash:
-            raise bad_wheel(f"it is named for another distribution than: {tops[0]}", self._where)
-        for needed in ("METADATA", "RECORD", "WHEEL"):
-            if f"{tops[0]}/{needed}" not in self._members:
-                raise bad_wheel(f"there is no {tops[0]}/{needed}", self._where)
-        return tops[0]
 
     def _record(self) -> dict[str, _Vouched]:
         """Return what ``RECORD`` says of each file.
@@ -293,6 +286,25 @@ class _Unpacking:
     def _refuse_clashes(self, files: Iterable[WheelFile]) -> None:
         for clash in collisions(str(file.path) for file in files):
             raise bad_wheel(f"{clash.rule}: {clash.first}, {clash.second}", self._where)
+
+
+def _info_folder(paths: Collection[str], where: str) -> str:
+    """Return the one ``*.dist-info``, which is named as the wheel's file is."""
+    match = _FILE_NAME.fullmatch(where)
+    if match is None:
+        raise bad_wheel("not the name of a wheel", where)
+    found = {path.partition("/")[0] for path in paths if ".dist-info/" in path}
+    tops = sorted(top for top in found if top.endswith(".dist-info"))
+    if len(tops) != 1:
+        raise bad_wheel(f"expected one `.dist-info` folder, found: {len(tops)}", where)
+    expected = (_folded(match[1]), match[2].replace("_", "-").lower())
+    name, dash, version = tops[0].removesuffix(".dist-info").partition("-")
+    if (_folded(name), version.replace("_", "-").lower()) != expected or not dash:
+        raise bad_wheel(f"it is named for another distribution than: {tops[0]}", where)
+    for needed in ("METADATA", "RECORD", "WHEEL"):
+        if f"{tops[0]}/{needed}" not in paths:
+            raise bad_wheel(f"there is no {tops[0]}/{needed}", where)
+    return tops[0]
 
 
 def _folded(name: str) -> str:

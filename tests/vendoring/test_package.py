@@ -82,9 +82,9 @@ def test_the_same_lock_makes_the_same_bytes_and_every_verb_takes_them(tmp_path, 
     first, second = tmp_path / "a.cloacina", tmp_path / "b.cloacina"
     assert run("package", native, "-o", first, "--locked", "--offline")[0] == 0
     os.utime(native / "src" / "demo" / "tasks.py", (1, 1))
-    status, _, err = run("package", native, "-o", second)
+    status, _, err = run("package", native, "-o", second, "-v")
     assert status == 0
-    assert "Y023" in err
+    assert "note[Y023]" in err
     assert first.read_bytes() == second.read_bytes()
     manifest = inspect(str(first)).manifest
     assert [one.kind for one in manifest.artifacts] == ["wheel-tree"]

@@ -18,7 +18,7 @@ from cloacina_ctl.project.reading import read_project
 from cloacina_ctl.project.vendoring.lock import read_lock
 from tests.project.trees import plant
 from tests.tools import need
-from tests.vendoring.conftest import GLIBC, UV, project
+from tests.vendoring.conftest import GLIBC, UV
 from tests.vendoring.index import index
 from tests.vendoring.test_origins import app, refused, save, titles, vendored
 from tests.vendoring.test_vendoring import lock
@@ -408,16 +408,6 @@ def test_a_file_that_lists_nothing_is_not_mentioned(tmp_path, work):
     (root / "setup.cfg").write_text("[metadata]\nname = flow\n")
     (root / "Pipfile").write_text("[packages]\n")
     assert vendored(root, work).diagnostics == ()
-
-
-def test_the_hint_for_a_wheel_that_is_too_new_names_the_oldest_python(
-    tmp_path, work, house, no_pip
-):
-    root = project(tmp_path, '["newer"]')
-    lock(root, wheel(house, "newer", python=">=3.11"))
-    with pytest.raises(Refused) as error:
-        vendored(root, work, wheelhouse=str(house))
-    assert "--vendor-python 3.10" in error.value.diagnostics[0].hint
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from packaging.pylock import Package, PackageWheel, PylockSelectError, PylockValidationError
 from packaging.pylock import Pylock as Document
 
-from cloacina_ctl.project.vendoring.origins import PATCHES
+from cloacina_ctl.project.vendoring.origins import local_path
 from cloacina_ctl.project.vendoring.project_lock import (
     LockedFile,
     LockedVersion,
@@ -48,8 +48,8 @@ class Pylock:
         """Return the packages for any patch release; a lock may be for later ones alone."""
         found: list[Package] = []
         failure: PylockSelectError | None = None
-        for patch in PATCHES:
-            environment: Environment = target.environment(patch)  # type: ignore[assignment]
+        for here in target.environments():
+            environment: Environment = here  # type: ignore[assignment]
             try:
                 chosen = self._document.select(
                     environment=environment, tags=target.tags(), extras=self._extras
@@ -76,7 +76,8 @@ class Pylock:
         return [one for one in found if one is not None]
 
     def _path(self, wheel: PackageWheel) -> str | None:
-        return None if wheel.path is None else os.path.join(self._root, wheel.path)
+        path = wheel.path if wheel.path is not None else local_path(wheel.url or "")
+        return None if path is None else os.path.join(self._root, path)
 
 
 def _cure(tool: object, name: str) -> str:

@@ -16,17 +16,18 @@ from cloacina_ctl.archive.wheel_zip import bad_wheel
 from cloacina_ctl.errors import BuildFailed, Code, Diagnostic, Refused, Severity, UsageError
 from cloacina_ctl.project.model import LeftOut
 from cloacina_ctl.project.vendoring.at_hand import not_the_locked
-from cloacina_ctl.project.vendoring.choice import VendorOptions, choose
+from cloacina_ctl.project.vendoring.choice import PLATFORM, PYTHON, VendorOptions, choose
 from cloacina_ctl.project.vendoring.closure import reach, read_metadata
 from cloacina_ctl.project.vendoring.elsewhere import other_versions, unread_dependencies
 from cloacina_ctl.project.vendoring.given import given_names
 from cloacina_ctl.project.vendoring.lock import LOCK_FILE, Lock
 from cloacina_ctl.project.vendoring.origins import unavailable
 from cloacina_ctl.project.vendoring.project_lock import bad_lock
-from cloacina_ctl.project.vendoring.python_range import narrowed, too_new
+from cloacina_ctl.project.vendoring.python_range import Wheels
 from cloacina_ctl.project.vendoring.requirements import read_requirements
 from cloacina_ctl.project.vendoring.rules import read_rules
 from cloacina_ctl.project.vendoring.store import scratch
+from cloacina_ctl.project.vendoring.target import accepted_pythons
 from cloacina_ctl.project.vendoring.tree import VendoredFile, judge_names, make_tree
 from cloacina_ctl.values import NamedTuple
 
@@ -74,24 +75,17 @@ def vendor(
     """
     requirements = read_requirements(project)
     rules = read_rules(project, requirements)
-    choice = choose(project, rules, options, folder)
-    found = _Unpacked(choice, folder, limits)
-    known = {wheel: found.distributions[wheel.sha256] for wheel in found.wheels}
-    kept, engines = _needed(choice, rules, known)
-    _refuse_unlisted(requirements, kept)
-    _refuse_strangers(choice, rules, kept, options)
-    python = project.requires.python if project.requires else None
-    problems = tuple(too_new({one: known[one] for one in kept}, choice.targets[0].python, python))
-    if problems:
-        raise Refused(*problems)
-    tree = make_tree({wheel: found.wheels[wheel] for wheel in kept}, choice.targets)
+    requires = project.requires.python if project.requires else None
+    chosen = _choose(project, rules, options, folder, limits)
+    choice, kept, wheels = chosen.choice, chosen.wheels.keys(), chosen.fits
+    tree = make_tree(chosen.wheels, choice.targets)
     named = tuple(judge_names(project, tree.files))
     errors = [one for one in named if one.severity is Severity.ERROR]
     if errors:
         raise Refused(*errors)
-    lock = _lock(choice, rules, kept)
-    fewer = narrowed(rules.roots, {one: known[one] for one in kept}, choice.targets, python)
-    skipped = tuple(sorted({*requirements.engines, *engines}))
+    lock = _lock(choice, rules, tuple(kept))
+    fewer = wheels.narrowed()
+    skipped = tuple(sorted({*requirements.engines, *chosen.engines}))
     others = (*unread_dependencies(project.root, requirements), *other_versions(rules, kept))
     return Vendored(
         files=tree.files,
@@ -99,9 +93,69 @@ def vendor(
         python=fewer,
         new_lock=lock,
         old_lock=choice.found,
-        left_out=tuple(_left_out({wheel: found.wheels[wheel] for wheel in kept})),
-        diagnostics=(*named, *others, *_notes(choice, lock, fewer, python, skipped)),
+        left_out=tuple(_left_out(chosen.wheels)),
+        diagnostics=(
+            *named,
+            *others,
+            *_told_of_lock(choice, lock),
+            *_skipped(skipped),
+            *_narrowed(fewer, requires, choice, options),
+        ),
     )
+
+
+class _Chosen(NamedTuple):
+    """A choice, unpacked and judged: the wheels that are needed, and which Pythons they are for."""
+
+    choice: Choice
+    wheels: Mapping[LockedWheel, Wheel]
+    engines: tuple[str, ...]
+    fits: Wheels
+
+
+def _choose(
+    project: Project, rules: Rules, options: VendorOptions, folder: str, limits: Limits
+) -> _Chosen:
+    """Return what is vendored, for as many Pythons of the project as can be.
+
+    Nobody named one: then wheels that run on any are chosen for the oldest, where those for this
+    machine's Python leave it out. What is compiled for one Python is chosen for this one.
+    """
+    requires = project.requires.python if project.requires else None
+    first = _judged(project, rules, options, scratch(folder, "first"), limits, None)
+    oldest = next(accepted_pythons(requires), None) if requires else None
+    if PYTHON not in first.choice.own or first.fits.fits_all or not first.fits.runs_anywhere:
+        return first
+    if oldest in (None, first.choice.targets[0].python) or first.choice.locked is not None:
+        return first
+    try:
+        second = _judged(project, rules, options, scratch(folder, "oldest"), limits, oldest)
+    except (BuildFailed, Refused):
+        return first
+    return second if second.fits.fits_all else first
+
+
+def _judged(
+    project: Project,
+    rules: Rules,
+    options: VendorOptions,
+    folder: str,
+    limits: Limits,
+    python: str | None,
+) -> _Chosen:
+    """Return the choice for ``python``, or raise where it is not complete or not allowed."""
+    choice = choose(project, rules, options, folder, python)
+    found = _Unpacked(choice, folder, limits)
+    known = {wheel: found.distributions[wheel.sha256] for wheel in found.wheels}
+    kept, engines = _needed(choice, rules, known)
+    _refuse_unlisted(rules.requirements, kept)
+    _refuse_strangers(choice, rules, kept, options)
+    requires = project.requires.python if project.requires else None
+    fits = Wheels(rules.roots, {one: known[one] for one in kept}, choice.targets, requires)
+    problems = tuple(fits.unfit())
+    if problems:
+        raise Refused(*problems)
+    return _Chosen(choice, {wheel: found.wheels[wheel] for wheel in kept}, engines, fits)
 
 
 class _Unpacked:
@@ -235,7 +289,7 @@ def _refuse_strangers(
 
 def _lock(choice: Choice, rules: Rules, kept: tuple[LockedWheel, ...]) -> Lock | None:
     """Return the lock to write, None where the one that is there says the same."""
-    if choice.locked is not None or not (kept or choice.why != "there is none"):
+    if choice.locked is not None or not (kept or choice.found is not None):
         return None
     return Lock(
         python=choice.targets[0].python,
@@ -252,27 +306,45 @@ def _left_out(wheels: Mapping[LockedWheel, Wheel]) -> Iterator[LeftOut]:
             yield LeftOut(os.path.join(wheel.file, path), reason)
 
 
-def _notes(
-    choice: Choice,
-    lock: Lock | None,
-    fewer: str | None,
-    python: str | None,
-    engines: tuple[str, ...],
-) -> Iterator[Diagnostic]:
-    if lock is not None:
-        message = f"a new lock of {len(lock.wheels)} wheels: {choice.why}"
-        yield Diagnostic(
-            Code.LOCK_FILE, message, LOCK_FILE, "keep it under version control", Severity.NOTE
-        )
+def _told_of_lock(choice: Choice, lock: Lock | None) -> Iterator[Diagnostic]:
+    """Yield what was written, why, and what of this machine was taken for the runtime's."""
+    if lock is None:
+        return
+    if choice.found is None:
+        message = f"new, with {len(lock.wheels)} wheel{'s' if len(lock.wheels) != 1 else ''}"
+    else:
+        message = f"updated: {choice.why}"
+    options = {PYTHON: "--vendor-python", PLATFORM: "--vendor-platform"}
+    mine = [options[one] for one in options if one in choice.own]
+    if mine:
+        what = {
+            frozenset({PYTHON}): f"Python {lock.python} was chosen",
+            frozenset({PLATFORM}): f"{lock.platforms[0]} was chosen, as here",
+        }.get(choice.own, f"Python {lock.python} and {lock.platforms[0]} were chosen")
+        message += f"; {what}"
+    hint = f"commit it; for another runtime: {', '.join(mine)}" if mine else "commit it"
+    yield Diagnostic(Code.LOCK_FILE, message, LOCK_FILE, hint, Severity.NOTE)
+
+
+def _skipped(engines: tuple[str, ...]) -> Iterator[Diagnostic]:
     for name in engines:
         yield Diagnostic(
             Code.ENGINE_VENDORED, f"not vendored: {name}, the engine brings it",
             severity=Severity.NOTE,
         )  # fmt: skip
-    if fewer is not None:
-        yield Diagnostic(
-            Code.NARROWED_PYTHON,
-            f"what is vendored is for Python {fewer}, the project for {python or 'any'}",
-            hint="say which Python the runtime has: --vendor-python",
-            severity=Severity.WARNING,
-        )
+
+
+def _narrowed(
+    fewer: str | None, requires: str | None, choice: Choice, options: VendorOptions
+) -> Iterator[Diagnostic]:
+    """Yield that the package is for fewer Pythons; where somebody chose one, as a detail."""
+    if fewer is None:
+        return
+    python = choice.targets[0].python
+    yield Diagnostic(
+        Code.NARROWED_PYTHON,
+        f"the package is for Python {fewer}, the project for {requires or 'any'}: the wheels were "
+        f"chosen for {python}",
+        hint="name the runtime's Python: --vendor-python",
+        severity=Severity.WARNING if options.python is None else Severity.NOTE,
+    )
