@@ -71,6 +71,8 @@ def _download(
         command += ["--isolated", "--no-index", "--find-links", house]
     # Constraints choose versions: they are given above where there is something to choose.
     variables = {} if house is not None else {"PIP_CONSTRAINT": os.devnull}
+    if house is None and told.uv.authority and not told.pip.authority:
+        variables["REQUESTS_CA_BUNDLE"] = told.uv.authority  # which counts before all others
     try:
         ask(tuple(command), folder, house, _FAILED, told, variables)
     except BuildFailed as error:
@@ -106,8 +108,6 @@ def _trust(told: Users) -> list[str]:
     options = [f"--trusted-host={one}" for one in told.uv.hosts]
     if told.uv.client and not told.pip.client:
         options.append(f"--client-cert={told.uv.client}")
-    if told.uv.authority and not told.pip.authority:
-        options.append(f"--cert={told.uv.authority}")
     if told.uv.keyring and not told.pip.keyring:
         options.append("--keyring-provider=subprocess")
     return options
