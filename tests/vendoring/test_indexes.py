@@ -22,14 +22,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.slow
-PASSWORD = "s3cret/pass+word"  # noqa: S105 - what has to be escaped in an address
+PASSWORD = "s3cret/pass+word"
 ESCAPED = "s3cret%2Fpass%2Bword"
 
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch, tmp_path):
     """A home of one's own, uv on PATH, and nothing of this machine's certificates."""
-    for name in [one for one in os.environ if one.startswith(("PIP_", "SSL_", "REQUESTS_", "CURL_"))]:
+    for name in [
+        one for one in os.environ if one.startswith(("PIP_", "SSL_", "REQUESTS_", "CURL_"))
+    ]:
         monkeypatch.delenv(name)
     home = tmp_path / "home"
     home.mkdir()
@@ -184,9 +186,7 @@ def certificates(folder: Path) -> tuple[ssl.SSLContext, Path]:
     leaf = made("localhost", other, root.subject, own, names)
     pem = serialization.Encoding.PEM
     (folder / "authority.pem").write_bytes(root.public_bytes(pem))
-    key = other.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    key = other.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     (folder / "server.pem").write_bytes(key + leaf.public_bytes(pem))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem")
@@ -273,9 +273,7 @@ def test_a_name_that_an_index_does_not_have_is_no_problem_of_the_network(
     assert "nobody-has-this" in message.replace("_", "-")
 
 
-def test_pip_does_not_look_elsewhere_for_what_uv_was_told_of(
-    tmp_path, work, private, monkeypatch
-):
+def test_pip_does_not_look_elsewhere_for_what_uv_was_told_of(tmp_path, work, private, monkeypatch):
     """Somebody else may have the names on the index that pip knows."""
     root = project(tmp_path, '["alpha"]')
     by_variable(monkeypatch, tmp_path, private.url)
