@@ -73,6 +73,7 @@ def _request(values: Values, reporter: Reporter, keys: tuple[PrivateKey, ...]) -
     return PackageRequest(
         project=values["project"],
         output=values["output"],
+        version=values["set_version"],
         overwrite=values["force"],
         keys=keys,
         require_signature=values["require_signature"],
@@ -249,6 +250,9 @@ PACKAGE = Command(
         Option(("--output", "-o"), "The package's file (default: NAME-VERSION.cloacina here).",
                metavar="FILE"),
         FORCE,
+        Option(("--set-version",),
+               "The package's version, in the place of the Python project's; no file of the "
+               "project is changed.", metavar="VERSION"),
         Option(("--list",), "Show what would be packed and why, and write nothing.", Kind.FLAG),
         Option(("--include-source",), "Pack the source of a crate too.", Kind.FLAG),
         Option(("--level",), "zstd level, 1 to 19 (default: 3).", Kind.INTEGER, "N"),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 class PackageRequest(NamedTuple):
     """What to make. ``output`` None means ``<name>-<version>.cloacina`` in the current folder.
 
+    ``version`` takes the place of the one that a Python project says, in the package alone.
     ``keys`` sign the package; ``require_signature`` refuses to make one that nobody signed.
     ``jobs`` None means one thread for each processor; ``level`` is zstd's, 1 to 19. ``target`` is
     the format, and the runtime whose rules are kept; ``pad`` brings a source package within the
@@ -52,6 +53,7 @@ class PackageRequest(NamedTuple):
     target: Target = Target()
     pad: bool = False
     sign_fidius: bool = False
+    version: str | None = None
 
 
 class Prepared(NamedTuple):
