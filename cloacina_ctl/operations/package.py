@@ -69,9 +69,7 @@ def _prepare(request: PackageRequest, work: WorkFolder, progress: Progress | Non
     from cloacina_ctl.project.reading import read_project
 
     _check_level(request.level)
-    project = read_project(
-        request.project, member=request.build.member, version=request.version
-    )
+    project = read_project(request.project, member=request.build.member, version=request.version)
     output = output_path(request, project)
     selection = select_project(project, request, output)
     found = judge_project(project, selection)

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.model import Project
 
 
-def read_project(
-    folder: str, *, member: str | None = None, version: str | None = None
-) -> Project:
+def read_project(folder: str, *, member: str | None = None, version: str | None = None) -> Project:
     """Return the project in ``folder``; of a Rust workspace the crate called ``member``.
 
     ``version`` takes the place of the one that a Python project says. Runs nothing. Raises

@@ -88,10 +88,13 @@ def project(
 
 def uv_that_chooses(folder: Path, *chosen: tuple[str, str, str]) -> Path:
     """Write a uv that chooses these wheels (name, path, SHA-256) and keeps its arguments."""
-    packages = "".join(
-        f'[[packages]]\nname = "{name}"\nversion = "1.0"\n'
-        f'wheels = [{{ url = "file://{path}", hashes = {{ sha256 = "{digest}" }} }}]\n'
-        for name, path, digest in chosen
+    packages = (
+        "".join(
+            f'[[packages]]\nname = "{name}"\nversion = "1.0"\n'
+            f'wheels = [{{ url = "file://{path}", hashes = {{ sha256 = "{digest}" }} }}]\n'
+            for name, path, digest in chosen
+        )
+        or "packages = []\n"
     )
     text = (
         "import pathlib, sys\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import shutil
 import ssl
@@ -170,13 +170,13 @@ def certificates(folder: Path) -> tuple[ssl.SSLContext, Path]:
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.x509.oid import NameOID
 
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = dt.datetime.now(dt.timezone.utc)
 
     def made(name, key, issuer, signer, extension):
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = x509.CertificateBuilder(
             issuer or subject, subject, key.public_key(), x509.random_serial_number(),
-            now - datetime.timedelta(days=1), now + datetime.timedelta(days=1),
+            now - dt.timedelta(days=1), now + dt.timedelta(days=1),
         )  # fmt: skip
         return builder.add_extension(extension, critical=False).sign(signer, hashes.SHA256())
 

@@ -484,6 +484,7 @@ def test_no_pip_and_no_uv_is_said_with_the_cure(tmp_path, work, house, no_pip):
     assert "--wheelhouse" in problem.hint
 
 
+@pytest.mark.slow
 def test_an_index_that_is_not_there_is_said_with_its_address(tmp_path, work, monkeypatch):
     monkeypatch.setenv("PIP_INDEX_URL", "http://me:hunter2hunter2@127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "0")
@@ -538,9 +539,9 @@ def test_uv_chooses_where_it_is_installed_and_its_very_wheel_is_taken(
         assert needed in arguments
     other = f"{house}/{file_name('one', tag='cp312-cp312-manylinux_2_17_x86_64')}"
     uv_that_chooses(tmp_path / "bin", ("one", other, digest))
-    assert "no wheel of one 1.0" in refused(
-        root, work, house, python="3.11", platforms=(GLIBC,)
-    )[0][1]  # fmt: skip
+    ((code, message),) = refused(root, work, house, python="3.11", platforms=(GLIBC,))
+    assert code is Code.RESOLVING
+    assert "uv's answer cannot be used" in message
 
 
 def test_what_uv_says_is_told_from_its_error_on(tmp_path, work, monkeypatch):
@@ -654,21 +655,13 @@ def test_a_program_that_says_it_fetched_and_did_not_is_found_out(
     assert refused(root, work) == [(Code.RESOLVING, "pip did not fetch: one-1.0-py3-none-any.whl")]
 
 
-def test_what_uv_chose_is_fetched_by_pip_with_its_digest(tmp_path, work, house, monkeypatch):
-    root = project(tmp_path, '["one", "cloaca"]')
-    path = wheel(house, "one")
-    uv_that_chooses(tmp_path / "bin", ("one", str(path), digest_of_file(str(path))))
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.setenv("PIP_FIND_LINKS", str(house))
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    assert [one.file for one in vendored(root, work, python="3.11").new_lock.wheels] == [path.name]
-
-
 def test_a_requirement_for_another_platform_leads_to_no_wheel(tmp_path, work, monkeypatch):
     root = project(tmp_path, "[\"one; sys_platform == 'win32'\"]")
-    program(tmp_path / "bin", "uv", "")
+    uv_that_chooses(tmp_path / "bin")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert vendored(root, work, python="3.11").files == ()
+    program(tmp_path / "bin", "uv", "")
+    assert "uv's answer cannot be used" in refused(root, work, python="3.11")[0][1]
 
 
 def test_a_program_among_libraries_is_packed_and_tells_no_platform(tmp_path, work, house, no_pip):
@@ -680,6 +673,23 @@ def test_a_program_among_libraries_is_packed_and_tells_no_platform(tmp_path, wor
     found = vendored(root, work, house)
     assert len(paths(found)) == 2
     assert found.artifacts[0].path.endswith("one/fast.so")
+
+
+def test_what_has_no_effect_here_is_said_with_its_wheel(tmp_path, work, house, no_pip):
+    root = project(tmp_path, '["one"]')
+    files = {
+        "one/__init__.py": "",
+        "hook.pth": "import os; os.environ.setdefault('ONE', '1')\n",
+        "one-1.0.data/data/share/one/a.txt": "",
+        "one-1.0.data/data/share/one/b.txt": "",
+    }
+    lock(root, wheel(house, "one", files))
+    warning, note = vendored(root, work, house).diagnostics
+    assert (warning.code, warning.severity) == (Code.STARTUP_FILE, Severity.WARNING)
+    assert "hook.pth of one 1.0" in warning.message
+    assert "runs code when Python starts: `import os; os.environ" in warning.message
+    assert (note.code, note.severity) == (Code.DATA_FILES, Severity.NOTE)
+    assert "share/one/a.txt and 1 more" in note.message
 
 
 def test_the_lock_is_only_read_here(tmp_path, work, house):

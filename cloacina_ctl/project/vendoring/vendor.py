@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.vendoring.target import Target
 
 
+_MOST_CODE = 100  # characters of a line
+
+
 class Vendored(NamedTuple):
     """What gets vendored.
 
@@ -97,6 +100,7 @@ def vendor(
         diagnostics=(
             *named,
             *others,
+            *_without_effect(chosen.wheels),
             *_told_of_lock(choice, lock),
             *_skipped(skipped),
             *_narrowed(fewer, requires, choice, options),
@@ -304,6 +308,33 @@ def _left_out(wheels: Mapping[LockedWheel, Wheel]) -> Iterator[LeftOut]:
     for wheel, unpacked in wheels.items():
         for path, reason in unpacked.left_out:
             yield LeftOut(os.path.join(wheel.file, path), reason)
+
+
+def _without_effect(wheels: Mapping[LockedWheel, Wheel]) -> Iterator[Diagnostic]:
+    """Yield what of the wheels an installer would put to use, and vendoring does not."""
+    for wheel, unpacked in wheels.items():
+        for one in unpacked.startup:
+            what = [f"puts `{folder}` on the import path" for folder in one.folders[:1]]
+            what += [
+                f"runs code when Python starts: `{line[:_MOST_CODE]}`" for line in one.code[:1]
+            ]
+            yield Diagnostic(
+                Code.STARTUP_FILE,
+                f"{one.path} of {wheel.title} has no effect here; installed, it "
+                f"{' and '.join(what)}",
+                wheel.file,
+                "if the dependency needs that, do it in the entry module before you import it",
+                Severity.WARNING,
+            )
+        if unpacked.data:
+            yield Diagnostic(
+                Code.DATA_FILES,
+                f"{wheel.title} has data files that are left out: {unpacked.data[0]}"
+                + (f" and {len(unpacked.data) - 1} more" if len(unpacked.data) > 1 else ""),
+                wheel.file,
+                "nothing installs them; files inside of its packages are vendored",
+                Severity.NOTE,
+            )
 
 
 def _told_of_lock(choice: Choice, lock: Lock | None) -> Iterator[Diagnostic]:

@@ -95,6 +95,8 @@ def _hint(said: Sequence[str], house: str | None) -> str:
             f"a dependency takes `{name}` from an address of its own: fetch or build that wheel "
             f"into a folder DIR, and name it: `--vendor-source {name}=DIR`"
         )
+    if any("unexpected argument" in line for line in said):
+        return "update the program: it does not know this option yet"
     if house is not None:
         return "only wheels of this folder are taken: put what is missing there"
     return _BUILD

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.vendoring.asking.told import Users
     from cloacina_ctl.project.vendoring.target import Target
 
+_NOTHING = "(from versions: none)"  # how pip says that no index has the name
 _FAILED = ("pip", "pip cannot have the wheels")
 
 
@@ -93,7 +94,7 @@ def _why(
 
     Only when it is asked to say all does it say which.
     """
-    if house is not None or error.diagnostics[0].code is not Code.RESOLVING:
+    if house is not None or _NOTHING not in error.diagnostics[0].message:
         return error
     try:
         ask((*command, "-vv"), folder, house, _FAILED, told, variables)

@@ -10,6 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.errors import BuildFailed, Code, FileProblem, Refused
 from cloacina_ctl.project.vendoring.asking.programs import Question, ask, write_lines
 from cloacina_ctl.project.vendoring.pylock import Pylock
 from cloacina_ctl.project.vendoring.requirements import ENGINES
@@ -71,7 +72,11 @@ def _compile(
     if sys.executable:
         arguments.append(f"--python={sys.executable}")
     ask((uv, *arguments), folder, question.house, _FAILED, told, _from_pip(told))
-    return Pylock(folder, _ANSWER, frozenset()).select(target)
+    try:
+        return Pylock(folder, _ANSWER, frozenset()).select(target)
+    except (FileProblem, Refused) as error:
+        message = f"uv's answer cannot be used: {error.diagnostics[0].message}"
+        raise BuildFailed.of(Code.RESOLVING, message, hint="update uv") from error
 
 
 def _trust(told: Users) -> list[str]:
