@@ -68,7 +68,7 @@ class Choice(NamedTuple):
     ``python`` where another one of the project's may be chosen for instead. ``vouched``
     are the digests of wheels that were given, or that a lock has: a distribution whose origin the
     project names has one of these. ``without`` says of a distribution why a lock of the project
-    does not give its wheel.
+    does not give its wheel; ``private`` are those of which such a lock has no file.
     """
 
     targets: tuple[Target, ...]
@@ -79,6 +79,7 @@ class Choice(NamedTuple):
     without: Mapping[str, str] = {}
     found: bytes | None = None
     own: frozenset[str] = frozenset()
+    private: Mapping[str, Origin] = {}
 
 
 def choose(
@@ -173,10 +174,13 @@ def _by_project_lock(
     What comes from a folder or from git is no file in any lock: its wheel has to be given.
     """
     versions = [lock.select(target) for target in targets]
+    private = {one.name: one.origin for found in versions for one in found.values() if one.origin}
     wheels: dict[Digest, LockedWheel] = {}
     without: dict[str, str] = {}
     for target, selected in zip(targets, versions, strict=True):
         for locked in _wanted(lock, selected, rules, target):
+            if locked.origin is not None:
+                continue
             file = locked.best(target)
             if file is None:
                 title = f"{locked.name} {locked.version}".rstrip()  # a folder has no version
@@ -196,11 +200,11 @@ def _by_project_lock(
     places = _places(targets, rules, options, versions)
     hand = AtHand(made, targets, places, folder, f"{lock.place}: {lock.cure}")
     candidates = tuple(
-        (*found, *_private(rules, options, target))
+        (*found, *_private({**private, **rules.private_on([target])}, options, target))
         for found, target in zip(hand.candidates(some=True), targets, strict=True)
     )
     vouched = frozenset(one.wheel.sha256 for found in candidates for one in found)
-    return Choice(targets, candidates, None, None, vouched, without)
+    return Choice(targets, candidates, None, None, vouched, without, private=private)
 
 
 def _wanted(
@@ -215,9 +219,10 @@ def _wanted(
             yield locked
 
 
-def _private(rules: Rules, options: VendorOptions, target: Target) -> Iterator[Candidate]:
+def _private(
+    private: Mapping[str, Origin], options: VendorOptions, target: Target
+) -> Iterator[Candidate]:
     """Yield the wheels that are given for what no lock has as a file."""
-    private = rules.private_on([target])
     for name, path in given_wheels(options.sources, private, target).items():
         if name in private:
             yield candidate_of(path, target)
@@ -284,7 +289,7 @@ def _other_than(lock: Lock, rules: Rules, targets: tuple[Target, ...]) -> str | 
             found = selected.get(wheel.name)
             if found is None:
                 return f"{other.place} has no {wheel.name}"
-            if wheel.sha256 not in {file.sha256 for file in found.files}:
+            if found.origin is None and wheel.sha256 not in {file.sha256 for file in found.files}:
                 return f"{other.place} has another {wheel.name}: {found.version}"
     return None
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.vendoring.target import Target
 
 PATH, WORKSPACE, GIT, URL, INDEX, OTHER = "path", "workspace", "git", "url", "index", "other"
+# The public index, which nobody has to name.
+PYPI = ("https://pypi.org/simple", "https://pypi.python.org/simple")
 # Kinds of which a lock of the project may hold the wheel itself, with its digest.
 LOCKABLE = frozenset({INDEX, URL})
 _USER = re.compile(r"(?<=//)[^/@]*@")

@@ -227,7 +227,7 @@ def _incomplete(
     text = "; ".join(choice.without.get(one.name, one.words) for one in missing[:3])
     if choice.locked is not None:
         return _bad_lock(text)
-    private = rules.private_on([target])
+    private = {**choice.private, **rules.private_on([target])}
     named = {one.name: private[one.name] for one in missing if one.name in private}
     strangers = [origin for name, origin in named.items() if not _is_given(choice, name)]
     if strangers:
