@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.operations.building import BuildOptions
     from cloacina_ctl.operations.package import Packaged, PackageRequest, Prepared
     from cloacina_ctl.operations.vendoring import VendorRequest
+    from cloacina_ctl.project.vendoring.vendor import Change
     from cloacina_ctl.signing.keys import PrivateKey
 
 
@@ -45,12 +46,14 @@ def _run(values: Values, reporter: Reporter) -> int:
         reporter.warnings(prepared.diagnostics)
         if not reporter.verbose:  # which has shown all notes
             _tell_vendoring(prepared.diagnostics, reporter)
+        _tell_changes(prepared.vendored.changes if prepared.vendored else (), reporter)
         return 0
     packaged = package(_request(values, reporter, _keys(values)), reporter.progress())
     reporter.result(_as_json(packaged), packaged.diagnostics)
     reporter.warnings(packaged.diagnostics)
     if not reporter.verbose:  # which has shown all notes
         _tell_vendoring(packaged.diagnostics, reporter)
+    _tell_changes(packaged.changes, reporter)
     _show(packaged, reporter, include_source=values["include_source"])
     return 0
 
@@ -215,6 +218,17 @@ def _tell_vendoring(diagnostics: tuple[Diagnostic, ...], reporter: Reporter) -> 
             reporter.diagnostic(one)
 
 
+def _tell_changes(changes: tuple[Change, ...], reporter: Reporter) -> None:
+    """Name what came into the lock and what went, as uv does; of many only the first."""
+    from cloacina_ctl.cli.escape import escape
+
+    shown = changes if reporter.verbose else changes[:_MOST_CHANGES]
+    for one in shown:
+        reporter.note(f" {one.sign} {escape(one.name)} {escape(one.version)}")
+    if len(shown) < len(changes):
+        reporter.note(f"   and {len(changes) - len(shown)} more (-v shows all)")
+
+
 def _as_json(packaged: Packaged) -> dict[str, object]:
     return {
         "path": packaged.path,
@@ -229,10 +243,12 @@ def _as_json(packaged: Packaged) -> dict[str, object]:
         "signed_by": list(packaged.signed_by),
         "sidecar": packaged.sidecar,
         "padding": packaged.padding,
+        "vendored": [{"name": name, "version": version} for name, version in packaged.vendored],
     }
 
 
 _NAMED, _MAX_NAME = 3, 100  # of what was left out
+_MOST_CHANGES = 20  # of a lock: a screen still shows what comes after them
 _RUST, _VENDORING, _BUILD = "Rust", "Python dependencies", "Building and fetching"
 PACKAGE = Command(
     name="package",

@@ -165,6 +165,8 @@ def _write(request: PackageRequest, prepared: Prepared, progress: Progress | Non
         files=len(written.files),
         signed_by=tuple(envelope.keyid for envelope in block.envelopes),
         diagnostics=prepared.diagnostics,
+        vendored=prepared.vendored.wheels if prepared.vendored else (),
+        changes=prepared.vendored.changes if prepared.vendored else (),
     )
 
 

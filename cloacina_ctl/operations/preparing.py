@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.tables import FileEntry
     from cloacina_ctl.manifest import Language, Manifest, Workflow
     from cloacina_ctl.project.model import Project, SelectedFile, Selection
-    from cloacina_ctl.project.vendoring.vendor import Vendored
+    from cloacina_ctl.project.vendoring.vendor import Change, Vendored
     from cloacina_ctl.signing.keys import PrivateKey
 
 
@@ -77,7 +77,8 @@ class Packaged(NamedTuple):
 
     ``content`` is the identity: of a native package that of its manifest, else of the whole file.
     ``runtime`` is the one whose rules were kept, where one was chosen; ``sidecar`` the file with
-    the signature of a package that holds none; ``padding`` is in bytes.
+    the signature of a package that holds none; ``padding`` is in bytes. ``vendored`` are the
+    distributions that are vendored, by name and version, ``changes`` those of the lock.
     """
 
     path: str
@@ -93,6 +94,8 @@ class Packaged(NamedTuple):
     runtime: str | None = None
     sidecar: str | None = None
     padding: int = 0
+    vendored: tuple[tuple[str, str], ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 def output_path(request: PackageRequest, project: Project) -> str:

@@ -256,9 +256,9 @@ def _why_not(lock: Lock | None, rules: Rules, python: str | None, asked: _Asked)
     if lock is None:
         return None
     if asked.python not in (None, lock.python):
-        return f"it is for Python {lock.python}"
+        return f"it was made for Python {lock.python}"
     if asked.platforms not in ((), lock.platforms):
-        return f"it is for {', '.join(lock.platforms)}"
+        return f"it was made for {', '.join(lock.platforms)}"
     targets = lock.targets(python)
     expected = rules.texts({wheel.name for wheel in lock.wheels}, targets)
     why = misfit(lock, rules.requirements.texts, expected, python)

@@ -21,7 +21,7 @@ from cloacina_ctl.project.vendoring.asking.uv import choose_with_uv
 from cloacina_ctl.project.vendoring.at_hand import AtHand, Places, candidate_of
 from cloacina_ctl.project.vendoring.closure import reach, read_metadata
 from cloacina_ctl.project.vendoring.lock import Lock, LockedWheel
-from cloacina_ctl.project.vendoring.origins import unavailable, without_user
+from cloacina_ctl.project.vendoring.origins import direct_origin, unavailable, without_user
 from cloacina_ctl.project.vendoring.requirements import is_engine
 from cloacina_ctl.project.vendoring.settings import only_uv, refuse_unkept
 from cloacina_ctl.project.vendoring.store import Cache, Wheelhouse, scratch
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.project.vendoring.asking.told import Users
     from cloacina_ctl.project.vendoring.at_hand import Candidate
+    from cloacina_ctl.project.vendoring.closure import Distribution
     from cloacina_ctl.project.vendoring.origins import Origin
     from cloacina_ctl.project.vendoring.project_lock import LockedVersion
     from cloacina_ctl.project.vendoring.rules import Rules
@@ -124,7 +125,35 @@ class Fresh:
             raise problem
         paths = fetch_with_pip(question, target, folder, self._told)
         kept = [path for path in paths if not is_engine(_name(path)) and _name(path) not in never]
-        return tuple(candidate_of(path, target) for path in kept)
+        found = tuple(candidate_of(path, target) for path in kept)
+        self._refuse_addresses(found, never, target)
+        return found
+
+    def _refuse_addresses(
+        self, found: Iterable[Candidate], never: frozenset[str], target: Target
+    ) -> None:
+        """Refuse what a wheel takes from an address of its own: pip follows it, and uv does not.
+
+        Nobody of the project has named that address.
+        """
+        known = self._described(found)
+        reached = reach(self._rules.roots, known, target).names
+        problems = [
+            unavailable(direct_origin(need, self._folder, f"{name} {known[name].version}"))
+            for name in sorted(reached & known.keys())
+            for need in known[name].requires
+            if need.url is not None and (other := str(canonicalize_name(need.name))) not in never
+            and other in reached
+        ]  # fmt: skip
+        if problems:
+            raise Refused(*problems)
+
+    def _described(self, found: Iterable[Candidate]) -> dict[str, Distribution]:
+        known = {}
+        for wheel, path in found:
+            with contextlib.suppress(Refused):  # whoever unpacks it says why
+                known[wheel.name] = read_metadata(metadata_of(path), wheel.file)
+        return known
 
     def _lacking(self, found: Iterable[Candidate], target: Target) -> set[str]:
         """Return what the wheels need on some patch release, and nobody chose.
@@ -132,10 +161,7 @@ class Fresh:
         What comes from elsewhere by the project is not asked for.
         """
         origins = self._rules.origins_on([target])
-        known = {}
-        for wheel, path in found:
-            with contextlib.suppress(Refused):  # whoever unpacks it says why
-                known[wheel.name] = read_metadata(metadata_of(path), wheel.file)
+        known = self._described(found)
         return {
             one.requirement
             for one in reach(self._rules.roots, known, target).lacking

@@ -7,7 +7,9 @@ run; the project's folder is only read (`write_lock` is for whoever makes the pa
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
@@ -20,7 +22,7 @@ from cloacina_ctl.project.vendoring.choice import PLATFORM, PYTHON, VendorOption
 from cloacina_ctl.project.vendoring.closure import reach, read_metadata
 from cloacina_ctl.project.vendoring.elsewhere import other_versions, unread_dependencies
 from cloacina_ctl.project.vendoring.given import given_names
-from cloacina_ctl.project.vendoring.lock import LOCK_FILE, Lock
+from cloacina_ctl.project.vendoring.lock import LOCK_FILE, Lock, read_lock
 from cloacina_ctl.project.vendoring.origins import unavailable
 from cloacina_ctl.project.vendoring.project_lock import bad_lock
 from cloacina_ctl.project.vendoring.python_range import Wheels
@@ -48,12 +50,21 @@ if TYPE_CHECKING:
 _MOST_CODE = 100  # characters of a line
 
 
+class Change(NamedTuple):
+    """A distribution that a new lock has (``+``), or that the old one had (``-``)."""
+
+    sign: str
+    name: str
+    version: str
+
+
 class Vendored(NamedTuple):
-    """What gets vendored.
+    """What gets vendored: ``wheels``, each distribution once by name and version.
 
     ``python`` is the specifier that the package has to say where the project's own says too much.
     ``new_lock`` is to be written beside the project where it is not None, in the place of what the
-    file held, ``old_lock``. ``files`` lie in the scratch folder that was given.
+    file held, ``old_lock``; ``changes`` is how they differ. ``files`` lie in the scratch folder that
+    was given.
     """
 
     files: tuple[VendoredFile, ...] = ()
@@ -63,6 +74,8 @@ class Vendored(NamedTuple):
     old_lock: bytes | None = None
     left_out: tuple[LeftOut, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    wheels: tuple[tuple[str, str], ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 def vendor(
@@ -97,6 +110,8 @@ def vendor(
         new_lock=lock,
         old_lock=choice.found,
         left_out=tuple(_left_out(chosen.wheels)),
+        wheels=tuple(sorted({(one.name, one.version) for one in kept})),
+        changes=() if lock is None else tuple(_changes(project.root, lock)),
         diagnostics=(
             *named,
             *others,
@@ -337,24 +352,41 @@ def _without_effect(wheels: Mapping[LockedWheel, Wheel]) -> Iterator[Diagnostic]
             )
 
 
+def _changes(root: str, lock: Lock) -> Iterator[Change]:
+    """Yield how the new lock differs from what is there, by name; what cannot be read has none."""
+    old = None
+    with contextlib.suppress(Refused):
+        old = read_lock(root)
+    before = {(one.name, one.version) for one in (old.wheels if old is not None else ())}
+    after = {(one.name, one.version) for one in lock.wheels}
+    for name, version in sorted(before ^ after, key=lambda one: (one[0], one in after, one[1])):
+        yield Change("+" if (name, version) in after else "-", name, version)
+
+
 def _told_of_lock(choice: Choice, lock: Lock | None) -> Iterator[Diagnostic]:
-    """Yield what was written, why, and what of this machine was taken for the runtime's."""
+    """Yield what was written, why, and what was taken for the runtime's that nobody named."""
     if lock is None:
         return
-    if choice.found is None:
-        message = f"new, with {len(lock.wheels)} wheel{'s' if len(lock.wheels) != 1 else ''}"
-    else:
-        message = f"updated: {choice.why}"
+    number = len(lock.wheels)
+    wheels = f"{number} wheel{'' if number == 1 else 's'}"
+    what = f"{wheels} for Python {lock.python} on {', '.join(lock.platforms)}"
+    message = f"new: {what}" if choice.found is None else f"updated: {choice.why}"
     options = {PYTHON: "--vendor-python", PLATFORM: "--vendor-platform"}
-    mine = [options[one] for one in options if one in choice.own]
-    if mine:
-        what = {
-            frozenset({PYTHON}): f"Python {lock.python} was chosen",
-            frozenset({PLATFORM}): f"{lock.platforms[0]} was chosen, as here",
-        }.get(choice.own, f"Python {lock.python} and {lock.platforms[0]} were chosen")
-        message += f"; {what}"
-    hint = f"commit it; for another runtime: {', '.join(mine)}" if mine else "commit it"
+    chosen = [option for one, option in options.items() if one in choice.own]
+    if chosen:
+        message += f", {_whose(choice, lock)}"
+    hint = f"commit it; for another runtime give {' and '.join(chosen)}" if chosen else "commit it"
     yield Diagnostic(Code.LOCK_FILE, message, LOCK_FILE, hint, Severity.NOTE)
+
+
+def _whose(choice: Choice, lock: Lock) -> str:
+    """Return why it is for this Python or platform, where nobody named one."""
+    platform = "this machine's platform" if PLATFORM in choice.own else ""
+    if PYTHON not in choice.own:
+        return platform
+    is_mine = lock.python == f"3.{sys.version_info[1]}"
+    python = "this machine's Python" if is_mine else "the oldest Python of the project"
+    return f"{python} and {'platform' if is_mine else platform}" if platform else python
 
 
 def _skipped(engines: tuple[str, ...]) -> Iterator[Diagnostic]:

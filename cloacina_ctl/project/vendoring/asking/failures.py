@@ -38,6 +38,10 @@ _BUILD = (
     "only wheels are taken; of what is published as source alone, build a wheel where you "
     "trust it (`pip wheel -w FOLDER …`) and name the folder with --wheelhouse"
 )
+_GIVE = (
+    "a wheel takes `{0}` from an address of its own: fetch or build that wheel into a folder DIR, "
+    "and name it: `--vendor-source {0}=DIR`"
+)
 _NETWORK = "check the address, the password, the certificates and the proxy that {} is told of"
 _URL_OF_DEPENDENCY = re.compile(r"Package `?([A-Za-z0-9._-]+)`? .*?URL", re.DOTALL)
 
@@ -47,8 +51,16 @@ def failure(
 ) -> CloacinaError:
     """Return the error for ``program``, which said ``lines`` and did not do ``what``."""
     said = [without_user(line.strip(" │├╰╴×─▶\r")) for line in lines]
-    reasons = tuple(network_reasons(said)) if house is None else ()
-    if reasons:
+    reasons = tuple(network_reasons(said))
+    address = next((found[0] for line in said if (found := _ADDRESS.search(line))), None)
+    if reasons and house is not None and address is not None:
+        return BuildFailed.of(
+            Code.RESOLVING,
+            f"a wheel takes a dependency from an address, where {house} is the only place: "
+            f"{address}",
+            hint=_GIVE.format("NAME"),
+        )
+    if reasons and house is None:
         return NetworkProblem.of(
             Code.INDEX_FAILED,
             f"{program} gets no answer from the index of packages: {'; '.join(reasons)}",
@@ -90,11 +102,7 @@ def _words(said: Sequence[str]) -> str:
 def _hint(said: Sequence[str], house: str | None) -> str:
     asked = next(filter(None, map(_URL_OF_DEPENDENCY.search, said)), None)
     if asked is not None:
-        name = asked[1]
-        return (
-            f"a dependency takes `{name}` from an address of its own: fetch or build that wheel "
-            f"into a folder DIR, and name it: `--vendor-source {name}=DIR`"
-        )
+        return _GIVE.format(asked[1])
     if any("unexpected argument" in line for line in said):
         return "update the program: it does not know this option yet"
     if house is not None:

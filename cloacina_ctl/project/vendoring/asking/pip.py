@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.vendoring.target import Target
 
 _NOTHING = "(from versions: none)"  # how pip says that no index has the name
+# Without an index pip still fetches what a wheel's metadata has an address of: by a proxy that
+# nobody is.
+_NO_NETWORK = ("--proxy=http://127.0.0.1:9", "--retries=0")
 _FAILED = ("pip", "pip cannot have the wheels")
 
 
@@ -69,17 +72,24 @@ def _download(
         *options, *(_trust(told) if house is None else ()),
     ]  # fmt: skip
     if house is not None:
-        command += ["--isolated", "--no-index", "--find-links", house]
-    # Constraints choose versions: they are given above where there is something to choose.
-    variables = {} if house is not None else {"PIP_CONSTRAINT": os.devnull}
-    if house is None and told.uv.authority and not told.pip.authority:
-        variables["REQUESTS_CA_BUNDLE"] = told.uv.authority  # which counts before all others
+        command += ["--isolated", "--no-index", "--find-links", house, *_NO_NETWORK]
+    variables = _variables(house, told)
     try:
         ask(tuple(command), folder, house, _FAILED, told, variables)
     except BuildFailed as error:
         raise _why(error, command, folder, house, told, variables) from error
     with reported(destination):
         return tuple(os.path.join(destination, file) for file in sorted(os.listdir(destination)))
+
+
+def _variables(house: str | None, told: Users) -> dict[str, str]:
+    if house is not None:
+        return {"NO_PROXY": "", "no_proxy": ""}
+    # Constraints choose versions: they are given where there is something to choose.
+    found = {"PIP_CONSTRAINT": os.devnull}
+    if told.uv.authority and not told.pip.authority:
+        found["REQUESTS_CA_BUNDLE"] = told.uv.authority  # which counts before all others
+    return found
 
 
 def _why(

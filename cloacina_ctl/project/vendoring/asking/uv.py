@@ -32,13 +32,15 @@ def choose_with_uv(
 ) -> Mapping[str, LockedVersion]:
     """Return what uv chooses, by name; ``folder`` is a scratch folder.
 
-    What the engine brings is overridden by nothing, so that it need not be had. Without a house
+    What the engine brings is overridden by nothing, so that it need not be had. A file overrides
+    each requirement on its name, also one with an address, and with it the extras that are asked
+    for: what these need has to be asked for. Without a house
     the user's own indexes are asked. Raises ``BuildFailed`` with uv's own words where there is no
     solution, ``NetworkProblem`` where an index does not answer.
     """
     never = [f"{name}; python_version < '0'" for name in sorted(ENGINES)]
-    overrides = write_lines(folder, "overrides.in", (*never, *question.overrides))
-    constraints = write_lines(folder, "constraints.in", (*question.constraints, *question.files))
+    overrides = write_lines(folder, "overrides.in", (*never, *question.overrides, *question.files))
+    constraints = write_lines(folder, "constraints.in", question.constraints)
     options = [f"--overrides={overrides}", f"--constraints={constraints}", *question.options]
     if question.house is None:
         options += [f"--constraints={one}" for one in told.constraints]
