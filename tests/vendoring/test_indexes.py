@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloacina_ctl.cli.main import run as start
-from cloacina_ctl.errors import Code, NetworkProblem, Refused
+from cloacina_ctl.errors import BuildFailed, Code, NetworkProblem, Refused
+from cloacina_ctl.project.vendoring.asking import programs
 from tests.vendoring.conftest import UV, program, project
 from tests.vendoring.index import index
 from tests.vendoring.test_vendoring import refused, vendored
@@ -300,3 +301,29 @@ def test_a_wheel_that_changed_on_the_index_is_not_taken_for_the_locked_one(
     shutil.rmtree(os.environ["UV_CACHE_DIR"])
     wheel(served, "beta", {"beta.py": "other = True\n"})
     assert refused(root, work)[0][0] is Code.WHEEL_DIGEST
+
+
+@pytest.mark.parametrize("chooser", CHOOSERS)
+def test_an_address_in_the_metadata_of_a_wheel_is_not_followed(
+    chooser, tmp_path, work, served, monkeypatch
+):
+    """Neither from an index nor from a folder: nobody of the project has named it."""
+    root = project(tmp_path, '["needy"]')
+    other = wheel(tmp_path / "other", "elsewhere")
+    with index(other.parent) as away, index(served) as running:
+        address = f"{away.url.removesuffix('/simple')}/files/{other.name}"
+        house = wheel(tmp_path / "house", "needy", requires=[f"elsewhere @ {address}"]).parent
+        shutil.copy(house / "needy-1.0-py3-none-any.whl", served)
+        monkeypatch.setenv(CHOOSERS[chooser], running.url)
+        if chooser == "pip":
+            monkeypatch.setattr(programs, "find_uv", lambda: None)
+        for options in ({}, {"house": house}):
+            with pytest.raises((BuildFailed, Refused)) as error:
+                vendored(root, work, **options)
+            (problem,) = error.value.diagnostics
+            assert address in problem.message
+            assert "--vendor-source" in problem.hint
+        given = (("elsewhere", str(other)),)
+        if chooser == "uv":
+            assert locked(vendored(root, work, sources=given)) == ["elsewhere 1.0", "needy 1.0"]
+        assert away.asked == []

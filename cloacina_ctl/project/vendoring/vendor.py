@@ -63,8 +63,8 @@ class Vendored(NamedTuple):
 
     ``python`` is the specifier that the package has to say where the project's own says too much.
     ``new_lock`` is to be written beside the project where it is not None, in the place of what the
-    file held, ``old_lock``; ``changes`` is how they differ. ``files`` lie in the scratch folder that
-    was given.
+    file held, ``old_lock``; ``changes`` is how they differ. ``files`` lie in the scratch folder
+    that was given.
     """
 
     files: tuple[VendoredFile, ...] = ()
