@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.operations.building import BuildOptions
     from cloacina_ctl.operations.package import Packaged, PackageRequest, Prepared
     from cloacina_ctl.operations.vendoring import VendorRequest
-    from cloacina_ctl.project.vendoring.vendor import Change
+    from cloacina_ctl.project.vendoring.notes import Change
     from cloacina_ctl.signing.keys import PrivateKey
 
 

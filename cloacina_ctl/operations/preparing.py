@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.tables import FileEntry
     from cloacina_ctl.manifest import Language, Manifest, Workflow
     from cloacina_ctl.project.model import Project, SelectedFile, Selection
-    from cloacina_ctl.project.vendoring.vendor import Change, Vendored
+    from cloacina_ctl.project.vendoring.notes import Change
+    from cloacina_ctl.project.vendoring.vendor import Vendored
     from cloacina_ctl.signing.keys import PrivateKey
 
 

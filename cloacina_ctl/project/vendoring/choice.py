@@ -183,7 +183,7 @@ def _by_project_lock(
                 continue
             file = locked.best(target)
             if file is None:
-                title = f"{locked.name} {locked.version}".rstrip()  # a folder has no version
+                title = f"{locked.name} {locked.version}"
                 without[locked.name] = f"{title} has no wheel for {target.platform}"
                 continue
             version, before = str(parse_wheel_filename(file.file)[1]), wheels.get(file.sha256)

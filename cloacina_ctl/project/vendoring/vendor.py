@@ -7,22 +7,36 @@ run; the project's folder is only read (`write_lock` is for whoever makes the pa
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.archive.wheel import unpack_wheel
 from cloacina_ctl.archive.wheel_zip import bad_wheel
-from cloacina_ctl.errors import BuildFailed, Code, Diagnostic, Refused, Severity, UsageError
+from cloacina_ctl.errors import (
+    BuildFailed,
+    Code,
+    Diagnostic,
+    NetworkProblem,
+    Refused,
+    Severity,
+    UsageError,
+)
 from cloacina_ctl.project.model import LeftOut
 from cloacina_ctl.project.vendoring.at_hand import not_the_locked
-from cloacina_ctl.project.vendoring.choice import PLATFORM, PYTHON, VendorOptions, choose
+from cloacina_ctl.project.vendoring.choice import PYTHON, VendorOptions, choose
 from cloacina_ctl.project.vendoring.closure import reach, read_metadata
 from cloacina_ctl.project.vendoring.elsewhere import other_versions, unread_dependencies
 from cloacina_ctl.project.vendoring.given import given_names
-from cloacina_ctl.project.vendoring.lock import LOCK_FILE, Lock, read_lock
+from cloacina_ctl.project.vendoring.lock import LOCK_FILE, Lock
+from cloacina_ctl.project.vendoring.notes import (
+    Change,
+    changes_of,
+    narrowed,
+    skipped_engines,
+    told_of_lock,
+    without_effect,
+)
 from cloacina_ctl.project.vendoring.origins import unavailable
 from cloacina_ctl.project.vendoring.project_lock import bad_lock
 from cloacina_ctl.project.vendoring.python_range import Wheels
@@ -45,17 +59,6 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.vendoring.requirements import Requirements
     from cloacina_ctl.project.vendoring.rules import Rules
     from cloacina_ctl.project.vendoring.target import Target
-
-
-_MOST_CODE = 100  # characters of a line
-
-
-class Change(NamedTuple):
-    """A distribution that a new lock has (``+``), or that the old one had (``-``)."""
-
-    sign: str
-    name: str
-    version: str
 
 
 class Vendored(NamedTuple):
@@ -111,14 +114,14 @@ def vendor(
         old_lock=choice.found,
         left_out=tuple(_left_out(chosen.wheels)),
         wheels=tuple(sorted({(one.name, one.version) for one in kept})),
-        changes=() if lock is None else tuple(_changes(project.root, lock)),
+        changes=() if lock is None else tuple(changes_of(project.root, lock)),
         diagnostics=(
             *named,
             *others,
-            *_without_effect(chosen.wheels),
-            *_told_of_lock(choice, lock),
-            *_skipped(skipped),
-            *_narrowed(fewer, requires, choice, options),
+            *without_effect(chosen.wheels),
+            *told_of_lock(choice, lock),
+            *skipped_engines(skipped),
+            *narrowed(fewer, requires, choice, options),
         ),
     )
 
@@ -149,7 +152,7 @@ def _choose(
         return first
     try:
         second = _judged(project, rules, options, scratch(folder, "oldest"), limits, oldest)
-    except (BuildFailed, Refused):
+    except (BuildFailed, NetworkProblem, Refused):
         return first
     return second if second.fits.fits_all else first
 
@@ -323,91 +326,3 @@ def _left_out(wheels: Mapping[LockedWheel, Wheel]) -> Iterator[LeftOut]:
     for wheel, unpacked in wheels.items():
         for path, reason in unpacked.left_out:
             yield LeftOut(os.path.join(wheel.file, path), reason)
-
-
-def _without_effect(wheels: Mapping[LockedWheel, Wheel]) -> Iterator[Diagnostic]:
-    """Yield what of the wheels an installer would put to use, and vendoring does not."""
-    for wheel, unpacked in wheels.items():
-        for one in unpacked.startup:
-            what = [f"puts `{folder}` on the import path" for folder in one.folders[:1]]
-            what += [
-                f"runs code when Python starts: `{line[:_MOST_CODE]}`" for line in one.code[:1]
-            ]
-            yield Diagnostic(
-                Code.STARTUP_FILE,
-                f"{one.path} of {wheel.title} has no effect here; installed, it "
-                f"{' and '.join(what)}",
-                wheel.file,
-                "if the dependency needs that, do it in the entry module before you import it",
-                Severity.WARNING,
-            )
-        if unpacked.data:
-            yield Diagnostic(
-                Code.DATA_FILES,
-                f"{wheel.title} has data files that are left out: {unpacked.data[0]}"
-                + (f" and {len(unpacked.data) - 1} more" if len(unpacked.data) > 1 else ""),
-                wheel.file,
-                "nothing installs them; files inside of its packages are vendored",
-                Severity.NOTE,
-            )
-
-
-def _changes(root: str, lock: Lock) -> Iterator[Change]:
-    """Yield how the new lock differs from what is there, by name; what cannot be read has none."""
-    old = None
-    with contextlib.suppress(Refused):
-        old = read_lock(root)
-    before = {(one.name, one.version) for one in (old.wheels if old is not None else ())}
-    after = {(one.name, one.version) for one in lock.wheels}
-    for name, version in sorted(before ^ after, key=lambda one: (one[0], one in after, one[1])):
-        yield Change("+" if (name, version) in after else "-", name, version)
-
-
-def _told_of_lock(choice: Choice, lock: Lock | None) -> Iterator[Diagnostic]:
-    """Yield what was written, why, and what was taken for the runtime's that nobody named."""
-    if lock is None:
-        return
-    number = len(lock.wheels)
-    wheels = f"{number} wheel{'' if number == 1 else 's'}"
-    what = f"{wheels} for Python {lock.python} on {', '.join(lock.platforms)}"
-    message = f"new: {what}" if choice.found is None else f"updated: {choice.why}"
-    options = {PYTHON: "--vendor-python", PLATFORM: "--vendor-platform"}
-    chosen = [option for one, option in options.items() if one in choice.own]
-    if chosen:
-        message += f", {_whose(choice, lock)}"
-    hint = f"commit it; for another runtime give {' and '.join(chosen)}" if chosen else "commit it"
-    yield Diagnostic(Code.LOCK_FILE, message, LOCK_FILE, hint, Severity.NOTE)
-
-
-def _whose(choice: Choice, lock: Lock) -> str:
-    """Return why it is for this Python or platform, where nobody named one."""
-    platform = "this machine's platform" if PLATFORM in choice.own else ""
-    if PYTHON not in choice.own:
-        return platform
-    is_mine = lock.python == f"3.{sys.version_info[1]}"
-    python = "this machine's Python" if is_mine else "the oldest Python of the project"
-    return f"{python} and {'platform' if is_mine else platform}" if platform else python
-
-
-def _skipped(engines: tuple[str, ...]) -> Iterator[Diagnostic]:
-    for name in engines:
-        yield Diagnostic(
-            Code.ENGINE_VENDORED, f"not vendored: {name}, the engine brings it",
-            severity=Severity.NOTE,
-        )  # fmt: skip
-
-
-def _narrowed(
-    fewer: str | None, requires: str | None, choice: Choice, options: VendorOptions
-) -> Iterator[Diagnostic]:
-    """Yield that the package is for fewer Pythons; where somebody chose one, as a detail."""
-    if fewer is None:
-        return
-    python = choice.targets[0].python
-    yield Diagnostic(
-        Code.NARROWED_PYTHON,
-        f"the package is for Python {fewer}, the project for {requires or 'any'}: the wheels were "
-        f"chosen for {python}",
-        hint="name the runtime's Python: --vendor-python",
-        severity=Severity.WARNING if options.python is None else Severity.NOTE,
-    )
