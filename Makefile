@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check test-all test-server engines reference compatibility lint types contracts bench docs clean
+.PHONY: help setup setup-dev demo test check test-all test-server engines reference projects compatibility lint types contracts bench docs clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -52,6 +52,9 @@ reference: setup-dev ## build the real cloacinactl and older daemons once, outsi
 	$(BIN)/python -m tests.reference.cloacinactl
 	$(BIN)/python -m tests.reference.daemons
 	$(BIN)/python -m pytest -m reference
+
+projects: setup-dev ## judge other people's projects: CLOACINA_CTL_TEST_PROJECTS=FOLDER
+	$(BIN)/python -m pytest -q -m projects
 
 compatibility: setup-dev ## measure the engines anew and write docs/compatibility.md
 	$(BIN)/python -m tests.engines.report --measure

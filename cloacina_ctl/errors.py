@@ -46,6 +46,13 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
         """Return the code alone: what people search for."""
         return str(self.value)
 
+    @property
+    def page(self) -> str:
+        """Where the documentation explains it: relative to its folder, with the anchor."""
+        heading = f"{self.value} {self.meaning}".lower()
+        anchor = "".join(char for char in heading if char.isalnum() or char in " -_")
+        return f"codes.md#{anchor.replace(' ', '-')}"
+
     # A: archive
     NOT_A_PACKAGE = "A001", "not a package"
     OTHER_GENERATION = "A002", "a package of another generation"
@@ -287,10 +294,23 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     DATA_FILES = "Y045", "a wheel's data files that nothing installs"
 
 
+class Location(NamedTuple):
+    """A place in a file of this machine, named as it is seen from the current folder.
+
+    ``line`` and ``column`` count from 1, the column in characters; None where nothing tells them.
+    """
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+
+
 class Diagnostic(NamedTuple):
     """One problem: what, where, which rule (the code), what to do.
 
-    ``where`` is a place that a person can find: a file with a line, a member, a JSON pointer.
+    ``where`` is a place that a person can find: ``FILE``, ``FILE:LINE`` or ``FILE:LINE:COLUMN``,
+    with ``: DETAIL`` behind it where there is more to say; a member; a JSON pointer. ``location``
+    is the same for programs, where it is a file of this machine.
     """
 
     code: Code
@@ -298,6 +318,7 @@ class Diagnostic(NamedTuple):
     where: str | None = None
     hint: str | None = None
     severity: Severity = Severity.ERROR
+    location: Location | None = None
 
 
 class CloacinaError(Exception):

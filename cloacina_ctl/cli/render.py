@@ -65,16 +65,22 @@ def answer_json(
         "schema": schema,
         "ok": ok,
         "result": result,
-        "diagnostics": [
-            {
-                "code": str(one.code),
-                "severity": one.severity.value,
-                "message": redacted(one.message),
-                "where": None if one.where is None else redacted(one.where),
-                "hint": None if one.hint is None else redacted(one.hint),
-            }
-            for one in diagnostics
-        ],
+        "diagnostics": [_diagnostic_json(one) for one in diagnostics],
+    }
+
+
+def _diagnostic_json(found: Diagnostic) -> dict[str, object]:
+    place = found.location
+    return {
+        "code": str(found.code),
+        "severity": found.severity.value,
+        "message": redacted(found.message),
+        "where": None if found.where is None else redacted(found.where),
+        "file": None if place is None else redacted(place.file),
+        "line": None if place is None else place.line,
+        "column": None if place is None else place.column,
+        "hint": None if found.hint is None else redacted(found.hint),
+        "doc_url": found.code.page,
     }
 
 

@@ -28,6 +28,10 @@ def _run(values: Values, reporter: Reporter) -> int:
     for first, *others in _EXCLUDING:
         for other in others:
             refuse_both(values, first, other)
+    if values["events"] and not values["json"]:
+        raise UsageError.of(
+            Code.USAGE, "--events prints events for programs", hint="add --json, or leave it out"
+        )
     if values["plan"]:
         return _plan(values, reporter)
     if values["trigger"] is not None:
@@ -84,7 +88,7 @@ def _run_tasks(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.operations.run import run
 
     try:
-        with watching(reporter) as watcher:
+        with watching(reporter, events=values["events"]) as watcher:
             ran = run(*_request(values, reporter), watcher.watch())
     except KeyboardInterrupt as stop:
         if watcher.stopped is None:
@@ -174,8 +178,7 @@ RUN = Command(
         "For trying, testing and small jobs: everything happens on this machine, and nothing is "
         "kept. The code runs in a process of its own: with limits, without network, and without "
         "your files but those of the current folder. What tasks print goes to standard error. "
-        "Exit 0: the workflow completed. Exit 1: it ran, and failed. With --json each event is one "
-        "line, and the last line is the answer."
+        "Exit 0: the workflow completed. Exit 1: it ran, and failed."
     ),
     run=_run,
     arguments=(
@@ -196,6 +199,8 @@ RUN = Command(
         Option(("--keep-going", "-k"), "After a failure go on as engines do, also with what waits "
                "for it (default: start nothing more that has no trigger rule of its own).",
                Kind.FLAG),
+        Option(("--events",), "With --json: print each event as it happens, as a line of JSON of "
+               "its own, before the answer.", Kind.FLAG),
         Option(("--jobs", "-j"), "Tasks to run at once.", Kind.INTEGER, "N", 4),
         Option(("--timeout",), "Seconds that one attempt of a task may take (default: what the "
                "package says, else 300).", Kind.INTEGER, "SECONDS"),
@@ -225,6 +230,6 @@ RUN = Command(
          "a graph, once"),
         ("cloacina-ctl run x.cloacina --plan", "only the order of its tasks"),
         ("cloacina-ctl run x.cloacina --engine cloaca=.venv", "with the engine that a venv has"),
-        ("cloacina-ctl run x.cloacina --json | tail -1 | jq .result.context", "for programs"),
+        ("cloacina-ctl run x.cloacina --json | jq .result.context", "for programs"),
     ),
 )  # fmt: skip

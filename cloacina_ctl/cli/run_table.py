@@ -32,6 +32,7 @@ MARKS = {
     "failed": ("red", "✗"),
     "skipped": ("dim", "-"),
     "not-started": ("dim", "-"),
+    "cancelled": ("yellow", "✗"),
 }
 _MOVING = ("running", "retrying")
 _TIMELESS = ("waiting", "skipped", "not-started")

@@ -31,9 +31,12 @@ NAMES = {
 
 
 @contextlib.contextmanager
-def watching(reporter: Reporter) -> Iterator[Watcher]:
-    """Yield what watches an operation; whatever it shows is gone from the terminal at the end."""
-    watcher = Watcher(reporter)
+def watching(reporter: Reporter, *, events: bool = False) -> Iterator[Watcher]:
+    """Yield what watches an operation; whatever it shows is gone from the terminal at the end.
+
+    With ``events`` each event is a line of JSON on standard output, as it happens.
+    """
+    watcher = Watcher(reporter, events=events)
     try:
         with cursor_back_when_suspended(watcher):
             yield watcher
@@ -42,7 +45,7 @@ def watching(reporter: Reporter) -> Iterator[Watcher]:
 
 
 def event_as_json(event: Event) -> dict[str, object]:
-    """Return an event as its line of ``--json`` has it; what is not known is absent."""
+    """Return an event as its line of ``--events`` has it; what is not known is absent."""
     found = {"event": NAMES[type(event).__name__], **event._asdict()}
     for key in ("at", "seconds", "delay"):
         if key in found:
@@ -56,8 +59,9 @@ class Watcher:
     ``stopped`` is what a run had come to that was interrupted.
     """
 
-    def __init__(self, reporter: Reporter) -> None:
+    def __init__(self, reporter: Reporter, *, events: bool = False) -> None:
         self._reporter = reporter
+        self._events = events
         self._view: LiveView | None = None
         self._table: RunTable | None = None
         self._lines: RunLines | None = None
@@ -99,7 +103,7 @@ class Watcher:
 
     def take(self, event: Event) -> None:
         """Print an event for programs at once, or draw or tell it."""
-        if self._reporter.json:
+        if self._events:
             streams.write(render.json_text(event_as_json(event)) + "\n")
             streams.flush()
         elif self._table is not None:

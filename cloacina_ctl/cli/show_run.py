@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.escape import escape, shorten
 from cloacina_ctl.cli.run_table import MARKS
-from cloacina_ctl.cli.words import count, seconds
+from cloacina_ctl.cli.words import count, seconds, size
 from cloacina_ctl.errors import Code, Diagnostic
 
 if TYPE_CHECKING:
@@ -28,8 +28,10 @@ _NO_NETWORK = (
     "cannot assign requested address",
     "failed to establish a new connection",
 )
+_TELLING = ("failed", "cancelled")
 _BESIDE = "one of them may be why"  # of a session, where a process died that several tasks shared
 _MAX_TASKS = 200
+_TOLD_SECONDS = 0.5  # who waited for that long wants to know for what
 _MAX_VALUE_BYTES = 160
 _MAX_ERROR_BYTES = 1000
 _MAX_LINES = 40
@@ -87,14 +89,18 @@ def _verdict(ran: Ran, paint: Paint) -> str:
     head = f"{paint(style, mark)} {what} {outcome.status}"
     if outcome.engine is not None:
         head += f" with {outcome.engine.name} {escape(outcome.engine.version)}"
-    return f"{head} in {seconds(outcome.seconds)}: {_counted(outcome.tasks)}"
+    head += f" in {seconds(outcome.seconds)}"
+    proof = ran.verification
+    if proof is not None and proof.seconds >= _TOLD_SECONDS:
+        head += f" (verified {size(proof.size)} in {seconds(proof.seconds)})"
+    return f"{head}: {_counted(outcome.tasks)}"
 
 
 def _most_telling(tasks: tuple[TaskResult, ...], room: int) -> tuple[tuple[TaskResult, ...], int]:
-    """Return the first tasks, and all that failed, in their order; and how many there are more."""
+    """Return the first tasks, and all that did not end well; and how many more there are."""
     if len(tasks) <= room:
         return tasks, 0
-    shown = tuple(task for at, task in enumerate(tasks) if at < room or task.status == "failed")
+    shown = tuple(task for at, task in enumerate(tasks) if at < room or task.status in _TELLING)
     return shown, len(tasks) - len(shown)
 
 
@@ -106,12 +112,20 @@ def ran_as_json(ran: Ran) -> dict[str, object]:
         "workflow": outcome.workflow,
         "status": outcome.status,
         "seconds": round(outcome.seconds, 6),
+        **_verification_as_json(ran),
         "context": outcome.context,
         "context_of": outcome.context_of,
         "tasks": [_task_as_json(task) for task in outcome.tasks],
         "vouched_by": list(ran.vouched_by),
         **({} if outcome.engine is None else {"engine": outcome.engine._asdict()}),
     }
+
+
+def _verification_as_json(ran: Ran) -> dict[str, object]:
+    proof = ran.verification
+    if proof is None:
+        return {}
+    return {"verification": {"bytes": proof.size, "seconds": round(proof.seconds, 6)}}
 
 
 def run_problems(ran: Ran) -> tuple[Diagnostic, ...]:
@@ -171,7 +185,7 @@ def _counted(tasks: tuple[TaskResult, ...]) -> str:
     statuses = [task.status for task in tasks]
     if len(set(statuses)) == 1 and statuses[0] == "completed":
         return count(len(tasks), "task")
-    named = ("completed", "failed", "skipped", "not-started")
+    named = ("completed", "failed", "cancelled", "skipped", "not-started")
     parts = [f"{statuses.count(one)} {one.replace('-', ' ')}" for one in named if one in statuses]
     return f"{count(len(tasks), 'task')}, {', '.join(parts)}"
 

@@ -20,6 +20,7 @@ from cloacina_ctl.archive.writer import PackageWriter, WriteOptions
 from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
 from cloacina_ctl.manifest import Contents, Language, Manifest
 from cloacina_ctl.operations.building import Built, build_library
+from cloacina_ctl.operations.locating import Locator
 from cloacina_ctl.operations.preparing import (
     Packaged,
     PackageRequest,
@@ -66,10 +67,20 @@ def prepare(request: PackageRequest, progress: Progress | None = None) -> Prepar
 
 
 def _prepare(request: PackageRequest, work: WorkFolder, progress: Progress | None) -> Prepared:
+    _check_level(request.level)
+    locator = Locator(request.project)
+    with locator.errors():
+        prepared = _planned(request, work, locator, progress)
+    return prepared._replace(diagnostics=locator.located(prepared.diagnostics))
+
+
+def _planned(
+    request: PackageRequest, work: WorkFolder, locator: Locator, progress: Progress | None
+) -> Prepared:
     from cloacina_ctl.project.reading import read_project
 
-    _check_level(request.level)
     project = read_project(request.project, member=request.build.member, version=request.version)
+    locator.roots.insert(0, project.root)
     output = output_path(request, project)
     selection = select_project(project, request, output)
     found = judge_project(project, selection)
@@ -150,7 +161,8 @@ def _write(request: PackageRequest, prepared: Prepared, progress: Progress | Non
     output = output_path(request, project)
     with PackageWriter(output, replace=request.overwrite, options=options) as writer:
         written = writer.write_payload(prepared.plan, stage(progress, "packing"))
-        refuse_rewritten_sources(prepared, written.files)
+        with Locator(request.project).errors():
+            refuse_rewritten_sources(prepared, written.files)
         manifest = _complete(prepared)._replace(contents=written.contents)
         head, digest = writer.write_head(manifest, written, TOOL)
         block = _sign(request, manifest, digest, head.content)

@@ -104,6 +104,7 @@ def _ran(request: RunRequest, loaded: LoadedPackage, outcome: WorkflowOutcome) -
         network_is_closed=loaded.session.network_is_closed,
         only_task=request.task,
         access=access_of(request, loaded.session.isolation),
+        verification=loaded.verification,
     )
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from cloacina_ctl.runtime.engine import Engine
     from cloacina_ctl.runtime.events import Event, WorkflowOutcome
+    from cloacina_ctl.runtime.package import Verification
 
     Loader = Callable[["RunRequest", Rule, "Watch"], AbstractContextManager["LoadedPackage"]]
 
@@ -94,6 +95,7 @@ class Ran(NamedTuple):
     network_is_closed: bool = False
     only_task: str | None = None
     access: Access = Access()
+    verification: Verification | None = None
 
 
 class LoadedCode(Protocol):
@@ -150,6 +152,10 @@ class LoadedPackage(Protocol):
     @property
     def vouched_by(self) -> tuple[str, ...]:
         """Who vouches for it, by fingerprint."""
+
+    @property
+    def verification(self) -> Verification | None:
+        """How long verifying it took; None where it was made here."""
 
     @property
     def workflows(self) -> tuple[Workflow, ...]:

@@ -23,15 +23,17 @@ from cloacina_ctl.errors import (
     Diagnostic,
     FileProblem,
     Incompatible,
+    Location,
     NotTrusted,
     Refused,
     UsageError,
 )
+from cloacina_ctl.operations.locating import Locator
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from cloacina_ctl.archive.head import Head
     from cloacina_ctl.archive.tables import FileEntry
@@ -73,7 +75,9 @@ def validate(
     if load is not None and (path == "-" or os.path.isdir(path)):
         raise UsageError.of(Code.USAGE, "--load is for a package in a file")
     if os.path.isdir(path):
-        return Validated(path, "project", _judged(lambda: _project(path, member), choice))
+        locator = Locator(path)
+        found = _judged(lambda: _project(path, member, locator), choice)
+        return Validated(path, "project", found._replace(findings=locator.located(found.findings)))
     if path != "-" and not os.path.lexists(path):
         raise FileProblem.of(Code.NOT_FOUND, "no such file or folder", where=path)
     found = _judged(lambda: _package(path, limits, progress), choice)
@@ -83,7 +87,13 @@ def validate(
         again = {(one.code, one.message, one.where) for one in more.findings}
         first = (one for one in found.findings if (one.code, one.message, one.where) not in again)
         found = Report((*first, *more.findings), more.skipped)
-    return Validated(path, "package", found)
+    return Validated(path, "package", found._replace(findings=_in_file(path, found.findings)))
+
+
+def _in_file(path: str, found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Return what was found in the package, with its file for programs."""
+    file = None if path == "-" else Location(path)
+    return tuple(one._replace(location=file) for one in found)
 
 
 def _loaded(path: str, rule: Rule, progress: Progress | None) -> tuple[Diagnostic, ...]:
@@ -105,7 +115,7 @@ def _judged(judge: Callable[[], list[Diagnostic]], choice: Choice) -> Report:
         return report(error.diagnostics, choice, _SKIPPED)
 
 
-def _project(path: str, member: str | None) -> list[Diagnostic]:
+def _project(path: str, member: str | None, locator: Locator) -> list[Diagnostic]:
     from cloacina_ctl.checks.project import check_project
     from cloacina_ctl.checks.subjects import ProjectSubject
     from cloacina_ctl.checks.vendoring import check_vendoring
@@ -116,6 +126,7 @@ def _project(path: str, member: str | None) -> list[Diagnostic]:
     from cloacina_ctl.project.selection import select_files
 
     project = read_project(path, member=member)
+    locator.roots.insert(0, project.root)
     found: list[Diagnostic] = []
     selection = Selection(())
     if project.rust is None:

@@ -45,9 +45,10 @@ Event = TaskStarted | TaskRetrying | TaskEnded
 
 
 class TaskResult(NamedTuple):
-    """How a task ended: ``completed``, ``failed``, ``skipped`` by its rule, or ``not-started``.
+    """How a task ended; ``seconds`` is the time that its attempts took together.
 
-    ``seconds`` is the time that its attempts took together, without what lies between them.
+    ``status`` is ``completed``, ``failed``, ``skipped`` by its rule, ``not-started``, or
+    ``cancelled`` where the run was stopped while it ran or waited for its next attempt.
     """
 
     id: str
@@ -65,7 +66,7 @@ class EngineUsed(NamedTuple):
 
 
 class WorkflowOutcome(NamedTuple):
-    """How a workflow ended: ``completed`` or ``failed``, and all its tasks, layer by layer.
+    """How a workflow ended: ``completed``, ``failed`` or ``cancelled``, and all its tasks by layer.
 
     ``context`` is that of ``context_of``, the task that completed last; where none did, the one
     that the run began with. ``error`` is why an ``engine`` did not bring it to its end.

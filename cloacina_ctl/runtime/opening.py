@@ -24,7 +24,7 @@ from cloacina_ctl.runtime.session import Preparation
 from cloacina_ctl.staging import reported, write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
     from typing_extensions import Self
@@ -68,7 +68,12 @@ def load(ready: Preparation) -> Session:
 
 
 def take_native(
-    package: Package, material: Material, *, workflow: str | None = None, jobs: int = 1
+    package: Package,
+    material: Material,
+    *,
+    workflow: str | None = None,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Put into ``material`` what this machine can load of ``package``, whose head was judged.
 
@@ -79,10 +84,10 @@ def take_native(
     manifest = package.head.manifest
     host = host_platform()
     if manifest.language is Language.PYTHON:
-        _take_tree(package, material, host, workflow, jobs)
+        _take_tree(package, material, host, workflow, jobs, progress)
     else:
         artifact = choose_artifact(manifest.artifacts, host, where=package.path)
-        _take_library(package, material, artifact, jobs)
+        _take_library(package, material, artifact, jobs, progress)
 
 
 def choose_artifact(artifacts: tuple[Artifact, ...], host: Host, *, where: str) -> Artifact:
@@ -106,7 +111,13 @@ def _floor(artifact: Artifact) -> tuple[int, ...]:
     return tuple(int(part) for part in artifact.libc.floor.split(".") if part.isdigit())
 
 
-def _take_library(package: Package, material: Material, artifact: Artifact, jobs: int) -> None:
+def _take_library(
+    package: Package,
+    material: Material,
+    artifact: Artifact,
+    jobs: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
     package.require_sections({layout.section_of(artifact.path)})
     files = [file for file in package.head.files if file.path == artifact.path]
     if not files:
@@ -115,12 +126,18 @@ def _take_library(package: Package, material: Material, artifact: Artifact, jobs
             f"the manifest names a library that is not there: {artifact.path}",
             where=package.path,
         )
-    pour(package, _IntoDescriptor(material.begin_library()), files, jobs=jobs)
+    sink = _IntoDescriptor(material.begin_library())
+    pour(package, sink, files, jobs=jobs, progress=progress)
     material.end_library(artifact.interface.kind if artifact.interface else None)
 
 
 def _take_tree(
-    package: Package, material: Material, host: Host, workflow: str | None, jobs: int
+    package: Package,
+    material: Material,
+    host: Host,
+    workflow: str | None,
+    jobs: int,
+    progress: Callable[[int, int], None] | None,
 ) -> None:
     manifest = package.head.manifest
     package.require_sections({layout.COMMON})
@@ -130,7 +147,7 @@ def _take_tree(
     files = [file for file in package.head.files if layout.section_of(file.path) in sections]
     tree = os.path.join(material.folder, _TREE)
     with Extraction(tree, material.held) as extraction:
-        pour(package, extraction, files, jobs=jobs)
+        pour(package, extraction, files, jobs=jobs, progress=progress)
         extraction.commit()
     folders = [f"{layout.PLATFORM_FOLDER}{tag}/vendor" for tag in tags]
     material.python = manifest.requires.python if manifest.requires is not None else None

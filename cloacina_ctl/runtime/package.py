@@ -8,6 +8,7 @@ its interface is what the manifest says.
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING
 
 from cloacina_ctl import authenticity
@@ -16,6 +17,7 @@ from cloacina_ctl.archive.reader import Package
 from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
+from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.runtime.choosing import choose_workflow
 from cloacina_ctl.runtime.comparing import disagreements
 from cloacina_ctl.runtime.described import with_the_codes_own_words, workflow_of
@@ -30,13 +32,19 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.foreign.package import Contents, ForeignPackage
     from cloacina_ctl.archive.payload import Sink
     from cloacina_ctl.manifest.model import Artifact, Workflow
-    from cloacina_ctl.progress import Progress
     from cloacina_ctl.runtime.described import Described
     from cloacina_ctl.runtime.material import Material
     from cloacina_ctl.runtime.session import Session
     from cloacina_ctl.signing.judge import KnownKey
 
-__all__ = ["Loaded", "Rule", "open_package"]
+__all__ = ["Loaded", "Rule", "Verification", "open_package"]
+
+
+class Verification(NamedTuple):
+    """How long it took to verify a package, and how large its file is, in bytes."""
+
+    size: int
+    seconds: float
 
 
 class Loaded(NamedTuple):
@@ -53,6 +61,7 @@ class Loaded(NamedTuple):
     vouched_by: tuple[str, ...]
     workflows: tuple[Workflow, ...]
     session: Session
+    verification: Verification
     warnings: tuple[Diagnostic, ...] = ()
 
 
@@ -66,6 +75,7 @@ class _Verified(NamedTuple):
     workflows: tuple[Workflow, ...]
     artifacts: tuple[Artifact, ...]
     is_native: bool
+    size: int
 
 
 @contextlib.contextmanager
@@ -87,7 +97,9 @@ def open_package(
     """
     authenticity.check_rule(rule)
     with Preparation(path, options) as ready:
+        began = time.monotonic()
         verified = _take(path, rule, ready.material, progress, workflow)
+        verification = Verification(verified.size, time.monotonic() - began)
         if loads is not None:
             loads(verified.name)
         with load(ready) as session:
@@ -101,6 +113,7 @@ def open_package(
                 vouched_by=verified.vouched_by,
                 workflows=tuple(with_the_codes_own_words(one, described) for one in workflows),
                 session=session,
+                verification=verification,
                 warnings=warnings,
             )
 
@@ -118,7 +131,11 @@ def _take(
         if workflow is not None:
             workflow = choose_workflow(manifest.workflows, workflow).name
         take_native(  # (7), (8)
-            package, material, workflow=workflow, jobs=rule.jobs or default_jobs()
+            package,
+            material,
+            workflow=workflow,
+            jobs=rule.jobs or default_jobs(),
+            progress=stage(progress, "verifying"),
         )
         return _Verified(
             name=manifest.package.name,
@@ -128,6 +145,7 @@ def _take(
             workflows=manifest.workflows,
             artifacts=manifest.artifacts,
             is_native=True,
+            size=package.size,
         )
 
 
@@ -162,6 +180,7 @@ def _take_foreign(
             workflows=view_of(seen[0]).workflows,
             artifacts=(),
             is_native=False,
+            size=package.size,
         )
 
 

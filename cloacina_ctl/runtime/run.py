@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 DEFAULT_JOBS = 4
 DEFAULT_TIMEOUT_SECONDS = 300.0
 MAX_TIMEOUT_SECONDS = 365 * 24 * 3600
-_STOPPED = "the run was stopped while it ran"
 # Whoever waits for longer waits again: a signal that another thread was given is seen in between.
 _LONGEST_WAIT_SECONDS = 0.5
 
@@ -231,17 +230,17 @@ class _Run:
         )
 
     def stopped_outcome(self) -> WorkflowOutcome:
-        """Return what it has come to that is interrupted: it failed, and so did what had begun."""
+        """Return what it has come to that is interrupted: cancelled, and so is what had begun."""
         tasks = map(self._stopped, self._schedule.standing())
-        return self.outcome()._replace(status=Status.FAILED.value, tasks=tuple(tasks))
+        return self.outcome()._replace(status=Status.CANCELLED.value, tasks=tuple(tasks))
 
     def _stopped(self, change: Change) -> TaskResult:
         result = self._result(change)
         if change.status is Status.RUNNING:
             spent = result.seconds + self._now() - self._since.get(change.task, self._now())
-            return result._replace(status=Status.FAILED.value, seconds=spent, error=_STOPPED)
+            return result._replace(status=Status.CANCELLED.value, seconds=spent)
         if change.status is Status.RETRYING:
-            return result._replace(status=Status.FAILED.value)
+            return result._replace(status=Status.CANCELLED.value)
         if change.status is Status.WAITING:
             return result._replace(status=Status.NOT_STARTED.value)
         return result

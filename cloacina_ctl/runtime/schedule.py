@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Status(str, enum.Enum):
-    """How it stands with a task. The last four are for good."""
+    """How it stands with a task. The last five are for good; `CANCELLED` is for who drives it."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -41,6 +41,7 @@ class Status(str, enum.Enum):
     FAILED = "failed"
     SKIPPED = "skipped"
     NOT_STARTED = "not-started"
+    CANCELLED = "cancelled"
 
 
 class Step(NamedTuple):

@@ -9,7 +9,7 @@ import pytest
 from cloacina_ctl import __version__, errors
 from cloacina_ctl.cli import app, exits, typer_app
 from cloacina_ctl.cli.stopping import Stopped
-from cloacina_ctl.errors import Code, Diagnostic, Severity
+from cloacina_ctl.errors import Code, Diagnostic, Location, Severity
 
 FAMILIES = {
     errors.UsageError: 2, errors.Refused: 3, errors.NotTrusted: 4, errors.BuildFailed: 5,
@@ -38,14 +38,16 @@ def test_each_family_of_errors_has_its_status(probe, family, status):
 
 def test_a_failure_has_the_same_object_as_a_success(probe):
     error = errors.Refused(
-        Diagnostic(Code.BAD_HEAD, "bad", "x", "cure"),
+        Diagnostic(Code.BAD_HEAD, "bad", "x", "cure", location=Location("y/x", 3)),
         Diagnostic(Code.LIMIT, "much", severity=Severity.NOTE),
     )
     assert probe(raising(error), "json").json == {
         "schema": "cloacina-ctl/probe/1", "ok": False, "result": None,
         "diagnostics": [
-            {"code": "A008", "severity": "error", "message": "bad", "where": "x", "hint": "cure"},
-            {"code": "L001", "severity": "note", "message": "much", "where": None, "hint": None},
+            {"code": "A008", "severity": "error", "message": "bad", "where": "x", "file": "y/x",
+             "line": 3, "column": None, "hint": "cure", "doc_url": Code.BAD_HEAD.page},
+            {"code": "L001", "severity": "note", "message": "much", "where": None, "file": None,
+             "line": None, "column": None, "hint": None, "doc_url": Code.LIMIT.page},
         ],
     }  # fmt: skip
 

@@ -60,3 +60,12 @@ def test_a_section_has_one_to_five_lines():
 def test_a_section_refers_to_codes_that_exist():
     named = set(re.findall(r"\b([A-Z][0-9]{3})\b", PAGE))
     assert named - MEANINGS.keys() == set()
+
+
+def test_the_page_of_a_code_is_the_anchor_of_its_section():
+    # The anchor that GitHub and most renderers of Markdown make of a heading.
+    anchors = {
+        code: "codes.md#" + re.sub(r"[^\w\- ]", "", f"{code} {meaning}".lower()).replace(" ", "-")
+        for code, meaning in HEADINGS
+    }
+    assert {str(code): code.page for code in Code} == anchors

@@ -55,7 +55,9 @@ def check_object(outcome: Outcome, verb: str) -> dict[str, object]:
     assert answer["ok"] is False
     assert answer["diagnostics"]
     for diagnostic in answer["diagnostics"]:
-        assert list(diagnostic) == ["code", "severity", "message", "where", "hint"]
+        assert list(diagnostic) == [
+            "code", "severity", "message", "where", "file", "line", "column", "hint", "doc_url"
+        ]  # fmt: skip
         assert diagnostic["severity"] in {"error", "warning", "note"}
     return answer
 

@@ -83,7 +83,7 @@ def test_the_fixture_runs_from_its_orders_to_its_report(cli, signed):
 
 
 def test_programs_get_each_event_and_at_the_end_the_answer(cli, signed):
-    ran = cli("run", signed, "--context", ORDERS, "--json")
+    ran = cli("run", signed, "--context", ORDERS, "--json", "--events")
     assert ran.status == 0
     events, answer = lines_of(ran)
     assert [event["event"] for event in events] == ["task-started", "task-ended"] * 4
@@ -92,6 +92,15 @@ def test_programs_get_each_event_and_at_the_end_the_answer(cli, signed):
     assert result["context"]["sums"] == {"AT": 1740, "DE": 489}
     assert result["context_of"] == "write_report"
     assert set(statuses(answer).values()) == {"completed"}
+
+
+def test_without_events_programs_get_one_object_as_of_every_verb(cli, signed):
+    ran = cli("run", signed, "--context", ORDERS, "--json")
+    assert json.loads(ran.out)["result"]["status"] == "completed"
+    told = cli("run", signed, "--events")
+    assert (told.status, told.err) == (
+        2, "error[U001] --events prints events for programs — add --json, or leave it out\n"
+    )  # fmt: skip
 
 
 def test_the_plan_is_shown_and_nothing_runs(cli, made, tmp_path):
@@ -224,7 +233,7 @@ def e(context): ...
 
 
 def test_attempts_rules_and_a_failure_are_told_to_programs(cli, made):
-    ran = cli("run", made(RETRIED), "--json")
+    ran = cli("run", made(RETRIED), "--json", "--events")
     assert ran.status == 1
     events, answer = lines_of(ran)
     retried = [event for event in events if event["event"] == "task-retrying"]
@@ -330,9 +339,9 @@ def test_a_signal_ends_everything_and_leaves_nothing(made, tmp_path, number):
     answer = json.loads(out.splitlines()[-1])
     judge(answer)
     assert (answer["ok"], answer["diagnostics"][0]["code"]) == (False, "X002")
-    assert answer["result"]["status"] == "failed"
+    assert answer["result"]["status"] == "cancelled"
     (task,) = answer["result"]["tasks"]
-    assert (task["status"], task["error"]) == ("failed", "the run was stopped while it ran")
+    assert (task["status"], "error" in task) == ("cancelled", False)
     assert b"Traceback" not in err
     assert list(spare.iterdir()) == []
     assert processes_below(spare) == []
@@ -355,7 +364,7 @@ def test_people_see_how_far_a_run_came_that_was_stopped(made):
     out, err = run.communicate(timeout=20)
     assert run.returncode == 130
     assert [line.split()[:3] for line in out.decode().splitlines()[1:]] == [
-        ["✓", "a", "completed"], ["✗", "b", "failed"], ["the", "run", "was"], ["-", "c", "not"],
+        ["✓", "a", "completed"], ["✗", "b", "cancelled"], ["-", "c", "not"],
     ]  # fmt: skip
     assert b"error[X002] stopped by SIGINT" in err
 

@@ -213,7 +213,7 @@ def test_a_package_that_cannot_be_imported_is_refused_with_its_own_words(
     check_lines(told)
     assert "error[T00" in told.err
     assert words in told.err
-    answered = cli("run", path, "--json")
+    answered = cli("run", path, "--json", "--events")
     (events, answer) = lines_of(answered)
     assert (answered.status, events, answer["result"]) == (3, [], None)
 

@@ -61,7 +61,8 @@ def test_the_fixture_runs_in_the_engine_from_its_orders_to_its_report(cli, signe
 
 @pytest.mark.engines
 def test_programs_get_the_same_answer_and_who_ran_it(cli, signed, engine):
-    ran = cli("run", signed, "--engine", engine, "--context", ORDERS, "--json")
+    line = ("run", signed, "--engine", engine, "--context", ORDERS)
+    ran = cli(*line, "--json", "--events")
     events, answer = lines_of(ran)
     ours = lines_of(cli("run", signed, "--context", ORDERS, "--json"))[1]
     assert answer["result"]["engine"] == {"name": "cloaca", "version": "0.12.0"}

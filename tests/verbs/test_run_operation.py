@@ -1,6 +1,7 @@
 """The operation `run`, with tasks that are functions of the test in place of a loaded package."""
 
 import contextlib
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +17,7 @@ from cloacina_ctl.runtime.described import (
     DescribedTask,
     TriggerOutcome,
 )
+from cloacina_ctl.runtime.package import Verification
 from tests.runtime.graphs import workflow
 from tests.runtime.sessions import CallingSession, fail
 
@@ -37,7 +39,7 @@ def loader(*workflows, kind="python", told=(), **functions):
     session.poll_trigger = lambda name, *, timeout: TriggerOutcome(fires=True, context={"n": 1})
     loaded = SimpleNamespace(
         name="pkg", version="1.0", content="sha256:" + "0" * 64, vouched_by=(),
-        workflows=workflows or (DIAMOND,), warnings=(), session=session,
+        workflows=workflows or (DIAMOND,), warnings=(), session=session, verification=None,
     )  # fmt: skip
 
     @contextlib.contextmanager
@@ -46,6 +48,7 @@ def loader(*workflows, kind="python", told=(), **functions):
         session.closed = True
 
     load.session = session
+    load.loaded = loaded
     return load
 
 
@@ -168,8 +171,18 @@ def test_who_watches_a_run_that_is_stopped_gets_what_it_had_come_to():
     with pytest.raises(KeyboardInterrupt):
         run(RunRequest("x"), Rule(), watch, loader(flow))
     (ran,) = seen
-    assert ran.outcome.status == "failed"
-    assert [task.status for task in ran.outcome.tasks] == ["failed", "not-started"]
+    assert ran.outcome.status == "cancelled"
+    assert [task.status for task in ran.outcome.tasks] == ["cancelled", "not-started"]
+
+
+@pytest.mark.parametrize(("took", "told"), [(0.1, ""), (3.3, " (verified 393.0 MiB in 3.3 s)")])
+def test_a_verification_that_people_had_to_wait_for_is_in_the_summary(took, told):
+    load = loader(workflow(a=()))
+    load.loaded.verification = Verification(393 << 20, took)
+    ran = run(RunRequest("x"), Rule(), Watch(), load)
+    summary = next(iter(show_run.ran_lines(ran, plain, verbose=False)))
+    assert re.fullmatch(rf"✓ wf completed in \S+ \w+{re.escape(told)}: 1 task", summary)
+    assert show_run.ran_as_json(ran)["verification"] == {"bytes": 393 << 20, "seconds": took}
 
 
 def test_a_text_of_several_lines_is_shown_as_what_it_is():

@@ -37,7 +37,7 @@ def test_the_tutorial_from_the_crate_to_the_final_report(cli, packaged):
     ran = cli("run", "x.cloacina")
     assert ran.status == 0, ran.err
     assert 'final_report  {"count": 3, "sum": 60}' in ran.out
-    events, answer = lines_of(cli("run", "x.cloacina", "--json"))
+    events, answer = lines_of(cli("run", "x.cloacina", "--json", "--events"))
     assert [event["task"] for event in events if event["event"] == "task-started"] == [
         "read_sensors", "drop_bad_values", "write_report",
     ]  # fmt: skip
@@ -65,7 +65,8 @@ def test_one_task_of_the_tutorial_with_a_context_of_ones_own(cli, packaged, tmp_
 
 def test_the_crate_of_the_guide_runs_with_a_join(cli, packaged):
     packaged("rust_etl")
-    events, answer = lines_of(cli("run", "x.cloacina", "--json", "--jobs", "2"))
+    line = ("run", "x.cloacina", "--json", "--events", "--jobs", "2")
+    events, answer = lines_of(cli(*line))
     assert set(statuses(answer).values()) == {"completed"}
     assert answer["result"]["context"]["report"] == "3195 cents, 1 bad orders"
     order = [event["task"] for event in events if event["event"] == "task-started"]

@@ -99,6 +99,6 @@ def test_ctrl_c_takes_the_table_away_and_shows_how_far_it_came(waits):
     terminal.program.send_signal(signal.SIGINT)
     out = terminal.end()
     assert terminal.program.returncode == 130
-    assert out.startswith("✗ flow failed")
-    assert "the run was stopped while it ran" in out
+    assert out.startswith("✗ flow cancelled")
+    assert "✗ a  cancelled" in out
     assert terminal.said.count(SHOWN) == terminal.said.count(HIDDEN), "the cursor is back"
