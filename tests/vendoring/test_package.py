@@ -100,11 +100,12 @@ def test_a_new_lock_is_written_and_that_is_said(tmp_path, run, native):
     (native / "cloacina.lock").unlink()
     status, _, err = run("package", native, "-o", tmp_path / "a.cloacina")
     assert status == 0
-    new = (
-        f"note[Y016] cloacina.lock: new: 2 wheels for Python 3.11 on {GLIBC}, this machine's "
-        "platform — commit it; for another runtime give --vendor-platform"
+    note, *changes = err.splitlines()[:3]
+    assert note.endswith(
+        f"cloacina.lock: new: 2 wheels for Python 3.11 on {GLIBC}, this machine's platform — "
+        "commit it; for another runtime give --vendor-platform"
     )
-    assert err.splitlines()[:3] == [new, " + one 1.0", " + two 1.0"]
+    assert changes == [" + one 1.0", " + two 1.0"]
     assert 'name = "two"' in (native / "cloacina.lock").read_text()
     (native / "cloacina.lock").unlink()
     status, _, err = run("package", native, "-o", tmp_path / "c.cloacina", "--verbose")
@@ -123,11 +124,9 @@ def test_what_is_updated_is_said_and_an_option_that_was_given_is_not_asked_for(
     assert json.loads(out)["result"]["vendored"] == [
         {"name": "one", "version": "2.0"}, {"name": "two", "version": "1.0"}
     ]  # fmt: skip
-    assert err.splitlines()[:3] == [
-        f"note[Y016] cloacina.lock: updated: it was made for {GLIBC} — commit it",
-        " - one 1.0",
-        " + one 2.0",
-    ]
+    note, *changes = err.splitlines()[:3]
+    assert note.endswith(f"cloacina.lock: updated: it was made for {GLIBC} — commit it")
+    assert changes == [" - one 1.0", " + one 2.0"]
     assert "Y023" not in err
 
 
