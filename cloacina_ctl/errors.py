@@ -170,6 +170,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     RUN_FAILED = "N016", "the workflow failed on the server"
     BAD_PROFILE = "N017", "a profile that cannot be used"
     UNPROVED = "N018", "accepted, and nothing proved"
+    INDEX_FAILED = "N019", "an index of Python packages that refuses, or that is not there"
     # P: project
     NO_PROJECT = "P001", "no project there"
     TWO_KINDS = "P002", "two kinds of project"
@@ -283,6 +284,7 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     USAGE = "U001", "the command line is wrong"
     SECRET_GIVEN = "U002", "a secret where its name or file belongs"
     NO_EFFECT = "U003", "an option that has no effect here"
+    VERSION_SET = "U004", "a version that cannot be set on the command line"
     # X: internal
     BUG = "X001", "a bug in this program"
     STOPPED = "X002", "stopped by a signal"
@@ -329,6 +331,9 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
     NOT_JUDGED = "Y040", "source for a newer Python than the one that reads it"
     LIBRARY_ONLY = "Y041", "a name of `cloaca` that packages do not have"
     OLDER_PYTHON = "Y042", "syntax that a Python of the project does not have"
+    INDEX_UNKNOWN = "Y043", "an index that only one of uv and pip knows"
+    STARTUP_FILE = "Y044", "a wheel's `.pth` file that nothing reads"
+    DATA_FILES = "Y045", "a wheel's data files that nothing installs"
 
 
 class Location(NamedTuple):

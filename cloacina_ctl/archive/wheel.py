@@ -3,8 +3,8 @@
 The rules are those of the binary distribution format: `RECORD` has the digest of every file,
 `NAME-VERSION.data/purelib` and `platlib` belong beside the packages. Scripts, headers and data
 files are left out: nothing installs them. So are compiled bytecode (it depends on the
-interpreter), `.pth` files (they are for folders that an interpreter calls its own, and would run
-code there), and of `*.dist-info` the `RECORD`, which would speak of what is not there.
+interpreter), `.pth` files (``wheel_startup``: of a folder that one names the files are moved), and
+of `*.dist-info` the `RECORD`, which would speak of what is not there.
 
 Nothing of a wheel is run or imported. The same wheel gives the same files.
 """
@@ -19,6 +19,14 @@ import re
 import stat
 from typing import IO, TYPE_CHECKING
 
+from cloacina_ctl.archive.limits import DEFAULT_LIMITS
+from cloacina_ctl.archive.wheel_startup import (
+    MAX_STARTUP_BYTES,
+    SUFFIX,
+    StartupFile,
+    moved,
+    read_startup,
+)
 from cloacina_ctl.archive.wheel_zip import bad_wheel, open_wheel_zip
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, Refused
@@ -27,7 +35,7 @@ from cloacina_ctl.staging import reported, unnamed_file, write_all
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from cloacina_ctl.archive.limits import Limits
     from cloacina_ctl.archive.wheel_zip import Member, WheelZip
@@ -55,6 +63,7 @@ _WHY_NOT = {
     "headers": "a header for compilers: nothing installs it",
     "data": "a data file for the machine: nothing installs it",
 }
+_STARTUP = "only in an interpreter's own folders such a file has an effect"
 _BYTECODE = (".pyc", ".pyo")
 
 
@@ -77,13 +86,19 @@ class _Vouched(NamedTuple):
 
 
 class Wheel(NamedTuple):
-    """A wheel that was unpacked: what it says of itself, its files, what was left out and why."""
+    """A wheel that was unpacked: what it says of itself, its files, what was left out and why.
+
+    ``startup`` is what its `.pth` files would do, and cannot be done; ``data`` the files that an
+    installer would put beside the interpreter.
+    """
 
     name: str
     version: str
     metadata: bytes
     files: tuple[WheelFile, ...]
     left_out: tuple[tuple[str, str], ...]
+    startup: tuple[StartupFile, ...] = ()
+    data: tuple[str, ...] = ()
 
 
 def names_a_wheel(file: str) -> bool:
@@ -123,6 +138,16 @@ def unpack_wheel(path: str, digest: Digest, folder: str, limits: Limits) -> Whee
         open_wheel_zip(file, size, where, limits) as archive,
     ):
         return _Unpacking(archive, where, folder).run()
+
+
+def metadata_of(path: str, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """Return the METADATA of the wheel in the file ``path``, which is not judged in full here."""
+    where = os.path.basename(path)
+    with reported(path), open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        with open_wheel_zip(file, size, where, limits) as archive:
+            info = _info_folder({one.path for one in archive.members}, where)
+            return archive.read(f"{info}/METADATA", MAX_METADATA_BYTES)
 
 
 class _copied:  # noqa: N801 - used as a context manager
@@ -168,41 +193,45 @@ class _Unpacking:
         self._where = where
         self._folder = folder
         self._members = {member.path: member for member in archive.members}
-        self._info = self._info_folder()
+        self._info = _info_folder(self._members.keys(), where)
         self._data = self._info.removesuffix(".dist-info") + ".data"
 
     def run(self) -> Wheel:
         name, version = self._info.removesuffix(".dist-info").split("-", 1)
         record = self._record()
         kept, left_out = [], []
+        startup, moves = self._startup()
         for path, member in self._members.items():
             destination, reason = self._place(path)
             if destination is None:
                 left_out.append((path, reason))
                 self._check(path, record)
             else:
-                kept.append(self._write(member, destination, record))
+                prefix = next(filter(destination.startswith, moves), "")
+                kept.append(self._write(member, destination.removeprefix(prefix), record))
         self._refuse_clashes(kept)
         metadata = self._archive.read(f"{self._info}/METADATA", MAX_METADATA_BYTES)
-        return Wheel(name, version, metadata, tuple(kept), tuple(left_out))
+        data = (path.partition("/data/")[2] for path in self._members if self._is_data(path))
+        return Wheel(name, version, metadata, tuple(kept), tuple(left_out), startup, tuple(data))
 
-    def _info_folder(self) -> str:
-        """Return the one ``*.dist-info``, which is named as the wheel's file is."""
-        match = _FILE_NAME.fullmatch(self._where)
-        if match is None:
-            raise bad_wheel("not the name of a wheel", self._where)
-        found = {path.partition("/")[0] for path in self._members if ".dist-info/" in path}
-        tops = sorted(top for top in found if top.endswith(".dist-info"))
-        if len(tops) != 1:
-            raise bad_wheel(f"expected one `.dist-info` folder, found: {len(tops)}", self._where)
-        expected = (_folded(match[1]), match[2].replace("_", "-").lower())
-        name, dash, version = tops[0].removesuffix(".dist-info").partition("-")
-        if (_folded(name), version.replace("_", "-").lower()) != expected or not dash:
-            raise bad_wheel(f"it is named for another distribution than: {tops[0]}", self._where)
-        for needed in ("METADATA", "RECORD", "WHEEL"):
-            if f"{tops[0]}/{needed}" not in self._members:
-                raise bad_wheel(f"there is no {tops[0]}/{needed}", self._where)
-        return tops[0]
+    def _is_data(self, path: str) -> bool:
+        return path.startswith(f"{self._data}/data/")
+
+    def _startup(self) -> tuple[tuple[StartupFile, ...], tuple[str, ...]]:
+        """Return what of the `.pth` files has no effect, and the folders to move to the top."""
+        placed = {path: place for path in self._members if (place := self._place(path)[0])}
+        found = [
+            read_startup(path, self._archive.read(path, MAX_STARTUP_BYTES))
+            for path in self._members
+            if self._place(path) == (None, _STARTUP)
+        ]
+        moves = moved(found, placed)
+        left = (
+            one._replace(folders=tuple(folder for folder in one.folders if folder not in moves))
+            for one in found
+        )
+        kept = tuple(one for one in left if one.folders or one.code)
+        return kept, tuple(moves.values())
 
     def _record(self) -> dict[str, _Vouched]:
         """Return what ``RECORD`` says of each file.
@@ -216,7 +245,7 @@ class _Unpacking:
         for row in self._rows(text):
             path = row[0]
             if path in record:
-                raise bad_wheel(f"RECORD names a file twice: {path[:200]}", self._where)
+                raise _unvouched(f"RECORD names a file twice: {path[:200]}", self._where)
             algorithm, _, digest = row[1].partition("=")
             size = int(row[2]) if re.fullmatch(r"[0-9]{1,15}", row[2]) else None
             record[path] = _Vouched(algorithm, digest.rstrip("="), size)
@@ -224,7 +253,7 @@ class _Unpacking:
         strange = sorted((self._members.keys() ^ record.keys()) - unvouched)
         if strange:
             what = "does not name" if strange[0] in self._members else "names what is not there"
-            raise bad_wheel(f"RECORD {what}: {strange[0][:200]}", self._where)
+            raise _unvouched(f"RECORD {what}: {strange[0][:200]}", self._where)
         return {path: said for path, said in record.items() if path not in unvouched}
 
     def _rows(self, text: bytes) -> Iterator[list[str]]:
@@ -251,8 +280,8 @@ class _Unpacking:
             return None, "speaks of the wheel's files, not of those that are vendored"
         if path.endswith(_BYTECODE) or "__pycache__" in path.split("/"):
             return None, "compiled bytecode"
-        if path.endswith(".pth") and "/" not in path:
-            return None, "only an interpreter's own folders have such files"
+        if path.endswith(SUFFIX) and "/" not in path:
+            return None, _STARTUP
         return path, ""
 
     def _write(self, member: Member, destination: str, record: dict[str, _Vouched]) -> WheelFile:
@@ -277,7 +306,9 @@ class _Unpacking:
         """
         said = record.get(path)
         if said is not None and said.algorithm not in _HASHES:
-            raise bad_wheel(f"RECORD vouches for nothing: {path}", self._where)
+            raise _unvouched(
+                f"RECORD has no SHA-256 of a file, and no stronger digest: {path}", self._where
+            )
         own, other = hashlib.sha256(), _HASHES[said.algorithm if said else "sha256"]()
         for data in self._archive.chunks(path):
             own.update(data)
@@ -293,6 +324,34 @@ class _Unpacking:
     def _refuse_clashes(self, files: Iterable[WheelFile]) -> None:
         for clash in collisions(str(file.path) for file in files):
             raise bad_wheel(f"{clash.rule}: {clash.first}, {clash.second}", self._where)
+
+
+def _info_folder(paths: Collection[str], where: str) -> str:
+    """Return the one ``*.dist-info``, which is named as the wheel's file is."""
+    match = _FILE_NAME.fullmatch(where)
+    if match is None:
+        raise bad_wheel("not the name of a wheel", where)
+    found = {path.partition("/")[0] for path in paths if ".dist-info/" in path}
+    tops = sorted(top for top in found if top.endswith(".dist-info"))
+    if len(tops) != 1:
+        raise bad_wheel(f"expected one `.dist-info` folder, found: {len(tops)}", where)
+    expected = (_folded(match[1]), match[2].replace("_", "-").lower())
+    name, dash, version = tops[0].removesuffix(".dist-info").partition("-")
+    if (_folded(name), version.replace("_", "-").lower()) != expected or not dash:
+        raise bad_wheel(f"it is named for another distribution than: {tops[0]}", where)
+    for needed in ("METADATA", "RECORD", "WHEEL"):
+        if f"{tops[0]}/{needed}" not in paths:
+            raise bad_wheel(f"there is no {tops[0]}/{needed}", where)
+    return tops[0]
+
+
+def _unvouched(message: str, where: str) -> Refused:
+    """Return the error for what the format forbids, and installers take all the same."""
+    return Refused.of(
+        Code.BAD_WHEEL, message, where=where,
+        hint="pip and uv install it all the same; here RECORD has to vouch for every file, once: "
+        "build the wheel again, or tell its author",
+    )  # fmt: skip
 
 
 def _folded(name: str) -> str:

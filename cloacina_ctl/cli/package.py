@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.operations.building import BuildOptions
     from cloacina_ctl.operations.package import Packaged, PackageRequest, Prepared
     from cloacina_ctl.operations.vendoring import VendorRequest
+    from cloacina_ctl.project.vendoring.notes import Change
     from cloacina_ctl.signing.keys import PrivateKey
 
 
@@ -48,12 +49,14 @@ def _run(values: Values, reporter: Reporter) -> int:
         reporter.warnings(prepared.diagnostics)
         if not reporter.verbose:  # which has shown all notes
             _tell_vendoring(prepared.diagnostics, reporter)
+        _tell_changes(prepared.vendored.changes if prepared.vendored else (), reporter)
         return 0
     packaged = package(_request(values, reporter, _keys(values)), reporter.progress())
     reporter.result(_as_json(packaged), packaged.diagnostics)
     reporter.warnings(packaged.diagnostics)
     if not reporter.verbose:  # which has shown all notes
         _tell_vendoring(packaged.diagnostics, reporter)
+    _tell_changes(packaged.changes, reporter)
     _show(packaged, reporter, include_source=values["include_source"], no_sign=values["no_sign"])
     return 0
 
@@ -76,6 +79,7 @@ def _request(values: Values, reporter: Reporter, keys: tuple[PrivateKey, ...]) -
     return PackageRequest(
         project=values["project"],
         output=values["output"],
+        version=values["set_version"],
         overwrite=values["force"],
         keys=keys,
         require_signature=values["require_signature"],
@@ -226,6 +230,17 @@ def _tell_vendoring(diagnostics: tuple[Diagnostic, ...], reporter: Reporter) -> 
             reporter.diagnostic(one)
 
 
+def _tell_changes(changes: tuple[Change, ...], reporter: Reporter) -> None:
+    """Name what came into the lock and what went, as uv does; of many only the first."""
+    from cloacina_ctl.cli.escape import escape
+
+    shown = changes if reporter.verbose else changes[:_MOST_CHANGES]
+    for one in shown:
+        reporter.note(f" {one.sign} {escape(one.name)} {escape(one.version)}")
+    if len(shown) < len(changes):
+        reporter.note(f"   and {len(changes) - len(shown)} more (-v shows all)")
+
+
 def _as_json(packaged: Packaged) -> dict[str, object]:
     return {
         "path": packaged.path,
@@ -240,10 +255,12 @@ def _as_json(packaged: Packaged) -> dict[str, object]:
         "signed_by": list(packaged.signed_by),
         "sidecar": packaged.sidecar,
         "padding": packaged.padding,
+        "vendored": [{"name": name, "version": version} for name, version in packaged.vendored],
     }
 
 
 _NAMED, _MAX_NAME = 3, 100  # of what was left out
+_MOST_CHANGES = 20  # of a lock: a screen still shows what comes after them
 _VENDORING, _BUILD = "Python dependencies", "Building and fetching"
 PACKAGE = Command(
     name="package",
@@ -261,6 +278,9 @@ PACKAGE = Command(
         Option(("--output", "-o"), "The package's file (default: NAME-VERSION.cloacina here).",
                metavar="FILE"),
         FORCE,
+        Option(("--set-version",),
+               "The package's version, in the place of the Python project's; no file of the "
+               "project is changed.", metavar="VERSION"),
         Option(("--list",), "Show what would be packed and why; write and build nothing.",
                Kind.FLAG),
         Option(("--include-source",), "Pack the source of a crate too.", Kind.FLAG),

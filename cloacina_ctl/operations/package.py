@@ -90,7 +90,12 @@ def _planned(
     from cloacina_ctl.project.reading import read_project
 
     build = request.build
-    project = read_project(request.project, member=build.member, options=build.options)
+    project = read_project(
+        request.project,
+        member=build.member,
+        options=build.options,
+        version=request.version,
+    )
     locator.roots.insert(0, project.root)
     if project.rust is None:
         refuse_options(request.build, "a Python project is not built")
@@ -200,6 +205,8 @@ def _write(request: PackageRequest, prepared: Prepared, progress: Progress | Non
         files=len(written.files),
         signed_by=tuple(envelope.keyid for envelope in block.envelopes),
         diagnostics=prepared.diagnostics,
+        vendored=prepared.vendored.wheels if prepared.vendored else (),
+        changes=prepared.vendored.changes if prepared.vendored else (),
     )
 
 

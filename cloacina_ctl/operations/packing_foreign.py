@@ -55,6 +55,8 @@ def write_foreign(
         runtime=runtime.name if runtime is not None else None,
         sidecar=signer.made,
         padding=written.padding,
+        vendored=prepared.vendored.wheels if prepared.vendored else (),
+        changes=prepared.vendored.changes if prepared.vendored else (),
     )
 
 

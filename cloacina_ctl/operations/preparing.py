@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.archive.tables import FileEntry
     from cloacina_ctl.manifest import Language, Manifest, Workflow
     from cloacina_ctl.project.model import Project, SelectedFile, Selection
+    from cloacina_ctl.project.vendoring.notes import Change
     from cloacina_ctl.project.vendoring.vendor import Vendored
     from cloacina_ctl.signing.keys import PrivateKey
 
@@ -35,6 +36,7 @@ THE_LIBRARY = "the library"
 class PackageRequest(NamedTuple):
     """What to make. ``output`` None means ``<name>-<version>.cloacina`` in the current folder.
 
+    ``version`` takes the place of the one that a Python project says, in the package alone.
     ``keys`` sign the package; ``require_signature`` refuses to make one that nobody signed.
     ``jobs`` None means one thread for each processor; ``level`` is zstd's, 1 to 19. ``target`` is
     the format, and the runtime whose rules are kept; ``pad`` brings a source package within the
@@ -56,6 +58,7 @@ class PackageRequest(NamedTuple):
     target: Target = Target()
     pad: bool = False
     sign_fidius: bool = False
+    version: str | None = None
 
 
 class Prepared(NamedTuple):
@@ -83,7 +86,8 @@ class Packaged(NamedTuple):
 
     ``content`` is the identity: of a native package that of its manifest, else of the whole file.
     ``runtime`` is the one whose rules were kept, where one was chosen; ``sidecar`` the file with
-    the signature of a package that holds none; ``padding`` is in bytes.
+    the signature of a package that holds none; ``padding`` is in bytes. ``vendored`` are the
+    distributions that are vendored, by name and version, ``changes`` those of the lock.
     """
 
     path: str
@@ -99,6 +103,8 @@ class Packaged(NamedTuple):
     runtime: str | None = None
     sidecar: str | None = None
     padding: int = 0
+    vendored: tuple[tuple[str, str], ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 def output_path(request: PackageRequest, project: Project) -> str:

@@ -97,7 +97,7 @@ def _read_pyproject(folder: str, config: Config) -> Metadata:
         table.bad(
             "the version is dynamic: only a build would tell it",
             Code.DYNAMIC_METADATA,
-            'set `version = "…"` in [tool.cloacina]',
+            'set `version = "…"` in [tool.cloacina], or give it: `package --set-version V`',
         )
         config = config._replace(version="0")  # one problem is enough
     urls = {

@@ -6,26 +6,40 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.manifest.texts import judge_pep440
 from cloacina_ctl.project.config import read_config
 from cloacina_ctl.project.detect import detect
 from cloacina_ctl.project.model import BuildOptions, Layout
+from cloacina_ctl.redaction import shown_word
 
 if TYPE_CHECKING:
     from cloacina_ctl.project.model import Project
 
 
 def read_project(
-    folder: str, *, member: str | None = None, options: BuildOptions = BuildOptions()
+    folder: str,
+    *,
+    member: str | None = None,
+    options: BuildOptions = BuildOptions(),
+    version: str | None = None,
 ) -> Project:
     """Return the project in ``folder``; of a Rust workspace the crate called ``member``.
 
     ``options`` are those of the build: features choose what of a crate's source counts.
-    Runs nothing. Raises ``Refused`` for what is no project or cannot be read as one; what is
-    merely wrong with a project is for ``checks``.
+    ``version`` takes the place of the one that a Python project says. Runs nothing. Raises
+    ``Refused`` for what is no project or cannot be read as one, ``UsageError`` for a version that
+    is none, or that is given for a crate; what is merely wrong with a project is for ``checks``.
     """
     root = os.path.abspath(folder)
     layout = detect(root).layout
     if layout is Layout.RUST:
+        if version is not None:
+            raise UsageError.of(
+                Code.VERSION_SET,
+                "the version of a crate is compiled into its library: --set-version is for Python "
+                "projects",
+                hint="set `version` in Cargo.toml, such as with `cargo set-version` (cargo-edit)",
+            )
         from cloacina_ctl.project.rust_project import read_rust_project
 
         return read_rust_project(root, read_config(root, layout), member, options)
@@ -33,4 +47,25 @@ def read_project(
         raise UsageError.of(Code.USAGE, "only a Rust workspace has members to choose from")
     from cloacina_ctl.project.python_project import read_python_project
 
-    return read_python_project(root, layout, read_config(root, layout))
+    config = read_config(root, layout)
+    if version is not None:
+        config = config._replace(version=_pep440(version))
+    return read_python_project(root, layout, config)
+
+
+def _pep440(text: str) -> str:
+    """Return a version in its normal form, or raise ``UsageError``."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        version = str(Version(text))
+    except InvalidVersion:
+        version = ""
+    wrong = judge_pep440(version)
+    if wrong is not None:
+        raise UsageError.of(
+            Code.VERSION_SET,
+            f"--set-version: no version of a Python project (PEP 440): {shown_word(text)}",
+            hint="such as 1.4.0, 2.0rc1 or 1.4.0.dev3+g1a2b3c4",
+        )
+    return version

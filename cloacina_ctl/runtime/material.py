@@ -48,12 +48,14 @@ class Material:
 
     ``library`` is a descriptor, empty where modules are loaded, and None where a system has no
     files in memory. ``where`` names the package in errors. ``left`` is the folder, where ``close``
-    could not remove it, or something else has its name. ``held`` is the folder, open.
+    could not remove it, or something else has its name. ``held`` is the folder, open. ``python`` is
+    the specifier of the Pythons that the modules are for, where somebody says it.
     """
 
     def __init__(self, where: str | None) -> None:
         self.where = where
         self.left: str | None = None
+        self.python: str | None = None
         self._order: dict[str, Any] = {}
         base = scratch_folder()
         with reported(base):

@@ -8,6 +8,7 @@ A package of another generation is proved by whoever pours it, into the sink tha
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive import layout
@@ -63,6 +64,8 @@ def load(ready: Preparation) -> Session:
         material = ready.material
         if material.order()["kind"] == NATIVE and error.diagnostics[0].code is Code.LOAD_FAILED:
             _explain(error, material)
+        if material.python is not None and error.diagnostics[0].code is Code.LOAD_FAILED:
+            _explain_python(error, material.python)
         error.diagnostics = tuple(map(_with_hint, error.diagnostics))
         raise
 
@@ -176,6 +179,7 @@ def _take_tree(
         pour(package, together, files, jobs=jobs, progress=progress)
         extraction.commit()
     folders = [f"{layout.PLATFORM_FOLDER}{tag}/vendor" for tag in tags]
+    material.python = manifest.requires.python if manifest.requires is not None else None
     material.take_modules(
         Modules(
             tree=tree,
@@ -368,6 +372,20 @@ def _explain(error: Refused | Incompatible, material: Material) -> None:
         message = f"the library is for {found.tag}, and this is {_words(host)}"
         raise Incompatible(
             first._replace(code=Code.PLATFORM_MISMATCH, message=message), *others
+        ) from error
+
+
+def _explain_python(error: Refused | Incompatible, specifier: str) -> None:
+    """Raise with what the manifest says of Python, where that is why nothing can be imported."""
+    from cloacina_ctl.project.vendoring.target import takes
+
+    here = ".".join(map(str, sys.version_info[:3]))
+    if not takes(specifier, here):
+        first, *others = error.diagnostics
+        message = f"the package is for Python {specifier}, and this is {here}: {first.message}"
+        hint = "run it with such a Python, or vendor for this one: `package --vendor-python`"
+        raise Incompatible(
+            first._replace(code=Code.NOT_FOR_RUNTIME, message=message, hint=hint), *others
         ) from error
 
 

@@ -34,6 +34,7 @@ from cloacina_ctl.runtime.described import (
 )
 from cloacina_ctl.runtime.opening import choose_artifact
 from tests.foreign import archives
+from tests.project.trees import TASK, plant
 from tests.runtime.packages import AFTER, ECHO, FLOW, SLEEP, TASKS, pack
 from tests.runtime.plugins import plugin, raw
 from tests.verbs.conftest import FIXTURES
@@ -464,3 +465,21 @@ def test_of_two_libraries_that_fit_the_one_for_the_newer_libc_is_taken():
     musl = Host("x86_64", "linux", Libc("musl", "1.2.3"))
     with pytest.raises(Incompatible, match="linux on x86_64 with musl"):
         choose_artifact((artifact(None), artifact("2.9")), musl, where="x")
+
+
+def test_code_for_another_python_is_said_to_be_that(tmp_path):
+    """What is vendored for one Python is not there for another."""
+    text = (
+        '[project]\nname = "demo"\nversion = "1.0"\nrequires-python = ">=3.99"\n'
+        '[tool.cloacina]\nentry_module = "demo"\n'
+    )
+    project = plant(tmp_path / "p", {"pyproject.toml": text, "demo.py": f"import absent\n{TASK}"})
+    path = tmp_path / "x.cloacina"
+    package(PackageRequest(str(project), str(path)))
+    with pytest.raises(Incompatible) as caught, open_package(str(path), UNSIGNED):
+        pass
+    (found,) = caught.value.diagnostics
+    assert found.code is Code.NOT_FOR_RUNTIME
+    assert "for Python >=3.99, and this is 3." in found.message
+    assert "absent" in found.message
+    assert "--vendor-python" in found.hint

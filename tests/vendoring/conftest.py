@@ -27,7 +27,8 @@ def _user(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("user")
     monkeypatch.setenv("CLOACINA_CTL_CACHE_DIR", str(folder / "cache"))
     monkeypatch.setenv("CLOACINA_CTL_CONFIG_DIR", str(folder / "config"))
-    for name in [one for one in os.environ if one.startswith("UV_")]:
+    places = ("PIP_INDEX", "PIP_EXTRA_INDEX", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CONSTRAINT")
+    for name in [one for one in os.environ if one.startswith(("UV_", *places))]:
         monkeypatch.delenv(name)
     entries = os.environ.get("PATH", "").split(os.pathsep)
     without = [one for one in entries if not os.path.exists(os.path.join(one, "uv"))]
@@ -83,6 +84,26 @@ def project(
         root,
         {"pyproject.toml": text, "src/demo/__init__.py": "", "src/demo/tasks.py": TASK},
     )
+
+
+def uv_that_chooses(folder: Path, *chosen: tuple[str, str, str]) -> Path:
+    """Write a uv that chooses these wheels (name, path, SHA-256) and keeps its arguments."""
+    packages = (
+        "".join(
+            f'[[packages]]\nname = "{name}"\nversion = "1.0"\n'
+            f'wheels = [{{ url = "file://{path}", hashes = {{ sha256 = "{digest}" }} }}]\n'
+            for name, path, digest in chosen
+        )
+        or "packages = []\n"
+    )
+    text = (
+        "import pathlib, sys\n"
+        'pathlib.Path(__file__).with_name("arguments").write_text("\\n".join(sys.argv[1:]))\n'
+        'output = [one for one in sys.argv if one.startswith("--output-file=")][0]\n'
+        f'text = \'lock-version = "1.0"\\ncreated-by = "uv"\\n\' + {packages!r}\n'
+        'pathlib.Path(output.partition("=")[2]).write_text(text)\n'
+    )
+    return program(folder, "uv", text)
 
 
 def program(folder: Path, name: str, text: str) -> Path:

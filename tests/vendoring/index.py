@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import threading
@@ -13,6 +14,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from cloacina_ctl.archive.wheel import digest_of_file
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -26,15 +28,31 @@ class Index:
 
 
 @contextlib.contextmanager
-def index(folder: Path) -> Iterator[Index]:
-    """Serve the wheels of a folder; those that are added later too."""
+def index(
+    folder: Path, *, user: str | None = None, tls: ssl.SSLContext | None = None, status: int = 200
+) -> Iterator[Index]:
+    """Serve the wheels of a folder; those that are added later too.
+
+    Where there is a ``user`` (``name:password``) nobody else is answered. With another ``status``
+    that is the only answer.
+    """
     asked: list[str] = []
+    wanted = "Basic " + base64.b64encode((user or "").encode()).decode()
 
     class Handler(BaseHTTPRequestHandler):
         def do_HEAD(self):
             self.do_GET()
 
         def do_GET(self):
+            if status != 200:
+                self.send_error(status)
+                return
+            if user is not None and self.headers.get("Authorization") != wanted:
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="index"')
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             parts = self.path.partition("#")[0].strip("/").split("/")
             if parts[0] == "files" and (folder / parts[-1]).is_file():
                 self._answer("application/octet-stream", (folder / parts[-1]).read_bytes())
@@ -72,10 +90,13 @@ def index(folder: Path) -> Iterator[Index]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield Index(f"http://127.0.0.1:{server.server_port}/simple", asked)
+        scheme, host = ("https", "localhost") if tls else ("http", "127.0.0.1")
+        yield Index(f"{scheme}://{host}:{server.server_port}/simple", asked)
     finally:
         server.shutdown()
         server.server_close()

@@ -106,9 +106,9 @@ def test_the_same_lock_makes_the_same_bytes_and_every_verb_takes_them(tmp_path, 
     first, second = tmp_path / "a.cloacina", tmp_path / "b.cloacina"
     assert run("package", native, "-o", first, "--locked", "--offline")[0] == 0
     os.utime(native / "src" / "demo" / "tasks.py", (1, 1))
-    status, _, err = run("package", native, "-o", second)
+    status, _, err = run("package", native, "-o", second, "-v")
     assert status == 0
-    assert "Y023" in err
+    assert "note[Y023]" in err
     assert first.read_bytes() == second.read_bytes()
     manifest = inspect(str(first)).manifest
     assert [one.kind for one in manifest.artifacts] == ["wheel-tree"]
@@ -124,13 +124,34 @@ def test_a_new_lock_is_written_and_that_is_said(tmp_path, run, native):
     (native / "cloacina.lock").unlink()
     status, _, err = run("package", native, "-o", tmp_path / "a.cloacina")
     assert status == 0
-    assert "Y016" in err
+    note, *changes = err.splitlines()[:3]
+    assert note.endswith(
+        f"cloacina.lock: new: 2 wheels for Python 3.11 on {GLIBC}, this machine's platform — "
+        "commit it; for another runtime give --vendor-platform"
+    )
+    assert changes == [" + one 1.0", " + two 1.0"]
     assert 'name = "two"' in (native / "cloacina.lock").read_text()
     (native / "cloacina.lock").unlink()
     status, _, err = run("package", native, "-o", tmp_path / "c.cloacina", "--verbose")
     assert err.count("Y016") == 1
     status, _, err = run("package", native, "-o", tmp_path / "b.cloacina", "--quiet")
     assert (status, err) == (0, "")
+
+
+def test_what_is_updated_is_said_and_an_option_that_was_given_is_not_asked_for(
+    tmp_path, house, run, native
+):
+    wheel(house, "one", version="2.0")
+    words = ("--vendor-python", "3.11", "--vendor-platform", "manylinux_2_28_x86_64")
+    status, out, err = run("package", native, *words, "-o", tmp_path / "x.cloacina", "--json")
+    assert status == 0
+    assert json.loads(out)["result"]["vendored"] == [
+        {"name": "one", "version": "2.0"}, {"name": "two", "version": "1.0"}
+    ]  # fmt: skip
+    note, *changes = err.splitlines()[:3]
+    assert note.endswith(f"cloacina.lock: updated: it was made for {GLIBC} — commit it")
+    assert changes == [" - one 1.0", " + one 2.0"]
+    assert "Y023" not in err
 
 
 def test_a_flag_wins_over_the_configuration(tmp_path, house, run, native):

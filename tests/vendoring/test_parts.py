@@ -167,8 +167,57 @@ def test_what_is_not_vendored_is_refused_all_at_once(tmp_path):
     with pytest.raises(Refused) as error:
         requirements(tree(tmp_path, {"requirements.txt": text}))
     assert found(error.value) == [
-        (Code.DEPENDENCY, f"requirements.txt:{line}") for line in (1, 2, 3, 5, 6)
+        (Code.DEPENDENCY, f"requirements.txt:{line}") for line in (1, 3, 5, 6)
     ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32", "utf-8"])
+def test_a_requirements_file_is_read_in_the_encoding_that_its_mark_tells(encoding, tmp_path):
+    data = "idna==3.7  # pour être sûr\r\nattrs\r\n".encode(encoding)
+    assert requirements(tree(tmp_path, {"requirements.txt": data})).texts == ("attrs", "idna==3.7")
+
+
+def test_files_of_the_project_that_a_requirements_file_names_count(tmp_path):
+    text = (
+        "-r more/base.txt\n--constraint=limits.txt\n-c limits.txt\n--prefer-binary\n"
+        "--index-url https://me:pw@example.org/simple\n--extra-index-url=https://pypi.org/simple\n"
+        "-f https://example.org/files\nidna\n"
+    )
+    files = {
+        "requirements.txt": text,
+        "more/base.txt": "attrs\n-c ../limits.txt\n-r ../requirements.txt\n",
+        "limits.txt": f"idna<4 --hash=sha256:{A}\n-r inner.txt\n",
+        "inner.txt": "attrs>20\n",
+    }
+    read = requirements(tree(tmp_path, files))
+    assert read.texts == ("attrs", "idna")
+    assert read.constraints == ("attrs>20", "idna<4")
+    assert dict(read.hashes) == {"idna": {f"sha256:{A}"}}
+    assert read.indexes == (
+        ("https://example.org/simple", "requirements.txt:5"),
+        ("https://example.org/files", "requirements.txt:7"),
+    )
+
+
+@pytest.mark.parametrize(
+    "line", ["-r ../other.txt", "-r /etc/requirements.txt", "-c https://example.org/c.txt",
+             "-r gone.txt", "-c bad.txt", "--pre", "--require-hashes"]
+)  # fmt: skip
+def test_files_outside_of_the_project_and_other_options_are_refused(line, tmp_path):
+    plant(tmp_path, {"other.txt": "idna\n"})
+    files = {"requirements.txt": f"{line}\n", "bad.txt": "idna[x]<4\n"}
+    with pytest.raises(Refused) as error:
+        requirements(tree(tmp_path / "tree", files))
+    assert error.value.diagnostics[0].code is Code.DEPENDENCY
+
+
+def test_a_file_that_a_requirements_file_names_may_be_no_link(tmp_path):
+    plant(tmp_path, {"other.txt": "idna\n"})
+    root = tree(tmp_path / "tree", {"requirements.txt": "-r inner.txt\n"})
+    (root / "inner.txt").symlink_to("../other.txt")
+    with pytest.raises(Refused) as error:
+        requirements(root)
+    assert error.value.diagnostics[0].code is Code.LINK
 
 
 @pytest.mark.parametrize(

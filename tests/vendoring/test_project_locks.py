@@ -18,7 +18,7 @@ from cloacina_ctl.project.reading import read_project
 from cloacina_ctl.project.vendoring.lock import read_lock
 from tests.project.trees import plant
 from tests.tools import need
-from tests.vendoring.conftest import GLIBC, UV, project
+from tests.vendoring.conftest import GLIBC, UV
 from tests.vendoring.index import index
 from tests.vendoring.test_origins import app, refused, save, titles, vendored
 from tests.vendoring.test_vendoring import lock
@@ -178,14 +178,23 @@ def test_a_folder_in_a_lock_needs_its_wheel_and_the_lock_decides_the_rest(
     assert found.new_lock.rules == ("acme-lib from path ../libs/acme", "versions of pylock.toml")
 
 
-def test_a_folder_in_a_lock_is_called_by_its_name(tmp_path, work, no_pip):
-    """It has no version there."""
+def test_a_folder_that_the_lock_alone_names_needs_its_wheel(tmp_path, work, no_pip):
+    """To make the lock anew would change nothing: it has no wheel of a folder."""
     root = app(tmp_path, '["acme-lib"]')
     entry = '[[packages]]\nname = "acme-lib"\ndirectory = { path = "../libs/acme" }\n'
     (root / "pylock.toml").write_text(HEAD + entry)
-    ((code, said),) = refused(root, work)
-    assert code is Code.PROJECT_LOCK
-    assert f": acme-lib has no wheel for {GLIBC}" in said
+    with pytest.raises(Refused) as error:
+        vendored(root, work)
+    (problem,) = error.value.diagnostics
+    assert (problem.code, problem.where) == (Code.NAMED_SOURCE, "pylock.toml")
+    assert "uv build --wheel -o DIR ../libs/acme" in problem.hint
+    assert "--vendor-source acme-lib=DIR" in problem.hint
+    given = (("acme-lib", str(wheel(tmp_path / "dist", "acme_lib"))),)
+    found = vendored(root, work, sources=given)
+    assert titles(found) == {"acme-lib 1.0"}
+    save(root, found)
+    assert titles(vendored(root, work, locked=True)) == {"acme-lib 1.0"}
+    assert titles(vendored(root, work, sources=given, locked=True)) == {"acme-lib 1.0"}
 
 
 def test_a_lock_cannot_give_a_wheel_for_what_comes_from_a_folder(tmp_path, work, house, no_pip):
@@ -408,16 +417,6 @@ def test_a_file_that_lists_nothing_is_not_mentioned(tmp_path, work):
     (root / "setup.cfg").write_text("[metadata]\nname = flow\n")
     (root / "Pipfile").write_text("[packages]\n")
     assert vendored(root, work).diagnostics == ()
-
-
-def test_the_hint_for_a_wheel_that_is_too_new_names_the_oldest_python(
-    tmp_path, work, house, no_pip
-):
-    root = project(tmp_path, '["newer"]')
-    lock(root, wheel(house, "newer", python=">=3.11"))
-    with pytest.raises(Refused) as error:
-        vendored(root, work, wheelhouse=str(house))
-    assert "--vendor-python 3.10" in error.value.diagnostics[0].hint
 
 
 @pytest.mark.slow

@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloacina_ctl.archive.wheel import digest_of_file
-from cloacina_ctl.errors import BuildFailed, Code, FileProblem, Refused, Severity, UsageError
+from cloacina_ctl.errors import (
+    BuildFailed,
+    Code,
+    FileProblem,
+    NetworkProblem,
+    Refused,
+    Severity,
+    UsageError,
+)
 from cloacina_ctl.project.reading import read_project
-from cloacina_ctl.project.vendoring import resolvers
+from cloacina_ctl.project.vendoring.asking import programs
+from cloacina_ctl.project.vendoring.asking.told import Users
 from cloacina_ctl.project.vendoring.choice import VendorOptions
 from cloacina_ctl.project.vendoring.lock import (
     LOCK_FILE,
@@ -27,7 +36,7 @@ from cloacina_ctl.project.vendoring.store import Cache
 from cloacina_ctl.project.vendoring.vendor import Vendored, vendor
 from tests.platforms.elf_builder import AARCH64, X86_64, Elf
 from tests.project.trees import plant, tree
-from tests.vendoring.conftest import program, project
+from tests.vendoring.conftest import program, project, uv_that_chooses
 from tests.vendoring.wheels import PURE, file_name, members, wheel, zipped
 
 if TYPE_CHECKING:
@@ -184,7 +193,7 @@ def test_a_lock_that_does_not_fit_is_made_anew_and_that_is_said(tmp_path, work, 
 def test_locked_takes_no_other_than_a_lock_that_fits(tmp_path, work, house):
     root = project(tmp_path, '["one"]')
     wheel(house, "one")
-    assert "there is none" in refused(root, work, house, locked=True)[0][1]
+    assert "there is no lock" in refused(root, work, house, locked=True)[0][1]
     lock(root, *(house / name for name in os.listdir(house)))
     vendored(root, work, house, locked=True)
     project(tmp_path, '["one", "two"]')
@@ -349,15 +358,15 @@ def test_an_upper_bound_of_a_dependency_narrows_it_too(tmp_path, work, house, no
     assert vendored(root, work, house).python == "<3.13,>=3.10"
 
 
-def test_a_dependency_for_a_newer_python_than_the_projects_is_refused(
-    tmp_path, work, house, no_pip
-):
+def test_a_dependency_for_a_newer_python_than_the_locks_is_refused(tmp_path, work, house, no_pip):
     root = project(tmp_path, '["one"]')
-    lock(root, wheel(house, "one", python=">=3.11"))
+    lock(root, wheel(house, "one", python=">=3.12"))
     ((code, message),) = refused(root, work, house)
     assert (code, message) == (
-        Code.DEPENDENCY, "one 1.0 needs Python >=3.11, and the project is for 3.10 too"
+        Code.DEPENDENCY, "one 1.0 is not for Python 3.11: it needs >=3.12"
     )  # fmt: skip
+    lock(root, wheel(house, "one", python=">=3.11"))
+    assert vendored(root, work, house).python == ">=3.11"
     project(tmp_path, '["one"]', python=">=3.11")
     assert vendored(root, work, house).python is None
 
@@ -475,17 +484,20 @@ def test_no_pip_and_no_uv_is_said_with_the_cure(tmp_path, work, house, no_pip):
     assert "--wheelhouse" in problem.hint
 
 
-def test_no_network_is_said(tmp_path, work, monkeypatch):
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+@pytest.mark.slow
+def test_an_index_that_is_not_there_is_said_with_its_address(tmp_path, work, monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://me:hunter2hunter2@127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "0")
-    monkeypatch.setenv("PIP_FIND_LINKS", "")
     root = project(tmp_path, '["one"]')
-    ((code, message),) = refused(root, work)
-    assert code is Code.RESOLVING
-    path = wheel(tmp_path / "other", "one")
-    lock(root, path)
-    assert refused(root, work)[0][0] is Code.RESOLVING
-    assert message
+    with pytest.raises(NetworkProblem) as error:
+        vendored(root, work)
+    (problem,) = error.value.diagnostics
+    assert problem.code is Code.INDEX_FAILED
+    assert "http://127.0.0.1:9/simple/one/: connection error" in problem.message
+    assert "pip wheel" not in problem.hint
+    lock(root, wheel(tmp_path / "other", "one"))
+    with pytest.raises(NetworkProblem):
+        vendored(root, work)
 
 
 def test_a_wheelhouse_that_is_none_is_said(tmp_path, work):
@@ -509,26 +521,15 @@ def test_the_first_python_of_the_project_is_chosen_where_ours_does_not_fit(tmp_p
     assert vendored(root, work, house).new_lock.python == "3.9"
 
 
-UV = """
-import sys, pathlib
-pathlib.Path(__file__).with_name("arguments").write_text("\\n".join(sys.argv[1:]))
-print("one==1.0 \\\\")
-print("    --hash=sha256:{} \\\\")
-print("    --hash=sha256:{}")
-print("cloaca==0.9 \\\\")
-print("    --hash=sha256:{}")
-"""
-
-
-def test_uv_chooses_where_it_is_installed_and_the_wheel_that_fits_best_is_taken(
+def test_uv_chooses_where_it_is_installed_and_its_very_wheel_is_taken(
     tmp_path, work, house, monkeypatch
 ):
     root = project(tmp_path, '["one"]')
-    pure = wheel(house, "one")
+    wheel(house, "one")
     best = wheel(house, "one", {"one.so": library()}, tag=NATIVE)
-    wheel(house, "one", {"one.so": library()}, tag="cp312-cp312-manylinux_2_17_x86_64")
-    digests = [digest_of_file(str(path)) for path in (pure, best)]
-    uv = program(tmp_path / "bin", "uv", UV.format(*digests, "0" * 64))
+    digest = digest_of_file(str(best))
+    engine = ("cloaca", f"{house}/cloaca-1.0-py3-none-any.whl", "0" * 64)
+    uv = uv_that_chooses(tmp_path / "bin", ("one", str(best), digest), engine)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     found = vendored(root, work, house, python="3.11", platforms=(GLIBC,))
     assert [one.file for one in found.new_lock.wheels] == [best.name]
@@ -536,11 +537,11 @@ def test_uv_chooses_where_it_is_installed_and_the_wheel_that_fits_best_is_taken(
     for needed in ("--only-binary=:all:", "--generate-hashes", "--no-index", "--offline",
                    "--python-version=3.11", "--python-platform=x86_64-manylinux_2_36"):  # fmt: skip
         assert needed in arguments
-    best.unlink()
-    pure.unlink()
-    assert "no wheel of one 1.0" in refused(
-        root, work, house, python="3.11", platforms=(GLIBC,)
-    )[0][1]  # fmt: skip
+    other = f"{house}/{file_name('one', tag='cp312-cp312-manylinux_2_17_x86_64')}"
+    uv_that_chooses(tmp_path / "bin", ("one", other, digest))
+    ((code, message),) = refused(root, work, house, python="3.11", platforms=(GLIBC,))
+    assert code is Code.RESOLVING
+    assert "uv's answer cannot be used" in message
 
 
 def test_what_uv_says_is_told_from_its_error_on(tmp_path, work, monkeypatch):
@@ -556,14 +557,14 @@ def test_what_uv_says_is_told_from_its_error_on(tmp_path, work, monkeypatch):
 
 
 def test_pip_is_our_own_then_that_of_the_path_then_uvs(tmp_path, monkeypatch):
-    assert resolvers.find_pip() == (sys.executable, "-m", "pip")
+    assert programs.find_pip() == (sys.executable, "-m", "pip")
     monkeypatch.setattr(sys, "executable", "")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    assert resolvers.find_pip() is None
+    assert programs.find_pip() is None
     uv = program(tmp_path / "bin", "uv", "")
-    assert resolvers.find_pip() == (str(uv), "tool", "run", "--quiet", "pip")
+    assert programs.find_pip() == (str(uv), "tool", "run", "--quiet", "pip")
     pip = program(tmp_path / "bin", "pip", "")
-    assert resolvers.find_pip() == (str(pip),)
+    assert programs.find_pip() == (str(pip),)
 
 
 def test_what_was_chosen_for_another_python_and_is_incomplete_is_refused(
@@ -572,7 +573,7 @@ def test_what_was_chosen_for_another_python_and_is_incomplete_is_refused(
     """pip judges conditions for the Python that it runs on."""
     root = project(tmp_path, '["one"]')
     path = wheel(house, "one", requires=["two"])
-    program(tmp_path / "bin", "uv", UV.format(digest_of_file(str(path)), "0" * 64, "0" * 64))
+    uv_that_chooses(tmp_path / "bin", ("one", str(path), digest_of_file(str(path))))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     ((code, message),) = refused(root, work, house, python="3.11")
     assert code is Code.RESOLVING
@@ -583,10 +584,10 @@ def test_programs_see_the_users_settings_but_not_what_would_bend_them(monkeypatc
     for name in ("PIP_INDEX_URL", "UV_INDEX_MINE_PASSWORD", "PIP_TARGET", "UV_PYTHON"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("CLOACINA_CTL_SIGNING_KEY", "secret")
-    seen = resolvers._environment(None)
+    seen = programs._environment(None, Users())
     assert {"PIP_INDEX_URL", "UV_INDEX_MINE_PASSWORD"} <= seen.keys()
     assert not {"PIP_TARGET", "UV_PYTHON", "CLOACINA_CTL_SIGNING_KEY"} & seen.keys()
-    assert "PIP_INDEX_URL" not in resolvers._environment(str(house))
+    assert "PIP_INDEX_URL" not in programs._environment(str(house), Users())
 
 
 def test_locked_wheels_that_are_missing_are_fetched_by_their_digest(
@@ -638,7 +639,7 @@ def test_a_file_that_is_hardly_named_as_a_wheel_is_passed_over(tmp_path, work, h
     path = wheel(house, "one")
     (house / "one-none-py3-none-any.whl").write_bytes(b"")
     (house / "README.md").write_bytes(b"")
-    program(tmp_path / "bin", "uv", UV.format(digest_of_file(str(path)), "0" * 64, "0" * 64))
+    uv_that_chooses(tmp_path / "bin", ("one", str(path), digest_of_file(str(path))))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert len(vendored(root, work, house, python="3.11").new_lock.wheels) == 1
 
@@ -654,21 +655,13 @@ def test_a_program_that_says_it_fetched_and_did_not_is_found_out(
     assert refused(root, work) == [(Code.RESOLVING, "pip did not fetch: one-1.0-py3-none-any.whl")]
 
 
-def test_what_uv_chose_is_fetched_by_pip_with_its_digest(tmp_path, work, house, monkeypatch):
-    root = project(tmp_path, '["one", "cloaca"]')
-    path = wheel(house, "one")
-    program(tmp_path / "bin", "uv", UV.format(digest_of_file(str(path)), "0" * 64, "0" * 64))
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.setenv("PIP_FIND_LINKS", str(house))
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    assert [one.file for one in vendored(root, work, python="3.11").new_lock.wheels] == [path.name]
-
-
 def test_a_requirement_for_another_platform_leads_to_no_wheel(tmp_path, work, monkeypatch):
     root = project(tmp_path, "[\"one; sys_platform == 'win32'\"]")
-    program(tmp_path / "bin", "uv", "")
+    uv_that_chooses(tmp_path / "bin")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert vendored(root, work, python="3.11").files == ()
+    program(tmp_path / "bin", "uv", "")
+    assert "uv's answer cannot be used" in refused(root, work, python="3.11")[0][1]
 
 
 def test_a_program_among_libraries_is_packed_and_tells_no_platform(tmp_path, work, house, no_pip):
@@ -680,6 +673,23 @@ def test_a_program_among_libraries_is_packed_and_tells_no_platform(tmp_path, wor
     found = vendored(root, work, house)
     assert len(paths(found)) == 2
     assert found.artifacts[0].path.endswith("one/fast.so")
+
+
+def test_what_has_no_effect_here_is_said_with_its_wheel(tmp_path, work, house, no_pip):
+    root = project(tmp_path, '["one"]')
+    files = {
+        "one/__init__.py": "",
+        "hook.pth": "import os; os.environ.setdefault('ONE', '1')\n",
+        "one-1.0.data/data/share/one/a.txt": "",
+        "one-1.0.data/data/share/one/b.txt": "",
+    }
+    lock(root, wheel(house, "one", files))
+    warning, note = vendored(root, work, house).diagnostics
+    assert (warning.code, warning.severity) == (Code.STARTUP_FILE, Severity.WARNING)
+    assert "hook.pth of one 1.0" in warning.message
+    assert "runs code when Python starts: `import os; os.environ" in warning.message
+    assert (note.code, note.severity) == (Code.DATA_FILES, Severity.NOTE)
+    assert "share/one/a.txt and 1 more" in note.message
 
 
 def test_the_lock_is_only_read_here(tmp_path, work, house):

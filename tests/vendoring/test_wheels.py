@@ -106,6 +106,57 @@ def test_leaves_out_what_nothing_installs_and_says_why(tmp_path):
     assert all(reason for _, reason in found.left_out)
 
 
+NAMESPACE = (
+    "import sys, types, os;has_mfs = sys.version_info > (3, 5);p = os.path.join(sys._getframe(1)"
+    ".f_locals['sitedir'], *('zope',));importlib = has_mfs and __import__('importlib.util');"
+    "m = m or sys.modules.setdefault('zope', types.ModuleType('zope'));mp = (m or []) and "
+    "m.__dict__.setdefault('__path__',[]);(p not in mp) and mp.append(p)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "folders", "code"),
+    [
+        ("# a comment\n\n", (), ()),
+        (NAMESPACE, (), ()),
+        ("import os; os.environ\n", (), ("import os; os.environ",)),
+        ("import\tsite\n./lib/\n", ("./lib/",), ("import\tsite",)),
+        ("/opt/elsewhere\n../lib\n.\n", ("/opt/elsewhere", "../lib", "."), ()),
+        ("gone\n", ("gone",), ()),
+    ],
+)
+def test_tells_what_a_pth_file_would_do(text, folders, code, tmp_path):
+    found = unpack(wheel(tmp_path, "thing", {"thing.py": "", "thing-1.0.data/purelib/a.pth": text}))
+    startup = [(one.folders, one.code) for one in found.startup]
+    assert startup == ([(folders, code)] if folders or code else [])
+
+
+def test_a_folder_that_a_pth_file_names_is_where_modules_are_imported_from(tmp_path):
+    files = {
+        "thing.pth": "# made by hand\n./_lib\n_lib/more\n",
+        "_lib/thing.py": "1", "_lib/inner/__init__.py": "", "_lib/more/extra.py": "2",
+        "_libs/other.py": "",
+    }  # fmt: skip
+    found = unpack(wheel(tmp_path, "thing", files))
+    kept = {str(file.path) for file in found.files if ".dist-info" not in file.path}
+    assert {"thing.py", "inner/__init__.py", "_libs/other.py"} <= kept
+    assert [one.folders for one in found.startup] == [("_lib/more",)]
+    assert "more/extra.py" in kept
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"lib/thing.py": "", "thing.py": "another"},
+        {"lib/__init__.py": "", "lib/thing.py": ""},
+    ],
+)
+def test_a_folder_that_clashes_or_is_a_package_is_not_moved(files, tmp_path):
+    found = unpack(wheel(tmp_path, "thing", {**files, "thing.pth": "lib\n"}))
+    assert set(files) <= {str(file.path) for file in found.files}
+    assert [one.folders for one in found.startup] == [("lib",)]
+
+
 def test_keeps_who_may_run_a_file_and_ignores_folders(target):
     found = members("some.thing", {"some/tool": "#!/bin/sh\n"})
     modes = {"some/tool": stat.S_IFREG | 0o755, "some/": stat.S_IFDIR | 0o755}
@@ -183,8 +234,8 @@ def changed_record(path: str, replacement: str | None) -> bytes:
     [
         (row("a.py", b"other"), "not the one of RECORD: a.py"),
         (row("a.py", b"1").rpartition(",")[0] + ",2", "not the one of RECORD: a.py"),
-        ("a.py,md5=c4ca4238a0b923820dcc509a6f75849b,1", "vouches for nothing"),
-        ("a.py,,", "vouches for nothing"),
+        ("a.py,md5=c4ca4238a0b923820dcc509a6f75849b,1", "has no SHA-256"),
+        ("a.py,,", "has no SHA-256"),
         (None, "does not name: a.py"),
         ("a.py,x", "2 fields"),
         (row("b.py", b"2"), "twice"),
@@ -193,6 +244,13 @@ def changed_record(path: str, replacement: str | None) -> bytes:
 )
 def test_refuses_a_record_that_does_not_vouch_for_a_file(replacement, says, target):
     assert says in refusal(target, changed_record("a.py", replacement))
+
+
+def test_says_that_others_install_what_record_does_not_vouch_for(target):
+    target.write_bytes(changed_record("a.py", "a.py,,"))
+    with pytest.raises(Refused) as error:
+        unpack(target)
+    assert "pip and uv install it all the same" in error.value.diagnostics[0].hint
 
 
 def test_refuses_a_record_of_a_file_that_is_not_there(target):

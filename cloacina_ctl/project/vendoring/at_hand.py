@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING
 from packaging.utils import parse_wheel_filename
 
 from cloacina_ctl.archive.wheel import digest_of_file
-from cloacina_ctl.errors import BuildFailed, Code, Refused
-from cloacina_ctl.project.vendoring import resolvers
+from cloacina_ctl.errors import BuildFailed, CloacinaError, Code, Refused
+from cloacina_ctl.project.vendoring.asking.pip import Pin, fetch_pinned
+from cloacina_ctl.project.vendoring.asking.programs import uv_for
+from cloacina_ctl.project.vendoring.asking.told import users
+from cloacina_ctl.project.vendoring.asking.uv import locate_with_uv
 from cloacina_ctl.project.vendoring.lock import LockedWheel
 from cloacina_ctl.project.vendoring.origins import unavailable
 from cloacina_ctl.project.vendoring.store import Cache, Wheelhouse, scratch
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from cloacina_ctl.digest import Digest
+    from cloacina_ctl.project.vendoring.asking.told import Users
     from cloacina_ctl.project.vendoring.lock import Lock
     from cloacina_ctl.project.vendoring.origins import Origin
     from cloacina_ctl.project.vendoring.project_lock import LockedFile
@@ -61,9 +65,17 @@ class Places(NamedTuple):
 class AtHand:
     """The wheels of a lock; their digests are compared again when they are unpacked."""
 
-    def __init__(self, lock: Lock, places: Places, folder: str, cure: str = _RENEW) -> None:
+    def __init__(
+        self,
+        lock: Lock,
+        targets: tuple[Target, ...],
+        places: Places,
+        folder: str,
+        cure: str = _RENEW,
+    ) -> None:
         """Look for the wheels of ``lock``; ``cure`` says how it is renewed."""
         self._lock = lock
+        self._targets = targets
         self._places = places
         self._folder = folder
         self._cure = cure
@@ -89,7 +101,7 @@ class AtHand:
                 for wheel in self._lock.wheels
                 if target.platform in wheel.platforms and wheel in found
             )
-            for target in self._lock.targets
+            for target in self._targets
         )
 
     def _find(self, wheel: LockedWheel) -> str | None:
@@ -106,7 +118,7 @@ class AtHand:
                 raise not_the_locked(wheel, found, self._cure)
             return house.path(wheel.file)
         file = self._places.files.get(wheel.sha256)
-        if house is None and file is not None and file.path and os.path.isfile(file.path):
+        if house is None and file is not None and _lies_here(file):
             return file.path
         return self._cache.find(wheel.file, wheel.sha256)
 
@@ -132,7 +144,8 @@ class AtHand:
 
     def _fetch(self, missing: list[LockedWheel]) -> dict[LockedWheel, str]:
         found: dict[LockedWheel, str] = {}
-        for number, target in enumerate(self._lock.targets):
+        told = users()
+        for number, target in enumerate(self._targets):
             wanted = {
                 wheel.file: wheel
                 for wheel in missing
@@ -140,9 +153,13 @@ class AtHand:
             }
             if not wanted:
                 continue
-            pins = [self._pin(wheel) for wheel in wanted.values()]
             folder = scratch(self._folder, f"locked-{number}")
-            for path in resolvers.fetch_pinned(pins, target, folder):
+            files = {**self._places.files, **self._located(wanted.values(), target, folder, told)}
+            here = [one for one in wanted.values() if _lies_here(files.get(one.sha256))]
+            paths = [str(files[one.sha256].path) for one in here]
+            pins = [_pin(one, files) for one in wanted.values() if one not in here]
+            paths += fetch_pinned(pins, target, folder, told) if pins else ()
+            for path in paths:
                 wheel = wanted.get(os.path.basename(path))
                 if wheel is not None and self._cache.keep(path) == wheel.sha256:
                     found[wheel] = path
@@ -151,13 +168,42 @@ class AtHand:
             raise BuildFailed.of(Code.RESOLVING, f"pip did not fetch: {', '.join(lost[:5])}")
         return found
 
-    def _pin(self, wheel: LockedWheel) -> resolvers.Pin:
-        file = self._places.files.get(wheel.sha256)
-        url = file.url if file is not None else None
-        return resolvers.Pin(wheel.name, wheel.version, frozenset({wheel.sha256}), url)
+    def _located(
+        self, wheels: Iterable[LockedWheel], target: Target, folder: str, told: Users
+    ) -> dict[Digest, LockedFile]:
+        """Return where wheels are of which no lock says it, as uv finds them on its indexes.
+
+        pip finds the others by their names.
+        """
+        unknown = [one for one in wheels if one.sha256 not in self._places.files]
+        uv = uv_for(target, told, None) if unknown and told.uv.places else None
+        if uv is None:
+            return {}
+        pins = [f"{one.name}=={one.version}" for one in unknown]
+        try:
+            versions = locate_with_uv(uv, pins, target, folder, told)
+        except CloacinaError:
+            if told.prefer_uv:
+                raise
+            return {}
+        found = {file.sha256: file for one in versions.values() for file in one.files}
+        for wheel in unknown:
+            others = versions[wheel.name].files if wheel.name in versions else ()
+            if wheel.sha256 not in found and told.prefer_uv:
+                raise not_the_locked(wheel, others[0].sha256 if others else "none", self._cure)
+        return found
 
 
-def not_the_locked(wheel: LockedWheel, found: Digest, cure: str = _RENEW) -> Refused:
+def _lies_here(file: LockedFile | None) -> bool:
+    return file is not None and file.path is not None and os.path.isfile(file.path)
+
+
+def _pin(wheel: LockedWheel, files: Mapping[Digest, LockedFile]) -> Pin:
+    file = files.get(wheel.sha256)
+    return Pin(wheel.name, wheel.version, wheel.sha256, file.url if file is not None else None)
+
+
+def not_the_locked(wheel: LockedWheel, found: str, cure: str = _RENEW) -> Refused:
     """Return the error for a wheel that has the name of a locked one and is another."""
     return Refused.of(
         Code.WHEEL_DIGEST,

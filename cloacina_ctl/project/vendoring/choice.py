@@ -30,6 +30,7 @@ from cloacina_ctl.project.vendoring.target import (
     accepts,
     parse_asked,
     parse_target,
+    target_for,
 )
 from cloacina_ctl.values import NamedTuple
 
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.vendoring.origins import Origin
     from cloacina_ctl.project.vendoring.project_lock import LockedVersion, ProjectLock
     from cloacina_ctl.project.vendoring.rules import Rules
+
+
+# What of this machine is taken where nobody says what the runtime has.
+PYTHON, PLATFORM = "python", "platform"
 
 
 class VendorOptions(NamedTuple):
@@ -65,10 +70,12 @@ class VendorOptions(NamedTuple):
 class Choice(NamedTuple):
     """The candidates for each platform; ``locked`` is the lock that they stand in, if one does.
 
-    ``why`` says why there is a new choice; ``found`` is what was in the lock's file. ``vouched``
+    ``why`` says why there is a new choice, None where there was no lock; ``found`` is what was in
+    the lock's file. ``own`` names what nobody said of the runtime, and this machine has:
+    ``python`` where another one of the project's may be chosen for instead. ``vouched``
     are the digests of wheels that were given, or that a lock has: a distribution whose origin the
     project names has one of these. ``without`` says of a distribution why a lock of the project
-    does not give its wheel.
+    does not give its wheel; ``private`` are those of which such a lock has no file.
     """
 
     targets: tuple[Target, ...]
@@ -78,10 +85,21 @@ class Choice(NamedTuple):
     vouched: frozenset[Digest] = frozenset()
     without: Mapping[str, str] = {}
     found: bytes | None = None
+    own: frozenset[str] = frozenset()
+    private: Mapping[str, Origin] = {}
 
 
-def choose(project: Project, rules: Rules, options: VendorOptions, folder: str) -> Choice:
+def choose(
+    project: Project,
+    rules: Rules,
+    options: VendorOptions,
+    folder: str,
+    otherwise: str | None = None,
+) -> Choice:
     """Return which wheels the project gets; ``folder`` is a scratch folder.
+
+    ``otherwise`` is the Python to choose for where nobody names one and no lock does, in the place
+    of this machine's.
 
     Raises ``BuildFailed`` where they cannot be had, or with ``locked`` where there is no lock that
     fits; ``Refused`` for a lock that cannot be read, for a wheel that is not the locked one, and
@@ -94,18 +112,19 @@ def choose(project: Project, rules: Rules, options: VendorOptions, folder: str) 
     old = None if options.upgrade and not options.locked else read_lock(project.root)
     why = _why_not(old, rules, python, asked)
     if old is not None and why is None:
-        return _locked(old, rules, options, folder)
+        return _locked(old, rules, options, folder, python)
     if options.locked:
+        what = f"the lock does not fit: {why}" if old is not None else "there is no lock"
         raise BuildFailed.of(
-            Code.LOCK_FILE, f"--locked, and the lock does not fit: {why}", where=LOCK_FILE,
+            Code.LOCK_FILE, f"--locked, and {what}", where=LOCK_FILE,
             hint="run it without --locked, look at the new lock and commit it",
         )  # fmt: skip
-    targets = _targets(asked, old, python)
+    targets, own = _targets(asked, old, python, otherwise)
     if rules.lock is not None:
         choice = _by_project_lock(rules.lock, targets, rules, options, folder)
     else:
         choice = _fresh(targets, rules, options, folder)
-    return choice._replace(why="asked for" if options.upgrade else why, found=found)
+    return choice._replace(why="asked for" if options.upgrade else why, found=found, own=own)
 
 
 def _fresh(
@@ -120,13 +139,16 @@ def _fresh(
     return Choice(targets, candidates, None, None, vouched)
 
 
-def _locked(lock: Lock, rules: Rules, options: VendorOptions, folder: str) -> Choice:
+def _locked(
+    lock: Lock, rules: Rules, options: VendorOptions, folder: str, requires: str | None
+) -> Choice:
     """Return the choice that our own lock is."""
-    versions = [rules.lock.select(one) for one in lock.targets] if rules.lock else []
-    places = _places(lock.targets, rules, options, versions)
-    candidates = AtHand(lock, places, folder).candidates()
+    targets = lock.targets(requires)
+    versions = [rules.lock.select(one) for one in targets] if rules.lock else []
+    places = _places(targets, rules, options, versions)
+    candidates = AtHand(lock, targets, places, folder).candidates()
     vouched = frozenset(wheel.sha256 for wheel in lock.wheels)
-    return Choice(lock.targets, candidates, lock, None, vouched)
+    return Choice(targets, candidates, lock, None, vouched)
 
 
 def _places(
@@ -159,13 +181,16 @@ def _by_project_lock(
     What comes from a folder or from git is no file in any lock: its wheel has to be given.
     """
     versions = [lock.select(target) for target in targets]
+    private = {one.name: one.origin for found in versions for one in found.values() if one.origin}
     wheels: dict[Digest, LockedWheel] = {}
     without: dict[str, str] = {}
     for target, selected in zip(targets, versions, strict=True):
         for locked in _wanted(lock, selected, rules, target):
+            if locked.origin is not None:
+                continue
             file = locked.best(target)
             if file is None:
-                title = f"{locked.name} {locked.version}".rstrip()  # a folder has no version
+                title = f"{locked.name} {locked.version}"
                 without[locked.name] = f"{title} has no wheel for {target.platform}"
                 continue
             version, before = str(parse_wheel_filename(file.file)[1]), wheels.get(file.sha256)
@@ -180,13 +205,13 @@ def _by_project_lock(
         tuple(wheels.values()),
     )
     places = _places(targets, rules, options, versions)
-    hand = AtHand(made, places, folder, f"{lock.place}: {lock.cure}")
+    hand = AtHand(made, targets, places, folder, f"{lock.place}: {lock.cure}")
     candidates = tuple(
-        (*found, *_private(rules, options, target))
+        (*found, *_private({**private, **rules.private_on([target])}, options, target))
         for found, target in zip(hand.candidates(some=True), targets, strict=True)
     )
     vouched = frozenset(one.wheel.sha256 for found in candidates for one in found)
-    return Choice(targets, candidates, None, None, vouched, without)
+    return Choice(targets, candidates, None, None, vouched, without, private=private)
 
 
 def _wanted(
@@ -201,9 +226,10 @@ def _wanted(
             yield locked
 
 
-def _private(rules: Rules, options: VendorOptions, target: Target) -> Iterator[Candidate]:
+def _private(
+    private: Mapping[str, Origin], options: VendorOptions, target: Target
+) -> Iterator[Candidate]:
     """Yield the wheels that are given for what no lock has as a file."""
-    private = rules.private_on([target])
     for name, path in given_wheels(options.sources, private, target).items():
         if name in private:
             yield candidate_of(path, target)
@@ -235,19 +261,20 @@ def _asked(options: VendorOptions) -> _Asked:
 def _why_not(lock: Lock | None, rules: Rules, python: str | None, asked: _Asked) -> str | None:
     """Return why the lock is not the one to take."""
     if lock is None:
-        return "there is none"
+        return None
     if asked.python not in (None, lock.python):
-        return f"it is for Python {lock.python}"
+        return f"it was made for Python {lock.python}"
     if asked.platforms not in ((), lock.platforms):
-        return f"it is for {', '.join(lock.platforms)}"
-    expected = rules.texts({wheel.name for wheel in lock.wheels}, lock.targets)
+        return f"it was made for {', '.join(lock.platforms)}"
+    targets = lock.targets(python)
+    expected = rules.texts({wheel.name for wheel in lock.wheels}, targets)
     why = misfit(lock, rules.requirements.texts, expected, python)
-    return why or _outgrown(lock, rules) or _other_than(lock, rules)
+    return why or _outgrown(lock, rules, targets) or _other_than(lock, rules, targets)
 
 
-def _outgrown(lock: Lock, rules: Rules) -> str | None:
+def _outgrown(lock: Lock, rules: Rules, targets: tuple[Target, ...]) -> str | None:
     """Return which folder says another version than the lock has of it, None where none does."""
-    origins = rules.origins_on(lock.targets)
+    origins = rules.origins_on(targets)
     for wheel in lock.wheels:
         origin = origins.get(wheel.name)
         said = declared_version(origin) if origin is not None else None
@@ -256,12 +283,12 @@ def _outgrown(lock: Lock, rules: Rules) -> str | None:
     return None
 
 
-def _other_than(lock: Lock, rules: Rules) -> str | None:
+def _other_than(lock: Lock, rules: Rules, targets: tuple[Target, ...]) -> str | None:
     """Return which wheel the project's other lock does not have, None where it has all."""
     other = rules.lock
     if other is None:
         return None
-    for target in lock.targets:
+    for target in targets:
         selected, private = other.select(target), rules.private_on([target])
         for wheel in lock.wheels:
             if target.platform not in wheel.platforms or wheel.name in private:
@@ -269,31 +296,41 @@ def _other_than(lock: Lock, rules: Rules) -> str | None:
             found = selected.get(wheel.name)
             if found is None:
                 return f"{other.place} has no {wheel.name}"
-            if wheel.sha256 not in {file.sha256 for file in found.files}:
+            if found.origin is None and wheel.sha256 not in {file.sha256 for file in found.files}:
                 return f"{other.place} has another {wheel.name}: {found.version}"
     return None
 
 
-def _targets(asked: _Asked, old: Lock | None, requires: str | None) -> tuple[Target, ...]:
-    """Return what to choose for: what was asked, else what was locked, else this machine."""
+def _targets(
+    asked: _Asked, old: Lock | None, requires: str | None, otherwise: str | None
+) -> tuple[tuple[Target, ...], frozenset[str]]:
+    """Return what to choose for: what was asked, else what was locked, else this machine.
+
+    Beside it what of this machine was taken because nobody said it.
+    """
+    own = set()
     python = asked.python or (old.python if old and accepts(requires, old.python) else None)
     if python is None:
-        python = _default_python(requires)
+        python = otherwise or _default_python(requires)
+        own.add(PYTHON)
     elif not accepts(requires, python):
         raise Refused.of(
             Code.DEPENDENCY, f"the project is for Python {requires}, not for {python}",
             hint="name a version that it is for: --vendor-python",
         )  # fmt: skip
-    platforms = asked.platforms or (old.platforms if old else (_default_platform(),))
-    return tuple(Target(python, platform) for platform in platforms)
+    platforms = asked.platforms or (old.platforms if old else None)
+    if platforms is None:
+        platforms = (_default_platform(),)
+        own.add(PLATFORM)
+    return tuple(target_for(requires, python, one) for one in platforms), frozenset(own)
 
 
 def _default_python(requires: str | None) -> str:
     """Return the version of this interpreter, or the first that the project is for."""
     import sys
 
-    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    for python in (own, *PYTHONS):
+    mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    for python in (mine, *PYTHONS):
         if accepts(requires, python):
             return python
     raise Refused.of(

@@ -16,8 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from cloacina_ctl.archive.wheel_zip import bad_wheel
-from cloacina_ctl.project.vendoring.origins import PATCHES
-from cloacina_ctl.project.vendoring.requirements import is_engine
+from cloacina_ctl.project.vendoring.requirements import is_engine, spelled
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -49,18 +48,28 @@ class Roots(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """A requirement that nothing meets, in words, and its name."""
+    """A requirement that nothing meets, in words, and its name.
+
+    ``requirement`` is what would meet it, without its condition; None where there is another
+    version.
+    """
 
     name: str
     words: str
+    requirement: str | None = None
 
 
 class Closure(NamedTuple):
-    """The names that are reached, what is missing, and the engines on the way."""
+    """The names that are reached, what is missing, and the engines on the way.
+
+    ``missing`` is empty where nothing is missing on some patch release; ``lacking`` has what is
+    missing on any.
+    """
 
     names: frozenset[str]
     missing: tuple[Missing, ...]
     engines: tuple[str, ...]
+    lacking: tuple[Missing, ...] = ()
 
 
 def read_metadata(metadata: bytes, where: str) -> Distribution:
@@ -81,7 +90,7 @@ def read_metadata(metadata: bytes, where: str) -> Distribution:
 
 
 def reach(roots: Roots, known: Mapping[str, Distribution], target: Target) -> Closure:
-    """Return what the requirements lead to on ``target``, whatever its patch release is.
+    """Return what the requirements lead to on ``target``, on any of its patch releases.
 
     The project itself is not among the names.
     """
@@ -89,11 +98,21 @@ def reach(roots: Roots, known: Mapping[str, Distribution], target: Target) -> Cl
     if own is not None:
         itself = Distribution(own.name, Version(own.version), own.needs(), None)
         known = {**known, own.name: itself}
-    first, last = (_reach(roots, known, target.environment(patch)) for patch in PATCHES)
-    return last._replace(
-        names=(first.names | last.names) - {own.name if own else ""},
-        engines=tuple(sorted({*first.engines, *last.engines})),
+    ways = [_reach(roots, known, one) for one in target.environments(*conditions(roots, known))]
+    whole = any(not way.missing for way in ways)
+    return Closure(
+        names=frozenset().union(*(way.names for way in ways)) - {own.name if own else ""},
+        missing=() if whole else ways[-1].missing,
+        engines=tuple(sorted({engine for way in ways for engine in way.engines})),
+        lacking=tuple(dict.fromkeys(one for way in ways for one in way.missing)),
     )
+
+
+def conditions(roots: Roots, known: Mapping[str, Distribution]) -> list[str]:
+    """Return the conditions of all requirements, which may tell patch releases apart."""
+    given = map(Requirement, (*roots.texts, *roots.overrides))
+    needs = (one for found in known.values() for one in found.requires)
+    return [str(one.marker) for one in (*given, *needs) if one.marker is not None]
 
 
 def _reach(roots: Roots, known: Mapping[str, Distribution], environment: dict[str, str]) -> Closure:
@@ -116,11 +135,19 @@ def _reach(roots: Roots, known: Mapping[str, Distribution], environment: dict[st
             found = known.get(name)
             if found is None or not requirement.specifier.contains(found.version, prereleases=True):
                 what = f"there is {found.version}" if found else "there is none"
-                missing[Missing(name, f"{who} needs {requirement}, and {what}")] = None
+                bare = None if found else without_marker(requirement)
+                missing[Missing(name, f"{who} needs {requirement}, and {what}", bare)] = None
             else:
                 waiting += _needs(found, requirement, seen)
     names = frozenset(name for name, _ in seen)
     return Closure(names, tuple(missing), tuple(sorted(engines)))
+
+
+def without_marker(requirement: Requirement) -> str:
+    """Return the requirement on a name and versions, whatever its condition or address."""
+    copy = Requirement(str(requirement))
+    copy.marker = copy.url = None
+    return spelled(copy)
 
 
 def _by_name(texts: Iterable[str]) -> dict[str, list[Requirement]]:

@@ -38,15 +38,15 @@ def declared_dependencies(project: Project) -> tuple[str, ...]:
     from packaging.requirements import Requirement
 
     from cloacina_ctl.project.vendoring.requirements import read_requirements
-    from cloacina_ctl.project.vendoring.target import Target, accepted_pythons
+    from cloacina_ctl.project.vendoring.target import accepted_pythons, target_for
 
     try:
         texts = read_requirements(project).texts
     except (Refused, FileProblem):
         return ()
     requires = project.requires.python if project.requires else None
-    environments = [
-        Target(python, f"linux_{machine}").environment(0)
+    targets = [
+        target_for(requires, python, f"linux_{machine}")
         for python in accepted_pythons(requires)
         for machine in ("x86_64", "aarch64")
     ]
@@ -54,5 +54,9 @@ def declared_dependencies(project: Project) -> tuple[str, ...]:
         text
         for text in texts
         if (marker := Requirement(text).marker) is None
-        or any(marker.evaluate(dict(one)) for one in environments)
+        or any(
+            marker.evaluate(dict(environment))
+            for target in targets
+            for environment in target.environments(str(marker))
+        )
     )

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name, canonicalize_version
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused, Severity
 from cloacina_ctl.project.detect import PYPROJECT_TOML, REQUIREMENTS_TXT
 from cloacina_ctl.project.vendoring.project_lock import MAX_LOCK_BYTES
-from cloacina_ctl.project.vendoring.requirements import MAX_REQUIREMENTS_BYTES
+from cloacina_ctl.project.vendoring.requirements_file import MAX_REQUIREMENTS_BYTES, text_of
 from cloacina_ctl.project.vendoring.workspace import inner, tables_in
 from cloacina_ctl.toml import read_text, read_toml
 
@@ -83,7 +83,7 @@ def _asked(read: Callable[[str], T], path: str, otherwise: T) -> T:
 
 
 def _text(path: str) -> str:
-    return read_text(path, max_bytes=MAX_REQUIREMENTS_BYTES).decode("utf-8", "replace")
+    return text_of(read_text(path, max_bytes=MAX_REQUIREMENTS_BYTES))
 
 
 def _has_lines(path: str) -> bool:

@@ -8,6 +8,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from cloacina_ctl.errors import Diagnostic, FileProblem, Refused
+from cloacina_ctl.project.vendoring.asking.told import users
 from cloacina_ctl.project.vendoring.elsewhere import unread_dependencies
 from cloacina_ctl.project.vendoring.fresh import foreign_indexes
 from cloacina_ctl.project.vendoring.lock import read_lock
@@ -52,7 +53,7 @@ def foresee(project: Project) -> Foresight:
     locked = lock.rules if lock is not None else ()
     needing = [unavailable(one) for one in origins if one.wheel is None and one.text not in locked]
     if rules.lock is None and project.config.wheelhouse is None and requirements.texts:
-        needing += foreign_indexes(rules)
+        needing += foreign_indexes(rules, users())
     return Foresight(
         broken=tuple(found for one in origins if (found := contradiction(one)) is not None),
         needing=tuple(needing),

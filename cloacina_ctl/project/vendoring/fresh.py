@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
-from packaging.version import Version
 
+from cloacina_ctl.archive.wheel import metadata_of
 from cloacina_ctl.archive.wheel_stub import write_stub_wheel
 from cloacina_ctl.errors import BuildFailed, Code, Diagnostic, Refused
 from cloacina_ctl.folders import open_folder
-from cloacina_ctl.project.vendoring import resolvers
-from cloacina_ctl.project.vendoring.at_hand import candidate_of
-from cloacina_ctl.project.vendoring.origins import PATCHES, unavailable, without_user
+from cloacina_ctl.project.vendoring.asking.pip import fetch_with_pip
+from cloacina_ctl.project.vendoring.asking.programs import Question, uv_for
+from cloacina_ctl.project.vendoring.asking.told import users
+from cloacina_ctl.project.vendoring.asking.uv import choose_with_uv
+from cloacina_ctl.project.vendoring.at_hand import AtHand, Places, candidate_of
+from cloacina_ctl.project.vendoring.closure import reach, read_metadata
+from cloacina_ctl.project.vendoring.lock import Lock, LockedWheel
+from cloacina_ctl.project.vendoring.origins import direct_origin, unavailable, without_user
 from cloacina_ctl.project.vendoring.requirements import is_engine
-from cloacina_ctl.project.vendoring.resolvers import Question
 from cloacina_ctl.project.vendoring.settings import only_uv, refuse_unkept
 from cloacina_ctl.project.vendoring.store import Cache, Wheelhouse, scratch
 from cloacina_ctl.staging import reported
@@ -25,17 +30,16 @@ from cloacina_ctl.staging import reported
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from cloacina_ctl.project.vendoring.asking.told import Users
     from cloacina_ctl.project.vendoring.at_hand import Candidate
+    from cloacina_ctl.project.vendoring.closure import Distribution
     from cloacina_ctl.project.vendoring.origins import Origin
-    from cloacina_ctl.project.vendoring.resolvers import Pin
+    from cloacina_ctl.project.vendoring.project_lock import LockedVersion
     from cloacina_ctl.project.vendoring.rules import Rules
     from cloacina_ctl.project.vendoring.target import Target
 
-# How users name indexes to uv and pip: whoever does has decided for themselves.
-_INDEX_VARIABLES = (
-    "UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "PIP_INDEX_URL",
-    "PIP_EXTRA_INDEX_URL",
-)  # fmt: skip
+# Each round finds what the wheels of the one before need.
+_MOST_ROUNDS = 12
 
 
 class Fresh:
@@ -44,6 +48,7 @@ class Fresh:
     def __init__(self, rules: Rules, wheelhouse: str | None, folder: str, *, offline: bool) -> None:
         """Ask for what ``rules`` want; ``folder`` is a scratch folder."""
         self._rules = rules
+        self._told = users()
         self._folder = folder
         self._house: str | None = None
         self._cache = Cache()
@@ -65,7 +70,7 @@ class Fresh:
                 if origin.name not in wheels:
                     problems[unavailable(origin)] = None
         if self._house is None:
-            problems.update(dict.fromkeys(foreign_indexes(self._rules)))
+            problems.update(dict.fromkeys(foreign_indexes(self._rules, self._told)))
         if problems:
             raise Refused(*problems)
 
@@ -75,7 +80,7 @@ class Fresh:
         for text in self._rules.requirements.texts:
             requirement = Requirement(text)
             name, marker = str(canonicalize_name(requirement.name)), requirement.marker
-            environments = [target.environment(patch) for patch in PATCHES]
+            environments = target.environments(str(marker))
             if name in origins and (marker is None or any(map(marker.evaluate, environments))):
                 yield origins[name]
 
@@ -83,29 +88,85 @@ class Fresh:
         """Return the wheels for ``target``, those that are ``given`` among them.
 
         None is of the engine or of the project itself, and of a name that is given none but that.
+        They are asked for again as long as they need what is not there: uv judges conditions for
+        the first patch release, pip for the Python that it runs on.
         """
-        texts = self._rules.requirements.texts
-        if not texts:
+        if not self._rules.requirements.texts:
             return ()
         folder = scratch(self._folder, f"new-{target.platform}")
         question = self._question(given, folder)
         own = self._rules.requirements.own
-        never = {*given, own.name if own is not None else ""}
-        uv = resolvers.find_uv()
-        if uv is not None and target.uv_platform() is not None:
-            pins = [
-                pin
-                for pin in resolvers.choose_with_uv(uv, question, target, folder)
-                if not is_engine(pin.name) and str(canonicalize_name(pin.name)) not in never
+        never = frozenset({*given, own.name if own is not None else ""})
+        here = tuple(candidate_of(path, target) for path in given.values())
+        for number in range(_MOST_ROUNDS):
+            asked = scratch(folder, str(number))
+            found = (*self._ask(question, never, target, asked), *here)
+            more = self._lacking(found, target) - {*question.requirements}
+            if not more:
+                break
+            question = question._replace(
+                requirements=(*question.requirements, *sorted(more)),
+            )
+        return found
+
+    def _ask(
+        self, question: Question, never: frozenset[str], target: Target, folder: str
+    ) -> tuple[Candidate, ...]:
+        """Return what uv, or else pip, chooses."""
+        uv = uv_for(target, self._told, self._house)
+        if uv is not None:
+            versions = choose_with_uv(uv, question, target, folder, self._told)
+            chosen = [
+                one for name, one in versions.items() if not is_engine(name) and name not in never
             ]
-            paths: Iterable[str] = self._take(pins, target, folder)
-        else:
-            problem = only_uv(self._rules.settings)
-            if problem is not None:
-                raise problem
-            paths = resolvers.fetch_with_pip(question, target, folder)
+            return self._take(chosen, target, folder)
+        problem = only_uv(self._rules.settings, pip_knows=self._told.prefer_pip)
+        if problem is not None:
+            raise problem
+        paths = fetch_with_pip(question, target, folder, self._told)
         kept = [path for path in paths if not is_engine(_name(path)) and _name(path) not in never]
-        return tuple(candidate_of(path, target) for path in (*kept, *given.values()))
+        found = tuple(candidate_of(path, target) for path in kept)
+        self._refuse_addresses(found, never, target)
+        return found
+
+    def _refuse_addresses(
+        self, found: Iterable[Candidate], never: frozenset[str], target: Target
+    ) -> None:
+        """Refuse what a wheel takes from an address of its own: pip follows it, and uv does not.
+
+        Nobody of the project has named that address.
+        """
+        known = self._described(found)
+        reached = reach(self._rules.roots, known, target).names
+        problems = [
+            unavailable(direct_origin(need, self._folder, f"{name} {known[name].version}"))
+            for name in sorted(reached & known.keys())
+            for need in known[name].requires
+            if need.url is not None and (other := str(canonicalize_name(need.name))) not in never
+            and other in reached
+        ]  # fmt: skip
+        if problems:
+            raise Refused(*problems)
+
+    def _described(self, found: Iterable[Candidate]) -> dict[str, Distribution]:
+        known = {}
+        for wheel, path in found:
+            with contextlib.suppress(Refused):  # whoever unpacks it says why
+                known[wheel.name] = read_metadata(metadata_of(path), wheel.file)
+        return known
+
+    def _lacking(self, found: Iterable[Candidate], target: Target) -> set[str]:
+        """Return what the wheels need on some patch release, and nobody chose.
+
+        What comes from elsewhere by the project is not asked for.
+        """
+        origins = self._rules.origins_on([target])
+        known = self._described(found)
+        return {
+            one.requirement
+            for one in reach(self._rules.roots, known, target).lacking
+            if one.requirement is not None and one.name not in origins
+        }
 
     def _question(self, given: Mapping[str, str], folder: str) -> Question:
         """Return what is asked: what is given, and the project's own name, is one file."""
@@ -126,12 +187,28 @@ class Fresh:
             house=self._house,
         )
 
-    def _take(self, pins: Sequence[Pin], target: Target, folder: str) -> Iterable[str]:
-        """Return the wheels for versions that were chosen: out of the folder, or fetched."""
-        if self._house is None:
-            return resolvers.fetch_pinned(pins, target, folder) if pins else ()
-        house = Wheelhouse(self._house)
-        return [_best(house, pin, target) for pin in pins]
+    def _take(
+        self, chosen: Sequence[LockedVersion], target: Target, folder: str
+    ) -> tuple[Candidate, ...]:
+        """Return the wheels of versions that uv chose, from where it says that they are."""
+        files = {one.name: one.best(target) for one in chosen}
+        for one in chosen:
+            if files[one.name] is None:
+                raise BuildFailed.of(
+                    Code.RESOLVING, f"no wheel of {one.name} {one.version} for {target.platform}",
+                    where=self._house,
+                )  # fmt: skip
+        wheels = tuple(
+            LockedWheel(one.name, one.version, file.file, file.sha256, (target.platform,))
+            for one in chosen
+            if (file := files[one.name]) is not None
+        )
+        lock = Lock(target.python, (target.platform,), (), wheels)
+        places = Places(
+            offline=self._house is not None,
+            files={file.sha256: file for file in files.values() if file is not None},
+        )
+        return AtHand(lock, (target,), places, folder).candidates()[0]
 
     def _cached(self) -> str:
         """Return a folder with all wheels of the cache, as uv and pip look for them."""
@@ -144,11 +221,9 @@ class Fresh:
         return folder
 
 
-def foreign_indexes(rules: Rules) -> Iterator[Diagnostic]:
+def foreign_indexes(rules: Rules, told: Users) -> Iterator[Diagnostic]:
     """Yield the indexes that the project names for all, and that are not the user's own."""
-    values = [os.environ.get(name, "") for name in _INDEX_VARIABLES]
-    known = {without_user(one.rpartition("=")[2]).rstrip("/") for text in values
-             for one in text.split()}  # fmt: skip
+    known = {without_user(one).rstrip("/") for one in (*told.uv.urls, *told.pip.urls)}
     for index in rules.origins.indexes:
         if index.title.rstrip("/") not in known:
             yield Diagnostic(
@@ -156,30 +231,10 @@ def foreign_indexes(rules: Rules) -> Iterator[Diagnostic]:
                 f"the project takes its dependencies from an index of its own: {index.title}",
                 index.place,
                 "lock them (`uv lock`), take wheels of it with --wheelhouse, or name it "
-                "yourself: UV_INDEX and PIP_EXTRA_INDEX_URL, or their defaults",
+                "yourself: UV_INDEX for uv, PIP_EXTRA_INDEX_URL for pip, or their defaults",
             )
 
 
 def _name(path: str) -> str:
     """Return the normal form of the name that a wheel's file has."""
     return str(parse_wheel_filename(os.path.basename(path))[0])
-
-
-def _best(house: Wheelhouse, pin: Pin, target: Target) -> str:
-    """Return the wheel of a folder that fits the target best."""
-    ranked = sorted(
-        (rank, file)
-        for file in house.files
-        for name, version, _, tags in [parse_wheel_filename(file)]
-        if name == canonicalize_name(pin.name)
-        and version == Version(pin.version)
-        and (rank := target.rank(tags)) is not None
-        and house.digest(file) in pin.digests
-    )
-    if not ranked:
-        raise BuildFailed.of(
-            Code.RESOLVING,
-            f"no wheel of {pin.name} {pin.version} for {target.platform}",
-            where=house.folder,
-        )
-    return house.path(ranked[0][1])

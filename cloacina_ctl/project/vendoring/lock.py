@@ -23,7 +23,7 @@ from cloacina_ctl.archive.wheel import names_a_wheel
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, Refused, UsageError
 from cloacina_ctl.project.own_files import open_own, read_own_toml
-from cloacina_ctl.project.vendoring.target import Target, accepts, parse_target
+from cloacina_ctl.project.vendoring.target import Target, accepts, parse_target, target_for
 from cloacina_ctl.staging import changed_meanwhile, open_to_replace, reported, write_file
 from cloacina_ctl.values import NamedTuple
 
@@ -67,10 +67,9 @@ class Lock(NamedTuple):
     wheels: tuple[LockedWheel, ...]
     rules: tuple[str, ...] = ()
 
-    @property
-    def targets(self) -> tuple[Target, ...]:
-        """What it was made for."""
-        return tuple(Target(self.python, platform) for platform in self.platforms)
+    def targets(self, requires: str | None) -> tuple[Target, ...]:
+        """Return what it was made for, within what the project requires of Python."""
+        return tuple(target_for(requires, self.python, one) for one in self.platforms)
 
 
 def read_lock(root: str) -> Lock | None:

@@ -15,6 +15,7 @@ from cloacina_ctl.project.vendoring.origins import (
     INDEX,
     OTHER,
     PATH,
+    PYPI,
     URL,
     WORKSPACE,
     Origin,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.project.vendoring.workspace import Document, Workspace
 
-_PYPI = ("https://pypi.org/simple", "https://pypi.python.org/simple")
 _POETRY = (("tool", "poetry", "dependencies"), ("tool", "poetry", "group", "main", "dependencies"))
 _PIXI = ("tool", "pixi", "pypi-dependencies")
 _PIXI_PLATFORMS = ("tool", "pixi", "target")
@@ -186,7 +186,7 @@ def _indexes(document: Document) -> Iterator[ProjectIndex]:
     for place, table, key in tables:
         for entry in tables_in(table.get(key)):
             url = without_user(str(entry.get("url", "")))
-            is_public = url.rstrip("/") in _PYPI or (not url and entry.get("name") == "PyPI")
+            is_public = url.rstrip("/") in PYPI or (not url and entry.get("name") == "PyPI")
             is_named_only = entry.get("explicit") is True or entry.get("priority") == "explicit"
             if not is_named_only and not is_public:
                 yield ProjectIndex(url or str(entry.get("name", "without a name")), place)
@@ -199,7 +199,7 @@ def _indexes(document: Document) -> Iterator[ProjectIndex]:
     for place, table, names in keyed:
         for key in names:
             for one in _titles(table.get(key), key):
-                if one.rstrip("/") not in _PYPI:
+                if one.rstrip("/") not in PYPI:
                     yield ProjectIndex(without_user(one), place)
 
 

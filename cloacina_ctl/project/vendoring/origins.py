@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.vendoring.target import Target
 
 PATH, WORKSPACE, GIT, URL, INDEX, OTHER = "path", "workspace", "git", "url", "index", "other"
+# The public index, which nobody has to name.
+PYPI = ("https://pypi.org/simple", "https://pypi.python.org/simple")
 # Kinds of which a lock of the project may hold the wheel itself, with its digest.
 LOCKABLE = frozenset({INDEX, URL})
 _USER = re.compile(r"(?<=//)[^/@]*@")
 _ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
-# Requirements on a patch release (`python_full_version < "3.11.3"`) differ between these.
-PATCHES = (0, 99)
 
 
 class Origin(NamedTuple):
@@ -75,7 +75,7 @@ class Origin(NamedTuple):
             return True
         try:
             marker = Marker(self.marker)
-            return any(marker.evaluate(target.environment(patch)) for patch in PATCHES)
+            return any(map(marker.evaluate, target.environments(self.marker)))
         except ValueError:
             return True  # what cannot be judged is not passed over
 
@@ -108,7 +108,7 @@ def direct_origin(requirement: Requirement, root: str, place: str) -> Origin:
     url = requirement.url or ""
     name = str(canonicalize_name(requirement.name))
     marker = str(requirement.marker) if requirement.marker else None
-    path = _local_path(url)
+    path = local_path(url)
     if path is not None:
         location = os.path.relpath(os.path.join(root, path), root)
         return Origin(name, PATH, location, place, marker, path=os.path.join(root, path))
@@ -116,7 +116,7 @@ def direct_origin(requirement: Requirement, root: str, place: str) -> Origin:
     return Origin(name, kind, without_user(url), place, marker)
 
 
-def _local_path(url: str) -> str | None:
+def local_path(url: str) -> str | None:
     """Return the path that a URL names; hatch's `{root:uri}` is the project's folder."""
     if url.startswith("{root:uri}"):
         return url.removeprefix("{root:uri}").lstrip("/") or "."

@@ -21,6 +21,7 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from cloacina_ctl.project.vendoring.origins import Origin
     from cloacina_ctl.project.vendoring.target import Target
 
 MAX_LOCK_BYTES = 32 << 20
@@ -40,13 +41,15 @@ class LockedFile(NamedTuple):
 class LockedVersion(NamedTuple):
     """A distribution that a lock has for a target, with its wheels.
 
-    ``registry`` is the index that it is from, where the lock says it.
+    ``registry`` is the index that it is from, where the lock says it; ``origin`` the folder or
+    repository, of which no lock has a file.
     """
 
     name: str
     version: str
     files: tuple[LockedFile, ...] = ()
     registry: str | None = None
+    origin: Origin | None = None
 
     def best(self, target: Target) -> LockedFile | None:
         """Return the wheel that fits the target best, None where none does."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from packaging.pylock import Package, PackageWheel, PylockSelectError, PylockValidationError
 from packaging.pylock import Pylock as Document
 
-from cloacina_ctl.project.vendoring.origins import PATCHES
+from cloacina_ctl.project.vendoring.origins import GIT, PATH, Origin, local_path, without_user
 from cloacina_ctl.project.vendoring.project_lock import (
     LockedFile,
     LockedVersion,
@@ -48,8 +48,8 @@ class Pylock:
         """Return the packages for any patch release; a lock may be for later ones alone."""
         found: list[Package] = []
         failure: PylockSelectError | None = None
-        for patch in PATCHES:
-            environment: Environment = target.environment(patch)  # type: ignore[assignment]
+        for here in target.environments():
+            environment: Environment = here  # type: ignore[assignment]
             try:
                 chosen = self._document.select(
                     environment=environment, tags=target.tags(), extras=self._extras
@@ -65,7 +65,19 @@ class Pylock:
     def _version(self, package: Package) -> LockedVersion:
         version = str(package.version) if package.version is not None else ""
         files = tuple(self._files(package))
-        return LockedVersion(str(package.name), version, files, package.index)
+        origin = self._origin(package)
+        return LockedVersion(str(package.name), version, files, package.index, origin)
+
+    def _origin(self, package: Package) -> Origin | None:
+        """Return the folder or the repository that it is from."""
+        name, folder, other = str(package.name), package.directory, package.vcs
+        if folder is not None:
+            path = os.path.join(self._root, folder.path)
+            return Origin(name, PATH, os.path.relpath(path, self._root), self.place, path=path)
+        if other is not None and other.url is not None:
+            location = without_user(f"{other.type}+{other.url}@{other.commit_id}")
+            return Origin(name, GIT, location, self.place)
+        return None
 
     def _files(self, package: Package) -> list[LockedFile]:
         wheels = [(one, one.filename) for one in package.wheels or ()]
@@ -76,7 +88,8 @@ class Pylock:
         return [one for one in found if one is not None]
 
     def _path(self, wheel: PackageWheel) -> str | None:
-        return None if wheel.path is None else os.path.join(self._root, wheel.path)
+        path = wheel.path if wheel.path is not None else local_path(wheel.url or "")
+        return None if path is None else os.path.join(self._root, path)
 
 
 def _cure(tool: object, name: str) -> str:

@@ -1,104 +1,185 @@
-"""For which versions of Python the vendored wheels are complete, out of those of the project."""
+"""For which releases of Python the vendored wheels are, out of those of the project.
+
+One rule, whoever asks: a release is one of the package where the project takes it, the tags and
+`Requires-Python` of all wheels take it, and nothing is missing that their conditions then ask for.
+What is chosen, what is refused and what the manifest says follow from it.
+"""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import parse_wheel_filename
 
 from cloacina_ctl.errors import Code, Diagnostic
-from cloacina_ctl.project.vendoring.closure import Distribution, Roots, reach
-from cloacina_ctl.project.vendoring.target import PYTHONS, Target, accepted_pythons, accepts
+from cloacina_ctl.project.vendoring.closure import Distribution, Roots, conditions, reach
+from cloacina_ctl.project.vendoring.target import (
+    LAST_PATCH,
+    PYTHONS,
+    Target,
+    accepted_pythons,
+    patch_edges,
+    takes,
+)
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from cloacina_ctl.project.vendoring.lock import LockedWheel
 
+# Versions to come: a clause of the project about one of them says something.
+_TO_COME = ("3.15.0", "3.99.0", "4.0.0")
 
-def too_new(
-    wheels: Mapping[LockedWheel, Distribution], python: str, requires: str | None
-) -> Iterator[Diagnostic]:
-    """Yield each wheel that does not run on the Pythons that the project says it is for.
 
-    As uv does, the lower end counts: what a distribution says of versions to come is a guess.
+class Release(NamedTuple):
+    """A release of Python: ``3.11`` and its patch."""
+
+    python: str
+    patch: int
+
+    @property
+    def text(self) -> str:
+        """The release as specifiers are asked about it."""
+        return f"{self.python}.{self.patch}"
+
+
+class Wheels:
+    """The wheels that get vendored for ``targets``, and the releases of Python that they are for.
+
+    ``requires`` is what the project says of Python.
     """
-    for wheel, distribution in wheels.items():
-        refused = [
-            one
-            for one in (python, *(accepted_pythons(requires) if requires else ()))
-            if not accepts(distribution.python, one) and _number(one) <= _number(python)
-        ]
-        if refused:
+
+    def __init__(
+        self,
+        roots: Roots,
+        wheels: Mapping[LockedWheel, Distribution],
+        targets: tuple[Target, ...],
+        requires: str | None,
+    ) -> None:
+        self._roots = roots
+        self._targets = targets
+        self._requires = requires
+        self._tags = {wheel: parse_wheel_filename(wheel.file)[3] for wheel in wheels}
+        self._wheels = wheels
+        texts = [one.python for one in wheels.values() if one.python]
+        known = {one.name: one for one in wheels.values()}
+        edges = patch_edges(*texts, *conditions(roots, known), requires or "")
+        pythons = sorted({*PYTHONS, targets[0].python}, key=_minor)
+        self._every = tuple(Release(python, patch) for python in pythons for patch in edges)
+        self._releases = tuple(one for one in self._every if takes(requires, one.text))
+        self._good = tuple(filter(self._fits, self._releases))
+
+    @property
+    def fits_all(self) -> bool:
+        """Tell whether they are for every release that the project takes."""
+        return self._good == self._releases
+
+    @property
+    def runs_anywhere(self) -> bool:
+        """Tell whether by their tags they are for every Python of the project."""
+        return all(map(self._has_tags, accepted_pythons(self._requires)))
+
+    def unfit(self) -> Iterator[Diagnostic]:
+        """Yield what keeps them from being for any release of the target's Python."""
+        python = self._targets[0].python
+        if self._good_of(python):
+            return
+        own = [one.text for one in self._releases if one.python == python]
+        blamed = [one for one in self._wheels if not self._is_for(one, own)]
+        for wheel in blamed or self._wheels:
+            needs = self._wheels[wheel].python
             yield Diagnostic(
                 Code.DEPENDENCY,
-                f"{wheel.title} needs Python {distribution.python}, and the project is for "
-                f"{min(refused, key=_number)} too",
+                f"{wheel.title} is not for Python {python}"
+                + (f": it needs {needs}" if needs else f", {wheel.file}"),
                 wheel.file,
-                f"choose for the oldest: --vendor-python {min(refused, key=_number)}; or set "
-                f'`requires-python = "{distribution.python}"`',
+                "vendor for a Python that all are for: --vendor-python",
             )
 
+    def _is_for(self, wheel: LockedWheel, releases: Sequence[str]) -> bool:
+        tags = self._tags[wheel]
+        needs = self._wheels[wheel].python
+        return any(takes(needs, one) for one in releases) and all(
+            target.rank(tags) is not None
+            for target in self._targets
+            if target.platform in wheel.platforms
+        )
 
-def narrowed(
-    roots: Roots,
-    wheels: Mapping[LockedWheel, Distribution],
-    targets: tuple[Target, ...],
-    requires: str | None,
-) -> str | None:
-    """Return the specifier of the Pythons that the wheels are for, None for all of the project's.
+    def narrowed(self) -> str | None:
+        """Return the specifier of the releases that they are for, None for all of the project's.
 
-    The interpreter decides which compiled wheels load, and markers which distributions are needed.
-    """
-    candidates = tuple(accepted_pythons(requires))
-    good = [
-        python
-        for python in candidates
-        if all(_fits(roots, wheels, target._replace(python=python)) for target in targets)
-    ]
-    if good == list(candidates):
-        return None
-    python = targets[0].python
-    run = _run_around(good, python)
-    own = f"=={python}.*" if run == [python] else _between(run)
-    kept = [str(one) for one in SpecifierSet(requires or "") if not _is_implied(str(one), run[0])]
-    return str(SpecifierSet(",".join([own, *kept])))
+        It takes those next to each other around the last one of the target's Python, and none that
+        the project does not take.
+        """
+        if self.fits_all:
+            return None
+        run = self._run()
+        first, last = run[0], run[-1]
+        whole = first.python == last.python and (first.patch, last.patch) == (0, LAST_PATCH)
+        bounds = [f"=={first.python}.*"] if whole else list(self._bounds(first, last))
+        own = [str(one) for one in SpecifierSet(self._requires or "")]
+        return str(SpecifierSet(",".join(self._needed([*own, *bounds]))))
+
+    def _bounds(self, first: Release, last: Release) -> Iterator[str]:
+        yield f">={first.text}" if first.patch else f">={first.python}"
+        if last == self._releases[-1]:
+            return
+        if last.patch == LAST_PATCH:
+            yield f"<3.{_minor(last.python) + 1}"
+        else:
+            yield f"<{last.python}.{last.patch + 1}"
+
+    def _run(self) -> Sequence[Release]:
+        """Return the good releases next to each other around the target's."""
+        last = self._good_of(self._targets[0].python)[-1]
+        low = high = self._releases.index(last)
+        good = set(self._good)
+        while low > 0 and self._releases[low - 1] in good:
+            low -= 1
+        while high + 1 < len(self._releases) and self._releases[high + 1] in good:
+            high += 1
+        return self._releases[low : high + 1]
+
+    def _good_of(self, python: str) -> list[Release]:
+        return [one for one in self._good if one.python == python]
+
+    def _needed(self, clauses: list[str]) -> list[str]:
+        """Return the clauses without those that the others imply."""
+        every = (*(one.text for one in self._every), *_TO_COME)
+        meant = [all(takes(clause, one) for clause in clauses) for one in every]
+        for clause in tuple(clauses):
+            rest = [one for one in clauses if one is not clause]
+            if rest and meant == [all(takes(each, one) for each in rest) for one in every]:
+                clauses = rest
+        return clauses
+
+    def _fits(self, release: Release) -> bool:
+        """Tell whether the wheels are for a release, on each platform."""
+        return self._has_tags(release.python) and all(
+            self._fits_on(target, release) for target in self._targets
+        )
+
+    def _has_tags(self, python: str) -> bool:
+        return all(
+            target._replace(python=python).rank(tags) is not None
+            for target in self._targets
+            for wheel, tags in self._tags.items()
+            if target.platform in wheel.platforms
+        )
+
+    def _fits_on(self, target: Target, release: Release) -> bool:
+        known = {
+            distribution.name: distribution
+            for wheel, distribution in self._wheels.items()
+            if target.platform in wheel.platforms
+        }
+        if not all(takes(one.python, release.text) for one in known.values()):
+            return False
+        here = target._replace(python=release.python, patches=(release.patch, release.patch))
+        return not reach(self._roots, known, here).missing
 
 
-def _fits(roots: Roots, wheels: Mapping[LockedWheel, Distribution], target: Target) -> bool:
-    known = {}
-    for wheel, distribution in wheels.items():
-        if target.platform in wheel.platforms:
-            tags = parse_wheel_filename(wheel.file)[3]
-            if target.rank(tags) is None or not accepts(distribution.python, target.python):
-                return False
-            known[wheel.name] = distribution
-    return not reach(roots, known, target).missing
-
-
-def _run_around(good: list[str], python: str) -> list[str]:
-    """Return the versions next to each other around ``python`` that are good."""
-    numbers = {_number(one) for one in good}
-    low = high = _number(python)
-    while low - 1 in numbers:
-        low -= 1
-    while high + 1 in numbers:
-        high += 1
-    return [f"3.{minor}" for minor in range(low, high + 1)]
-
-
-def _is_implied(clause: str, low: str) -> bool:
-    """Tell whether a clause of the project says less than the lowest version that fits."""
-    match = re.fullmatch(r">=3\.([0-9]{1,2})(?:\.[0-9]+)?", clause)
-    return match is not None and int(match[1]) < _number(low)
-
-
-def _between(run: list[str]) -> str:
-    low, high = run[0], run[-1]
-    return f">={low}" + ("" if high == PYTHONS[-1] else f",<3.{_number(high) + 1}")
-
-
-def _number(python: str) -> int:
+def _minor(python: str) -> int:
     return int(python.partition(".")[2])

@@ -1,8 +1,7 @@
 """What a project depends on: `[project] dependencies`, or a tree's `requirements.txt`.
 
 A reference to a URL or a folder (`name @ URL`) is taken apart: the name is a requirement, the rest
-says where it comes from. Options in a requirements file would choose where all wheels come from,
-and are refused.
+says where it comes from. Options in a requirements file that cannot be kept are refused.
 """
 
 from __future__ import annotations
@@ -15,34 +14,38 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused
+from cloacina_ctl.errors import Code, Diagnostic, Refused
 from cloacina_ctl.project.detect import PYPROJECT_TOML, REQUIREMENTS_TXT
 from cloacina_ctl.project.model import Layout
-from cloacina_ctl.project.own_files import open_own, read_own_toml
+from cloacina_ctl.project.own_files import read_own_toml
 from cloacina_ctl.project.vendoring.origins import Origin, direct_origin
 from cloacina_ctl.project.vendoring.own import Own, expand
-from cloacina_ctl.staging import reported
+from cloacina_ctl.project.vendoring.requirements_file import (
+    Line,
+    RequirementsFile,
+    read_requirements_file,
+)
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from cloacina_ctl.project.model import Project
+    from cloacina_ctl.project.vendoring.origins import ProjectIndex
 
-MAX_REQUIREMENTS_BYTES = 1 << 20
 # What the engine brings itself, under the names that its releases have had.
 ENGINES = frozenset({"cloaca", "cloaca-sqlite", "cloaca-postgres"})
 _HASH = re.compile(r"\s--hash[ =](\S+)")
 # In the text of a condition a new line would begin an option of pip's, and `${NAME}` a variable.
 _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|\$\{")
-_COMMENT = re.compile(r"(?:^|\s)#.*$")
 
 
 class Requirements(NamedTuple):
     """The requirements in their one spelling, sorted; ``place`` is the file that has them.
 
     None is on the project itself, which ``own`` is; ``extras`` are those of its extras that are
-    part of them. ``engines`` are those that the engine brings, which are never vendored.
+    part of them. ``constraints`` are spelled, too; ``indexes`` are those that a requirements file
+    names. ``engines`` are those that the engine brings, which are never vendored.
     ``hashes`` are the SHA-256 digests that a requirements file allows for a distribution,
     ``direct`` is where those come from that are given with a reference.
     """
@@ -54,22 +57,22 @@ class Requirements(NamedTuple):
     direct: tuple[Origin, ...] = ()
     own: Own | None = None
     extras: frozenset[str] = frozenset()
+    constraints: tuple[str, ...] = ()
+    indexes: tuple[ProjectIndex, ...] = ()
 
 
 def read_requirements(project: Project) -> Requirements:
     """Return what the project depends on, or raise ``Refused`` with all that is not vendored."""
-    place, lines = _find(project)
-    problems: list[Diagnostic] = []
+    place, file = _find(project)
+    problems = list(file.problems)
     hashes: dict[str, frozenset[str]] = {}
-    found: list[Requirement] = []
-    for where, line in lines:
-        requirement = _parse(where, line, problems)
-        if requirement is None:
-            continue
-        found.append(requirement)
-        name, allowed = str(canonicalize_name(requirement.name)), frozenset(_HASH.findall(line))
-        if allowed:
-            hashes[name] = hashes.get(name, frozenset()) | allowed
+    found = list(_parsed(file.lines, hashes, problems))
+    limits = list(_parsed(file.constraints, hashes, problems))
+    problems += [
+        Diagnostic(Code.DEPENDENCY, f"a constraint is a name and versions, not: {one}", place)
+        for one in limits
+        if one.url is not None or one.extras
+    ]
     own, broken = _own(project) if place == PYPROJECT_TOML else (None, {})
     extras: frozenset[str] = frozenset()
     if own is not None:
@@ -91,7 +94,23 @@ def read_requirements(project: Project) -> Requirements:
         direct=tuple(one for one in direct if not is_engine(one.name)),
         own=own,
         extras=extras,
+        constraints=tuple(sorted(set(map(spelled, limits)))),
+        indexes=file.indexes,
     )
+
+
+def _parsed(
+    lines: Iterable[Line], hashes: dict[str, frozenset[str]], problems: list[Diagnostic]
+) -> Iterator[Requirement]:
+    """Yield the requirement of each line; digests and problems are noted."""
+    for where, line in lines:
+        requirement = _parse(where, line, problems)
+        if requirement is None:
+            continue
+        name, allowed = str(canonicalize_name(requirement.name)), frozenset(_HASH.findall(line))
+        if allowed:
+            hashes[name] = hashes.get(name, frozenset()) | allowed
+        yield requirement
 
 
 def is_engine(name: str) -> bool:
@@ -112,19 +131,16 @@ def is_unsafe(text: str) -> bool:
     return _UNSAFE.search(text) is not None
 
 
-def _find(project: Project) -> tuple[str, list[tuple[str, str]]]:
-    """Return the file that counts, and each requirement with its place."""
+def _find(project: Project) -> tuple[str, RequirementsFile]:
+    """Return the file that counts, and what it says."""
     if project.layout is Layout.PYTHON_TREE:
         if os.path.lexists(os.path.join(project.root, REQUIREMENTS_TXT)):
-            return REQUIREMENTS_TXT, list(_lines(project.root))
+            return REQUIREMENTS_TXT, read_requirements_file(project.root)
         if not os.path.lexists(os.path.join(project.root, PYPROJECT_TOML)):
-            return REQUIREMENTS_TXT, []
-    return PYPROJECT_TOML, list(_dependencies(project.root))
-
-
-def _dependencies(root: str) -> Iterator[tuple[str, str]]:
-    for value in _listed(_project_table(root), "dependencies", "dependencies"):
-        yield PYPROJECT_TOML, value
+            return REQUIREMENTS_TXT, RequirementsFile()
+    values = _listed(_project_table(project.root), "dependencies", "dependencies")
+    lines = tuple(Line(PYPROJECT_TOML, value) for value in values)
+    return PYPROJECT_TOML, RequirementsFile(lines)
 
 
 def _own(project: Project) -> tuple[Own | None, dict[str, list[Diagnostic]]]:
@@ -175,31 +191,12 @@ def _listed(table: dict[str, Any], key: str, name: str) -> list[str]:
     return values
 
 
-def _lines(root: str) -> Iterator[tuple[str, str]]:
-    """Yield the lines of a requirements file, continued ones joined, without comments."""
-    path = os.path.join(root, REQUIREMENTS_TXT)
-    with reported(path), open(open_own(root, REQUIREMENTS_TXT), "rb") as file:
-        data = file.read(MAX_REQUIREMENTS_BYTES + 1)
-    if len(data) > MAX_REQUIREMENTS_BYTES:
-        raise FileProblem.of(Code.LIMIT, f"more than {MAX_REQUIREMENTS_BYTES} bytes", where=path)
-    text, start, kept = data.decode("utf-8", "replace"), 0, ""
-    for number, line in enumerate(text.splitlines(), 1):
-        start = start or number
-        if line.endswith("\\"):
-            kept += line[:-1] + " "
-            continue
-        whole = _COMMENT.sub("", kept + line).strip()
-        if whole:
-            yield f"{REQUIREMENTS_TXT}:{start}", whole
-        start, kept = 0, ""
-
-
 def _parse(where: str, line: str, problems: list[Diagnostic]) -> Requirement | None:
     """Return the requirement that a line is; None, with the problem noted, where it is none."""
     text = _HASH.sub("", f" {line}").strip()
     if text.startswith("-"):
-        message = f"an option, where only requirements are taken: {text}"
-        hint = "where wheels come from is for your own pip or uv to know, or for --wheelhouse"
+        message = f"an option that is not kept: {text}"
+        hint = "kept are -r, -c, --index-url, --extra-index-url, --find-links, --hash"
         problems.append(Diagnostic(Code.DEPENDENCY, message, where, hint))
         return None
     if _UNSAFE.search(text):

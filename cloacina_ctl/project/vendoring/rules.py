@@ -79,10 +79,11 @@ class Rules(NamedTuple):
 def read_rules(project: Project, requirements: Requirements) -> Rules:
     """Return the rules of the project, or raise ``Refused`` for what cannot be read."""
     workspace = read_workspace(project.root)
+    origins, settings = read_origins(workspace, requirements.direct), read_settings(workspace)
     return Rules(
         requirements,
-        read_origins(workspace, requirements.direct),
-        read_settings(workspace),
+        origins._replace(indexes=(*requirements.indexes, *origins.indexes)),
+        settings._replace(constraints=(*settings.constraints, *requirements.constraints)),
         _project_lock(project.root, workspace, requirements),
         workspace,
     )

@@ -106,15 +106,20 @@ def _deep(table: dict[str, Any], keys: tuple[str, ...]) -> object:
     return found
 
 
-def only_uv(settings: Settings) -> Refused | None:
-    """Return the error for settings that need uv to choose; None where pip will do."""
+def only_uv(settings: Settings, *, pip_knows: bool) -> Refused | None:
+    """Return the error for settings that need uv to choose; None where pip will do.
+
+    ``pip_knows`` tells whether pip chooses because it alone was told of an index.
+    """
     if not settings.uv_only:
         return None
+    why = "pip chooses, which alone knows an index" if pip_knows else "uv does not choose here"
+    cure = "name the index for uv, too: UV_DEFAULT_INDEX" if pip_knows else "install uv"
     return Refused.of(
         Code.RESOLVER_SETTING,
-        f"only uv keeps `{settings.uv_only[0]}`, and uv does not choose here",
+        f"only uv keeps `{settings.uv_only[0]}`, and {why}",
         where=settings.place,
-        hint="install uv, or lock the dependencies where it is: `uv lock`",
+        hint=f"{cure}; or lock the dependencies where it is: `uv lock`",
     )
 
 

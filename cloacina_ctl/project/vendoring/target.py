@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # The versions of Python that exist, as far as it matters which of them something fits.
 PYTHONS = tuple(f"3.{minor}" for minor in range(9, 15))
+# No version of Python has had this many patch releases: it stands for all that are to come.
+LAST_PATCH = 99
 _PYTHON = re.compile(r"3\.(0|[1-9][0-9]?)")
 _PLATFORM = re.compile(r"(?:(manylinux|musllinux)_([0-9]{1,2})_([0-9]{1,3})|linux)_([a-z0-9_]+)")
 # The older names of three manylinux platforms (PEP 600).
@@ -27,16 +29,26 @@ _OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 _UV_MACHINES = ("x86_64", "aarch64")
 _UV_MUSL = 2
 _UV_FLOORS = (17, 28, *range(31, 41))
+# A specifier or a marker that tells patch releases apart has numbers like this one.
+_PATCH = re.compile(r"3\.[0-9]+\.([0-9]{1,2})(?![0-9])")
 
 
 class Target(NamedTuple):
     """A version of Python such as ``3.11`` and a platform tag such as ``manylinux_2_28_x86_64``.
 
-    The platform is what the runtime has: wheels for an older one fit as well.
+    The platform is what the runtime has: wheels for an older one fit as well. ``patches`` are the
+    first and the last patch release that the runtime may have.
     """
 
     python: str
     platform: str
+    patches: tuple[int, int] = (0, LAST_PATCH)
+
+    @property
+    def release(self) -> str:
+        """The first release of Python that the runtime may have, such as ``3.11.7``."""
+        first = self.patches[0]
+        return f"{self.python}.{first}" if first else self.python
 
     @property
     def machine(self) -> str:
@@ -78,8 +90,19 @@ class Target(NamedTuple):
         ranks = _ranks(self)
         return tuple(sorted(ranks, key=ranks.__getitem__))
 
-    def environment(self, patch: int) -> dict[str, str]:
-        """Return what markers of requirements are about, for a patch release of the Python."""
+    def environments(self, *texts: str) -> Iterator[dict[str, str]]:
+        """Yield what markers are about, for each patch release that may differ from its neighbors.
+
+        ``texts`` are the specifiers and markers that may tell patch releases apart; without any
+        these are the first and the last.
+        """
+        first, last = self.patches
+        for patch in patch_edges(*texts):
+            if first < patch < last:
+                yield self._environment(patch)
+        yield from (self._environment(patch) for patch in sorted({first, last}))
+
+    def _environment(self, patch: int) -> dict[str, str]:
         full = f"{self.python}.{patch}"
         return {
             "implementation_name": "cpython",
@@ -98,7 +121,7 @@ class Target(NamedTuple):
     def pip_options(self) -> tuple[str, ...]:
         """Return how pip is told to look for this target's wheels."""
         compact = self.python.replace(".", "")
-        options = ["--implementation=cp", f"--python-version={self.python}", f"--abi=cp{compact}"]
+        options = ["--implementation=cp", f"--python-version={self.release}", f"--abi=cp{compact}"]
         options += ["--abi=abi3", "--abi=none"]
         return (*options, *(f"--platform={platform}" for platform in self.platforms()))
 
@@ -147,12 +170,39 @@ def parse_asked(python: str, platform: str) -> Target:
     return target
 
 
+def patch_edges(*texts: str) -> tuple[int, ...]:
+    """Return the patch releases of any Python that specifiers or markers may tell apart.
+
+    Between two of them that are next to each other nothing changes.
+    """
+    found = {0, LAST_PATCH}
+    for text in texts:
+        for number in map(int, _PATCH.findall(text)):
+            found |= {number - 1, number, number + 1}
+    return tuple(sorted(one for one in found if 0 <= one <= LAST_PATCH))
+
+
+@lru_cache(maxsize=256)
+def patches(specifier: str | None, python: str) -> tuple[int, int] | None:
+    """Return the first and the last patch release of ``python`` that a specifier takes.
+
+    None where it takes none of them; no specifier takes all.
+    """
+    if not specifier:
+        return (0, LAST_PATCH)
+    taken = [patch for patch in patch_edges(specifier) if takes(specifier, f"{python}.{patch}")]
+    return (taken[0], taken[-1]) if taken else None
+
+
+@lru_cache(maxsize=4096)
+def takes(specifier: str | None, release: str) -> bool:
+    """Tell whether a specifier takes a release of Python, such as ``3.11.7``."""
+    return not specifier or SpecifierSet(specifier).contains(release, prereleases=True)
+
+
 def accepts(specifier: str | None, python: str) -> bool:
     """Tell whether a specifier takes some release of ``python``; no specifier takes all."""
-    if not specifier:
-        return True
-    found = SpecifierSet(specifier)
-    return any(found.contains(f"{python}.{patch}", prereleases=True) for patch in (0, 8, 99))
+    return patches(specifier, python) is not None
 
 
 def accepted_pythons(specifier: str | None) -> Iterator[str]:
@@ -163,6 +213,14 @@ def accepted_pythons(specifier: str | None) -> Iterator[str]:
 def accepted_minors(specifier: str | None, last: int) -> list[int]:
     """Return the minor versions of Python 3, from 3.10 up to ``last``, that a specifier takes."""
     return [minor for minor in range(10, last + 1) if accepts(specifier, f"3.{minor}")]
+
+
+def target_for(requires: str | None, python: str, platform: str) -> Target:
+    """Return the target within what a project requires of Python.
+
+    Where it takes no release of ``python``, all count: whoever asks says so.
+    """
+    return Target(python, platform, patches(requires, python) or (0, LAST_PATCH))
 
 
 def _parts(platform: str) -> tuple[str, int, int, str]:

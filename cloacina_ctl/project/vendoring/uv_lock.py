@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from packaging.markers import Marker
 from packaging.version import InvalidVersion, Version
 
-from cloacina_ctl.project.vendoring.origins import PATCHES
 from cloacina_ctl.project.vendoring.project_lock import (
     LockedFile,
     LockedVersion,
@@ -76,7 +75,7 @@ class UvLock:
 
     def select(self, target: Target) -> dict[str, LockedVersion]:
         """Return what the project's own dependencies lead to on ``target``."""
-        walked = (one for patch in PATCHES for one in self._walk(target.environment(patch)))
+        walked = (one for here in target.environments() for one in self._walk(here))
         return by_name(map(self._version, walked), self, target)
 
     def _walk(self, environment: dict[str, str]) -> Iterator[dict[str, Any]]:

@@ -13,20 +13,37 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.archive.wheel import unpack_wheel
 from cloacina_ctl.archive.wheel_zip import bad_wheel
-from cloacina_ctl.errors import BuildFailed, Code, Diagnostic, Refused, Severity, UsageError
+from cloacina_ctl.errors import (
+    BuildFailed,
+    Code,
+    Diagnostic,
+    NetworkProblem,
+    Refused,
+    Severity,
+    UsageError,
+)
 from cloacina_ctl.project.model import LeftOut
 from cloacina_ctl.project.vendoring.at_hand import not_the_locked
-from cloacina_ctl.project.vendoring.choice import VendorOptions, choose
+from cloacina_ctl.project.vendoring.choice import PYTHON, VendorOptions, choose
 from cloacina_ctl.project.vendoring.closure import reach, read_metadata
 from cloacina_ctl.project.vendoring.elsewhere import other_versions, unread_dependencies
 from cloacina_ctl.project.vendoring.given import given_names
 from cloacina_ctl.project.vendoring.lock import LOCK_FILE, Lock
+from cloacina_ctl.project.vendoring.notes import (
+    Change,
+    changes_of,
+    narrowed,
+    skipped_engines,
+    told_of_lock,
+    without_effect,
+)
 from cloacina_ctl.project.vendoring.origins import unavailable
 from cloacina_ctl.project.vendoring.project_lock import bad_lock
-from cloacina_ctl.project.vendoring.python_range import narrowed, too_new
+from cloacina_ctl.project.vendoring.python_range import Wheels
 from cloacina_ctl.project.vendoring.requirements import read_requirements
 from cloacina_ctl.project.vendoring.rules import read_rules
 from cloacina_ctl.project.vendoring.store import scratch
+from cloacina_ctl.project.vendoring.target import accepted_pythons
 from cloacina_ctl.project.vendoring.tree import VendoredFile, judge_names, make_tree
 from cloacina_ctl.values import NamedTuple
 
@@ -45,11 +62,12 @@ if TYPE_CHECKING:
 
 
 class Vendored(NamedTuple):
-    """What gets vendored.
+    """What gets vendored: ``wheels``, each distribution once by name and version.
 
     ``python`` is the specifier that the package has to say where the project's own says too much.
     ``new_lock`` is to be written beside the project where it is not None, in the place of what the
-    file held, ``old_lock``. ``files`` lie in the scratch folder that was given.
+    file held, ``old_lock``; ``changes`` is how they differ. ``files`` lie in the scratch folder
+    that was given.
     """
 
     files: tuple[VendoredFile, ...] = ()
@@ -59,6 +77,8 @@ class Vendored(NamedTuple):
     old_lock: bytes | None = None
     left_out: tuple[LeftOut, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    wheels: tuple[tuple[str, str], ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 def vendor(
@@ -74,24 +94,17 @@ def vendor(
     """
     requirements = read_requirements(project)
     rules = read_rules(project, requirements)
-    choice = choose(project, rules, options, folder)
-    found = _Unpacked(choice, folder, limits)
-    known = {wheel: found.distributions[wheel.sha256] for wheel in found.wheels}
-    kept, engines = _needed(choice, rules, known)
-    _refuse_unlisted(requirements, kept)
-    _refuse_strangers(choice, rules, kept, options)
-    python = project.requires.python if project.requires else None
-    problems = tuple(too_new({one: known[one] for one in kept}, choice.targets[0].python, python))
-    if problems:
-        raise Refused(*problems)
-    tree = make_tree({wheel: found.wheels[wheel] for wheel in kept}, choice.targets)
+    requires = project.requires.python if project.requires else None
+    chosen = _choose(project, rules, options, folder, limits)
+    choice, kept, wheels = chosen.choice, chosen.wheels.keys(), chosen.fits
+    tree = make_tree(chosen.wheels, choice.targets)
     named = tuple(judge_names(project, tree.files))
     errors = [one for one in named if one.severity is Severity.ERROR]
     if errors:
         raise Refused(*errors)
-    lock = _lock(choice, rules, kept)
-    fewer = narrowed(rules.roots, {one: known[one] for one in kept}, choice.targets, python)
-    skipped = tuple(sorted({*requirements.engines, *engines}))
+    lock = _lock(choice, rules, tuple(kept))
+    fewer = wheels.narrowed()
+    skipped = tuple(sorted({*requirements.engines, *chosen.engines}))
     others = (*unread_dependencies(project.root, requirements), *other_versions(rules, kept))
     return Vendored(
         files=tree.files,
@@ -99,9 +112,73 @@ def vendor(
         python=fewer,
         new_lock=lock,
         old_lock=choice.found,
-        left_out=tuple(_left_out({wheel: found.wheels[wheel] for wheel in kept})),
-        diagnostics=(*named, *tree.said, *others, *_notes(choice, lock, fewer, python, skipped)),
+        left_out=tuple(_left_out(chosen.wheels)),
+        wheels=tuple(sorted({(one.name, one.version) for one in kept})),
+        changes=() if lock is None else tuple(changes_of(project.root, lock)),
+        diagnostics=(
+            *named,
+            *tree.said,
+            *others,
+            *without_effect(chosen.wheels),
+            *told_of_lock(choice, lock),
+            *skipped_engines(skipped),
+            *narrowed(fewer, requires, choice, options),
+        ),
     )
+
+
+class _Chosen(NamedTuple):
+    """A choice, unpacked and judged: the wheels that are needed, and which Pythons they are for."""
+
+    choice: Choice
+    wheels: Mapping[LockedWheel, Wheel]
+    engines: tuple[str, ...]
+    fits: Wheels
+
+
+def _choose(
+    project: Project, rules: Rules, options: VendorOptions, folder: str, limits: Limits
+) -> _Chosen:
+    """Return what is vendored, for as many Pythons of the project as can be.
+
+    Nobody named one: then wheels that run on any are chosen for the oldest, where those for this
+    machine's Python leave it out. What is compiled for one Python is chosen for this one.
+    """
+    requires = project.requires.python if project.requires else None
+    first = _judged(project, rules, options, scratch(folder, "first"), limits, None)
+    oldest = next(accepted_pythons(requires), None) if requires else None
+    if PYTHON not in first.choice.own or first.fits.fits_all or not first.fits.runs_anywhere:
+        return first
+    if oldest in (None, first.choice.targets[0].python) or first.choice.locked is not None:
+        return first
+    try:
+        second = _judged(project, rules, options, scratch(folder, "oldest"), limits, oldest)
+    except (BuildFailed, NetworkProblem, Refused):
+        return first
+    return second if second.fits.fits_all else first
+
+
+def _judged(
+    project: Project,
+    rules: Rules,
+    options: VendorOptions,
+    folder: str,
+    limits: Limits,
+    python: str | None,
+) -> _Chosen:
+    """Return the choice for ``python``, or raise where it is not complete or not allowed."""
+    choice = choose(project, rules, options, folder, python)
+    found = _Unpacked(choice, folder, limits)
+    known = {wheel: found.distributions[wheel.sha256] for wheel in found.wheels}
+    kept, engines = _needed(choice, rules, known)
+    _refuse_unlisted(rules.requirements, kept)
+    _refuse_strangers(choice, rules, kept, options)
+    requires = project.requires.python if project.requires else None
+    fits = Wheels(rules.roots, {one: known[one] for one in kept}, choice.targets, requires)
+    problems = tuple(fits.unfit())
+    if problems:
+        raise Refused(*problems)
+    return _Chosen(choice, {wheel: found.wheels[wheel] for wheel in kept}, engines, fits)
 
 
 class _Unpacked:
@@ -169,7 +246,7 @@ def _incomplete(
     text = "; ".join(choice.without.get(one.name, one.words) for one in missing[:3])
     if choice.locked is not None:
         return _bad_lock(text)
-    private = rules.private_on([target])
+    private = {**choice.private, **rules.private_on([target])}
     named = {one.name: private[one.name] for one in missing if one.name in private}
     strangers = [origin for name, origin in named.items() if not _is_given(choice, name)]
     if strangers:
@@ -235,7 +312,7 @@ def _refuse_strangers(
 
 def _lock(choice: Choice, rules: Rules, kept: tuple[LockedWheel, ...]) -> Lock | None:
     """Return the lock to write, None where the one that is there says the same."""
-    if choice.locked is not None or not (kept or choice.why != "there is none"):
+    if choice.locked is not None or not (kept or choice.found is not None):
         return None
     return Lock(
         python=choice.targets[0].python,
@@ -250,29 +327,3 @@ def _left_out(wheels: Mapping[LockedWheel, Wheel]) -> Iterator[LeftOut]:
     for wheel, unpacked in wheels.items():
         for path, reason in unpacked.left_out:
             yield LeftOut(os.path.join(wheel.file, path), reason)
-
-
-def _notes(
-    choice: Choice,
-    lock: Lock | None,
-    fewer: str | None,
-    python: str | None,
-    engines: tuple[str, ...],
-) -> Iterator[Diagnostic]:
-    if lock is not None:
-        message = f"a new lock of {len(lock.wheels)} wheels: {choice.why}"
-        yield Diagnostic(
-            Code.LOCK_FILE, message, LOCK_FILE, "keep it under version control", Severity.NOTE
-        )
-    for name in engines:
-        yield Diagnostic(
-            Code.ENGINE_VENDORED, f"not vendored: {name}, the engine brings it",
-            severity=Severity.NOTE,
-        )  # fmt: skip
-    if fewer is not None:
-        yield Diagnostic(
-            Code.NARROWED_PYTHON,
-            f"what is vendored is for Python {fewer}, the project for {python or 'any'}",
-            hint="say which Python the runtime has: --vendor-python",
-            severity=Severity.WARNING,
-        )
