@@ -32,7 +32,7 @@ def unmarked(where: str) -> Diagnostic:
         "no release of glibc loads it: it has packed relocations (DT_RELR) and does not need "
         "the version GLIBC_ABI_DT_RELR of libc.so.6",
         where,
-        "link with `-z pack-relative-relocs` by GNU ld 2.38, LLD 15 or later ones, or do not pack",
+        "use `-z pack-relative-relocs` with GNU ld from 2.38 or LLD from 15, or do not pack them",
     )
 
 

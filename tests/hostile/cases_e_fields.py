@@ -115,7 +115,6 @@ REQUIRED = {
     "path",
     "machine",
     "os",
-    "floor",
     "rustc",
     "profile",
     "target",

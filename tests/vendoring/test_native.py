@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from cloacina_ctl.errors import Code, Diagnostic, Severity, UsageError
@@ -199,3 +203,25 @@ def test_a_platform_that_promises_something_is_chosen_before_one_that_does_not()
     tags = parse_target("3.11", GLIBC).platforms()
     assert tags[0] == GLIBC
     assert tags[-1] == "linux_x86_64"
+
+
+@pytest.mark.slow
+def test_pip_takes_the_wheel_that_promises_something_where_it_is_given_our_order(tmp_path, house):
+    for platform in ("linux_x86_64", "manylinux_2_28_x86_64"):
+        wheel(house, "one", {"one.so": Elf().build()}, tag=f"cp311-cp311-{platform}")
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        f"--find-links={house}",
+        "--only-binary=:all:",
+        f"--dest={tmp_path / 'got'}",
+        "one",
+    ]
+    command += parse_target("3.11", GLIBC).pip_options()
+    subprocess.run(command, check=True, timeout=120)
+    assert os.listdir(tmp_path / "got") == ["one-1.0-cp311-cp311-manylinux_2_28_x86_64.whl"]
