@@ -174,7 +174,7 @@ def _problem(message: str, file: CompiledFile) -> Diagnostic:
 
 
 def _floor(of: Artifact | Library) -> tuple[int, ...]:
-    return tuple(map(int, of.libc.floor.split("."))) if of.libc is not None else ()
+    return tuple(map(int, of.libc.floor.split("."))) if of.libc and of.libc.floor else ()
 
 
 def _top(path: str) -> str:

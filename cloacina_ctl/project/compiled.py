@@ -200,7 +200,9 @@ def _minors(files: Iterable[CompiledFile]) -> tuple[int, ...] | None:
 
 def _floor(library: Library) -> tuple[tuple[int, ...], str]:
     return (
-        tuple(map(int, library.libc.floor.split("."))) if library.libc else (),
+        tuple(map(int, library.libc.floor.split(".")))
+        if library.libc and library.libc.floor
+        else (),
         library.tag,
     )
 
