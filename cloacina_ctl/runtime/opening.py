@@ -143,14 +143,8 @@ def _take_tree(
     manifest = package.head.manifest
     package.require_sections({layout.COMMON})
     tags = [one.platform for one in manifest.artifacts if platform_fits(one.platform, host)]
-    if manifest.artifacts and not tags:
-        names = ", ".join(one.platform for one in manifest.artifacts)
-        raise Incompatible.of(
-            Code.NOT_FOR_RUNTIME,
-            f"its compiled code is not for this machine, which is {_words(host)}: {names}",
-            where=package.path,
-            hint="package the project on such a machine, or vendor for it by --vendor-platform",
-        )
+    if not tags:
+        _refuse_own_code(package, host)
     sections = {layout.COMMON, *tags}
     package.require_sections(sections)
     files = [file for file in package.head.files if layout.section_of(file.path) in sections]
@@ -169,6 +163,26 @@ def _take_tree(
             vendored=("vendor", *folders),
         )
     )
+
+
+def _refuse_own_code(package: Package, host: Host) -> None:
+    """Raise ``Incompatible`` where files of the package's own are for other machines alone.
+
+    What is vendored for others may not be needed, and its absence is said when it is.
+    """
+    own = {
+        layout.section_of(file.path)
+        for file in package.head.files
+        if layout.place_on_platform(file.path) != file.path
+    }
+    if own:
+        raise Incompatible.of(
+            Code.NOT_FOR_RUNTIME,
+            "the compiled code of the package is not for this machine, which is "
+            f"{_words(host)}: {', '.join(sorted(own))}",
+            where=package.path,
+            hint="package the project on such a machine, with code that is built for it",
+        )
 
 
 def _workflow_of(manifest: Manifest) -> str:
