@@ -156,7 +156,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
     file = tmp_path / "libx.so"
     file.write_bytes(Elf().build())
 
-    def touched(fd: int) -> Source:
+    def touched(fd: int, *more: object) -> Source:
         os.utime(fd, (1, 1))
         return open_source(fd)
 
