@@ -9,6 +9,7 @@ from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.project.crate_source.facts import OUTSIDE
 from cloacina_ctl.project.crate_source.local_packages import no_workspace
+from cloacina_ctl.project.crate_source.tables import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.crate_source.facts import SourceFacts
 
 RULES: Rules[SourceFacts] = Rules()
-_SHOWN = 3
 
 
 @RULES.rule(Code.COMPILED_IN)
@@ -71,9 +71,8 @@ def path_outside(subject: SourceFacts) -> Iterator[Finding]:
 def tells_cargo(subject: SourceFacts) -> Iterator[Finding]:
     """These settings are for the machine where they were written, and count where it is built."""
     for path, keys in subject.settings:
-        more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
         yield Finding(
-            f"the package tells cargo what to do: {', '.join(keys[:_SHOWN])}{more}",
+            f"the package tells cargo what to do: {listed(keys)}",
             subject.prefix + path,
             "leave the file out, unless whoever builds needs these settings",
         )

@@ -20,6 +20,7 @@ from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.project.crate import CARGO_LOCK, CARGO_TOML
 from cloacina_ctl.project.crate_source.facts import SourceFacts, missing_reads
 from cloacina_ctl.project.crate_source.settings import CONFIG_FILES, settings_between
+from cloacina_ctl.project.crate_source.tables import listed
 from cloacina_ctl.project.credentials import find_secrets
 from cloacina_ctl.project.model import CompileRead
 from cloacina_ctl.project.own_files import own_links
@@ -324,10 +325,9 @@ def _left_behind(crate: Crate, found: CrateFiles) -> Iterator[Diagnostic]:
     packed = {str(file.path).removeprefix(SOURCE_FOLDER) for file in found.files}
     for path, keys in settings_between(crate.root, crate.workspace_root or crate.root):
         if path not in packed and keys:
-            named = ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
             yield Diagnostic(
                 Code.LEFT_BEHIND,
-                f"not packed, so whoever builds the source builds without it: {named}",
+                f"not packed, so whoever builds the source builds without it: {listed(keys)}",
                 path,
                 _cure_of_settings(path),
                 Severity.WARNING,

@@ -17,6 +17,7 @@ from cloacina_ctl.project.crate_source.tables import (
     DEV,
     dependencies_of,
     inherited_keys,
+    listed,
     patches_of,
     table_in,
 )
@@ -172,10 +173,9 @@ def _manifests_of(one: Needed, root: str) -> Manifests:
 
 def no_workspace(keys: tuple[str, ...], where: str) -> Diagnostic:
     """Return what is said of a Cargo.toml whose workspace is not there."""
-    more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
     return Diagnostic(
         Code.NO_WORKSPACE,
-        f"it takes {', '.join(keys[:3])}{more} from a workspace, and there is none",
+        f"it takes {listed(keys)} from a workspace, and there is none",
         where,
         "package the member in its workspace: `cloacina-ctl package` writes these keys out",
     )
