@@ -54,8 +54,7 @@ def mixed_releases(project: Project) -> Iterator[Finding]:
 
 def _meets(name: str, project: Project) -> bool:
     """Tell whether types of that crate meet those of `cloacina-workflow`: then nothing builds."""
-    code = code_of(project)
-    used = {one.name.split("::")[0] for one in code.imports} if code is not None else set()
+    used = {one.name.split("::")[0] for one in code_of(project).imports}
     if name == _GRAPHS:
         # Up to 0.9 `package!()` names it, later only graphs do.
         named = not within(releases_of(facts_of(project).crate), FIRST_GRAPH_BY_USE)
@@ -64,8 +63,7 @@ def _meets(name: str, project: Project) -> bool:
 
 
 def _has_graphs(project: Project) -> bool:
-    code = code_of(project)
-    uses = code.of("task", *_GRAPH_MACROS) if code is not None else ()
+    uses = code_of(project).of("task", *_GRAPH_MACROS)
     return any(use.macro != "task" or use.argument("invokes") for use in uses)
 
 
@@ -98,9 +96,9 @@ def _missing(project: Project) -> dict[str, str]:
 @RULES.rule(Code.UNKNOWN_CRATE)
 def unknown_crate(project: Project) -> Iterator[Finding]:
     """A path of the author's own code begins with a crate that is no dependency."""
-    crate, code = facts_of(project).crate, code_of(project)
+    crate = facts_of(project).crate
     missing = {name.replace("-", "_") for name in _missing(project)}
-    for named in code.crates if code is not None else ():
+    for named in code_of(project).crates:
         if named.name in missing:
             continue
         cure = f"run `{add_command(package_of(named.name), crate)}`"

@@ -38,12 +38,11 @@ _ONCE = ("invokes", "post_invocation", "trigger", "graph", "name", "accumulators
 def _known_uses(project: Project) -> Iterator[tuple[MacroUse, tables.Macro]]:
     """Yield the uses of macros that stand where they can, and whose release has them."""
     releases = releases_of(facts_of(project).crate)
-    code = code_of(project)
-    for use in code.uses if code is not None else ():
+    for use in code_of(project).uses:
         macro = tables.MACROS.get(use.macro)
         if macro is None or use.item != macro.item or use.left_out:
             continue
-        if any(macro.since <= one and within((one,), until=macro.until) for one in releases):
+        if any(within((one,), macro.since, macro.until) for one in releases):
             yield use, macro
 
 
@@ -155,9 +154,7 @@ def _together(use: MacroUse) -> Iterator[str]:
     names = [argument.name for argument in use.arguments]
     if use.macro in ("task", "computation_graph", "reactor"):
         for name in _ONCE:
-            if names.count(name) > 1 and (
-                use.macro != "task" or name.endswith(("s", "invocation"))
-            ):
+            if names.count(name) > 1:
                 yield f"`{name}` is there twice"
     if use.macro == "task" and "post_invocation" in names and "invokes" not in names:
         yield "`post_invocation` needs `invokes = computation_graph(…)` beside it"
@@ -211,8 +208,8 @@ def _reactor(use: MacroUse) -> Iterator[str]:
 def wrong_place(project: Project) -> Iterator[Finding]:
     """A macro on the wrong kind of item, of another release, or on a module without its text."""
     releases = releases_of(facts_of(project).crate)
-    code = code_of(project)
-    for use in code.uses if code is not None else ():
+    uses = code_of(project).uses
+    for use in uses:
         macro = tables.MACROS.get(use.macro)
         if macro is None or use.left_out or use.item == "macro":
             continue
@@ -228,7 +225,7 @@ def wrong_place(project: Project) -> Iterator[Finding]:
                 use.place,
                 f"write `mod {use.name} {{ … }}` with the text of that file in it",
             )
-        elif use.macro == "workflow" and _is_empty(use, code.uses if code is not None else ()):
+        elif use.macro == "workflow" and _is_empty(use, uses):
             yield Finding(
                 f"the workflow's module `{use.name}` has no task that its macro sees",
                 use.place,

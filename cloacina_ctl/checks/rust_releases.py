@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.project.runtimes import RUNTIMES, runtime_of_crate
+from cloacina_ctl.project.rust_code import RustCode
 
 if TYPE_CHECKING:
     from cloacina_ctl.project.model import Crate, Project, RustFacts
-    from cloacina_ctl.project.rust_code import RustCode
 
 Release = tuple[int, ...]
 FIRST: Release = (0, 2)
@@ -26,9 +26,9 @@ def facts_of(project: Project) -> RustFacts:
     return project.rust
 
 
-def code_of(project: Project) -> RustCode | None:
-    """Return what is known of the library's code."""
-    return facts_of(project).code
+def code_of(project: Project) -> RustCode:
+    """Return what is known of the library's code, nothing where it was not read."""
+    return facts_of(project).code or RustCode()
 
 
 def releases_of(crate: Crate) -> tuple[Release, ...]:

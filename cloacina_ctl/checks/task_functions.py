@@ -25,9 +25,7 @@ _BY_VALUE = re.compile(r"(?:[a-z_]+ ?:: ?)*Context ?(?:<.*)?")
 
 
 def _tasks(project: Project) -> tuple[MacroUse, ...]:
-    code = code_of(project)
-    uses = code.of("task") if code is not None else ()
-    return tuple(use for use in uses if use.item == "function")
+    return tuple(use for use in code_of(project).of("task") if use.item == "function")
 
 
 @RULES.rule(Code.TASK_SIGNATURE)
@@ -68,8 +66,7 @@ def _is_context(name: str | None) -> bool:
 @RULES.rule(Code.LOST_TASK)
 def lost_task(project: Project) -> Iterator[Finding]:
     """The workflow's macro looks for the one word `task`: any other spelling is no task to it."""
-    code = code_of(project)
-    for use in code.uses if code is not None else ():
+    for use in code_of(project).uses:
         if use.macro != "task" or use.workflow is None or use.item != "function":
             continue
         if use.left_out and use.spelling == "task":
@@ -110,8 +107,7 @@ def id_in_crate(project: Project) -> Iterator[Finding]:
 @RULES.rule(Code.PACKAGE_MACRO_TWICE)
 def package_macro_twice(project: Project) -> Iterator[Finding]:
     """Each `package!()` makes a module `_ffi` where it stands, and a plugin."""
-    code = code_of(project)
-    uses = [use for use in code.of("package") if not use.conditional] if code is not None else []
+    uses = [use for use in code_of(project).of("package") if not use.conditional]
     for use in uses[1:]:
         message = f"`package!()` is there already, at {uses[0].place}"
         yield Finding(message, use.place, "remove one of them")
@@ -120,8 +116,7 @@ def package_macro_twice(project: Project) -> Iterator[Finding]:
 @RULES.rule(Code.OTHER_RESULT)
 def other_result(project: Project) -> Iterator[Finding]:
     """The code that the macros write names `Result` with two arguments."""
-    code = code_of(project)
-    for result in code.results if code is not None else ():
+    for result in code_of(project).results:
         yield Finding(
             f"the workflow's module sees {result.name} instead of the standard `Result`, and the "
             "code that the macros write there names it with two arguments",
@@ -169,9 +164,8 @@ def of_other_release(project: Project) -> Iterator[Finding]:
 
 
 def _package_macro(project: Project) -> Iterator[Finding]:
-    code = code_of(project)
-    if code is not None and within(releases_of(facts_of(project).crate), until=(0, 5)):
-        for use in code.of("package"):
+    if within(releases_of(facts_of(project).crate), until=(0, 5)):
+        for use in code_of(project).of("package"):
             message = (
                 "`package!()` is there from 0.6 on: up to 0.5 the workflow's macro does its work"
             )
@@ -180,8 +174,6 @@ def _package_macro(project: Project) -> Iterator[Finding]:
 
 def _imports(project: Project) -> Iterator[Finding]:
     releases, code = releases_of(facts_of(project).crate), code_of(project)
-    if code is None:
-        return
     for imported in code.imports:
         known = tables.IMPORTS.get(imported.name)
         if known and not any(within((one,), known.since, known.until) for one in releases):

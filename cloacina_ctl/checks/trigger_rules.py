@@ -27,8 +27,7 @@ _WHICH = f"{', '.join(tables.RULE_FUNCTIONS)}, {', '.join(tables.RULE_GROUPS)} a
 @RULES.rule(Code.RULE_REFUSED)
 def trigger_rule(project: Project) -> Iterator[Finding]:
     """The macro reads a rule word by word: what it does not know is an error."""
-    code = code_of(project)
-    for use in code.of("task") if code is not None else ():
+    for use in code_of(project).of("task"):
         rule = use.argument("trigger_rules")
         said = _rule(rule) if rule is not None else None
         if said is not None:
@@ -68,8 +67,7 @@ def _comparison(operator: Expression, value: Expression) -> str | None:
 @RULES.rule(Code.TRIGGER_REFUSED)
 def trigger_time(project: Project) -> Iterator[Finding]:
     """A trigger polls or has a schedule, and the macro reads both."""
-    code = code_of(project)
-    for use in code.of("trigger") if code is not None else ():
+    for use in code_of(project).of("trigger"):
         if use.item == "function":
             for said in _time(use):
                 yield Finding(f"the trigger `{use.name}`: {said}", use.place)

@@ -60,7 +60,8 @@ def test_the_build_fails_and_cargo_says_why(refused, tmp_path_factory):
     )
     (crate / "src" / "lib.rs").write_text(
         '#[workflow(name = "broken")]\npub mod broken {\n'
-        '    #[task(id = "a", dependencies = [])]\n    pub async fn a() -> u32 { "text" }\n}\n'
+        '    #[task(id = "a", dependencies = [])]\n'
+        '    pub async fn a(context: &mut Context) -> u32 { "text" }\n}\n'
     )
     told = refused(
         "package", crate, "--offline", "-o", "x", status=5, code="R002", CARGO_TERM_COLOR="never"
