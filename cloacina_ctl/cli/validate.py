@@ -19,8 +19,8 @@ def _run(values: Values, reporter: Reporter) -> int:
     import sys
 
     from cloacina_ctl.cli import exits
-    from cloacina_ctl.operations.building import BuildRequest
     from cloacina_ctl.operations.validate import Choice, validate
+    from cloacina_ctl.project.model import BuildRequest
 
     validated = validate(
         values["path"],

@@ -9,7 +9,7 @@ from cloacina_ctl.archive.layout import SOURCE_FOLDER, library_path
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
 from cloacina_ctl.operations.asking import ask, completed, spoken
 from cloacina_ctl.project.builder_paths import C_CODE, ELSEWHERE, MANIFEST_DIR, OUT_DIR, SOURCE
-from cloacina_ctl.project.model import BuildOptions
+from cloacina_ctl.project.model import BuildOptions, BuildRequest
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -37,17 +37,6 @@ _PATH_CURES = {
     SOURCE: "build without --target, or look which macro writes file!()",
     ELSEWHERE: "look which crate or linked library names it",
 }
-
-
-class BuildRequest(NamedTuple):
-    """What to build, the crate ``member`` of a workspace or the only one, and how.
-
-    With ``load`` a library for this machine is loaded, in a child process, and asked what it is.
-    """
-
-    member: str | None = None
-    options: BuildOptions = BuildOptions()
-    load: bool = True
 
 
 class Built(NamedTuple):

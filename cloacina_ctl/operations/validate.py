@@ -28,9 +28,9 @@ from cloacina_ctl.errors import (
     Refused,
     UsageError,
 )
-from cloacina_ctl.operations.building import BuildRequest
 from cloacina_ctl.operations.locating import Locator
 from cloacina_ctl.progress import Progress, stage
+from cloacina_ctl.project.model import BuildRequest
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:

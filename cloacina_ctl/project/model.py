@@ -194,6 +194,17 @@ class BuildOptions(NamedTuple):
     quiet: bool = False
 
 
+class BuildRequest(NamedTuple):
+    """What to build, the crate ``member`` of a workspace or the only one, and how.
+
+    With ``load`` a library for this machine is loaded, in a child process, and asked what it is.
+    """
+
+    member: str | None = None
+    options: BuildOptions = BuildOptions()
+    load: bool = True
+
+
 class Project(NamedTuple):
     """A project, read. Exactly one of ``python`` and ``rust`` is there."""
 
