@@ -30,7 +30,7 @@ from cloacina_ctl.errors import (
 )
 from cloacina_ctl.operations.locating import Locator
 from cloacina_ctl.progress import Progress, stage
-from cloacina_ctl.project.model import BuildRequest
+from cloacina_ctl.project.model import BuildOptions, BuildRequest
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.python_source import ModuleSource
 
 
-__all__ = ["Choice", "Report", "Validated", "validate"]
+__all__ = ["BuildOptions", "BuildRequest", "Choice", "Report", "Validated", "validate"]
 
 
 _SKIPPED = ("what lies behind the first problem",)
