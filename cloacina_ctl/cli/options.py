@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from cloacina_ctl.authenticity import Rule
     from cloacina_ctl.cli.command import Values
     from cloacina_ctl.cli.report import Reporter
-    from cloacina_ctl.operations.building import BuildOptions
 
 FORCE = Option(("--force",), "Replace the output if it exists.", Kind.FLAG)
 JOBS = Option(
@@ -166,9 +165,6 @@ def refuse_both(values: Values, first: str, second: str) -> None:
         raise UsageError.of(Code.USAGE, f"{first} and {second} exclude each other")
 
 
-def build_options(values: Values) -> BuildOptions:
-    """Return the options of a build that choose features."""
-    from cloacina_ctl.operations.building import BuildOptions
-
-    names = (name for text in values["features"] for name in text.split(",") if name)
-    return BuildOptions(features=tuple(names), default_features=not values["no_default_features"])
+def chosen_features(values: Values) -> tuple[str, ...]:
+    """Return the features to turn on."""
+    return tuple(name for text in values["features"] for name in text.split(",") if name)

@@ -18,7 +18,7 @@ from cloacina_ctl.cli.options import (
     RUST,
     SIGN_FIDIUS,
     SIGNER,
-    build_options,
+    chosen_features,
     limits,
     refuse_both,
 )
@@ -106,9 +106,13 @@ def _level(values: Values, form: str) -> int:
 
 
 def _build_options(values: Values, reporter: Reporter) -> BuildOptions:
-    return build_options(values)._replace(
+    from cloacina_ctl.operations.building import BuildOptions
+
+    return BuildOptions(
         profile=values["profile"],
         target=values["target"],
+        features=chosen_features(values),
+        default_features=not values["no_default_features"],
         locked=values["locked"],
         offline=values["offline"],
         jobs=values["jobs"] or None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.command import Argument, Command, Kind, Option
-from cloacina_ctl.cli.options import ALLOW_UNSIGNED, FEATURES, KEY, LIMIT, build_options, limits
+from cloacina_ctl.cli.options import ALLOW_UNSIGNED, FEATURES, KEY, LIMIT, chosen_features, limits
 from cloacina_ctl.errors import Code, UsageError
 
 if TYPE_CHECKING:
@@ -19,13 +19,15 @@ def _run(values: Values, reporter: Reporter) -> int:
     import sys
 
     from cloacina_ctl.cli import exits
-    from cloacina_ctl.operations.building import BuildRequest
-    from cloacina_ctl.operations.validate import Choice, validate
+    from cloacina_ctl.operations.validate import BuildOptions, BuildRequest, Choice, validate
 
+    options = BuildOptions(
+        features=chosen_features(values), default_features=not values["no_default_features"]
+    )
     validated = validate(
         values["path"],
         Choice(values["select"], values["ignore"]),
-        build=BuildRequest(values["package"], build_options(values)),
+        build=BuildRequest(values["package"], options),
         load=_rule(values),
         limits=limits(values),
         progress=reporter.progress(),

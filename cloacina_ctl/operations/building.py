@@ -11,7 +11,7 @@ from cloacina_ctl.operations.asking import ask, completed, spoken
 from cloacina_ctl.platforms.folders import folder_names, searches
 from cloacina_ctl.project.builder_paths import C_CODE, ELSEWHERE, MANIFEST_DIR, OUT_DIR, SOURCE
 from cloacina_ctl.project.dep_info import FilesRead
-from cloacina_ctl.project.model import BuildOptions
+from cloacina_ctl.project.model import BuildOptions, BuildRequest
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -41,19 +41,6 @@ _PATH_CURES = {
     SOURCE: "build without --target, or look which macro writes file!()",
     ELSEWHERE: "look which crate or linked library names it",
 }
-
-
-class BuildRequest(NamedTuple):
-    """What to build, the crate ``member`` of a workspace or the only one, and how.
-
-    With ``load`` a library for this machine is loaded, in a child process, and asked what it is.
-    Where no build is ``wanted``, what is asked for goes by the source alone.
-    """
-
-    member: str | None = None
-    options: BuildOptions = BuildOptions()
-    load: bool = True
-    wanted: bool = True
 
 
 class Built(NamedTuple):

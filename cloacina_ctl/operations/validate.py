@@ -30,10 +30,10 @@ from cloacina_ctl.errors import (
     Severity,
     UsageError,
 )
-from cloacina_ctl.operations.building import BuildRequest
 from cloacina_ctl.operations.locating import Locator
 from cloacina_ctl.platforms.recognition import ELF, HEAD_BYTES, is_loaded, object_format
 from cloacina_ctl.progress import Progress, stage
+from cloacina_ctl.project.model import BuildOptions, BuildRequest
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.python_source import ModuleSource
 
 
-__all__ = ["Choice", "Report", "Validated", "validate"]
+__all__ = ["BuildOptions", "BuildRequest", "Choice", "Report", "Validated", "validate"]
 
 
 _SKIPPED = ("what lies behind the first problem",)

@@ -248,6 +248,19 @@ class BuildOptions(NamedTuple):
     quiet: bool = False
 
 
+class BuildRequest(NamedTuple):
+    """What to build, the crate ``member`` of a workspace or the only one, and how.
+
+    With ``load`` a library for this machine is loaded, in a child process, and asked what it is.
+    Where no build is ``wanted``, what is asked for goes by the source alone.
+    """
+
+    member: str | None = None
+    options: BuildOptions = BuildOptions()
+    load: bool = True
+    wanted: bool = True
+
+
 class Project(NamedTuple):
     """A project, read. Exactly one of ``python`` and ``rust`` is there."""
 

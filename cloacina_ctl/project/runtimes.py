@@ -258,8 +258,9 @@ SOURCES = {
     ),
     "trigger_rules": Source(
         "the trigger rules of a crate are known to the engine",
-        "measured: the metadata of libraries before 0.8.0 has no place for them, and the engine of "
-        "0.6.1 runs tasks that a rule skips; the engines of 0.10.0 and 0.12.0 follow every form",
+        "measured: the metadata of libraries before 0.8.0 has no place for them, and the engines "
+        "of 0.3.1 and 0.6.1 run tasks that a rule skips; those of 0.10.0 and 0.12.0 follow every "
+        "form",
     ),
 }
 

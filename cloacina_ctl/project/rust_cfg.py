@@ -156,16 +156,11 @@ def _attribute(tokens: tuple[Node, ...], *, is_certain: bool) -> Attribute:
 
 def features_in(tokens: Sequence[Node]) -> Iterator[str]:
     """Yield the features that a predicate names, whether it asks for them or for their absence."""
-    left = list(tokens)
+    left = [tuple(tokens)]
     while left:
-        node = left.pop()
-        if node.type == "token_tree":
-            left += tokens_of(node)
-        elif (text := text_value((node,))) is not None and _is_of_feature(node):
-            yield text
-
-
-def _is_of_feature(literal: Node) -> bool:
-    equals = literal.prev_sibling
-    name = equals.prev_sibling if equals is not None else None
-    return name is not None and text_of(name) == "feature"
+        group = left.pop()
+        left += [tokens_of(node) for node in group if node.type == "token_tree"]
+        for name, _, value in zip(group, group[1:], group[2:], strict=False):
+            text = text_value((value,))
+            if text is not None and text_of(name) == "feature":
+                yield text
