@@ -18,16 +18,20 @@ if TYPE_CHECKING:
 
 _MOST_WORDS = 800
 _MOST_REASONS = 3
-# How pip, uv and the libraries beneath them say that it was the network.
+# How pip, uv and the libraries beneath them say that it was the network. Names of distributions
+# (`certifi`, `tls-client`) stand in other lines: so no word alone counts.
 _REASONS = re.compile(
-    r"\b(?:40[137]\b.*(?:error|unauthori[sz]ed|forbidden|authentication|credentials)|"
+    r"\b(?:40[137]\b.{0,40}(?:error|unauthori[sz]ed|forbidden|authentication|credentials)|"
     r"(?:client|server) error \(?[45][0-9]{2}|[45][0-9]{2} (?:client|server) error|"
-    r"too many 5[0-9]{2} error|401 unauthorized|403 forbidden|tunnel (?:error|connection)|proxy|"
-    r"connection (?:refused|reset|aborted|broken|error|timed out)|connect(?:ion)? timeout|"
-    r"failed to establish a new connection|timed out|name or service not known|"
-    r"temporary failure in name resolution|failed to lookup address|getaddrinfo|dns error|"
-    r"network is unreachable|no route to host|certificate|ssl|tls|"
-    r"not a trusted or secure host|handshake)",
+    r"too many 5[0-9]{2} error|401 unauthorized|403 forbidden|(?:returned a|http error) 40[37]\b|"
+    r"http error 5[0-9]{2}|tunnel (?:error|connection failed)|proxyerror|"
+    r"proxy authori[sz]ation|proxy authentication|cannot connect to proxy|"
+    r"connection (?:refused|reset|aborted|broken|error|timed out)|connection-failed|"
+    r"failed to establish a new connection|(?:read|connect|operation) timed out|"
+    r"name or service not known|temporary failure in name resolution|failed to lookup address|"
+    r"getaddrinfo failed|dns error|network is unreachable|no route to host|"
+    r"ssl certificate|certificate[ _]verify[ _]failed|invalid peer certificate|sslerror|"
+    r"ssl-verification-failed|not a trusted or secure host|handshake failure)",
     re.IGNORECASE,
 )
 _MISSING = re.compile(r"\b404\b")

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl import settings
 from cloacina_ctl.errors import FileProblem, Refused
+from cloacina_ctl.project.vendoring.origins import PYPI
 from cloacina_ctl.project.vendoring.workspace import inner, tables_in
 from cloacina_ctl.toml import read_text, read_toml
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _PLACES = ("index-url", "extra-index-url", "find-links", "no-index")
 _UV_VARIABLES = (
@@ -102,13 +103,18 @@ def users() -> Users:
 
 
 def _uv() -> Told:
-    named, urls = [one for one in _UV_VARIABLES if _is_on(one)], list(_uv_urls())
+    named = [one for one in _UV_VARIABLES if _is_on(one) and _is_away(_uv_urls(one))]
+    urls = [url for one in _UV_VARIABLES for url in _uv_urls(one)]
     keyring = os.environ.get("UV_KEYRING_PROVIDER")
     hosts = os.environ.get("UV_INSECURE_HOST", "").split()
     for path in _uv_files():
         table = _toml(path)
         for found in (table, inner(table, "pip")):
-            keys = [key for key in ("index", *_PLACES) if found.get(key)]
+            keys = [
+                key
+                for key in ("index", *_PLACES)
+                if found.get(key) and _is_away(_table_urls(found[key]))
+            ]
             named += [f"{key} in {path}" for key in keys]
             urls += [one for key in keys for one in _table_urls(found[key])]
             keyring = keyring or found.get("keyring-provider")
@@ -133,14 +139,19 @@ def _is_on(variable: str) -> bool:
     return os.environ.get(variable, "").strip().lower() not in _OFF
 
 
-def _uv_urls() -> Iterator[str]:
-    for name in _UV_VARIABLES:
-        for text in re.split(r"[\s,]+", os.environ.get(name, "")):
-            match = _NAMED_URL.fullmatch(text)
-            if match is not None and "/" not in match[1]:
-                yield _with_user(match[2], match[1])
-            elif text:
-                yield text
+def _is_away(urls: Iterable[str]) -> bool:
+    """Tell whether a setting says another place than the public index, which both know."""
+    found = [one.rstrip("/") for one in urls]
+    return not found or not set(found) <= set(PYPI)
+
+
+def _uv_urls(variable: str) -> Iterator[str]:
+    for text in re.split(r"[\s,]+", os.environ.get(variable, "")):
+        match = _NAMED_URL.fullmatch(text)
+        if match is not None and "/" not in match[1]:
+            yield _with_user(match[2], match[1])
+        elif text:
+            yield text
 
 
 def _table_urls(value: object) -> Iterator[str]:
@@ -216,7 +227,8 @@ def _toml(path: str) -> dict[str, Any]:
 
 def _pip() -> Told:
     said = dict(_pip_settings())
-    places = [key for key in _PLACES if key in said and said[key][1].lower() not in _OFF]
+    on = [key for key in _PLACES if key in said and said[key][1].lower() not in _OFF]
+    places = [key for key in on if _is_away(said[key][1].split())]
     texts = {key: said[key][1] for key in _PIP_OTHERS if key in said}
     return Told(
         places=tuple(said[key][0] for key in places),
