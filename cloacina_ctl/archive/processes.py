@@ -177,7 +177,7 @@ def _raise(outcome: object) -> None:
         kind, *rows = outcome
         diagnostics = (
             Diagnostic(_CODES[code], message, where, hint, Severity(severity))
-            for code, message, where, hint, severity in rows
+            for code, message, where, hint, severity, _ in rows  # no reader locates what it finds
         )
         raise getattr(errors, kind)(*diagnostics)
     if outcome is not None:

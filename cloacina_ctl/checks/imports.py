@@ -133,7 +133,10 @@ def _declares(project: Project) -> str:
 
 def _shown(root: str) -> str:
     """Return the project's folder as somebody in the current folder would write it."""
-    near = os.path.relpath(root)
+    try:
+        near = os.path.relpath(root)
+    except OSError:  # the current folder is gone
+        near = root
     return shlex.quote(root if near.startswith("..") else near)
 
 

@@ -55,6 +55,8 @@ class Locator:
         file = self._seen(spelled["file"])
         if file is None:
             return found
+        if spelled["file"].endswith("/"):  # how a folder is told from a file
+            file += "/"
         line, column = (None if text is None else int(text) for text in spelled.group(2, 3))
         rest = (found.where or "")[spelled.end("file") :]
         return found._replace(where=file + rest, location=Location(file, line, column))

@@ -14,7 +14,7 @@ from cloacina_ctl.archive.extraction import Extraction
 from cloacina_ctl.archive.payload import Nowhere, pour
 from cloacina_ctl.archive.processes import can_fork, in_processes
 from cloacina_ctl.archive.reader import open_package
-from cloacina_ctl.errors import Code, FileProblem, Refused
+from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused
 
 from .packages import make
 
@@ -109,7 +109,7 @@ def test_the_error_of_the_first_part_that_failed_is_raised():
     with pytest.raises(FileProblem) as caught:
         in_processes(work, [0, 1, 2], lambda count: None)
     (found,) = caught.value.diagnostics
-    assert found == (Code.NO_SPACE, "part 1", "x", "y", found.severity)
+    assert found == Diagnostic(Code.NO_SPACE, "part 1", "x", "y")
     assert found.code is Code.NO_SPACE
     assert running_children() is None
 

@@ -14,6 +14,7 @@ from pathlib import Path
 _VARIABLE = re.compile(
     r"\b(?:[0-9a-f]{64}|[0-9a-f]{16})\b|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ| +[\d.]+ m?s\b"
 )
+_ON_A_BUSY_MACHINE = re.compile(r" \(verified [^)]*\)")
 _UNSET = ("CLOACINA_CTL_SIGNING_KEY", "CLOACINA_CTL_PASSPHRASE_FILE", "FORCE_COLOR")
 
 
@@ -26,7 +27,7 @@ def steps_of(block: str) -> list[tuple[str, list[str]]]:
 
 def normal(lines: list[str]) -> list[str]:
     """Return the lines without what differs from run to run."""
-    return [_VARIABLE.sub("…", line) for line in lines]
+    return [_VARIABLE.sub("…", _ON_A_BUSY_MACHINE.sub("", line)) for line in lines]
 
 
 def said_by(line: str, folder: Path) -> list[str]:

@@ -91,6 +91,7 @@ def test_the_answer_names_the_sidecar_and_the_digest_that_it_signs(run, package)
         "content": "sha256:" + Digest.of(package.read_bytes()),
         "added": [fingerprint()],
         "removed": [],
+        "already": [],
         "signatures": 1,
         "sidecar": "x.cloacina.sig",
     }
