@@ -149,7 +149,7 @@ def _argument(argument: Argument) -> MacroArgument:
 
 def expression_of(tokens: Sequence[Node], depth: int = 0) -> Expression:
     """Return the value that the tokens spell."""
-    other = Expression(OTHER, spelled(tokens)[:_MAX_SPELLED])
+    other = Expression(OTHER, spelled(tokens, most=_MAX_SPELLED)[:_MAX_SPELLED])
     if not tokens or depth > MAX_DEPTH:
         return other
     first, kind = tokens[0], tokens[0].type

@@ -135,14 +135,22 @@ def tokens_of(group: Node) -> tuple[Node, ...]:
     return tuple(node for node in group.children[1:-1] if node.type not in _COMMENTS)
 
 
-def spelled(tokens: Sequence[Node], text: Callable[[Node], str] = text_of) -> str:
-    """Return the source of the tokens on one line: white space and comments become one space."""
+def spelled(
+    tokens: Sequence[Node], text: Callable[[Node], str] = text_of, most: int | None = None
+) -> str:
+    """Return the source of the tokens on one line: white space and comments become one space.
+
+    With ``most`` it ends with the token that brings it to so many characters.
+    """
     pieces: list[str] = []
-    end = None
+    end, length = None, 0
     for leaf in _leaves(tokens):
+        if most is not None and length >= most:
+            break
         if end is not None and leaf.start_byte > end:
             pieces.append(" ")
         pieces.append(text(leaf))
+        length += len(pieces[-1])
         end = leaf.end_byte
     return "".join(pieces)
 

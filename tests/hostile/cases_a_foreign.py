@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.hostile import zstd_bytes
 from tests.hostile.builder import build
-from tests.hostile.case import IO_OR_USAGE, Case, slug
+from tests.hostile.case import IO_OR_USAGE, REFUSED, Case, slug
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,9 +95,9 @@ def places() -> Iterator[Case]:
             what="the archive is no regular file",
             build=bytes,
             place=place,
-            exit=IO_OR_USAGE,
+            # A folder is a project to `validate`, and to `inspect` which refuses one that is none.
+            exit=IO_OR_USAGE | REFUSED if name == "directory" else IO_OR_USAGE,
             reach="head",
-            # A folder is a project to `validate`.
             verdicts={"validate": "any"} if name == "directory" else {},
         )
     yield Case(
