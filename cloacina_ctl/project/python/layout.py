@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 # At the top of a flat project these are not what gets imported.
 NOT_PACKAGES = frozenset(
-    {"tests", "test", "testing", "docs", "doc", "examples", "scripts", "tools", "benchmarks",
+    {"tests", "test", "testing", "docs", "doc", "examples", "scripts", "tools", "benchmark",
+     "benchmarks", "documentation", "unit_test", "unit_tests", "htmlcov",
      "build", "dist", "vendor", "node_modules", "target", "workflow"}
 )  # fmt: skip
 _CURE = 'set `source_root = "FOLDER"` in [tool.cloacina]'
@@ -66,7 +67,7 @@ def normal(path: str) -> str:
 
 def leads_out(path: str) -> bool:
     """Tell whether a normal path leaves the folder that it is counted from."""
-    return f"{path}/".startswith(("/", "../"))
+    return path.startswith("/") or f"{path}/".startswith("../")
 
 
 def judge_layout(project: str, layout: BuildLayout) -> None:

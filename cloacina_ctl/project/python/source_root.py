@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.project.python.layout import NOT_PACKAGES, BuildLayout, Part, judge_layout, normal
+from cloacina_ctl.project.python.namespaces import INIT
 from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # At the top of a flat project these are not what gets imported.
+_PROJECTS = frozenset({"pyproject.toml", "setup.py", "Cargo.toml"})
 NOT_MODULES = frozenset({"setup.py", "conftest.py", "noxfile.py", "fabfile.py", "manage.py"})
 
 
@@ -137,8 +139,27 @@ def _top_level(project: str, folder: str, *, flat: bool, follow: bool) -> tuple[
 
 
 def _holds_python(path: str) -> bool:
+    """Tell whether a folder holds modules, or packages of a namespace, and is no other project."""
     with os.scandir(path) as entries:
-        return any(entry.name.endswith(".py") for entry in entries)
+        found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    names = {name for name, _ in found}
+    if names & _PROJECTS and INIT not in names:
+        return False
+    if any(name.endswith(".py") for name in names):
+        return True
+    inner = (os.path.join(path, name) for name, is_folder in found if is_folder)
+    return any(map(_holds_packages, inner))
+
+
+def _holds_packages(path: str) -> bool:
+    """Tell whether a folder, or one of those in it, is a package."""
+    for base, folders, files in os.walk(path):
+        folders[:] = [name for name in folders if name.isidentifier() and name not in NOT_PACKAGES]
+        if not os.path.basename(base).isidentifier() or _PROJECTS.intersection(files):
+            folders.clear()
+        elif INIT in files:
+            return True
+    return False
 
 
 def _is_module(name: str, *, flat: bool) -> bool:
