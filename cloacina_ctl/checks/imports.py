@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _PACK = "cloacina-ctl package {} --vendor"
 _MOST_SHOWN = 8
+_OTHERS = (Lack.NOTHING, Lack.NO_PART)  # what a dependency can bring
 
 
 def check_imports(
@@ -64,9 +65,9 @@ def check_imports(
     known = declared if vendored is None else ()
     requires = project.requires.python if project.requires else None
     for missing in missing_imports(facts.imports, paths, partial(minors_of, requires)):
-        if missing.lack is Lack.NOTHING and distribution_of(missing.module, known) is not None:
+        if missing.lack in _OTHERS and distribution_of(missing.module, known) is not None:
             continue  # said above, or to come
-        if awaited and declared and missing.lack is Lack.NOTHING:
+        if awaited and declared and missing.lack in _OTHERS:
             continue  # a dependency may bring it
         other = _elsewhere(project, places, selection, missing)
         if other is None:
@@ -97,7 +98,7 @@ def check_packed_imports(
         yield Diagnostic(Code.NOT_PACKED, _left_words(left), path, cure, Severity.WARNING)
     python = requires.python if requires else None
     for missing in missing_imports(imports, paths, partial(minors_of, python)):
-        if missing.lack is Lack.NOTHING and distribution_of(missing.module, left) is not None:
+        if missing.lack in _OTHERS and distribution_of(missing.module, left) is not None:
             continue
         yield _not_provided(missing, f"whoever has the project can pack it: `{command}`")
 
@@ -112,7 +113,7 @@ def _left_words(names: Collection[str]) -> str:
 def _not_provided(missing: Missing, cure: str) -> Diagnostic:
     when = f"the task `{missing.imported.task}` imports" if missing.imported.task else "imports"
     hint: str | None = cure
-    if missing.lack is Lack.NO_MODULE:
+    if missing.lack in (Lack.NO_MODULE, Lack.NO_PART):
         why, hint = "which is not in the package", "add the module, or correct the import"
     elif missing.lack is Lack.SOME_PYTHONS:
         pythons = ", ".join(f"3.{minor}" for minor in missing.pythons)

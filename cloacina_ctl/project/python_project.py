@@ -59,7 +59,7 @@ def read_python_project(folder: str, layout: Layout, config: Config) -> Project:
         workflows=(workflow,) if workflow.tasks else (),
         requires=metadata.requires,
         python=_facts(folder, root, entry, candidates, sources)._replace(
-            imports=tuple(needed_by(modules, sources)),
+            imports=tuple(needed_by(modules, sources, entry)) if entry else (),
             parsed=tuple(sorted(modules.digests.items())),
         ),
     )

@@ -81,6 +81,15 @@ def test_an_import_that_may_fail_is_no_finding(tmp_path, source):
     assert said(tmp_path, source) == []
 
 
+def test_a_module_that_the_project_can_do_without_may_need_what_is_not_there(tmp_path):
+    """The pattern of httpx: a command line that comes with an extra alone."""
+    optional = "try:\n    from .cli import main\nexcept ImportError:\n    main = None\n"
+    assert said(tmp_path, optional, more={"src/demo/cli.py": "from . import deep\nimport a1\n",
+                                          "src/demo/deep.py": "import a2\n"}) == []  # fmt: skip
+    needed = optional + "from . import deep\n"
+    assert said(tmp_path, needed) == [f"imports `a2`, {NOBODY}"]
+
+
 @pytest.mark.parametrize(
     ("source", "place"),
     [
@@ -138,6 +147,18 @@ def test_a_module_of_another_name_is_that_of_a_well_known_distribution(tmp_path)
         f"imports `urllib3`, {NOBODY}",
         "3 dependencies are declared and not packed: azure-storage-blob, pillow, pyyaml",
     ]
+
+
+@pytest.mark.parametrize("table", ["", "[tool.cloacina]\nvendor = true\n"])
+def test_a_dependency_may_have_the_other_part_of_a_namespace(tmp_path, table):
+    tasks = "import acme.core, acme.etl\n" + TASK
+    more = {"src/acme/etl/__init__.py": "", "src/acme/etl/tasks.py": tasks,
+            "src/demo/__init__.py": "", "src/demo/tasks.py": ""}  # fmt: skip
+    table = 'dependencies = ["acme-core>=1"]\n' + table
+    codes = [code for code, _, _ in findings(project(tmp_path, more=more, table=table))]
+    assert codes == ([] if "vendor" in table else [Code.NOT_PACKED])
+    plant(tmp_path, {"src/acme/__init__.py": ""})
+    assert Code.NOT_PROVIDED in [code for code, _, _ in findings(tmp_path)]
 
 
 def test_what_lies_in_vendor_is_packed(tmp_path):
