@@ -9,7 +9,7 @@ from cloacina_ctl.archive.layout import module_paths
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Refused
 from cloacina_ctl.project.import_time import MODULE, UNREADABLE, Elsewhere
-from cloacina_ctl.project.own_files import open_own
+from cloacina_ctl.project.own_files import FOLLOW_CURE, open_own
 from cloacina_ctl.project.python_source import (
     MAX_SOURCE_BYTES,
     Imported,
@@ -85,7 +85,7 @@ def read_bytes(project: str, path: str, boundary: str | None = None) -> bytes:
 
 def _opened(project: str, path: str, boundary: str | None) -> int:
     if boundary is None:
-        return open_own(project, path)
+        return open_own(project, path, FOLLOW_CURE)
     from cloacina_ctl.project.links import Away, away, open_followed, within
 
     try:
