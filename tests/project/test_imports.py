@@ -252,3 +252,23 @@ def test_run_names_the_command_and_the_distribution(tmp_path):
     (only,) = refused.value.diagnostics
     command = "`cloacina-ctl package PROJECT --vendor`"
     assert only.hint == f"pyyaml is declared and not in the package: {command} packs it"
+
+
+@pytest.mark.parametrize(
+    ("name", "requires", "known"),
+    [
+        ("secrets", ">=3.11", "3.11, 3.12"),
+        ("imp", ">=3.10", "3.10, 3.11"),
+        ("imp", ">=3.12", None),
+        ("report", ">=3.10", None),
+    ],
+)
+def test_an_entry_module_with_a_standard_first_name_is_without_the_standard_library(
+    tmp_path, name, requires, known
+):
+    files = {"pyproject.toml": f'{PYPROJECT}requires-python = "{requires}"\n',
+             f"src/{name}/__init__.py": "", f"src/{name}/tasks.py": TASK}  # fmt: skip
+    report = validate(str(plant(tmp_path, files))).report
+    said = [one.message for one in report.findings if one.code is Code.SHADOWED_NAME]
+    assert len(said) == (known is not None)
+    assert all(f"`{name}` is that of a standard module of Python {known}" in one for one in said)
