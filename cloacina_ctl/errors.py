@@ -347,6 +347,18 @@ class Location(NamedTuple):
     column: int | None = None
 
 
+class Place(str):  # noqa: SLOT000 - a text may not have slots
+    """A place in a source, ``FILE:LINE`` to people, which keeps the column for programs."""
+
+    column: int | None
+
+    def __new__(cls, file: str, line: int, column: int | None = None) -> Self:
+        """Make the text; ``column`` counts characters from 1."""
+        made = str.__new__(cls, f"{file}:{line}")
+        made.column = column
+        return made
+
+
 class Diagnostic(NamedTuple):
     """One problem: what, where, which rule (the code), what to do.
 
