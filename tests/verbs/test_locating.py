@@ -82,6 +82,19 @@ def test_a_column_counts_characters_and_people_see_the_line_alone(broken):
     assert found.location == Location("flow/src/flow/tasks.py", 2, 10)
 
 
+def test_a_finding_in_a_crate_has_the_column_of_what_it_is_about(tmp_path, monkeypatch):
+    source = '#[workflow(name = "w")]\nmod w {\n    #[task(id = "a")] async fn a() {}\n}\n'
+    manifest = '[package]\nname = "f"\nversion = "1.0.0"\n'
+    manifest += '[dependencies]\ncloacina-workflow = "0.12"\n'
+    for name, text in {"Cargo.toml": manifest, "src/lib.rs": source}.items():
+        (tmp_path / "f" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "f" / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    found = {one.code: one for one in validate("f").report.findings}[Code.NOT_PUBLIC]
+    assert found.where == "f/src/lib.rs:3"
+    assert found.location == Location("f/src/lib.rs", 3, 23)
+
+
 def test_a_finding_in_a_package_has_the_package_as_its_file(signed, tmp_path):
     signed.with_name("cut.cloacina").write_bytes(signed.read_bytes()[:-20])
     found = validate(str(signed.with_name("cut.cloacina"))).report.findings
