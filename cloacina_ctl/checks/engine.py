@@ -77,6 +77,11 @@ class Report(NamedTuple):
         return all(finding.severity is not Severity.ERROR for finding in self.findings)
 
 
+def _file_and_line(where: str) -> tuple[str, int]:
+    file, _, line = where.rpartition(":")
+    return (file, int(line)) if line.isdecimal() else (where, 0)
+
+
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 
@@ -86,6 +91,9 @@ def report(
     """Return the wanted findings, worst first, then by code and place, without repetition."""
     wanted = {diagnostic for diagnostic in found if choice.takes(diagnostic)}
     ordered = sorted(
-        wanted, key=lambda one: (_ORDER[one.severity], str(one.code), one.where or "", one.message)
-    )
+        wanted,
+        key=lambda one: (
+            _ORDER[one.severity], str(one.code), _file_and_line(one.where or ""), one.message
+        ),
+    )  # fmt: skip
     return Report(tuple(ordered), tuple(skipped))

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.errors import Place
 from cloacina_ctl.project.deep_syntax import parse_source
 from cloacina_ctl.project.import_time import (
     MODULE,
@@ -109,6 +110,14 @@ class _Text(NamedTuple):
         lines[0] = lines[0][node.col_offset :]
         return b" ".join(b" ".join(lines).split()).decode("utf-8", "replace")[:MAX_SHOWN]
 
+    def place(self, path: str, node: ast.AST) -> Place:
+        """Return where ``node`` is in the module at ``path``."""
+        line = getattr(node, "lineno", None)
+        if line is None:  # the module itself
+            return Place(path, 1)
+        before = self.lines[line - 1][: getattr(node, "col_offset", 0)]
+        return Place(path, line, len(before.decode("utf-8", "replace")) + 1)
+
 
 def read_module(data: bytes, path: str, lookup: Lookup | None = None) -> ModuleSource:
     """Return what the module with the source ``data`` declares; ``path`` names it in places.
@@ -119,7 +128,7 @@ def read_module(data: bytes, path: str, lookup: Lookup | None = None) -> ModuleS
         text = _parse(data)
         return _Reader(text, path, lookup or _unknown).read()
     except SyntaxError as error:
-        place = f"{path}:{error.lineno or 1}"
+        place = Place(path, error.lineno or 1, error.offset or None)
         return ModuleSource(problem=SyntaxProblem(place, error.msg, is_grammar=True))
     except (ValueError, RecursionError, MemoryError) as error:
         reason = str(error) if isinstance(error, ValueError) else "nested too deep"
@@ -187,7 +196,7 @@ class _Reader:
                 self._read_function(statement)
             else:
                 self._read_expressions(statement)
-        needed = tuple(needed_imports(self._text.tree, self._path, self._is_task))
+        needed = tuple(needed_imports(self._text.tree, self._place, self._is_task))
         self._library_only += [
             (one.place, name)
             for one in needed
@@ -205,7 +214,7 @@ class _Reader:
             builders=tuple(dict.fromkeys(self._builders)),
             loose_builders=tuple(loose),
             library_only=tuple(dict.fromkeys(self._library_only)),
-            newer=tuple(newer_syntax(self._text.tree, self._text.lines, self._path)),
+            newer=tuple(newer_syntax(self._text.tree, self._text.lines, self._place)),
             graphs=tuple(self._graphs),
             hidden=tuple(self._hidden),
             needed=needed,
@@ -308,7 +317,7 @@ class _Reader:
         return found if isinstance(found, Function | str | int | bool) else UNREADABLE
 
     def _place(self, node: ast.AST) -> str:
-        return f"{self._path}:{getattr(node, 'lineno', 1)}"
+        return self._text.place(self._path, node)
 
 
 def _own_expressions(statement: ast.stmt) -> Iterator[ast.AST]:

@@ -19,6 +19,7 @@ from cloacina_ctl.project.rust_cfg import holds
 from cloacina_ctl.project.rust_syntax import (
     child_of,
     line_of,
+    place_of,
     text_of,
     tokens_of,
 )
@@ -201,7 +202,7 @@ class CodeReader:
             return None
         if name == "constructor" and scope.workflow is None:
             return None
-        return read_invocation(name, group, f"{path}:{line_of(found)}")
+        return read_invocation(name, group, place_of(path, found))
 
     def _use(self, node: Node, path: str, *, conditional: bool = False) -> None:
         for parts, name in imported(node):
@@ -218,9 +219,9 @@ class CodeReader:
             elif ours:
                 self._macros.add(name)
             if ours and not conditional:
-                self._imports.append(Named("::".join(parts), f"{path}:{line_of(node)}"))
+                self._imports.append(Named("::".join(parts), place_of(path, node)))
             if parts[0] in self._absent and not conditional:
-                self._named.setdefault(parts[0], f"{path}:{line_of(node)}")
+                self._named.setdefault(parts[0], place_of(path, node))
             if len(parts) > 1 or name != parts[0]:
                 self._declared.add(name)
 
@@ -252,7 +253,7 @@ class CodeReader:
     def _path(self, node: Node, path: str) -> None:
         first = node.child_by_field_name("path")
         if first is not None and first.type == "identifier" and text_of(first) in self._absent:
-            self._named.setdefault(text_of(first), f"{path}:{line_of(node)}")
+            self._named.setdefault(text_of(first), place_of(path, node))
 
     def _tokens(self, tree: Node, path: str) -> None:
         """Look for ``name::`` that begins a path."""
@@ -260,7 +261,7 @@ class CodeReader:
         for token, after in zip(tree.children, tree.children[1:], strict=False):
             name = text_of(token) if token.type == "identifier" and after.type == "::" else ""
             if name in self._absent and before not in ("::", "$", "."):
-                self._named.setdefault(name, f"{path}:{line_of(token)}")
+                self._named.setdefault(name, place_of(path, token))
             before = token.type
 
     def _call(self, node: Node, path: str, contexts: frozenset[str]) -> None:
@@ -271,7 +272,7 @@ class CodeReader:
             return
         receiver, field = function.child_by_field_name("value"), function.children[-1]
         if receiver is not None and text_of(receiver) in contexts:
-            self._methods.append(Named(text_of(field), f"{path}:{line_of(field)}"))
+            self._methods.append(Named(text_of(field), place_of(path, field)))
 
 
 def absent_crates(dependencies: Iterable[str]) -> frozenset[str]:

@@ -15,7 +15,7 @@ from cloacina_ctl.project.model import CompileRead
 from cloacina_ctl.project.rust_cfg import attributes_of, holds
 from cloacina_ctl.project.rust_syntax import (
     child_of,
-    line_of,
+    place_of,
     split_list,
     text_of,
     text_value,
@@ -47,7 +47,7 @@ def reads_in(root: Node, data: bytes, path: str, features: frozenset[str]) -> It
         target = _path_of(tokens_of(group), posixpath.dirname(path))
         is_compiled = _is_compiled(name, features)
         if target is not None and is_compiled is not False:
-            place = f"{path}:{line_of(name)}"
+            place = place_of(path, name)
             how = f"{text_of(name)}!"
             yield CompileRead(place, posixpath.normpath(target), how, is_compiled is True)
 

@@ -32,8 +32,8 @@ from cloacina_ctl.project.rust_syntax import (
     MAX_SOURCE_BYTES,
     child_of,
     first_error,
-    line_of,
     parse_rust,
+    place_of,
     text_of,
     text_value,
 )
@@ -234,7 +234,7 @@ class _Reader:
             return
         error = first_error(root)
         if error is not None:
-            self._problems.append(SyntaxProblem(f"{path}:{line_of(error)}", "not Rust"))
+            self._problems.append(SyntaxProblem(place_of(path, error), "not Rust"))
         self._reads += reads_in(root, data, path, self._features)
         nodes = tuple(root.children)
         scope = module.scope._replace(result=result_in(nodes, module.scope.result))
@@ -326,14 +326,14 @@ class _Reader:
         name = text_of(invocation.children[0]).split("::")[-1].strip()
         group = child_of(invocation, "token_tree")
         if name == "package" and self._package_macro is None:
-            self._package_macro = f"{module.path}:{line_of(invocation)}"
+            self._package_macro = place_of(module.path, invocation)
         elif name == "constructor" and module.scope.workflow is not None and group is not None:
             tasks.append(read_constructor(group, module.path))
 
     def _child(self, item: Item, module: _Module, inner: list[_Module]) -> None:
         """Put a module that is declared here on the list: inline, or in a file of its own."""
         name, depth = name_of(item.node), module.depth + 1
-        place = f"{module.path}:{line_of(item.node)}"
+        place = place_of(module.path, item.node)
         mark = item.marked(*WORKFLOW_MACROS)
         body = child_of(item.node, "declaration_list")
         if depth > MAX_DEPTH:
@@ -357,7 +357,7 @@ class _Reader:
 
     def _file(self, item: Item, name: str, module: _Module, nested: _Module) -> None:
         """Open the file of ``mod name;``, which is ``nested`` in ``module``."""
-        place = f"{module.path}:{line_of(item.node)}"
+        place = place_of(module.path, item.node)
         explicit = next((a for a in item.attributes if a.path == ("path",)), None)
         if explicit is not None:
             given = (text_value(explicit.tokens) or "").replace("\0", "\ufffd")
@@ -418,7 +418,7 @@ def build_script_use(root: str, path: str, crate: str) -> str | None:
         node = left.pop()
         if node.type in ("scoped_identifier", "scoped_use_list", "use_wildcard"):
             if text_of(node).lstrip(":").split("::")[0].strip() == crate:
-                return f"{path}:{line_of(node)}"
+                return place_of(path, node)
         else:
             left.extend(reversed(node.children))
     return None
