@@ -27,7 +27,7 @@ from cloacina_ctl.project.import_time import (
     executed,
     names_of,
 )
-from cloacina_ctl.project.model import SourceTask, SyntaxProblem
+from cloacina_ctl.project.model import CONSTRUCTOR, SourceTask, SyntaxProblem
 from cloacina_ctl.project.python.imports import Import, needed_imports
 from cloacina_ctl.project.python.newer_syntax import NewerSyntax, newer_syntax
 from cloacina_ctl.project.task_arguments import Arguments, read_trigger
@@ -257,12 +257,31 @@ class _Reader:
             self._report(node)
             if name == "register_workflow_constructor":
                 self._builders.append(self._place(node))
+            if isinstance(node, ast.Call) and self._is_constructor(node):
+                self._tasks.append(self._constructor(node))
         if isinstance(statement, ast.With):
             self._builders += [
                 self._place(item.context_expr)
                 for item in statement.items
                 if self._takes_tasks(item)
             ]
+
+    def _is_constructor(self, call: ast.Call) -> bool:
+        return engine_name(call.func, self._names) == "constructor"
+
+    def _constructor(self, call: ast.Call) -> SourceTask:
+        """Return the task that a server makes of what a provider has."""
+        arguments = Arguments(call, self._resolve, self._text.of)
+        id_, dependencies = arguments.value("id"), arguments.dependencies()
+        known = isinstance(id_, str) and bool(id_)
+        unreadable = [*arguments.unreadable, *([] if known else ["id"])]
+        return SourceTask(
+            id=str(id_) if known else None,
+            function=CONSTRUCTOR,
+            place=self._place(call),
+            dependencies=dependencies,
+            unreadable_arguments=tuple(dict.fromkeys(unreadable)),
+        )
 
     def _takes_tasks(self, item: ast.withitem) -> bool:
         """Tell whether a builder's block takes its tasks away from the package's workflow."""

@@ -9,7 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.manifest import Param, Retry, Trigger
-from cloacina_ctl.project.model import SourceDependency, SourceTask, SourceWorkflow
+from cloacina_ctl.project.model import (
+    CONSTRUCTOR,
+    SourceDependency,
+    SourceTask,
+    SourceWorkflow,
+)
 from cloacina_ctl.project.rust_syntax import (
     Attribute,
     arguments_of,
@@ -32,7 +37,6 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
-CONSTRUCTOR = "constructor!"
 WORKFLOW_MACROS = ("workflow", "packaged_workflow")
 _VALUES: dict[str, tuple[str, Callable[[Sequence[Node]], object]]] = {
     "retry_attempts": ("attempts", integer_value),
