@@ -71,7 +71,8 @@ def check_imports(
             continue  # a dependency may bring it
         other = _elsewhere(project, places, selection, missing)
         if other is None:
-            cure = f"declare its distribution as a dependency, then run `{command}`"
+            unless = ", unless one that is declared has it" if left else ""
+            cure = f"declare its distribution as a dependency{unless}; then run `{command}`"
             yield _not_provided(missing, cure)
         elif left and other.severity is Severity.ERROR:
             yield other._replace(severity=Severity.WARNING)  # one that is left out may have it

@@ -141,12 +141,20 @@ def test_declared_dependencies_that_are_not_packed_are_said_once(tmp_path):
 
 
 def test_a_module_of_another_name_is_that_of_a_well_known_distribution(tmp_path):
-    table = 'dependencies = ["PyYAML", "azure-storage-blob", "pillow"]\n'
-    source = "import yaml\nfrom azure.storage import blob\nfrom PIL import Image\nimport urllib3\n"
+    table = 'dependencies = ["PyYAML", "azure-storage-blob", "grpcio", "pillow"]\n'
+    source = (
+        "import grpc, yaml\nfrom azure.storage import blob\nfrom PIL import Image\nimport urllib3\n"
+    )
     assert said(tmp_path, source, table=table) == [
         f"imports `urllib3`, {NOBODY}",
-        "3 dependencies are declared and not packed: azure-storage-blob, pillow, pyyaml",
+        "4 dependencies are declared and not packed: azure-storage-blob, grpcio, pillow, pyyaml",
     ]
+    hints = [
+        one.hint for one in validate(str(tmp_path)).report.findings if "urllib3" in one.message
+    ]
+    assert hints[0].startswith(
+        "declare its distribution as a dependency, unless one that is declared has it; then run "
+    )
 
 
 @pytest.mark.parametrize("table", ["", "[tool.cloacina]\nvendor = true\n"])
