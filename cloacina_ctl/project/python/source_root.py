@@ -14,8 +14,14 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# At the top of a flat project these are not what gets imported.
+# Packages in one of these are imported without its name: it is a source root, and no namespace.
+_ROOTS = frozenset(
+    {"python", "py", "lib", "libs", "source", "sources", "code", "packages", "apps", "services",
+     "backend", "frontend", "server", "client"}
+)  # fmt: skip
 _PROJECTS = frozenset({"pyproject.toml", "setup.py", "Cargo.toml"})
+_DEPTH = 3  # of the packages in a namespace; folders of data may be deep
+# At the top of a flat project these are not what gets imported.
 NOT_MODULES = frozenset({"setup.py", "conftest.py", "noxfile.py", "fabfile.py", "manage.py"})
 
 
@@ -147,6 +153,8 @@ def _holds_python(path: str) -> bool:
         return False
     if any(name.endswith(".py") for name in names):
         return True
+    if os.path.basename(path) in _ROOTS:
+        return False
     inner = (os.path.join(path, name) for name, is_folder in found if is_folder)
     return any(map(_holds_packages, inner))
 
@@ -159,6 +167,8 @@ def _holds_packages(path: str) -> bool:
             folders.clear()
         elif INIT in files:
             return True
+        elif base.count(os.sep) - path.count(os.sep) >= _DEPTH:
+            folders.clear()
     return False
 
 
