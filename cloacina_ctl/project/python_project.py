@@ -118,14 +118,18 @@ def _only(candidates: tuple[str, ...]) -> str | None:
 
 
 def _modules_with_tasks(root: SourceRoot) -> tuple[str, ...]:
-    found = []
+    """Return the modules that declare tasks; where none does, those of which nobody can tell."""
+    found, broken = [], []
     for module in root.modules():
         path = root.find(module)
         if path is None or not mentions_engine(root, path):
             continue
-        if read_source(root, path).tasks:
+        source = read_source(root, path)
+        if source.tasks:
             found.append(module)
-    return tuple(found)
+        elif source.problem is not None:
+            broken.append(module)
+    return tuple(found or broken)
 
 
 def _without_init(

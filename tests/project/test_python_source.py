@@ -221,6 +221,16 @@ def test_finds_the_one_module_with_tasks_and_names_several(tmp_path):
     assert (project.python.entry_module, project.python.candidates) == (None, ("demo.a", "demo.b"))
 
 
+def test_a_module_of_tasks_that_cannot_be_parsed_is_said_to_be_so(tmp_path):
+    """Not that the project does not name it."""
+    files = {"pyproject.toml": PYPROJECT, "src/demo/tasks.py": TASK + "def (:\n",
+             "src/demo/__init__.py": "", "src/demo/old.py": "print 'x'\n"}  # fmt: skip
+    said = validate(str(plant(tmp_path, files))).report.findings
+    assert [(one.code, one.where) for one in said] == [
+        (Code.PYTHON_SYNTAX, f"{tmp_path}/src/demo/tasks.py:7"),
+    ]
+
+
 def test_places_and_order_are_those_of_the_manifest(tmp_path):
     source = TASK + "\n\n@cloaca.task(id='b', dependencies=['first', 'a', 'a'])\ndef b(c): pass\n"
     project = read_project(str(tree(tmp_path, {"workflow/demo/tasks.py": source})))
