@@ -148,6 +148,9 @@ def _elsewhere(
     """Return what is said of a module that the project has, and the package not, or not so."""
     if missing.lack is Lack.SOME_PYTHONS:
         return None
+    packed = {file.place(project.root): str(file.path) for file in selection.files}
+    if missing.lack is Lack.NOTHING and (found := _from_top(places, packed, missing.imported)):
+        return found
     place = places.of(missing.module)
     if place is None:
         return None
@@ -162,7 +165,6 @@ def _elsewhere(
         )
     if missing.lack is not Lack.NOTHING:
         return None
-    packed = {file.place(project.root): str(file.path) for file in selection.files}
     name = _packed_name(place.path, packed)
     has = f"the package has it as `{name}`" if name else "it lies outside of what is packed"
     above = os.path.dirname(place.path)
@@ -171,6 +173,23 @@ def _elsewhere(
         cure = f"import it as `{name}`"
     message = f"imports the project's own `{imported}`, and {has}: {place.path}"
     return Diagnostic(Code.OTHER_NAME, message, where, cure)
+
+
+def _from_top(places: Places, packed: Mapping[str, str], imported: Import) -> Diagnostic | None:
+    """Return what is said of an own module whose name counts from the project's top."""
+    path = places.from_top(imported.module)
+    if path is None:
+        return None
+    own = f"imports the project's own `{imported.module}`"
+    name = _packed_name(path, packed)
+    if name is not None:
+        message = f"{own}, and the package has it as `{name}`: {path}"
+        return Diagnostic(Code.OTHER_NAME, message, imported.place, f"import it as `{name}`")
+    if not (path.endswith(".py") and "/" in path):
+        return None  # a folder or a script may well have the name of a dependency
+    message = f"{own}, which is not packed: {path}"
+    cure = "move it to the modules that are"
+    return Diagnostic(Code.NOT_PROVIDED, message, imported.place, cure, Severity.WARNING)
 
 
 def _packed_name(path: str, packed: Mapping[str, str]) -> str | None:

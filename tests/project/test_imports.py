@@ -225,6 +225,22 @@ def test_an_own_module_that_is_imported_by_another_name_is_an_error(tmp_path, fi
     assert only.hint.startswith(cure)
 
 
+def test_an_import_that_begins_at_the_project_s_top_is_told_its_name_in_the_package(tmp_path):
+    source = "from src.demo import config\nimport src.demo.config\nimport tests.helper\n"
+    more = {"src/demo/config.py": "", "tests/helper.py": ""}
+    project(tmp_path, source, more)
+    said = [one for one in validate(str(tmp_path)).report.findings if one.code in ABOUT]
+    assert [(one.code, one.hint) for one in said if "src" in one.message] == [
+        (Code.OTHER_NAME, "import it as `demo`"), (Code.OTHER_NAME, "import it as `demo.config`"),
+    ]  # fmt: skip
+    assert [(one.code, one.message) for one in said if "tests" in one.message] == [
+        (
+            Code.NOT_PROVIDED,
+            "imports the project's own `tests.helper`, which is not packed: tests/helper.py",
+        )
+    ]
+
+
 def test_a_declared_dependency_of_an_own_module_s_name_is_not_mistaken_for_it(tmp_path):
     more = {"src/demo/requests.py": ""}
     found = said(tmp_path, "import requests\n", more=more, table='dependencies = ["requests"]\n')
