@@ -64,6 +64,12 @@ LAYOUTS = {
         {**modules("acme/etl", "tasks"), **modules("tests/inner", "x")},
         {"acme/etl/__init__.py", "acme/etl/tasks.py"},
     ),
+    "pdm finds no namespace by itself": Layout(
+        PDM,
+        "",
+        {**modules("p0", "tasks"), **modules("docs_src/first", "x")},
+        P0,
+    ),
     "setuptools package-dir": Layout(
         SETUPTOOLS,
         '[tool.setuptools]\npackages = ["p0", "p0.sub"]\npackage-dir = {p0 = "code/first"}\n'

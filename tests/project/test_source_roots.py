@@ -107,7 +107,7 @@ def test_a_folder_that_is_a_project_of_its_own_is_none_of_this_one_s_packages(tm
 
 def test_a_folder_that_is_called_as_source_roots_are_is_no_namespace(tmp_path):
     files = {"python/p0/__init__.py": "", "python/p0/tasks.py": TASK}
-    build = '[build-system]\nbuild-backend = "scikit_build_core.build"\n'
+    build = '[build-system]\nbuild-backend = "setuptools.build_meta"\n'
     plant(tmp_path, {**files, "pyproject.toml": PYPROJECT + build})
     with pytest.raises(Refused) as refused:
         packed(tmp_path)

@@ -49,7 +49,8 @@ class BuildLayout(NamedTuple):
 
     ``roots`` are the folders that modules are counted from; without ``parts`` all in them is
     meant. ``exclude`` are patterns in the syntax of gitignore, from the project's root on;
-    ``unread`` are keys that are there and not followed.
+    ``unread`` are keys that are there and not followed. ``namespaces`` tells whether the back end
+    finds packages in folders without `__init__.py` by itself.
     """
 
     place: str = ""
@@ -57,6 +58,7 @@ class BuildLayout(NamedTuple):
     parts: tuple[Part, ...] = ()
     exclude: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    namespaces: bool = False
 
 
 def normal(path: str) -> str:
