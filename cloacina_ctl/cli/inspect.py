@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 def _run(values: Values, reporter: Reporter) -> int:
     from cloacina_ctl.cli.escape import escape
     from cloacina_ctl.cli.several import with_each
+    from cloacina_ctl.redaction import shown
 
     asked = values["package"]
 
     def answer(word: str) -> dict[str, object]:
         if len(asked) > 1:
-            reporter.line(f"{escape(word)}:")
+            reporter.line(f"{escape(shown(word.partition('?')[0]))}:")  # a query may hold a token
         inspection = _inspect(word, values, reporter)
         reporter.aside(inspection.warnings)
         if reporter.json:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.progress import Progress
 
 PROJECT = "project"
+_ANY_VERSION = "0"  # of a project whose version only a build knows: no run depends on it
 
 
 class Made(NamedTuple):
@@ -109,7 +110,10 @@ def _package(request: PackageRequest, progress: Progress | None) -> Packaged:
     try:
         return package(request, progress)
     except Refused as error:
-        if error.diagnostics[0].code is not Code.NO_WORKFLOW:
+        code = error.diagnostics[0].code
+        if code is Code.DYNAMIC_METADATA and request.version is None:
+            return _package(request._replace(version=_ANY_VERSION), progress)
+        if code is not Code.NO_WORKFLOW:
             raise
         return package(request._replace(target=Target(SOURCE)), progress)
 

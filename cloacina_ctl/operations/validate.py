@@ -143,12 +143,11 @@ def _project(path: str, build: BuildRequest, locator: Locator) -> list[Diagnosti
     from cloacina_ctl.project.credentials import find_secrets
     from cloacina_ctl.project.model import Selection
     from cloacina_ctl.project.own_files import own_links
-    from cloacina_ctl.project.reading import read_project
     from cloacina_ctl.project.selection import select_files
 
-    project = read_project(path, member=build.member, options=build.options)
-    locator.roots.insert(0, project.root)
     found: list[Diagnostic] = []
+    project = _read(path, build, found)
+    locator.roots.insert(0, project.root)
     selection = Selection(())
     if project.rust is not None:
         found += _source_findings(project)
@@ -189,6 +188,19 @@ def _source_findings(project: Project) -> Iterator[Diagnostic]:
     for one in found:
         is_error = one.severity is Severity.ERROR
         yield one._replace(severity=Severity.WARNING) if is_error else one
+
+
+def _read(path: str, build: BuildRequest, found: list[Diagnostic]) -> Project:
+    """Return the project; the rest is judged too where only a build knows its version."""
+    from cloacina_ctl.project.reading import read_project
+
+    try:
+        return read_project(path, member=build.member, options=build.options)
+    except Refused as error:
+        if any(one.code is not Code.DYNAMIC_METADATA for one in error.diagnostics):
+            raise
+        found += error.diagnostics
+        return read_project(path, member=build.member, options=build.options, version="0")
 
 
 def _read_for(project: Project) -> Iterator[str]:

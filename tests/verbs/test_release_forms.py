@@ -114,7 +114,9 @@ def test_every_form_of_a_task_is_packed_judged_and_run(packed, release):
         if task.trigger_rules and task.trigger_rules != "always"
     } == {id_: read_rule(json.dumps(rule)) for id_, rule in RULES.items() if id_ in tasks}
     report = validate(path, load=UNSIGNED).report
-    assert {str(one.code) for one in report.findings} <= {"S001", "T012", "T015"}
+    # Crates of the first releases need libraries of databases (B014).
+    usual = {"S001", "T012", "T015"} | ({"B014"} if crates.minor(release) < 4 else set())
+    assert {str(one.code) for one in report.findings} <= usual
     planned = {task.id: task for layer in plan_run(path, UNSIGNED).layers for task in layer}
     assert planned["fixed"].attempts == 4
     assert planned["plain"].attempts == 3

@@ -17,6 +17,7 @@ from cloacina_ctl.operations.inspect import inspect
 from cloacina_ctl.operations.install import InstallRequest, install
 from cloacina_ctl.operations.package import PackageRequest, package, prepare
 from cloacina_ctl.operations.run import RunRequest, plan_run, run
+from cloacina_ctl.operations.validate import validate
 
 CRATE = Path(__file__).parents[2] / "fixtures" / "rust_etl"
 ALLOWED = Rule(allow_unsigned=True)
@@ -174,3 +175,46 @@ def test_files_follow_the_page_with_their_sum(say, here, project):
     assert "rw-r--r--" in out
     assert out.splitlines()[-1].startswith("  8 files, 3.3 KiB")
     assert "rw-r--r--" not in say("inspect", "x.cloacina", "--files")[1]
+
+
+DYNAMIC = """[project]
+name = "flow"
+dynamic = ["version"]
+requires-python = ">=3.10"
+"""
+
+
+@pytest.fixture
+def dynamic(here):
+    """A project in `flow` whose version only a build knows."""
+    (here / "flow" / "src" / "flow").mkdir(parents=True)
+    (here / "flow" / "pyproject.toml").write_text(DYNAMIC)
+    task = (
+        "import cloaca\nimport nowhere_at_all\n\n\n@cloaca.task(id='one')\ndef one(context): ...\n"
+    )
+    (here / "flow" / "src" / "flow" / "__init__.py").write_text(task)
+    return here / "flow"
+
+
+def test_a_version_that_only_a_build_knows_keeps_nothing_else_from_being_judged(dynamic):
+    report = validate("flow").report
+    assert [str(one.code) for one in report.findings] == ["Y009", "Y037"]
+    assert report.skipped == ()
+
+
+def test_a_project_runs_though_only_a_build_knows_its_version(dynamic):
+    module = dynamic / "src" / "flow" / "__init__.py"
+    module.write_text(module.read_text().replace("import nowhere_at_all\n", ""))
+    with pytest.raises(Refused) as caught:
+        package(PackageRequest("flow"))
+    assert caught.value.diagnostics[0].code is Code.DYNAMIC_METADATA
+    assert run(RunRequest("flow"), ALLOWED).outcome.status == "completed"
+
+
+def test_the_heads_of_several_packages_show_no_secret(say):
+    _, out, _ = say(
+        "inspect",
+        "https://127.0.0.1:9/x.cloacina?token=abc",
+        "DW/fXemDK+Gld1dFQUtjib3/T60ZkxuxVQfHlXFbU1k=",
+    )
+    assert out.split() == ["https://127.0.0.1:9/x.cloacina:", "[not", "shown]:"]
