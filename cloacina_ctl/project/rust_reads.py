@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.project.model import CompileRead
-from cloacina_ctl.project.rust_cfg import attributes_of, holds
+from cloacina_ctl.project.rust_cfg import attributes_of, holds, standing
 from cloacina_ctl.project.rust_syntax import (
     child_of,
     line_of,
@@ -114,9 +114,7 @@ def _conditions(node: Node, features: frozenset[str]) -> Iterator[bool | None]:
         if parts:
             yield holds(parts[0], features)
     for item in _attributes_around(node):
-        for attribute in attributes_of(item, features):
-            if attribute.path == ("cfg",) and attribute.group is not None:
-                yield holds(tokens_of(attribute.group), features)
+        yield standing(attributes_of(item, features), features)
 
 
 def _attributes_around(node: Node) -> Iterator[Node]:

@@ -53,6 +53,11 @@ def crate(dependencies: str = NEEDED, lib: str = LIB, **more: str) -> dict[str, 
     return {"Cargo.toml": HEAD + dependencies, "src/lib.rs": lib, **more}
 
 
+def test_a_test_may_use_what_tests_alone_depend_on(tmp_path: Path) -> None:
+    lib = LIB + "#[test]\nfn runs() { tokio::runtime::Runtime::new().unwrap(); }\n"
+    assert found_in(tmp_path, crate(lib=lib)) == []
+
+
 def short(found: list[Diagnostic]) -> list[tuple[str, str | None, str | None]]:
     return [(str(one.code), one.where, one.hint) for one in found]
 
