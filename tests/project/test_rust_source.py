@@ -427,6 +427,50 @@ def test_a_workflow_may_stand_in_a_module_of_its_own_file(tmp_path: Path) -> Non
     assert found.workflows[0].tasks[0].place == "src/flow.rs:3"
 
 
+@pytest.mark.parametrize(
+    ("lib", "files"),
+    [
+        ('#[path = "far"] mod a { mod b; #[path = "d.rs"] mod c; }', ("far/b.rs", "far/d.rs")),
+        ('#[cfg_attr(windows, path = "w.rs")] #[cfg_attr(unix, path = "u.rs")] mod a;', ("u.rs",)),
+        ('#[cfg_attr(windows, path = "w.rs")] mod a;', ("a.rs",)),
+        ('#[cfg(windows)] #[path = "w.rs"] mod a;', ()),
+        ("#[cfg(windows)] mod a { mod b; }", ()),
+    ],
+)
+def test_looks_for_the_file_of_a_module_where_the_compiler_does(
+    tmp_path: Path, lib: str, files: tuple[str, ...]
+) -> None:
+    found = source_of(tmp_path, lib, **dict.fromkeys(files, "#[task] pub fn f() {}"))
+    assert found.syntax_problems == ()
+    assert {task.place for task in found.stray_tasks} == {f"src/{name}:1" for name in files}
+
+
+@pytest.mark.parametrize(
+    ("lib", "files", "problem"),
+    [
+        ('#[cfg_attr(windows, path = "w.rs")] mod a;', {}, "no file for the module: a"),
+        ("mod a;", {"a.rs": "", "a/mod.rs": ""},
+         "two files for the module: src/a.rs and src/a/mod.rs"),
+        ("mod a;", {"a.rs": b"// caf\xe9"}, "not UTF-8"),
+        ('#[cfg(feature = "packaged")] mod a;', {}, "no file for the module: a"),
+    ],
+)  # fmt: skip
+def test_says_of_a_module_what_the_compiler_says(
+    tmp_path: Path, lib: str, files: dict[str, str | bytes], problem: str
+) -> None:
+    found = source_of(tmp_path, lib, **files)
+    assert [one.message for one in found.syntax_problems] == [problem]
+
+
+def test_what_a_platform_reads_is_read_by_some_builds_alone(tmp_path: Path) -> None:
+    lib = "#[cfg(windows)] mod a;\nmod b;"
+    found = source_of(tmp_path, lib, **{"a.rs": 'include!("c.rs");', "b.rs": ""})
+    certain = {read.path: read.is_certain for read in found.reads}
+    assert certain == {
+        "src/lib.rs": True, "src/a.rs": False, "src/c.rs": False, "src/b.rs": True
+    }  # fmt: skip
+
+
 def test_modules_that_name_each_other_are_read_once(tmp_path: Path) -> None:
     loop = '#[path = "lib.rs"] mod top; #[path = "a.rs"] mod again; #[task] pub fn a() {}'
     found = source_of(tmp_path, "mod a;", **{"a.rs": loop})
