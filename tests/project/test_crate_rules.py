@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from cloacina_ctl.checks.project import check_project
 from cloacina_ctl.checks.subjects import ProjectSubject
 from cloacina_ctl.errors import Severity
@@ -58,6 +60,24 @@ def test_a_test_may_use_what_tests_alone_depend_on(tmp_path: Path) -> None:
     assert found_in(tmp_path, crate(lib=lib)) == []
 
 
+@pytest.mark.parametrize(
+    ("lib", "there"),
+    [("", "src/main.rs"), ('[lib]\npath = "code/root.rs"\n', "src/lib.rs"), ("", "examples/a.rs")],
+)
+def test_a_crate_without_a_library_is_told_that_alone(tmp_path: Path, lib: str, there: str) -> None:
+    (found,) = all_in(tmp_path, {"Cargo.toml": HEAD + lib + NEEDED, there: "fn main() {}\n"})
+    assert (str(found.code), found.where, found.severity) == ("R010", "Cargo.toml", Severity.ERROR)
+    assert found.message.endswith("no file code/root.rs" if lib else "no file src/lib.rs")
+
+
+def test_a_library_with_a_name_of_its_own_is_named(tmp_path: Path) -> None:
+    lib = LIB.replace("cloacina_workflow_plugin::package!();", "")
+    files = {"Cargo.toml": HEAD + '[lib]\npath = "code/root.rs"\n' + NEEDED, "code/root.rs": lib}
+    assert [(str(one.code), one.where) for one in found_in(tmp_path, files)] == [
+        ("R006", "code/root.rs")
+    ]
+
+
 def short(found: list[Diagnostic]) -> list[tuple[str, str | None, str | None]]:
     return [(str(one.code), one.where, one.hint) for one in found]
 
@@ -84,10 +104,11 @@ def test_a_workflow_in_a_program_gets_one_finding_that_says_what_to_do(tmp_path:
 def test_finds_the_programs_of_other_names_and_those_of_the_first_releases(tmp_path: Path) -> None:
     old = 'fn main() { let _flow = workflow! { name: "old", tasks: [read, write] }; }'
     engine = '[dependencies]\ncloacina = "0.3.1"\n'
-    files = {"Cargo.toml": HEAD + engine, "src/bin/old.rs": old, "src/lib.rs": "pub fn f() {}"}
-    found = found_in(tmp_path, files)
-    assert short(found)[0][:2] == ("R031", "src/bin/old.rs:1")
-    assert "`old`" in found[0].message
+    for program in ("src/bin/old.rs", "src/bin/old/main.rs"):
+        files = {"Cargo.toml": HEAD + engine, program: old, "src/lib.rs": "pub fn f() {}"}
+        found = found_in(tmp_path / program.replace("/", "-"), files)
+        assert short(found)[0][:2] == ("R031", f"{program}:1")
+        assert "`old`" in found[0].message
 
 
 def test_a_library_beside_its_program_is_judged_as_a_library(tmp_path: Path) -> None:
