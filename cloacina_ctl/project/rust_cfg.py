@@ -105,7 +105,7 @@ def holds(predicate: Sequence[Node], features: frozenset[str], depth: int = 0) -
     if name == "not" and len(parts) == 1:
         return None if parts[0] is None else not parts[0]
     if name == "all":
-        return False if False in parts else None if None in parts else True
+        return all_of(*parts)
     if name == "any":
         return True if True in parts else None if None in parts else False
     return None
@@ -116,7 +116,11 @@ def standing(attributes: Iterable[Attribute], features: frozenset[str]) -> bool 
 
     A ``cfg`` decides that, and so does ``#[test]``, also as a framework's, such as `tokio::test`.
     """
-    verdicts = [_verdict(attribute, features) for attribute in attributes]
+    return all_of(*(_verdict(attribute, features) for attribute in attributes))
+
+
+def all_of(*verdicts: bool | None) -> bool | None:
+    """Return whether all hold; None where one that may not hold decides."""
     return False if False in verdicts else None if None in verdicts else True
 
 

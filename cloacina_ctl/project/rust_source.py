@@ -340,9 +340,9 @@ class _Reader:
             self._problems.append(SyntaxProblem(place, f"modules more than {MAX_DEPTH} deep"))
             return
         folder = os.path.join(module.folder, name)
-        named = _path_attributes(item)
-        if body is not None and named and named[0].is_certain:
-            folder = _path_from(module, named[0])
+        moved = _path_attributes(item)
+        if body is not None and moved and moved[0].is_certain:
+            folder = _path_from(module, moved[0])
         nodes = tuple(body.children) if body is not None else ()
         scope = self._code.below(item, module.scope, place if mark is not None else None)
         certain = module.is_certain and item.stands is True

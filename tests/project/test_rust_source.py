@@ -15,6 +15,7 @@ from tests.project.trees import plant
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cloacina_ctl.project.macro_uses import MacroArgument
     from cloacina_ctl.project.model import SourceTask, SourceWorkflow
 
 
@@ -70,6 +71,20 @@ def test_a_rule_has_its_literals_as_every_reader_of_a_manifest_knows_them(
 ) -> None:
     task = task_of(tmp_path, f'trigger_rules = context_value("k", equals, {value})')
     assert task.trigger_rules == f'context_value("k", equals, {plain})'
+
+
+def test_a_closures_parameters_are_no_arguments(tmp_path: Path) -> None:
+    more = "on_success = |id, c| done(id), on_failure = async move |_, _| (), "
+    task = task_of(tmp_path, f'id = "a", {more} dependencies = ["b"], retry_attempts = 1 | 2')
+    assert [need.id for need in task.dependencies] == ["b"]
+    assert [use.name for use in source_of_task(tmp_path)] == [
+        "id", "on_success", "on_failure", "dependencies", "retry_attempts"
+    ]  # fmt: skip
+
+
+def source_of_task(root: Path) -> tuple[MacroArgument, ...]:
+    found = read_source(str(root), "src/lib.rs", frozenset())
+    return next(use for use in found.code.uses if use.macro == "task").arguments
 
 
 def test_an_id_is_optional_and_then_the_functions_name(tmp_path: Path) -> None:
@@ -568,6 +583,13 @@ def test_a_file_that_takes_long_to_parse_is_given_up(
 @pytest.mark.parametrize("code", ["(", "#[", "mod a {", "a<", "/*", "fn f() {", "x::<", "'", "|"])
 def test_nesting_without_end_is_a_finding_and_not_a_crash(tmp_path: Path, code: str) -> None:
     source_of(tmp_path, code * (100_000 // len(code)))
+
+
+@pytest.mark.parametrize("code", ['include!("a");', '#[doc = include_str!("a")]', "concat!("])
+def test_many_files_that_are_compiled_in_take_a_look_each(tmp_path: Path, code: str) -> None:
+    """Of the first two there are thousands, and the third is as deep."""
+    lib = code * 8_000 + ('include!("a"' + ")" * 8_001 + ";" if code.endswith("(") else "")
+    assert {read.path for read in source_of(tmp_path, lib).reads} == {"src/lib.rs", "src/a"}
 
 
 @pytest.mark.parametrize("code", ["#[]", "#[=]", "#[()]", "#[", "#[cfg_attr(x, =)]", "#[::]"])
