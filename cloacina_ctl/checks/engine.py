@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from cloacina_ctl.errors import Code, Diagnostic, Severity
@@ -77,6 +78,7 @@ class Report(NamedTuple):
         return all(finding.severity is not Severity.ERROR for finding in self.findings)
 
 
+_NUMBER = re.compile(r"([0-9]{1,9})")
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 
@@ -86,6 +88,15 @@ def report(
     """Return the wanted findings, worst first, then by code and place, without repetition."""
     wanted = {diagnostic for diagnostic in found if choice.takes(diagnostic)}
     ordered = sorted(
-        wanted, key=lambda one: (_ORDER[one.severity], str(one.code), one.where or "", one.message)
+        wanted,
+        key=lambda one: (_ORDER[one.severity], str(one.code), _in_text(one.where), one.message),
     )
     return Report(tuple(ordered), tuple(skipped))
+
+
+def _in_text(where: str | None) -> list[tuple[str, int]]:
+    """Return what sorts places as they follow each other: line 9 before line 10."""
+    parts = _NUMBER.split(where or "")
+    return [
+        (text, int(number)) for text, number in zip(parts[::2], [*parts[1::2], "0"], strict=True)
+    ]

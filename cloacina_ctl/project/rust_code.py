@@ -15,7 +15,7 @@ from cloacina_ctl.project.macro_uses import (
     read_attribute,
     read_invocation,
 )
-from cloacina_ctl.project.rust_cfg import holds
+from cloacina_ctl.project.rust_cfg import holds, standing
 from cloacina_ctl.project.rust_syntax import (
     child_of,
     line_of,
@@ -133,6 +133,8 @@ class CodeReader:
                     workflow=scope.workflow, conditional=conditional, left_out=left_out,
                 )
             )  # fmt: skip
+        if not conditional and standing(_cfgs(item), self._features) is True:
+            self._attributes(item, path)
         if left_out:
             return
         if item.node.type in ("use_declaration", "extern_crate_declaration"):
@@ -254,6 +256,16 @@ class CodeReader:
         if first is not None and first.type == "identifier" and text_of(first) in self._absent:
             self._named.setdefault(text_of(first), f"{path}:{line_of(node)}")
 
+    def _attributes(self, item: Item, path: str) -> None:
+        """Look for crates in the paths of attributes, and among what `derive` names."""
+        for one in item.attributes:
+            if not one.is_certain:
+                continue
+            if len(one.path) > 1 and one.path[0] in self._absent:
+                self._named.setdefault(one.path[0], f"{path}:{line_of(item.node)}")
+            if one.path == ("derive",) and one.group is not None:
+                self._tokens(one.group, path)
+
     def _tokens(self, tree: Node, path: str) -> None:
         """Look for ``name::`` that begins a path."""
         before = ""
@@ -272,6 +284,10 @@ class CodeReader:
         receiver, field = function.child_by_field_name("value"), function.children[-1]
         if receiver is not None and text_of(receiver) in contexts:
             self._methods.append(Named(text_of(field), f"{path}:{line_of(field)}"))
+
+
+def _cfgs(item: Item) -> Iterator[Attribute]:
+    return (one for one in item.attributes if one.path == ("cfg",))
 
 
 def absent_crates(dependencies: Iterable[str]) -> frozenset[str]:

@@ -262,7 +262,7 @@ def test_a_file_outside_of_the_crate_that_is_compiled_in_is_refused(cli, crate, 
     [
         f"#[cfg(test)]\nmod tests {{ {OUTSIDE} }}\n",
         f"#[test]\nfn reads() {{ {OUTSIDE} }}\n",
-        f"#[tokio::test]\nasync fn reads() {{ {OUTSIDE} }}\n",
+        f"#[harness::test]\nasync fn reads() {{ {OUTSIDE} }}\n",
         f"// {OUTSIDE}",
         'const S: &str = "include_str!(..)";\n',
         'const G: &str = include_str!(concat!(env!("OUT_DIR"), "/made.rs"));\n',

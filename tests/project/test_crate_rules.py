@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cloacina_ctl.checks.engine import report
 from cloacina_ctl.checks.project import check_project
 from cloacina_ctl.checks.subjects import ProjectSubject
-from cloacina_ctl.errors import Severity
+from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.project.reading import read_project
 from tests.engines.rust_cases import GOOD, files_of, named, task
 from tests.project.trees import plant
@@ -76,6 +77,41 @@ def test_a_library_with_a_name_of_its_own_is_named(tmp_path: Path) -> None:
     assert [(str(one.code), one.where) for one in found_in(tmp_path, files)] == [
         ("R006", "code/root.rs")
     ]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        "#[derive(Debug, serde::Serialize)]\nstruct Order;\n",
+        "#[tracing::instrument]\nfn f() {}\n",
+        "#[tokio::test]\nasync fn f() {}\n",
+    ],
+)
+def test_a_crate_that_only_an_attribute_names_has_to_be_a_dependency(
+    tmp_path: Path, item: str
+) -> None:
+    (found,) = found_in(tmp_path / "certain", crate(lib=LIB + item))
+    assert (str(found.code), found.severity) == ("R042", Severity.ERROR)
+    assert found_in(tmp_path / "off", crate(lib=f"{LIB}#[cfg(test)]\n{item}")) == []
+    assert found_in(tmp_path / "perhaps", crate(lib=f"{LIB}#[cfg(windows)]\n{item}")) == []
+
+
+def test_a_backoff_that_the_macro_takes_for_another_is_a_warning(tmp_path: Path) -> None:
+    lib = LIB.replace("#[task(", '#[task(retry_backoff = "Fixed", ', 1)
+    (found,) = found_in(tmp_path, crate(lib=lib))
+    assert (str(found.code), found.severity) == ("R032", Severity.WARNING)
+    assert "`Fixed`" in found.message
+
+
+def test_findings_stand_in_the_order_of_the_text(tmp_path: Path) -> None:
+    lib = LIB
+    for line in (2, 9, 10, 100):
+        lib = lib + "\n" * line + '#[task(id = "x")] async fn f(context: &mut C) -> R { }\n'
+    found = report(all_in(tmp_path, crate(lib=lib))).findings
+    lines = [
+        int((one.where or "").rpartition(":")[2]) for one in found if one.code == Code.STRAY_TASK
+    ]
+    assert (len(lines), sorted(lines)) == (4, lines)
 
 
 def short(found: list[Diagnostic]) -> list[tuple[str, str | None, str | None]]:
