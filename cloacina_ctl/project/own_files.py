@@ -6,6 +6,7 @@ link is refused (P007), at its end and on the way to it. The project's folder it
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import stat
@@ -21,13 +22,18 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.folders import Folder
 
+_OF_CARGO = ("Cargo.toml", "Cargo.lock")
+
 
 def read_own_toml(root: str, name: str, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """Return the table in the file ``name`` of the project in ``root``; raises as ``read_toml``.
 
-    Raises ``Refused`` for a link.
+    Cargo passes over a byte order mark, so its files may have one. Raises ``Refused`` for a link.
     """
-    return parse_toml(read_own_text(root, name, max_bytes=max_bytes), where=name)
+    data = read_own_text(root, name, max_bytes=max_bytes)
+    if name in _OF_CARGO:
+        data = data.removeprefix(codecs.BOM_UTF8)
+    return parse_toml(data, where=name)
 
 
 def read_own_text(root: str, name: str, *, max_bytes: int = MAX_BYTES) -> bytes:

@@ -249,6 +249,8 @@ class CodeReader:
             elif one.type == "macro_invocation" and text_of(one.children[0]) == "workflow":
                 found = self._invocation(one, path, Scope())
                 self._uses += (found,) if found is not None else ()
+            elif one.type == "macro_invocation" and one.children[0].type in _PATHS:
+                self._path(one.children[0], path)
             left.extend(reversed(list(_parts_of(one))))
 
     def _path(self, node: Node, path: str) -> None:

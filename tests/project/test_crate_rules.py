@@ -84,10 +84,12 @@ def test_a_library_with_a_name_of_its_own_is_named(tmp_path: Path) -> None:
     [
         "#[derive(Debug, serde::Serialize)]\nstruct Order;\n",
         "#[tracing::instrument]\nfn f() {}\n",
+        'fn f() { tracing::info!("a"); }\n',
+        'fn f() -> u8 { let _ = anyhow::anyhow!("a"); 1 }\n',
         "#[tokio::test]\nasync fn f() {}\n",
     ],
 )
-def test_a_crate_that_only_an_attribute_names_has_to_be_a_dependency(
+def test_a_crate_that_only_an_attribute_or_a_macro_names_has_to_be_a_dependency(
     tmp_path: Path, item: str
 ) -> None:
     (found,) = found_in(tmp_path / "certain", crate(lib=LIB + item))
@@ -112,6 +114,11 @@ def test_findings_stand_in_the_order_of_the_text(tmp_path: Path) -> None:
         int((one.where or "").rpartition(":")[2]) for one in found if one.code == Code.STRAY_TASK
     ]
     assert (len(lines), sorted(lines)) == (4, lines)
+
+
+def test_cargos_files_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    files = {name: "\ufeff" + text for name, text in crate().items()}
+    assert found_in(tmp_path, files) == []
 
 
 def short(found: list[Diagnostic]) -> list[tuple[str, str | None, str | None]]:
