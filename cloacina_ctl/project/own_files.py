@@ -6,7 +6,6 @@ link is refused (P007), at its end and on the way to it. The project's folder it
 
 from __future__ import annotations
 
-import codecs
 import errno
 import os
 import stat
@@ -28,12 +27,10 @@ _OF_CARGO = ("Cargo.toml", "Cargo.lock")
 def read_own_toml(root: str, name: str, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """Return the table in the file ``name`` of the project in ``root``; raises as ``read_toml``.
 
-    Cargo passes over a byte order mark, so its files may have one. Raises ``Refused`` for a link.
+    Raises ``Refused`` for a link.
     """
     data = read_own_text(root, name, max_bytes=max_bytes)
-    if name in _OF_CARGO:
-        data = data.removeprefix(codecs.BOM_UTF8)
-    return parse_toml(data, where=name)
+    return parse_toml(data, where=name, of_cargo=name in _OF_CARGO)
 
 
 def read_own_text(root: str, name: str, *, max_bytes: int = MAX_BYTES) -> bytes:
