@@ -339,12 +339,25 @@ class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
 class Location(NamedTuple):
     """A place in a file of this machine, named as it is seen from the current folder.
 
-    ``line`` and ``column`` count from 1, the column in characters; None where nothing tells them.
+    ``line`` and ``column`` count from 1, the column in characters, of a Rust source in bytes of
+    UTF-8; None where nothing tells them.
     """
 
     file: str
     line: int | None = None
     column: int | None = None
+
+
+class Place(str):  # noqa: SLOT000 - a text may not have slots
+    """A place in a source, ``FILE:LINE`` to people, which keeps the column for programs."""
+
+    column: int | None
+
+    def __new__(cls, file: str, line: int, column: int | None = None) -> Self:
+        """Make the text; ``column`` is as in a `Location`."""
+        made = str.__new__(cls, f"{file}:{line}")
+        made.column = column
+        return made
 
 
 class Diagnostic(NamedTuple):

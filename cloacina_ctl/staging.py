@@ -187,11 +187,14 @@ class StagedFile:
                 hint="name the file that the link leads to, or choose another name",
             )
         if not stat.S_ISREG(kind):
+            is_folder = stat.S_ISDIR(kind)
             raise FileProblem.of(
                 Code.NOT_REGULAR,
-                "it exists and is not a regular file",
+                "it is a folder" if is_folder else "it exists and is not a regular file",
                 where=self.path,
-                hint="choose another name",
+                hint="name a file, in this folder or elsewhere"
+                if is_folder
+                else "choose another name",
             )
         if not self.replace:
             raise FileProblem.of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from cloacina_ctl.errors import Code, Diagnostic, Severity
@@ -78,7 +77,11 @@ class Report(NamedTuple):
         return all(finding.severity is not Severity.ERROR for finding in self.findings)
 
 
-_NUMBER = re.compile(r"([0-9]{1,9})")
+def _file_and_line(where: str) -> tuple[str, int]:
+    file, _, line = where.rpartition(":")
+    return (file, int(line)) if line.isdecimal() else (where, 0)
+
+
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 
@@ -89,14 +92,8 @@ def report(
     wanted = {diagnostic for diagnostic in found if choice.takes(diagnostic)}
     ordered = sorted(
         wanted,
-        key=lambda one: (_ORDER[one.severity], str(one.code), _in_text(one.where), one.message),
-    )
+        key=lambda one: (
+            _ORDER[one.severity], str(one.code), _file_and_line(one.where or ""), one.message
+        ),
+    )  # fmt: skip
     return Report(tuple(ordered), tuple(skipped))
-
-
-def _in_text(where: str | None) -> list[tuple[str, int]]:
-    """Return what sorts places as they follow each other: line 9 before line 10."""
-    parts = _NUMBER.split(where or "")
-    return [
-        (text, int(number)) for text, number in zip(parts[::2], [*parts[1::2], "0"], strict=True)
-    ]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _PACK = "cloacina-ctl package {} --vendor"
 _MOST_SHOWN = 8
+_OTHERS = (Lack.NOTHING, Lack.NO_PART)  # what a dependency can bring
 
 
 def check_imports(
@@ -64,13 +65,14 @@ def check_imports(
     known = declared if vendored is None else ()
     requires = project.requires.python if project.requires else None
     for missing in missing_imports(facts.imports, paths, partial(minors_of, requires)):
-        if missing.lack is Lack.NOTHING and distribution_of(missing.module, known) is not None:
+        if missing.lack in _OTHERS and distribution_of(missing.module, known) is not None:
             continue  # said above, or to come
-        if awaited and declared and missing.lack is Lack.NOTHING:
+        if awaited and declared and missing.lack in _OTHERS:
             continue  # a dependency may bring it
         other = _elsewhere(project, places, selection, missing)
         if other is None:
-            cure = f"declare its distribution as a dependency, then run `{command}`"
+            unless = ", unless one that is declared has it" if left else ""
+            cure = f"declare its distribution as a dependency{unless}; then run `{command}`"
             yield _not_provided(missing, cure)
         elif left and other.severity is Severity.ERROR:
             yield other._replace(severity=Severity.WARNING)  # one that is left out may have it
@@ -97,7 +99,7 @@ def check_packed_imports(
         yield Diagnostic(Code.NOT_PACKED, _left_words(left), path, cure, Severity.WARNING)
     python = requires.python if requires else None
     for missing in missing_imports(imports, paths, partial(minors_of, python)):
-        if missing.lack is Lack.NOTHING and distribution_of(missing.module, left) is not None:
+        if missing.lack in _OTHERS and distribution_of(missing.module, left) is not None:
             continue
         yield _not_provided(missing, f"whoever has the project can pack it: `{command}`")
 
@@ -112,7 +114,7 @@ def _left_words(names: Collection[str]) -> str:
 def _not_provided(missing: Missing, cure: str) -> Diagnostic:
     when = f"the task `{missing.imported.task}` imports" if missing.imported.task else "imports"
     hint: str | None = cure
-    if missing.lack is Lack.NO_MODULE:
+    if missing.lack in (Lack.NO_MODULE, Lack.NO_PART):
         why, hint = "which is not in the package", "add the module, or correct the import"
     elif missing.lack is Lack.SOME_PYTHONS:
         pythons = ", ".join(f"3.{minor}" for minor in missing.pythons)
@@ -146,6 +148,9 @@ def _elsewhere(
     """Return what is said of a module that the project has, and the package not, or not so."""
     if missing.lack is Lack.SOME_PYTHONS:
         return None
+    packed = {file.place(project.root): str(file.path) for file in selection.files}
+    if missing.lack is Lack.NOTHING and (found := _from_top(places, packed, missing.imported)):
+        return found
     place = places.of(missing.module)
     if place is None:
         return None
@@ -160,7 +165,6 @@ def _elsewhere(
         )
     if missing.lack is not Lack.NOTHING:
         return None
-    packed = {file.place(project.root): str(file.path) for file in selection.files}
     name = _packed_name(place.path, packed)
     has = f"the package has it as `{name}`" if name else "it lies outside of what is packed"
     above = os.path.dirname(place.path)
@@ -169,6 +173,23 @@ def _elsewhere(
         cure = f"import it as `{name}`"
     message = f"imports the project's own `{imported}`, and {has}: {place.path}"
     return Diagnostic(Code.OTHER_NAME, message, where, cure)
+
+
+def _from_top(places: Places, packed: Mapping[str, str], imported: Import) -> Diagnostic | None:
+    """Return what is said of an own module whose name counts from the project's top."""
+    path = places.from_top(imported.module)
+    if path is None:
+        return None
+    own = f"imports the project's own `{imported.module}`"
+    name = _packed_name(path, packed)
+    if name is not None:
+        message = f"{own}, and the package has it as `{name}`: {path}"
+        return Diagnostic(Code.OTHER_NAME, message, imported.place, f"import it as `{name}`")
+    if not (path.endswith(".py") and "/" in path):
+        return None  # a folder or a script may well have the name of a dependency
+    message = f"{own}, which is not packed: {path}"
+    cure = "move it to the modules that are"
+    return Diagnostic(Code.NOT_PROVIDED, message, imported.place, cure, Severity.WARNING)
 
 
 def _packed_name(path: str, packed: Mapping[str, str]) -> str | None:

@@ -132,7 +132,8 @@ def own_platform(subject: ProjectSubject) -> Iterator[Finding]:
     minors = code.minors or ()
     pythons = f" and Python {', '.join(f'3.{minor}' for minor in minors)}" if minors else ""
     names = [one.path for one in files]
-    more = f", and {len(names) - 1} more such files" if len(names) > 1 else ""
+    others = len(names) - 1
+    more = f", and {others} more such file{'s' * (others > 1)}" if others else ""
     yield Finding(
         f"compiled code{more}: this makes a package for {code.strictest.tag}{pythons} alone",
         names[0],

@@ -9,10 +9,11 @@ from cloacina_ctl.checks import rule_names, unread
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.project.python.provided import standard_wins
+from cloacina_ctl.project.python.stdlib_names import pythons_with
 from cloacina_ctl.project.runtimes import SHADOWED_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from cloacina_ctl.project.model import Project, PythonFacts, SourceTask
 
@@ -63,6 +64,7 @@ def shadowed_name(project: Project) -> Iterator[Finding]:
     """A top-level name that the engines refuse, or that another module of that name hides."""
     facts = _facts(project)
     minors = partial(unread.minors_of, _requires(project))
+    entry = (facts.entry_module or "").partition(".")[0]
     for folder, names in (("workflow", facts.top_level), ("vendor", facts.vendored)):
         for name in names:
             if name == "cloaca":
@@ -73,9 +75,25 @@ def shadowed_name(project: Project) -> Iterator[Finding]:
                     f"`{name}` in {folder}/ has the name of a standard module; engines refuse it"
                 )
                 yield Finding(message, name, "give it another name")
+            elif name == entry and folder == "workflow":
+                yield from _standard_entry(name, minors())
             elif standard_wins(name, minors):
                 message = f"`{name}` in {folder}/ is never imported: the standard module wins"
                 yield Finding(message, name, "give it another name", Severity.WARNING)
+
+
+def _standard_entry(name: str, minors: Iterable[int]) -> Iterator[Finding]:
+    """Yield what becomes of an entry module whose first name a standard module has.
+
+    Loaders take the folders that have it off the path, so it is imported, and little else is.
+    """
+    known = [f"3.{minor}" for minor in minors if minor in pythons_with(name)]
+    if known:
+        message = (
+            f"the entry module's first name `{name}` is that of a standard module of Python "
+            f"{', '.join(known)}: engines hide that, and with it the standard library"
+        )
+        yield Finding(message, name, "give it another name", Severity.WARNING)
 
 
 @RULES.rule(Code.NO_PYTHON_TASK)

@@ -47,8 +47,12 @@ def find_package(
         is_absent = error.diagnostics[0].code is Code.NOT_INSTALLED
         if not is_absent or registry is not None:
             raise
-        if not os.path.exists(word) or (os.path.isdir(word) and not _holds_project(word)):
-            raise _neither(error) from error
+        if not os.path.exists(word):
+            raise _neither(
+                error, "there is no file and no project of that name here either"
+            ) from error
+        if os.path.isdir(word) and (wrong := _no_project(word)) is not None:
+            raise _neither(error, f"the folder .{os.sep}{word} is no project: {wrong}") from error
         chosen = _at_path(word, rule)
         note = f"{word} is not installed: using the project folder .{os.sep}{word}"
         return chosen._replace(note=note) if chosen.is_project else chosen
@@ -57,21 +61,23 @@ def find_package(
     return Chosen(found.path, found.rule, note=note if os.path.isdir(word) else None)
 
 
-def _holds_project(folder: str) -> bool:
-    """Tell whether there is a project in the folder, be it a wrong one."""
+def _no_project(folder: str) -> str | None:
+    """Return what a folder without a project lacks; None where there is one, be it a wrong one."""
     from cloacina_ctl.project.detect import detect
 
     try:
         detect(folder)
     except CloacinaError as error:
-        return error.diagnostics[0].code is not Code.NO_PROJECT
-    return True
+        first = error.diagnostics[0]
+        if first.code is Code.NO_PROJECT:
+            return first.message.removeprefix("no project there: ")
+    return None
 
 
-def _neither(error: CloacinaError) -> CloacinaError:
+def _neither(error: CloacinaError, reason: str) -> CloacinaError:
     """Return the error for a word that is neither installed nor names a file or a project."""
     first, *others = error.diagnostics
-    hint = f"there is no file and no project of that name here either; {first.hint}"
+    hint = f"{reason}; {first.hint}"
     return type(error)(first._replace(hint=hint), *others)
 
 

@@ -58,6 +58,7 @@ class Locator:
         if spelled["file"].endswith("/"):  # how a folder is told from a file
             file += "/"
         line, column = (None if text is None else int(text) for text in spelled.group(2, 3))
+        column = column or getattr(found.where, "column", None)  # of a `Place`
         rest = (found.where or "")[spelled.end("file") :]
         return found._replace(where=file + rest, location=Location(file, line, column))
 

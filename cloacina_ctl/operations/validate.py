@@ -313,7 +313,7 @@ def _read_modules(
 
     modules = PackedModules(files)
     named = dict(imported_by(modules, entry))
-    return named, tuple(needed_by(modules, named))
+    return named, tuple(needed_by(modules, named, entry))
 
 
 def _read_library(artifact: Artifact, data: bytes) -> ReadLibrary:

@@ -61,10 +61,14 @@ def detect(folder: str) -> Detected:
 
 
 def _hint(folder: str) -> str:
-    """Return what to do: a project of Poetry 1 has all that is needed, in a table of its own."""
+    """Return what to do: older Python projects have all that is needed, in another place."""
     tools = _read(folder, PYPROJECT_TOML).get("tool") if _has(folder, PYPROJECT_TOML) else None
-    if isinstance(tools, dict) and "poetry" in tools:
-        return "[tool.poetry] is not read: write name, version and dependencies under [project]"
+    known = tools if isinstance(tools, dict) else {}
+    others = [f"[tool.{name}]" for name in ("poetry", "flit") if name in known]
+    others += [name for name in ("setup.cfg", "setup.py") if _has(folder, name)]
+    if others:
+        where = f"[project] of {PYPROJECT_TOML}"
+        return f"{others[0]} is not read: write name, version and dependencies under {where}"
     return "name the project's folder"
 
 

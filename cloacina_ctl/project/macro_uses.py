@@ -14,7 +14,7 @@ from cloacina_ctl.project.rust_syntax import (
     arguments_of,
     child_of,
     integer_value,
-    line_of,
+    place_of,
     spelled,
     split_list,
     text_of,
@@ -104,7 +104,7 @@ def read_attribute(node: Node, attribute: Attribute, path: str) -> MacroUse:
     name = node.child_by_field_name("name")
     return MacroUse(
         macro=attribute.path[-1] if attribute.path else "",
-        place=f"{path}:{line_of(node)}",
+        place=place_of(path, node),
         item=node.type.removesuffix("_item"),
         name=text_of(name).removeprefix("r#") if name is not None else "",
         spelling="::".join(attribute.path),

@@ -49,6 +49,10 @@ class Config(NamedTuple):
     links: str = "refuse"
 
 
+# The function of a task that a server makes of what a constructor provider has.
+CONSTRUCTOR = "constructor!"
+
+
 class SourceDependency(NamedTuple):
     """One dependency of a task as its source says it; ``id`` is None where only running tells."""
 

@@ -9,7 +9,7 @@ from cloacina_ctl.archive.layout import module_paths
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Refused
 from cloacina_ctl.project.import_time import MODULE, UNREADABLE, Elsewhere
-from cloacina_ctl.project.own_files import open_own
+from cloacina_ctl.project.own_files import FOLLOW_CURE, open_own
 from cloacina_ctl.project.python_source import (
     MAX_SOURCE_BYTES,
     Imported,
@@ -85,7 +85,7 @@ def read_bytes(project: str, path: str, boundary: str | None = None) -> bytes:
 
 def _opened(project: str, path: str, boundary: str | None) -> int:
     if boundary is None:
-        return open_own(project, path)
+        return open_own(project, path, FOLLOW_CURE)
     from cloacina_ctl.project.links import Away, away, open_followed, within
 
     try:
@@ -123,19 +123,29 @@ def imported_by(modules: Modules, entry: str) -> Iterator[tuple[str, ModuleSourc
                 waiting.extend(_targets(imported, package))
 
 
-def needed_by(modules: Modules, sources: Mapping[str, ModuleSource]) -> Iterator[Import]:
-    """Yield what the modules ``sources``, by their names, cannot do without; no name is relative.
+def needed_by(
+    modules: Modules, sources: Mapping[str, ModuleSource], entry: str
+) -> Iterator[Import]:
+    """Yield what importing ``entry`` cannot do without; no name is relative.
 
-    Nothing where one of them may change where imports look.
+    ``sources`` are the modules that it may import, by their names. One that it can do without may
+    fail, so what it needs does not count. Nothing where one may change where imports look.
     """
     if any(source.changes_path for source in sources.values()):
         return
-    for name, source in sources.items():
-        package = _package_of(name, modules.find(name) or "")
-        for one in source.needed:
-            module = _absolute(one.module, one.level, package)
-            if module:
-                yield one._replace(module=module, level=0)
+    waiting, seen = [entry], set[str]()
+    while waiting:
+        for name in _with_parents(waiting.pop()):
+            source = sources.get(name)
+            if source is None or name in seen:
+                continue
+            seen.add(name)
+            package = _package_of(name, modules.find(name) or "")
+            for one in source.needed:
+                module = _absolute(one.module, one.level, package)
+                if module:
+                    yield one._replace(module=module, level=0)
+                waiting.extend(_targets(Imported(one.module, one.level, one.names), package))
 
 
 class _Names:

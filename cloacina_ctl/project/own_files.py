@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from cloacina_ctl.folders import Folder
 
 _OF_CARGO = ("Cargo.toml", "Cargo.lock")
+_CURE = "put the file itself there"
+# What is packed as a link leads there where the configuration says so.
+FOLLOW_CURE = (
+    'set `links = "contents"` to pack what it leads to, put the file itself there, or '
+    "leave the link out: name it in .cloacinaignore"
+)
 
 
 def read_own_toml(root: str, name: str, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
@@ -39,14 +45,14 @@ def read_own_text(root: str, name: str, *, max_bytes: int = MAX_BYTES) -> bytes:
     return read_text(path, where=name, max_bytes=max_bytes, opener=lambda _: open_own(root, name))
 
 
-def open_own(root: str, path: str) -> int:
+def open_own(root: str, path: str, cure: str = _CURE) -> int:
     """Return a descriptor of a file in ``root``, whose ``path`` there leads through no link.
 
-    Raises ``Refused`` for a link, else what the system says.
+    Raises ``Refused`` for a link, with its ``cure``, else what the system says.
     """
     *folders, name = path.split("/")
     with open_folder(root) as top:
-        return _open(top, [*filter(None, folders)], name, path)
+        return _open(top, [*filter(None, folders)], name, path, cure)
 
 
 def read_head(path: str, count: int = HEAD_BYTES) -> bytes:
@@ -74,21 +80,21 @@ def own_links(root: str, names: Iterable[str]) -> Iterator[Diagnostic]:
             yield link(name, os.readlink(full))
 
 
-def link(path: str, target: str, hint: str = "put the file itself there") -> Diagnostic:
+def link(path: str, target: str, hint: str = _CURE) -> Diagnostic:
     """Return what is said of a link in a project."""
     return Diagnostic(Code.LINK, f"a link to {target}", path, hint)
 
 
-def _open(folder: Folder, folders: list[str], name: str, path: str) -> int:
+def _open(folder: Folder, folders: list[str], name: str, path: str, cure: str) -> int:
     step = folders[0] if folders else name
     try:
         if not folders:
             return folder.open_file(name)
         with folder.folder(step) as inner:
-            return _open(inner, folders[1:], name, path)
+            return _open(inner, folders[1:], name, path, cure)
     except OSError as error:
         found = folder.look(step) if error.errno == errno.ELOOP else None
         if found is None or not stat.S_ISLNK(found.st_mode):
             raise
         at = "/".join([*path.split("/")[: -1 - len(folders)], step])
-        raise Refused(link(at, os.readlink(step, dir_fd=folder.fd))) from error
+        raise Refused(link(at, os.readlink(step, dir_fd=folder.fd), cure)) from error

@@ -82,7 +82,7 @@ def read_packed_modules(
         newer_syntax=tuple(one for source in found for one in source.newer),
         hidden_tasks=tuple(place for source in found for place in source.hidden),
         packed=True,
-        imports=tuple(needed_by(modules, named)),
+        imports=tuple(needed_by(modules, named, entry)),
         syntax_problems=tuple(source.problem for source in found if source.problem is not None),
     )
     declares = bool(workflow.tasks or workflow.triggers)

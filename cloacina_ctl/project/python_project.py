@@ -59,7 +59,7 @@ def read_python_project(folder: str, layout: Layout, config: Config) -> Project:
         workflows=(workflow,) if workflow.tasks else (),
         requires=metadata.requires,
         python=_facts(folder, root, entry, candidates, sources)._replace(
-            imports=tuple(needed_by(modules, sources)),
+            imports=tuple(needed_by(modules, sources, entry)) if entry else (),
             parsed=tuple(sorted(modules.digests.items())),
         ),
     )
@@ -118,14 +118,18 @@ def _only(candidates: tuple[str, ...]) -> str | None:
 
 
 def _modules_with_tasks(root: SourceRoot) -> tuple[str, ...]:
-    found = []
+    """Return the modules that declare tasks; where none does, those of which nobody can tell."""
+    found, broken = [], []
     for module in root.modules():
         path = root.find(module)
         if path is None or not mentions_engine(root, path):
             continue
-        if read_source(root, path).tasks:
+        source = read_source(root, path)
+        if source.tasks:
             found.append(module)
-    return tuple(found)
+        elif source.problem is not None:
+            broken.append(module)
+    return tuple(found or broken)
 
 
 def _without_init(

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.errors import Place
 from cloacina_ctl.project.deep_syntax import parse_source
 from cloacina_ctl.project.import_time import (
     MODULE,
@@ -26,7 +27,7 @@ from cloacina_ctl.project.import_time import (
     executed,
     names_of,
 )
-from cloacina_ctl.project.model import SourceTask, SyntaxProblem
+from cloacina_ctl.project.model import CONSTRUCTOR, SourceTask, SyntaxProblem
 from cloacina_ctl.project.python.imports import Import, needed_imports
 from cloacina_ctl.project.python.newer_syntax import NewerSyntax, newer_syntax
 from cloacina_ctl.project.task_arguments import Arguments, read_trigger
@@ -109,6 +110,14 @@ class _Text(NamedTuple):
         lines[0] = lines[0][node.col_offset :]
         return b" ".join(b" ".join(lines).split()).decode("utf-8", "replace")[:MAX_SHOWN]
 
+    def place(self, path: str, node: ast.AST) -> Place:
+        """Return where ``node`` is in the module at ``path``."""
+        line = getattr(node, "lineno", None)
+        if line is None:  # the module itself
+            return Place(path, 1)
+        before = self.lines[line - 1][: getattr(node, "col_offset", 0)]
+        return Place(path, line, len(before.decode("utf-8", "replace")) + 1)
+
 
 def read_module(data: bytes, path: str, lookup: Lookup | None = None) -> ModuleSource:
     """Return what the module with the source ``data`` declares; ``path`` names it in places.
@@ -119,7 +128,7 @@ def read_module(data: bytes, path: str, lookup: Lookup | None = None) -> ModuleS
         text = _parse(data)
         return _Reader(text, path, lookup or _unknown).read()
     except SyntaxError as error:
-        place = f"{path}:{error.lineno or 1}"
+        place = Place(path, error.lineno or 1, error.offset or None)
         return ModuleSource(problem=SyntaxProblem(place, error.msg, is_grammar=True))
     except (ValueError, RecursionError, MemoryError) as error:
         reason = str(error) if isinstance(error, ValueError) else "nested too deep"
@@ -187,7 +196,7 @@ class _Reader:
                 self._read_function(statement)
             else:
                 self._read_expressions(statement)
-        needed = tuple(needed_imports(self._text.tree, self._path, self._is_task))
+        needed = tuple(needed_imports(self._text.tree, self._place, self._is_task))
         self._library_only += [
             (one.place, name)
             for one in needed
@@ -205,7 +214,7 @@ class _Reader:
             builders=tuple(dict.fromkeys(self._builders)),
             loose_builders=tuple(loose),
             library_only=tuple(dict.fromkeys(self._library_only)),
-            newer=tuple(newer_syntax(self._text.tree, self._text.lines, self._path)),
+            newer=tuple(newer_syntax(self._text.tree, self._text.lines, self._place)),
             graphs=tuple(self._graphs),
             hidden=tuple(self._hidden),
             needed=needed,
@@ -248,12 +257,31 @@ class _Reader:
             self._report(node)
             if name == "register_workflow_constructor":
                 self._builders.append(self._place(node))
+            if isinstance(node, ast.Call) and self._is_constructor(node):
+                self._tasks.append(self._constructor(node))
         if isinstance(statement, ast.With):
             self._builders += [
                 self._place(item.context_expr)
                 for item in statement.items
                 if self._takes_tasks(item)
             ]
+
+    def _is_constructor(self, call: ast.Call) -> bool:
+        return engine_name(call.func, self._names) == "constructor"
+
+    def _constructor(self, call: ast.Call) -> SourceTask:
+        """Return the task that a server makes of what a provider has."""
+        arguments = Arguments(call, self._resolve, self._text.of)
+        id_, dependencies = arguments.value("id"), arguments.dependencies()
+        known = isinstance(id_, str) and bool(id_)
+        unreadable = [*arguments.unreadable, *([] if known else ["id"])]
+        return SourceTask(
+            id=str(id_) if known else None,
+            function=CONSTRUCTOR,
+            place=self._place(call),
+            dependencies=dependencies,
+            unreadable_arguments=tuple(dict.fromkeys(unreadable)),
+        )
 
     def _takes_tasks(self, item: ast.withitem) -> bool:
         """Tell whether a builder's block takes its tasks away from the package's workflow."""
@@ -308,7 +336,7 @@ class _Reader:
         return found if isinstance(found, Function | str | int | bool) else UNREADABLE
 
     def _place(self, node: ast.AST) -> str:
-        return f"{self._path}:{getattr(node, 'lineno', 1)}"
+        return self._text.place(self._path, node)
 
 
 def _own_expressions(statement: ast.stmt) -> Iterator[ast.AST]:

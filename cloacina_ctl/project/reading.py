@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.manifest.fields import VERSION
 from cloacina_ctl.manifest.texts import judge_pep440
 from cloacina_ctl.project.config import read_config
 from cloacina_ctl.project.detect import detect
@@ -61,11 +62,17 @@ def _pep440(text: str) -> str:
         version = str(Version(text))
     except InvalidVersion:
         version = ""
-    wrong = judge_pep440(version)
+    wrong = None
+    if not text:
+        wrong = "an empty text is no version"
+    elif judge_pep440(version) is not None:
+        wrong = f"no version of a Python project (PEP 440): {shown_word(text)}"
+    elif len(version) > VERSION.longest:
+        wrong = f"a version has at most {VERSION.longest} characters, this one has {len(version)}"
     if wrong is not None:
         raise UsageError.of(
             Code.VERSION_SET,
-            f"--set-version: no version of a Python project (PEP 440): {shown_word(text)}",
+            f"--set-version: {wrong}",
             hint="such as 1.4.0, 2.0rc1 or 1.4.0.dev3+g1a2b3c4",
         )
     return version

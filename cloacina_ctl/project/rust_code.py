@@ -19,6 +19,7 @@ from cloacina_ctl.project.rust_cfg import holds, standing
 from cloacina_ctl.project.rust_syntax import (
     child_of,
     line_of,
+    place_of,
     text_of,
     tokens_of,
 )
@@ -197,13 +198,13 @@ class CodeReader:
         found = node if node.type == "macro_invocation" else child_of(node, "macro_invocation")
         if found is None or node.type not in ("macro_invocation", "expression_statement"):
             return None
-        name = text_of(found.children[0]).split("::")[-1].strip()
+        name = _last(found)
         group = child_of(found, "token_tree")
         if name not in _INVOCATIONS or group is None:
             return None
         if name == "constructor" and scope.workflow is None:
             return None
-        return read_invocation(name, group, f"{path}:{line_of(found)}")
+        return read_invocation(name, group, place_of(path, found))
 
     def _use(self, node: Node, path: str, *, conditional: bool = False) -> None:
         for parts, name in imported(node):
@@ -220,9 +221,9 @@ class CodeReader:
             elif ours:
                 self._macros.add(name)
             if ours and not conditional:
-                self._imports.append(Named("::".join(parts), f"{path}:{line_of(node)}"))
+                self._imports.append(Named("::".join(parts), place_of(path, node)))
             if parts[0] in self._absent and not conditional:
-                self._named.setdefault(parts[0], f"{path}:{line_of(node)}")
+                self._named.setdefault(parts[0], place_of(path, node))
             if len(parts) > 1 or name != parts[0]:
                 self._declared.add(name)
 
@@ -246,17 +247,21 @@ class CodeReader:
                 continue
             elif one.type == "token_tree":
                 self._tokens(one, path)
-            elif one.type == "macro_invocation" and text_of(one.children[0]) == "workflow":
-                found = self._invocation(one, path, Scope())
-                self._uses += (found,) if found is not None else ()
-            elif one.type == "macro_invocation" and one.children[0].type in _PATHS:
-                self._path(one.children[0], path)
+            elif one.type == "macro_invocation":
+                self._invoked(one, path)
             left.extend(reversed(list(_parts_of(one))))
+
+    def _invoked(self, node: Node, path: str) -> None:
+        if text_of(node.children[0]) == "workflow":
+            found = self._invocation(node, path, Scope())
+            self._uses += (found,) if found is not None else ()
+        elif node.children[0].type in _PATHS and _last(node) not in _INVOCATIONS:
+            self._path(node.children[0], path)  # what `package!` needs, R013 says
 
     def _path(self, node: Node, path: str) -> None:
         first = node.child_by_field_name("path")
         if first is not None and first.type == "identifier" and text_of(first) in self._absent:
-            self._named.setdefault(text_of(first), f"{path}:{line_of(node)}")
+            self._named.setdefault(text_of(first), place_of(path, node))
 
     def _attributes(self, item: Item, path: str) -> None:
         """Look for crates in the paths of attributes, and among what `derive` names."""
@@ -264,7 +269,7 @@ class CodeReader:
             if not one.is_certain:
                 continue
             if len(one.path) > 1 and one.path[0] in self._absent:
-                self._named.setdefault(one.path[0], f"{path}:{line_of(item.node)}")
+                self._named.setdefault(one.path[0], place_of(path, item.node))
             if one.path == ("derive",) and one.group is not None:
                 self._tokens(one.group, path)
 
@@ -274,7 +279,7 @@ class CodeReader:
         for token, after in zip(tree.children, tree.children[1:], strict=False):
             name = text_of(token) if token.type == "identifier" and after.type == "::" else ""
             if name in self._absent and before not in ("::", "$", "."):
-                self._named.setdefault(name, f"{path}:{line_of(token)}")
+                self._named.setdefault(name, place_of(path, token))
             before = token.type
 
     def _call(self, node: Node, path: str, contexts: frozenset[str]) -> None:
@@ -285,7 +290,7 @@ class CodeReader:
             return
         receiver, field = function.child_by_field_name("value"), function.children[-1]
         if receiver is not None and text_of(receiver) in contexts:
-            self._methods.append(Named(text_of(field), f"{path}:{line_of(field)}"))
+            self._methods.append(Named(text_of(field), place_of(path, field)))
 
 
 def _cfgs(item: Item) -> Iterator[Attribute]:
@@ -297,12 +302,17 @@ def absent_crates(dependencies: Iterable[str]) -> frozenset[str]:
     return _WELL_KNOWN - {name.replace("-", "_") for name in dependencies}
 
 
+def _last(invocation: Node) -> str:
+    """Return the name of a macro, without the path before it."""
+    return text_of(invocation.children[0]).split("::")[-1].strip()
+
+
 def _parts_of(node: Node) -> Iterator[Node]:
     """Yield the children to look into: nothing below a `cfg`, in a macro's own or foreign code."""
     if node.type == "macro_definition":
         return
     if node.type == "macro_invocation":
-        name = text_of(node.children[0]).split("::")[-1].strip()
+        name = _last(node)
         if name not in _OF_EXPRESSIONS:
             return
     yield from _without_cfg(node.children)

@@ -9,14 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.manifest import Param, Retry, Trigger
-from cloacina_ctl.project.model import SourceDependency, SourceTask, SourceWorkflow
+from cloacina_ctl.project.model import (
+    CONSTRUCTOR,
+    SourceDependency,
+    SourceTask,
+    SourceWorkflow,
+)
 from cloacina_ctl.project.rust_syntax import (
     Attribute,
     arguments_of,
     boolean_value,
     child_of,
     integer_value,
-    line_of,
+    place_of,
     spelled,
     spelled_plainly,
     split_list,
@@ -32,7 +37,6 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
-CONSTRUCTOR = "constructor!"
 WORKFLOW_MACROS = ("workflow", "packaged_workflow")
 _VALUES: dict[str, tuple[str, Callable[[Sequence[Node]], object]]] = {
     "retry_attempts": ("attempts", integer_value),
@@ -105,7 +109,7 @@ def read_task(item: Item, attribute: Attribute, path: str, depth: int) -> Source
     return SourceTask(
         id=text_value(values["id"]) if "id" in values else function,
         function=function,
-        place=f"{path}:{line_of(item.node)}",
+        place=place_of(path, item.node),
         dependencies=_dependencies(values.get("dependencies", ())),
         description=item.documentation,
         retry=retry,
@@ -123,7 +127,7 @@ def read_constructor(group: Node, path: str) -> SourceTask:
     return SourceTask(
         id=text_value(values.get("id", ())),
         function=CONSTRUCTOR,
-        place=f"{path}:{line_of(group)}",
+        place=place_of(path, group),
         dependencies=_dependencies(values.get("dependencies", ())),
         is_async=True,
         unreadable_arguments=tuple(unreadable),
@@ -137,7 +141,7 @@ def read_workflow(
     values = {argument.name: argument.tokens for argument in arguments_of(attribute.group)}
     workflow = SourceWorkflow(
         name=text_value(values.get("name", ())),
-        place=f"{path}:{line_of(item.node)}",
+        place=place_of(path, item.node),
         tasks=tuple(tasks),
         tenant=text_value(values.get("tenant", ())),
         description=text_value(values.get("description", ())) or None,

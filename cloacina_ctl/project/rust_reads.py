@@ -16,7 +16,7 @@ from cloacina_ctl.project.model import CompileRead
 from cloacina_ctl.project.rust_cfg import all_of, attributes_of, holds, standing
 from cloacina_ctl.project.rust_syntax import (
     child_of,
-    line_of,
+    place_of,
     split_list,
     text_of,
     text_value,
@@ -60,7 +60,7 @@ def reads_in(root: Node, data: bytes, path: str, features: frozenset[str]) -> It
         name, group = place.node, _arguments(place)
         target = _path_of(tokens_of(group), posixpath.dirname(path)) if group is not None else None
         if target is not None:
-            where, how = f"{path}:{line_of(name)}", f"{text_of(name)}!"
+            where, how = place_of(path, name), f"{text_of(name)}!"
             yield CompileRead(where, posixpath.normpath(target), how, place.compiled is True)
 
 

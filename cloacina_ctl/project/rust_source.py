@@ -32,8 +32,8 @@ from cloacina_ctl.project.rust_syntax import (
     MAX_SOURCE_BYTES,
     child_of,
     first_error,
-    line_of,
     parse_rust,
+    place_of,
     text_of,
     text_value,
 )
@@ -326,14 +326,14 @@ class _Reader:
         name = text_of(invocation.children[0]).split("::")[-1].strip()
         group = child_of(invocation, "token_tree")
         if name == "package" and self._package_macro is None:
-            self._package_macro = f"{module.path}:{line_of(invocation)}"
+            self._package_macro = place_of(module.path, invocation)
         elif name == "constructor" and module.scope.workflow is not None and group is not None:
             tasks.append(read_constructor(group, module.path))
 
     def _child(self, item: Item, module: _Module, inner: list[_Module]) -> None:
         """Put a module that is declared here on the list: inline, or in a file of its own."""
         name, depth = name_of(item.node), module.depth + 1
-        place = f"{module.path}:{line_of(item.node)}"
+        place = place_of(module.path, item.node)
         mark = item.marked(*WORKFLOW_MACROS)
         body = child_of(item.node, "declaration_list")
         if depth > MAX_DEPTH:
@@ -363,7 +363,7 @@ class _Reader:
 
         Where a ``cfg`` of the platform chooses among several, each that is there may be it.
         """
-        place = f"{module.path}:{line_of(item.node)}"
+        place = place_of(module.path, item.node)
         named = _path_attributes(item)
         found = [
             nested._replace(path=path, folder=os.path.dirname(path))
@@ -414,7 +414,7 @@ def _not_rust(root: Node, data: bytes, path: str) -> Iterator[SyntaxProblem]:
         return
     error = first_error(root)
     if error is not None:
-        yield SyntaxProblem(f"{path}:{line_of(error)}", "not Rust")
+        yield SyntaxProblem(place_of(path, error), "not Rust")
 
 
 def _read_regular(path: str) -> bytes | None:
@@ -462,7 +462,7 @@ def build_script_use(root: str, path: str, crate: str) -> str | None:
         node = left.pop()
         if node.type in ("scoped_identifier", "scoped_use_list", "use_wildcard"):
             if text_of(node).lstrip(":").split("::")[0].strip() == crate:
-                return f"{path}:{line_of(node)}"
+                return place_of(path, node)
         else:
             left.extend(reversed(node.children))
     return None

@@ -12,6 +12,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.errors import Place
 from cloacina_ctl.manifest.canonical import MAX_INTEGER
 from cloacina_ctl.values import NamedTuple
 
@@ -92,6 +93,12 @@ def text_of(node: Node) -> str:
 def line_of(node: Node) -> int:
     """Return the line where the node begins, from 1."""
     return node.start_point[0] + 1
+
+
+def place_of(path: str, node: Node) -> Place:
+    """Return where the node begins in the file; the column counts bytes of UTF-8."""
+    row, column = node.start_point
+    return Place(path, row + 1, column + 1)
 
 
 def child_of(node: Node, *kinds: str) -> Node | None:

@@ -38,6 +38,7 @@ _TOOL_FILES = {
 }
 # What a reader would take for something else than a project's file.
 _RESERVED = (*layout.HEAD_MEMBERS, layout.SOURCE, layout.PLATFORM_FOLDER.rstrip("/"))
+_MOST_SHOWN = 5
 _CRATE_FOLDERS = {"target": "what cargo built"}
 _CARGO_FOLDERS = {".cargo": "settings of cargo, for the machine that they are on"}
 
@@ -92,13 +93,22 @@ def _select(project: Project, rules: TreeRules, entry: str | None) -> Selection:
         lambda path, packed: _reason(path, packed, entry),
     )
     if not selection.files:
-        raise Refused.of(
-            Code.NOTHING_TO_PACK,
-            f"no file of the project gets packed, {len(selection.left_out)} left out",
-            where=project.root,
-            hint="see what was left out and why: `cloacina-ctl package --list`",
-        )
+        raise _nothing(project, selection)
     return selection
+
+
+def _nothing(project: Project, selection: Selection) -> Refused:
+    """Return the refusal of a project without files: it says why, for no list can be shown."""
+    reasons = [f"{one.path} ({one.reason})" for one in selection.left_out]
+    some = ", ".join(reasons[:_MOST_SHOWN])
+    more = f" and {len(reasons) - _MOST_SHOWN} more" if len(reasons) > _MOST_SHOWN else ""
+    hint = "name what belongs to it: `include = [...]` in the configuration"
+    if project.layout is Layout.PYTHON:
+        hint = 'name the folder that holds its modules: `source_root = "FOLDER"` in [tool.cloacina]'
+    said = (
+        f"no file of the project gets packed; left out: {some}{more}" if some else "an empty folder"
+    )
+    return Refused.of(Code.NOTHING_TO_PACK, said, where=project.root, hint=hint)
 
 
 def _tool_files(project: Project) -> dict[str, str]:

@@ -22,7 +22,7 @@ from cloacina_ctl.project.ignore import (
 )
 from cloacina_ctl.project.links import Away, away, boundary_of, follow, judge_target
 from cloacina_ctl.project.model import LeftOut, SelectedFile, Selection
-from cloacina_ctl.project.own_files import link, read_head
+from cloacina_ctl.project.own_files import FOLLOW_CURE, link, read_head
 from cloacina_ctl.project.repository import DOT_GIT, MODULES_FILE
 from cloacina_ctl.project.surroundings import Surroundings
 from cloacina_ctl.values import NamedTuple
@@ -512,11 +512,7 @@ def _judge_kind(mode: int, path: str, full: str) -> Diagnostic | None:
     if stat.S_ISREG(mode):
         return None
     if stat.S_ISLNK(mode):
-        hint = (
-            'set `links = "contents"` to pack what it leads to, put the file itself there, or '
-            "leave the link out: name it in .cloacinaignore"
-        )
-        return link(path, os.readlink(full), hint)
+        return link(path, os.readlink(full), FOLLOW_CURE)
     kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
     kind = kinds.get(stat.S_IFMT(mode), "a device")
     return Diagnostic(Code.SPECIAL_FILE, f"neither a file nor a folder: {kind}", path, _CURE)

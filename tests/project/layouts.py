@@ -52,6 +52,24 @@ LAYOUTS = {
         modules("lib/p0", "tasks", "bench/slow", "bench/deep/x"),
         {*P0, "p0/bench/deep/__init__.py", "p0/bench/deep/x.py"},
     ),
+    "setuptools find without a folder": Layout(
+        SETUPTOOLS,
+        '[tool.setuptools.packages.find]\nexclude = ["tests*"]\n',
+        {**modules("p0", "tasks"), **modules("tests", "x")},
+        P0,
+    ),
+    "setuptools finds a namespace by itself": Layout(
+        SETUPTOOLS,
+        "",
+        {**modules("acme/etl", "tasks"), **modules("tests/inner", "x")},
+        {"acme/etl/__init__.py", "acme/etl/tasks.py"},
+    ),
+    "pdm finds no namespace by itself": Layout(
+        PDM,
+        "",
+        {**modules("p0", "tasks"), **modules("docs_src/first", "x")},
+        P0,
+    ),
     "setuptools package-dir": Layout(
         SETUPTOOLS,
         '[tool.setuptools]\npackages = ["p0", "p0.sub"]\npackage-dir = {p0 = "code/first"}\n'
@@ -80,6 +98,12 @@ LAYOUTS = {
             **modules("lib/p0", "tasks", "bench/slow"),
             "lib/loose/no_init.py": "",
         },
+        P0,
+    ),
+    "setup.cfg find without a folder": Layout(
+        SETUPTOOLS,
+        "",
+        {"setup.cfg": "[options]\npackages = find:\n", **modules("p0", "tasks")},
         P0,
     ),
     "hatch packages": Layout(

@@ -59,6 +59,22 @@ def test_refuses_a_folder_without_a_project_and_says_what_it_looked_for(tmp_path
     assert "pyproject.toml" in caught.value.diagnostics[0].message
 
 
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        ({"pyproject.toml": "[tool.poetry]\nname = 'a'\n", "setup.py": ""}, "[tool.poetry]"),
+        ({"pyproject.toml": "[tool.flit.metadata]\nmodule = 'a'\n"}, "[tool.flit]"),
+        ({"setup.cfg": "[metadata]\nname = a\n", "setup.py": ""}, "setup.cfg"),
+        ({"pyproject.toml": "tool = 3\n", "setup.py": "setup()\n"}, "setup.py"),
+    ],
+)
+def test_an_older_python_project_is_told_where_its_name_belongs(tmp_path, files, named):
+    with pytest.raises(Refused) as caught:
+        detect(str(plant(tmp_path, files)))
+    cure = "is not read: write name, version and dependencies under [project] of pyproject.toml"
+    assert caught.value.diagnostics[0].hint == f"{named} {cure}"
+
+
 def test_a_missing_folder_and_a_file_are_problems_of_files(tmp_path):
     for path in (tmp_path / "gone", plant(tmp_path, {"file": ""}) / "file"):
         with pytest.raises(FileProblem):

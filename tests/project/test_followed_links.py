@@ -184,6 +184,14 @@ def test_without_the_key_a_link_is_refused_and_the_key_is_named(tmp_path):
         select_files(read_project(str(root)))
     assert found(raised.value) == [(Code.LINK, "src/demo/b")]
     assert 'set `links = "contents"`' in raised.value.diagnostics[0].hint
+    (root / "src/demo").rename(root / "real")  # what is read before anything is packed
+    os.symlink("../real", root / "src/demo")
+    with pytest.raises(Refused) as raised:
+        read_project(str(root))
+    assert found(raised.value) == [(Code.LINK, "src/demo")]
+    assert 'set `links = "contents"`' in raised.value.diagnostics[0].hint
+    os.unlink(root / "src/demo")
+    (root / "real").rename(root / "src/demo")
     plant(root, {"pyproject.toml": PYPROJECT + '[tool.cloacina]\nlinks = "follow"\n'})
     with pytest.raises(Refused) as raised:
         read_project(str(root))

@@ -81,6 +81,15 @@ def test_an_import_that_may_fail_is_no_finding(tmp_path, source):
     assert said(tmp_path, source) == []
 
 
+def test_a_module_that_the_project_can_do_without_may_need_what_is_not_there(tmp_path):
+    """The pattern of httpx: a command line that comes with an extra alone."""
+    optional = "try:\n    from .cli import main\nexcept ImportError:\n    main = None\n"
+    assert said(tmp_path, optional, more={"src/demo/cli.py": "from . import deep\nimport a1\n",
+                                          "src/demo/deep.py": "import a2\n"}) == []  # fmt: skip
+    needed = optional + "from . import deep\n"
+    assert said(tmp_path, needed) == [f"imports `a2`, {NOBODY}"]
+
+
 @pytest.mark.parametrize(
     ("source", "place"),
     [
@@ -132,12 +141,32 @@ def test_declared_dependencies_that_are_not_packed_are_said_once(tmp_path):
 
 
 def test_a_module_of_another_name_is_that_of_a_well_known_distribution(tmp_path):
-    table = 'dependencies = ["PyYAML", "azure-storage-blob", "pillow"]\n'
-    source = "import yaml\nfrom azure.storage import blob\nfrom PIL import Image\nimport urllib3\n"
+    table = 'dependencies = ["PyYAML", "azure-storage-blob", "grpcio", "pillow"]\n'
+    source = (
+        "import grpc, yaml\nfrom azure.storage import blob\nfrom PIL import Image\nimport urllib3\n"
+    )
     assert said(tmp_path, source, table=table) == [
         f"imports `urllib3`, {NOBODY}",
-        "3 dependencies are declared and not packed: azure-storage-blob, pillow, pyyaml",
+        "4 dependencies are declared and not packed: azure-storage-blob, grpcio, pillow, pyyaml",
     ]
+    hints = [
+        one.hint for one in validate(str(tmp_path)).report.findings if "urllib3" in one.message
+    ]
+    assert hints[0].startswith(
+        "declare its distribution as a dependency, unless one that is declared has it; then run "
+    )
+
+
+@pytest.mark.parametrize("table", ["", "[tool.cloacina]\nvendor = true\n"])
+def test_a_dependency_may_have_the_other_part_of_a_namespace(tmp_path, table):
+    tasks = "import acme.core, acme.etl\n" + TASK
+    more = {"src/acme/etl/__init__.py": "", "src/acme/etl/tasks.py": tasks,
+            "src/demo/__init__.py": "", "src/demo/tasks.py": ""}  # fmt: skip
+    table = 'dependencies = ["acme-core>=1"]\n' + table
+    codes = [code for code, _, _ in findings(project(tmp_path, more=more, table=table))]
+    assert codes == ([] if "vendor" in table else [Code.NOT_PACKED])
+    plant(tmp_path, {"src/acme/__init__.py": ""})
+    assert Code.NOT_PROVIDED in [code for code, _, _ in findings(tmp_path)]
 
 
 def test_what_lies_in_vendor_is_packed(tmp_path):
@@ -196,6 +225,22 @@ def test_an_own_module_that_is_imported_by_another_name_is_an_error(tmp_path, fi
     assert only.hint.startswith(cure)
 
 
+def test_an_import_that_begins_at_the_project_s_top_is_told_its_name_in_the_package(tmp_path):
+    source = "from src.demo import config\nimport src.demo.config\nimport tests.helper\n"
+    more = {"src/demo/config.py": "", "tests/helper.py": ""}
+    project(tmp_path, source, more)
+    said = [one for one in validate(str(tmp_path)).report.findings if one.code in ABOUT]
+    assert [(one.code, one.hint) for one in said if "src" in one.message] == [
+        (Code.OTHER_NAME, "import it as `demo`"), (Code.OTHER_NAME, "import it as `demo.config`"),
+    ]  # fmt: skip
+    assert [(one.code, one.message) for one in said if "tests" in one.message] == [
+        (
+            Code.NOT_PROVIDED,
+            "imports the project's own `tests.helper`, which is not packed: tests/helper.py",
+        )
+    ]
+
+
 def test_a_declared_dependency_of_an_own_module_s_name_is_not_mistaken_for_it(tmp_path):
     more = {"src/demo/requests.py": ""}
     found = said(tmp_path, "import requests\n", more=more, table='dependencies = ["requests"]\n')
@@ -231,3 +276,23 @@ def test_run_names_the_command_and_the_distribution(tmp_path):
     (only,) = refused.value.diagnostics
     command = "`cloacina-ctl package PROJECT --vendor`"
     assert only.hint == f"pyyaml is declared and not in the package: {command} packs it"
+
+
+@pytest.mark.parametrize(
+    ("name", "requires", "known"),
+    [
+        ("secrets", ">=3.11", "3.11, 3.12"),
+        ("imp", ">=3.10", "3.10, 3.11"),
+        ("imp", ">=3.12", None),
+        ("report", ">=3.10", None),
+    ],
+)
+def test_an_entry_module_with_a_standard_first_name_is_without_the_standard_library(
+    tmp_path, name, requires, known
+):
+    files = {"pyproject.toml": f'{PYPROJECT}requires-python = "{requires}"\n',
+             f"src/{name}/__init__.py": "", f"src/{name}/tasks.py": TASK}  # fmt: skip
+    report = validate(str(plant(tmp_path, files))).report
+    said = [one.message for one in report.findings if one.code is Code.SHADOWED_NAME]
+    assert len(said) == (known is not None)
+    assert all(f"`{name}` is that of a standard module of Python {known}" in one for one in said)

@@ -4,7 +4,10 @@ import ast
 
 import pytest
 
+from cloacina_ctl.errors import Code
 from cloacina_ctl.manifest import Retry, Trigger
+from cloacina_ctl.operations.package import PackageRequest, package
+from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.project.deep_syntax import parse_on_large_stack
 from cloacina_ctl.project.model import SourceDependency
 from cloacina_ctl.project.package_toml import resolved_package_toml
@@ -38,6 +41,20 @@ def task(decorator: str, head: str = "import cloaca", name: str = "f"):
 )
 def test_an_id_defaults_to_the_name_of_the_function_in_every_spelling(head, decorator):
     assert task(decorator, head).id == "f"
+
+
+def test_what_a_server_makes_of_a_provider_is_a_task(tmp_path):
+    made = 'cloaca.constructor(id="fetch", from_="p@1", constructor="read", dependencies=["a"])\n'
+    source = f"import cloaca\n{made}node = cloaca.constructor(id=NAME)\n"
+    assert [(one.id, one.function, one.unreadable_arguments) for one in read(source).tasks] == [
+        ("fetch", "constructor!", ()), (None, "constructor!", ("id",)),
+    ]  # fmt: skip
+    after = '@cloaca.task(id="a")\ndef a(c):\n    return c\n@cloaca.task(dependencies=["fetch"])\n'
+    source = f"import cloaca\n{made}{after}def b(c):\n    return c\n"
+    files = {"pyproject.toml": PYPROJECT, "src/demo/__init__.py": "", "src/demo/tasks.py": source}
+    assert validate(str(plant(tmp_path, files))).report.findings == ()
+    packed = str(package(PackageRequest(str(tmp_path), str(tmp_path / "a.cloacina"))).path)
+    assert [one.code for one in validate(packed).report.findings] == [Code.UNSIGNED]
 
 
 def test_a_decorator_of_something_else_is_no_task():
@@ -202,6 +219,16 @@ def test_finds_the_one_module_with_tasks_and_names_several(tmp_path):
     project = read_project(str(plant(tmp_path, {"demo/b.py": TASK})))
     assert project.python is not None
     assert (project.python.entry_module, project.python.candidates) == (None, ("demo.a", "demo.b"))
+
+
+def test_a_module_of_tasks_that_cannot_be_parsed_is_said_to_be_so(tmp_path):
+    """Not that the project does not name it."""
+    files = {"pyproject.toml": PYPROJECT, "src/demo/tasks.py": TASK + "def (:\n",
+             "src/demo/__init__.py": "", "src/demo/old.py": "print 'x'\n"}  # fmt: skip
+    said = validate(str(plant(tmp_path, files))).report.findings
+    assert [(one.code, one.where) for one in said] == [
+        (Code.PYTHON_SYNTAX, f"{tmp_path}/src/demo/tasks.py:7"),
+    ]
 
 
 def test_places_and_order_are_those_of_the_manifest(tmp_path):

@@ -91,6 +91,40 @@ def test_the_only_table_of_a_back_end_counts_where_no_back_end_is_named(tmp_path
     assert packed(tmp_path) == {"p0/__init__.py", "p0/tasks.py"}
 
 
+def test_a_folder_that_is_a_project_of_its_own_is_none_of_this_one_s_packages(tmp_path):
+    files = {
+        "pyproject.toml": PYPROJECT,
+        "p0/__init__.py": "",
+        "p0/tasks.py": TASK,
+        "core/pyproject.toml": PYPROJECT,
+        "core/build.py": "",
+        "core/core/__init__.py": "",
+        "old/setup.py": "",
+        "old/old/__init__.py": "",
+    }
+    assert packed(plant(tmp_path, files)) == {"p0/__init__.py", "p0/tasks.py"}
+
+
+def test_a_folder_that_is_called_as_source_roots_are_is_no_namespace(tmp_path):
+    files = {"python/p0/__init__.py": "", "python/p0/tasks.py": TASK}
+    build = '[build-system]\nbuild-backend = "setuptools.build_meta"\n'
+    plant(tmp_path, {**files, "pyproject.toml": PYPROJECT + build})
+    with pytest.raises(Refused) as refused:
+        packed(tmp_path)
+    assert found(refused.value) == [(Code.NOTHING_TO_PACK, str(tmp_path))]
+    assert "source_root" in refused.value.diagnostics[0].hint
+
+
+def test_a_project_of_which_nothing_is_packed_says_what_was_left_out_and_why(tmp_path):
+    plant(tmp_path, {"pyproject.toml": PYPROJECT, "code/deep-er/a.py": ""})
+    with pytest.raises(Refused) as refused:
+        select_files(read_project(str(tmp_path)))
+    (said,) = refused.value.diagnostics
+    assert said.code is Code.NOTHING_TO_PACK
+    assert "code/ (not part of what gets packed)" in said.message
+    assert "--list" not in str(said.hint)
+
+
 @pytest.mark.parametrize(
     "value", ['"../lib"', '"/lib"', '"a/../../b"', "[]", '""', "1", '["a", 1]']
 )

@@ -39,7 +39,7 @@ def test_from_beside_the_project(broken):
     assert found.where is not None
     assert found.where.startswith("flow/src/flow/tasks.py:3")
     assert found.location is not None
-    assert (found.location.file, found.location.line) == ("flow/src/flow/tasks.py", 3)
+    assert found.location == Location("flow/src/flow/tasks.py", 3, 5)
 
 
 def test_from_inside_of_the_project(broken, monkeypatch):
@@ -72,6 +72,27 @@ def test_json_has_file_line_column_and_the_page_of_the_code(broken, cli):
     assert found["line"] == 3
     assert found["doc_url"] == "codes.md#y006-python-source-that-cannot-be-parsed"
     assert json.dumps(found["where"]).startswith('"flow/src/flow/tasks.py:3')
+
+
+def test_a_column_counts_characters_and_people_see_the_line_alone(broken):
+    text = "import cloaca\nx = 'ä'; import nowhere\n@cloaca.task(id='a')\ndef a(context): ...\n"
+    (broken / "src" / "flow" / "tasks.py").write_text(text, "utf-8")
+    (found,) = validate("flow").report.findings
+    assert found.where == "flow/src/flow/tasks.py:2"
+    assert found.location == Location("flow/src/flow/tasks.py", 2, 10)
+
+
+def test_a_finding_in_a_crate_has_the_column_of_what_it_is_about(tmp_path, monkeypatch):
+    source = '#[workflow(name = "w")]\nmod w {\n    #[task(id = "a")] async fn a() {}\n}\n'
+    manifest = '[package]\nname = "f"\nversion = "1.0.0"\n'
+    manifest += '[dependencies]\ncloacina-workflow = "0.12"\n'
+    for name, text in {"Cargo.toml": manifest, "src/lib.rs": source}.items():
+        (tmp_path / "f" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "f" / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    found = {one.code: one for one in validate("f").report.findings}[Code.NOT_PUBLIC]
+    assert found.where == "f/src/lib.rs:3"
+    assert found.location == Location("f/src/lib.rs", 3, 23)
 
 
 def test_a_finding_in_a_package_has_the_package_as_its_file(signed, tmp_path):

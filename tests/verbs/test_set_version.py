@@ -51,7 +51,7 @@ def test_it_comes_before_the_version_that_a_project_says(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["result"]["root"].endswith("-8")
 
 
-@pytest.mark.parametrize("version", ["release-7", "", "1.0 beta", "../1.0"])
+@pytest.mark.parametrize("version", ["release-7", "", "1.0 beta", "../1.0", "1.0+" + "x" * 61])
 def test_a_version_that_is_none_is_a_mistake_on_the_command_line(version, dynamic, capsys):
     assert start(["package", str(dynamic), "--set-version", version]) == 2
     assert "error[U004]" in capsys.readouterr().err

@@ -133,6 +133,17 @@ def test_a_folder_is_taken_where_nothing_of_its_name_is_installed(say, project):
     assert "no file and no project of that name here either" in err
 
 
+def test_a_folder_without_a_project_is_told_what_it_lacks(say, here, project):
+    (here / "old").mkdir()
+    (here / "old" / "setup.py").write_text("setup()")
+    status, _, err = say("inspect", "old")
+    assert status == 8
+    assert "the folder ./old is no project: neither Cargo.toml, pyproject.toml with" in err
+    status, _, err = say("package", "project", "-o", "old")
+    assert status == 8
+    assert "old: it is a folder" in err
+
+
 def test_several_are_shown_in_the_order_given_and_the_worst_decides(say, here, project):
     package(PackageRequest("project", "x.cloacina"))
     (here / "junk.cloacina").write_text("no package")

@@ -41,7 +41,8 @@ def _reader_of(document: Table) -> Callable[[str, Table], BuildLayout] | None:
 def _setuptools(project: str, document: Table) -> BuildLayout:
     from cloacina_ctl.project.python.setuptools_layout import read_setuptools
 
-    return read_setuptools(project, _inner(document, "tool", "setuptools"))
+    layout = read_setuptools(project, _inner(document, "tool", "setuptools"))
+    return layout._replace(namespaces=True)
 
 
 def _hatch(project: str, document: Table) -> BuildLayout:

@@ -19,18 +19,23 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _INFO = re.compile(r"([^/]+?)-[^/-]+\.(?:dist|egg)-info")
 # Widely used distributions whose modules have another name, from their own `top_level.txt`.
 _OTHERS = {
-    "attr": ("attrs",), "bs4": ("beautifulsoup4",), "Crypto": ("pycryptodome",),
+    "airflow": ("apache-airflow",), "attr": ("attrs",), "Bio": ("biopython",),
+    "bs4": ("beautifulsoup4",), "Crypto": ("pycryptodome",), "Cryptodome": ("pycryptodomex",),
     "cv2": ("opencv-python", "opencv-python-headless", "opencv-contrib-python"),
     "dateutil": ("python-dateutil",), "docx": ("python-docx",), "dotenv": ("python-dotenv",),
-    "fitz": ("pymupdf",), "git": ("gitpython",), "github": ("pygithub",),
-    "google": ("protobuf", "googleapis-common-protos"), "jose": ("python-jose",),
+    "dns": ("dnspython",), "fitz": ("pymupdf",), "gi": ("pygobject",), "git": ("gitpython",),
+    "github": ("pygithub",), "googleapiclient": ("google-api-python-client",),
+    "google": ("protobuf", "googleapis-common-protos"), "grpc": ("grpcio",),
+    "imblearn": ("imbalanced-learn",), "jose": ("python-jose",),
     "jwt": ("pyjwt",), "kafka": ("kafka-python",), "ldap": ("python-ldap",),
-    "magic": ("python-magic",), "MySQLdb": ("mysqlclient",), "nacl": ("pynacl",),
+    "magic": ("python-magic",), "mpl_toolkits": ("matplotlib",),
+    "mysql": ("mysql-connector-python",), "MySQLdb": ("mysqlclient",), "nacl": ("pynacl",),
     "OpenSSL": ("pyopenssl",), "PIL": ("pillow",), "pkg_resources": ("setuptools",),
     "pptx": ("python-pptx",), "psycopg2": ("psycopg2-binary",), "serial": ("pyserial",),
-    "skimage": ("scikit-image",), "sklearn": ("scikit-learn",), "slugify": ("python-slugify",),
-    "snowflake": ("snowflake-connector-python",), "socks": ("pysocks",), "usb": ("pyusb",),
-    "yaml": ("pyyaml",), "zmq": ("pyzmq",),
+    "osgeo": ("gdal",), "skimage": ("scikit-image",), "sklearn": ("scikit-learn",),
+    "slugify": ("python-slugify",), "snowflake": ("snowflake-connector-python",),
+    "socks": ("pysocks",), "telegram": ("python-telegram-bot",), "tlz": ("toolz",),
+    "usb": ("pyusb",), "wx": ("wxpython",), "yaml": ("pyyaml",), "zmq": ("pyzmq",),
 }  # fmt: skip
 
 

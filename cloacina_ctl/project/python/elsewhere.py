@@ -54,6 +54,13 @@ class Places:
         path = self._named.get(module.partition(".")[0])
         return Place(path) if path is not None else None
 
+    def from_top(self, module: str) -> str | None:
+        """Return the path of the dotted ``module`` where its name counts from the project's top."""
+        path = module.replace(".", "/")
+        if os.path.isfile(os.path.join(self._project, f"{path}.py")):
+            return f"{path}.py"
+        return path if os.path.isdir(os.path.join(self._project, path)) else None
+
 
 def _named(project: str) -> Iterator[tuple[str, str]]:
     """Yield the names of folders with modules, and of modules, with their places, topmost last."""

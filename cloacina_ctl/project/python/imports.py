@@ -35,13 +35,15 @@ class Import(NamedTuple):
 
 
 def needed_imports(
-    tree: ast.Module, path: str, is_task: Callable[[FunctionNode], bool]
+    tree: ast.Module,
+    place_of: Callable[[ast.AST], str],
+    is_task: Callable[[FunctionNode], bool],
 ) -> Iterator[Import]:
-    """Yield the imports of the module at ``path`` that have to succeed, in no order."""
+    """Yield the imports of a module that have to succeed, in no order."""
     waiting: list[tuple[ast.stmt, str | None]] = [(one, None) for one in tree.body]
     while waiting:
         statement, task = waiting.pop()
-        place = f"{path}:{statement.lineno}"
+        place = place_of(statement)
         if isinstance(statement, ast.Import):
             for alias in statement.names:
                 yield Import(alias.name, 0, place, task)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 # At the top of a flat project these are not what gets imported.
 NOT_PACKAGES = frozenset(
-    {"tests", "test", "testing", "docs", "doc", "examples", "scripts", "tools", "benchmarks",
+    {"tests", "test", "testing", "docs", "doc", "examples", "scripts", "tools", "benchmark",
+     "benchmarks", "documentation", "unit_test", "unit_tests", "htmlcov",
      "build", "dist", "vendor", "node_modules", "target", "workflow"}
 )  # fmt: skip
 _CURE = 'set `source_root = "FOLDER"` in [tool.cloacina]'
@@ -48,7 +49,8 @@ class BuildLayout(NamedTuple):
 
     ``roots`` are the folders that modules are counted from; without ``parts`` all in them is
     meant. ``exclude`` are patterns in the syntax of gitignore, from the project's root on;
-    ``unread`` are keys that are there and not followed.
+    ``unread`` are keys that are there and not followed. ``namespaces`` tells whether the back end
+    finds packages in folders without `__init__.py` by itself.
     """
 
     place: str = ""
@@ -56,6 +58,7 @@ class BuildLayout(NamedTuple):
     parts: tuple[Part, ...] = ()
     exclude: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    namespaces: bool = False
 
 
 def normal(path: str) -> str:
@@ -66,7 +69,7 @@ def normal(path: str) -> str:
 
 def leads_out(path: str) -> bool:
     """Tell whether a normal path leaves the folder that it is counted from."""
-    return f"{path}/".startswith(("/", "../"))
+    return path.startswith("/") or f"{path}/".startswith("../")
 
 
 def judge_layout(project: str, layout: BuildLayout) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # Nearly no module has any of it, and walking a tree takes as long as making it.
 _HINT = re.compile(
@@ -34,8 +34,10 @@ class NewerSyntax(NamedTuple):
     what: str
 
 
-def newer_syntax(tree: ast.Module, source: list[bytes], path: str) -> Iterator[NewerSyntax]:
-    """Yield what no Python 3.10 reads in the module at ``path``, each kind once."""
+def newer_syntax(
+    tree: ast.Module, source: list[bytes], place_of: Callable[[ast.AST], str]
+) -> Iterator[NewerSyntax]:
+    """Yield what no Python 3.10 reads in a module, each kind once."""
     if not any(_HINT.search(line) for line in source):
         return
     seen: set[tuple[int, str]] = set()
@@ -43,7 +45,7 @@ def newer_syntax(tree: ast.Module, source: list[bytes], path: str) -> Iterator[N
         found = _since(node)
         if found is not None and found not in seen:
             seen.add(found)
-            yield NewerSyntax(f"{path}:{getattr(node, 'lineno', 1)}", *found)
+            yield NewerSyntax(place_of(node), *found)
 
 
 def _since(node: ast.AST) -> tuple[int, str] | None:

@@ -23,10 +23,14 @@ _ALWAYS_THERE = frozenset({MODULE, "__main__"})
 
 
 class Lack(enum.Enum):
-    """Why an import fails: ``NO_MODULE`` of the project's own package, or nothing of the name."""
+    """Why an import fails: ``NO_MODULE`` of the project's own package, or nothing of the name.
+
+    ``NO_PART`` is no module of a namespace package, of which other distributions may have parts.
+    """
 
     NOTHING = "nothing has it"
     NO_MODULE = "the project's package has no such module"
+    NO_PART = "the project's part of a namespace package has no such module"
     SOME_PYTHONS = "only some versions of Python have it"
 
 
@@ -81,7 +85,9 @@ def missing_imports(
         if own.has(top):
             lost = _lost_module(own, one.module)
             if lost is not None:
-                yield Missing(lost, one, Lack.NO_MODULE)
+                above = lost.rpartition(".")[0].replace(".", "/")
+                whole = own.has(f"{above}/__init__")
+                yield Missing(lost, one, Lack.NO_MODULE if whole else Lack.NO_PART)
             continue
         if not known:
             yield Missing(top, one, Lack.NOTHING)

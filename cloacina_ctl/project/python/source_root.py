@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.project.python.layout import NOT_PACKAGES, BuildLayout, Part, judge_layout, normal
+from cloacina_ctl.project.python.namespaces import INIT
 from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Packages in one of these are imported without its name: it is a source root, and no namespace.
+_ROOTS = frozenset(
+    {"python", "py", "lib", "libs", "source", "sources", "code", "packages", "apps", "services",
+     "backend", "frontend", "server", "client"}
+)  # fmt: skip
+_PROJECTS = frozenset({"pyproject.toml", "setup.py", "Cargo.toml"})
+_DEPTH = 3  # of the packages in a namespace; folders of data may be deep
 # At the top of a flat project these are not what gets imported.
 NOT_MODULES = frozenset({"setup.py", "conftest.py", "noxfile.py", "fabfile.py", "manage.py"})
 
@@ -92,7 +100,8 @@ def find_source_root(
     return SourceRoot(
         project,
         roots,
-        _declared_parts(project, layout.parts) or _parts(project, roots, boundary),
+        _declared_parts(project, layout.parts)
+        or _parts(project, roots, boundary, namespaces=layout.namespaces),
         layout.exclude,
         layout.place if layout.roots or layout.unread else "",
         layout.unread,
@@ -109,16 +118,18 @@ def _declared_parts(project: str, parts: tuple[Part, ...]) -> tuple[Part, ...]:
     return tuple(sorted(found, key=lambda part: (-part.source.count("/"), part)))
 
 
-def _parts(project: str, roots: tuple[str, ...], boundary: str | None) -> tuple[Part, ...]:
+def _parts(
+    project: str, roots: tuple[str, ...], boundary: str | None, *, namespaces: bool = False
+) -> tuple[Part, ...]:
     return tuple(
         Part(f"{root}/{name}" if root else name, name)
         for root in roots
-        for name in _top_level(project, root, flat=not root, follow=boundary is not None)
+        for name in _top_level(project, root, follow=boundary is not None, namespaces=namespaces)
     )
 
 
-def _top_level(project: str, folder: str, *, flat: bool, follow: bool) -> tuple[str, ...]:
-    path = os.path.join(project, folder)
+def _top_level(project: str, folder: str, *, follow: bool, namespaces: bool) -> tuple[str, ...]:
+    path, flat = os.path.join(project, folder), not folder
     if not os.path.isdir(path):
         raise FileProblem.of(Code.NOT_FOUND, "no such folder", where=path)
     found = []
@@ -127,7 +138,7 @@ def _top_level(project: str, folder: str, *, flat: bool, follow: bool) -> tuple[
             if entry.is_dir(follow_symlinks=follow):
                 if not entry.name.isidentifier() or (flat and entry.name in NOT_PACKAGES):
                     continue
-                if not flat or _holds_python(entry.path):
+                if not flat or _holds_python(entry.path, namespaces=namespaces):
                     found.append(entry.name)
             elif entry.is_symlink() and not flat and entry.name.isidentifier():
                 found.append(entry.name)  # what gets packed refuses it by its name
@@ -136,9 +147,32 @@ def _top_level(project: str, folder: str, *, flat: bool, follow: bool) -> tuple[
     return tuple(sorted(found))
 
 
-def _holds_python(path: str) -> bool:
+def _holds_python(path: str, *, namespaces: bool) -> bool:
+    """Tell whether a folder holds modules, or packages of a namespace, and is no other project."""
     with os.scandir(path) as entries:
-        return any(entry.name.endswith(".py") for entry in entries)
+        found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    names = {name for name, _ in found}
+    if names & _PROJECTS and INIT not in names:
+        return False
+    if any(name.endswith(".py") for name in names):
+        return True
+    if not namespaces or os.path.basename(path) in _ROOTS:
+        return False
+    inner = (os.path.join(path, name) for name, is_folder in found if is_folder)
+    return any(map(_holds_packages, inner))
+
+
+def _holds_packages(path: str) -> bool:
+    """Tell whether a folder, or one of those in it, is a package."""
+    for base, folders, files in os.walk(path):
+        folders[:] = [name for name in folders if name.isidentifier() and name not in NOT_PACKAGES]
+        if not os.path.basename(base).isidentifier() or _PROJECTS.intersection(files):
+            folders.clear()
+        elif INIT in files:
+            return True
+        elif base.count(os.sep) - path.count(os.sep) >= _DEPTH:
+            folders.clear()
+    return False
 
 
 def _is_module(name: str, *, flat: bool) -> bool:
