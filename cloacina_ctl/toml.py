@@ -42,8 +42,13 @@ _PLACE = re.compile(r" ?\(at (?:line (\d+), column (\d+)|end of document)\)")
 _LONGEST_SUGGESTION = 64
 
 
-def parse_toml(data: bytes, *, where: str) -> dict[str, Any]:
-    """Return the table that ``data`` spells, or raise ``Refused`` with the place in ``where``."""
+def parse_toml(data: bytes, *, where: str, of_cargo: bool = False) -> dict[str, Any]:
+    """Return the table that ``data`` spells, or raise ``Refused`` with the place in ``where``.
+
+    A file ``of_cargo`` may begin with a byte order mark: cargo passes over it.
+    """
+    if of_cargo:
+        data = data.removeprefix(_BOM)
     if data.startswith(_BOM):
         raise _bad("it begins with a byte order mark", f"{where}:1:1")
     try:

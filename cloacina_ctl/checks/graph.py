@@ -6,6 +6,7 @@ of sources, with the line that has to change.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks.engine import Finding, Rules
@@ -77,7 +78,7 @@ def duplicate_dependency(workflow: SourceWorkflow) -> Iterator[Finding]:
     """A dependency listed twice is a slip of the hand: perhaps another was meant."""
     for task in workflow.tasks:
         ids = [dependency.id for dependency in task.dependencies if dependency.id is not None]
-        for twice in sorted({one for one in ids if ids.count(one) > 1}):
+        for twice in sorted(one for one, times in Counter(ids).items() if times > 1):
             yield Finding(f"the task `{task.id}` lists `{twice}` twice", task.place)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.checks import macro_tables as tables
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.checks.rust_releases import code_of, facts_of, releases_of, span, within
-from cloacina_ctl.errors import Code
+from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.project.macro_uses import (
     BOOLEAN,
     CALL,
@@ -86,6 +86,14 @@ def wrong_argument(project: Project) -> Iterator[Finding]:
             said = _wrong(argument, macro, use)
             if said is not None:
                 yield Finding(f"{shown(use)}: {said}", use.place)
+            elif argument.name == "retry_backoff" and argument.value.text not in tables.BACKOFFS:
+                yield Finding(
+                    f"{shown(use)}: no such backoff: `{argument.value.text}`; the macro reads "
+                    "`exponential`",
+                    use.place,
+                    f"write one of {', '.join(tables.BACKOFFS)}",
+                    Severity.WARNING,
+                )
         if any(one.value.kind == OTHER for one in use.arguments) and use.macro != "task":
             continue  # what the macro reads there may be more than one argument
         there = {argument.name for argument in use.arguments}

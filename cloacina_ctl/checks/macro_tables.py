@@ -134,6 +134,7 @@ MACROS = {
 }  # fmt: skip
 
 GRANTS = ("http", "tcp", "fs", "env", "secrets")
+BACKOFFS = ("fixed", "linear", "exponential")
 CONSTRUCTOR_RUNTIMES = ("wasm", "native")
 RULE_FUNCTIONS = {"task_success": 1, "task_failed": 1, "task_skipped": 1, "context_value": 3}
 RULE_GROUPS = ("all", "any", "none")

@@ -11,6 +11,7 @@ from cloacina_ctl.checks.crates import check_crate
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.platforms.folders import fixed_folders, searches
+from cloacina_ctl.platforms.judging import judge_library
 from cloacina_ctl.project.walk import EMPTY_FOLDER, NO_SUBMODULE
 
 if TYPE_CHECKING:
@@ -182,6 +183,15 @@ def check_project(subject: ProjectSubject) -> Iterator[Diagnostic]:
         yield from graph.check_graph(workflow)
     yield from check_selection(subject)
     yield from subject.code.problems
+    yield from _judged_code(subject)
+
+
+def _judged_code(subject: ProjectSubject) -> Iterator[Diagnostic]:
+    """Yield what would be said of each library in the package."""
+    beside = {file.path.rpartition("/")[2] for file in subject.selection.files}
+    for one in subject.code.files:
+        if one.library is not None and not one.is_program:
+            yield from judge_library(one.library, one.path, beside)
 
 
 def _some(names: Sequence[str]) -> str:

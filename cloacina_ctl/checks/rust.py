@@ -64,7 +64,7 @@ def no_package_macro(project: Project) -> Iterator[Finding]:
     if within(releases_of(facts.crate), _FIRST_WITH_PACKAGE_MACRO):
         yield Finding(
             "`package!()` is missing: the library would export no plugin",
-            "src/lib.rs",
+            facts.crate.lib_path,
             "write `cloacina_workflow_plugin::package!();` once at the top of the crate",
         )
 

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     )
 
 
+# What cargo refuses as well when it looks for the packages in folders.
+_OF_CARGO = (Code.PATH_DEPENDENCY, Code.NO_WORKSPACE)
 _WRITTEN = "written for the crate alone"
 _DEPENDENCY = "a dependency by path"
 
@@ -142,6 +144,25 @@ def project_facts(project: Project, selection: Selection) -> SourceFacts:
             )
         )
     )
+
+
+def unbuildable(project: Project) -> Iterator[Diagnostic]:
+    """Yield what fails every build of the crate: a folder or file that is not there."""
+    from cloacina_ctl.project.crate_source.facts import ABSENT
+    from cloacina_ctl.project.crate_source.local_packages import find_packages
+
+    facts = project.rust
+    if facts is None:
+        return
+    try:
+        find_packages(facts.crate)
+    except Refused as error:
+        yield from (one for one in error.diagnostics if one.code in _OF_CARGO)
+    reads = (one for one in facts.reads if one.is_certain)
+    script = _has_script(project)
+    missing = missing_reads(reads, {}, folder=project.root, makes_files=script)
+    absent = (one for one in missing if one.reason == ABSENT and one.read.is_certain)
+    yield from RULES.run(SourceFacts(missing=tuple(absent)))
 
 
 def _crate(project: Project) -> Crate:

@@ -147,11 +147,12 @@ def judge_project(project: Project, selection: Selection, code: OwnCode) -> list
     from cloacina_ctl.checks.engine import report
     from cloacina_ctl.checks.project import check_project
     from cloacina_ctl.checks.subjects import ProjectSubject
+    from cloacina_ctl.operations.crate_files import unbuildable
     from cloacina_ctl.project.credentials import find_secrets
 
     secrets = tuple(find_secrets(selection, project.root))
     subject = ProjectSubject(project, selection, secrets, code)
-    findings = report(check_project(subject)).findings
+    findings = report([*check_project(subject), *unbuildable(project)]).findings
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
         raise Refused(*errors)

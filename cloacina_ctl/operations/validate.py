@@ -171,12 +171,14 @@ def _project(path: str, build: BuildRequest, locator: Locator) -> list[Diagnosti
 
 
 def _source_findings(project: Project) -> Iterator[Diagnostic]:
-    """Yield what would keep the crate's source from being built, if it is packed: warnings."""
+    """Yield what keeps the crate from being built: here, or, as warnings, where it is packed."""
     from cloacina_ctl.checks.crate_source import RULES
-    from cloacina_ctl.operations.crate_files import project_facts
+    from cloacina_ctl.operations.crate_files import project_facts, unbuildable
     from cloacina_ctl.project.crate_source.local_packages import find_packages
     from cloacina_ctl.project.selection import select_source
 
+    here = tuple(unbuildable(project))
+    yield from here
     found: list[Diagnostic] = []
     try:
         if project.rust is not None:
@@ -186,8 +188,9 @@ def _source_findings(project: Project) -> Iterator[Diagnostic]:
     with contextlib.suppress(CloacinaError):  # a link in the source is no fault of a library
         found.extend(RULES.run(project_facts(project, select_source(project))))
     for one in found:
-        is_error = one.severity is Severity.ERROR
-        yield one._replace(severity=Severity.WARNING) if is_error else one
+        if one not in here:
+            is_error = one.severity is Severity.ERROR
+            yield one._replace(severity=Severity.WARNING) if is_error else one
 
 
 def _read(path: str, build: BuildRequest, found: list[Diagnostic]) -> Project:

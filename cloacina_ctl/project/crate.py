@@ -287,6 +287,7 @@ def _programs(manifest: _Manifest) -> Iterator[str]:
             for name in _names_in(folder, os.DirEntry.is_file)
             if name.endswith(".rs")
         ]
+        found += [f"src/bin/{name}/main.rs" for name in _folders_in(folder)]
     yield from (path for path in dict.fromkeys(found) if manifest.has(path))
 
 

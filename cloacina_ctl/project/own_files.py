@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.folders import Folder
 
+_OF_CARGO = ("Cargo.toml", "Cargo.lock")
 _CURE = "put the file itself there"
 # What is packed as a link leads there where the configuration says so.
 FOLLOW_CURE = (
@@ -34,7 +35,8 @@ def read_own_toml(root: str, name: str, *, max_bytes: int = MAX_BYTES) -> dict[s
 
     Raises ``Refused`` for a link.
     """
-    return parse_toml(read_own_text(root, name, max_bytes=max_bytes), where=name)
+    data = read_own_text(root, name, max_bytes=max_bytes)
+    return parse_toml(data, where=name, of_cargo=name in _OF_CARGO)
 
 
 def read_own_text(root: str, name: str, *, max_bytes: int = MAX_BYTES) -> bytes:

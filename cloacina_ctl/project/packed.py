@@ -102,7 +102,7 @@ def read_packed_crate(
     from cloacina_ctl.project.rust_source import read_packed_source
 
     try:
-        table = parse_toml(sources[cargo.CARGO_TOML], where=cargo.CARGO_TOML)
+        table = parse_toml(sources[cargo.CARGO_TOML], where=cargo.CARGO_TOML, of_cargo=True)
         crate = cargo.read_packed_crate(table, frozenset(paths))
     except Refused as error:
         first = error.diagnostics[0]

@@ -33,6 +33,8 @@ ONE_WORKFLOW = (
 )
 _MAX_DEPTH = 16
 _NEVER = ("test", "doctest", "doc", "miri", "false")
+# The compiler drops such functions of a library before it resolves a name in them.
+_OF_TESTS = ("test", "bench")
 
 
 def packaged_features(crate: Crate, options: BuildOptions) -> frozenset[str]:
@@ -103,20 +105,31 @@ def holds(predicate: Sequence[Node], features: frozenset[str], depth: int = 0) -
     if name == "not" and len(parts) == 1:
         return None if parts[0] is None else not parts[0]
     if name == "all":
-        return False if False in parts else None if None in parts else True
+        return all_of(*parts)
     if name == "any":
         return True if True in parts else None if None in parts else False
     return None
 
 
 def standing(attributes: Iterable[Attribute], features: frozenset[str]) -> bool | None:
-    """Return whether the ``cfg`` among the attributes leave their item in; None: it depends."""
-    verdicts = [
-        holds(tokens_of(attribute.group), features)
-        for attribute in attributes
-        if attribute.path == ("cfg",) and attribute.group is not None
-    ]
+    """Return whether the attributes leave their item in; None: it depends.
+
+    A ``cfg`` decides that, and so does ``#[test]``, also as a framework's, such as `tokio::test`.
+    """
+    return all_of(*(_verdict(attribute, features) for attribute in attributes))
+
+
+def all_of(*verdicts: bool | None) -> bool | None:
+    """Return whether all hold; None where one that may not hold decides."""
     return False if False in verdicts else None if None in verdicts else True
+
+
+def _verdict(attribute: Attribute, features: frozenset[str]) -> bool | None:
+    if attribute.path == ("cfg",) and attribute.group is not None:
+        return holds(tokens_of(attribute.group), features)
+    if attribute.path[-1:] and attribute.path[-1] in _OF_TESTS:
+        return False if attribute.is_certain else None
+    return True
 
 
 def attributes_of(item: Node, features: frozenset[str]) -> tuple[Attribute, ...]:

@@ -15,7 +15,7 @@ from cloacina_ctl.project.macro_uses import (
     read_attribute,
     read_invocation,
 )
-from cloacina_ctl.project.rust_cfg import holds
+from cloacina_ctl.project.rust_cfg import holds, standing
 from cloacina_ctl.project.rust_syntax import (
     child_of,
     line_of,
@@ -134,6 +134,8 @@ class CodeReader:
                     workflow=scope.workflow, conditional=conditional, left_out=left_out,
                 )
             )  # fmt: skip
+        if not conditional and standing(_cfgs(item), self._features) is True:
+            self._attributes(item, path)
         if left_out:
             return
         if item.node.type in ("use_declaration", "extern_crate_declaration"):
@@ -196,7 +198,7 @@ class CodeReader:
         found = node if node.type == "macro_invocation" else child_of(node, "macro_invocation")
         if found is None or node.type not in ("macro_invocation", "expression_statement"):
             return None
-        name = text_of(found.children[0]).split("::")[-1].strip()
+        name = _last(found)
         group = child_of(found, "token_tree")
         if name not in _INVOCATIONS or group is None:
             return None
@@ -245,15 +247,31 @@ class CodeReader:
                 continue
             elif one.type == "token_tree":
                 self._tokens(one, path)
-            elif one.type == "macro_invocation" and text_of(one.children[0]) == "workflow":
-                found = self._invocation(one, path, Scope())
-                self._uses += (found,) if found is not None else ()
+            elif one.type == "macro_invocation":
+                self._invoked(one, path)
             left.extend(reversed(list(_parts_of(one))))
+
+    def _invoked(self, node: Node, path: str) -> None:
+        if text_of(node.children[0]) == "workflow":
+            found = self._invocation(node, path, Scope())
+            self._uses += (found,) if found is not None else ()
+        elif node.children[0].type in _PATHS and _last(node) not in _INVOCATIONS:
+            self._path(node.children[0], path)  # what `package!` needs, R013 says
 
     def _path(self, node: Node, path: str) -> None:
         first = node.child_by_field_name("path")
         if first is not None and first.type == "identifier" and text_of(first) in self._absent:
             self._named.setdefault(text_of(first), place_of(path, node))
+
+    def _attributes(self, item: Item, path: str) -> None:
+        """Look for crates in the paths of attributes, and among what `derive` names."""
+        for one in item.attributes:
+            if not one.is_certain:
+                continue
+            if len(one.path) > 1 and one.path[0] in self._absent:
+                self._named.setdefault(one.path[0], place_of(path, item.node))
+            if one.path == ("derive",) and one.group is not None:
+                self._tokens(one.group, path)
 
     def _tokens(self, tree: Node, path: str) -> None:
         """Look for ``name::`` that begins a path."""
@@ -275,9 +293,18 @@ class CodeReader:
             self._methods.append(Named(text_of(field), place_of(path, field)))
 
 
+def _cfgs(item: Item) -> Iterator[Attribute]:
+    return (one for one in item.attributes if one.path == ("cfg",))
+
+
 def absent_crates(dependencies: Iterable[str]) -> frozenset[str]:
     """Return the well-known crates, by their names in code, that are no dependency."""
     return _WELL_KNOWN - {name.replace("-", "_") for name in dependencies}
+
+
+def _last(invocation: Node) -> str:
+    """Return the name of a macro, without the path before it."""
+    return text_of(invocation.children[0]).split("::")[-1].strip()
 
 
 def _parts_of(node: Node) -> Iterator[Node]:
@@ -285,7 +312,7 @@ def _parts_of(node: Node) -> Iterator[Node]:
     if node.type == "macro_definition":
         return
     if node.type == "macro_invocation":
-        name = text_of(node.children[0]).split("::")[-1].strip()
+        name = _last(node)
         if name not in _OF_EXPRESSIONS:
             return
     yield from _without_cfg(node.children)

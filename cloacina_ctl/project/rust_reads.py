@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import posixpath
 import re
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.project.model import CompileRead
-from cloacina_ctl.project.rust_cfg import attributes_of, holds
+from cloacina_ctl.project.rust_cfg import all_of, attributes_of, holds, standing
 from cloacina_ctl.project.rust_syntax import (
     child_of,
     place_of,
@@ -21,9 +22,10 @@ from cloacina_ctl.project.rust_syntax import (
     text_value,
     tokens_of,
 )
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tree_sitter import Node
 
@@ -34,33 +36,110 @@ _ROOT = "CARGO_MANIFEST_DIR"
 _CALL = ("identifier", "!", "token_tree")
 
 
+class _Place(NamedTuple):
+    """A node on the way to mentions, ``starts[first:last]``, and what stands around it.
+
+    ``compiled`` is whether a packaged build compiles it, None where only the build knows.
+    """
+
+    node: Node
+    parents: tuple[Node, ...]
+    after: tuple[Node, ...]
+    compiled: bool | None
+    first: int
+    last: int
+
+
 def reads_in(root: Node, data: bytes, path: str, features: frozenset[str]) -> Iterator[CompileRead]:
     """Yield what the file ``path`` of a crate, which is ``data``, has the compiler read.
 
     A path that only expanding a macro would tell is not among them.
     """
-    for found in _MENTION.finditer(data):
-        name = root.descendant_for_byte_range(found.start(1), found.end(1))
-        group = _arguments(name) if name is not None and name.type == "identifier" else None
-        if name is None or group is None:
-            continue
-        target = _path_of(tokens_of(group), posixpath.dirname(path))
-        is_compiled = _is_compiled(name, features)
-        if target is not None and is_compiled is not False:
-            place = place_of(path, name)
-            how = f"{text_of(name)}!"
-            yield CompileRead(place, posixpath.normpath(target), how, is_compiled is True)
+    starts = [found.start(1) for found in _MENTION.finditer(data)]
+    for place in _mentioned(root, starts, features):
+        name, group = place.node, _arguments(place)
+        target = _path_of(tokens_of(group), posixpath.dirname(path)) if group is not None else None
+        if target is not None:
+            where, how = place_of(path, name), f"{text_of(name)}!"
+            yield CompileRead(where, posixpath.normpath(target), how, place.compiled is True)
 
 
-def _arguments(name: Node) -> Node | None:
+def _mentioned(root: Node, starts: list[int], features: frozenset[str]) -> Iterator[_Place]:
+    """Yield the words at ``starts`` that a build compiles; looks at each node once, from the top.
+
+    Asking a node for what is around it costs as much as there is: files have thousands of each.
+    """
+    left = [_Place(root, (), (), True, 0, len(starts))]
+    while left:
+        place = left.pop()
+        if place.node.type == "identifier":
+            yield place
+        elif place.node.type != "macro_definition":  # that depends on where it is used
+            left += reversed(list(_below(place, starts, features)))
+
+
+def _below(place: _Place, starts: list[int], features: frozenset[str]) -> Iterator[_Place]:
+    """Yield the children of a place in which there are mentions that a build may compile."""
+    node, children = place.node, place.node.children
+    around = all_of(place.compiled, _condition(node, features))
+    around = all_of(around, _standing(_at_the_top(children), features))
+    parents = (node, *place.parents[:1])
+    for begin, end in _groups(children):
+        first = bisect_left(starts, children[begin].start_byte, place.first, place.last)
+        last = bisect_left(starts, children[end - 1].end_byte, first, place.last)
+        compiled = around if first < last else False
+        if compiled is not False:
+            compiled = all_of(compiled, _standing(children[begin : end - 1], features))
+        for number in range(begin, end) if compiled is not False else ():
+            child = children[number]
+            first = bisect_left(starts, child.start_byte, first, last)
+            past = bisect_left(starts, child.end_byte, first, last)
+            if first < past:
+                after = tuple(children[number + 1 : number + 3])
+                yield _Place(child, parents, after, compiled, first, past)
+
+
+def _groups(nodes: Sequence[Node]) -> Iterator[tuple[int, int]]:
+    """Yield from where to where each node stands with the attributes and comments before it."""
+    begin = 0
+    for number, node in enumerate(nodes, 1):
+        if node.type not in _BESIDE or number == len(nodes):
+            yield begin, number
+            begin = number
+
+
+def _at_the_top(nodes: Sequence[Node]) -> Iterator[Node]:
+    """Yield the attributes inside of a module or function, which count for all of it."""
+    for node in nodes:
+        if node.type == "inner_attribute_item":
+            yield node
+        elif node.type not in ("{", *_BESIDE):
+            break
+
+
+def _standing(nodes: Iterable[Node], features: frozenset[str]) -> bool | None:
+    items = (node for node in nodes if node.type in _ATTRIBUTES)
+    return standing((one for node in items for one in attributes_of(node, features)), features)
+
+
+def _condition(node: Node, features: frozenset[str]) -> bool | None:
+    """Return whether a ``cfg_attr`` has its attributes; True of any other node."""
+    if node.type == "attribute" and text_of(node.children[0]) == "cfg_attr":
+        group = child_of(node, "token_tree")
+        parts = list(split_list(tokens_of(group))) if group is not None else []
+        if parts:
+            return holds(parts[0], features)
+    return True
+
+
+def _arguments(place: _Place) -> Node | None:
     """Return the group that a macro's name stands before: as a call, or within another's."""
-    call = name.parent
-    if call is not None and call.type == "scoped_identifier":  # `core::include_str!`
-        call = call.parent
-    if call is not None and call.type == "macro_invocation":
-        return child_of(call, "token_tree")
-    mark = name.next_sibling
-    group = mark.next_sibling if mark is not None else None
+    calls = place.parents
+    if calls and calls[0].type == "scoped_identifier":  # `core::include_str!`
+        calls = calls[1:]
+    if calls and calls[0].type == "macro_invocation":
+        return child_of(calls[0], "token_tree")
+    group = place.after[-1] if len(place.after) == 2 else None
     return group if group is not None and group.type == "token_tree" else None
 
 
@@ -89,49 +168,3 @@ def _path_of(tokens: Sequence[Node], folder: str) -> str | None:
 def _is_call(tokens: Sequence[Node], name: str) -> bool:
     kinds = tuple(token.type for token in tokens)
     return kinds == _CALL and text_of(tokens[0]) == name
-
-
-def _is_compiled(node: Node, features: frozenset[str]) -> bool | None:
-    """Return whether a packaged build compiles the node; None where only the build knows."""
-    verdict: bool | None = True
-    place: Node | None = node
-    while place is not None:
-        if place.type == "macro_definition":
-            return False  # what it stands for depends on where it is used
-        for holding in _conditions(place, features):
-            if holding is False:
-                return False
-            verdict = None if holding is None else verdict
-        place = place.parent
-    return verdict
-
-
-def _conditions(node: Node, features: frozenset[str]) -> Iterator[bool | None]:
-    """Yield what each ``cfg`` says that stands before the node, at its top, or around it."""
-    if node.type == "attribute" and text_of(node.children[0]) == "cfg_attr":
-        group = child_of(node, "token_tree")
-        parts = list(split_list(tokens_of(group))) if group is not None else []
-        if parts:
-            yield holds(parts[0], features)
-    for item in _attributes_around(node):
-        for attribute in attributes_of(item, features):
-            if attribute.path == ("cfg",) and attribute.group is not None:
-                yield holds(tokens_of(attribute.group), features)
-
-
-def _attributes_around(node: Node) -> Iterator[Node]:
-    """Yield the attributes before a node, those after an attribute, and those at a node's top."""
-    before = node.prev_sibling
-    while before is not None and before.type in _BESIDE:
-        yield before
-        before = before.prev_sibling
-    after = node.next_sibling if node.type in _ATTRIBUTES else None
-    while after is not None and after.type in _BESIDE:
-        yield after
-        after = after.next_sibling
-    body = child_of(node, "declaration_list", "block") or node
-    for child in body.children:
-        if child.type == "inner_attribute_item":
-            yield child
-        elif child.type not in ("{", *_BESIDE):
-            break

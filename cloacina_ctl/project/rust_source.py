@@ -219,8 +219,8 @@ class _Reader:
         if identity in self._seen:
             return
         self._seen.add(identity)
-        self._reads.append(CompileRead(place, path, "mod"))
-        if path.startswith(("../", "/")):  # nothing there is the crate's own, and so it is not read
+        self._reads.append(CompileRead(place, path, "mod", module.is_certain))
+        if _is_outside(path):  # nothing there is the crate's own, and so it is not read
             return
         data, problem = self.read_file(path)
         if problem is not None:
@@ -232,10 +232,10 @@ class _Reader:
         if root is None:
             self._problems.append(SyntaxProblem(place, f"takes too long to parse: {path}"))
             return
-        error = first_error(root)
-        if error is not None:
-            self._problems.append(SyntaxProblem(place_of(path, error), "not Rust"))
-        self._reads += reads_in(root, data, path, self._features)
+        self._problems += _not_rust(root, data, path)
+        for read in reads_in(root, data, path, self._features):
+            certain = read.is_certain and module.is_certain
+            self._reads.append(read._replace(is_certain=certain))
         nodes = tuple(root.children)
         scope = module.scope._replace(result=result_in(nodes, module.scope.result))
         folder = os.path.dirname(path)
@@ -340,6 +340,9 @@ class _Reader:
             self._problems.append(SyntaxProblem(place, f"modules more than {MAX_DEPTH} deep"))
             return
         folder = os.path.join(module.folder, name)
+        moved = _path_attributes(item)
+        if body is not None and moved and moved[0].is_certain:
+            folder = _path_from(module, moved[0])
         nodes = tuple(body.children) if body is not None else ()
         scope = self._code.below(item, module.scope, place if mark is not None else None)
         certain = module.is_certain and item.stands is True
@@ -356,21 +359,62 @@ class _Reader:
             self._file(item, name, module, nested)
 
     def _file(self, item: Item, name: str, module: _Module, nested: _Module) -> None:
-        """Open the file of ``mod name;``, which is ``nested`` in ``module``."""
+        """Open the file of ``mod name;``, which is ``nested`` in ``module``.
+
+        Where a ``cfg`` of the platform chooses among several, each that is there may be it.
+        """
         place = place_of(module.path, item.node)
-        explicit = next((a for a in item.attributes if a.path == ("path",)), None)
-        if explicit is not None:
-            given = (text_value(explicit.tokens) or "").replace("\0", "\ufffd")
-            path = os.path.normpath(os.path.join(module.path_folder, given))
-            self._open(nested._replace(path=path, folder=os.path.dirname(path)), place)
-            return
-        flat = os.path.join(module.folder, f"{name}.rs")
-        for path in (flat, os.path.join(nested.folder, "mod.rs")):
-            if self._files.exists(path):
-                self._open(nested._replace(path=path), place)
-                return
-        if not any(attribute.path == ("cfg",) for attribute in item.attributes):
-            self._problems.append(SyntaxProblem(place, f"no file for the module: {name}"))
+        named = _path_attributes(item)
+        found = [
+            nested._replace(path=path, folder=os.path.dirname(path))
+            for path in (_path_from(module, attribute) for attribute in named)
+        ]
+        if not any(attribute.is_certain for attribute in named):
+            nested = nested._replace(is_certain=nested.is_certain and not named)
+            flat = os.path.join(module.folder, f"{name}.rs")
+            usual = (flat, os.path.join(nested.folder, "mod.rs"))
+            there = [nested._replace(path=path) for path in usual if self._files.exists(path)]
+            if len(there) > 1 and nested.is_certain:
+                message = f"two files for the module: {' and '.join(usual)}"
+                self._problems.append(SyntaxProblem(place, message))
+            found = [one._replace(is_certain=False) for one in found] + there[:1]
+        there = [one for one in found if _is_outside(one.path) or self._files.exists(one.path)]
+        for one in there:
+            self._open(one, place)
+        if not there and (module.is_certain and item.stands is True):
+            missing = found[0].path if named and named[0].is_certain else None
+            message = f"no file for the module: {name}"
+            if missing is not None:
+                message = f"{self._files.read(missing)[1]}: {missing}"
+            self._problems.append(SyntaxProblem(place, message))
+
+
+def _path_attributes(item: Item) -> list[Attribute]:
+    """Return the ``#[path]`` of a module: the one that counts, or those that may."""
+    named = [one for one in item.attributes if one.path == ("path",)]
+    return next(([one] for one in named if one.is_certain), named)
+
+
+def _path_from(module: _Module, attribute: Attribute) -> str:
+    given = (text_value(attribute.tokens) or "").replace("\0", "\ufffd")
+    return os.path.normpath(os.path.join(module.path_folder, given))
+
+
+def _is_outside(path: str) -> bool:
+    return path.startswith(("../", "/"))
+
+
+def _not_rust(root: Node, data: bytes, path: str) -> Iterator[SyntaxProblem]:
+    """Yield why the compiler refuses a file: its bytes, or the first place that is no Rust."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as wrong:
+        line = data.count(b"\n", 0, wrong.start) + 1
+        yield SyntaxProblem(f"{path}:{line}", "not UTF-8")
+        return
+    error = first_error(root)
+    if error is not None:
+        yield SyntaxProblem(place_of(path, error), "not Rust")
 
 
 def _read_regular(path: str) -> bytes | None:

@@ -35,6 +35,7 @@ _HIDE_NO_TASK = frozenset(
         "static_item", "type_item", "use_declaration",
     }
 )  # fmt: skip
+_BEFORE_CLOSURE = ("=", "move", "async")
 _COMMENTS = ("line_comment", "block_comment")
 _ESCAPE = re.compile(
     r"\\(?:x([0-7][0-9a-fA-F])|u\{([0-9a-fA-F_]{1,8})\}|(\r?\n\s*)|(.))", re.DOTALL
@@ -192,16 +193,21 @@ def _leaves(tokens: Sequence[Node]) -> Iterator[Node]:
 
 
 def split_list(tokens: Sequence[Node]) -> Iterator[tuple[Node, ...]]:
-    """Yield the parts between commas; those between ``<`` and ``>`` of a type do not count."""
+    """Yield the parts between commas.
+
+    Those between ``<`` and ``>`` of a type do not count, nor those in a closure's parameters.
+    """
     part: list[Node] = []
-    depth, in_type = 0, True
+    depth, in_type, in_closure = 0, True, False
     for token in tokens:
         kind = token.type
-        if kind == "," and depth <= 0:
+        if kind == "," and depth <= 0 and not in_closure:
             if part:
                 yield tuple(part)
             part, depth, in_type = [], 0, True
             continue
+        if kind == "|":
+            in_closure = not in_closure and (not part or text_of(part[-1]) in _BEFORE_CLOSURE)
         if kind == "<" and (in_type or (part and part[-1].type == "::")):
             depth += 1
         elif kind in (">", ">>") and depth:

@@ -261,6 +261,8 @@ def test_a_file_outside_of_the_crate_that_is_compiled_in_is_refused(cli, crate, 
     "line",
     [
         f"#[cfg(test)]\nmod tests {{ {OUTSIDE} }}\n",
+        f"#[test]\nfn reads() {{ {OUTSIDE} }}\n",
+        f"#[harness::test]\nasync fn reads() {{ {OUTSIDE} }}\n",
         f"// {OUTSIDE}",
         'const S: &str = "include_str!(..)";\n',
         'const G: &str = include_str!(concat!(env!("OUT_DIR"), "/made.rs"));\n',
@@ -285,6 +287,26 @@ def test_a_file_that_is_kept_out_and_compiled_in_is_refused_with_the_key_that_pa
     with (crate / "Cargo.toml").open("a") as file:
         file.write('include = ["certs/ca.pem"]\n')
     assert cli("package", crate, "--format", "source", "--list").status == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "line", "code"),
+    [
+        ('gone = { path = "../gone" }\n', "", "R015"),
+        ("", 'const Q: &str = include_str!("gone.sql");\n', "R023"),
+    ],
+)
+def test_what_no_build_finds_is_an_error_before_cargo_starts(cli, crate, table, line, code):
+    manifest, source = crate / "Cargo.toml", crate / "src" / "money.rs"
+    text = manifest.read_text()
+    manifest.write_text(text.replace("[dependencies]\n", f"[dependencies]\n{table}"))
+    source.write_text(line + source.read_text())
+    for verb, status in (("validate",), 1), (("package", "--list"), 3), (("inspect",), 3):
+        answer = cli(*verb, crate, "--json")
+        assert (answer.status, problem(answer, code)["severity"]) == (status, "error")
+    build = crate / "build.rs"
+    build.write_text("fn main() {}\n")  # a script that makes the file, but no package
+    assert cli("validate", crate).status == (1 if table else 0)
 
 
 def lacking(crate: Path) -> dict[str, bytes]:

@@ -82,6 +82,29 @@ def test_an_extension_module_makes_a_package_of_its_platform_and_python(root):
     assert {str(one.code) for one in validate(shown.path).report.findings} == {"S001"}
 
 
+def test_what_a_library_would_be_told_in_the_package_is_told_of_the_project(root):
+    meant = '[tool.cloacina]\ninclude = ["native/*"]\n'
+    files = {
+        "native/a.so": elf(needed=("libc.so.6", "libssl.so.3", "libb.so")),
+        "native/libb.so": elf(),
+    }
+    planted(root, files, more=meant)
+    (found,) = findings(root, "B013", "B014", "B015")
+    assert found[:2] == ("B014", "native/a.so")
+    assert "libssl.so.3" in found[2]
+    again = [str(one.code) for one in validate(packed(root).path).report.findings]
+    assert again.count("B014") == 1
+
+
+def test_a_library_that_no_system_loads_is_not_packed(root):
+    library = Elf(packed=True)
+    library.data(library.text("a place to relocate"))
+    planted(root, {"src/demo/liba.so": library.build()})
+    assert [code for code, *_ in findings(root, "B013")] == ["B013"]
+    with pytest.raises(Refused, match="no release of glibc loads it"):
+        packed(root)
+
+
 def test_a_file_that_the_configuration_names_is_meant(root):
     planted(root, {EXTENSION: elf()}, more=f'[tool.cloacina]\ninclude = ["{EXTENSION}"]\n')
     assert findings(root, "Y032", "Y033", "Y034") == []

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from cloacina_ctl.checks.engine import report
 from cloacina_ctl.checks.project import check_project
 from cloacina_ctl.checks.subjects import ProjectSubject
-from cloacina_ctl.errors import Severity
+from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.project.reading import read_project
 from tests.engines.rust_cases import GOOD, files_of, named, task
 from tests.project.trees import plant
@@ -53,6 +56,71 @@ def crate(dependencies: str = NEEDED, lib: str = LIB, **more: str) -> dict[str, 
     return {"Cargo.toml": HEAD + dependencies, "src/lib.rs": lib, **more}
 
 
+def test_a_test_may_use_what_tests_alone_depend_on(tmp_path: Path) -> None:
+    lib = LIB + "#[test]\nfn runs() { tokio::runtime::Runtime::new().unwrap(); }\n"
+    assert found_in(tmp_path, crate(lib=lib)) == []
+
+
+@pytest.mark.parametrize(
+    ("lib", "there"),
+    [("", "src/main.rs"), ('[lib]\npath = "code/root.rs"\n', "src/lib.rs"), ("", "examples/a.rs")],
+)
+def test_a_crate_without_a_library_is_told_that_alone(tmp_path: Path, lib: str, there: str) -> None:
+    (found,) = all_in(tmp_path, {"Cargo.toml": HEAD + lib + NEEDED, there: "fn main() {}\n"})
+    assert (str(found.code), found.where, found.severity) == ("R010", "Cargo.toml", Severity.ERROR)
+    assert found.message.endswith("no file code/root.rs" if lib else "no file src/lib.rs")
+
+
+def test_a_library_with_a_name_of_its_own_is_named(tmp_path: Path) -> None:
+    lib = LIB.replace("cloacina_workflow_plugin::package!();", "")
+    files = {"Cargo.toml": HEAD + '[lib]\npath = "code/root.rs"\n' + NEEDED, "code/root.rs": lib}
+    assert [(str(one.code), one.where) for one in found_in(tmp_path, files)] == [
+        ("R006", "code/root.rs")
+    ]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        "#[derive(Debug, serde::Serialize)]\nstruct Order;\n",
+        "#[tracing::instrument]\nfn f() {}\n",
+        'fn f() { tracing::info!("a"); }\n',
+        'fn f() -> u8 { let _ = anyhow::anyhow!("a"); 1 }\n',
+        "#[tokio::test]\nasync fn f() {}\n",
+    ],
+)
+def test_a_crate_that_only_an_attribute_or_a_macro_names_has_to_be_a_dependency(
+    tmp_path: Path, item: str
+) -> None:
+    (found,) = found_in(tmp_path / "certain", crate(lib=LIB + item))
+    assert (str(found.code), found.severity) == ("R042", Severity.ERROR)
+    assert found_in(tmp_path / "off", crate(lib=f"{LIB}#[cfg(test)]\n{item}")) == []
+    assert found_in(tmp_path / "perhaps", crate(lib=f"{LIB}#[cfg(windows)]\n{item}")) == []
+
+
+def test_a_backoff_that_the_macro_takes_for_another_is_a_warning(tmp_path: Path) -> None:
+    lib = LIB.replace("#[task(", '#[task(retry_backoff = "Fixed", ', 1)
+    (found,) = found_in(tmp_path, crate(lib=lib))
+    assert (str(found.code), found.severity) == ("R032", Severity.WARNING)
+    assert "`Fixed`" in found.message
+
+
+def test_findings_stand_in_the_order_of_the_text(tmp_path: Path) -> None:
+    lib = LIB
+    for line in (2, 9, 10, 100):
+        lib = lib + "\n" * line + '#[task(id = "x")] async fn f(context: &mut C) -> R { }\n'
+    found = report(all_in(tmp_path, crate(lib=lib))).findings
+    lines = [
+        int((one.where or "").rpartition(":")[2]) for one in found if one.code == Code.STRAY_TASK
+    ]
+    assert (len(lines), sorted(lines)) == (4, lines)
+
+
+def test_cargos_files_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    files = {name: "\ufeff" + text for name, text in crate().items()}
+    assert found_in(tmp_path, files) == []
+
+
 def short(found: list[Diagnostic]) -> list[tuple[str, str | None, str | None]]:
     return [(str(one.code), one.where, one.hint) for one in found]
 
@@ -79,10 +147,11 @@ def test_a_workflow_in_a_program_gets_one_finding_that_says_what_to_do(tmp_path:
 def test_finds_the_programs_of_other_names_and_those_of_the_first_releases(tmp_path: Path) -> None:
     old = 'fn main() { let _flow = workflow! { name: "old", tasks: [read, write] }; }'
     engine = '[dependencies]\ncloacina = "0.3.1"\n'
-    files = {"Cargo.toml": HEAD + engine, "src/bin/old.rs": old, "src/lib.rs": "pub fn f() {}"}
-    found = found_in(tmp_path, files)
-    assert short(found)[0][:2] == ("R031", "src/bin/old.rs:1")
-    assert "`old`" in found[0].message
+    for program in ("src/bin/old.rs", "src/bin/old/main.rs"):
+        files = {"Cargo.toml": HEAD + engine, program: old, "src/lib.rs": "pub fn f() {}"}
+        found = found_in(tmp_path / program.replace("/", "-"), files)
+        assert short(found)[0][:2] == ("R031", f"{program}:1")
+        assert "`old`" in found[0].message
 
 
 def test_a_library_beside_its_program_is_judged_as_a_library(tmp_path: Path) -> None:

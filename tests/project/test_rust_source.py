@@ -15,6 +15,7 @@ from tests.project.trees import plant
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cloacina_ctl.project.macro_uses import MacroArgument
     from cloacina_ctl.project.model import SourceTask, SourceWorkflow
 
 
@@ -70,6 +71,20 @@ def test_a_rule_has_its_literals_as_every_reader_of_a_manifest_knows_them(
 ) -> None:
     task = task_of(tmp_path, f'trigger_rules = context_value("k", equals, {value})')
     assert task.trigger_rules == f'context_value("k", equals, {plain})'
+
+
+def test_a_closures_parameters_are_no_arguments(tmp_path: Path) -> None:
+    more = "on_success = |id, c| done(id), on_failure = async move |_, _| (), "
+    task = task_of(tmp_path, f'id = "a", {more} dependencies = ["b"], retry_attempts = 1 | 2')
+    assert [need.id for need in task.dependencies] == ["b"]
+    assert [use.name for use in source_of_task(tmp_path)] == [
+        "id", "on_success", "on_failure", "dependencies", "retry_attempts"
+    ]  # fmt: skip
+
+
+def source_of_task(root: Path) -> tuple[MacroArgument, ...]:
+    found = read_source(str(root), "src/lib.rs", frozenset())
+    return next(use for use in found.code.uses if use.macro == "task").arguments
 
 
 def test_an_id_is_optional_and_then_the_functions_name(tmp_path: Path) -> None:
@@ -427,6 +442,50 @@ def test_a_workflow_may_stand_in_a_module_of_its_own_file(tmp_path: Path) -> Non
     assert found.workflows[0].tasks[0].place == "src/flow.rs:3"
 
 
+@pytest.mark.parametrize(
+    ("lib", "files"),
+    [
+        ('#[path = "far"] mod a { mod b; #[path = "d.rs"] mod c; }', ("far/b.rs", "far/d.rs")),
+        ('#[cfg_attr(windows, path = "w.rs")] #[cfg_attr(unix, path = "u.rs")] mod a;', ("u.rs",)),
+        ('#[cfg_attr(windows, path = "w.rs")] mod a;', ("a.rs",)),
+        ('#[cfg(windows)] #[path = "w.rs"] mod a;', ()),
+        ("#[cfg(windows)] mod a { mod b; }", ()),
+    ],
+)
+def test_looks_for_the_file_of_a_module_where_the_compiler_does(
+    tmp_path: Path, lib: str, files: tuple[str, ...]
+) -> None:
+    found = source_of(tmp_path, lib, **dict.fromkeys(files, "#[task] pub fn f() {}"))
+    assert found.syntax_problems == ()
+    assert {task.place for task in found.stray_tasks} == {f"src/{name}:1" for name in files}
+
+
+@pytest.mark.parametrize(
+    ("lib", "files", "problem"),
+    [
+        ('#[cfg_attr(windows, path = "w.rs")] mod a;', {}, "no file for the module: a"),
+        ("mod a;", {"a.rs": "", "a/mod.rs": ""},
+         "two files for the module: src/a.rs and src/a/mod.rs"),
+        ("mod a;", {"a.rs": b"// caf\xe9"}, "not UTF-8"),
+        ('#[cfg(feature = "packaged")] mod a;', {}, "no file for the module: a"),
+    ],
+)  # fmt: skip
+def test_says_of_a_module_what_the_compiler_says(
+    tmp_path: Path, lib: str, files: dict[str, str | bytes], problem: str
+) -> None:
+    found = source_of(tmp_path, lib, **files)
+    assert [one.message for one in found.syntax_problems] == [problem]
+
+
+def test_what_a_platform_reads_is_read_by_some_builds_alone(tmp_path: Path) -> None:
+    lib = "#[cfg(windows)] mod a;\nmod b;"
+    found = source_of(tmp_path, lib, **{"a.rs": 'include!("c.rs");', "b.rs": ""})
+    certain = {read.path: read.is_certain for read in found.reads}
+    assert certain == {
+        "src/lib.rs": True, "src/a.rs": False, "src/c.rs": False, "src/b.rs": True
+    }  # fmt: skip
+
+
 def test_modules_that_name_each_other_are_read_once(tmp_path: Path) -> None:
     loop = '#[path = "lib.rs"] mod top; #[path = "a.rs"] mod again; #[task] pub fn a() {}'
     found = source_of(tmp_path, "mod a;", **{"a.rs": loop})
@@ -524,6 +583,13 @@ def test_a_file_that_takes_long_to_parse_is_given_up(
 @pytest.mark.parametrize("code", ["(", "#[", "mod a {", "a<", "/*", "fn f() {", "x::<", "'", "|"])
 def test_nesting_without_end_is_a_finding_and_not_a_crash(tmp_path: Path, code: str) -> None:
     source_of(tmp_path, code * (100_000 // len(code)))
+
+
+@pytest.mark.parametrize("code", ['include!("a");', '#[doc = include_str!("a")]', "concat!("])
+def test_many_files_that_are_compiled_in_take_a_look_each(tmp_path: Path, code: str) -> None:
+    """Of the first two there are thousands, and the third is as deep."""
+    lib = code * 8_000 + ('include!("a"' + ")" * 8_001 + ";" if code.endswith("(") else "")
+    assert {read.path for read in source_of(tmp_path, lib).reads} == {"src/lib.rs", "src/a"}
 
 
 @pytest.mark.parametrize("code", ["#[]", "#[=]", "#[()]", "#[", "#[cfg_attr(x, =)]", "#[::]"])
