@@ -585,6 +585,7 @@ def test_nesting_without_end_is_a_finding_and_not_a_crash(tmp_path: Path, code: 
     source_of(tmp_path, code * (100_000 // len(code)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ['include!("a");', '#[doc = include_str!("a")]', "concat!("])
 def test_many_files_that_are_compiled_in_take_a_look_each(tmp_path: Path, code: str) -> None:
     """Of the first two there are thousands, and the third is as deep."""

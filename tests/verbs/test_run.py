@@ -381,6 +381,7 @@ def test_without_a_terminal_each_event_has_a_line(cli, made):
     assert "✗" not in cli("run", "flow.cloacina", "--json").err
 
 
+@pytest.mark.slow
 def test_a_task_that_takes_long_is_told_where_there_is_no_terminal(cli, made):
     text = "import time\n@cloaca.task(id='a')\ndef a(context): time.sleep(3.5)\n"
     first, second = cli("run", made(text)).err.splitlines()
