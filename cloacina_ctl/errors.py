@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.values import Constants, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from typing_extensions import Self
 
 
@@ -400,6 +402,15 @@ class UsageError(CloacinaError):
 
 class Refused(CloacinaError):
     """Not a package or project, damaged, unsafe, or it contradicts itself (exit 3)."""
+
+
+def refuse_errors(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Return what was found, warnings and notes alone; raise ``Refused`` with all errors in it."""
+    said = tuple(found)
+    errors = [one for one in said if one.severity is Severity.ERROR]
+    if errors:
+        raise Refused(*errors)
+    return said
 
 
 class NotTrusted(CloacinaError):

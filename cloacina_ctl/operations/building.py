@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.layout import SOURCE_FOLDER, library_path
-from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity, UsageError
+from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity, UsageError, refuse_errors
 from cloacina_ctl.operations.asking import ask, completed, spoken
 from cloacina_ctl.platforms.folders import folder_names, searches
 from cloacina_ctl.project.builder_paths import C_CODE, ELSEWHERE, MANIFEST_DIR, OUT_DIR, SOURCE
@@ -134,11 +134,7 @@ def _judged(library: Library, where: str) -> tuple[Diagnostic, ...]:
             where=where,
             hint="write `cloacina_workflow_plugin::package!();` once at the top of the crate",
         )
-    found = tuple(judge_library(library, where))
-    errors = [one for one in found if one.severity is Severity.ERROR]
-    if errors:
-        raise Refused(*errors)
-    return found
+    return refuse_errors(judge_library(library, where))
 
 
 def _asked(built: CargoBuilt, library: Library) -> Described | None:
@@ -218,10 +214,7 @@ def _workflows(
         workflows, found = merge_library(project.workflows, spoken(library, described))
         workflows, more = completed(workflows, described, where)
         found = (*found, *more)
-    errors = [one for one in found if one.severity is Severity.ERROR]
-    if errors:
-        raise Refused(*errors)
-    return workflows, found
+    return workflows, refuse_errors(found)
 
 
 def _placed(workflow: Workflow) -> Workflow:

@@ -18,7 +18,7 @@ from cloacina_ctl.archive.payload import Memory, Nowhere, pour
 from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.checks.for_runtime import ForRuntime, check_for_runtime
 from cloacina_ctl.digest import CONTENT_PREFIX
-from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Refused, Severity
+from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Refused, refuse_errors
 from cloacina_ctl.manifest.model import Language
 from cloacina_ctl.operations.converting import Converted, allow_losses
 from cloacina_ctl.operations.losses import losses_of_native
@@ -191,9 +191,7 @@ def _crate(package: Package) -> Crate | None:
             *(Diagnostic(Code.RUST_SYNTAX, one.message, one.place) for one in problems),
             Diagnostic(Code.RUST_SYNTAX, "its Cargo.toml cannot be read", package.path),
         )
-    errors = [one for one in RULES.run(found.source) if one.severity is Severity.ERROR]
-    if errors:
-        raise Refused(*errors)
+    refuse_errors(RULES.run(found.source))
     return found.rust.crate
 
 

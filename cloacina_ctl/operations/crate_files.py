@@ -15,7 +15,7 @@ from cloacina_ctl.archive.plan import PlannedFile
 from cloacina_ctl.checks.crate_source import RULES
 from cloacina_ctl.checks.project import check_selection
 from cloacina_ctl.checks.subjects import ProjectSubject
-from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
+from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity, refuse_errors
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.project.crate import CARGO_LOCK, CARGO_TOML
 from cloacina_ctl.project.crate_source.facts import SourceFacts, missing_reads
@@ -27,7 +27,7 @@ from cloacina_ctl.project.own_files import own_links
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from cloacina_ctl.operations.vendoring import WorkFolder
     from cloacina_ctl.project.crate_source.facts import MissingRead
@@ -87,7 +87,7 @@ def crate_files(
         missing=tuple(_missing(project, packages, found, selection)),
         settings=tuple(_packed_settings(found, crate.root)),
     )
-    said = _without_errors(RULES.run(subject))
+    said = refuse_errors(RULES.run(subject))
     return found._replace(diagnostics=(*found.diagnostics, *said, *_left_behind(crate, found)))
 
 
@@ -116,19 +116,11 @@ def judge_build(
         ),
         watched=tuple(missing(read.watched)),
     )
-    return _without_errors(RULES.run(facts))
+    return refuse_errors(RULES.run(facts))
 
 
 def _has_script(project: Project) -> bool:
     return _crate(project).build_script is not None
-
-
-def _without_errors(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    said = tuple(found)
-    errors = [one for one in said if one.severity is Severity.ERROR]
-    if errors:
-        raise Refused(*errors)
-    return said
 
 
 def project_facts(project: Project, selection: Selection) -> SourceFacts:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.archive import layout
 from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.archive.plan import Plan, PlannedFile
-from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused, Severity
+from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Severity, refuse_errors
 from cloacina_ctl.operations.building import BuildRequest
 from cloacina_ctl.operations.target import NATIVE, SOURCE, Target
 from cloacina_ctl.operations.vendoring import VendorRequest
@@ -153,10 +153,7 @@ def judge_project(project: Project, selection: Selection, code: OwnCode) -> list
     secrets = tuple(find_secrets(selection, project.root))
     subject = ProjectSubject(project, selection, secrets, code)
     findings = report([*check_project(subject), *unbuildable(project)]).findings
-    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
-    if errors:
-        raise Refused(*errors)
-    return list(findings)
+    return list(refuse_errors(findings))
 
 
 def judge_imports(
@@ -172,11 +169,7 @@ def judge_imports(
 
     paths = [str(file.path) for file in vendored.files] if vendored is not None else None
     asked = Severity.NOTE if request.vendor.wanted is False else Severity.WARNING
-    found = list(check_imports(project, selection, paths, severity=asked))
-    errors = [one for one in found if one.severity is Severity.ERROR]
-    if errors:
-        raise Refused(*errors)
-    return found
+    return list(refuse_errors(check_imports(project, selection, paths, severity=asked)))
 
 
 def code_of(project: Project, selection: Selection) -> OwnCode:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from cloacina_ctl import authenticity
 from cloacina_ctl.archive.foreign.model import Generation
 from cloacina_ctl.archive.payload import Nowhere
-from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Refused, Severity
+from cloacina_ctl.errors import Code, Diagnostic, Incompatible, refuse_errors
 from cloacina_ctl.manifest.texts import judge_pep440, judge_semver
 from cloacina_ctl.values import NamedTuple
 
@@ -59,9 +59,7 @@ def check_for_server(
     _refuse_too_large(package, runtime)
     subject, vouched = _read(package, rule, progress)
     found = _findings(subject)
-    errors = [one for one in found if one.severity is Severity.ERROR]
-    if errors:
-        raise Refused(*errors)
+    refuse_errors(found)
     against = list(_against(runtime, subject))
     if against:
         raise Incompatible(*against)

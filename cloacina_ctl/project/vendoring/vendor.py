@@ -19,8 +19,8 @@ from cloacina_ctl.errors import (
     Diagnostic,
     NetworkProblem,
     Refused,
-    Severity,
     UsageError,
+    refuse_errors,
 )
 from cloacina_ctl.project.model import LeftOut
 from cloacina_ctl.project.vendoring.at_hand import not_the_locked
@@ -98,10 +98,7 @@ def vendor(
     chosen = _choose(project, rules, options, folder, limits)
     choice, kept, wheels = chosen.choice, chosen.wheels.keys(), chosen.fits
     tree = make_tree(chosen.wheels, choice.targets)
-    named = tuple(judge_names(project, tree.files))
-    errors = [one for one in named if one.severity is Severity.ERROR]
-    if errors:
-        raise Refused(*errors)
+    named = refuse_errors(judge_names(project, tree.files))
     lock = _lock(choice, rules, tuple(kept))
     fewer = wheels.narrowed()
     skipped = tuple(sorted({*requirements.engines, *chosen.engines}))
