@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.values import Constants, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from typing_extensions import Self
 
@@ -402,6 +402,12 @@ class UsageError(CloacinaError):
 
 class Refused(CloacinaError):
     """Not a package or project, damaged, unsafe, or it contradicts itself (exit 3)."""
+
+
+def first_of(names: Sequence[str], most: int) -> str:
+    """Return the first names for a message, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def refuse_errors(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

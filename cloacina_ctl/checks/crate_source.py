@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks.engine import Finding, Rules
-from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.errors import Code, Severity, first_of
 from cloacina_ctl.project.crate_source.facts import OUTSIDE
 from cloacina_ctl.project.crate_source.local_packages import no_workspace
-from cloacina_ctl.project.crate_source.tables import listed
+from cloacina_ctl.project.crate_source.tables import MOST_NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ def tells_cargo(subject: SourceFacts) -> Iterator[Finding]:
     """These settings are for the machine where they were written, and count where it is built."""
     for path, keys in subject.settings:
         yield Finding(
-            f"the package tells cargo what to do: {listed(keys)}",
+            f"the package tells cargo what to do: {first_of(keys, MOST_NAMED)}",
             subject.prefix + path,
             "leave the file out, unless whoever builds needs these settings",
         )

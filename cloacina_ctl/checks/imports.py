@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive.layout import WORKFLOW_FOLDER
 from cloacina_ctl.checks.unread import minors_of
-from cloacina_ctl.errors import Code, Diagnostic, Severity
+from cloacina_ctl.errors import Code, Diagnostic, Severity, first_of
 from cloacina_ctl.project.detect import PYPROJECT_TOML, REQUIREMENTS_TXT
 from cloacina_ctl.project.model import Layout
 from cloacina_ctl.project.python.distributions import distribution_of, name_of, not_packed
@@ -105,10 +105,8 @@ def check_packed_imports(
 
 
 def _left_words(names: Collection[str]) -> str:
-    some = ", ".join(list(names)[:_MOST_SHOWN])
-    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
     what = "1 dependency is" if len(names) == 1 else f"{len(names)} dependencies are"
-    return f"{what} declared and not packed: {some}{more}"
+    return f"{what} declared and not packed: {first_of([*names], _MOST_SHOWN)}"
 
 
 def _not_provided(missing: Missing, cure: str) -> Diagnostic:

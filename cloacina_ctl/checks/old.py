@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.archive.foreign.model import V1Manifest, V2Manifest
 from cloacina_ctl.checks import graph
 from cloacina_ctl.checks.engine import Finding, Rules
-from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.errors import Code, Severity, first_of
 from cloacina_ctl.platforms.judging import judge_library
 from cloacina_ctl.platforms.triples import MACHINES_OF_RUST
 from cloacina_ctl.project.model import SourceDependency, SourceTask, SourceWorkflow
@@ -32,6 +32,7 @@ _MACHINES = {**MACHINES_OF_RUST, "amd64": "x86_64", "x64": "x86_64", "arm64": "a
 _SYSTEMS = {"linux": "linux", "darwin": "macos", "macos": "macos", "windows": "windows"}
 _UNKNOWN = "unknown"
 _MANIFEST = "manifest.json"
+_MOST_NAMED = 8
 _OTHER_SYSTEMS = ("Mach-O", "PE file")
 
 Tasks = dict[str, tuple[str, ...]]
@@ -177,8 +178,7 @@ def _own_graph(manifest: V1Manifest, claimed: Tasks) -> Iterator[Finding]:
 
 def _different(first: Tasks, second: Tasks) -> str:
     names = sorted({id_ for id_, _ in first.items() ^ second.items()})
-    more = len(names) - 8
-    return ", ".join(names[:8]) + (f" and {more} more" if more > 0 else "")
+    return first_of(names, _MOST_NAMED)
 
 
 @RULES.rule(Code.PYTHON_DISAGREES)

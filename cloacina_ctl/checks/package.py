@@ -8,7 +8,7 @@ from cloacina_ctl.archive.layout import section_of
 from cloacina_ctl.checks import rule_names, unread
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.checks.signatures import failing, is_judged
-from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.errors import Code, Severity, first_of
 from cloacina_ctl.manifest import Language
 from cloacina_ctl.platforms import artifact_of
 from cloacina_ctl.platforms.baseline import MUSL
@@ -17,6 +17,7 @@ from cloacina_ctl.platforms.folders import fixed_folders, searches
 from cloacina_ctl.platforms.judging import judge_library
 from cloacina_ctl.platforms.tags import states
 from cloacina_ctl.platforms.triples import unread as unread_machine
+from cloacina_ctl.project.model import CONSTRUCTOR
 from cloacina_ctl.signing.policy import how_to_sign
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.platforms import Library
 
 RULES: Rules[PackageSubject] = Rules()
-_CONSTRUCTOR = "constructor!"  # the function of a task that a server makes
+_MOST = 8
 
 _RUNPATH_CURES = {
     "cdylib": "package the crate again: `package` takes such folders out",
@@ -114,7 +115,7 @@ def no_plugin(subject: PackageSubject) -> Iterator[Finding]:
 @RULES.rule(Code.SOURCE_DISAGREES)
 def tasks_disagree(subject: PackageSubject) -> Iterator[Finding]:
     """The tasks of the manifest are those of the library's own graph, which has no constructors."""
-    made = {task.id for task in _tasks(subject) if task.function == _CONSTRUCTOR}
+    made = {task.id for task in _tasks(subject) if task.function == CONSTRUCTOR}
     claimed = {
         (id_, tuple(need for need in needs if need not in made))
         for id_, needs in _claimed_tasks(subject)
@@ -129,7 +130,7 @@ def tasks_disagree(subject: PackageSubject) -> Iterator[Finding]:
         if found and found != claimed:
             different = sorted({id_ for id_, _ in found ^ claimed})
             yield Finding(
-                f"the manifest and the library disagree on the tasks: {_some(different)}",
+                f"the manifest and the library disagree on the tasks: {first_of(different, _MOST)}",
                 read.path,
             )
 
@@ -201,7 +202,8 @@ def python_disagrees(subject: PackageSubject) -> Iterator[Finding]:
     if declared != claimed:
         different = sorted({id_ for id_, _ in declared ^ claimed})
         yield Finding(
-            f"the manifest and the packed source disagree on: {_some(different)}", subject.path
+            f"the manifest and the packed source disagree on: {first_of(different, _MOST)}",
+            subject.path,
         )
 
 
@@ -222,7 +224,7 @@ def unstated_platform(subject: PackageSubject) -> Iterator[Finding]:
     """Where it does not fit the machine, importing it fails, and nothing tells that before."""
     if subject.unstated:
         yield Finding(
-            f"compiled code without a stated platform: {_some([*subject.unstated])}",
+            f"compiled code without a stated platform: {first_of(subject.unstated, _MOST)}",
             subject.unstated[0],
             "package the project again: `package` reads which platform it is for",
         )
@@ -265,11 +267,6 @@ def text_relocations(subject: PackageSubject) -> Iterator[Finding]:
 def _is_told(claimed: Libc | None, found: Libc | None) -> bool:
     """Tell whether the manifest says a release of musl, where no library does."""
     return claimed is not None and claimed.name == MUSL and found == claimed._replace(floor=None)
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - 8
-    return ", ".join(names[:8]) + (f" and {more} more" if more > 0 else "")
 
 
 def _claimed_tasks(subject: PackageSubject) -> set[tuple[str, tuple[str, ...]]]:

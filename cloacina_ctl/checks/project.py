@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.checks import graph, python
 from cloacina_ctl.checks.crates import check_crate
 from cloacina_ctl.checks.engine import Finding, Rules
-from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.errors import Code, Severity, first_of
 from cloacina_ctl.platforms.folders import fixed_folders, searches
 from cloacina_ctl.platforms.judging import judge_library
 from cloacina_ctl.project.walk import EMPTY_FOLDER, NO_SUBMODULE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from cloacina_ctl.checks.subjects import ProjectSubject
     from cloacina_ctl.errors import Diagnostic
@@ -80,7 +80,7 @@ def tracked_ignored(subject: ProjectSubject) -> Iterator[Finding]:
         return
     what = "1 tracked file is" if len(files) == 1 else f"{len(files)} tracked files are"
     yield Finding(
-        f"{what} ignored by a rule and not packed: {_some(files)}",
+        f"{what} ignored by a rule and not packed: {first_of(files, _NAMED)}",
         files[0],
         f"name what belongs into the package: include = {json.dumps(files[:_NAMED])}",
     )
@@ -159,7 +159,7 @@ def unstated_platform(subject: ProjectSubject) -> Iterator[Finding]:
     """What is for several systems, or for none that a package runs on, decides nothing."""
     files = subject.code.others
     if files:
-        what = _some([f"{one.path} ({one.words})" for one in files])
+        what = first_of([f"{one.path} ({one.words})" for one in files], _NAMED)
         yield Finding(
             f"compiled code that does not decide what the package is for: {what}",
             files[0].path,
@@ -192,9 +192,3 @@ def _judged_code(subject: ProjectSubject) -> Iterator[Diagnostic]:
     for one in subject.code.files:
         if one.library is not None and not one.is_program:
             yield from judge_library(one.library, one.path, beside)
-
-
-def _some(names: Sequence[str]) -> str:
-    """Return the first names, and how many more there are."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -15,12 +15,12 @@ from cloacina_ctl.archive.plan import PlannedFile
 from cloacina_ctl.checks.crate_source import RULES
 from cloacina_ctl.checks.project import check_selection
 from cloacina_ctl.checks.subjects import ProjectSubject
-from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity, refuse_errors
+from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity, first_of, refuse_errors
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.project.crate import CARGO_LOCK, CARGO_TOML
 from cloacina_ctl.project.crate_source.facts import SourceFacts, missing_reads
 from cloacina_ctl.project.crate_source.settings import CONFIG_FILES, settings_between
-from cloacina_ctl.project.crate_source.tables import listed
+from cloacina_ctl.project.crate_source.tables import MOST_NAMED
 from cloacina_ctl.project.credentials import find_secrets
 from cloacina_ctl.project.model import CompileRead
 from cloacina_ctl.project.own_files import own_links
@@ -340,7 +340,8 @@ def _left_behind(crate: Crate, found: CrateFiles) -> Iterator[Diagnostic]:
         if path not in packed and keys:
             yield Diagnostic(
                 Code.LEFT_BEHIND,
-                f"not packed, so whoever builds the source builds without it: {listed(keys)}",
+                "not packed, so whoever builds the source builds without it: "
+                f"{first_of(keys, MOST_NAMED)}",
                 path,
                 _cure_of_settings(path),
                 Severity.WARNING,

@@ -14,6 +14,7 @@ from cloacina_ctl.archive.foreign.model import (
     V2Manifest,
 )
 from cloacina_ctl.archive.layout import PLATFORM_FOLDER, SOURCE_FOLDER, place_on_platform
+from cloacina_ctl.errors import first_of
 from cloacina_ctl.operations.target import SOURCE, V1
 
 if TYPE_CHECKING:
@@ -129,5 +130,4 @@ def _signatures(count: int) -> str:
 
 
 def _named(names: Sequence[str]) -> str:
-    shown = ", ".join(name[:80] for name in names[:_MOST])
-    return f"{shown} and {len(names) - _MOST} more" if len(names) > _MOST else shown
+    return first_of([name[:80] for name in names], _MOST)

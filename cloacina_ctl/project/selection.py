@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.archive import layout
-from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.errors import Code, Refused, first_of
 from cloacina_ctl.project.links import CONTENTS
 from cloacina_ctl.project.model import Layout, PackedList
 from cloacina_ctl.project.walk import TreeRules, select_tree
@@ -100,14 +100,11 @@ def _select(project: Project, rules: TreeRules, entry: str | None) -> Selection:
 def _nothing(project: Project, selection: Selection) -> Refused:
     """Return the refusal of a project without files: it says why, for no list can be shown."""
     reasons = [f"{one.path} ({one.reason})" for one in selection.left_out]
-    some = ", ".join(reasons[:_MOST_SHOWN])
-    more = f" and {len(reasons) - _MOST_SHOWN} more" if len(reasons) > _MOST_SHOWN else ""
+    some = first_of(reasons, _MOST_SHOWN)
     hint = "name what belongs to it: `include = [...]` in the configuration"
     if project.layout is Layout.PYTHON:
         hint = 'name the folder that holds its modules: `source_root = "FOLDER"` in [tool.cloacina]'
-    said = (
-        f"no file of the project gets packed; left out: {some}{more}" if some else "an empty folder"
-    )
+    said = f"no file of the project gets packed; left out: {some}" if some else "an empty folder"
     return Refused.of(Code.NOTHING_TO_PACK, said, where=project.root, hint=hint)
 
 

@@ -11,13 +11,13 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from cloacina_ctl.errors import Code, Diagnostic, Refused
+from cloacina_ctl.errors import Code, Diagnostic, Refused, first_of
 from cloacina_ctl.project.crate import CARGO_LOCK, CARGO_TOML, member_folders, read_manifests
 from cloacina_ctl.project.crate_source.tables import (
     DEV,
+    MOST_NAMED,
     dependencies_of,
     inherited_keys,
-    listed,
     patches_of,
     table_in,
 )
@@ -175,7 +175,7 @@ def no_workspace(keys: tuple[str, ...], where: str) -> Diagnostic:
     """Return what is said of a Cargo.toml whose workspace is not there."""
     return Diagnostic(
         Code.NO_WORKSPACE,
-        f"it takes {listed(keys)} from a workspace, and there is none",
+        f"it takes {first_of(keys, MOST_NAMED)} from a workspace, and there is none",
         where,
         "package the member in its workspace: `cloacina-ctl package` writes these keys out",
     )

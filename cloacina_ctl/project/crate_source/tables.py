@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from cloacina_ctl.project.crate import Manifests
 
@@ -27,8 +27,8 @@ KINDS = {
     DEV: DEV,
     "dev_dependencies": DEV,
 }
+MOST_NAMED = 3  # keys in one message
 _PATHS = ("readme", "license-file")
-_NAMED = 3
 
 
 class Dependency(NamedTuple):
@@ -43,12 +43,6 @@ class Dependency(NamedTuple):
     def package(self) -> str:
         """The name of the package, which may be used under another."""
         return str(self.table.get("package", self.key))
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return the first of the names for a message, and how many more there are."""
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def table_in(table: Table, key: str) -> Table:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from packaging.utils import canonicalize_name, canonicalize_version
 
-from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused, Severity
+from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused, Severity, first_of
 from cloacina_ctl.project.detect import PYPROJECT_TOML, REQUIREMENTS_TXT
 from cloacina_ctl.project.vendoring.project_lock import MAX_LOCK_BYTES
 from cloacina_ctl.project.vendoring.requirements_file import MAX_REQUIREMENTS_BYTES, text_of
@@ -64,10 +64,9 @@ def other_versions(rules: Rules, kept: Iterable[LockedWheel]) -> Iterator[Diagno
             not in map(canonicalize_version, versions[one.name])
         ]  # fmt: skip
         if other:
-            more = f" and {len(other) - _MOST_NAMES} more" if len(other) > _MOST_NAMES else ""
             yield Diagnostic(
                 Code.LOCK_DIFFERS,
-                f"vendored are other versions: {', '.join(other[:_MOST_NAMES])}{more}",
+                f"vendored are other versions: {first_of(other, _MOST_NAMES)}",
                 file,
                 "only pylock.toml and uv.lock decide versions: export this one to pylock.toml",
                 Severity.WARNING,
