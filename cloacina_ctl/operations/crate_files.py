@@ -138,18 +138,29 @@ def project_facts(project: Project, selection: Selection) -> SourceFacts:
     )
 
 
-def unbuildable(project: Project) -> Iterator[Diagnostic]:
-    """Yield what fails every build of the crate: a folder or file that is not there."""
-    from cloacina_ctl.project.crate_source.facts import ABSENT
+def folder_problems(project: Project) -> tuple[Diagnostic, ...]:
+    """Return what keeps the packages in folders that the crate takes from being found."""
     from cloacina_ctl.project.crate_source.local_packages import find_packages
+
+    try:
+        if project.rust is not None:
+            find_packages(project.rust.crate)
+    except Refused as error:
+        return error.diagnostics
+    return ()
+
+
+def unbuildable(project: Project, folders: tuple[Diagnostic, ...]) -> Iterator[Diagnostic]:
+    """Yield what fails every build of the crate: a folder or file that is not there.
+
+    ``folders`` is what ``folder_problems`` found.
+    """
+    from cloacina_ctl.project.crate_source.facts import ABSENT
 
     facts = project.rust
     if facts is None:
         return
-    try:
-        find_packages(facts.crate)
-    except Refused as error:
-        yield from (one for one in error.diagnostics if one.code in _OF_CARGO)
+    yield from (one for one in folders if one.code in _OF_CARGO)
     reads = (one for one in facts.reads if one.is_certain)
     script = _has_script(project)
     missing = missing_reads(reads, {}, folder=project.root, makes_files=script)

@@ -147,12 +147,14 @@ def judge_project(project: Project, selection: Selection, code: OwnCode) -> list
     from cloacina_ctl.checks.engine import report
     from cloacina_ctl.checks.project import check_project
     from cloacina_ctl.checks.subjects import ProjectSubject
-    from cloacina_ctl.operations.crate_files import unbuildable
+    from cloacina_ctl.operations.crate_files import folder_problems, unbuildable
     from cloacina_ctl.project.credentials import find_secrets
 
     secrets = tuple(find_secrets(selection, project.root))
     subject = ProjectSubject(project, selection, secrets, code)
-    findings = report([*check_project(subject), *unbuildable(project)]).findings
+    findings = report(
+        [*check_project(subject), *unbuildable(project, folder_problems(project))]
+    ).findings
     return list(refuse_errors(findings))
 
 

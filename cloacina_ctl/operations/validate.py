@@ -173,18 +173,13 @@ def _project(path: str, build: BuildRequest, locator: Locator) -> list[Diagnosti
 def _source_findings(project: Project) -> Iterator[Diagnostic]:
     """Yield what keeps the crate from being built: here, or, as warnings, where it is packed."""
     from cloacina_ctl.checks.crate_source import RULES
-    from cloacina_ctl.operations.crate_files import project_facts, unbuildable
-    from cloacina_ctl.project.crate_source.local_packages import find_packages
+    from cloacina_ctl.operations.crate_files import folder_problems, project_facts, unbuildable
     from cloacina_ctl.project.selection import select_source
 
-    here = tuple(unbuildable(project))
+    folders = folder_problems(project)
+    here = tuple(unbuildable(project, folders))
     yield from here
-    found: list[Diagnostic] = []
-    try:
-        if project.rust is not None:
-            find_packages(project.rust.crate)
-    except CloacinaError as error:  # the library may be packed all the same
-        found.extend(error.diagnostics)
+    found = [*folders]  # the library may be packed all the same
     with contextlib.suppress(CloacinaError):  # a link in the source is no fault of a library
         found.extend(RULES.run(project_facts(project, select_source(project))))
     for one in found:
