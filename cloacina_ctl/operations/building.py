@@ -71,6 +71,7 @@ def refuse_options(request: BuildRequest, why: str) -> None:
         f"--profile {options.profile}": options.profile != usual.profile,
         f"--target {options.target}": options.target is not None,
         f"--features {','.join(options.features)}": bool(options.features),
+        "--no-default-features": not options.default_features,
         "--no-load": not request.load,
         f"-- {flags}": bool(flags),
     }

@@ -253,6 +253,7 @@ def test_a_crate_of_another_release_is_refused_with_the_one_that_fits(cli, crate
     "words",
     [
         ("--features", "extra"),
+        ("--no-default-features",),
         ("--profile", "dev"),
         ("--target", "x86_64-unknown-linux-musl"),
         ("--no-load",),
