@@ -77,7 +77,7 @@ bench: setup-dev ## time packing, verifying and unpacking against tar and zstd
 
 docs: setup-dev ## write the generated pages anew
 	$(BIN)/cloacina-ctl schema > docs/manifest.schema.json
-	$(BIN)/python -m cloacina_ctl.cli.reference > docs/cli.md
+	$(BIN)/python -m cloacina_ctl.cli.parsing.reference > docs/cli.md
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist demo

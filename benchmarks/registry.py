@@ -7,7 +7,7 @@ import os
 import statistics
 import time
 
-from cloacina_ctl.registry import rows
+from cloacina_ctl.registry import queries
 from cloacina_ctl.registry.index import connect, transaction
 from cloacina_ctl.registry.store import Reading, Registry
 from cloacina_ctl.registry.stored import Stored, Trust
@@ -29,10 +29,10 @@ def filled(folder: str, count: int) -> str:
         for number in range(count // VERSIONS):
             versions = [_made_up(f"package-{number}", f"1.{minor}.0") for minor in range(VERSIONS)]
             for one in versions:
-                rows.put(index, one)
+                queries.put(index, one)
             turns = [one.version for one in versions]
-            rows.set_turns(index, TENANT, versions[0].name, turns)
-        rows.clear_unrecorded(index)
+            queries.set_turns(index, TENANT, versions[0].name, turns)
+        queries.clear_unrecorded(index)
     return folder
 
 

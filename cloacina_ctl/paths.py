@@ -134,7 +134,7 @@ def _judge_characters(text: str) -> str | None:
         return None
     from unicodedata import is_normalized
 
-    from cloacina_ctl.unicode13 import is_allowed
+    from cloacina_ctl.unicode_names import is_allowed
 
     for character in text:
         if character > "\x7f" and not is_allowed(character):

@@ -10,7 +10,7 @@ import os
 import sys
 
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused, UsageError
-from cloacina_ctl.ownership import is_there, refuse_shared
+from cloacina_ctl.files.ownership import is_there, refuse_shared
 from cloacina_ctl.redaction import refuse_key_text, refuse_secret_text, shown_word
 from cloacina_ctl.values import NamedTuple
 

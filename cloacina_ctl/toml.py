@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, FileProblem, Refused
-from cloacina_ctl.staging import reported
+from cloacina_ctl.files.staging import reported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -6,6 +6,7 @@ The import contracts in `pyproject.toml` are checked by import-linter; this is t
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import cloacina_ctl
-from cloacina_ctl.cli import app
+from cloacina_ctl.cli.parsing import table
 from cloacina_ctl.manifest import canonical
 from tests.manifest.documents import rust
 from tests.tools import need
@@ -35,9 +36,7 @@ HEAVY = (
     # Up to 3.10 `platform` loads it, which zstandard asks for the kind of interpreter.
     *(("subprocess",) if sys.version_info >= (3, 11) else ()),
 )  # fmt: skip
-FORBIDDEN_MODULES = {"tarfile", "pickle", "marshal", "shelve", "ctypes", "cffi"}
-# What runs inside the child process that a package's code is loaded into, and nowhere else.
-IN_THE_CHILD = re.compile(r"runtime/child(?:_\w+)?\.py")
+FORBIDDEN_MODULES = {"tarfile", "pickle", "marshal", "shelve", "cffi"}
 FORBIDDEN_CALLS = {"eval", "exec", "os.system", "os.popen", "tempfile.mktemp"}
 # What is removed, renamed or given another mode by its path is whatever the path leads to then.
 BY_PATH = {
@@ -48,11 +47,24 @@ BY_PATH = {
     *(f"shutil.{name}" for name in ("rmtree", "move", "copy", "copy2", "copytree", "copyfile")),
 }  # fmt: skip
 # `folders` holds folders by descriptors, `staging` lets files appear in them.
-# `child_memory` makes folders of the kernel's, and `child_root` is alone in
-# a root of its own.
+# `memory` makes folders of the kernel's, and `root` is alone in a root of its own.
 DOORS = {
-    "folders.py", "staging.py", "runtime/child_memory.py", "runtime/child_root.py",
-}  # fmt: skip
+    "files/folders.py",
+    "files/staging.py",
+    "runtime/host/confinement/memory.py",
+    "runtime/host/confinement/root.py",
+}
+# What starts another process, and no other module does.
+FORKING = {
+    "formats/native/processes.py",
+    "project/subprocesses.py",
+    "runtime/process/child.py",
+    "runtime/host/engine_tables.py",
+    "runtime/host/confinement/supervisor.py",
+}
+STARTS_A_PROCESS = re.compile(
+    r"os\.(?:fork|forkpty|posix_spawnp?|exec\w+|spawn\w+)|subprocess\.(?:run|Popen|call|check_\w+)"
+)
 # What tells nothing to somebody who has this project and no more.
 ELSEWHERE = re.compile(
     r"issue tracker|\bissues? #?\d|\b(?:this|another|previous|next) session\b"
@@ -123,52 +135,76 @@ def test_the_wheel_without_its_dependencies_reads_a_manifest(wheel, tmp_path):
 def test_starting_and_inspecting_loads_nothing_heavy():
     code = (
         "import sys; before = set(sys.modules);"
-        "import cloacina_ctl.cli.main, cloacina_ctl.cli.inspect, cloacina_ctl.operations.inspect;"
+        "import cloacina_ctl.cli.main, cloacina_ctl.operations.inspect;"
+        "import cloacina_ctl.cli.commands.inspect;"
         f"print([name for name in {HEAVY!r} if name in set(sys.modules) - before])"
     )
     assert run("-c", code) == "[]\n"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_does_nothing_of_what_is_never_done(path):
-    found = []
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+@functools.cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(path.read_text("utf-8"))))
+
+
+@functools.cache
+def calls(path: Path) -> tuple[tuple[str, ast.Call], ...]:
+    """Return each call in a module, with the text of what is called."""
+    return tuple((ast.unparse(n.func), n) for n in nodes(path) if isinstance(n, ast.Call))
+
+
+def inside(path: Path) -> str:
+    return str(path.relative_to(PACKAGE))
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in nodes(path):
         if isinstance(node, ast.Import):
-            found += [a.name for a in node.names if a.name.partition(".")[0] in FORBIDDEN_MODULES]
+            yield from (one.name.partition(".")[0] for one in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found += [node.module] * (node.module.partition(".")[0] in FORBIDDEN_MODULES)
-        elif isinstance(node, ast.Call):
-            name = ast.unparse(node.func)
-            found += [name] * (name in FORBIDDEN_CALLS)
-            found += ["shell" for keyword in node.keywords if keyword.arg == "shell"]
-    if IN_THE_CHILD.fullmatch(str(path.relative_to(PACKAGE))):
-        found = [name for name in found if name != "ctypes"]
+            yield node.module.partition(".")[0]
+
+
+def test_no_module_imports_what_none_needs():
+    found = [f"{inside(path)}: {name}" for path in MODULES for name in imported(path)
+             if name in FORBIDDEN_MODULES]  # fmt: skip
     assert found == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_nothing_is_removed_or_renamed_by_its_path(path):
-    """A link in the place of what was made would take the change somewhere else."""
-    if str(path.relative_to(PACKAGE)) in DOORS:
-        pytest.skip("a door")
-    tree = ast.parse(path.read_text("utf-8"))
-    taken = [
-        f"os.{one.name}" for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module == "os" for one in node.names
-    ]  # fmt: skip
-    called = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    assert {one for one in (*taken, *called) if one in BY_PATH} == set()
-
-
-def test_what_runs_in_the_child_is_imported_there_alone():
-    importers = [
-        str(path.relative_to(PACKAGE))
+def test_no_module_evaluates_text_or_starts_a_shell():
+    found = [
+        f"{inside(path)}: {name}"
         for path in MODULES
-        if re.search(
-            r"^\s*(?:from|import) .*\bchild(?:_|\b)", path.read_text("utf-8"), re.MULTILINE
-        )
+        for name, call in calls(path)
+        if name in FORBIDDEN_CALLS or any(keyword.arg == "shell" for keyword in call.keywords)
     ]
-    assert [name for name in importers if not IN_THE_CHILD.fullmatch(name)] == []
+    assert found == []
+
+
+def test_nothing_is_removed_or_renamed_by_its_path():
+    """A link in the place of what was made would take the change somewhere else."""
+    found = []
+    for path in (path for path in MODULES if inside(path) not in DOORS):
+        taken = [
+            f"os.{one.name}"
+            for node in nodes(path)
+            if isinstance(node, ast.ImportFrom) and node.module == "os"
+            for one in node.names
+        ]
+        used = {*taken, *(name for name, _ in calls(path))} & BY_PATH
+        found += [f"{inside(path)}: {name}" for name in used]
+    assert found == []
+
+
+def test_only_named_modules_start_another_process():
+    """A contract of imports sees `subprocess`, and not `os.fork`."""
+    starting = {
+        inside(path)
+        for path in MODULES
+        for name, _ in calls(path)
+        if STARTS_A_PROCESS.fullmatch(name)
+    }
+    assert starting == FORKING
 
 
 def test_the_picture_of_the_layers_has_every_part_and_no_other():
@@ -184,7 +220,7 @@ def test_every_place_that_the_page_of_the_architecture_names_is_there():
     body = PAGE.partition("## Where is the one place")[2]
     named = re.findall(r"`((?:[\w<>]+/)*[\w<>]+(?:\.py|/))`", body)
     assert len(named) > 20
-    verbs = {name.partition(" ")[0] for name in app.NAMES}
+    verbs = {name.partition(" ")[0] for name in table.NAMES}
     places = {name.replace("<verb>", verb) for name in named for verb in verbs}
     lost = [one for one in places if not (PACKAGE / one).exists() and not (ROOT / one).exists()]
     assert lost == []

@@ -1,5 +1,6 @@
 """What ``validate`` knows: one function a code, over facts that were read before.
 
-``engine`` runs rules over a subject · ``subjects`` the facts · ``graph``, ``python``, ``rust``,
-``project``, ``package`` the rules. A rule reads no file and starts nothing.
+``engine`` runs rules over a subject · ``subjects`` the facts · ``project``, ``python``, ``graph``,
+``rust`` the rules for a project · ``native_package``, ``legacy_package`` those for a package. A
+rule reads no file and starts nothing.
 """

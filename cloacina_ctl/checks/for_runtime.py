@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Diagnostic
-from cloacina_ctl.project.runtimes import (
+from cloacina_ctl.releases.table import (
     ANY_SOURCE,
     RUNTIMES,
     SOURCE,

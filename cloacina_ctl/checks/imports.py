@@ -11,9 +11,9 @@ import shlex
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.archive.layout import WORKFLOW_FOLDER
-from cloacina_ctl.checks.unread import minors_of
+from cloacina_ctl.checks.other_python import minors_of
 from cloacina_ctl.errors import Code, Diagnostic, Severity, first_of
+from cloacina_ctl.formats.layout import WORKFLOW_FOLDER
 from cloacina_ctl.project.detect import PYPROJECT_TOML, REQUIREMENTS_TXT
 from cloacina_ctl.project.model import Layout
 from cloacina_ctl.project.python.distributions import distribution_of, name_of, not_packed
@@ -50,7 +50,7 @@ def check_imports(
     if facts is None or not selection.files:
         return
     from cloacina_ctl.project.python.elsewhere import Places
-    from cloacina_ctl.project.vendoring.declared import declared_dependencies
+    from cloacina_ctl.vendoring.declared.imports import declared_dependencies
 
     paths = {str(file.path) for file in selection.files} | set(vendored or ())
     declared = [name_of(text) for text in declared_dependencies(project)]

@@ -7,12 +7,12 @@ import shlex
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks import graph, python
-from cloacina_ctl.checks.crates import check_crate
 from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.rust.crate import check_crate
 from cloacina_ctl.errors import Code, Severity, first_of
+from cloacina_ctl.platforms.findings import judge_library
 from cloacina_ctl.platforms.folders import fixed_folders, searches
-from cloacina_ctl.platforms.judging import judge_library
-from cloacina_ctl.project.walk import EMPTY_FOLDER, NO_SUBMODULE
+from cloacina_ctl.project.selection.walk import EMPTY_FOLDER, NO_SUBMODULE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.checks import rule_names, unread
+from cloacina_ctl.checks import other_python, rule_names
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.project.python.provided import standard_wins
 from cloacina_ctl.project.python.stdlib_names import pythons_with
-from cloacina_ctl.project.runtimes import SHADOWED_NAMES
+from cloacina_ctl.releases.table import SHADOWED_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,7 +63,7 @@ def entry_module_missing(project: Project) -> Iterator[Finding]:
 def shadowed_name(project: Project) -> Iterator[Finding]:
     """A top-level name that the engines refuse, or that another module of that name hides."""
     facts = _facts(project)
-    minors = partial(unread.minors_of, _requires(project))
+    minors = partial(other_python.minors_of, _requires(project))
     entry = (facts.entry_module or "").partition(".")[0]
     for folder, names in (("workflow", facts.top_level), ("vendor", facts.vendored)):
         for name in names:
@@ -125,8 +125,8 @@ def python_syntax(project: Project) -> Iterator[Finding]:
     """A file that cannot be parsed cannot be imported either."""
     facts, requires = _facts(project), _requires(project)
     for problem in facts.syntax_problems:
-        if not unread.is_for_newer(problem, requires, packed=facts.packed):
-            yield Finding(*unread.refused(problem, requires))
+        if not other_python.is_for_newer(problem, requires, packed=facts.packed):
+            yield Finding(*other_python.refused(problem, requires))
 
 
 @RULES.rule(Code.NOT_JUDGED)
@@ -134,9 +134,9 @@ def not_judged(project: Project) -> Iterator[Finding]:
     """A Python that does not know the syntax says nothing of the source."""
     facts, requires = _facts(project), _requires(project)
     for problem in facts.syntax_problems:
-        if unread.is_for_newer(problem, requires, packed=facts.packed):
+        if other_python.is_for_newer(problem, requires, packed=facts.packed):
             severity = Severity.WARNING if facts.packed else Severity.ERROR
-            yield Finding(*unread.not_judged(problem, requires), severity)
+            yield Finding(*other_python.not_judged(problem, requires), severity)
 
 
 @RULES.rule(Code.OLDER_PYTHON)
@@ -144,7 +144,7 @@ def older_python(project: Project) -> Iterator[Finding]:
     """Importing it raises `SyntaxError` on a Python that the project says it is for."""
     facts = _facts(project)
     severity = Severity.WARNING if facts.packed else Severity.ERROR
-    for found in unread.too_new(facts.newer_syntax, _requires(project)):
+    for found in other_python.too_new(facts.newer_syntax, _requires(project)):
         yield found._replace(severity=severity)
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.archive.foreign.model import Generation, SourceManifest, V1Manifest
-from cloacina_ctl.archive.foreign.resolved import PYTHON, RUST
 from cloacina_ctl.errors import Code, Diagnostic, Severity
-from cloacina_ctl.project.runtimes import RUNTIMES, SOURCE, V1, Runtime, runtime_of_crate
+from cloacina_ctl.formats.legacy.defaults import PYTHON, RUST
+from cloacina_ctl.formats.legacy.model import Generation, SourceManifest, V1Manifest
+from cloacina_ctl.releases.table import RUNTIMES, SOURCE, V1, Runtime, runtime_of_crate
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:

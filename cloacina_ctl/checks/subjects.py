@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.project.compiled import OwnCode
 from cloacina_ctl.project.model import Selection
+from cloacina_ctl.project.selection.compiled import OwnCode
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from cloacina_ctl.archive.foreign.package import Contents
-    from cloacina_ctl.archive.head import Head
     from cloacina_ctl.errors import CloacinaError
+    from cloacina_ctl.formats.legacy.reader import Contents
+    from cloacina_ctl.formats.native.head import Head
     from cloacina_ctl.platforms import Library
-    from cloacina_ctl.project.credentials import PackedSecret
     from cloacina_ctl.project.model import Project
-    from cloacina_ctl.project.packed import PackedSource
+    from cloacina_ctl.project.packaged import PackedSource
     from cloacina_ctl.project.python.imports import Import
-    from cloacina_ctl.project.python_source import ModuleSource
+    from cloacina_ctl.project.python.source import ModuleSource
+    from cloacina_ctl.project.selection.credentials import PackedSecret
     from cloacina_ctl.signing.judge import Judged
 
 

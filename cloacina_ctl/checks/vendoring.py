@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Severity
-from cloacina_ctl.project.vendoring.declared import may_have_dependencies
+from cloacina_ctl.vendoring.declared.imports import may_have_dependencies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ def check_vendoring(project: Project) -> Iterator[Diagnostic]:
     """Yield what vendoring would meet: an error where it fails, a warning where it needs help."""
     if not (project.config.vendor or may_have_dependencies(project.root)):
         return
-    from cloacina_ctl.project.vendoring.foresight import foresee
+    from cloacina_ctl.vendoring.foresight import foresee
 
     foresight = foresee(project)
     if not project.config.vendor:

@@ -6,16 +6,17 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli import exits, streams
-from cloacina_ctl.cli.escape import escape
-from cloacina_ctl.cli.stopping import SIGINT, Stopped
+from cloacina_ctl.cli import exits
+from cloacina_ctl.cli.signals import SIGINT, Stopped
+from cloacina_ctl.cli.terminal import streams
+from cloacina_ctl.cli.terminal.escape import escape
 from cloacina_ctl.errors import CloacinaError, Code, Diagnostic, FileProblem
 from cloacina_ctl.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.cli.report import Reporter
+    from cloacina_ctl.cli.terminal.reporter import Reporter
 
 
 _CAUSE = "The above exception was the direct cause of the following exception:"
@@ -49,7 +50,7 @@ def _judge(error: BaseException) -> tuple[tuple[Diagnostic, ...], int]:
 
 def _as_file_problem(error: OSError) -> CloacinaError:
     """Return the error for what no layer beneath expected of the system, such as a lost folder."""
-    from cloacina_ctl.staging import file_problem
+    from cloacina_ctl.files.staging import file_problem
 
     name = error.filename
     if isinstance(name, (str, bytes)):

@@ -13,17 +13,18 @@ import sys
 from typing import TYPE_CHECKING
 
 from cloacina_ctl import __version__, redaction
-from cloacina_ctl.cli import exits, streams
-from cloacina_ctl.cli.app import GROUPS, NAMES, find, load
+from cloacina_ctl.cli import exits
 from cloacina_ctl.cli.failure import fail
-from cloacina_ctl.cli.parser import parse, refuse_secrets
-from cloacina_ctl.cli.report import Reporter, wants_color
-from cloacina_ctl.cli.stopping import Stopped, stoppable
+from cloacina_ctl.cli.parsing.fast_parser import parse, refuse_secrets
+from cloacina_ctl.cli.parsing.table import GROUPS, NAMES, find, load
+from cloacina_ctl.cli.signals import Stopped, stoppable
+from cloacina_ctl.cli.terminal import streams
+from cloacina_ctl.cli.terminal.reporter import Reporter, wants_color
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cloacina_ctl.cli.command import Command, Values
+    from cloacina_ctl.cli.parsing.declaration import Command, Values
 
 _COMPLETION_REQUEST = "_CLOACINA_CTL_COMPLETE"
 
@@ -65,7 +66,7 @@ def _read_plain(words: Sequence[str]) -> tuple[Command, Values] | None:
 
 def _run_unusual(words: Sequence[str]) -> int:
     """Answer a line that asks for help, for the version, or that is wrong."""
-    from cloacina_ctl.cli import guesses
+    from cloacina_ctl.cli.parsing import guesses
 
     schema = (guesses.command(words) or "usage").replace(" ", "-")
     reporter = Reporter(guesses.display(words), f"cloacina-ctl/{schema}/1")
@@ -80,7 +81,7 @@ def _run_unusual(words: Sequence[str]) -> int:
 
 
 def _read_unusual(words: Sequence[str], reporter: Reporter) -> tuple[Command, Values] | int:
-    from cloacina_ctl.cli import complaints, guesses
+    from cloacina_ctl.cli.parsing import guesses, usage_errors
 
     if _COMPLETION_REQUEST in os.environ:
         return _ask_typer(words, "never")
@@ -91,7 +92,7 @@ def _read_unusual(words: Sequence[str], reporter: Reporter) -> tuple[Command, Va
         words, named = [*named[1:], "--help"], named[1:]
     depth = 2 if named and named[0] in GROUPS else 1
     if len(named) >= depth and " ".join(named[:depth]) not in NAMES:
-        raise complaints.no_such_command(named[:depth], NAMES)
+        raise usage_errors.no_such_command(named[:depth], NAMES)
     if not words:
         with contextlib.redirect_stdout(sys.stderr):
             _ask_typer(["--help"], reporter.color)
@@ -109,7 +110,7 @@ def _say_version(reporter: Reporter) -> int:
 
 
 def _ask_typer(words: Sequence[str], color: str) -> tuple[Command, Values] | int:
-    from cloacina_ctl.cli import typer_app
+    from cloacina_ctl.cli.parsing import typer_app
 
     rich = wants_color(color, sys.stdout)
     with _environment_for_rich(wanted=rich):

@@ -145,7 +145,7 @@ class Text(NamedTuple):
 def _judge_characters(text: str, *, lines: bool) -> str | None:
     from unicodedata import is_normalized
 
-    from cloacina_ctl.unicode13 import is_allowed
+    from cloacina_ctl.unicode_names import is_allowed
 
     for character in text:
         if character in "\n\t" and lines:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from cloacina_ctl import authenticity
-from cloacina_ctl.archive.opening import open_any
-from cloacina_ctl.archive.reader import STDIN, Package
 from cloacina_ctl.errors import Code, UsageError
-from cloacina_ctl.operations.converting import Converted, ConvertRequest
-from cloacina_ctl.operations.target import NATIVE
-from cloacina_ctl.staging import reported
+from cloacina_ctl.files.staging import reported
+from cloacina_ctl.formats.native.reader import STDIN, Package
+from cloacina_ctl.formats.opening import open_any
+from cloacina_ctl.operations.conversion.request import Converted, ConvertRequest
+from cloacina_ctl.operations.packaging.target import NATIVE
+from cloacina_ctl.verification import authenticity
 
 if TYPE_CHECKING:
     from cloacina_ctl.progress import Progress
@@ -37,12 +37,12 @@ def convert(request: ConvertRequest, progress: Progress | None = None) -> Conver
         if isinstance(package, Package):
             if request.target.format == NATIVE:
                 raise _nothing_to_do(request, NATIVE)
-            from cloacina_ctl.operations.convert_native import convert_native
+            from cloacina_ctl.operations.conversion.from_native import convert_native
 
             return convert_native(package, request, known, progress)
         if request.target.format != NATIVE:
             raise _nothing_to_do(request, "such")
-        from cloacina_ctl.operations.convert_foreign import convert_foreign
+        from cloacina_ctl.operations.conversion.to_native import convert_foreign
 
         return convert_foreign(package, request, known, progress)
 

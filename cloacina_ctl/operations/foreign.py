@@ -7,31 +7,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl import authenticity
-from cloacina_ctl.archive.extraction import Extraction
-from cloacina_ctl.archive.payload import Nowhere, is_chosen, select
 from cloacina_ctl.errors import Code, UsageError
-from cloacina_ctl.foreign.proof import name_of, prove
-from cloacina_ctl.foreign.reading import Looked, look_into
-from cloacina_ctl.foreign.signatures import TreeSink, judge_beside
+from cloacina_ctl.formats.extraction import Extraction
+from cloacina_ctl.formats.native.payload import Nowhere, is_chosen, select
+from cloacina_ctl.inspection.legacy_contents import Looked, look_into
 from cloacina_ctl.operations.results import Inspection, Unpacked, Verified
 from cloacina_ctl.operations.views import signature_view
 from cloacina_ctl.progress import Progress, stage
+from cloacina_ctl.verification import authenticity
+from cloacina_ctl.verification.legacy import name_of, prove
+from cloacina_ctl.verification.tree_signature import TreeSink, judge_beside
 
 if TYPE_CHECKING:
-    from cloacina_ctl.archive.foreign.package import ForeignPackage
-    from cloacina_ctl.archive.payload import Sink
-    from cloacina_ctl.archive.tables import FileEntry
-    from cloacina_ctl.authenticity import Rule
     from cloacina_ctl.checks.subjects import ForeignSubject
     from cloacina_ctl.errors import Diagnostic
+    from cloacina_ctl.formats.file_index import FileEntry
+    from cloacina_ctl.formats.legacy.reader import ForeignPackage
+    from cloacina_ctl.formats.native.payload import Sink
     from cloacina_ctl.signing.judge import Judged, KnownKey
+    from cloacina_ctl.verification.authenticity import Rule
 
 
 def inspect_foreign(package: ForeignPackage, progress: Progress | None = None) -> Inspection:
     """Return what the package says of itself, and what its code says of it."""
     from cloacina_ctl.checks.releases import releases_that_load
-    from cloacina_ctl.foreign.view import tool_of, view_of
+    from cloacina_ctl.inspection.manifest_view import tool_of, view_of
 
     looked, judged, unread = _look(package, progress)
     contents = looked.contents
@@ -56,7 +56,7 @@ def inspect_foreign(package: ForeignPackage, progress: Progress | None = None) -
 
 def judge_foreign(package: ForeignPackage, progress: Progress | None = None) -> list[Diagnostic]:
     """Return everything that is wrong with a package whose form is right."""
-    from cloacina_ctl.checks.foreign import check_foreign
+    from cloacina_ctl.checks.legacy_package import check_foreign
 
     looked, judged, unread = _look(package, progress)
     return [*check_foreign(_subject(package, looked, judged)), *unread]

@@ -9,16 +9,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from cloacina_ctl import authenticity
-from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
-from cloacina_ctl.archive.opening import open_any
-from cloacina_ctl.archive.reader import Package
+from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
+from cloacina_ctl.formats.native.reader import Package
+from cloacina_ctl.formats.opening import open_any
 from cloacina_ctl.operations.results import Inspection
 from cloacina_ctl.operations.views import signature_view
+from cloacina_ctl.verification import authenticity
 
 if TYPE_CHECKING:
-    from cloacina_ctl.archive.foreign.package import ForeignPackage
-    from cloacina_ctl.archive.head import Head
+    from cloacina_ctl.formats.legacy.reader import ForeignPackage
+    from cloacina_ctl.formats.native.head import Head
     from cloacina_ctl.progress import Progress
 
 __all__ = ["Inspection", "inspect"]

@@ -11,24 +11,27 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from cloacina_ctl import authenticity
-from cloacina_ctl.archive import container
-from cloacina_ctl.archive.opening import descriptor, open_descriptor
-from cloacina_ctl.archive.reader import STDIN
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Refused
-from cloacina_ctl.operations.installed import DEFAULT_TENANT, InstalledPackage, registry_at, shown
+from cloacina_ctl.formats.native.reader import STDIN
+from cloacina_ctl.formats.opening import descriptor, open_descriptor, require_package_file
+from cloacina_ctl.operations.installation.lookup import (
+    DEFAULT_TENANT,
+    InstalledPackage,
+    registry_at,
+    shown,
+)
 from cloacina_ctl.operations.verify import verify_open
 from cloacina_ctl.progress import stage
 from cloacina_ctl.registry.layout import check_name, check_tenant
 from cloacina_ctl.registry.store import Registry
 from cloacina_ctl.registry.stored import Stored, Trust
 from cloacina_ctl.signing.sidecar import MAX_SIDECAR, sidecar_path
-from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
+from cloacina_ctl.verification import authenticity
+from cloacina_ctl.verification.authenticity import Rule
 
 if TYPE_CHECKING:
-    from cloacina_ctl.locks import Waits
+    from cloacina_ctl.files.locks import Waits
     from cloacina_ctl.operations.results import Verified
     from cloacina_ctl.operations.views import SignatureView
     from cloacina_ctl.progress import Progress
@@ -83,7 +86,7 @@ def install(
     known = authenticity.keys_that_count(request.rule)
     source = descriptor(request.path, request.rule.limits)
     try:
-        require_package(source, request.path)
+        require_package_file(source, request.path)
         folder = registry_at(request.registry)
         with Registry(folder, make=True, waits=waits) as registry, registry.incoming() as package:
             package.copy_from(source, request.path, stage(progress, "copying"))
@@ -126,13 +129,6 @@ def _add(
         return registry.add(stored, package, sidecar, replace=replace)
 
 
-def require_package(source: int, path: str) -> None:
-    """Refuse what is no package by its first bytes, before all of it is copied."""
-    with reported(path):
-        start = os.pread(source, container.SNIFF_BYTES, 0)
-    container.require_package(start, where=path)
-
-
 def verify_copy(
     package: Writing,
     request: InstallRequest,
@@ -146,7 +142,7 @@ def verify_copy(
 
 def read_beside(request: InstallRequest) -> bytes | None:
     """Return the signature that lies beside the package, if there is one and it may count."""
-    from cloacina_ctl.ownership import is_there
+    from cloacina_ctl.files.ownership import is_there
     from cloacina_ctl.signing.files import read_regular
 
     path = request.rule.signature

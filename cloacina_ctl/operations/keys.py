@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl import settings
 from cloacina_ctl.errors import Code, FileProblem, UsageError
+from cloacina_ctl.files.staging import write_file
 from cloacina_ctl.signing.keys import PrivateKey, PublicKey, load_key, load_raw_key
 from cloacina_ctl.signing.names import check_fingerprint, check_name, grouped
 from cloacina_ctl.signing.resolve import find_private, find_public
 from cloacina_ctl.signing.store import DEFAULT_KEY, KeyStore, StoredKey
 from cloacina_ctl.signing.trust import TrustedKey, TrustStore
-from cloacina_ctl.staging import write_file
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ def list_trusted() -> tuple[TrustShown, ...]:
 
 def public_keys(specs: tuple[str, ...]) -> tuple[PublicKey, ...]:
     """Return the public keys that ``specs`` mean, each once, and read once."""
-    from cloacina_ctl.authenticity import Rule, keys_that_count
+    from cloacina_ctl.verification.authenticity import Rule, keys_that_count
 
     return tuple(one.key for one in keys_that_count(Rule(keys=specs))) if specs else ()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

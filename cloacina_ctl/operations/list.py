@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Severity
-from cloacina_ctl.operations.installed import InstalledPackage, registry_at, shown
+from cloacina_ctl.operations.installation.lookup import InstalledPackage, registry_at, shown
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.registry.layout import check_tenant
 from cloacina_ctl.registry.store import Reading
@@ -14,7 +14,7 @@ from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.errors import Diagnostic
-    from cloacina_ctl.locks import Waits
+    from cloacina_ctl.files.locks import Waits
 
 __all__ = ["Checkup", "Listing", "check_registry", "list_installed"]
 

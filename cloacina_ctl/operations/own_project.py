@@ -10,25 +10,25 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.archive.layout import SUFFIX
-from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.errors import CloacinaError, Code, Refused
-from cloacina_ctl.foreign.view import ForeignContents, ForeignView
+from cloacina_ctl.formats.layout import SUFFIX
+from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
+from cloacina_ctl.inspection.manifest_view import ForeignContents, ForeignView
 from cloacina_ctl.manifest import Language
-from cloacina_ctl.operations.building import BuildOptions, BuildRequest
 from cloacina_ctl.operations.package import Packaged, PackageRequest, package, prepare
+from cloacina_ctl.operations.packaging.build import BuildOptions, BuildRequest
+from cloacina_ctl.operations.packaging.target import SOURCE, Target
+from cloacina_ctl.operations.packaging.vendoring import VendorRequest, WorkFolder
 from cloacina_ctl.operations.results import Inspection
-from cloacina_ctl.operations.target import SOURCE, Target
-from cloacina_ctl.operations.vendoring import VendorRequest, WorkFolder
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from cloacina_ctl.authenticity import Rule
     from cloacina_ctl.errors import Diagnostic
-    from cloacina_ctl.operations.preparing import Prepared
+    from cloacina_ctl.operations.packaging.prepare import Prepared
     from cloacina_ctl.progress import Progress
+    from cloacina_ctl.verification.authenticity import Rule
 
 PROJECT = "project"
 _ANY_VERSION = "0"  # of a project whose version only a build knows: no run depends on it

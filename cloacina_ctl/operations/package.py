@@ -10,20 +10,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl import __version__
-from cloacina_ctl.archive import layout
-from cloacina_ctl.archive.block import SignatureBlock
-from cloacina_ctl.archive.frames import LEVELS
-from cloacina_ctl.archive.plan import Plan, PlannedFile, make_plan
-from cloacina_ctl.archive.tables import Tool
-from cloacina_ctl.archive.workers import default_jobs
-from cloacina_ctl.archive.writer import PackageWriter, WriteOptions
 from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, Refused, Severity, UsageError
+from cloacina_ctl.formats import layout
+from cloacina_ctl.formats.file_index import Tool
+from cloacina_ctl.formats.native.frames import LEVELS
+from cloacina_ctl.formats.native.signature_block import SignatureBlock
+from cloacina_ctl.formats.native.writer import PackageWriter, WriteOptions
+from cloacina_ctl.formats.plan import Plan, PlannedFile, make_plan
+from cloacina_ctl.formats.threads import default_jobs
 from cloacina_ctl.manifest import Contents, Language, Manifest, Requires
-from cloacina_ctl.operations.building import Built, build_library, refuse_options
-from cloacina_ctl.operations.crate_files import crate_files, judge_build
 from cloacina_ctl.operations.locating import Locator
-from cloacina_ctl.operations.own_platform import place_own_code, with_own_python
-from cloacina_ctl.operations.preparing import (
+from cloacina_ctl.operations.packaging.build import Built, build_library, refuse_options
+from cloacina_ctl.operations.packaging.crate_files import crate_files, judge_build
+from cloacina_ctl.operations.packaging.own_platform import place_own_code, with_own_python
+from cloacina_ctl.operations.packaging.prepare import (
     THE_LIBRARY,
     Packaged,
     PackageRequest,
@@ -37,8 +37,8 @@ from cloacina_ctl.operations.preparing import (
     selected_files,
     source_workflows,
 )
-from cloacina_ctl.operations.target import NATIVE, SOURCE, V1
-from cloacina_ctl.operations.vendoring import (
+from cloacina_ctl.operations.packaging.target import NATIVE, SOURCE, V1
+from cloacina_ctl.operations.packaging.vendoring import (
     WorkFolder,
     planned,
     searched_elsewhere,
@@ -107,11 +107,11 @@ def _planned(
     found = judge_project(project, selection, code)
     read = Prepared(project, selection=selection, diagnostics=tuple(found), code=code)
     if request.target.format == SOURCE:
-        from cloacina_ctl.operations.packing_source import prepare_source
+        from cloacina_ctl.operations.packaging.source import prepare_source
 
         return prepare_source(request, read, work, progress)
     if request.target.format == V1:
-        from cloacina_ctl.operations.packing_v1 import prepare_v1
+        from cloacina_ctl.operations.packaging.v1 import prepare_v1
 
         return prepare_v1(request, read, progress)
     return _prepare_native(request, read, work, progress)
@@ -169,14 +169,14 @@ def package(request: PackageRequest, progress: Progress | None = None) -> Packag
             hint="make one: `cloacina-ctl key generate`",
         )
     if request.sign_fidius:
-        from cloacina_ctl.operations.tree_signature import check_request
+        from cloacina_ctl.operations.packaging.fidius_signature import check_request
 
         check_request(request)
     with WorkFolder() as work:
         prepared = _prepare(_building(request, wanted=True), work, progress)
         if request.target.format == NATIVE:
             return _write(request, prepared, progress)
-        from cloacina_ctl.operations.packing_foreign import write_foreign
+        from cloacina_ctl.operations.packaging.write_legacy import write_foreign
 
         return write_foreign(request, prepared, progress)
 
@@ -213,7 +213,7 @@ def _write(request: PackageRequest, prepared: Prepared, progress: Progress | Non
 def _other_features(project: Project, request: PackageRequest) -> Iterator[Diagnostic]:
     """Warn where what a server makes of the packed sources is not what was built here."""
     from cloacina_ctl.project.model import BuildOptions
-    from cloacina_ctl.project.rust_cfg import packaged_features
+    from cloacina_ctl.project.rust.cfg import packaged_features
 
     if project.rust is None or not request.include_source:
         return
@@ -268,7 +268,7 @@ def _manifest(project: Project, workflows: tuple[Workflow, ...], built: Built | 
 
 def _requires(project: Project) -> Requires | None:
     """Return what the project requires, its dependencies among it."""
-    from cloacina_ctl.project.vendoring.declared import declared_dependencies
+    from cloacina_ctl.vendoring.declared.imports import declared_dependencies
 
     dependencies = declared_dependencies(project)
     if not dependencies:

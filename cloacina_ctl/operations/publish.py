@@ -11,11 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, NetworkProblem, NotTrusted, Severity
-from cloacina_ctl.operations.publish_checks import Checked, check_for_server
-from cloacina_ctl.operations.publish_source import Source, open_for_server
-from cloacina_ctl.operations.publish_waiting import (
+from cloacina_ctl.operations.publication.checks import Checked, check_for_server
+from cloacina_ctl.operations.publication.deployment import (
     Pace,
     Run,
     Wait,
@@ -24,17 +22,19 @@ from cloacina_ctl.operations.publish_waiting import (
     await_tasks,
     run_once,
 )
+from cloacina_ctl.operations.publication.source import Source, open_for_server
 from cloacina_ctl.progress import Progress, stage
-from cloacina_ctl.project.runtimes import NEWEST, SOURCE, find_runtime
-from cloacina_ctl.registry.multipart import Upload
-from cloacina_ctl.registry.server import Server, ServerDenied, ServerRefused
+from cloacina_ctl.releases.table import NEWEST, SOURCE, find_runtime
+from cloacina_ctl.server.client import Server, ServerDenied, ServerRefused
+from cloacina_ctl.server.multipart import Upload
 from cloacina_ctl.values import NamedTuple
+from cloacina_ctl.verification.authenticity import Rule
 
 if TYPE_CHECKING:
-    from cloacina_ctl.archive.foreign.package import ForeignPackage
-    from cloacina_ctl.operations.server_access import Access
-    from cloacina_ctl.project.runtimes import Runtime
-    from cloacina_ctl.registry.server import Package
+    from cloacina_ctl.formats.legacy.reader import ForeignPackage
+    from cloacina_ctl.operations.publication.access import Access
+    from cloacina_ctl.releases.table import Runtime
+    from cloacina_ctl.server.client import Package
 
 __all__ = ["PublishRequest", "Published", "publish"]
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.archive import container
-from cloacina_ctl.archive.block import read_preamble
-from cloacina_ctl.archive.opening import open_descriptor
 from cloacina_ctl.errors import Code, NetworkProblem, Refused
-from cloacina_ctl.registry.remote_file import read_part
-from cloacina_ctl.staging import reported, scratch_folder, unnamed_file, write_all
+from cloacina_ctl.files.staging import reported, scratch_folder, unnamed_file, write_all
+from cloacina_ctl.formats import detect
+from cloacina_ctl.formats.native.signature_block import read_preamble
+from cloacina_ctl.formats.opening import open_descriptor
+from cloacina_ctl.server.remote_file import read_part
 
 if TYPE_CHECKING:
-    from cloacina_ctl.archive.foreign.package import ForeignPackage
-    from cloacina_ctl.archive.limits import Limits
-    from cloacina_ctl.archive.reader import Package
-    from cloacina_ctl.registry.remote_file import Part
+    from cloacina_ctl.formats.legacy.reader import ForeignPackage
+    from cloacina_ctl.formats.limits import Limits
+    from cloacina_ctl.formats.native.reader import Package
+    from cloacina_ctl.server.remote_file import Part
 
 # Holds the head of nearly every package; a longer one takes a second request.
 FIRST_BYTES = 256 << 10
@@ -31,7 +31,7 @@ def open_remote(url: str, limits: Limits) -> Package | ForeignPackage:
     """
     first = read_part(url, 0, FIRST_BYTES)
     where, data = first.where, first.data
-    if container.require_package(data[: container.SNIFF_BYTES], where=where).generation:
+    if detect.require_package(data[: detect.SNIFF_BYTES], where=where).generation:
         raise Refused.of(
             Code.OTHER_GENERATION,
             "a package in an older format has no table of contents: all of it must be read",

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from cloacina_ctl.archive.foreign.model import ForeignManifest
-    from cloacina_ctl.archive.plan import PlannedFile
-    from cloacina_ctl.archive.tables import FileEntry, Tool
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.errors import Diagnostic
-    from cloacina_ctl.foreign.view import ForeignView
+    from cloacina_ctl.formats.file_index import FileEntry, Tool
+    from cloacina_ctl.formats.legacy.model import ForeignManifest
+    from cloacina_ctl.formats.plan import PlannedFile
+    from cloacina_ctl.inspection.manifest_view import ForeignView
     from cloacina_ctl.manifest import Manifest
     from cloacina_ctl.operations.views import SignatureView
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.operations.installed import DEFAULT_TENANT, registry_at
+from cloacina_ctl.operations.installation.lookup import DEFAULT_TENANT, registry_at
 from cloacina_ctl.registry.layout import check_tenant
 from cloacina_ctl.registry.store import Registry
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from cloacina_ctl.locks import Waits
+    from cloacina_ctl.files.locks import Waits
 
 __all__ = ["RolledBack", "rollback"]
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Refused, UsageError
-from cloacina_ctl.operations.run_files import Access, access_of, refusal_hint
-from cloacina_ctl.operations.run_loading import (
+from cloacina_ctl.operations.execution.files import Access, access_of, refusal_hint
+from cloacina_ctl.operations.execution.loading import (
     LoadedCode,
     LoadedPackage,
     Ran,
@@ -21,10 +20,9 @@ from cloacina_ctl.operations.run_loading import (
     refuse_odd_limits,
     warn,
 )
-from cloacina_ctl.operations.run_once import GraphRan, Polled, poll, run_graph
-from cloacina_ctl.operations.run_plan import PlannedTask, RunPlan, plan_run
-from cloacina_ctl.runtime.choosing import choose_workflow, no_workflow, only_task
-from cloacina_ctl.runtime.events import (
+from cloacina_ctl.operations.execution.plan import PlannedTask, RunPlan, plan_run
+from cloacina_ctl.operations.execution.single_call import GraphRan, Polled, poll, run_graph
+from cloacina_ctl.runtime.scheduler.events import (
     Event,
     TaskEnded,
     TaskResult,
@@ -32,14 +30,16 @@ from cloacina_ctl.runtime.events import (
     TaskStarted,
     WorkflowOutcome,
 )
-from cloacina_ctl.runtime.run import RunOptions, run_workflow
+from cloacina_ctl.runtime.scheduler.run import RunOptions, run_workflow
+from cloacina_ctl.runtime.scheduler.select import choose_workflow, no_workflow, only_task
+from cloacina_ctl.verification.authenticity import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cloacina_ctl.manifest.model import Workflow
-    from cloacina_ctl.operations.run_loading import Loader
-    from cloacina_ctl.runtime.described import Described
+    from cloacina_ctl.operations.execution.loading import Loader
+    from cloacina_ctl.runtime.metadata import Described
 
 __all__ = [
     "Access",

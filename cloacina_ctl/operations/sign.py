@@ -9,30 +9,30 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.archive.block import SignatureBlock, encode_block
-from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
-from cloacina_ctl.archive.opening import descriptor, open_descriptor
-from cloacina_ctl.archive.payload import Nowhere, pour
-from cloacina_ctl.archive.reader import STDIN, Package
-from cloacina_ctl.archive.workers import default_jobs
-from cloacina_ctl.authenticity import judge_read, judge_unread, subject_of
 from cloacina_ctl.digest import CONTENT_PREFIX
 from cloacina_ctl.errors import Code, NotTrusted, UsageError
+from cloacina_ctl.files.staging import StagedFile, open_to_replace, reported, write_all
+from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
+from cloacina_ctl.formats.native.payload import Nowhere, pour
+from cloacina_ctl.formats.native.reader import STDIN, Package
+from cloacina_ctl.formats.native.signature_block import SignatureBlock, encode_block
+from cloacina_ctl.formats.opening import descriptor, open_descriptor
+from cloacina_ctl.formats.threads import default_jobs
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.redaction import shown_word
 from cloacina_ctl.signing.judge import KnownKey, Status
 from cloacina_ctl.signing.names import bare_digits
 from cloacina_ctl.signing.policy import sign_command
 from cloacina_ctl.signing.statement import SIGNATURE_TYPE, claims, now_utc, sign_package
-from cloacina_ctl.staging import StagedFile, open_to_replace, reported, write_all
 from cloacina_ctl.values import NamedTuple
+from cloacina_ctl.verification.authenticity import judge_read, judge_unread, subject_of
 
 if TYPE_CHECKING:
-    from cloacina_ctl.archive.foreign.package import ForeignPackage
-    from cloacina_ctl.envelope import Envelope
-    from cloacina_ctl.locks import Waits
+    from cloacina_ctl.dsse import Envelope
+    from cloacina_ctl.files.locks import Waits
+    from cloacina_ctl.files.staging import Replaced
+    from cloacina_ctl.formats.legacy.reader import ForeignPackage
     from cloacina_ctl.signing.keys import PrivateKey
-    from cloacina_ctl.staging import Replaced
 
 
 __all__ = ["SignRequest", "Signed", "sign", "sign_command"]

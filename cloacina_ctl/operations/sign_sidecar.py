@@ -10,21 +10,21 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.archive.payload import Nowhere
 from cloacina_ctl.errors import Code, FileProblem, Refused, UsageError
-from cloacina_ctl.ownership import is_there
+from cloacina_ctl.files.ownership import is_there
+from cloacina_ctl.files.staging import open_to_replace, reported, write_file
+from cloacina_ctl.formats.native.payload import Nowhere
 from cloacina_ctl.progress import stage
 from cloacina_ctl.signing.sidecar import make_sidecar, read_sidecar, sidecar_path
-from cloacina_ctl.staging import open_to_replace, reported, write_file
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from cloacina_ctl.archive.foreign.package import ForeignPackage
     from cloacina_ctl.digest import Digest
-    from cloacina_ctl.locks import Waits
+    from cloacina_ctl.files.locks import Waits
+    from cloacina_ctl.files.staging import Replaced
+    from cloacina_ctl.formats.legacy.reader import ForeignPackage
     from cloacina_ctl.progress import Progress
     from cloacina_ctl.signing.keys import PrivateKey
-    from cloacina_ctl.staging import Replaced
 
 _ONE = "a sidecar has room for one signature"
 

@@ -6,14 +6,14 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.operations.installed import DEFAULT_TENANT, parse_spec, registry_at
+from cloacina_ctl.operations.installation.lookup import DEFAULT_TENANT, parse_spec, registry_at
 from cloacina_ctl.registry.files import RESERVE_BYTES, free_reserve, keep_reserve
 from cloacina_ctl.registry.layout import check_tenant
 from cloacina_ctl.registry.store import Registry
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from cloacina_ctl.locks import Waits
+    from cloacina_ctl.files.locks import Waits
     from cloacina_ctl.registry.store import Change
 
 __all__ = ["Uninstalled", "uninstall"]

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl import authenticity
-from cloacina_ctl.archive.extraction import Extraction
-from cloacina_ctl.archive.layout import root_folder
-from cloacina_ctl.archive.opening import open_any
-from cloacina_ctl.archive.payload import pour, select
-from cloacina_ctl.archive.reader import Package
-from cloacina_ctl.archive.workers import default_jobs
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Refused, UsageError
+from cloacina_ctl.formats.extraction import Extraction
+from cloacina_ctl.formats.layout import root_folder
+from cloacina_ctl.formats.native.payload import pour, select
+from cloacina_ctl.formats.native.reader import Package
+from cloacina_ctl.formats.opening import open_any
+from cloacina_ctl.formats.threads import default_jobs
 from cloacina_ctl.operations.results import Unpacked
 from cloacina_ctl.operations.views import signature_view
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.values import NamedTuple
+from cloacina_ctl.verification import authenticity
+from cloacina_ctl.verification.authenticity import Rule
 
 if TYPE_CHECKING:
-    from cloacina_ctl.archive.tables import FileEntry
+    from cloacina_ctl.formats.file_index import FileEntry
     from cloacina_ctl.signing.judge import KnownKey
 
 __all__ = ["Unpacked", "Wanted", "unpack"]
@@ -122,7 +122,7 @@ def _wanted(
     package: Package, members: tuple[str, ...], *, partial: bool
 ) -> tuple[FileEntry, ...] | None:
     """Return the files to take, None for all; refuse when some of them were removed."""
-    from cloacina_ctl.archive.layout import section_of
+    from cloacina_ctl.formats.layout import section_of
 
     files = select(package.head.files, members) if members else package.head.files
     if not partial:

@@ -10,13 +10,6 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from cloacina_ctl import authenticity
-from cloacina_ctl.archive.layout import COMMON, WORKFLOW_FOLDER, section_of
-from cloacina_ctl.archive.limits import DEFAULT_LIMITS, Limits
-from cloacina_ctl.archive.opening import open_any
-from cloacina_ctl.archive.payload import Memory, pour
-from cloacina_ctl.archive.reader import Package
-from cloacina_ctl.archive.workers import default_jobs
 from cloacina_ctl.checks.engine import Choice, Report, report
 from cloacina_ctl.errors import (
     CloacinaError,
@@ -30,23 +23,30 @@ from cloacina_ctl.errors import (
     Severity,
     UsageError,
 )
+from cloacina_ctl.formats.layout import COMMON, WORKFLOW_FOLDER, section_of
+from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
+from cloacina_ctl.formats.native.payload import Memory, pour
+from cloacina_ctl.formats.native.reader import Package
+from cloacina_ctl.formats.opening import open_any
+from cloacina_ctl.formats.threads import default_jobs
 from cloacina_ctl.operations.locating import Locator
 from cloacina_ctl.platforms.recognition import ELF, HEAD_BYTES, is_loaded, object_format
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.project.model import BuildOptions, BuildRequest
 from cloacina_ctl.values import NamedTuple
+from cloacina_ctl.verification import authenticity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from cloacina_ctl.archive.head import Head
-    from cloacina_ctl.archive.tables import FileEntry
-    from cloacina_ctl.authenticity import Rule
     from cloacina_ctl.checks.subjects import ReadLibrary
+    from cloacina_ctl.formats.file_index import FileEntry
+    from cloacina_ctl.formats.native.head import Head
     from cloacina_ctl.manifest import Artifact
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.project.python.imports import Import
-    from cloacina_ctl.project.python_source import ModuleSource
+    from cloacina_ctl.project.python.source import ModuleSource
+    from cloacina_ctl.verification.authenticity import Rule
 
 
 __all__ = ["BuildOptions", "BuildRequest", "Choice", "Report", "Validated", "validate"]
@@ -139,11 +139,11 @@ def _project(path: str, build: BuildRequest, locator: Locator) -> list[Diagnosti
     from cloacina_ctl.checks.project import check_project
     from cloacina_ctl.checks.subjects import ProjectSubject
     from cloacina_ctl.checks.vendoring import check_vendoring
-    from cloacina_ctl.operations.preparing import code_of
-    from cloacina_ctl.project.credentials import find_secrets
+    from cloacina_ctl.operations.packaging.prepare import code_of
     from cloacina_ctl.project.model import Selection
     from cloacina_ctl.project.own_files import own_links
-    from cloacina_ctl.project.selection import select_files
+    from cloacina_ctl.project.selection.credentials import find_secrets
+    from cloacina_ctl.project.selection.select import select_files
 
     found: list[Diagnostic] = []
     project = _read(path, build, found)
@@ -172,9 +172,13 @@ def _project(path: str, build: BuildRequest, locator: Locator) -> list[Diagnosti
 
 def _source_findings(project: Project) -> Iterator[Diagnostic]:
     """Yield what keeps the crate from being built: here, or, as warnings, where it is packed."""
-    from cloacina_ctl.checks.crate_source import RULES
-    from cloacina_ctl.operations.crate_files import folder_problems, project_facts, unbuildable
-    from cloacina_ctl.project.selection import select_source
+    from cloacina_ctl.checks.rust.crate_source import RULES
+    from cloacina_ctl.operations.packaging.crate_files import (
+        folder_problems,
+        project_facts,
+        unbuildable,
+    )
+    from cloacina_ctl.project.selection.select import select_source
 
     folders = folder_problems(project)
     here = tuple(unbuildable(project, folders))
@@ -207,13 +211,13 @@ def _read_for(project: Project) -> Iterator[str]:
 
     yield PACKAGE_TOML
     if project.config.vendor:
-        from cloacina_ctl.project.vendoring.lock import LOCK_FILE
+        from cloacina_ctl.vendoring.locks.lock import LOCK_FILE
 
         yield from (LOCK_FILE, REQUIREMENTS_TXT)
 
 
 def _package(path: str, limits: Limits, progress: Progress | None) -> list[Diagnostic]:
-    from cloacina_ctl.checks.package import check_package
+    from cloacina_ctl.checks.native_package import check_package
     from cloacina_ctl.checks.subjects import PackageSubject
 
     with open_any(path, limits) as package:
@@ -243,8 +247,8 @@ def _package(path: str, limits: Limits, progress: Progress | None) -> list[Diagn
 
 def _crate_findings(head: Head, files: dict[str, bytes]) -> Iterator[Diagnostic]:
     """Yield what keeps the source of a crate in the package from being built."""
-    from cloacina_ctl.checks.crate_source import RULES
-    from cloacina_ctl.operations.packed_crate import crate_in
+    from cloacina_ctl.checks.rust.crate_source import RULES
+    from cloacina_ctl.operations.packaging.packed_crate import crate_in
 
     found = crate_in(head, files)
     for problem in found.problems if found is not None else ():
@@ -255,8 +259,8 @@ def _crate_findings(head: Head, files: dict[str, bytes]) -> Iterator[Diagnostic]
 
 def _wanted(head: Head) -> frozenset[str]:
     """Return the files that are looked into: libraries, sources, modules of a workflow."""
-    from cloacina_ctl.operations.packed_crate import crate_members
-    from cloacina_ctl.project.python_source import MAX_SOURCE_BYTES
+    from cloacina_ctl.operations.packaging.packed_crate import crate_members
+    from cloacina_ctl.project.python.source import MAX_SOURCE_BYTES
 
     found = {artifact.path for artifact in head.manifest.artifacts}
     found |= {str(file.path) for file in crate_members(head)}
@@ -316,7 +320,7 @@ def _read_modules(
     entry = head.manifest.entry_module
     if entry is None:
         return {}, ()
-    from cloacina_ctl.project.modules import PackedModules, imported_by, needed_by
+    from cloacina_ctl.project.python.modules import PackedModules, imported_by, needed_by
 
     modules = PackedModules(files)
     named = dict(imported_by(modules, entry))
@@ -326,8 +330,8 @@ def _read_modules(
 def _read_library(artifact: Artifact, data: bytes) -> ReadLibrary:
     """Return what the library says; beside Python modules it may be a program."""
     from cloacina_ctl.checks.subjects import ReadLibrary
-    from cloacina_ctl.platforms.programs import read_code
-    from cloacina_ctl.platforms.read import read_library
+    from cloacina_ctl.platforms.executables import read_code
+    from cloacina_ctl.platforms.library_file import read_library
 
     path = artifact.path
     try:

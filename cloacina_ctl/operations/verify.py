@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl import authenticity
-from cloacina_ctl.archive.opening import open_any
-from cloacina_ctl.archive.payload import Nowhere, pour
-from cloacina_ctl.archive.reader import Package
-from cloacina_ctl.archive.workers import default_jobs
-from cloacina_ctl.authenticity import Rule
+from cloacina_ctl.formats.native.payload import Nowhere, pour
+from cloacina_ctl.formats.native.reader import Package
+from cloacina_ctl.formats.opening import open_any
+from cloacina_ctl.formats.threads import default_jobs
 from cloacina_ctl.operations.results import Verified
 from cloacina_ctl.operations.views import signature_view
 from cloacina_ctl.progress import Progress, stage
+from cloacina_ctl.verification import authenticity
+from cloacina_ctl.verification.authenticity import Rule
 
 if TYPE_CHECKING:
-    from cloacina_ctl.archive.foreign.package import ForeignPackage
+    from cloacina_ctl.formats.legacy.reader import ForeignPackage
     from cloacina_ctl.signing.judge import KnownKey
 
 __all__ = ["Verified", "verify", "verify_open"]

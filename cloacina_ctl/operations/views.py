@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from cloacina_ctl.foreign.view import ForeignView
+    from cloacina_ctl.inspection.manifest_view import ForeignView
     from cloacina_ctl.manifest import Manifest
     from cloacina_ctl.manifest.canonical import JsonObject, JsonValue
     from cloacina_ctl.signing.judge import Judged

@@ -12,7 +12,7 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cloacina_ctl.overlay import Patch
+    from cloacina_ctl.files.overlay import Patch
     from cloacina_ctl.platforms.library import Library
 
 _ORIGINS = ("$ORIGIN", "${ORIGIN}")

@@ -16,8 +16,9 @@ import struct
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Refused
-from cloacina_ctl.overlay import Patch
-from cloacina_ctl.platforms.dynamic import (
+from cloacina_ctl.files.overlay import Patch
+from cloacina_ctl.files.staging import reported
+from cloacina_ctl.platforms.elf.dynamic import (
     GNU_HASH,
     HASH,
     NEEDED,
@@ -30,18 +31,17 @@ from cloacina_ctl.platforms.dynamic import (
     VERNEED,
     VERNEEDNUM,
 )
-from cloacina_ctl.platforms.elf import open_image
+from cloacina_ctl.platforms.elf.header import open_image
+from cloacina_ctl.platforms.elf.reader import OverLimit, Unreadable, open_source
 from cloacina_ctl.platforms.folders import SearchPath, fixed_folders, is_beside
-from cloacina_ctl.platforms.read import read_library
-from cloacina_ctl.platforms.reading import OverLimit, Unreadable, open_source
-from cloacina_ctl.staging import reported
+from cloacina_ctl.platforms.library_file import read_library
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.platforms.elf import Image
-    from cloacina_ctl.platforms.reading import Source
+    from cloacina_ctl.platforms.elf.header import Image
+    from cloacina_ctl.platforms.elf.reader import Source
 
 _VERDEF, _VERDEFNUM, _GNU_LIBLIST = 0x6FFFFFFC, 0x6FFFFFFD, 0x6FFFFEF9
 _CONFIG, _DEPAUDIT, _AUDIT = 0x6FFFFEFA, 0x6FFFFEFB, 0x6FFFFEFC

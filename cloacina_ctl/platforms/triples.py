@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from cloacina_ctl.errors import Code, Diagnostic, UsageError
-from cloacina_ctl.platforms.elf import MACHINES
+from cloacina_ctl.platforms.elf.header import MACHINES
 
 # Rust's names of processors (`rustc --print target-list`), where the tag has another.
 MACHINES_OF_RUST = {

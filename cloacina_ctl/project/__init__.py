@@ -1,8 +1,8 @@
 """What a source folder is, and what of it gets packed. Reads text; runs nothing but cargo.
 
 ``reading`` folder to Project · ``detect`` which kind · ``config`` what the author configured ·
-``python_project``, ``python_source`` · ``rust_project``, ``crate``, ``rust_source`` ·
-``selection``, ``walk``, ``ignore``, ``denied`` which files ·
-``credentials`` what must not be in them · ``package_toml`` the manifest of other runtimes ·
-``cargo`` the build, ``programs`` the only door to other programs.
+``python`` and ``rust`` what the source says · ``selection`` which files get packed ·
+``crate_source`` a crate's source that builds elsewhere · ``build`` cargo · ``packaged`` the source
+inside a package · ``package_toml`` the manifest of older formats · ``subprocesses`` the only door
+to other programs.
 """

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Diagnostic, Refused
 from cloacina_ctl.project.detect import CARGO_TOML, PYPROJECT_TOML
-from cloacina_ctl.project.ignore import compile_patterns
-from cloacina_ctl.project.links import CONTENTS, REFUSE
 from cloacina_ctl.project.model import Config, Layout
 from cloacina_ctl.project.own_files import read_own_toml
+from cloacina_ctl.project.selection.ignore_files import compile_patterns
+from cloacina_ctl.project.selection.links import CONTENTS, REFUSE
 from cloacina_ctl.toml import suggest
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from cloacina_ctl import manifest
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.paths import MemberPath
-    from cloacina_ctl.project.cloacina_crates import CloacinaCrate
     from cloacina_ctl.project.python.imports import Import
     from cloacina_ctl.project.python.layout import Part
     from cloacina_ctl.project.python.newer_syntax import NewerSyntax
-    from cloacina_ctl.project.rust_code import RustCode
+    from cloacina_ctl.project.rust.cloacina_crates import CloacinaCrate
+    from cloacina_ctl.project.rust.code import RustCode
 
 
 class Layout(enum.Enum):

@@ -12,14 +12,14 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Diagnostic, Refused
-from cloacina_ctl.folders import open_folder
+from cloacina_ctl.files.folders import open_folder
 from cloacina_ctl.platforms.recognition import HEAD_BYTES
 from cloacina_ctl.toml import MAX_BYTES, parse_toml, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from cloacina_ctl.folders import Folder
+    from cloacina_ctl.files.folders import Folder
 
 _OF_CARGO = ("Cargo.toml", "Cargo.lock")
 _CURE = "put the file itself there"

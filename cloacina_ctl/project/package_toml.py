@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.manifest import Manifest, Trigger
     from cloacina_ctl.project.model import Project
-    from cloacina_ctl.project.runtimes import Runtime
+    from cloacina_ctl.releases.table import Runtime
 
 INTERFACE = "cloacina-workflow-plugin"
 INTERFACE_VERSION = 1

@@ -41,12 +41,12 @@ def read_project(
                 "projects",
                 hint="set `version` in Cargo.toml, such as with `cargo set-version` (cargo-edit)",
             )
-        from cloacina_ctl.project.rust_project import read_rust_project
+        from cloacina_ctl.project.rust.project import read_rust_project
 
         return read_rust_project(root, read_config(root, layout), member, options)
     if member is not None:
         raise UsageError.of(Code.USAGE, "only a Rust workspace has members to choose from")
-    from cloacina_ctl.project.python_project import read_python_project
+    from cloacina_ctl.project.python.project import read_python_project
 
     config = read_config(root, layout)
     if version is not None:

@@ -61,7 +61,7 @@ def plain_text(text: str | None) -> str | None:
     if not (text.isascii() and text.isprintable()):
         from unicodedata import normalize
 
-        from cloacina_ctl.unicode13 import is_allowed
+        from cloacina_ctl.unicode_names import is_allowed
 
         text = " ".join(normalize("NFC", text).split())
         text = "".join(

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.folders import close_quietly, hidden_name
-from cloacina_ctl.locks import Lock, open_lock_file
+from cloacina_ctl.files.folders import close_quietly, hidden_name
+from cloacina_ctl.files.locks import Lock, open_lock_file
+from cloacina_ctl.files.staging import flush, reported, write_all
 from cloacina_ctl.registry.index import busy
 from cloacina_ctl.registry.layout import INCOMING, LOCK, RESERVE, stored_path
 from cloacina_ctl.registry.places import entered, make_folder, opened
-from cloacina_ctl.staging import flush, reported, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from cloacina_ctl.folders import Folder
-    from cloacina_ctl.locks import Waits
+    from cloacina_ctl.files.folders import Folder
+    from cloacina_ctl.files.locks import Waits
 
     Progress = Callable[[int, int], None]
 

@@ -15,14 +15,14 @@ import time
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import CloacinaError, Code, FileProblem, Refused
+from cloacina_ctl.files.staging import reported
 from cloacina_ctl.registry.layout import INDEX
 from cloacina_ctl.registry.places import refuse_link
-from cloacina_ctl.staging import reported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cloacina_ctl.locks import Waits
+    from cloacina_ctl.files.locks import Waits
 
 SCHEMA = 1
 APPLICATION = 0x636C6361  # "clca": what `file` shows, and what tells ours from others

@@ -12,9 +12,9 @@ import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.folders import Folder, make_folders, open_folder
+from cloacina_ctl.files.folders import Folder, make_folders, open_folder
+from cloacina_ctl.files.staging import reported
 from cloacina_ctl.registry.layout import FOLDERS
-from cloacina_ctl.staging import reported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,10 +10,10 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.files.staging import reported
 from cloacina_ctl.registry.files import Incoming, remove_file
 from cloacina_ctl.registry.layout import RECORDS, record_digest
 from cloacina_ctl.registry.stored import History, Stored
-from cloacina_ctl.staging import reported
 
 if TYPE_CHECKING:
     from cloacina_ctl.manifest.canonical import JsonObject

@@ -15,7 +15,8 @@ import time
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import CloacinaError, Code, Diagnostic, Severity
-from cloacina_ctl.registry import records, rows
+from cloacina_ctl.files.staging import reported
+from cloacina_ctl.registry import queries, records
 from cloacina_ctl.registry.files import (
     clear_incoming,
     digest_of,
@@ -35,13 +36,12 @@ from cloacina_ctl.registry.layout import (
 )
 from cloacina_ctl.registry.places import make_layout, opened
 from cloacina_ctl.registry.store import new_index, put_index, refuse_lost_index
-from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cloacina_ctl.locks import Waits
+    from cloacina_ctl.files.locks import Waits
     from cloacina_ctl.registry.stored import History, Stored
 
     Progress = Callable[[int, int], None]
@@ -115,13 +115,13 @@ def _check_index(index: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError(said[0].replace("\n", " "))
     if index.execute("PRAGMA foreign_key_check").fetchone() is not None:
         raise sqlite3.DatabaseError("a turn of a version that is not there")
-    for tenant, name in rows.names(index):
-        if not rows.history(index, tenant, name).turns:
+    for tenant, name in queries.names(index):
+        if not queries.history(index, tenant, name).turns:
             raise sqlite3.DatabaseError(f"no version of {name} is active")
 
 
 def _check_all(folder: str, index: sqlite3.Connection, progress: Progress | None) -> Checked:
-    shown = [one.stored for one in rows.listed(index, None, None)]
+    shown = [one.stored for one in queries.listed(index, None, None)]
     wanted = _wanted(shown)
     findings = list(_check_folders(folder))
     total, done = sum(one.size for one in shown), 0
@@ -155,8 +155,8 @@ def _check_folders(folder: str) -> Iterator[Diagnostic]:
 
 
 def _check_records(folder: str, index: sqlite3.Connection) -> Iterator[Diagnostic]:
-    for tenant, name in rows.names(index):
-        yield from _check_record(folder, rows.history(index, tenant, name))
+    for tenant, name in queries.names(index):
+        yield from _check_record(folder, queries.history(index, tenant, name))
     for digest in _records_of_nothing(folder, index):
         path = os.path.join(folder, stored_path(RECORDS, digest))
         yield _behind("the record of a name without versions", path)
@@ -268,8 +268,8 @@ def _fill(folder: str, new: str) -> tuple[int, list[str]]:
                     unread.append(path)
                     continue
                 for one in history.versions:
-                    rows.put(index, one)
-                rows.set_turns(index, history.tenant, history.name, history.turns)
+                    queries.put(index, one)
+                queries.set_turns(index, history.tenant, history.name, history.turns)
                 count += len(history.versions)
         bring_in(index)
     return count, unread
@@ -292,23 +292,23 @@ def _bring_up(folder: str, index: sqlite3.Connection) -> list[str]:
     """Write the records that are behind, remove those of nothing, and settle what is not."""
     done = []
     with transaction(index, os.path.join(folder, INDEX)):
-        for tenant, name in rows.names(index):
-            history = rows.history(index, tenant, name)
+        for tenant, name in queries.names(index):
+            history = queries.history(index, tenant, name)
             if next(_check_record(folder, history), None):
                 records.write(folder, history)
                 done.append(f"wrote the record of {name} for tenant {tenant}")
         needless = [(RECORDS, digest) for digest in _records_of_nothing(folder, index)]
-        needless += [one for one in rows.unsettled(index) if not rows.is_needed(index, *one)]
+        needless += [one for one in queries.unsettled(index) if not queries.is_needed(index, *one)]
         for kind, digest in needless:
             if remove_file(folder, kind, digest):
                 done.append(f"removed what no version needs: {stored_path(kind, digest)}")
-        rows.clear_unrecorded(index)
-        rows.clear_unsettled(index)
+        queries.clear_unrecorded(index)
+        queries.clear_unsettled(index)
     return done
 
 
 def _records_of_nothing(folder: str, index: sqlite3.Connection) -> list[str]:
     """Return the digests of records of names that have no versions any more."""
-    known = {record_digest(tenant, name) for tenant, name in rows.names(index)}
+    known = {record_digest(tenant, name) for tenant, name in queries.names(index)}
     found = (digest_in(RECORDS, *file) for file in stored_files(folder, RECORDS))
     return [digest for digest in found if digest is not None and digest not in known]

@@ -14,8 +14,10 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.folders import allow_owner, hidden_name
-from cloacina_ctl.registry import records, rows, turns
+from cloacina_ctl.files.folders import allow_owner, hidden_name
+from cloacina_ctl.files.staging import reported
+from cloacina_ctl.registry import history as turns
+from cloacina_ctl.registry import queries, records
 from cloacina_ctl.registry.files import (
     Incoming,
     clear_incoming,
@@ -37,7 +39,6 @@ from cloacina_ctl.registry.layout import (
     stored_path,
 )
 from cloacina_ctl.registry.places import entered, make_layout, opened
-from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from cloacina_ctl.locks import Waits
+    from cloacina_ctl.files.locks import Waits
     from cloacina_ctl.registry.stored import History, Shown, Stored
 
 
@@ -126,7 +127,7 @@ class Reading:
         found = None
         if self._is_there and _can_be(tenant, name, version or ""):
             with told(self.where):
-                found = rows.find(self._index, tenant, name, version)
+                found = queries.find(self._index, tenant, name, version)
         if found is None:
             raise self._not_installed(tenant, name, version)
         return found
@@ -136,7 +137,7 @@ class Reading:
         found = None
         if self._is_there and _can_be(tenant, name):
             with told(self.where):
-                found = rows.history(self._index, tenant, name)
+                found = queries.history(self._index, tenant, name)
         if found is None or not found.versions:
             raise self._not_installed(tenant, name, None)
         return found
@@ -146,7 +147,7 @@ class Reading:
         if not self._is_there or not _can_be(tenant or "", name or ""):
             return ()
         with told(self.where):
-            return tuple(rows.listed(self._index, tenant, name))
+            return tuple(queries.listed(self._index, tenant, name))
 
     def package_path(self, stored: Stored) -> str:
         """Return the path of the package's file."""
@@ -164,9 +165,9 @@ class Reading:
         if self._is_there and _can_be(tenant, name):
             with told(self.where):
                 installed = [
-                    one.version for one in rows.history(self._index, tenant, name).versions
+                    one.version for one in queries.history(self._index, tenant, name).versions
                 ]
-                names = rows.names(self._index)
+                names = queries.names(self._index)
         what = name if version is None else f"{name}@{version}"
         hint = f"installed: {', '.join(installed)}" if installed else _near(tenant, name, names)
         return FileProblem.of(
@@ -232,17 +233,17 @@ class Registry(Reading):
         lacks = any(self._lacks(kind, str(file.digest)) for kind, file in came)
         with self._settled([(kind, str(file.digest)) for kind, file in came]) as owner:
             with self._transaction():
-                history = rows.history(self._index, stored.tenant, stored.name)
-                there = rows.find(self._index, stored.tenant, stored.name, stored.version)
+                history = queries.history(self._index, stored.tenant, stored.name)
+                there = queries.find(self._index, stored.tenant, stored.name, stored.version)
                 if there is not None:
                     self._check_same(there, stored, replace=replace)
                     stored = stored._replace(installed_at=there.installed_at)
-                    rows.mark_unsettled(self._index, owner, _files(there))
+                    queries.mark_unsettled(self._index, owner, _files(there))
                 for kind, file in came:
                     file.place(kind)
-                rows.put(self._index, stored)
+                queries.put(self._index, stored)
                 after = turns.activate(history.turns, stored.version)
-                rows.set_turns(self._index, stored.tenant, stored.name, after)
+                queries.set_turns(self._index, stored.tenant, stored.name, after)
             self._follow(stored.tenant, stored.name)
         keep_reserve(self.folder)
         is_same = there is not None and _files(there) == _files(stored)
@@ -260,11 +261,11 @@ class Registry(Reading):
         """Make the version active that was so before, or the version ``to``."""
         self.history(tenant, name)
         with self._transaction():
-            history = rows.history(self._index, tenant, name)
+            history = queries.history(self._index, tenant, name)
             installed = [one.version for one in history.versions]
             after = turns.step_back(history.turns, installed, to, f"{self.folder}: {name}")
             if after != history.turns:
-                rows.set_turns(self._index, tenant, name, after)
+                queries.set_turns(self._index, tenant, name, after)
         self._follow(tenant, name)
         return Change(
             tenant=tenant,
@@ -282,7 +283,7 @@ class Registry(Reading):
         self.history(tenant, name)
         with self._settled([]) as owner:
             with self._transaction():
-                history = rows.history(self._index, tenant, name)
+                history = queries.history(self._index, tenant, name)
                 gone = [one for one in history.versions if version in (None, one.version)]
                 if not gone:
                     raise self._not_installed(tenant, name, version)
@@ -290,9 +291,9 @@ class Registry(Reading):
                 for one in gone:
                     left.remove(one.version)
                     after = turns.without(after, one.version, left)
-                    rows.delete(self._index, one)
-                    rows.mark_unsettled(self._index, owner, _files(one))
-                rows.set_turns(self._index, tenant, name, after)
+                    queries.delete(self._index, one)
+                    queries.mark_unsettled(self._index, owner, _files(one))
+                queries.set_turns(self._index, tenant, name, after)
             self._follow(tenant, name)
         return Change(
             tenant=tenant,
@@ -329,7 +330,7 @@ class Registry(Reading):
         owner = hidden_name()
         if files:
             with self._transaction():
-                rows.mark_unsettled(self._index, owner, files)
+                queries.mark_unsettled(self._index, owner, files)
         try:
             yield owner
         finally:
@@ -339,10 +340,10 @@ class Registry(Reading):
 
     def _settle(self, owner: str | None) -> None:
         with self._transaction():
-            for kind, digest in rows.unsettled(self._index, owner):
-                if not rows.is_needed(self._index, kind, digest):
+            for kind, digest in queries.unsettled(self._index, owner):
+                if not queries.is_needed(self._index, kind, digest):
                     remove_file(self.folder, kind, digest)
-            rows.clear_unsettled(self._index, owner)
+            queries.clear_unsettled(self._index, owner)
 
     def _follow(self, tenant: str, name: str) -> None:
         """Let the record say what the index says: nobody changes that meanwhile.
@@ -350,15 +351,15 @@ class Registry(Reading):
         Where it cannot be written the index says so, and the next change of anything writes it.
         """
         with contextlib.suppress(FileProblem), self._transaction():
-            records.write(self.folder, rows.history(self._index, tenant, name))
-            rows.clear_unrecorded(self._index, tenant, name)
+            records.write(self.folder, queries.history(self._index, tenant, name))
+            queries.clear_unrecorded(self._index, tenant, name)
 
     def _clear_up(self) -> None:
         """Finish what killed runs left; nobody else is at work."""
         clear_incoming(self.folder)
         with told(self.where):
-            behind = rows.unrecorded(self._index)
-            is_settled = not rows.unsettled(self._index)
+            behind = queries.unrecorded(self._index)
+            is_settled = not queries.unsettled(self._index)
         for tenant, name in behind:
             self._follow(tenant, name)
         if not is_settled:

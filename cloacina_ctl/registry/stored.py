@@ -107,7 +107,7 @@ class Shown(NamedTuple):
 class History(NamedTuple):
     """All of one name in one tenant: its versions as they came, and their turns.
 
-    ``turns`` are versions, each once: the last is the active one, the one before it is what a
+    ``history`` are versions, each once: the last is the active one, the one before it is what a
     rollback goes back to.
     """
 

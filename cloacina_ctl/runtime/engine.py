@@ -1,6 +1,6 @@
 """Where the engine is that runs a package, when it is not ours: the wheel that is called `cloaca`.
 
-Nothing of it is loaded here: what is returned is for the child process (`child_cloaca`).
+Nothing of it is loaded here: what is returned is for the child process (`host.engine`).
 """
 
 from __future__ import annotations

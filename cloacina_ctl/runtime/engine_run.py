@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.manifest.graph import layers
-from cloacina_ctl.runtime.answers import MAX_ERROR, outcome_of
 from cloacina_ctl.runtime.engine import NAME
-from cloacina_ctl.runtime.events import (
+from cloacina_ctl.runtime.process.decode import MAX_ERROR, outcome_of
+from cloacina_ctl.runtime.scheduler.events import (
     EngineUsed,
     TaskEnded,
     TaskResult,
@@ -26,14 +26,14 @@ from cloacina_ctl.runtime.events import (
     TaskStarted,
     WorkflowOutcome,
 )
-from cloacina_ctl.runtime.schedule import Status
+from cloacina_ctl.runtime.scheduler.schedule import Status
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.manifest.model import Workflow
-    from cloacina_ctl.runtime.answers import Fate
-    from cloacina_ctl.runtime.contexts import Context
-    from cloacina_ctl.runtime.events import Events
+    from cloacina_ctl.runtime.process.decode import Fate
+    from cloacina_ctl.runtime.scheduler.context import Context
+    from cloacina_ctl.runtime.scheduler.events import Events
     from cloacina_ctl.runtime.session import Session
 
     Message = dict[str, Any]

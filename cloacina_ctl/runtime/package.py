@@ -11,36 +11,36 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from cloacina_ctl import authenticity
-from cloacina_ctl.archive.opening import open_any
-from cloacina_ctl.archive.reader import Package
-from cloacina_ctl.archive.workers import default_jobs
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Refused, Severity
+from cloacina_ctl.formats.native.reader import Package
+from cloacina_ctl.formats.opening import open_any
+from cloacina_ctl.formats.threads import default_jobs
 from cloacina_ctl.platforms.tags import host_platform
 from cloacina_ctl.progress import Progress, stage
-from cloacina_ctl.runtime.choosing import choose_workflow
-from cloacina_ctl.runtime.comparing import disagreements
-from cloacina_ctl.runtime.described import with_the_codes_own_words, workflow_of
-from cloacina_ctl.runtime.isolation import HostOptions
-from cloacina_ctl.runtime.opening import (
+from cloacina_ctl.runtime.consistency import disagreements
+from cloacina_ctl.runtime.loading import (
     Foreign,
     choose_artifact,
     load,
     take_native,
     vendored_elsewhere,
 )
+from cloacina_ctl.runtime.metadata import with_the_codes_own_words, workflow_of
+from cloacina_ctl.runtime.process.child import HostOptions
+from cloacina_ctl.runtime.scheduler.select import choose_workflow
 from cloacina_ctl.runtime.session import Preparation
 from cloacina_ctl.values import NamedTuple
+from cloacina_ctl.verification import authenticity
+from cloacina_ctl.verification.authenticity import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cloacina_ctl.archive.foreign.package import Contents, ForeignPackage
-    from cloacina_ctl.archive.payload import Sink
+    from cloacina_ctl.formats.legacy.reader import Contents, ForeignPackage
+    from cloacina_ctl.formats.native.payload import Sink
     from cloacina_ctl.manifest.model import Artifact, Workflow
-    from cloacina_ctl.runtime.described import Described
-    from cloacina_ctl.runtime.material import Material
+    from cloacina_ctl.runtime.metadata import Described
+    from cloacina_ctl.runtime.process.bundle import Material
     from cloacina_ctl.runtime.session import Session
     from cloacina_ctl.signing.judge import KnownKey
 
@@ -170,9 +170,9 @@ def _take_foreign(
     progress: Progress | None,
 ) -> _Verified:
     """Prove and take a package of another generation, in one pass as ``foreign.proof`` does."""
-    from cloacina_ctl.foreign.proof import name_of, prove
-    from cloacina_ctl.foreign.reading import Looked, look_into
-    from cloacina_ctl.foreign.view import view_of
+    from cloacina_ctl.inspection.legacy_contents import Looked, look_into
+    from cloacina_ctl.inspection.manifest_view import view_of
+    from cloacina_ctl.verification.legacy import name_of, prove
 
     seen: list[Looked] = []
 

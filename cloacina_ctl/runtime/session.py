@@ -11,17 +11,17 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Refused, Severity, UsageError
-from cloacina_ctl.runtime.answers import outcome_of
-from cloacina_ctl.runtime.conversation import Ending, Host
-from cloacina_ctl.runtime.described import (
+from cloacina_ctl.runtime.metadata import (
     Described,
     GraphOutcome,
     Isolation,
     TaskOutcome,
     TriggerOutcome,
 )
-from cloacina_ctl.runtime.isolation import HostOptions
-from cloacina_ctl.runtime.material import PYTHON, Material
+from cloacina_ctl.runtime.process.bundle import PYTHON, Material
+from cloacina_ctl.runtime.process.child import HostOptions
+from cloacina_ctl.runtime.process.decode import outcome_of
+from cloacina_ctl.runtime.process.rpc import Ending, Host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from cloacina_ctl.runtime.answers import Fate
+    from cloacina_ctl.runtime.process.decode import Fate
 
 __all__ = [
     "Described",
@@ -163,7 +163,7 @@ class Session:
         ``inputs`` are JSON values by the name of the accumulator for the graph of the package, and
         the context for one that tasks call. Raises ``UsageError`` for a graph that is not there.
         """
-        from cloacina_ctl.runtime.answers import graph_outcome_of
+        from cloacina_ctl.runtime.process.decode import graph_outcome_of
 
         graph = self._described.graph
         own = () if graph is None else (graph.name,)

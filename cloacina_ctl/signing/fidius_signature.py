@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.files.staging import reported, write_all
 from cloacina_ctl.signing.judge import Judged, Status, by_fingerprint
 from cloacina_ctl.signing.schemes import PACKAGE_SIG
-from cloacina_ctl.staging import reported, write_all
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:

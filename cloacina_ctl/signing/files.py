@@ -8,10 +8,10 @@ import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, NotTrusted
-from cloacina_ctl.folders import make_folders
-from cloacina_ctl.locks import Lock, open_lock_file
-from cloacina_ctl.ownership import is_own, quoted
-from cloacina_ctl.staging import reported
+from cloacina_ctl.files.folders import make_folders
+from cloacina_ctl.files.locks import Lock, open_lock_file
+from cloacina_ctl.files.ownership import is_own, quoted
+from cloacina_ctl.files.staging import reported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,7 +25,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.envelope import pae
+from cloacina_ctl.dsse import pae
 from cloacina_ctl.errors import Refused
 from cloacina_ctl.signing.statement import (
     OWN_TYPES,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cloacina_ctl.digest import Digest
-    from cloacina_ctl.envelope import Envelope
+    from cloacina_ctl.dsse import Envelope
     from cloacina_ctl.signing.keys import PublicKey
     from cloacina_ctl.signing.schemes import Scheme
 
@@ -69,7 +69,7 @@ class Judged(NamedTuple):
 
     ``name`` is what the user calls the key, ``reason`` why the signature is INVALID. ``claims`` is
     text that anybody can have written unless ``holds``. A signature in the form of another
-    generation has a ``scheme`` and no ``envelope``; ``keyid`` is empty where it names no key, none
+    generation has a ``scheme`` and no ``dsse``; ``keyid`` is empty where it names no key, none
     of its claims is ever verified, and ``reason`` says whatever keeps it from counting.
     """
 

@@ -11,15 +11,15 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, NotTrusted
-from cloacina_ctl.signing import curve
-from cloacina_ctl.signing.curve import KEY_BYTES, SPKI
-from cloacina_ctl.signing.recognized import bad_key
+from cloacina_ctl.signing.key_formats import curve
+from cloacina_ctl.signing.key_formats.curve import KEY_BYTES, SPKI
+from cloacina_ctl.signing.key_formats.recognized import bad_key
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cloacina_ctl.signing.forms import Locked, PrivateHalf
+    from cloacina_ctl.signing.key_formats.forms import Locked, PrivateHalf
 
     # Given what the key is called, it returns the passphrase, or None where there is none.
     PassphraseProvider = Callable[[str], bytes | None]
@@ -62,7 +62,7 @@ class PublicKey:
         raw = _own_spelling(data)
         if raw is not None:
             return cls(raw, where=where)
-        from cloacina_ctl.signing import forms
+        from cloacina_ctl.signing.key_formats import forms
 
         half = forms.read_half(data, where)
         if not isinstance(half, forms.PublicHalf):
@@ -82,7 +82,7 @@ class PublicKey:
     @property
     def openssh_fingerprint(self) -> str:
         """What OpenSSH calls the key: ``SHA256:`` and base64."""
-        from cloacina_ctl.signing.openssh import fingerprint
+        from cloacina_ctl.signing.key_formats.openssh import fingerprint
 
         return fingerprint(self._raw)
 
@@ -154,7 +154,7 @@ class PrivateKey:
         ``passphrase`` is asked once, and only where the key is encrypted in a way that takes no
         more than seconds to open. A public half beside the secret one must be that key's.
         """
-        from cloacina_ctl.signing import forms
+        from cloacina_ctl.signing.key_formats import forms
 
         half = forms.read_half(data, where)
         if isinstance(half, forms.PublicHalf):
@@ -166,7 +166,7 @@ class PrivateKey:
         cls, half: PrivateHalf | Locked, passphrase: PassphraseProvider | None, where: str | None
     ) -> PrivateKey:
         """Return the private key that was read, opened where it is encrypted, or raise."""
-        from cloacina_ctl.signing.forms import Locked
+        from cloacina_ctl.signing.key_formats.forms import Locked
 
         if isinstance(half, Locked):
             half = half.unlock(_ask(passphrase, where), where)
@@ -189,7 +189,7 @@ class PrivateKey:
 
         Raises ``NotTrusted`` for a passphrase that is empty or too long.
         """
-        from cloacina_ctl.signing import pem, pkcs8
+        from cloacina_ctl.signing.key_formats import pem, pkcs8
 
         seed = self.raw
         if passphrase is None:
@@ -234,7 +234,7 @@ def load_key(
 
     A private one is kept to this user as by ``load_private_key``, unless it is not ``to_use``.
     """
-    from cloacina_ctl.signing import forms
+    from cloacina_ctl.signing.key_formats import forms
     from cloacina_ctl.signing.sources import read_source
 
     read = read_source(source)
@@ -260,7 +260,7 @@ def load_raw_key(source: str, *, private: bool) -> PublicKey | PrivateKey:
 
 def is_encrypted(data: bytes) -> bool:
     """Tell whether a private key asks for a passphrase, without opening it."""
-    from cloacina_ctl.signing import forms
+    from cloacina_ctl.signing.key_formats import forms
 
     return isinstance(forms.read_half(data, None), forms.Locked)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, UsageError
-from cloacina_ctl.ownership import quoted
+from cloacina_ctl.files.ownership import quoted
 from cloacina_ctl.signing.judge import Judged, Status
 from cloacina_ctl.values import NamedTuple
 

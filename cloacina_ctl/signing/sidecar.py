@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, Refused, UsageError
-from cloacina_ctl.ownership import is_there
+from cloacina_ctl.files.ownership import is_there
 from cloacina_ctl.signing.files import read_regular
 from cloacina_ctl.signing.judge import Judged, KnownKey, Status, by_fingerprint
 from cloacina_ctl.signing.schemes import SIDECAR

@@ -19,11 +19,11 @@ import stat
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, NotTrusted
+from cloacina_ctl.files.staging import reported
 from cloacina_ctl.redaction import remember
 from cloacina_ctl.settings import ENV_SOURCE, FD_SOURCE, STDIN_SOURCE
 from cloacina_ctl.signing.files import MAX_KEY_FILE, refuse_exposed
-from cloacina_ctl.signing.recognized import bad_key
-from cloacina_ctl.staging import reported
+from cloacina_ctl.signing.key_formats.recognized import bad_key
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.envelope import PAYLOAD_TYPE, Envelope, pae
+from cloacina_ctl.dsse import PAYLOAD_TYPE, Envelope, pae
 from cloacina_ctl.errors import Code, Refused, UsageError
 from cloacina_ctl.manifest import canonical
 from cloacina_ctl.values import NamedTuple
@@ -142,7 +142,7 @@ def read_statement(envelope: Envelope) -> Statement:
 
 
 def claims(envelope: Envelope) -> Claims | None:
-    """Return what the text of ``envelope`` claims, whoever wrote it; None where it says nothing.
+    """Return what the text of ``dsse`` claims, whoever wrote it; None where it says nothing.
 
     Texts are cut at 4096 characters and hold no lone surrogates.
     """

@@ -7,19 +7,19 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import CloacinaError, Code, Diagnostic, FileProblem, NotTrusted, Severity
-from cloacina_ctl.folders import PREFIX, hidden_name, open_folder
-from cloacina_ctl.ownership import is_there, quoted, refuse_shared
+from cloacina_ctl.files.folders import PREFIX, hidden_name, open_folder
+from cloacina_ctl.files.ownership import is_there, quoted, refuse_shared
+from cloacina_ctl.files.staging import StagedFile, reported, write_all
 from cloacina_ctl.signing.files import MAX_KEY_FILE, locked, make_private_folder, read_regular
+from cloacina_ctl.signing.key_formats.recognized import bad_key
 from cloacina_ctl.signing.keys import PrivateKey, PublicKey, is_encrypted, load_private_key
 from cloacina_ctl.signing.names import Named, check_name, find_one, is_name
-from cloacina_ctl.signing.recognized import bad_key
-from cloacina_ctl.staging import StagedFile, reported, write_all
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.folders import Folder
+    from cloacina_ctl.files.folders import Folder
     from cloacina_ctl.signing.keys import PassphraseProvider
 
 DEFAULT_KEY = "default"

@@ -11,14 +11,14 @@ import re
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, NotTrusted
-from cloacina_ctl.ownership import is_own, is_there, others_can_write, quoted, refuse_shared
+from cloacina_ctl.files.ownership import is_own, is_there, others_can_write, quoted, refuse_shared
+from cloacina_ctl.files.staging import StagedFile, reported, write_all
 from cloacina_ctl.signing.files import locked, read_regular
 from cloacina_ctl.signing.judge import KnownKey
 from cloacina_ctl.signing.keys import PublicKey
 from cloacina_ctl.signing.names import Named, check_name, find_one, is_name
 from cloacina_ctl.signing.statement import each_once
 from cloacina_ctl.signing.store import KeyStore
-from cloacina_ctl.staging import StagedFile, reported, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cloacina_ctl.archive.block import SignatureBlock
-from cloacina_ctl.archive.plan import Plan, PlannedFile, make_plan
-from cloacina_ctl.archive.tables import Tool
-from cloacina_ctl.archive.writer import PackageWriter, WriteOptions
+from cloacina_ctl.formats.file_index import Tool
+from cloacina_ctl.formats.native.signature_block import SignatureBlock
+from cloacina_ctl.formats.native.writer import PackageWriter, WriteOptions
+from cloacina_ctl.formats.plan import Plan, PlannedFile, make_plan
 from cloacina_ctl.manifest import Contents, Language, Manifest, Package, Task, Workflow
 from cloacina_ctl.paths import MemberPath
 

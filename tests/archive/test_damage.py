@@ -10,9 +10,9 @@ import os
 
 import pytest
 
-from cloacina_ctl.archive.payload import Nowhere, pour
-from cloacina_ctl.archive.reader import open_package
 from cloacina_ctl.errors import CloacinaError, Code, Refused
+from cloacina_ctl.formats.native.payload import Nowhere, pour
+from cloacina_ctl.formats.native.reader import open_package
 from tests.archive.packages import make
 
 

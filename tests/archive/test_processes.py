@@ -10,11 +10,11 @@ import time
 
 import pytest
 
-from cloacina_ctl.archive.extraction import Extraction
-from cloacina_ctl.archive.payload import Nowhere, pour
-from cloacina_ctl.archive.processes import can_fork, in_processes
-from cloacina_ctl.archive.reader import open_package
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused
+from cloacina_ctl.formats.extraction import Extraction
+from cloacina_ctl.formats.native.payload import Nowhere, pour
+from cloacina_ctl.formats.native.processes import can_fork, in_processes
+from cloacina_ctl.formats.native.reader import open_package
 
 from .packages import make
 

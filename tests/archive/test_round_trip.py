@@ -11,12 +11,12 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloacina_ctl.archive.extraction import Extraction
-from cloacina_ctl.archive.payload import Memory, pour, select
-from cloacina_ctl.archive.reader import open_package
-from cloacina_ctl.archive.tables import FRAME_SIZE
-from cloacina_ctl.archive.writer import WriteOptions
 from cloacina_ctl.errors import Refused
+from cloacina_ctl.formats.extraction import Extraction
+from cloacina_ctl.formats.file_index import FRAME_SIZE
+from cloacina_ctl.formats.native.payload import Memory, pour, select
+from cloacina_ctl.formats.native.reader import open_package
+from cloacina_ctl.formats.native.writer import WriteOptions
 from tests.archive.packages import FILES, make, planned, write
 from tests.tools import need
 

@@ -6,7 +6,7 @@ import tarfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloacina_ctl.archive import tar
+from cloacina_ctl.formats.native import tar
 
 PARTS = st.text(
     st.characters(codec="utf-8", categories=("Ll", "Lu", "Nd"), include_characters="-_é漢"),

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from cloacina_ctl.archive.workers import AHEAD, in_order
+from cloacina_ctl.formats.threads import AHEAD, in_order
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 5])

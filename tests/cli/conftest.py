@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from cloacina_ctl.cli import main
-from cloacina_ctl.cli.command import COMMON, Command
+from cloacina_ctl.cli.parsing.declaration import COMMON, Command
 
 
 class Outcome(NamedTuple):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloacina_ctl.cli.escape import escape, escape_printed, escape_shown, shorten
+from cloacina_ctl.cli.terminal.escape import escape, escape_printed, escape_shown, shorten
 
 ANY_TEXT = st.text(st.characters(exclude_categories=())) | st.text(
     "\x1b[]\\\n\r\t\x07\u202e\u200ba1;m"

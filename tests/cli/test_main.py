@@ -7,10 +7,12 @@ import signal
 import pytest
 
 from cloacina_ctl import __version__, errors
-from cloacina_ctl.cli import app, exits, progress, streams, typer_app
-from cloacina_ctl.cli.app import GROUPS, NAMES
-from cloacina_ctl.cli.complaints import ABSENT, SYNONYMS
-from cloacina_ctl.cli.stopping import Stopped
+from cloacina_ctl.cli import exits
+from cloacina_ctl.cli.parsing import table, typer_app
+from cloacina_ctl.cli.parsing.table import GROUPS, NAMES
+from cloacina_ctl.cli.parsing.usage_errors import ABSENT, SYNONYMS
+from cloacina_ctl.cli.signals import Stopped
+from cloacina_ctl.cli.terminal import progress, streams
 from cloacina_ctl.errors import Code, Diagnostic, Location, Severity
 
 FAMILIES = {
@@ -296,15 +298,15 @@ def test_no_words_at_all_show_the_help_on_standard_error(cli):
 def test_help_lists_commands_examples_and_statuses(cli, words):
     shown = cli(*words)
     assert (shown.status, shown.err) == (0, "")
-    assert all(name.split()[0] in shown.out for name in app.NAMES)
+    assert all(name.split()[0] in shown.out for name in table.NAMES)
     for number, meaning in exits.MEANINGS:
         assert f"{number:<9} {meaning}" in shown.out
 
 
-@pytest.mark.parametrize("name", app.NAMES)
+@pytest.mark.parametrize("name", table.NAMES)
 @pytest.mark.parametrize("color", ["never", "always"])
 def test_help_of_a_command_shows_its_examples_and_options(cli, name, color):
-    command = app.load(name)
+    command = table.load(name)
     shown = cli(*name.split(), "--help", "--color", color)
     assert shown.status == 0
     assert ("╭" in shown.out) is (color == "always")
@@ -317,7 +319,7 @@ def test_help_of_a_command_shows_its_examples_and_options(cli, name, color):
 
 
 def test_brackets_in_our_texts_are_no_markup(monkeypatch, cli):
-    odd = app.load("schema")._replace(summary="Print [bold]brackets[/bold] and [x].")
+    odd = table.load("schema")._replace(summary="Print [bold]brackets[/bold] and [x].")
     monkeypatch.setattr(typer_app, "all_commands", lambda: [odd])
     assert "[bold]brackets[/bold] and [x]." in cli("schema", "--help", "--color", "always").out
 
@@ -333,9 +335,11 @@ def test_completion_is_shown_and_answers(cli, monkeypatch):
 
 
 def test_a_declaration_can_complete_words_by_itself(cli, monkeypatch):
-    command = app.load("schema")
+    command = table.load("schema")
     option = (
-        app.load("unpack").options[0]._replace(flags=("--word",), completion=lambda: ["one", "two"])
+        table.load("unpack")
+        .options[0]
+        ._replace(flags=("--word",), completion=lambda: ["one", "two"])
     )
     monkeypatch.setattr(typer_app, "all_commands", lambda: [command._replace(options=(option,))])
     monkeypatch.setenv("_CLOACINA_CTL_COMPLETE", "complete_zsh")

@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloacina_ctl.cli import app, main, parser, typer_app
-from cloacina_ctl.cli.command import COMMON, Argument, Command, Kind, Option
+from cloacina_ctl.cli import main
+from cloacina_ctl.cli.parsing import fast_parser, table, typer_app
+from cloacina_ctl.cli.parsing.declaration import COMMON, Argument, Command, Kind, Option
 from cloacina_ctl.errors import UsageError
 
-COMMANDS = list(app.all_commands())
+COMMANDS = list(table.all_commands())
 PROBE = Command(
     "probe", "Every kind of option.", lambda _values, _reporter: 0,
     arguments=(Argument("first", "One."), Argument("others", "More.", "", many=True)),
@@ -69,7 +70,7 @@ def test_both_parsers_read_a_well_formed_line_alike(command):
     @settings(max_examples=6, deadline=None, database=None)
     @given(lines(command))
     def alike(line):
-        plain = parser.parse(command, line)
+        plain = fast_parser.parse(command, line)
         assert plain is not None
         assert by_typer([*command.name.split(), *line]) == (command, plain)
 
@@ -101,7 +102,7 @@ def with_probe(monkeypatch):
     ],
 )
 def test_every_kind_of_option_is_read_alike(with_probe, line):
-    plain = parser.parse(PROBE, line)
+    plain = fast_parser.parse(PROBE, line)
     assert plain is not None
     assert by_typer(["probe", *line]) == (PROBE, plain)
 
@@ -126,7 +127,7 @@ def test_every_kind_of_option_is_read_alike(with_probe, line):
     ],
 )
 def test_what_is_not_plain_is_left_to_typer(line):
-    assert parser.parse(PROBE, line) is None
+    assert fast_parser.parse(PROBE, line) is None
 
 
 @settings(max_examples=40, deadline=None, database=None)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from cloacina_ctl.cli import passphrase
+from cloacina_ctl.cli.terminal import prompt
 from cloacina_ctl.errors import FileProblem, NotTrusted
 
 
@@ -26,29 +26,29 @@ def pipe():
 
 def test_a_descriptor_is_read_once_for_every_key_and_to_its_line_end(pipe):
     fd = pipe(b"sesame\r\nfor somebody else")
-    ask = passphrase.provider(fd)
+    ask = prompt.provider(fd)
     assert [ask("one"), ask("two")] == [b"sesame", b"sesame"]
-    assert passphrase.new_passphrase(fd) == b"for somebody else"
+    assert prompt.new_passphrase(fd) == b"for somebody else"
 
 
 def test_the_file_that_the_environment_names_may_be_a_pipe(tmp_path, monkeypatch, pipe):
     (tmp_path / "secret").write_bytes(b"sesame\n")
     monkeypatch.setenv("CLOACINA_CTL_PASSPHRASE_FILE", str(tmp_path / "secret"))
-    assert passphrase.provider(None)("key") == b"sesame"
-    assert passphrase.provider(pipe(b"other"))("key") == b"other"
+    assert prompt.provider(None)("key") == b"sesame"
+    assert prompt.provider(pipe(b"other"))("key") == b"other"
     monkeypatch.setenv("CLOACINA_CTL_PASSPHRASE_FILE", f"/dev/fd/{pipe(b'piped')}")
-    assert passphrase.provider(None)("key") == b"piped"
+    assert prompt.provider(None)("key") == b"piped"
 
 
 def test_what_holds_none_is_refused(tmp_path, monkeypatch, pipe):
     for data in (b"", b"\n", b"\r\n"):
         with pytest.raises(NotTrusted, match="holds no passphrase"):
-            passphrase.provider(pipe(data))("key")
+            prompt.provider(pipe(data))("key")
     monkeypatch.setenv("CLOACINA_CTL_PASSPHRASE_FILE", str(tmp_path / "absent"))
     with pytest.raises(FileProblem, match="no such file"):
-        passphrase.provider(None)("key")
+        prompt.provider(None)("key")
     with pytest.raises(FileProblem):
-        passphrase.provider(987)("key")
+        prompt.provider(987)("key")
 
 
 def test_without_a_terminal_there_is_none_to_be_had(monkeypatch):
@@ -60,6 +60,6 @@ def test_without_a_terminal_there_is_none_to_be_had(monkeypatch):
         return opened(path, *given, **named)
 
     monkeypatch.setattr(os, "open", no_terminal)
-    assert passphrase.provider(None)("key") is None
+    assert prompt.provider(None)("key") is None
     with pytest.raises(NotTrusted, match="no terminal"):
-        passphrase.new_passphrase(None)
+        prompt.new_passphrase(None)

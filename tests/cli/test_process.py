@@ -13,7 +13,7 @@ import pytest
 PROBE = """
 import sys
 from cloacina_ctl.cli import main
-from cloacina_ctl.cli.command import Command
+from cloacina_ctl.cli.parsing.declaration import Command
 from cloacina_ctl.errors import Code, Refused
 
 def body(values, reporter):
@@ -199,7 +199,7 @@ def test_colour_and_progress_are_for_terminals(tmp_path):
 
 def test_a_passphrase_is_asked_on_the_terminal_and_not_shown(tmp_path):
     body = (
-        "from cloacina_ctl.cli.passphrase import new_passphrase, provider\n"
+        "from cloacina_ctl.cli.terminal.prompt import new_passphrase, provider\n"
         "assert provider(None)('my\\x1bkey') == b'sesame'\nassert new_passphrase(None) == b'new'"
     )
     shown, status = on_a_terminal(tmp_path, body, b"sesame|new|new|")

@@ -2,17 +2,19 @@
 
 from pathlib import Path
 
-from cloacina_ctl.cli import app
-from cloacina_ctl.cli.reference import reference
+from cloacina_ctl.cli.parsing import table
+from cloacina_ctl.cli.parsing.reference import reference
 
 
 def test_the_page_is_that_of_this_program():
     page = Path(__file__).parent.parent.parent / "docs" / "cli.md"
-    assert page.read_text() == reference(), "python -m cloacina_ctl.cli.reference > docs/cli.md"
+    assert page.read_text() == reference(), (
+        "python -m cloacina_ctl.cli.parsing.reference > docs/cli.md"
+    )
 
 
 def test_the_page_has_every_command_and_option():
     page = reference()
-    for command in app.all_commands():
+    for command in table.all_commands():
         assert f"### `{command.name}`" in page
         assert all(flag in page for option in command.options for flag in option.flags)

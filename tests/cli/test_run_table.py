@@ -9,8 +9,8 @@ import sys
 import pytest
 from rich.console import Console
 
-from cloacina_ctl.cli.run_table import RunTable
-from cloacina_ctl.cli.words import seconds
+from cloacina_ctl.cli.terminal.run_table import RunTable
+from cloacina_ctl.cli.terminal.units import seconds
 from cloacina_ctl.operations.run import TaskEnded, TaskRetrying, TaskStarted
 
 EVENTS = (
@@ -109,7 +109,7 @@ def test_a_short_run_shows_no_table(table):
 
 SCRIPT = """
 import sys, time
-from cloacina_ctl.cli.run_table import RunTable
+from cloacina_ctl.cli.terminal.run_table import RunTable
 from cloacina_ctl.operations.run import TaskEnded, TaskStarted
 table = RunTable(["a", "b"], color=True)
 table.take(TaskStarted("a", 1, 0.0))

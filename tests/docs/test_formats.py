@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cloacina_ctl.project.runtimes import RUNTIMES, SHADOWED_NAMES, SOURCES
+from cloacina_ctl.releases.table import RUNTIMES, SHADOWED_NAMES, SOURCES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cloacina_ctl.cli import app
-from cloacina_ctl.cli.command import COMMON
+from cloacina_ctl.cli.parsing import table
+from cloacina_ctl.cli.parsing.declaration import COMMON
 from tests.docs.transcripts import normal, said_by, steps_of
 from tests.tools import need
 from tests.verbs.conftest import FIXTURES
@@ -48,14 +48,14 @@ def test_every_command_and_option_of_0_2_0_has_a_row(word):
 
 
 def test_every_command_and_option_that_the_page_recommends_exists():
-    groups = {name.partition(" ")[0] for name in app.NAMES}
+    groups = {name.partition(" ")[0] for name in table.NAMES}
     named = [text for row in ROWS if len(row) > 1 for text in row[1]]
     lines = re.findall(r"^\$ cloacina-ctl (.*)", PAGE, re.MULTILINE)
     for text in [*named, *lines]:
         verb, *words = shlex.split(text.partition(" | ")[0].partition("#")[0])
         if verb not in groups:
             continue
-        options = (*COMMON, *(app.load(verb).options if verb in app.NAMES else ()))
+        options = (*COMMON, *(table.load(verb).options if verb in table.NAMES else ()))
         flags = {flag for option in options for flag in option.flags}
         for word in words:
             if word.startswith("-") and word != "--":

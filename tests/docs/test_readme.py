@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cloacina_ctl.cli import app, exits
+from cloacina_ctl.cli import exits
+from cloacina_ctl.cli.parsing import table
 from tests.docs.transcripts import normal, said_by, steps_of
 
 ROOT = Path(__file__).parents[2]
@@ -50,17 +51,17 @@ def anchors(page: Path) -> set[str]:
 
 def test_the_table_of_verbs_names_every_command_in_order_and_no_other():
     named = [verb for cell, _ in rows("verbs") for verb in verbs(cell)]
-    assert tuple(named) == app.NAMES
+    assert tuple(named) == table.NAMES
 
 
 @pytest.mark.parametrize(("cell", "says"), rows("verbs"), ids=lambda text: text.split("`")[-2:][0])
 def test_a_verb_does_what_its_help_says(cell, says):
     first = verbs(cell)[0]
     group = first.partition(" ")[0]
-    if group in app.GROUPS:
-        assert app.GROUPS[group].startswith(says.removesuffix("."))
+    if group in table.GROUPS:
+        assert table.GROUPS[group].startswith(says.removesuffix("."))
     else:
-        assert app.load(first).summary == says
+        assert table.load(first).summary == says
 
 
 def test_the_table_of_exit_statuses_is_that_of_the_program():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cloacina_ctl.checks.macro_tables import MACROS, RULE_FUNCTIONS, RULE_OPERATORS
-from cloacina_ctl.checks.rust_releases import FIRST, span
-from cloacina_ctl.project.runtimes import RUNTIMES
+from cloacina_ctl.checks.rust.macro_tables import MACROS, RULE_FUNCTIONS, RULE_OPERATORS
+from cloacina_ctl.checks.rust.releases import FIRST, span
+from cloacina_ctl.releases.table import RUNTIMES
 from tests.engines.rust_cases import CASES
 
 PATH = Path(__file__).parents[2] / "docs" / "rust-macros.md"

@@ -1,6 +1,6 @@
 """The committed page is what the measurements say, and they say what we promise."""
 
-from cloacina_ctl.project.runtimes import RUNTIMES, find_runtime
+from cloacina_ctl.releases.table import RUNTIMES, find_runtime
 from tests.engines.matrix import ALL, ROWS, SOURCE
 from tests.engines.measured import measured
 from tests.engines.report import PAGE, page

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cloacina_ctl.project.compiler_errors import explain
-from cloacina_ctl.project.crate import read_crate
+from cloacina_ctl.project.build.compiler_errors import explain
+from cloacina_ctl.project.rust.cargo_toml import read_crate
 from tests.engines.cache import cache_folder, locked
 from tests.engines.crates import target_folder
 from tests.engines.rust_cases import CASES, EXPLAINED, Case, changes, files_of, releases_of

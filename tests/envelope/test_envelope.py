@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloacina_ctl.envelope import PAYLOAD_TYPE, Envelope, pae
+from cloacina_ctl.dsse import PAYLOAD_TYPE, Envelope, pae
 from cloacina_ctl.errors import Code, Refused
 
 KEYID = "56475aa75463474c0285df5dbf2bcab73da651358839e9b77481b2eab107708c"
@@ -105,5 +105,5 @@ def test_it_can_be_imported_without_cryptography():
     import subprocess
     import sys
 
-    code = "import sys, cloacina_ctl.envelope; sys.exit('cryptography' in sys.modules)"
+    code = "import sys, cloacina_ctl.dsse; sys.exit('cryptography' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

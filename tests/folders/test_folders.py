@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cloacina_ctl.folders import (
+from cloacina_ctl.files.folders import (
     PREFIX,
     hidden_name,
     hold_private_folder,
@@ -117,7 +117,7 @@ def test_a_folder_that_was_moved_into_another_is_found_there(base, tmp_path):
 def test_a_folder_that_cannot_be_removed_is_emptied_and_told_where_it_is(base, tmp_path):
     line = [] if os.getuid() else [need("unshare"), "--map-user=1000", "--map-group=1000"]
     program = (
-        "import os, sys; from cloacina_ctl.folders import make_private_folder\n"
+        "import os, sys; from cloacina_ctl.files.folders import make_private_folder\n"
         "held = make_private_folder(sys.argv[1]); open(held.path + '/file', 'w').close()\n"
         "os.mkdir(sys.argv[2]); os.rename(held.path, sys.argv[2] + '/kept')\n"
         "os.chmod(sys.argv[2], 0o555); print(held.remove(), held.found())"
@@ -134,7 +134,7 @@ def test_a_folder_that_cannot_be_removed_is_emptied_and_told_where_it_is(base, t
 
 MODES = """
 import os, sys
-from cloacina_ctl.folders import make_private_folder
+from cloacina_ctl.files.folders import make_private_folder
 held = make_private_folder(sys.argv[1])
 for mode in (0, 0o100, 0o200, 0o300, 0o400, 0o500):
     os.makedirs(f"{held.path}/a{mode}/b/c")

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from cloacina_ctl import hidden
-from cloacina_ctl.folders import hidden_name, open_folder
+from cloacina_ctl.files import leftovers
+from cloacina_ctl.files.folders import hidden_name, open_folder
 
 
 @pytest.fixture
@@ -21,9 +21,9 @@ def left(tmp_path):
 
 
 def clear(folder):
-    hidden._cleared.clear()
+    leftovers._cleared.clear()
     with open_folder(folder) as opened:
-        hidden.clear_dead(opened.fd)
+        leftovers.clear_dead(opened.fd)
 
 
 @pytest.mark.parametrize("mode", [0o700, 0o755, 0o1777])
@@ -59,9 +59,9 @@ def test_a_folder_that_is_taken_for_dead_before_it_is_held_is_made_again(tmp_pat
             clear(tmp_path)
 
     monkeypatch.setattr(os, "mkdir", made_and_cleared)
-    with hidden.locked_private_folder(str(tmp_path)) as folder:
+    with leftovers.locked_private_folder(str(tmp_path)) as folder:
         assert os.path.isdir(folder.path)
     assert len(gone) == 1
     monkeypatch.setattr(os, "mkdir", lambda *_, **__: None)
     with pytest.raises(OSError, match="something else is in the place"):
-        hidden.locked_private_folder(str(tmp_path))
+        leftovers.locked_private_folder(str(tmp_path))

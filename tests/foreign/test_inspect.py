@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloacina_ctl.errors import Code, Refused
-from cloacina_ctl.foreign import reading
+from cloacina_ctl.inspection import legacy_contents
 from cloacina_ctl.operations.inspect import inspect
 from tests.foreign import archives
 from tests.foreign.conftest import PROVIDER, RUST, source, v1, v1_of_0_3, v2
@@ -186,7 +186,7 @@ def test_a_rust_package_of_format_2_takes_them_from_its_library(place):
 
 
 def test_a_large_library_goes_through_a_file_without_a_name(place, monkeypatch, tmp_path):
-    monkeypatch.setattr(reading, "MAX_IN_MEMORY", 1000)
+    monkeypatch.setattr(legacy_contents, "MAX_IN_MEMORY", 1000)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     found = inspect(str(place(v1())))
     assert found.manifest.artifacts[0].machine == "x86_64"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cloacina_ctl.archive.opening import open_foreign
-from cloacina_ctl.archive.payload import Nowhere
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.formats.native.payload import Nowhere
+from cloacina_ctl.formats.opening import open_foreign
 from tests.foreign import archives
 from tests.foreign.archives import END, entry, folder, gz, pretty, source_tar
 from tests.foreign.conftest import source

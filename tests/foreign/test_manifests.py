@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from cloacina_ctl.archive.foreign.old_manifests import read_old_manifest
-from cloacina_ctl.archive.foreign.package_toml import read_package_toml, read_provider
-from cloacina_ctl.archive.limits import DEFAULT_LIMITS
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.formats.legacy.manifest_json import read_old_manifest
+from cloacina_ctl.formats.legacy.package_toml import read_package_toml, read_provider
+from cloacina_ctl.formats.limits import DEFAULT_LIMITS
 from tests.foreign.archives import PACKAGE_TOML, pretty, v1_manifest, v2_manifest
 from tests.foreign.conftest import PROVIDER
 

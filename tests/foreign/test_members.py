@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloacina_ctl.archive.foreign.bounds import Bounds
-from cloacina_ctl.archive.foreign.members import RECORD, Members
-from cloacina_ctl.archive.limits import DEFAULT_LIMITS
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.formats.legacy.bounds import Bounds
+from cloacina_ctl.formats.legacy.tar_members import RECORD, Members
+from cloacina_ctl.formats.limits import DEFAULT_LIMITS
 from tests.foreign.archives import END, entry, folder, long_name, pax, record
 from tests.hostile import tar_bytes
 

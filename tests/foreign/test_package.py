@@ -16,15 +16,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cloacina_ctl.archive.foreign import ahead
-from cloacina_ctl.archive.foreign.ahead import read_ahead
-from cloacina_ctl.archive.foreign.model import Generation
-from cloacina_ctl.archive.foreign.package import SMALL
-from cloacina_ctl.archive.limits import DEFAULT_LIMITS
-from cloacina_ctl.archive.opening import open_any, open_foreign
-from cloacina_ctl.archive.payload import Memory, Nowhere
-from cloacina_ctl.archive.reader import Package
 from cloacina_ctl.errors import Code, FileProblem, Refused
+from cloacina_ctl.formats.legacy import prefetch
+from cloacina_ctl.formats.legacy.model import Generation
+from cloacina_ctl.formats.legacy.prefetch import read_ahead
+from cloacina_ctl.formats.legacy.reader import SMALL
+from cloacina_ctl.formats.limits import DEFAULT_LIMITS
+from cloacina_ctl.formats.native.payload import Memory, Nowhere
+from cloacina_ctl.formats.native.reader import Package
+from cloacina_ctl.formats.opening import open_any, open_foreign
 from tests.foreign import archives
 from tests.foreign.conftest import PROVIDER, source, v1, v2
 from tests.hostile.builder import build
@@ -147,7 +147,7 @@ def test_reading_ahead_keeps_the_order_raises_and_stops():
     endless = read_ahead(iter(lambda: b"x", b""), 2)
     assert next(endless) == b"x"
     endless.close()
-    assert ahead.AHEAD > 0
+    assert prefetch.AHEAD > 0
 
 
 def test_memory_stays_bounded_whatever_the_size(place):
@@ -157,8 +157,8 @@ def test_memory_stays_bounded_whatever_the_size(place):
     path = place(gzip.compress(b"".join((lead, *more, end)), 0))
     code = (
         "import resource, sys\n"
-        "from cloacina_ctl.archive.opening import open_foreign\n"
-        "from cloacina_ctl.archive.payload import Nowhere\n"
+        "from cloacina_ctl.formats.opening import open_foreign\n"
+        "from cloacina_ctl.formats.native.payload import Nowhere\n"
         "with open_foreign(sys.argv[1]) as package: package.pour(Nowhere())\n"
         "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))\n"
     )

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloacina_ctl.archive.foreign.streams import BZIP2, GZIP, MAX_GZIP_HEADER, PIECE, inflate
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.formats.legacy.streams import BZIP2, GZIP, MAX_GZIP_HEADER, PIECE, inflate
 from tests.foreign import archives
 
 TEXT = bytes(range(256)) * 40

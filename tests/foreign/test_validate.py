@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from cloacina_ctl.archive.opening import open_any
-from cloacina_ctl.archive.payload import Nowhere
 from cloacina_ctl.checks.releases import _span, reasons_against
 from cloacina_ctl.checks.subjects import ForeignSubject
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, Severity
-from cloacina_ctl.foreign import reading
+from cloacina_ctl.formats.native.payload import Nowhere
+from cloacina_ctl.formats.opening import open_any
+from cloacina_ctl.inspection import legacy_contents
 from cloacina_ctl.operations import keys
 from cloacina_ctl.operations.inspect import inspect
 from cloacina_ctl.operations.validate import validate
-from cloacina_ctl.project.runtimes import RUNTIMES
+from cloacina_ctl.releases.table import RUNTIMES
 from cloacina_ctl.signing.resolve import find_private
 from cloacina_ctl.signing.sidecar import make_sidecar
 from tests.foreign import archives
@@ -322,7 +322,7 @@ def test_unknown_keys_are_a_note(place):
 
 
 def test_sources_that_were_not_read_are_named(place, monkeypatch):
-    monkeypatch.setattr(reading, "MAX_SOURCES", 10)
+    monkeypatch.setattr(legacy_contents, "MAX_SOURCES", 10)
     (told,) = messages(place(source()), "L001")
     assert told == "1 sources are too large to be read: workflow/demo/tasks.py"
 

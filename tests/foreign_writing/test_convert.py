@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloacina_ctl.archive.layout import library_path
-from cloacina_ctl.archive.plan import PlannedFile, make_plan
-from cloacina_ctl.archive.reader import open_package
-from cloacina_ctl.archive.tables import Tool
-from cloacina_ctl.archive.writer import PackageWriter
-from cloacina_ctl.authenticity import Rule
+from cloacina_ctl.formats.file_index import Tool
+from cloacina_ctl.formats.layout import library_path
+from cloacina_ctl.formats.native.reader import open_package
+from cloacina_ctl.formats.native.writer import PackageWriter
+from cloacina_ctl.formats.plan import PlannedFile, make_plan
 from cloacina_ctl.manifest import Contents, Language, Manifest, Package, Retry, Task, Workflow
 from cloacina_ctl.operations.convert import ConvertRequest, convert
 from cloacina_ctl.operations.package import PackageRequest, package
-from cloacina_ctl.operations.target import Target
+from cloacina_ctl.operations.packaging.target import Target
 from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.platforms import artifact_of, read_library
+from cloacina_ctl.verification.authenticity import Rule
 from tests.foreign import archives
 from tests.foreign_writing.conftest import FIXTURES
 from tests.platforms.workflow_libraries import fidius_library, raw_library

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloacina_ctl.errors import Refused
-from cloacina_ctl.operations.crate_files import CrateFiles, judge_build
-from cloacina_ctl.project.dep_info import FilesRead
+from cloacina_ctl.operations.packaging.crate_files import CrateFiles, judge_build
+from cloacina_ctl.project.build.dep_info import FilesRead
 from cloacina_ctl.project.model import Selection
 from cloacina_ctl.project.reading import read_project
 from tests.foreign.archives import PACKAGE_TOML, bz2, source_tar

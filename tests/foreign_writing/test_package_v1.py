@@ -8,8 +8,8 @@ import tarfile
 import pytest
 
 from cloacina_ctl.manifest import Task, Workflow
-from cloacina_ctl.operations import packing_v1
-from cloacina_ctl.operations.building import Built
+from cloacina_ctl.operations.packaging import v1
+from cloacina_ctl.operations.packaging.build import Built
 from cloacina_ctl.platforms import artifact_of, read_library
 from tests.foreign_writing.conftest import FIXTURES
 from tests.platforms.workflow_libraries import fidius_library, raw_library
@@ -30,7 +30,7 @@ def built(tmp_path, monkeypatch):
         made = Built(
             str(path), path.stat().st_size, artifact, (workflow,), (), library.exports
         )  # fmt: skip
-        monkeypatch.setattr(packing_v1, "build_library", lambda *_: made)
+        monkeypatch.setattr(v1, "build_library", lambda *_: made)
 
     return leave
 

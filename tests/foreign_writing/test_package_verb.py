@@ -327,7 +327,7 @@ def test_a_python_project_is_nothing_for_the_first_runtimes(cli, report):
 
 
 def test_a_file_that_changes_after_it_was_parsed_is_refused(cli, report, monkeypatch):
-    from cloacina_ctl.archive.foreign import write_source
+    from cloacina_ctl.formats.legacy import write_source
 
     source = report / "src" / "daily_report" / "tasks.py"
     text = source.read_text()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cloacina_ctl.errors import UsageError
-from cloacina_ctl.project import runtimes
-from cloacina_ctl.project.runtimes import (
+from cloacina_ctl.releases import table
+from cloacina_ctl.releases.table import (
     NEWEST_RUNTIME,
     RUNTIMES,
     SHADOWED_NAMES,
@@ -74,4 +74,4 @@ def test_the_rules_are_those_that_were_measured():
     assert newest is NEWEST_RUNTIME
     assert len(SHADOWED_NAMES) == 25
     assert {runtime.name for runtime in RUNTIMES if runtime.package_language} == {"0.6", "0.7"}
-    assert runtimes.find_runtime("0.5").upload > 99 << 20
+    assert table.find_runtime("0.5").upload > 99 << 20

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloacina_ctl.archive.foreign.pipeline import PIECE, Pipeline
-from cloacina_ctl.archive.foreign.tar_stream import feed_plan
-from cloacina_ctl.archive.foreign.write_source import (
+from cloacina_ctl.errors import Code, FileProblem, Refused
+from cloacina_ctl.formats.legacy.compress_thread import PIECE, Pipeline
+from cloacina_ctl.formats.legacy.tar_writer import feed_plan
+from cloacina_ctl.formats.legacy.write_source import (
     PADDING_PATH,
     Ceiling,
     Output,
@@ -26,8 +27,7 @@ from cloacina_ctl.archive.foreign.write_source import (
     source_order,
     write_source,
 )
-from cloacina_ctl.archive.plan import Plan, PlannedFile
-from cloacina_ctl.errors import Code, FileProblem, Refused
+from cloacina_ctl.formats.plan import Plan, PlannedFile
 from cloacina_ctl.paths import MemberPath
 from tests.tools import need
 
@@ -266,7 +266,7 @@ def test_a_disk_that_fills_up_is_reported_and_leaves_nothing(path, monkeypatch):
     def full(fd, data):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cloacina_ctl.archive.foreign.tar_stream.write_all", full)
+    monkeypatch.setattr("cloacina_ctl.formats.legacy.tar_writer.write_all", full)
     with pytest.raises(FileProblem) as caught:
         write(path, {"a.bin": noise(20 * PIECE)})
     assert caught.value.diagnostics[0].code is Code.NO_SPACE

@@ -8,7 +8,7 @@ from cloacina_ctl.errors import Refused
 from cloacina_ctl.manifest import Trigger
 from cloacina_ctl.project import toml_editing
 from cloacina_ctl.project.package_toml import Header, metadata_keys, resolve
-from cloacina_ctl.project.runtimes import find_runtime
+from cloacina_ctl.releases.table import find_runtime
 from cloacina_ctl.toml import parse_toml
 
 HEADER = Header("demo", "1.0", "python", "demo_wf", 'What "it" does', None, None, "demo.tasks")

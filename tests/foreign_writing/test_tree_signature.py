@@ -5,7 +5,7 @@ from __future__ import annotations
 import bz2
 
 from cloacina_ctl.operations.package import PackageRequest, package
-from cloacina_ctl.operations.target import choose_target
+from cloacina_ctl.operations.packaging.target import choose_target
 from cloacina_ctl.signing.fidius_signature import TreeDigest
 from cloacina_ctl.signing.keys import PrivateKey
 from tests.foreign_writing.test_package_verb import members

@@ -8,8 +8,8 @@ import tarfile
 import pytest
 import zstandard
 
-from cloacina_ctl.archive import frames
-from cloacina_ctl.archive.writer import WriteOptions
+from cloacina_ctl.formats.native import frames
+from cloacina_ctl.formats.native.writer import WriteOptions
 from tests.archive import packages
 from tests.hostile.builder import Recipe, build, make
 from tests.hostile.cases_a_container import hostile_frames

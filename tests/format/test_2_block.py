@@ -8,8 +8,8 @@ import tarfile
 import pytest
 import zstandard
 
-from cloacina_ctl.archive.block import SignatureBlock, encode_block
-from cloacina_ctl.envelope import PAYLOAD_TYPE, Envelope
+from cloacina_ctl.dsse import PAYLOAD_TYPE, Envelope
+from cloacina_ctl.formats.native.signature_block import SignatureBlock, encode_block
 from cloacina_ctl.operations.sign import SignRequest, sign
 from cloacina_ctl.operations.unpack import Wanted, unpack
 from cloacina_ctl.signing.keys import PrivateKey

@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 
-from cloacina_ctl.envelope import PAYLOAD_TYPE, pae
+from cloacina_ctl.dsse import PAYLOAD_TYPE, pae
 from cloacina_ctl.errors import NotTrusted
 from cloacina_ctl.operations.sign import SignRequest, sign
 from cloacina_ctl.signing.keys import PrivateKey, PublicKey

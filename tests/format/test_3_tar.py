@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cloacina_ctl.archive import tar
-from cloacina_ctl.archive.limits import GIB
-from cloacina_ctl.archive.plan import PlannedFile, make_plan
+from cloacina_ctl.formats.limits import GIB
+from cloacina_ctl.formats.native import tar
+from cloacina_ctl.formats.plan import PlannedFile, make_plan
 from cloacina_ctl.paths import MemberPath
 from tests.format.verdicts import refusal
 from tests.hostile import tar_bytes

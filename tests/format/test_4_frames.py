@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from cloacina_ctl.archive.layout import is_tag, section_of
-from cloacina_ctl.archive.writer import WriteOptions
+from cloacina_ctl.formats.layout import is_tag, section_of
+from cloacina_ctl.formats.native.writer import WriteOptions
 from tests.archive import packages
 from tests.format.verdicts import refusal
 from tests.hostile.builder import FILES, FRAME_SIZE, File, Recipe, build, make

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from cloacina_ctl.archive.limits import DEFAULT_LIMITS, GIB, KIB, MIB, Limits
-from cloacina_ctl.archive.plan import make_plan
-from cloacina_ctl.archive.writer import WriteOptions
+from cloacina_ctl.formats.limits import DEFAULT_LIMITS, GIB, KIB, MIB, Limits
+from cloacina_ctl.formats.native.writer import WriteOptions
+from cloacina_ctl.formats.plan import make_plan
 from cloacina_ctl.manifest import canonical
 from tests.archive import packages
 from tests.format.verdicts import refusal

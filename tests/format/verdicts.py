@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import CloacinaError
 from cloacina_ctl.operations.inspect import Inspection, inspect
 from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.operations.verify import Verified, verify
 from cloacina_ctl.signing.keys import PublicKey
+from cloacina_ctl.verification.authenticity import Rule
 from tests.hostile.envelopes import public_key
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cloacina_ctl.cli import main
-from cloacina_ctl.folders import PREFIX, hidden_name
+from cloacina_ctl.files.folders import PREFIX, hidden_name
 from tests.canary import make_canary, seen
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"

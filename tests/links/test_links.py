@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cloacina_ctl import folders
+from cloacina_ctl.files import folders
 from tests.canary import make_canary, seen
 from tests.links.sweep import FAST, VERBS, World, sweep
 from tests.registry.stores import SCRATCH

@@ -10,8 +10,9 @@ import pytest
 from cloacina_ctl import platforms
 from cloacina_ctl.errors import Code, FileProblem, Refused
 from cloacina_ctl.manifest import Libc
-from cloacina_ctl.platforms import read, read_library
-from cloacina_ctl.platforms.reading import WHOLE, FileSource, Source, Unreadable, open_source
+from cloacina_ctl.platforms import library_file as read
+from cloacina_ctl.platforms import read_library
+from cloacina_ctl.platforms.elf.reader import WHOLE, FileSource, Source, Unreadable, open_source
 from tests.platforms.elf_builder import AARCH64, PT_INTERP, Elf
 from tests.platforms.workflow_libraries import ETL_TASKS, fidius_library
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloacina_ctl.platforms.graph_text import Extent, extent_of, parse_list, parse_tasks
+from cloacina_ctl.platforms.plugins.graph_text import Extent, extent_of, parse_list, parse_tasks
 from tests.platforms.workflow_libraries import ETL_TASKS, graph_json
 
 VALUES = st.recursive(

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from cloacina_ctl.errors import Code, Refused, UsageError
 from cloacina_ctl.manifest import Libc
 from cloacina_ctl.platforms import read_library
-from cloacina_ctl.platforms.dynamic import ENTRY_POINTS
-from cloacina_ctl.platforms.elf import MACHINES, reads_plugins
+from cloacina_ctl.platforms.elf.dynamic import ENTRY_POINTS
+from cloacina_ctl.platforms.elf.header import MACHINES, reads_plugins
 from cloacina_ctl.platforms.triples import refuse_unread
 from tests.platforms.elf_builder import Elf
 

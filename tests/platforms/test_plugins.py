@@ -253,9 +253,9 @@ def test_follows_a_getter_behind_an_ordinary_prologue(machine, before):
 def test_follows_adr_too():
     elf = raw_library("0.3", elf=Elf(machine=AARCH64))
     # adr x0 reaches 1 MiB: a table in the code's own neighbourhood, forwards and back.
-    from cloacina_ctl.platforms.elf import open_image
-    from cloacina_ctl.platforms.raw_abi import returned_address
-    from cloacina_ctl.platforms.reading import BytesSource
+    from cloacina_ctl.platforms.elf.header import open_image
+    from cloacina_ctl.platforms.elf.reader import BytesSource
+    from cloacina_ctl.platforms.plugins.raw_abi import returned_address
 
     forwards = elf.code((0x10000000 | 2 << 5).to_bytes(4, "little") + b"\xc0\x03\x5f\xd6")
     back = elf.code((0x10000000 | (-4 & 0x7FFFF) << 5).to_bytes(4, "little"))

@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloacina_ctl.archive.foreign.tar_stream import feed_plan
-from cloacina_ctl.archive.foreign.write_source import Output
-from cloacina_ctl.archive.foreign.write_v1 import write_v1
-from cloacina_ctl.archive.plan import PlannedFile, make_plan
-from cloacina_ctl.archive.writer import PackageWriter
-from cloacina_ctl.overlay import Patch, laid_over
+from cloacina_ctl.files.overlay import Patch, laid_over
+from cloacina_ctl.formats.legacy.tar_writer import feed_plan
+from cloacina_ctl.formats.legacy.write_source import Output
+from cloacina_ctl.formats.legacy.write_v1 import write_v1
+from cloacina_ctl.formats.native.writer import PackageWriter
+from cloacina_ctl.formats.plan import PlannedFile, make_plan
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.platforms import read_library
 from cloacina_ctl.platforms.folders import SearchPath, is_beside

@@ -6,9 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import BuildFailed
-from cloacina_ctl.project.cargo import Built, build
-from cloacina_ctl.project.crate import read_crate
+from cloacina_ctl.project.build.cargo import Built, build
 from cloacina_ctl.project.model import BuildOptions
+from cloacina_ctl.project.rust.cargo_toml import read_crate
 from tests.project.trees import plant
 
 if TYPE_CHECKING:

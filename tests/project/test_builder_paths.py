@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cloacina_ctl.errors import Severity
-from cloacina_ctl.operations.building import said_of
-from cloacina_ctl.project.builder_paths import (
+from cloacina_ctl.operations.packaging.build import said_of
+from cloacina_ctl.project.build.builder_paths import (
     C_CODE,
     ELSEWHERE,
     MANIFEST_DIR,
@@ -23,10 +23,10 @@ from cloacina_ctl.project.builder_paths import (
     remap_flags,
     source_folders,
 )
-from cloacina_ctl.project.cargo import Built
-from cloacina_ctl.project.cargo_workspace import Compiler, SourcePackage, Workspace
+from cloacina_ctl.project.build.cargo import Built
 from cloacina_ctl.project.model import BuildOptions
-from cloacina_ctl.project.programs import Program
+from cloacina_ctl.project.rust.cargo_workspace import Compiler, SourcePackage, Workspace
+from cloacina_ctl.project.subprocesses import Program
 from tests.project.checkouts import LIB, PACKAGE, ROOT, UTIL, built_at, checkout, content
 from tests.project.trees import plant
 from tests.tools import need
@@ -251,7 +251,7 @@ def test_finds_each_once_wherever_the_pieces_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coding: str
 ) -> None:
     monkeypatch.setenv("HOME", "/home/alice")
-    monkeypatch.setattr("cloacina_ctl.project.builder_paths._CHUNK", 4096)
+    monkeypatch.setattr("cloacina_ctl.project.build.builder_paths._CHUNK", 4096)
     text = "/home/alice/flow".encode(coding)
     for at in range(0, 3 * 4096, 511):
         data = bytearray(b"\xff" * 5 * 4096)

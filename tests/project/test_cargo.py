@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from cloacina_ctl.errors import BuildFailed, Code, UsageError
-from cloacina_ctl.project.cargo import build, find_cargo
-from cloacina_ctl.project.cargo_workspace import Workspace
-from cloacina_ctl.project.crate import read_crate
+from cloacina_ctl.project.build.cargo import build, find_cargo
+from cloacina_ctl.project.build.target_folders import with_own_folders
 from cloacina_ctl.project.model import BuildOptions
-from cloacina_ctl.project.target_folders import with_own_folders
+from cloacina_ctl.project.rust.cargo_toml import read_crate
+from cloacina_ctl.project.rust.cargo_workspace import Workspace
 from tests.project.checkouts import built_at
 from tests.project.trees import plant
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cloacina_ctl.errors import Refused
-from cloacina_ctl.project.cargo_config import add_flags, compiler_variables, configured_flags
+from cloacina_ctl.project.rust.cargo_config import add_flags, compiler_variables, configured_flags
 from tests.project.trees import plant
 
 if TYPE_CHECKING:

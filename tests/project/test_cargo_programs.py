@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloacina_ctl.errors import BuildFailed, Code, FileProblem
-from cloacina_ctl.project import programs
-from cloacina_ctl.project.programs import Program, clean_environment, find_program, run
+from cloacina_ctl.project import subprocesses
+from cloacina_ctl.project.subprocesses import Program, clean_environment, find_program, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,14 +117,14 @@ def test_a_build_sees(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_line_without_end_is_an_error_and_not_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs._Lines, "longest", 1 << 20)
+    monkeypatch.setattr(subprocesses._Lines, "longest", 1 << 20)
     with pytest.raises(BuildFailed, match="a line of more than 1048576 bytes") as error:
         lines_of(shell("yes | tr -d '\\n'"))
     assert error.value.diagnostics[0].code is Code.BUILD_FAILED
 
 
 def test_output_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "MAX_OUTPUT_BYTES", 1 << 20)
+    monkeypatch.setattr(subprocesses, "MAX_OUTPUT_BYTES", 1 << 20)
     with pytest.raises(BuildFailed, match="more than 1048576 bytes of output"):
         lines_of(shell("yes"))
 
@@ -157,7 +157,7 @@ def test_an_interrupt_ends_the_whole_session() -> None:
 
 
 def test_one_that_ignores_the_polite_signal_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(subprocesses, "GRACE_SECONDS", 0.2)
 
     def stop(_: bytes) -> None:
         raise KeyboardInterrupt

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Incompatible, Refused
 from cloacina_ctl.operations.convert import ConvertRequest, convert
 from cloacina_ctl.operations.inspect import inspect
-from cloacina_ctl.operations.own_platform import Placed, place_own_code
 from cloacina_ctl.operations.package import PackageRequest, package, prepare
-from cloacina_ctl.operations.target import SOURCE, Target
+from cloacina_ctl.operations.packaging.own_platform import Placed, place_own_code
+from cloacina_ctl.operations.packaging.target import SOURCE, Target
+from cloacina_ctl.operations.packaging.vendoring import VendorRequest
 from cloacina_ctl.operations.validate import validate
-from cloacina_ctl.operations.vendoring import VendorRequest
 from cloacina_ctl.runtime import open_package
+from cloacina_ctl.verification.authenticity import Rule
 from tests.platforms.elf_builder import AARCH64, X86_64, Elf
 from tests.project.trees import TASK, plant
 from tests.tools import need
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from cloacina_ctl.archive.plan import PlannedFile
+    from cloacina_ctl.formats.plan import PlannedFile
 
 MUSL = {"needed": ("libc.musl-x86_64.so.1",), "versions": {}}
 OLD = {"versions": {"libc.so.6": [("GLIBC_2.2.5", 0)]}}

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloacina_ctl.errors import CloacinaError, Code, Refused
-from cloacina_ctl.project.cargo import build
-from cloacina_ctl.project.crate import read_crate
+from cloacina_ctl.project.build.cargo import build
 from cloacina_ctl.project.crate_source.local_packages import find_packages, stands_alone
 from cloacina_ctl.project.crate_source.manifest import normal_manifest
 from cloacina_ctl.project.model import BuildOptions
 from cloacina_ctl.project.reading import read_project
-from cloacina_ctl.project.rust_reads import reads_in
-from cloacina_ctl.project.rust_syntax import parse_rust
-from cloacina_ctl.project.selection import select_source
+from cloacina_ctl.project.rust.cargo_toml import read_crate
+from cloacina_ctl.project.rust.reads import reads_in
+from cloacina_ctl.project.rust.syntax import parse_rust
+from cloacina_ctl.project.selection.select import select_source
 from cloacina_ctl.toml import parse_toml
 from tests.project.trees import plant
 from tests.tools import need

@@ -6,15 +6,15 @@ import os
 
 import pytest
 
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.operations.inspect import inspect
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.operations.validate import validate
-from cloacina_ctl.project.links import Away, boundary_of, follow, open_followed
 from cloacina_ctl.project.reading import read_project
-from cloacina_ctl.project.selection import select_files, select_source
+from cloacina_ctl.project.selection.links import Away, boundary_of, follow, open_followed
+from cloacina_ctl.project.selection.select import select_files, select_source
+from cloacina_ctl.verification.authenticity import Rule
 from tests.project.trees import PYPROJECT, TASK, found, plant
 
 CONFIG = '[tool.cloacina]\nentry_module = "demo.tasks"\nlinks = "contents"\n'

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cloacina_ctl.project.denied import deny_file, deny_folder
-from cloacina_ctl.project.walk import TreeRules, select_tree
+from cloacina_ctl.project.selection.exclusions import deny_file, deny_folder
+from cloacina_ctl.project.selection.walk import TreeRules, select_tree
 from tests.project.trees import plant
 from tests.tools import need
 

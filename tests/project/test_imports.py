@@ -6,17 +6,17 @@ import sys
 
 import pytest
 
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Refused, Severity
+from cloacina_ctl.operations.conversion.request import ConvertRequest
 from cloacina_ctl.operations.convert import convert
-from cloacina_ctl.operations.converting import ConvertRequest
 from cloacina_ctl.operations.inspect import inspect
 from cloacina_ctl.operations.package import PackageRequest, package
+from cloacina_ctl.operations.packaging.target import choose_target
+from cloacina_ctl.operations.packaging.vendoring import VendorRequest
 from cloacina_ctl.operations.run import RunRequest, run
-from cloacina_ctl.operations.target import choose_target
 from cloacina_ctl.operations.validate import validate
-from cloacina_ctl.operations.vendoring import VendorRequest
 from cloacina_ctl.project.python.stdlib_names import NEWEST, pythons_with
+from cloacina_ctl.verification.authenticity import Rule
 from tests.project.trees import PYPROJECT, TASK, plant
 
 ABOUT = (Code.NOT_PROVIDED, Code.NOT_PACKED, Code.OTHER_NAME)

@@ -10,9 +10,9 @@ import pytest
 
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.operations.package import PackageRequest, package
-from cloacina_ctl.operations.target import choose_target
+from cloacina_ctl.operations.packaging.target import choose_target
+from cloacina_ctl.operations.packaging.vendoring import VendorRequest
 from cloacina_ctl.operations.validate import validate
-from cloacina_ctl.operations.vendoring import VendorRequest
 from tests.canary import seen
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"

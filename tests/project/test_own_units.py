@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from cloacina_ctl.project import target_folders
-from cloacina_ctl.project.cargo_workspace import SourcePackage, Workspace
-from cloacina_ctl.project.freshness import FreshUnit, outdated
+from cloacina_ctl.project.build import target_folders
+from cloacina_ctl.project.build.freshness import FreshUnit, outdated
 from cloacina_ctl.project.model import BuildOptions
+from cloacina_ctl.project.rust.cargo_workspace import SourcePackage, Workspace
 from tests.project.checkouts import PACKAGE, ROOT, UTIL, built_at, checkout, date, says
 from tests.project.trees import plant
 from tests.tools import need

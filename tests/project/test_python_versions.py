@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from cloacina_ctl.checks import unread
+from cloacina_ctl.checks import other_python
 from cloacina_ctl.errors import Code, Refused, Severity
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.project.model import SyntaxProblem
-from cloacina_ctl.project.python_source import read_module
+from cloacina_ctl.project.python.source import read_module
 from tests.project.trees import PYPROJECT, TASK, plant
 
 HERE = sys.version_info.minor
@@ -63,13 +63,13 @@ def test_source_that_a_python_of_the_project_cannot_read_is_wrong(tmp_path, requ
 def test_a_package_is_judged_by_a_python_that_may_know_its_syntax_alone(
     monkeypatch, requires, newer
 ):
-    monkeypatch.setattr(unread, "NEWEST", HERE + 1)  # this Python is not the newest
+    monkeypatch.setattr(other_python, "NEWEST", HERE + 1)  # this Python is not the newest
     problem = SyntaxProblem("workflow/demo/more.py:1", "invalid syntax", is_grammar=True)
-    assert unread.is_for_newer(problem, requires, packed=True) is newer
-    assert not unread.is_for_newer(problem._replace(is_grammar=False), requires, packed=True)
+    assert other_python.is_for_newer(problem, requires, packed=True) is newer
+    assert not other_python.is_for_newer(problem._replace(is_grammar=False), requires, packed=True)
     if requires is None:
-        monkeypatch.setattr(unread, "NEWEST", HERE)
-        assert not unread.is_for_newer(problem, requires, packed=True)
+        monkeypatch.setattr(other_python, "NEWEST", HERE)
+        assert not other_python.is_for_newer(problem, requires, packed=True)
 
 
 @pytest.mark.parametrize(

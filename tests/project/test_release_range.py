@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cloacina_ctl.project.release_range import takes_release
-from cloacina_ctl.project.runtimes import RUNTIMES
+from cloacina_ctl.releases.ranges import takes_release
+from cloacina_ctl.releases.table import RUNTIMES
 
 
 @pytest.mark.parametrize(

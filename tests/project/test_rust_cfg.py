@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloacina_ctl.project.crate import read_crate
 from cloacina_ctl.project.model import BuildOptions
-from cloacina_ctl.project.rust_cfg import features_on, packaged_features
+from cloacina_ctl.project.rust.cargo_toml import read_crate
+from cloacina_ctl.project.rust.cfg import features_on, packaged_features
 from tests.project.trees import plant
 from tests.tools import need
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloacina_ctl.errors import Code, FileProblem, Refused, UsageError
-from cloacina_ctl.project.crate import read_crate
+from cloacina_ctl.project.rust.cargo_toml import read_crate
 from tests.project.trees import found, plant
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from cloacina_ctl.errors import Code, Refused, Severity
 from cloacina_ctl.manifest import Param, Retry, Task, Trigger
 from cloacina_ctl.platforms.library import Library, LibraryGraph
 from cloacina_ctl.project.model import Config, Layout, SourceDependency, SourceTask, SourceWorkflow
-from cloacina_ctl.project.rust_project import merge_library, read_rust_project
+from cloacina_ctl.project.rust.project import merge_library, read_rust_project
 from tests.project.trees import found, plant
 
 if TYPE_CHECKING:

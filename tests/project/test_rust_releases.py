@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloacina_ctl.checks.engine import Choice
-from cloacina_ctl.operations.building import BuildRequest
 from cloacina_ctl.operations.package import PackageRequest, _other_features
+from cloacina_ctl.operations.packaging.build import BuildRequest
 from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.project.model import BuildOptions
 from cloacina_ctl.project.reading import read_project

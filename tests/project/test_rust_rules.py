@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloacina_ctl.checks.crates import check_crate
 from cloacina_ctl.checks.graph import RULES as GRAPH
+from cloacina_ctl.checks.rust.crate import check_crate
 from cloacina_ctl.errors import Severity
 from cloacina_ctl.project.reading import read_project
 from tests.engines.rust_cases import CASES, files_of, releases_of

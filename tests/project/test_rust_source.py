@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloacina_ctl.manifest import Param, Retry, Trigger
-from cloacina_ctl.project import rust_source, rust_syntax
-from cloacina_ctl.project.rust_source import CrateSource, build_script_use, read_source
+from cloacina_ctl.project.rust import source, syntax
+from cloacina_ctl.project.rust.source import CrateSource, build_script_use, read_source
 from tests.project.trees import plant
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cloacina_ctl.project.macro_uses import MacroArgument
     from cloacina_ctl.project.model import SourceTask, SourceWorkflow
+    from cloacina_ctl.project.rust.macro_uses import MacroArgument
 
 
 def source_of(root: Path, lib: str, **files: str | bytes) -> CrateSource:
@@ -558,14 +558,14 @@ def test_bounds_files_bytes_time_and_depth(tmp_path: Path, monkeypatch: pytest.M
     deep = "mod a {" * 70 + "}" * 70
     found = source_of(tmp_path, deep)
     assert found.syntax_problems[0].message == "modules more than 64 deep"
-    monkeypatch.setattr(rust_source, "MAX_FILES", 2)
+    monkeypatch.setattr(source, "MAX_FILES", 2)
     found = source_of(tmp_path, "mod a; mod b;", **{"a.rs": "", "b.rs": ""})
     assert found.syntax_problems[0].message == "more than 2 files, not read: src/b.rs"
-    monkeypatch.setattr(rust_source, "MAX_TOTAL_BYTES", 10)
+    monkeypatch.setattr(source, "MAX_TOTAL_BYTES", 10)
     found = source_of(tmp_path, "mod abcdefgh;")
     assert found.syntax_problems[0].message == "too much source to read: src/lib.rs"
     monkeypatch.undo()
-    found = source_of(tmp_path, "a" * (rust_syntax.MAX_SOURCE_BYTES + 1))
+    found = source_of(tmp_path, "a" * (syntax.MAX_SOURCE_BYTES + 1))
     assert found.syntax_problems[0].message == "too much source to read: src/lib.rs"
 
 
@@ -573,7 +573,7 @@ def test_a_file_that_takes_long_to_parse_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An open quotation mark makes the parser look for its end, again and again."""
-    monkeypatch.setattr(rust_source, "MAX_PARSE_SECONDS", 0.2)
+    monkeypatch.setattr(source, "MAX_PARSE_SECONDS", 0.2)
     found = source_of(tmp_path, "mod a; mod b;", **{"a.rs": '"' * 500_000, "b.rs": ""})
     assert [problem.message for problem in found.syntax_problems] == [
         "takes too long to parse: src/a.rs", "takes too long to parse: src/b.rs",

@@ -10,7 +10,7 @@ import pytest
 from cloacina_ctl.errors import Code, FileProblem, Refused
 from cloacina_ctl.project.model import LeftOut
 from cloacina_ctl.project.reading import read_project
-from cloacina_ctl.project.selection import select_files, select_source
+from cloacina_ctl.project.selection.select import select_files, select_source
 from tests.project.trees import PYPROJECT, TASK, TREE, found, plant, tree
 
 if TYPE_CHECKING:
@@ -363,7 +363,7 @@ def test_a_line_that_is_no_pattern_and_windows_line_ends_do_no_harm(tmp_path):
 
 
 def test_the_source_of_a_crate_goes_under_source(tmp_path):
-    from cloacina_ctl.project.walk import TreeRules, select_tree
+    from cloacina_ctl.project.selection.walk import TreeRules, select_tree
 
     plant(tmp_path, {"Cargo.toml": "", "src/lib.rs": "", "target/debug/x": "", ".env": ""})
     project = read_project(str(tree(tmp_path / "p", {})))

@@ -12,7 +12,7 @@ import pytest
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.project.reading import read_project
-from cloacina_ctl.project.selection import select_files
+from cloacina_ctl.project.selection.select import select_files
 from tests.project.layouts import LAYOUTS, Layout, project
 from tests.project.trees import PYPROJECT, TASK, found, plant
 

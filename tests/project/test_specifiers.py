@@ -6,8 +6,8 @@ from packaging.specifiers import SpecifierSet
 
 from cloacina_ctl.manifest.texts import judge_specifier
 from cloacina_ctl.project.config import read_config
-from cloacina_ctl.project.metadata import read_metadata
 from cloacina_ctl.project.model import Layout
+from cloacina_ctl.project.python.metadata import read_metadata
 
 CLAUSES = st.tuples(
     st.sampled_from([">=", "<=", "<", ">", "==", "!=", "~="]),

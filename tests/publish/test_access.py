@@ -12,9 +12,9 @@ import sys
 import pytest
 
 from cloacina_ctl.errors import CloacinaError, Code, NotTrusted, UsageError
-from cloacina_ctl.operations.server_access import AccessRequest, find_access
-from cloacina_ctl.registry.profiles import find_profile
-from cloacina_ctl.registry.token import MASK, Token
+from cloacina_ctl.operations.publication.access import AccessRequest, find_access
+from cloacina_ctl.server.profiles import find_profile
+from cloacina_ctl.server.token import MASK, Token
 from tests.publish.cloacina import TENANT, WRITE
 from tests.publish.sockets import Listener
 from tests.verbs.test_json_shapes import judge
@@ -188,7 +188,7 @@ def test_a_keyring_is_asked_where_it_is_installed(tmp_path):
     (package / "__init__.py").write_text(KEYRING)
     (package / "errors.py").write_text("class KeyringError(Exception):\n    pass\n")
     code = (
-        "from cloacina_ctl.operations.server_access import *\n"
+        "from cloacina_ctl.operations.publication.access import *\n"
         "print(find_access(AccessRequest(server='http://127.0.0.1:99')).token.reveal())\n"
         "try:\n    find_access(AccessRequest(server='http://127.0.0.1:1'))\n"
         "except NotTrusted as error:\n    print(error.diagnostics[0].code)\n"

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloacina_ctl.errors import Code, NetworkProblem, UsageError
-from cloacina_ctl.registry.address import escape_segment, parse_address
-from cloacina_ctl.registry.exchange import Request, exchange
-from cloacina_ctl.registry.proxies import proxy_for
-from cloacina_ctl.registry.wire import Wire
+from cloacina_ctl.server.address import escape_segment, parse_address
+from cloacina_ctl.server.exchange import Request, exchange
+from cloacina_ctl.server.proxies import proxy_for
+from cloacina_ctl.server.wire import Wire
 from tests.publish.cloacina import response
 from tests.publish.sockets import Listener
 from tests.publish.test_misbehaving import GOOD, IMPATIENT, asks, client

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import CloacinaError, Code, FileProblem, Refused
-from cloacina_ctl.registry.address import parse_address
-from cloacina_ctl.registry.exchange import MAX_BODY_BYTES, MAX_HEADERS, exchange
-from cloacina_ctl.registry.multipart import Upload
-from cloacina_ctl.registry.server import Server
-from cloacina_ctl.registry.token import Token
-from cloacina_ctl.registry.wire import Deadline, Patience, Wire, translated
+from cloacina_ctl.server.address import parse_address
+from cloacina_ctl.server.client import Server
+from cloacina_ctl.server.exchange import MAX_BODY_BYTES, MAX_HEADERS, exchange
+from cloacina_ctl.server.multipart import Upload
+from cloacina_ctl.server.token import Token
+from cloacina_ctl.server.wire import Deadline, Patience, Wire, translated
 from tests.publish.cloacina import WRITE, response
 from tests.publish.sockets import Listener
 

@@ -78,10 +78,10 @@ def histories(folder: Path | str) -> list[History]:
     with contextlib.closing(sqlite3.connect(Path(folder) / INDEX)) as index:
         assert index.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert index.execute("PRAGMA foreign_key_check").fetchall() == []
-    from cloacina_ctl.registry import rows
+    from cloacina_ctl.registry import queries
 
     with contextlib.closing(connect(str(folder), writable=True)) as index:
-        return [rows.history(index, *names) for names in rows.names(index)]
+        return [queries.history(index, *names) for names in queries.names(index)]
 
 
 def check_invariants(folder: Path | str) -> dict[tuple[str, str], tuple[tuple[str, ...], str]]:

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.operations.keys import signing_keys
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.verify import verify
-from cloacina_ctl.registry import daemon
-from cloacina_ctl.registry.daemon import STAGING, Dropped, file_name, watched_files
+from cloacina_ctl.registry import daemon_folder
+from cloacina_ctl.registry.daemon_folder import STAGING, Dropped, file_name, watched_files
+from cloacina_ctl.verification.authenticity import Rule
 from tests.foreign import archives
 from tests.registry.conftest import make_project
 from tests.registry.stores import read_only
@@ -99,7 +99,7 @@ def test_the_daemon_sees_what_ends_as_a_package_hidden_or_not(folder):
     assert [os.path.basename(path) for path in watched_files(str(folder))] == [
         ".b.cloacina", "a.cloacina", "f.cloacina",
     ]  # fmt: skip
-    assert not STAGING.endswith(daemon.SUFFIX)
+    assert not STAGING.endswith(daemon_folder.SUFFIX)
 
 
 def test_nothing_half_is_ever_seen(folder, tmp_path, cli):
@@ -131,7 +131,7 @@ def test_a_killed_delivery_leaves_nothing_that_is_seen_and_the_next_one_clears_u
     folder, tmp_path, cli
 ):
     code = (
-        "import sys, time; from cloacina_ctl.registry.daemon import Dropped\n"
+        "import sys, time; from cloacina_ctl.registry.daemon_folder import Dropped\n"
         "with Dropped(sys.argv[1]) as d: d.write(b'half'); print('x', flush=True); time.sleep(60)"
     )
     killed = subprocess.Popen(

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from cloacina_ctl.archive.payload import Memory, pour
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
+from cloacina_ctl.formats.native.payload import Memory, pour
 from cloacina_ctl.operations import install as install_module
 from cloacina_ctl.operations import keys
-from cloacina_ctl.operations.damage import damage_explained
 from cloacina_ctl.operations.install import InstallRequest, install
-from cloacina_ctl.operations.installed import (
+from cloacina_ctl.operations.installation.damage import damage_explained
+from cloacina_ctl.operations.installation.lookup import (
     find_installed,
     open_installed,
     parse_spec,
@@ -25,6 +24,7 @@ from cloacina_ctl.operations.sign import SignRequest, sign
 from cloacina_ctl.operations.verify import verify
 from cloacina_ctl.signing.keys import PrivateKey
 from cloacina_ctl.signing.sidecar import make_sidecar
+from cloacina_ctl.verification.authenticity import Rule
 from tests.registry.stores import check_tidy, read_only
 from tests.verbs.test_json_shapes import judge
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from cloacina_ctl.operations.package import PackageRequest, package
-from cloacina_ctl.operations.target import choose_target
-from cloacina_ctl.registry.daemon import STAGING
+from cloacina_ctl.operations.packaging.target import choose_target
+from cloacina_ctl.registry.daemon_folder import STAGING
 from tests.engines.cache import cache_folder
 from tests.engines.crates import crate_for, target_folder
 from tests.reference import cloacinactl, daemons

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloacina_ctl.errors import Code, FileProblem, Refused
-from cloacina_ctl.registry.turns import activate, step_back, without
+from cloacina_ctl.registry.history import activate, step_back, without
 
 TURNS = st.lists(st.sampled_from("abcdef"), unique=True).map(tuple)
 

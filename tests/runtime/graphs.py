@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from cloacina_ctl.manifest.model import Retry, Task, Workflow
-from cloacina_ctl.runtime.schedule import Step
-from cloacina_ctl.runtime.trigger_rules import Condition, Rule
+from cloacina_ctl.runtime.scheduler.schedule import Step
+from cloacina_ctl.runtime.scheduler.trigger_rules import Condition, Rule
 
 QUICK = Retry(delay_ms=0)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cloacina_ctl.archive.block import SignatureBlock
-from cloacina_ctl.archive.layout import library_path
-from cloacina_ctl.archive.plan import PlannedFile, make_plan
-from cloacina_ctl.archive.tables import Tool
-from cloacina_ctl.archive.writer import PackageWriter
+from cloacina_ctl.formats.file_index import Tool
+from cloacina_ctl.formats.layout import library_path
+from cloacina_ctl.formats.native.signature_block import SignatureBlock
+from cloacina_ctl.formats.native.writer import PackageWriter
+from cloacina_ctl.formats.plan import PlannedFile, make_plan
 from cloacina_ctl.manifest.model import (
     Contents,
     Language,

@@ -7,8 +7,8 @@ import tempfile
 from functools import cache, lru_cache
 from pathlib import Path
 
-from cloacina_ctl.runtime.isolation import HostLimits, HostOptions
-from cloacina_ctl.runtime.opening import load
+from cloacina_ctl.runtime.loading import load
+from cloacina_ctl.runtime.process.child import HostLimits, HostOptions
 from cloacina_ctl.runtime.session import Preparation
 from tests.tools import need
 

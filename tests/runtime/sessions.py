@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from cloacina_ctl.errors import Code
-from cloacina_ctl.runtime.described import Isolation, TaskOutcome
+from cloacina_ctl.runtime.metadata import Isolation, TaskOutcome
 
 
 class CallingSession:

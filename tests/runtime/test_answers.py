@@ -3,8 +3,13 @@
 import pytest
 
 from cloacina_ctl.errors import Code, Incompatible, Refused, UsageError
-from cloacina_ctl.operations.context import read_context
-from cloacina_ctl.runtime.answers import described_of, failure_of, graph_outcome_of, outcome_of
+from cloacina_ctl.operations.execution.context import read_context
+from cloacina_ctl.runtime.process.decode import (
+    described_of,
+    failure_of,
+    graph_outcome_of,
+    outcome_of,
+)
 
 SAID = {"interface": {"kind": "fidius", "slots": [0, 1, 99]}, "workflow": "flow", "package": "pack"}
 

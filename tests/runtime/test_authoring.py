@@ -2,10 +2,10 @@
 
 import pytest
 
-from cloacina_ctl.runtime.authoring import module
-from cloacina_ctl.runtime.authoring import registry as registry_module
-from cloacina_ctl.runtime.authoring.context import Context
-from cloacina_ctl.runtime.authoring.registry import Names
+from cloacina_ctl.runtime.host.cloaca_api import module
+from cloacina_ctl.runtime.host.cloaca_api import registry as registry_module
+from cloacina_ctl.runtime.host.cloaca_api.context import Context
+from cloacina_ctl.runtime.host.cloaca_api.registry import Names
 
 
 class Cloaca:
@@ -244,7 +244,7 @@ def test_a_trigger_that_is_none_is_refused(keywords):
 
 
 def test_results_of_triggers_old_and_new():
-    from cloacina_ctl.runtime.authoring.triggers import polled
+    from cloacina_ctl.runtime.host.cloaca_api.triggers import polled
 
     result = cloaca.TriggerResult
     assert polled(result.skip()) == (False, None)

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloacina_ctl.runtime.contexts import MAX_DEPTH, merged, overlaid
+from cloacina_ctl.runtime.scheduler.context import MAX_DEPTH, merged, overlaid
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-2, 2),

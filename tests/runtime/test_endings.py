@@ -15,10 +15,10 @@ from textwrap import dedent
 import pytest
 
 from cloacina_ctl.errors import Code
-from cloacina_ctl.folders import PrivateFolder
+from cloacina_ctl.files.folders import PrivateFolder
 from cloacina_ctl.runtime import load
-from cloacina_ctl.runtime.isolation import HostLimits, HostOptions
-from cloacina_ctl.runtime.material import Modules
+from cloacina_ctl.runtime.process.bundle import Modules
+from cloacina_ctl.runtime.process.child import HostLimits, HostOptions
 from cloacina_ctl.runtime.session import Preparation
 from tests.tools import need
 

@@ -14,14 +14,14 @@ from typing import NamedTuple
 import pytest
 
 from cloacina_ctl.errors import CloacinaError, Incompatible, Refused
-from cloacina_ctl.runtime.choosing import only_task
-from cloacina_ctl.runtime.described import workflow_of
 from cloacina_ctl.runtime.engine import Engine
 from cloacina_ctl.runtime.engine_run import EngineOptions, run_in_engine
-from cloacina_ctl.runtime.events import TaskEnded, TaskRetrying, TaskStarted
-from cloacina_ctl.runtime.isolation import HostLimits, HostOptions
-from cloacina_ctl.runtime.material import Modules
-from cloacina_ctl.runtime.opening import load
+from cloacina_ctl.runtime.loading import load
+from cloacina_ctl.runtime.metadata import workflow_of
+from cloacina_ctl.runtime.process.bundle import Modules
+from cloacina_ctl.runtime.process.child import HostLimits, HostOptions
+from cloacina_ctl.runtime.scheduler.events import TaskEnded, TaskRetrying, TaskStarted
+from cloacina_ctl.runtime.scheduler.select import only_task
 from cloacina_ctl.runtime.session import Preparation
 from tests.canary import make_canary, seen
 from tests.engines.installed import installed, make_venv

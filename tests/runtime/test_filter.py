@@ -6,9 +6,15 @@ import struct
 
 import pytest
 
-from cloacina_ctl.runtime import child_filter as bpf
-from cloacina_ctl.runtime.child_filter import ALLOW, EPERM, KILL, Sockets, program
-from cloacina_ctl.runtime.child_numbers import LAST_KNOWN, NUMBERS, REFUSED
+from cloacina_ctl.runtime.host.confinement import syscall_filter as bpf
+from cloacina_ctl.runtime.host.confinement.syscall_filter import (
+    ALLOW,
+    EPERM,
+    KILL,
+    Sockets,
+    program,
+)
+from cloacina_ctl.runtime.host.confinement.syscall_numbers import LAST_KNOWN, NUMBERS, REFUSED
 
 MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 # Calls that everything needs, by the tables of both machines.

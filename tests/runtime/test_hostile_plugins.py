@@ -12,7 +12,7 @@ import pytest
 
 from cloacina_ctl.errors import Code, FileProblem, Incompatible, Refused
 from cloacina_ctl.runtime import load_library
-from cloacina_ctl.runtime.isolation import HostOptions
+from cloacina_ctl.runtime.process.child import HostOptions
 from tests.runtime.plugins import plugin, raw, session_of
 from tests.tools import need
 
@@ -384,7 +384,7 @@ def test_what_the_kernel_does_not_allow_is_done_without_and_told(tmp_path, denie
         "import sys, os\n"
         "from pathlib import Path\n"
         "from tests.runtime.plugins import session_of\n"
-        "from cloacina_ctl.runtime.isolation import HostOptions\n"
+        "from cloacina_ctl.runtime.process.child import HostOptions\n"
         "options = HostOptions(allow_write=(os.path.dirname(sys.argv[2]),))\n"
         "with session_of(Path(sys.argv[1]), options=options, stop_seconds=0.3) as session:\n"
         "    print(session.network_is_closed)\n"

@@ -16,9 +16,9 @@ from textwrap import dedent
 import pytest
 
 from cloacina_ctl.errors import FileProblem, UsageError
-from cloacina_ctl.runtime.child_numbers import NUMBERS, REFUSED
-from cloacina_ctl.runtime.grants import current_folder
-from cloacina_ctl.runtime.isolation import HostOptions
+from cloacina_ctl.runtime.host.confinement.syscall_numbers import NUMBERS, REFUSED
+from cloacina_ctl.runtime.process.child import HostOptions
+from cloacina_ctl.runtime.process.grants import current_folder
 from tests.runtime.test_endings import NONE, do, opened, parts_of, soon, state_of
 from tests.tools import folder_for_all, need, python_as_nobody
 
@@ -299,7 +299,7 @@ def test_what_a_killed_guardian_leaves_of_its_limit_is_removed_by_the_next():
 
 PROBES = """
     import os, socket, sys
-    from cloacina_ctl.runtime.isolation import HostOptions
+    from cloacina_ctl.runtime.process.child import HostOptions
     from tests.runtime.test_endings import do, opened
     from tests.runtime.test_isolation import CONNECT, READ, said
     hidden, address = sys.argv[1:]
@@ -350,7 +350,7 @@ def test_who_runs_it_and_where_changes_only_what_it_says(how):
 
 REQUIRED = """
     from cloacina_ctl.errors import CloacinaError
-    from cloacina_ctl.runtime.isolation import HostOptions
+    from cloacina_ctl.runtime.process.child import HostOptions
     from tests.runtime.test_endings import opened
     try:
         with opened("print('loaded', flush=True)", HostOptions(require_isolation=True),
@@ -412,7 +412,7 @@ def test_no_common_limit_of_memory_is_said_and_is_no_lack_of_isolation():
 
 
 NO_GROUP = """
-    from cloacina_ctl.runtime.isolation import HostOptions
+    from cloacina_ctl.runtime.process.child import HostOptions
     from tests.runtime.test_endings import opened
     with opened(options=HostOptions(require_isolation=True), stop_seconds=0.3) as session:
         print(session.isolation.memory_together)
@@ -439,14 +439,14 @@ def test_the_current_folder_is_given_unless_it_is_too_much(tmp_path, monkeypatch
 
 BEFORE_5_12 = """
     import os, sys
-    from cloacina_ctl.runtime import child_confinement, child_root
+    from cloacina_ctl.runtime.host.confinement import confine, root
 
     def absent(*_):
         raise OSError(38, "no such system call")
 
-    child_root._change = absent
+    root._change = absent
     folder, given = sys.argv[1:]
-    own = child_confinement.Confinement(
+    own = confine.Confinement(
         {"folder": folder, "network": False, "grants": [[], [given], []], "engine": None,
          "required": False}
     )

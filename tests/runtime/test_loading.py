@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, Incompatible, NotTrusted, Refused, Severity
 from cloacina_ctl.manifest.model import (
     Artifact,
@@ -19,11 +18,12 @@ from cloacina_ctl.manifest.model import (
     Workflow,
 )
 from cloacina_ctl.operations.package import PackageRequest, package
-from cloacina_ctl.operations.target import choose_target
+from cloacina_ctl.operations.packaging.target import choose_target
 from cloacina_ctl.platforms import Host
 from cloacina_ctl.runtime import HostLimits, open_package
-from cloacina_ctl.runtime.comparing import disagreements
-from cloacina_ctl.runtime.described import (
+from cloacina_ctl.runtime.consistency import disagreements
+from cloacina_ctl.runtime.loading import choose_artifact
+from cloacina_ctl.runtime.metadata import (
     Described,
     DescribedInterface,
     DescribedTask,
@@ -32,7 +32,7 @@ from cloacina_ctl.runtime.described import (
     with_the_codes_own_words,
     workflow_of,
 )
-from cloacina_ctl.runtime.opening import choose_artifact
+from cloacina_ctl.verification.authenticity import Rule
 from tests.foreign import archives
 from tests.project.trees import TASK, plant
 from tests.runtime.packages import AFTER, ECHO, FLOW, SLEEP, TASKS, pack

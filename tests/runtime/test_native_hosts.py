@@ -7,8 +7,8 @@ import pytest
 
 from cloacina_ctl.errors import Code, UsageError
 from cloacina_ctl.runtime import load_library
-from cloacina_ctl.runtime.described import DescribedInput
-from cloacina_ctl.runtime.isolation import HostOptions
+from cloacina_ctl.runtime.metadata import DescribedInput
+from cloacina_ctl.runtime.process.child import HostOptions
 from tests.runtime.plugins import plugin, raw, session_of
 
 FINGERPRINT = "2cd523c85a1583c7"

@@ -9,11 +9,11 @@ from textwrap import dedent
 import pytest
 
 from cloacina_ctl.errors import Code, Refused, Severity
-from cloacina_ctl.project import runtimes
-from cloacina_ctl.runtime.child_python import REFUSED_NAMES
-from cloacina_ctl.runtime.isolation import HostLimits, HostOptions
-from cloacina_ctl.runtime.material import Modules
-from cloacina_ctl.runtime.opening import load
+from cloacina_ctl.releases import table
+from cloacina_ctl.runtime.host.python_import import REFUSED_NAMES
+from cloacina_ctl.runtime.loading import load
+from cloacina_ctl.runtime.process.bundle import Modules
+from cloacina_ctl.runtime.process.child import HostLimits, HostOptions
 from cloacina_ctl.runtime.session import Preparation
 from tests.runtime.sessions import noticed
 from tests.verbs.conftest import FIXTURES
@@ -252,7 +252,7 @@ def test_the_trace_of_a_failed_import_names_the_package_s_own_line(make):
         make(**one("def f():\n    raise RuntimeError('so')\nf()"))
     text = "\n".join(make.lines)
     assert 'File "workflow/pack/tasks.py", line 3' in text
-    assert "child_python.py" not in text
+    assert "python_import.py" not in text
 
 
 def test_an_entry_module_that_is_not_there_is_named(make):
@@ -273,7 +273,7 @@ def test_names_of_the_standard_library_are_refused_as_loaders_do(make, place):
 
 
 def test_the_refused_names_are_those_that_packages_are_checked_for():
-    assert runtimes.SHADOWED_NAMES == REFUSED_NAMES
+    assert table.SHADOWED_NAMES == REFUSED_NAMES
 
 
 def test_a_package_named_as_a_standard_module_hides_it_as_servers_do(make):

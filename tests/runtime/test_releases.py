@@ -9,9 +9,9 @@ import json
 import pytest
 
 from cloacina_ctl.errors import Refused
-from cloacina_ctl.runtime.described import workflow_of
-from cloacina_ctl.runtime.isolation import HostOptions
-from cloacina_ctl.runtime.run import run_workflow
+from cloacina_ctl.runtime.metadata import workflow_of
+from cloacina_ctl.runtime.process.child import HostOptions
+from cloacina_ctl.runtime.scheduler.run import run_workflow
 from tests.engines import crates
 from tests.runtime.plugins import session_of
 

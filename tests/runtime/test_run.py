@@ -9,8 +9,8 @@ import pytest
 
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.manifest.model import Retry, Task, Workflow
-from cloacina_ctl.runtime.events import TaskEnded, TaskRetrying, TaskStarted
-from cloacina_ctl.runtime.run import RunOptions, run_workflow
+from cloacina_ctl.runtime.scheduler.events import TaskEnded, TaskRetrying, TaskStarted
+from cloacina_ctl.runtime.scheduler.run import RunOptions, run_workflow
 from tests.runtime.graphs import workflow
 from tests.runtime.sessions import CallingSession, fail, fail_times, time_out
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloacina_ctl.manifest.model import Retry, Task
-from cloacina_ctl.runtime.schedule import Attempt, Schedule, Status, Step, steps_of
-from cloacina_ctl.runtime.trigger_rules import read_rule
+from cloacina_ctl.runtime.scheduler.schedule import Attempt, Schedule, Status, Step, steps_of
+from cloacina_ctl.runtime.scheduler.trigger_rules import read_rule
 from tests.runtime.graphs import steps
 
 ENDED = {"completed", "failed", "skipped", "not-started"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloacina_ctl.runtime.trigger_rules import (
+from cloacina_ctl.runtime.scheduler.trigger_rules import (
     OPERATORS,
     STATUS_CONDITIONS,
     BadRule,

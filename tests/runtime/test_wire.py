@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloacina_ctl.runtime import frames
-from cloacina_ctl.runtime import plugin_types as types
-from cloacina_ctl.runtime.wire import (
+from cloacina_ctl.runtime.host import messages as types
+from cloacina_ctl.runtime.host.bincode import (
     FLAG,
     MAX_U32,
     NUMBER,
@@ -22,6 +21,7 @@ from cloacina_ctl.runtime.wire import (
     Table,
     decode,
 )
+from cloacina_ctl.runtime.process import framing
 
 SHAPE = Record(
     name=TEXT, number=NUMBER, flag=FLAG, maybe=Option(TEXT), many=Many(NUMBER),
@@ -166,8 +166,8 @@ def test_metadata_that_makes_no_sense_is_refused():
 @pytest.mark.parametrize("data", [b"[1]", b"{", b"\xff", b"[" * 100_000])
 def test_a_message_that_is_no_object_is_refused(data):
     with pytest.raises(ValueError, match=r"."):
-        frames.unpack(data)
+        framing.unpack(data)
 
 
 def test_a_message_is_packed_behind_its_length():
-    assert frames.pack({"a": 1}) == b'\x08\0\0\0{"a": 1}'
+    assert framing.pack({"a": 1}) == b'\x08\0\0\0{"a": 1}'

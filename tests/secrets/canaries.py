@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import cloacina_ctl
-from cloacina_ctl.cli import app
-from cloacina_ctl.cli.command import Argument, Command, Kind, Option
+from cloacina_ctl.cli.parsing import table
+from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option
 from cloacina_ctl.signing.keys import PrivateKey
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _places_of_option(command: Command, option: Option) -> Iterator[Place]:
 
 def places() -> Iterator[Place]:
     """Yield every place of every command."""
-    for command in app.all_commands():
+    for command in table.all_commands():
         verb, filled = tuple(command.name.split()), tuple(_fill(command))
         for option in command.options:
             yield from _places_of_option(command, option)

@@ -48,7 +48,7 @@ def user(tmp_path, monkeypatch):
         if name != "CLOACINA_CTL_CONFIG_DIR":
             monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setattr("cloacina_ctl.cli.passphrase.typed", lambda _: None)
+    monkeypatch.setattr("cloacina_ctl.cli.terminal.prompt.typed", lambda _: None)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return home

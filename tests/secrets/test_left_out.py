@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from cloacina_ctl.cli import main
-from cloacina_ctl.project import denied
-from cloacina_ctl.project.credentials import secrets_of
 from cloacina_ctl.project.reading import read_project
-from cloacina_ctl.project.selection import select_files
+from cloacina_ctl.project.selection import exclusions
+from cloacina_ctl.project.selection.credentials import secrets_of
+from cloacina_ctl.project.selection.select import select_files
 from tests.project.trees import tree
 from tests.secrets.canaries import SHAPED, told
 
@@ -42,7 +42,7 @@ def entry(name: str) -> str:
 
 @pytest.mark.parametrize("name", SECRET_NAMES)
 def test_a_file_that_may_be_secret_has_a_reason_to_stay_out(name):
-    why = denied.deny_file(name)
+    why = exclusions.deny_file(name)
     assert why is not None
     assert why.secret
     assert f"| {why.reason} |" in PAGE
@@ -50,7 +50,7 @@ def test_a_file_that_may_be_secret_has_a_reason_to_stay_out(name):
 
 @pytest.mark.parametrize("name", INNOCENT)
 def test_a_file_that_only_sounds_like_it_is_packed(name):
-    assert denied.deny_file(name) is None
+    assert exclusions.deny_file(name) is None
 
 
 def test_secret_files_are_packed_only_where_their_exact_path_is_included(tmp_path):
@@ -192,6 +192,8 @@ def test_a_secret_inside_of_a_file_is_found_and_not_shown(project, say):
 
 
 def test_the_page_names_each_reason_once():
-    reasons = {why.reason for why in vars(denied).values() if isinstance(why, denied.Denied)}
+    reasons = {
+        why.reason for why in vars(exclusions).values() if isinstance(why, exclusions.Denied)
+    }
     for reason in reasons:
         assert len(re.findall(rf"^\| {re.escape(reason)} \|", PAGE, re.MULTILINE)) == 1, reason

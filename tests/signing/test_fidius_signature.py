@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, NotTrusted, Refused
+from cloacina_ctl.files.staging import unnamed_file
 from cloacina_ctl.operations.views import signature_view
 from cloacina_ctl.signing.fidius_signature import (
     OutOfOrder,
@@ -23,7 +24,6 @@ from cloacina_ctl.signing.fidius_signature import (
 from cloacina_ctl.signing.judge import KnownKey, Status
 from cloacina_ctl.signing.keys import PrivateKey
 from cloacina_ctl.signing.policy import Requirement, require_signatures
-from cloacina_ctl.staging import unnamed_file
 
 KEY = PrivateKey.from_raw(bytes(range(32)))
 OTHER = PrivateKey.from_raw(bytes([7]) * 32)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloacina_ctl.errors import Code, NotTrusted
-from cloacina_ctl.signing import der, openssh, pem
+from cloacina_ctl.signing.key_formats import der, openssh, pem
 from cloacina_ctl.signing.keys import (
     PrivateKey,
     PublicKey,

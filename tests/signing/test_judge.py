@@ -3,7 +3,7 @@
 import pytest
 
 from cloacina_ctl.digest import Digest
-from cloacina_ctl.envelope import PAYLOAD_TYPE, Envelope, pae
+from cloacina_ctl.dsse import PAYLOAD_TYPE, Envelope, pae
 from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
 from cloacina_ctl.manifest import canonical
 from cloacina_ctl.signing.judge import KnownKey, Status, judge_head, judge_subject

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloacina_ctl.errors import Code, FileProblem, NotTrusted
-from cloacina_ctl.signing import der, pem, pkcs8, sources
+from cloacina_ctl.signing import sources
+from cloacina_ctl.signing.key_formats import der, pem, pkcs8
 from cloacina_ctl.signing.keys import (
     PrivateKey,
     PublicKey,

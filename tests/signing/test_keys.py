@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloacina_ctl.errors import Code, NotTrusted
-from cloacina_ctl.signing import curve
+from cloacina_ctl.signing.key_formats import curve
 from cloacina_ctl.signing.keys import PrivateKey, PublicKey
 from tests.signing import points
 

@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
-from cloacina_ctl import ownership
 from cloacina_ctl.errors import Code, NotTrusted
-from cloacina_ctl.ownership import find_shared, refuse_shared, steps_to
+from cloacina_ctl.files import ownership
+from cloacina_ctl.files.ownership import find_shared, refuse_shared, steps_to
 from cloacina_ctl.settings import signing_key
 from cloacina_ctl.signing.keys import PrivateKey
 from cloacina_ctl.signing.store import KeyStore
@@ -166,7 +166,7 @@ def test_a_group_of_ones_own_may_write_above_and_no_other(monkeypatch, members, 
 
 
 IN_A_NAMESPACE = """
-from cloacina_ctl.ownership import find_shared
+from cloacina_ctl.files.ownership import find_shared
 import os, sys
 print(os.stat("/").st_uid, find_shared(sys.argv[1]))
 """

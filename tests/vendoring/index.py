@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from cloacina_ctl.archive.wheel import digest_of_file
+from cloacina_ctl.formats.wheel.reader import digest_of_file
 
 if TYPE_CHECKING:
     import ssl

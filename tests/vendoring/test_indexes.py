@@ -13,7 +13,7 @@ import pytest
 
 from cloacina_ctl.cli.main import run as start
 from cloacina_ctl.errors import BuildFailed, Code, NetworkProblem, Refused
-from cloacina_ctl.project.vendoring.asking import programs
+from cloacina_ctl.vendoring.installers import programs
 from tests.vendoring.conftest import UV, program, project
 from tests.vendoring.index import index
 from tests.vendoring.test_vendoring import refused, vendored
@@ -292,7 +292,7 @@ def test_pip_does_not_look_elsewhere_for_what_uv_was_told_of(tmp_path, work, pri
 def test_a_wheel_that_changed_on_the_index_is_not_taken_for_the_locked_one(
     tmp_path, work, private, served, monkeypatch
 ):
-    from cloacina_ctl.project.vendoring.lock import write_lock
+    from cloacina_ctl.vendoring.locks.lock import write_lock
 
     root = project(tmp_path, '["alpha"]')
     by_variable(monkeypatch, tmp_path, private.url)

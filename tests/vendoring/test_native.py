@@ -10,8 +10,8 @@ import pytest
 
 from cloacina_ctl.errors import Code, Diagnostic, Severity, UsageError
 from cloacina_ctl.manifest import Libc
-from cloacina_ctl.project.vendoring.target import parse_asked, parse_target
-from cloacina_ctl.project.vendoring.vendor import Vendored
+from cloacina_ctl.vendoring.target import parse_asked, parse_target
+from cloacina_ctl.vendoring.vendor import Vendored
 from tests.platforms.elf_builder import AARCH64, X86_64, Elf
 from tests.vendoring.conftest import project
 from tests.vendoring.test_vendoring import GLIBC, NATIVE, lock, refused, vendored

@@ -17,9 +17,9 @@ import pytest
 from cloacina_ctl.cli.main import run as start
 from cloacina_ctl.errors import BuildFailed, Code, Refused, UsageError
 from cloacina_ctl.project.reading import read_project
-from cloacina_ctl.project.vendoring.choice import VendorOptions
-from cloacina_ctl.project.vendoring.lock import lock_bytes, read_lock, write_lock
-from cloacina_ctl.project.vendoring.vendor import Vendored, vendor
+from cloacina_ctl.vendoring.choice import VendorOptions
+from cloacina_ctl.vendoring.locks.lock import lock_bytes, read_lock, write_lock
+from cloacina_ctl.vendoring.vendor import Vendored, vendor
 from tests.project.trees import TASK, plant, tree
 from tests.vendoring.conftest import GLIBC
 from tests.vendoring.index import index

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from cloacina_ctl.archive.limits import DEFAULT_LIMITS
 from cloacina_ctl.cli.main import run as start
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.formats.limits import DEFAULT_LIMITS
 from cloacina_ctl.operations.inspect import inspect
-from cloacina_ctl.operations.vendoring import (
+from cloacina_ctl.operations.packaging.vendoring import (
     VendorRequest,
     WorkFolder,
     planned_flat,
@@ -328,7 +328,7 @@ def test_one_module_alone_opens_zip_files():
         path.name for path in (ROOT / "cloacina_ctl").rglob("*.py")
         if "import zipfile" in path.read_text("utf-8")
     ]  # fmt: skip
-    assert users == ["wheel_zip.py"]
+    assert users == ["zip_reader.py"]
 
 
 def test_vendored_code_for_other_machines_alone_is_warned_of_when_it_is_missed(

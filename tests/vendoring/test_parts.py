@@ -12,8 +12,9 @@ from packaging.utils import parse_wheel_filename
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import CloacinaError, Code, FileProblem, Refused, UsageError
 from cloacina_ctl.project.reading import read_project
-from cloacina_ctl.project.vendoring.closure import Roots, reach, read_metadata
-from cloacina_ctl.project.vendoring.lock import (
+from cloacina_ctl.vendoring.closure import Roots, reach, read_metadata
+from cloacina_ctl.vendoring.declared.requirements import read_requirements
+from cloacina_ctl.vendoring.locks.lock import (
     LOCK_FILE,
     Lock,
     LockedWheel,
@@ -22,8 +23,7 @@ from cloacina_ctl.project.vendoring.lock import (
     read_lock,
     write_lock,
 )
-from cloacina_ctl.project.vendoring.requirements import read_requirements
-from cloacina_ctl.project.vendoring.target import Target, accepted_pythons, accepts, parse_target
+from cloacina_ctl.vendoring.target import Target, accepted_pythons, accepts, parse_target
 from tests.project.trees import found, plant, tree
 from tests.vendoring.conftest import project
 from tests.vendoring.wheels import file_name, metadata

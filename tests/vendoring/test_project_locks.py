@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from cloacina_ctl.archive.wheel import digest_of_file
 from cloacina_ctl.cli.main import run as start
 from cloacina_ctl.errors import BuildFailed, Code, Refused, Severity
+from cloacina_ctl.formats.wheel.reader import digest_of_file
 from cloacina_ctl.project.reading import read_project
-from cloacina_ctl.project.vendoring.lock import read_lock
+from cloacina_ctl.vendoring.locks.lock import read_lock
 from tests.project.trees import plant
 from tests.tools import need
 from tests.vendoring.conftest import GLIBC, UV
@@ -225,7 +225,7 @@ def test_a_lock_stands_for_an_index_that_is_named_for_one_distribution(
 
 
 def test_an_address_in_a_lock_cannot_smuggle_anything_to_pip(tmp_path):
-    from cloacina_ctl.project.vendoring.project_lock import locked_file
+    from cloacina_ctl.vendoring.locks.project_lock import locked_file
 
     for address in (
         "https://example.org/${HOME}/a-1.0-py3-none-any.whl", "file:///etc/a-1.0-py3-none-any.whl",

@@ -13,10 +13,10 @@ from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
 from cloacina_ctl.errors import Code, Severity
-from cloacina_ctl.project.vendoring.closure import Distribution, Roots, reach
-from cloacina_ctl.project.vendoring.lock import LockedWheel
-from cloacina_ctl.project.vendoring.python_range import Wheels
-from cloacina_ctl.project.vendoring.target import PYTHONS, Target, accepts, patches, target_for
+from cloacina_ctl.vendoring.closure import Distribution, Roots, reach
+from cloacina_ctl.vendoring.locks.lock import LockedWheel
+from cloacina_ctl.vendoring.python_range import Wheels
+from cloacina_ctl.vendoring.target import PYTHONS, Target, accepts, patches, target_for
 from tests.platforms.elf_builder import Elf
 from tests.vendoring.conftest import GLIBC, project
 from tests.vendoring.test_vendoring import lock, refused, vendored

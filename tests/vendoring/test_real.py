@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cloacina_ctl.operations.package import PackageRequest, package
-from cloacina_ctl.operations.vendoring import VendorRequest
+from cloacina_ctl.operations.packaging.vendoring import VendorRequest
 from tests.vendoring.conftest import project
 
 pytestmark = pytest.mark.slow

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from cloacina_ctl.project.vendoring.asking.failures import network_reasons
-from cloacina_ctl.project.vendoring.asking.told import users
+from cloacina_ctl.vendoring.installers.configuration import users
+from cloacina_ctl.vendoring.installers.failures import network_reasons
 
 
 @pytest.fixture(autouse=True)

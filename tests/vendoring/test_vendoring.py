@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloacina_ctl.archive.wheel import digest_of_file
 from cloacina_ctl.errors import (
     BuildFailed,
     Code,
@@ -19,11 +18,13 @@ from cloacina_ctl.errors import (
     Severity,
     UsageError,
 )
+from cloacina_ctl.formats.wheel.reader import digest_of_file
 from cloacina_ctl.project.reading import read_project
-from cloacina_ctl.project.vendoring.asking import programs
-from cloacina_ctl.project.vendoring.asking.told import Users
-from cloacina_ctl.project.vendoring.choice import VendorOptions
-from cloacina_ctl.project.vendoring.lock import (
+from cloacina_ctl.vendoring.choice import VendorOptions
+from cloacina_ctl.vendoring.declared.requirements import read_requirements
+from cloacina_ctl.vendoring.installers import programs
+from cloacina_ctl.vendoring.installers.configuration import Users
+from cloacina_ctl.vendoring.locks.lock import (
     LOCK_FILE,
     Lock,
     LockedWheel,
@@ -31,9 +32,8 @@ from cloacina_ctl.project.vendoring.lock import (
     read_lock,
     write_lock,
 )
-from cloacina_ctl.project.vendoring.requirements import read_requirements
-from cloacina_ctl.project.vendoring.store import Cache
-from cloacina_ctl.project.vendoring.vendor import Vendored, vendor
+from cloacina_ctl.vendoring.store import Cache
+from cloacina_ctl.vendoring.vendor import Vendored, vendor
 from tests.platforms.elf_builder import AARCH64, X86_64, Elf
 from tests.project.trees import plant, tree
 from tests.vendoring.conftest import program, project, uv_that_chooses

@@ -16,16 +16,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloacina_ctl.archive.limits import DEFAULT_LIMITS, MIB
-from cloacina_ctl.archive.wheel import digest_of_file, names_a_wheel, unpack_wheel
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, Refused
+from cloacina_ctl.formats.limits import DEFAULT_LIMITS, MIB
+from cloacina_ctl.formats.wheel.reader import digest_of_file, names_a_wheel, unpack_wheel
 from tests.vendoring.wheels import file_name, members, row, wheel, zipped
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cloacina_ctl.archive.wheel import Wheel
+    from cloacina_ctl.formats.wheel.reader import Wheel
 
 INFO = "some_thing-1.0.dist-info"
 OTHER_DIGEST = Digest("0" * 64)

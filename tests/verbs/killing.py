@@ -13,18 +13,18 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from cloacina_ctl import hidden, staging
-from cloacina_ctl.authenticity import Rule
-from cloacina_ctl.folders import PREFIX
+from cloacina_ctl.files import leftovers, staging
+from cloacina_ctl.files.folders import PREFIX
 from cloacina_ctl.operations import keys
 from cloacina_ctl.operations.convert import ConvertRequest, convert
 from cloacina_ctl.operations.keys import signing_keys
 from cloacina_ctl.operations.package import PackageRequest, package
+from cloacina_ctl.operations.packaging.target import choose_target
+from cloacina_ctl.operations.packaging.vendoring import WorkFolder
 from cloacina_ctl.operations.sign import SignRequest, sign
-from cloacina_ctl.operations.target import choose_target
 from cloacina_ctl.operations.unpack import unpack
-from cloacina_ctl.operations.vendoring import WorkFolder
-from cloacina_ctl.runtime.material import Material
+from cloacina_ctl.runtime.process.bundle import Material
+from cloacina_ctl.verification.authenticity import Rule
 from tests.registry.killing import in_child, kill_at_call
 from tests.registry.stores import SCRATCH
 from tests.verbs.test_sign_sidecar import source_package
@@ -122,9 +122,9 @@ def left(folder: Path) -> list[str]:
 
 def next_run(folder: Path) -> None:
     """Do something in each folder that things are staged in, and change nothing."""
-    hidden._cleared.clear()  # a process of its own has looked nowhere yet
+    leftovers._cleared.clear()  # a process of its own has looked nowhere yet
     for above in (folder, folder / "scratch"):
-        with hidden.locked_private_folder(str(above)) as made:
+        with leftovers.locked_private_folder(str(above)) as made:
             assert made.name
     keys.generate_key("next")
     keys.trust_key("next", "next")

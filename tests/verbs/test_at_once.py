@@ -10,16 +10,16 @@ from contextlib import contextmanager
 
 import pytest
 
-from cloacina_ctl import locks
-from cloacina_ctl.archive.opening import open_any
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.files import locks
+from cloacina_ctl.files.staging import Replaced, StagedFile, write_all
+from cloacina_ctl.formats.opening import open_any
 from cloacina_ctl.operations import keys
 from cloacina_ctl.operations.keys import ExportRequest, export_key, signing_keys
 from cloacina_ctl.operations.sign import SignRequest, sign
 from cloacina_ctl.operations.verify import verify
 from cloacina_ctl.signing.sidecar import find_sidecar
-from cloacina_ctl.staging import Replaced, StagedFile, write_all
+from cloacina_ctl.verification.authenticity import Rule
 from tests.verbs.conftest import Outcome
 from tests.verbs.refusals import check_words, leftovers
 from tests.verbs.test_sign_sidecar import source_package

@@ -6,15 +6,15 @@ import tarfile
 
 import pytest
 
-from cloacina_ctl.archive.opening import open_foreign
-from cloacina_ctl.archive.payload import Memory
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, Refused
-from cloacina_ctl.foreign.signatures import TreeSink, judge_beside
+from cloacina_ctl.formats.native.payload import Memory
+from cloacina_ctl.formats.opening import open_foreign
 from cloacina_ctl.signing.fidius_signature import TreeDigest, sign_tree
 from cloacina_ctl.signing.judge import KnownKey, Status
 from cloacina_ctl.signing.keys import PrivateKey
 from cloacina_ctl.signing.sidecar import make_sidecar
+from cloacina_ctl.verification.tree_signature import TreeSink, judge_beside
 
 KEY = PrivateKey.from_raw(bytes(range(32)))
 KNOWN = (KnownKey(KEY.public, "ada"),)

@@ -9,23 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from cloacina_ctl import hidden
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import CloacinaError, Code
+from cloacina_ctl.files import leftovers
 from cloacina_ctl.operations import keys
 from cloacina_ctl.operations.convert import ConvertRequest, convert
 from cloacina_ctl.operations.install import InstallRequest, install
-from cloacina_ctl.operations.install_daemon import DaemonRequest, install_for_daemon
+from cloacina_ctl.operations.installation.daemon import DaemonRequest, install_for_daemon
 from cloacina_ctl.operations.keys import ExportRequest, export_key, signing_keys
 from cloacina_ctl.operations.list import list_installed
 from cloacina_ctl.operations.package import PackageRequest, package
+from cloacina_ctl.operations.packaging.target import choose_target
 from cloacina_ctl.operations.rollback import rollback
 from cloacina_ctl.operations.sign import SignRequest, sign
-from cloacina_ctl.operations.target import choose_target
 from cloacina_ctl.operations.uninstall import uninstall
 from cloacina_ctl.operations.unpack import unpack
-from cloacina_ctl.project.vendoring.lock import Lock, lock_bytes, write_lock
 from cloacina_ctl.registry.store import Registry
+from cloacina_ctl.vendoring.locks.lock import Lock, lock_bytes, write_lock
+from cloacina_ctl.verification.authenticity import Rule
 from tests.registry.killing import state_of as registry_state
 from tests.registry.stores import check_tidy, put
 from tests.tools import small_disk
@@ -129,7 +129,7 @@ def resize(disk, options):
 def attempt(disk, ready, act, free):
     """Do it with so many KiB free, and then with room; tell whether it was done at once."""
     folder = Path(shutil.copytree(ready, disk / "s", copy_function=shutil.copy2))
-    hidden._cleared.clear()
+    leftovers._cleared.clear()
     before = state(folder)
     found = os.statvfs(disk)
     used = (found.f_blocks - found.f_bfree) * found.f_frsize >> 10

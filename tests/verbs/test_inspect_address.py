@@ -10,8 +10,8 @@ from cloacina_ctl.cli import main
 from cloacina_ctl.errors import CloacinaError, Code, NetworkProblem
 from cloacina_ctl.operations import remote
 from cloacina_ctl.operations.inspect import inspect
-from cloacina_ctl.registry.address import parse_file_address
-from cloacina_ctl.registry.remote_file import refuse_insecure
+from cloacina_ctl.server.address import parse_file_address
+from cloacina_ctl.server.remote_file import refuse_insecure
 from tests.publish.sockets import Listener
 
 

@@ -10,7 +10,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from cloacina_ctl.cli import app, main
+from cloacina_ctl.cli import main
+from cloacina_ctl.cli.parsing import table
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.operations.views import signature_view
 from cloacina_ctl.signing.fidius_signature import judge_tree, sign_tree
@@ -66,7 +67,7 @@ def test_a_schema_is_one_and_refers_to_what_is_there(name):
 
 
 def test_every_verb_has_a_schema_of_its_name_and_the_page_names_each():
-    verbs = {app.load(name).schema.split("/")[1] for name in app.NAMES}
+    verbs = {table.load(name).schema.split("/")[1] for name in table.NAMES}
     assert SCHEMAS.keys() == verbs | OTHERS
     page = (DOCS / "json.md").read_text("utf-8")
     assert set(re.findall(r"\(schemas/([a-z-]+)\.json\)", page)) == SCHEMAS.keys()

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cloacina_ctl import hidden, locks, staging
 from cloacina_ctl.errors import CloacinaError, Code
-from cloacina_ctl.folders import PREFIX, hidden_name, make_private_folder, open_folder
-from cloacina_ctl.hidden import clear_dead, locked_private_folder
-from cloacina_ctl.staging import StagedFile, unnamed_file, write_all, write_file
+from cloacina_ctl.files import leftovers, locks, staging
+from cloacina_ctl.files.folders import PREFIX, hidden_name, make_private_folder, open_folder
+from cloacina_ctl.files.leftovers import clear_dead, locked_private_folder
+from cloacina_ctl.files.staging import StagedFile, unnamed_file, write_all, write_file
 from tests.tools import run_program
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +46,7 @@ def test_a_kill_at_many_points_of_a_large_change_leaves_nothing():
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder in which this process has not looked for what dead ones left."""
-    monkeypatch.setattr(hidden, "_cleared", set())
+    monkeypatch.setattr(leftovers, "_cleared", set())
     return tmp_path
 
 
@@ -60,7 +60,7 @@ def system(request, monkeypatch):
 
 def cleared(folder: Path) -> list[str]:
     """Let a run look for what dead ones left, and return what is there then."""
-    hidden._cleared.clear()
+    leftovers._cleared.clear()
     with open_folder(folder) as opened:
         clear_dead(opened.fd)
     return sorted(os.listdir(folder))
@@ -138,8 +138,8 @@ def test_where_there_are_no_locks_nothing_is_cleared_and_all_is_written(
 def test_who_clears_in_the_moment_before_the_lock_takes_nothing_that_is_used(folder, monkeypatch):
     """Between the making and the lock what is new looks dead: then another one is made."""
     names = [hidden_name() for _ in range(4)]
-    monkeypatch.setattr(hidden, "hidden_name", iter(names).__next__)
-    lock = hidden.try_lock
+    monkeypatch.setattr(leftovers, "hidden_name", iter(names).__next__)
+    lock = leftovers.try_lock
     stolen = []
 
     def steal_first(fd, **how):
@@ -148,9 +148,9 @@ def test_who_clears_in_the_moment_before_the_lock_takes_nothing_that_is_used(fol
             os.unlink(folder / names[0])
         return lock(fd, **how)
 
-    monkeypatch.setattr(hidden, "try_lock", steal_first)
+    monkeypatch.setattr(leftovers, "try_lock", steal_first)
     with open_folder(folder) as opened:
-        fd, name = hidden.new_hidden(opened.fd, 0o600)
+        fd, name = leftovers.new_hidden(opened.fd, 0o600)
     os.close(fd)
     assert (stolen, name, os.listdir(folder)) == ([names[0]], names[1], [names[1]])
 
@@ -158,7 +158,7 @@ def test_who_clears_in_the_moment_before_the_lock_takes_nothing_that_is_used(fol
 def test_a_folder_is_listed_once_by_a_process(folder, monkeypatch):
     listed = []
     listdir = os.listdir
-    monkeypatch.setattr(hidden.os, "listdir", lambda at: listed.append(at) or listdir(at))
+    monkeypatch.setattr(leftovers.os, "listdir", lambda at: listed.append(at) or listdir(at))
     for number in range(20):
         write_file(folder / str(number), b"x")
     assert len(listed) == 1

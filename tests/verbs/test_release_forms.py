@@ -10,15 +10,15 @@ import json
 
 import pytest
 
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Refused
 from cloacina_ctl.manifest import BuiltWith, Param, Retry, Trigger
 from cloacina_ctl.operations.inspect import inspect
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.run import RunRequest, Watch, plan_run, run
 from cloacina_ctl.operations.validate import validate
-from cloacina_ctl.project import cargo
-from cloacina_ctl.runtime.trigger_rules import read_rule
+from cloacina_ctl.project.build import cargo
+from cloacina_ctl.runtime.scheduler.trigger_rules import read_rule
+from cloacina_ctl.verification.authenticity import Rule
 from tests.engines import crates
 
 pytestmark = pytest.mark.slow

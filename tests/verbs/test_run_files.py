@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from cloacina_ctl.operations.run_files import Access, refusal_hint
+from cloacina_ctl.operations.execution.files import Access, refusal_hint
 from tests.verbs.test_run import lines_of, made
 
 __all__ = ["made"]

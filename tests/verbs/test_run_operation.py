@@ -6,18 +6,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from cloacina_ctl.authenticity import Rule
-from cloacina_ctl.cli import show_run
+from cloacina_ctl.cli.terminal import run as show_run
 from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.operations.execution.files import access_of
 from cloacina_ctl.operations.run import Polled, RunRequest, TaskEnded, Watch, poll, run
-from cloacina_ctl.operations.run_files import access_of
-from cloacina_ctl.runtime.described import (
+from cloacina_ctl.runtime.metadata import (
     Described,
     DescribedInterface,
     DescribedTask,
     TriggerOutcome,
 )
 from cloacina_ctl.runtime.package import Verification
+from cloacina_ctl.verification.authenticity import Rule
 from tests.runtime.graphs import workflow
 from tests.runtime.sessions import CallingSession, fail
 

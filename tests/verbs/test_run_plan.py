@@ -2,15 +2,15 @@
 
 import pytest
 
-from cloacina_ctl.authenticity import Rule
-from cloacina_ctl.cli.show_run import plan_lines
+from cloacina_ctl.cli.terminal.run import plan_lines
 from cloacina_ctl.errors import Code, Incompatible, NotTrusted, Refused, UsageError
 from cloacina_ctl.manifest.model import Retry, Task, Workflow
+from cloacina_ctl.operations.execution.plan import plan_run
 from cloacina_ctl.operations.package import PackageRequest, package
+from cloacina_ctl.operations.packaging.target import choose_target
 from cloacina_ctl.operations.run import RunRequest, run, run_graph
-from cloacina_ctl.operations.run_plan import plan_run
-from cloacina_ctl.operations.target import choose_target
-from cloacina_ctl.runtime.choosing import choose_workflow, only_task
+from cloacina_ctl.runtime.scheduler.select import choose_workflow, only_task
+from cloacina_ctl.verification.authenticity import Rule
 from tests.foreign import archives
 from tests.runtime.plugins import raw
 

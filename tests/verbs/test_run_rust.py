@@ -76,9 +76,9 @@ def test_the_crate_of_the_guide_runs_with_a_join(cli, packaged):
 
 def test_a_library_for_another_machine_is_not_loaded(cli, packaged, tmp_path):
     """The tag of the artifact decides before a byte of it is read."""
-    from cloacina_ctl.archive.plan import PlannedFile, make_plan
-    from cloacina_ctl.archive.tables import Tool
-    from cloacina_ctl.archive.writer import PackageWriter
+    from cloacina_ctl.formats.file_index import Tool
+    from cloacina_ctl.formats.native.writer import PackageWriter
+    from cloacina_ctl.formats.plan import PlannedFile, make_plan
     from cloacina_ctl.manifest import parse
     from cloacina_ctl.paths import MemberPath
 

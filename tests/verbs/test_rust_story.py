@@ -97,10 +97,10 @@ def test_a_crate_runs_from_its_folder_unsigned(cli, crate):
 
 def test_a_tampered_manifest_is_found_out_by_the_library(cli, crate, tmp_path):
     """The manifest cannot lie: validate reads the tasks from the library again."""
-    from cloacina_ctl.archive.block import SignatureBlock
-    from cloacina_ctl.archive.plan import PlannedFile, make_plan
-    from cloacina_ctl.archive.tables import Tool
-    from cloacina_ctl.archive.writer import PackageWriter
+    from cloacina_ctl.formats.file_index import Tool
+    from cloacina_ctl.formats.native.signature_block import SignatureBlock
+    from cloacina_ctl.formats.native.writer import PackageWriter
+    from cloacina_ctl.formats.plan import PlannedFile, make_plan
     from cloacina_ctl.manifest import parse
     from cloacina_ctl.paths import MemberPath
 

@@ -7,16 +7,16 @@ import sys
 
 import pytest
 
-from cloacina_ctl.archive.plan import PlannedFile, make_plan
-from cloacina_ctl.archive.tables import Tool
-from cloacina_ctl.archive.writer import PackageWriter
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.formats.file_index import Tool
+from cloacina_ctl.formats.native.writer import PackageWriter
+from cloacina_ctl.formats.plan import PlannedFile, make_plan
 from cloacina_ctl.manifest import parse
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.paths import MemberPath
+from cloacina_ctl.verification.authenticity import Rule
 from tests.verbs.conftest import FIXTURES
 
 

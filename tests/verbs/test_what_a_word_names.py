@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from cloacina_ctl.authenticity import Rule
 from cloacina_ctl.cli import main
 from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
-from cloacina_ctl.operations.choosing import find_package
 from cloacina_ctl.operations.inspect import inspect
 from cloacina_ctl.operations.install import InstallRequest, install
+from cloacina_ctl.operations.installation.choose import find_package
 from cloacina_ctl.operations.package import PackageRequest, package, prepare
 from cloacina_ctl.operations.run import RunRequest, plan_run, run
 from cloacina_ctl.operations.validate import validate
+from cloacina_ctl.verification.authenticity import Rule
 
 CRATE = Path(__file__).parents[2] / "fixtures" / "rust_etl"
 ALLOWED = Rule(allow_unsigned=True)

@@ -21,7 +21,7 @@ import pytest
 from cloacina_ctl.operations import keys
 from cloacina_ctl.operations.keys import ExportRequest
 from cloacina_ctl.operations.package import PackageRequest, package
-from cloacina_ctl.operations.target import choose_target
+from cloacina_ctl.operations.packaging.target import choose_target
 from tests.tools import need
 from tests.verbs.conftest import FIXTURES, Outcome
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.project.crate import CARGO_TOML, Manifests
 from cloacina_ctl.project.crate_source.settings import CONFIG_FILES, keys_of
 from cloacina_ctl.project.crate_source.tables import dependencies_of, inherited_keys, patches_of
-from cloacina_ctl.project.walk import IGNORED
+from cloacina_ctl.project.rust.cargo_toml import CARGO_TOML, Manifests
+from cloacina_ctl.project.selection.walk import IGNORED
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Diagnostic, Refused, first_of
-from cloacina_ctl.project.crate import CARGO_LOCK, CARGO_TOML, member_folders, read_manifests
 from cloacina_ctl.project.crate_source.tables import (
     DEV,
     MOST_NAMED,
@@ -22,13 +21,19 @@ from cloacina_ctl.project.crate_source.tables import (
     table_in,
 )
 from cloacina_ctl.project.own_files import read_own_toml
+from cloacina_ctl.project.rust.cargo_toml import (
+    CARGO_LOCK,
+    CARGO_TOML,
+    member_folders,
+    read_manifests,
+)
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from cloacina_ctl.project.crate import Manifests
     from cloacina_ctl.project.model import Crate
+    from cloacina_ctl.project.rust.cargo_toml import Manifests
 
 PLACE = "path-dependencies"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")

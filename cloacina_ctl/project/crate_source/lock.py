@@ -13,13 +13,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import BuildFailed, Code, Refused
-from cloacina_ctl.folders import make_folders
-from cloacina_ctl.project.cargo import find_cargo
-from cloacina_ctl.project.crate import CARGO_LOCK, CARGO_TOML
+from cloacina_ctl.files.folders import make_folders
+from cloacina_ctl.files.staging import reported, write_file
+from cloacina_ctl.project.build.cargo import find_cargo
 from cloacina_ctl.project.crate_source.local_packages import MAX_LOCK_BYTES
 from cloacina_ctl.project.own_files import read_own_text
-from cloacina_ctl.project.programs import Program, clean_environment, run
-from cloacina_ctl.staging import reported, write_file
+from cloacina_ctl.project.rust.cargo_toml import CARGO_LOCK, CARGO_TOML
+from cloacina_ctl.project.subprocesses import Program, clean_environment, run
 from cloacina_ctl.toml import parse_toml
 
 if TYPE_CHECKING:

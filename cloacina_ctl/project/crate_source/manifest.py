@@ -11,7 +11,6 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Refused
-from cloacina_ctl.project.crate import CARGO_TOML
 from cloacina_ctl.project.crate_source.tables import (
     DEV,
     KINDS,
@@ -22,7 +21,8 @@ from cloacina_ctl.project.crate_source.tables import (
     resolved,
     table_in,
 )
-from cloacina_ctl.project.denied import deny_file
+from cloacina_ctl.project.rust.cargo_toml import CARGO_TOML
+from cloacina_ctl.project.selection.exclusions import deny_file
 from cloacina_ctl.project.toml_editing import dump
 from cloacina_ctl.toml import parse_toml
 from cloacina_ctl.values import NamedTuple
@@ -30,9 +30,9 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from cloacina_ctl.project.crate import Manifests
     from cloacina_ctl.project.crate_source.local_packages import LocalPackage
     from cloacina_ctl.project.crate_source.tables import Dependency, Table
+    from cloacina_ctl.project.rust.cargo_toml import Manifests
 
 LEAD = b"# Written by cloacina-ctl from the Cargo.toml of the crate and of its workspace.\n"
 _OF_A_ROOT = ("workspace", "patch", "replace", "profile")

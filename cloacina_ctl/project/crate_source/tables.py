@@ -16,7 +16,7 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.project.crate import Manifests
+    from cloacina_ctl.project.rust.cargo_toml import Manifests
 
 Table = dict[str, Any]
 DEPENDENCIES, BUILD, DEV = "dependencies", "build-dependencies", "dev-dependencies"

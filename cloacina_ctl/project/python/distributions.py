@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.archive.layout import PLATFORM_FOLDER, VENDOR_FOLDER
+from cloacina_ctl.formats.layout import PLATFORM_FOLDER, VENDOR_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

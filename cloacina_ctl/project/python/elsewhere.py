@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.project.denied import deny_folder
 from cloacina_ctl.project.python.layout import NOT_PACKAGES
 from cloacina_ctl.project.python.source_root import SourceRoot
+from cloacina_ctl.project.selection.exclusions import deny_folder
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:

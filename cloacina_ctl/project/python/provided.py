@@ -8,9 +8,9 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.archive.layout import WORKFLOW_FOLDER
-from cloacina_ctl.project.import_time import MODULE
+from cloacina_ctl.formats.layout import WORKFLOW_FOLDER
 from cloacina_ctl.project.python.distributions import vendored_paths
+from cloacina_ctl.project.python.import_time import MODULE
 from cloacina_ctl.project.python.stdlib_names import NEWEST, OLDEST, pythons_with
 from cloacina_ctl.values import NamedTuple
 

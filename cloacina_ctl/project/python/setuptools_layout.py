@@ -6,10 +6,10 @@ import fnmatch
 import os
 from typing import TYPE_CHECKING, Any
 
-from cloacina_ctl.project.denied import deny_folder
 from cloacina_ctl.project.detect import PYPROJECT_TOML
 from cloacina_ctl.project.own_files import read_own_text
 from cloacina_ctl.project.python.layout import NOT_PACKAGES, BuildLayout, Part, leads_out, normal
+from cloacina_ctl.project.selection.exclusions import deny_folder
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:

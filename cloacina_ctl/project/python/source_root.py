@@ -6,9 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
+from cloacina_ctl.files.staging import reported
 from cloacina_ctl.project.python.layout import NOT_PACKAGES, BuildLayout, Part, judge_layout, normal
 from cloacina_ctl.project.python.namespaces import INIT
-from cloacina_ctl.staging import reported
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:

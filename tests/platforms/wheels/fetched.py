@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.project.vendoring.target import parse_target
+from cloacina_ctl.vendoring.target import parse_target
 from tests.engines.cache import locked
 from tests.platforms.wheels.pinned import AUDITWHEEL, PYTHON, VERSIONS
 

@@ -1,0 +1,1 @@
+"""What `validate` knows of a Rust crate."""

@@ -1,0 +1,198 @@
+"""What goes wrong with Rust crates, judged from Cargo.toml and the syntax tree alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.rule_names import short_names
+from cloacina_ctl.checks.rust.releases import CARGO_TOML, facts_of, releases_of, within
+from cloacina_ctl.errors import Code, Severity
+from cloacina_ctl.project.rust.cfg import ONE_WORKFLOW
+from cloacina_ctl.releases.table import runtime_of_crate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cloacina_ctl.project.model import Project, SourceTask, SourceWorkflow
+
+RULES: Rules[Project] = Rules()
+
+_FIRST_WITH_PACKAGE_MACRO = (0, 6)
+_LAST_WITH_OWN_FEATURE = (0, 9)
+_PUBLIC = "public"
+
+
+def _certain(project: Project) -> list[SourceWorkflow]:
+    """Return the workflows that the build has whatever the platform."""
+    return [workflow for workflow in project.workflows if workflow.is_certain]
+
+
+@RULES.rule(Code.NOT_A_CDYLIB, Severity.WARNING)
+def not_a_cdylib(project: Project) -> Iterator[Finding]:
+    """Engines load a C library; `package` builds one all the same, `cargo build` does not."""
+    if "cdylib" not in facts_of(project).crate.crate_types:
+        yield Finding(
+            "[lib] does not name `cdylib`; `package` adds it, other tools do not",
+            CARGO_TOML,
+            'write `crate-type = ["cdylib"]` under [lib]',
+        )
+
+
+@RULES.rule(Code.NO_PACKAGED_FEATURE, Severity.WARNING)
+def no_packaged_feature(project: Project) -> Iterator[Finding]:
+    """Up to 0.9 the macros look for the crate's own feature `packaged`."""
+    facts = facts_of(project)
+    if facts.packaged_workflow or not within(
+        releases_of(facts.crate), until=_LAST_WITH_OWN_FEATURE
+    ):
+        return
+    if "packaged" not in facts.crate.features or "packaged" not in facts.crate.default_features:
+        yield Finding(
+            "the feature `packaged` is not on by default; `package` turns it on, others do not",
+            CARGO_TOML,
+            'add `[features] default = ["packaged"]` and `packaged = []`',
+        )
+
+
+@RULES.rule(Code.NO_PACKAGE_MACRO)
+def no_package_macro(project: Project) -> Iterator[Finding]:
+    """Without `package!()` the library builds without a warning, and no host can load it."""
+    facts = facts_of(project)
+    if facts.packaged_workflow or facts.package_macro or not project.workflows:
+        return
+    if within(releases_of(facts.crate), _FIRST_WITH_PACKAGE_MACRO):
+        yield Finding(
+            "`package!()` is missing: the library would export no plugin",
+            facts.crate.lib_path,
+            "write `cloacina_workflow_plugin::package!();` once at the top of the crate",
+        )
+
+
+@RULES.rule(Code.BUILD_SCRIPT, Severity.NOTE)
+def build_script(project: Project) -> Iterator[Finding]:
+    """`cloacina_build::configure()` adds a folder of the builder's Python to the library."""
+    facts = facts_of(project)
+    if facts.configures_build:
+        yield Finding(
+            "`cloacina_build::configure()` is not needed; `package` removes the folder it adds",
+            facts.configures_build,
+            "from release 0.6 on build.rs can go",
+        )
+
+
+@RULES.rule(Code.NOT_PUBLIC)
+def not_public(project: Project) -> Iterator[Finding]:
+    """The code that the macros of some releases write names the task from outside its module."""
+    runtime = runtime_of_crate(facts_of(project).crate.cloacina_release)
+    if runtime is None or not runtime.visible_tasks:
+        return
+    for workflow in _certain(project):
+        for task in workflow.tasks:
+            if not task.is_visible:
+                yield Finding(
+                    f"the function of the task `{task.id}` is private, and the macros of "
+                    f"{runtime.name} name it outside of its module",
+                    task.place,
+                    "write `pub` in front of it; `pub(super)` is enough",
+                )
+
+
+@RULES.rule(Code.TENANT_RULE, Severity.WARNING)
+def tenant_rule(project: Project) -> Iterator[Finding]:
+    """The macro writes its tenant into the rule; an engine has tasks under its own tenant."""
+    runtime = runtime_of_crate(facts_of(project).crate.cloacina_release)
+    if runtime is None or not runtime.trigger_rules:
+        return
+    for workflow, task in _ruled(project):
+        names = short_names(task.trigger_rules or "")
+        if names and workflow.tenant not in (None, _PUBLIC):
+            listed = ", ".join(f"`{name}`" for name in names)
+            yield Finding(
+                f"the trigger rule of the task `{task.id}` names {listed} of the tenant "
+                f"`{workflow.tenant}`; in another tenant an engine waits for ever",
+                task.place,
+                f"publish it for the tenant `{workflow.tenant}` alone, or leave `tenant` out",
+            )
+
+
+@RULES.rule(Code.UNKNOWN_RULE, Severity.WARNING)
+def unknown_rule(project: Project) -> Iterator[Finding]:
+    """The libraries of the first releases tell their engine no rules: every task runs."""
+    runtime = runtime_of_crate(facts_of(project).crate.cloacina_release)
+    if runtime is None or runtime.trigger_rules:
+        return
+    for _, task in _ruled(project):
+        yield Finding(
+            f"engines of {runtime.name} do not know the trigger rule of the task `{task.id}`, and "
+            "run it in any case",
+            task.place,
+            "let the task look into its context, or use the crates of 0.8 or later",
+        )
+
+
+def _ruled(project: Project) -> Iterator[tuple[SourceWorkflow, SourceTask]]:
+    for workflow in _certain(project):
+        for task in workflow.tasks:
+            if task.trigger_rules and task.trigger_rules != "always":
+                yield workflow, task
+
+
+@RULES.rule(Code.SEVERAL_WORKFLOWS)
+def several_workflows(project: Project) -> Iterator[Finding]:
+    """Two workflows in one crate compile into one with the tasks of both."""
+    certain = _certain(project)
+    for workflow in certain[1:]:
+        first = certain[0].name
+        yield Finding(
+            f"a second workflow in one crate: `{workflow.name}`, beside `{first}`; they compile "
+            "into one with the tasks of both",
+            workflow.place,
+            ONE_WORKFLOW,
+        )
+
+
+@RULES.rule(Code.NO_RUST_WORKFLOW)
+def no_rust_workflow(project: Project) -> Iterator[Finding]:
+    """A crate without a workflow has nothing to package."""
+    facts = facts_of(project)
+    if project.workflows or facts.syntax_problems:
+        return
+    message = "no `#[workflow]` and no `#[packaged_workflow]` in the crate"
+    hint = "put the attribute on a module with the tasks"
+    if facts.features_off:
+        message += " with the features that are on"
+        hint = f"choose with --features: {', '.join(facts.features_off)}"
+    yield Finding(message, facts.crate.lib_path, hint)
+
+
+@RULES.rule(Code.RUST_SYNTAX)
+def rust_syntax(project: Project) -> Iterator[Finding]:
+    """A file that cannot be parsed does not compile."""
+    for problem in facts_of(project).syntax_problems:
+        yield Finding(problem.message, problem.place)
+
+
+@RULES.rule(Code.STRAY_TASK)
+def stray_task(project: Project) -> Iterator[Finding]:
+    """The macro of the workflow finds what stands in its module, nothing else."""
+    for task in facts_of(project).stray_tasks:
+        message = f"the task `{task.id or task.function}` stands outside of a workflow's module"
+        yield Finding(message, task.place, "move it into the module with `#[workflow]`")
+
+
+@RULES.rule(Code.PROJECT_CHOOSES, Severity.NOTE)
+def project_chooses(project: Project) -> Iterator[Finding]:
+    """These files choose the compiler, wrappers and flags of whoever builds the project."""
+    place = facts_of(project).cargo_configuration
+    if place is not None:
+        yield Finding(
+            "the project tells cargo or rustup what to run", place, "read it before you build"
+        )
+
+
+@RULES.rule(Code.NO_LOCK_FILE, Severity.WARNING)
+def no_lock_file(project: Project) -> Iterator[Finding]:
+    """The servers' compiler builds with `--frozen`, which needs the lock file."""
+    if not facts_of(project).crate.has_lock_file:
+        yield Finding("there is no Cargo.lock", CARGO_TOML, "run `cargo generate-lockfile`")

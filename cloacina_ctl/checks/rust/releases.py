@@ -1,0 +1,59 @@
+"""Of which releases of Cloacina a crate may be, and how that is said.
+
+What only some releases refuse is a finding where the crate's release is known to be one of them.
+Where it is not known, all of them have to refuse it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.project.rust.code import RustCode
+from cloacina_ctl.releases.table import RUNTIMES, runtime_of_crate
+
+if TYPE_CHECKING:
+    from cloacina_ctl.project.model import Crate, Project, RustFacts
+
+Release = tuple[int, ...]
+FIRST: Release = (0, 2)
+CARGO_TOML = "Cargo.toml"
+
+
+def facts_of(project: Project) -> RustFacts:
+    """Return what is known of a Rust project."""
+    if project.rust is None:
+        raise TypeError("these rules are for a Rust project")
+    return project.rust
+
+
+def code_of(project: Project) -> RustCode:
+    """Return what is known of the library's code, nothing where it was not read."""
+    return facts_of(project).code or RustCode()
+
+
+def releases_of(crate: Crate) -> tuple[Release, ...]:
+    """Return the one release that the crate is written for, or all where that is not known."""
+    known = runtime_of_crate(crate.cloacina_release)
+    return tuple(numbers(one.name) for one in ((known,) if known else RUNTIMES))
+
+
+def numbers(name: str) -> Release:
+    """Return the numbers of a release's name."""
+    return tuple(map(int, name.split(".")))
+
+
+def within(
+    releases: tuple[Release, ...], since: Release = FIRST, until: Release | None = None
+) -> bool:
+    """Tell whether all of ``releases`` lie between both, these included."""
+    return all(since <= one and (until is None or one <= until) for one in releases)
+
+
+def span(since: Release = FIRST, until: Release | None = None) -> str:
+    """Return both in words: ``up to 0.7``, ``0.6 to 0.9``, ``from 0.10 on``."""
+    first, last = (".".join(map(str, one or ())) for one in (since, until))
+    if since == FIRST:
+        return f"up to {last}" if until else "in every release"
+    if until is None:
+        return f"from {first} on"
+    return f"in {first}" if first == last else f"from {first} to {last}"

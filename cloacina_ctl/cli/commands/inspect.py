@@ -1,0 +1,138 @@
+"""``cloacina-ctl inspect``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option
+from cloacina_ctl.cli.parsing.options import LIMIT, REGISTRY, TENANT, limits
+
+if TYPE_CHECKING:
+    from cloacina_ctl.cli.parsing.declaration import Values
+    from cloacina_ctl.cli.terminal.reporter import Reporter
+    from cloacina_ctl.operations.inspect import Inspection
+
+
+def _run(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.cli.many_packages import with_each
+    from cloacina_ctl.cli.terminal.escape import escape
+    from cloacina_ctl.redaction import shown
+
+    asked = values["package"]
+
+    def answer(word: str) -> dict[str, object]:
+        if len(asked) > 1:
+            reporter.line(f"{escape(shown(word.partition('?')[0]))}:")  # a query may hold a token
+        inspection = _inspect(word, values, reporter)
+        reporter.aside(inspection.warnings)
+        if reporter.json:
+            return _as_json(inspection, files=values["files"] or values["long"])
+        _show(inspection, values, reporter)
+        if len(asked) > 1:
+            reporter.line()
+        return {}
+
+    return with_each(asked, answer, reporter)[0]
+
+
+def _inspect(word: str, values: Values, reporter: Reporter) -> Inspection:
+    from cloacina_ctl.operations.inspect import inspect, is_address
+
+    path = word
+    if not is_address(word):
+        from cloacina_ctl.cli.terminal.escape import escape
+        from cloacina_ctl.operations.installation.choose import find_package
+        from cloacina_ctl.verification.authenticity import Rule
+
+        chosen = find_package(
+            word, Rule(allow_unsigned=True), tenant=values["tenant"], registry=values["registry"]
+        )
+        path = chosen.path
+        if chosen.note is not None:
+            reporter.note(escape(chosen.note))
+    return inspect(path, limits=limits(values), progress=reporter.progress())
+
+
+def _show(inspection: Inspection, values: Values, reporter: Reporter) -> None:
+    from cloacina_ctl.cli.terminal.inspection import inspection_lines
+
+    for line in inspection_lines(inspection, reporter.paint):
+        reporter.line(line)
+    if inspection.files and (values["files"] or values["long"]):
+        from cloacina_ctl.cli.terminal.files import file_lines
+
+        reporter.line()
+        reporter.line(reporter.paint("bold", "files"))
+        for line in file_lines(inspection.files, modes=values["long"]):
+            reporter.line(line)
+
+
+def _as_json(inspection: Inspection, *, files: bool) -> dict[str, object]:
+    from cloacina_ctl.operations.views import manifest_json, plain
+
+    result: dict[str, object] = {
+        "format": inspection.format,
+        "path": inspection.path,
+        "size": inspection.size,
+        "compressed": inspection.compressed,
+        "content": inspection.content,
+        "manifest": manifest_json(inspection.manifest, inspection.manifest_bytes),
+        "signatures": [signature.to_json() for signature in inspection.signatures],
+        "tool": plain(inspection.tool),
+        "releases": list(inspection.releases) if inspection.original is not None else None,
+        "original": plain(inspection.original),
+    }
+    if files:
+        result["files"] = [
+            {
+                "path": file.path,
+                "size": file.size,
+                "sha256": getattr(file, "sha256", None),
+                "executable": file.executable,
+            }
+            for file in inspection.files
+        ]
+    if inspection.unbuilt:
+        result["unbuilt"] = list(inspection.unbuilt)
+    if inspection.withheld:
+        result["withheld"] = list(inspection.withheld)
+    return result
+
+
+INSPECT = Command(
+    name="inspect",
+    summary="Show what a package says of itself.",
+    description=(
+        "Reads the signature frame and the head alone, whatever the size of the package; one of "
+        "another generation has neither, and is read to its end. Runs and imports nothing, and "
+        "decides nothing: `verify` does that. Of a project's folder it shows what `package` would "
+        "make, without a build; of a package on a server it reads the beginning alone."
+    ),
+    run=_run,
+    arguments=(
+        Argument(
+            "package",
+            "Packages: files, `-` for standard input, NAME[@VERSION] of installed ones, https:// "
+            "addresses; or projects' folders.",
+            many=True,
+        ),
+    ),
+    options=(
+        Option(
+            ("--files",),
+            "List the files with their sizes too.",
+            Kind.FLAG,
+        ),
+        Option(("--long", "-l"), "List the files with their modes too.", Kind.FLAG),
+        TENANT,
+        REGISTRY,
+        LIMIT,
+    ),
+    examples=(
+        ("cloacina-ctl inspect x.cloacina", "everything about it"),
+        ("cloacina-ctl inspect . --files", "what a package of this project would be"),
+        ("cloacina-ctl inspect https://example.org/x.cloacina", "on a server, without a download"),
+        ("cloacina-ctl inspect x.cloacina --json | jq .result.manifest", "the same for programs"),
+        ("curl -s https://example.org/x.cloacina | cloacina-ctl inspect -", "from a pipe"),
+    ),
+)

@@ -1,0 +1,260 @@
+"""``cloacina-ctl key …``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option, Refers
+from cloacina_ctl.cli.parsing.options import FORCE, PASSPHRASE_FD, YES, fingerprint_block
+from cloacina_ctl.errors import Code, UsageError
+
+if TYPE_CHECKING:
+    from cloacina_ctl.cli.parsing.declaration import Values
+    from cloacina_ctl.cli.terminal.reporter import Reporter
+    from cloacina_ctl.operations.keys import KeyShown
+
+_WITH_PASSPHRASE = Option(
+    ("--passphrase",), "Encrypt the key with a passphrase, which is asked for.", Kind.FLAG,
+    panel="Keys", refers=Refers.CREDENTIAL,
+)  # fmt: skip
+
+
+def _new_passphrase(values: Values) -> bytes | None:
+    from cloacina_ctl.cli.terminal.prompt import new_passphrase
+
+    return new_passphrase(values["passphrase_fd"]) if values["passphrase"] else None
+
+
+def _as_json(key: KeyShown) -> dict[str, object]:
+    return {
+        "name": key.name,
+        "fingerprint": key.fingerprint,
+        "private": key.has_private,
+        "encrypted": key.encrypted,
+    }
+
+
+def _kind(key: KeyShown) -> str:
+    kind = "private and public" if key.has_private else "public only"
+    return f"{kind}{', encrypted' if key.encrypted else ''}"
+
+
+def _line(key: KeyShown) -> str:
+    return f"{key.name:<16} {key.fingerprint}  {_kind(key)}"
+
+
+def _generate(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.operations.keys import generate_key
+
+    # There is nothing else that a passphrase could be for: no key may be left open by a slip.
+    is_sealed = values["passphrase"] or values["passphrase_fd"] is not None
+    key = generate_key(values["name"], _new_passphrase({**values, "passphrase": is_sealed}))
+    reporter.result(_as_json(key))
+    reporter.line(f"made the key {key.name}")
+    reporter.line(f"fingerprint {key.fingerprint}")
+    reporter.note(f"others get its public half by: cloacina-ctl key export {key.name}")
+    return 0
+
+
+def _list(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.operations.keys import list_keys, unusable_keys
+
+    del values
+    keys, unusable = list_keys(), unusable_keys()
+    reporter.result([_as_json(key) for key in keys], unusable)
+    for key in keys:
+        reporter.line(_line(key))
+    reporter.warnings(unusable)
+    if not keys and not unusable:
+        reporter.note("no keys yet: `cloacina-ctl key generate` makes one")
+    return 0
+
+
+def _show(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.cli.terminal.escape import escape
+    from cloacina_ctl.cli.terminal.prompt import provider
+    from cloacina_ctl.operations.keys import show_key
+
+    key = show_key(values["key"], provider(values["passphrase_fd"]))
+    reporter.result(
+        {**_as_json(key), "openssh_fingerprint": key.openssh_fingerprint, "pem": key.pem}
+    )
+    reporter.line(f"{escape(key.name)}: Ed25519, {_kind(key)}")
+    for line in fingerprint_block(key.fingerprint, key.openssh_fingerprint):
+        reporter.line(line)
+    reporter.line(key.pem.rstrip("\n"))
+    return 0
+
+
+def _import(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.cli.terminal.prompt import provider
+    from cloacina_ctl.operations.keys import ImportRequest, import_key
+
+    opened, ask = [], provider(values["passphrase_fd"])
+
+    def asked(what: str) -> bytes | None:
+        opened.append(what)
+        return ask(what)
+
+    key = import_key(
+        ImportRequest(
+            path=values["file"], name=values["name"], raw_public=values["raw_public"],
+            raw_private=values["raw_private"], passphrase=asked,
+            new_passphrase=_new_passphrase(values),
+        )
+    )  # fmt: skip
+    reporter.result(_as_json(key))
+    reporter.line(_line(key))
+    if opened and not key.encrypted:
+        reporter.note(
+            "the file is encrypted, and the stored key is not: to encrypt it, too, remove it, and "
+            "import it with --passphrase"
+        )
+    return 0
+
+
+def _export(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.cli.terminal.prompt import provider
+    from cloacina_ctl.operations.keys import ExportRequest, export_key
+
+    key = export_key(
+        ExportRequest(
+            key=values["key"], output=values["output"], form=values["form"],
+            private=values["private"], passphrase=provider(values["passphrase_fd"]),
+            overwrite=values["force"],
+        )
+    )  # fmt: skip
+    if values["private"]:
+        reporter.note("the private half is not encrypted there: whoever reads it signs as you")
+    if reporter.json:
+        reporter.result({**_as_json(key), "pem": key.pem})
+    elif values["output"] is None:
+        reporter.data(key.pem.rstrip("\n"))
+    return 0
+
+
+def _remove(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.operations.keys import find_own_key, remove_key
+
+    key = find_own_key(values["key"])
+    if key.has_private and not values["yes"] and not _may_remove(key, reporter):
+        reporter.note("nothing was removed")
+        return 1
+    removed = remove_key(values["key"], forget=values["forget"])
+    reporter.result({**_as_json(removed.key), "trusted_as": removed.trusted_as})
+    reporter.line(f"removed the key {removed.key.name} {removed.key.fingerprint}")
+    if removed.trusted_as is not None:
+        reporter.line(
+            f"what it signed stays trusted: its public half is in the trust list, as "
+            f"{removed.trusted_as}"
+        )
+        reporter.note(f"to end that, too: cloacina-ctl trust remove {removed.trusted_as}")
+    return 0
+
+
+def _may_remove(key: KeyShown, reporter: Reporter) -> bool:
+    """Ask for the name of a key whose private half would be gone for good."""
+    from cloacina_ctl.cli.terminal.confirm import answer, can_ask
+
+    if not can_ask(reporter):
+        raise UsageError.of(
+            Code.USAGE,
+            f"nothing brings the private key {key.name} back, and nobody is there to ask",
+            hint="say that it is meant: --yes",
+        )
+    lines = (f"nothing brings the private key {key.name} back",)
+    return answer(lines, f"Type {key.name} to remove it: ") == key.name
+
+
+_KEY = Argument("key", "The name of a key, or the beginning of its fingerprint.", refers=Refers.KEY)
+
+GENERATE = Command(
+    name="key generate",
+    summary="Make a new Ed25519 key in your own folder, readable by you alone.",
+    run=_generate,
+    arguments=(Argument("name", "What to call it.", "default", refers=Refers.KEY),),
+    options=(_WITH_PASSPHRASE, PASSPHRASE_FD),
+    examples=(("cloacina-ctl key generate", "the key that signs by default"),),
+)
+LIST = Command(name="key list", summary="List your own keys.", run=_list)
+SHOW = Command(
+    name="key show",
+    summary="Show a key: its fingerprints and its public half.",
+    description=(
+        "Also a key in a file, of anybody and not trusted yet: compare the fingerprint with its "
+        "owner, by another way than the file came. The second form is the one of ssh-keygen -l."
+    ),
+    run=_show,
+    arguments=(
+        Argument(
+            "key",
+            "A stored key's name or fingerprint, or a file with either half.",
+            refers=Refers.KEY,
+        ),
+    ),
+    options=(PASSPHRASE_FD,),
+    examples=(
+        ("cloacina-ctl key show default", "your own"),
+        ("cloacina-ctl key show alice.pub", "before `trust add`"),
+    ),
+)
+IMPORT = Command(
+    name="key import",
+    summary="Put a key from a file into your own folder: private or public.",
+    description=(
+        "Files of openssl, ssh-keygen and Rust's ring and ed25519-dalek say what they hold: PEM, "
+        "DER, OpenSSH. 32 raw bytes do not: say --raw-public or --raw-private."
+    ),
+    run=_import,
+    arguments=(
+        Argument(
+            "file", "The key's file, - for standard input, fd:N or env:NAME.", refers=Refers.KEY
+        ),
+        Argument("name", "What to call it.", refers=Refers.KEY),
+    ),
+    options=(
+        Option(("--raw-public",), "The file holds the 32 bytes of a public key.", Kind.FLAG),
+        Option(("--raw-private",), "The file holds the 32 bytes of a private key.", Kind.FLAG),
+        _WITH_PASSPHRASE,
+        PASSPHRASE_FD,
+    ),
+    examples=(("cloacina-ctl key import release.pem release", "a private key made elsewhere"),),
+)
+EXPORT = Command(
+    name="key export",
+    summary="Print the public half of a key, or write it to a file.",
+    description=(
+        "Other programs read other forms: --form pem-crlf ends lines as Windows does, --form raw "
+        "is the 32 bytes alone. With --private it is the secret half, unencrypted: signers of "
+        "other generations read 32 raw bytes and nothing else."
+    ),
+    run=_export,
+    arguments=(_KEY,),
+    options=(
+        Option(("--output", "-o"), "Write it here.", metavar="FILE"),
+        Option(("--form",), "How to write it (default: pem).", metavar="FORM", default="pem",
+               choices=("pem", "pem-crlf", "raw")),
+        Option(("--private",), "Write the private half, unencrypted, readable by you alone.",
+               Kind.FLAG),
+        PASSPHRASE_FD,
+        FORCE,
+    ),
+    examples=(
+        ("cloacina-ctl key export default -o author.pub", "for those who verify"),
+        ("cloacina-ctl key export default --form raw -o author.raw", "the 32 bytes"),
+    ),
+)  # fmt: skip
+REMOVE = Command(
+    name="key remove",
+    summary="Remove a key, both halves. What it signed stays signed.",
+    description=(
+        "A private key is gone for good: its name is asked for, or --yes says that it is meant. "
+        "The public half moves to the trust list, so that your own packages stay trusted."
+    ),
+    run=_remove,
+    arguments=(_KEY,),
+    options=(
+        YES,
+        Option(("--forget",), "Do not trust what it signed any longer.", Kind.FLAG),
+    ),
+)

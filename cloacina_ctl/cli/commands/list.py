@@ -1,0 +1,158 @@
+"""``cloacina-ctl list``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option
+from cloacina_ctl.cli.parsing.options import REGISTRY
+from cloacina_ctl.cli.terminal.lock_wait import waits
+
+if TYPE_CHECKING:
+    from cloacina_ctl.cli.parsing.declaration import Values
+    from cloacina_ctl.cli.terminal.reporter import Reporter
+    from cloacina_ctl.operations.installation.lookup import InstalledPackage
+    from cloacina_ctl.operations.list import Checkup
+
+_TENANT = Option(
+    ("--tenant",), "Of this tenant alone (default: all).", metavar="NAME", panel="Registry"
+)
+
+
+def _run(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.errors import Code, UsageError
+    from cloacina_ctl.operations.list import check_registry, list_installed
+
+    if values["repair"] and not values["check"]:
+        raise UsageError.of(Code.USAGE, "--repair is for --check, which is not given")
+    checkup = None
+    if values["check"]:
+        checkup = check_registry(
+            values["registry"],
+            repair=values["repair"],
+            progress=reporter.progress(),
+            waits=waits(reporter),
+        )
+        _tell(checkup, reporter)
+    packages: tuple[InstalledPackage, ...] = ()
+    if checkup is None or checkup.is_readable:
+        listing = list_installed(
+            values["name"], tenant=values["tenant"], registry=values["registry"]
+        )
+        packages = listing.packages
+    for line in _table(packages, reporter):
+        reporter.line(line)
+    return _end(packages, checkup, values, reporter)
+
+
+def _end(
+    packages: tuple[InstalledPackage, ...],
+    checkup: Checkup | None,
+    values: Values,
+    reporter: Reporter,
+) -> int:
+    from cloacina_ctl.cli import exits
+    from cloacina_ctl.operations.installation.lookup import registry_at
+
+    answer = _as_json(registry_at(values["registry"]), packages, checkup)
+    if checkup is not None and not checkup.is_whole:
+        reporter.failure(checkup.findings, answer)
+        return exits.NO
+    findings = checkup.findings if checkup is not None else ()
+    reporter.warnings(findings)
+    reporter.result(answer, findings)
+    if not packages:
+        reporter.note(_nothing(answer["registry"], values["name"], values["tenant"]))
+    return exits.DONE
+
+
+def _nothing(registry: object, name: str | None, tenant: str | None) -> str:
+    """Return what there is nothing of: of what was asked for, or at all."""
+    from cloacina_ctl.cli.terminal.escape import escape
+
+    of = f" for tenant {escape(tenant)}" if tenant else ""
+    if name:
+        return f"not installed{of}: {escape(name)}; `cloacina-ctl list` shows what is"
+    if tenant:
+        return f"nothing is installed{of}; `cloacina-ctl list` shows what is"
+    where = escape(str(registry))
+    return f"nothing is installed in {where}: `cloacina-ctl install` puts a package in"
+
+
+def _tell(checkup: Checkup, reporter: Reporter) -> None:
+    from cloacina_ctl.cli.terminal.escape import escape
+    from cloacina_ctl.cli.terminal.units import count, size
+
+    for done in checkup.repaired:
+        reporter.note(escape(done))
+    what = f"{count(checkup.packages, 'stored package')}, {size(checkup.size)}"
+    if checkup.is_whole:
+        mark = reporter.paint("green", "✓")
+        reporter.note(f"{mark} {what}: every byte is the right one")
+    else:
+        reporter.note(f"{what} read")
+
+
+def _table(packages: tuple[InstalledPackage, ...], reporter: Reporter) -> list[str]:
+    """Return a line for each version, columns as wide as what is in them."""
+    from cloacina_ctl.cli.terminal.escape import escape
+
+    rows = [
+        (
+            "*" if one.active else " ",
+            escape(one.name),
+            escape(one.version),
+            one.tenant,
+            one.format,
+            one.installed_at,
+            one.vouched_by[0][:16] if one.vouched_by else "not signed",
+        )
+        for one in packages
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        if row[0] == "*":
+            cells[0] = reporter.paint("green", "*")
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def _as_json(
+    registry: str, packages: tuple[InstalledPackage, ...], checkup: Checkup | None
+) -> dict[str, object]:
+    return {
+        "registry": registry,
+        "packages": [one.to_json() for one in packages],
+        "check": None
+        if checkup is None
+        else {
+            "packages": checkup.packages,
+            "size": checkup.size,
+            "repaired": list(checkup.repaired),
+        },
+    }
+
+
+LIST = Command(
+    name="list",
+    summary="List what is in the local registry, and which version is active.",
+    description=(
+        "The active version of each name has a star. With --check every stored byte, the index and "
+        "its records are read: exit 1 where something is damaged. --repair makes whole first what "
+        "can be: a damaged or lost index from its records, what a killed run left."
+    ),
+    run=_run,
+    arguments=(Argument("name", "Of this name alone.", ""),),
+    options=(
+        Option(("--check",), "Read all that is stored, and say what is damaged.", Kind.FLAG),
+        Option(("--repair",), "With --check: make whole what can be.", Kind.FLAG),
+        _TENANT,
+        REGISTRY,
+    ),
+    examples=(
+        ("cloacina-ctl list", "everything"),
+        ("cloacina-ctl list --check", "and whether it is whole"),
+    ),
+)

@@ -1,0 +1,255 @@
+"""``cloacina-ctl publish``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option, Refers
+from cloacina_ctl.cli.parsing.options import JOBS, LIMIT, RULE, refuse_both, rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cloacina_ctl.cli.parsing.declaration import Values
+    from cloacina_ctl.cli.terminal.reporter import Reporter
+    from cloacina_ctl.errors import Diagnostic
+    from cloacina_ctl.operations.publication.deployment import Run, Step
+    from cloacina_ctl.operations.publish import Published, PublishRequest
+
+WAIT_SECONDS = 900
+_HEARTBEAT_SECONDS = 15.0
+_MAX_LOG_LINES = 400
+_WORDS = {
+    ("build", "pending"): "waiting for the compiler",
+    ("build", "building"): "building",
+    ("build", "success"): "built",
+    (
+        "load",
+        "not loaded yet",
+    ): "built; waiting for the server to load it, which it does once the tenant has run something",
+    ("run", "not known yet"): "waiting for the server to know the workflow",
+}
+
+
+def _run(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.cli import exits
+    from cloacina_ctl.operations.publication.access import AccessRequest, find_access
+    from cloacina_ctl.operations.publish import publish
+
+    request = _request(values, reporter)
+    access = find_access(
+        AccessRequest(
+            server=values["server"], profile=values["profile"], token_file=values["token_file"],
+            allow_http=values["allow_http"],
+        ),
+        lambda origin: _typed_token(origin, values["ca_file"]),
+    )  # fmt: skip
+    published = publish(request, access, _watch(reporter), reporter.progress())
+    for line in _lines(published, reporter):
+        reporter.line(line)
+    reporter.warnings(published.warnings)
+    if published.run is not None and not published.run.completed:
+        problem = _run_failed(published.run, published)
+        reporter.failure((problem,), _as_json(published))
+        return exits.NO
+    reporter.result(_as_json(published), published.warnings)
+    return exits.DONE
+
+
+def _typed_token(origin: str, ca_file: str | None) -> bytes | None:
+    """Return the token that somebody types, None where nobody is there to ask."""
+    from cloacina_ctl.cli.terminal.prompt import typed
+    from cloacina_ctl.operations.publication.access import look_for_server
+
+    return typed(f"Token for {origin}: ", lambda: look_for_server(origin, ca_file))
+
+
+def _request(values: Values, reporter: Reporter) -> PublishRequest:
+    from cloacina_ctl.errors import Code, UsageError
+    from cloacina_ctl.operations.execution.context import read_context
+    from cloacina_ctl.operations.publish import PublishRequest
+
+    refuse_both(values, "--no-wait", "--run")
+    refuse_both(values, "--no-wait", "--dry-run")
+    refuse_both(values, "--run", "--dry-run")
+    if values["context"] is not None and not values["run"]:
+        raise UsageError.of(Code.USAGE, "--context is for --run, which is not given")
+    if values["package"] == "-" and values["context"] == "@-":
+        raise UsageError.of(Code.USAGE, "package and context cannot both be on standard input")
+    context = read_context(values["context"] or "{}") if values["run"] else None
+    return PublishRequest(
+        path=values["package"],
+        tenant=values["tenant"],
+        rule=rule(values, reporter),
+        runtime=values["runtime"],
+        wait_seconds=None if values["no_wait"] else float(values["wait"]),
+        context=context,
+        dry_run=values["dry_run"],
+        convert=values["convert"],
+        ca_file=values["ca_file"],
+    )
+
+
+def _watch(reporter: Reporter) -> Callable[[Step], None]:
+    """Return what tells on standard error what the server is at: changes, and a sign of life."""
+    from cloacina_ctl.cli.terminal.escape import escape
+
+    last: list[str] = []
+    next_at = 0.0
+
+    def watch(step: Step) -> None:
+        nonlocal next_at
+        if step.what == "log":
+            _show_log(step.text, reporter)
+            return
+        words = _WORDS.get((step.what, step.text)) or f"{step.what}: {escape(step.text[:80])}"
+        changed = last != [words]
+        if changed or step.seconds >= next_at:
+            since = f" ({step.seconds:.0f} s)" if step.seconds >= 1 else ""
+            reporter.note(f"{words}{since}")
+            last[:] = [words]
+            next_at = step.seconds + _HEARTBEAT_SECONDS
+
+    return watch
+
+
+def _show_log(text: str, reporter: Reporter) -> None:
+    from cloacina_ctl.cli.terminal.escape import escape
+
+    lines = text.splitlines()
+    left_out = len(lines) - _MAX_LOG_LINES
+    reporter.note("the server's compiler says:")
+    if left_out > 0:
+        reporter.note(f"  ... {left_out} lines before these")
+    for line in lines[-_MAX_LOG_LINES:]:
+        reporter.note(f"  {escape(line[:1000])}")
+
+
+def _lines(published: Published, reporter: Reporter) -> Iterator[str]:
+    from cloacina_ctl.cli.terminal.escape import escape
+    from cloacina_ctl.cli.terminal.units import count, size
+
+    mark = reporter.paint("green", "✓")
+    what = f"{escape(published.name)} {escape(published.version)}"
+    where = f"{escape(published.server)}, tenant {escape(published.tenant)}"
+    if published.status == "checked":
+        yield f"{mark} {what}, {size(published.size)}, would be published to {where}"
+        yield "  nothing was sent"
+        return
+    yield f"{mark} {what} is on {where}"
+    yield f"  package {escape(published.package_id or '')}"
+    yield f"  content {published.content}"
+    if published.status == "uploaded":
+        yield "  " + reporter.paint("yellow", "uploaded; whether it builds and loads is not known")
+        return
+    if not published.tasks:
+        yield "  built; it has no tasks that the server could list"
+        return
+    tasks = ", ".join(map(escape, published.tasks[:20]))
+    more = len(published.tasks) - 20
+    shown = f"{tasks}, and {more} more" if more > 0 else tasks
+    workflow = escape(published.workflow or "")
+    yield f"  workflow {workflow}: {count(len(published.tasks), 'task')} loaded: {shown}"
+    if published.run is not None:
+        yield from _run_lines(published.run, reporter)
+
+
+def _run_lines(run: Run, reporter: Reporter) -> Iterator[str]:
+    from cloacina_ctl.cli.terminal.escape import escape
+
+    yield f"  ran once: {escape(run.status)}, execution {escape(run.execution)}"
+    for task in run.tasks:
+        good = task.status == "Completed"
+        mark = reporter.paint("green", "✓") if good else reporter.paint("red", "✗")
+        tries = f", {task.attempts} attempts" if (task.attempts or 1) > 1 else ""
+        why = f": {escape((task.error or '')[:400])}" if not good and task.error else ""
+        yield f"    {mark} {escape(task.name)} {escape(task.status)}{tries}{why}"
+
+
+def _run_failed(run: Run, published: Published) -> Diagnostic:
+    from cloacina_ctl.errors import Code, Diagnostic
+
+    failed = next((task for task in run.tasks if task.status == "Failed"), None)
+    why = ""
+    if failed is not None:
+        why = f": {failed.name}: {failed.error or 'it does not say why'}"
+    return Diagnostic(
+        Code.RUN_FAILED,
+        f"published and loaded, and the run ended as {run.status}{why}",
+        published.server,
+    )
+
+
+def _as_json(published: Published) -> dict[str, object]:
+    run = published.run
+    return {
+        "path": published.path,
+        "status": published.status,
+        "name": published.name,
+        "version": published.version,
+        "content": published.content,
+        "size": published.size,
+        "converted": published.converted,
+        "vouched_by": list(published.vouched_by),
+        "server": published.server,
+        "tenant": published.tenant,
+        "package_id": published.package_id,
+        "workflow": published.workflow,
+        "tasks": list(published.tasks),
+        "run": None
+        if run is None
+        else {
+            "execution_id": run.execution,
+            "status": run.status,
+            "tasks": [task._asdict() for task in run.tasks],
+        },
+    }
+
+
+PUBLISH = Command(
+    name="publish",
+    summary="Give a package to a Cloacina server, and know that it runs there.",
+    description=(
+        "Everything is judged before a byte is sent: signatures as `verify` does, all that "
+        "`validate` finds, and the rules of the server's release. It is done when the server has "
+        "built the package and lists its tasks; that an upload is accepted says little. The same "
+        "bytes can be published again; a version with other bytes cannot. The token comes from "
+        "--token-file, CLOACINA_CTL_TOKEN, the profile, a keyring, or is typed."
+    ),
+    run=_run,
+    arguments=(Argument("package", "The package's file, or `-` for standard input."),),
+    options=(
+        Option(("--server",), "The server's address.", metavar="URL", panel="Server"),
+        Option(("--tenant",), "The tenant (default: public).", metavar="NAME", default="public",
+               panel="Server"),
+        Option(("--token-file",), "Read the token from this file.", metavar="FILE", panel="Server",
+               refers=Refers.CREDENTIAL),
+        Option(("--profile",), "Server and token of this profile in ~/.cloacina/config.toml "
+               "(default: its default_profile, where --server is not given).", metavar="NAME",
+               panel="Server"),
+        Option(("--ca-file",), "Take certificates by the authorities in this file alone.",
+               metavar="FILE", panel="Server"),
+        Option(("--allow-http",), "Send the token where everybody on the way can read it: over "
+               "http:// to another machine.", Kind.FLAG, panel="Server"),
+        Option(("--runtime",), "The server's release of Cloacina (default: newest).",
+               metavar="VERSION", default="newest", panel="Server"),
+        Option(("--dry-run",), "Judge it, ask the server what it has, and send nothing.",
+               Kind.FLAG),
+        Option(("--convert",), "Send a source package that is made of a native one.", Kind.FLAG),
+        Option(("--wait",), f"Wait so long for the server to build, load and run it (default: "
+               f"{WAIT_SECONDS}).", Kind.INTEGER, "SECONDS", WAIT_SECONDS),
+        Option(("--no-wait",), "Do not wait: whether it builds stays unknown.", Kind.FLAG),
+        Option(("--run",), "Run the workflow there once, and show how it ended.", Kind.FLAG),
+        Option(("--context",), "What the run begins with.", metavar="JSON|@FILE"),
+        *RULE,
+        JOBS,
+        LIMIT,
+    ),
+    examples=(
+        ("cloacina-ctl publish x.cloacina --server https://host:8080 --tenant etl",
+         "ends when it is loaded"),
+        ("cloacina-ctl publish x.cloacina --profile prod --dry-run", "what would happen"),
+        ("cloacina-ctl publish x.cloacina --profile test --run --context '{\"day\": 1}'",
+         "and run it once"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,66 @@
+"""``cloacina-ctl rollback``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.parsing.declaration import Argument, Command, Option
+from cloacina_ctl.cli.parsing.options import REGISTRY, TENANT
+from cloacina_ctl.cli.terminal.lock_wait import waits
+
+if TYPE_CHECKING:
+    from cloacina_ctl.cli.parsing.declaration import Values
+    from cloacina_ctl.cli.terminal.reporter import Reporter
+
+
+def _run(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.cli.terminal.escape import escape
+    from cloacina_ctl.operations.rollback import rollback
+
+    _refuse_version(values["name"])
+    done = rollback(
+        values["name"],
+        values["to"],
+        tenant=values["tenant"],
+        registry=values["registry"],
+        waits=waits(reporter),
+    )
+    reporter.result(done._asdict())
+    name, active = escape(done.name), escape(done.active)
+    if done.changed:
+        reporter.line(f"{name}: {active} is active again, after {escape(done.before or '')}")
+    else:
+        reporter.line(f"{name}: {active} is active already")
+    return 0
+
+
+def _refuse_version(text: str) -> None:
+    """Refuse NAME@VERSION: no installed package has an `@` in its name."""
+    from cloacina_ctl.errors import Code, UsageError
+
+    name, at, version = text.partition("@")
+    if at:
+        wanted = f"`cloacina-ctl rollback {name} --to {version or 'VERSION'}`"
+        hint = f"{wanted} makes that version active"
+        raise UsageError.of(Code.USAGE, f"expected NAME alone, found: {text}", hint=hint)
+
+
+ROLLBACK = Command(
+    name="rollback",
+    summary="Make the version active that was so before.",
+    description=(
+        "One step, and nothing is removed. Each further rollback goes further back; a version that "
+        "was rolled back from becomes active again by --to, or by `install`."
+    ),
+    run=_run,
+    arguments=(Argument("name", "The name of an installed package."),),
+    options=(
+        Option(("--to",), "Back to this installed version.", metavar="VERSION"),
+        TENANT,
+        REGISTRY,
+    ),
+    examples=(
+        ("cloacina-ctl rollback etl", "to the version before"),
+        ("cloacina-ctl rollback etl --to 1.2.0", "to this one"),
+    ),
+)

@@ -1,0 +1,244 @@
+"""``cloacina-ctl run``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option
+from cloacina_ctl.cli.parsing.options import LIMIT, REGISTRY, RULE, TENANT, refuse_both, rule
+from cloacina_ctl.errors import Code, Diagnostic, Severity, UsageError
+
+if TYPE_CHECKING:
+    from cloacina_ctl.cli.parsing.declaration import Values
+    from cloacina_ctl.cli.terminal.reporter import Reporter
+    from cloacina_ctl.operations.run import Ran, RunRequest
+    from cloacina_ctl.verification.authenticity import Rule
+
+
+# Each excludes the others that stand behind it.
+_EXCLUDING = (
+    ("--plan", "--task", "--trigger", "--graph"),
+    ("--task", "--trigger", "--graph", "--keep-going"),
+    ("--trigger", "--graph", "--context", "--engine", "--keep-going"),
+    ("--graph", "--engine", "--keep-going"),
+)
+
+
+def _run(values: Values, reporter: Reporter) -> int:
+    for first, *others in _EXCLUDING:
+        for other in others:
+            refuse_both(values, first, other)
+    if values["events"] and not values["json"]:
+        raise UsageError.of(
+            Code.USAGE, "--events prints events for programs", hint="add --json, or leave it out"
+        )
+    if values["plan"]:
+        return _plan(values, reporter)
+    if values["trigger"] is not None:
+        return _poll(values, reporter)
+    return _run_tasks(values, reporter) if values["graph"] is None else _graph(values, reporter)
+
+
+def _plan(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.cli.terminal import run as show_run
+    from cloacina_ctl.operations.run import plan_run
+
+    found = plan_run(*_package(values, reporter), values["workflow"])
+    reporter.result(show_run.plan_as_json(found))
+    for line in show_run.plan_lines(found, reporter.paint):
+        reporter.line(line)
+    return 0
+
+
+def _poll(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.cli.terminal import single_call
+    from cloacina_ctl.cli.terminal.run_observer import watching
+    from cloacina_ctl.operations.run import poll
+
+    with watching(reporter) as watcher:
+        request, wanted = _request(values, reporter)
+        polled = poll(request, values["trigger"], wanted, watcher.watch())
+    watcher.warn(polled.warnings)
+    for line in single_call.polled_lines(polled, reporter.paint, verbose=reporter.verbose):
+        reporter.line(line)
+    problems = single_call.poll_problems(polled)
+    result, failed = single_call.polled_as_json(polled), polled.error is not None
+    return _end(reporter, result, problems, polled.warnings, failed=failed)
+
+
+def _graph(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.cli.terminal import single_call
+    from cloacina_ctl.cli.terminal.run_observer import watching
+    from cloacina_ctl.operations.run import run_graph
+
+    with watching(reporter) as watcher:
+        request, wanted = _request(values, reporter)
+        ran = run_graph(request, values["graph"], wanted, watcher.watch())
+    watcher.warn(ran.warnings)
+    for line in single_call.graph_lines(ran, reporter.paint, verbose=reporter.verbose):
+        reporter.line(line)
+    problems = single_call.graph_problems(ran)
+    result, failed = single_call.graph_as_json(ran), ran.status == "failed"
+    return _end(reporter, result, problems, ran.warnings, failed=failed)
+
+
+def _run_tasks(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.cli.terminal import run as show_run
+    from cloacina_ctl.cli.terminal.run_observer import watching
+    from cloacina_ctl.operations.run import run
+
+    try:
+        with watching(reporter, events=values["events"]) as watcher:
+            ran = run(*_request(values, reporter), watcher.watch())
+    except KeyboardInterrupt as stop:
+        if watcher.stopped is None:
+            raise
+        return _end_stopped(stop, watcher.stopped, reporter)
+    watcher.warn(ran.warnings)
+    for line in show_run.ran_lines(ran, reporter.paint, verbose=reporter.verbose):
+        reporter.line(line)
+    problems = show_run.run_problems(ran)
+    result, failed = show_run.ran_as_json(ran), ran.outcome.status == "failed"
+    return _end(reporter, result, problems, ran.warnings, failed=failed)
+
+
+def _end(
+    reporter: Reporter,
+    result: dict[str, object],
+    problems: tuple[Diagnostic, ...],
+    warnings: tuple[Diagnostic, ...],
+    *,
+    failed: bool,
+) -> int:
+    """Give the answer, with what went wrong where something did."""
+    from cloacina_ctl.cli import exits
+
+    if failed:
+        # Warnings were told when they were found; a note that was not may be the reason.
+        is_told = reporter.quiet or reporter.verbose
+        notes = () if is_told else tuple(w for w in warnings if w.severity is Severity.NOTE)
+        reporter.failure((*problems, *notes), result)
+        reporter.result(result, (*problems, *warnings), ok=False)
+        return exits.NO
+    reporter.result(result, warnings)
+    return exits.DONE
+
+
+def _end_stopped(stop: KeyboardInterrupt, ran: Ran, reporter: Reporter) -> int:
+    """Show what a run had come to that was interrupted; all of it has ended."""
+    from cloacina_ctl.cli import exits
+    from cloacina_ctl.cli.signals import SIGINT, Stopped
+    from cloacina_ctl.cli.terminal import run as show_run
+
+    stopped = stop if isinstance(stop, Stopped) else Stopped(SIGINT)
+    for line in show_run.ran_lines(ran, reporter.paint, verbose=reporter.verbose):
+        reporter.line(line)
+    found = Diagnostic(Code.STOPPED, f"stopped by {stopped.name}; the report is as far as it got")
+    reporter.failure((found,), show_run.ran_as_json(ran))
+    return exits.status_of_signal(stopped.number)
+
+
+def _package(values: Values, reporter: Reporter) -> tuple[str, Rule]:
+    from cloacina_ctl.cli.terminal.escape import escape
+    from cloacina_ctl.operations.installation.choose import find_package
+
+    # The jobs of this verb are tasks; verifying has one for each processor.
+    wanted = rule({**values, "jobs": None}, reporter)
+    chosen = find_package(
+        values["package"], wanted, tenant=values["tenant"], registry=values["registry"]
+    )
+    if chosen.note is not None:
+        reporter.note(escape(chosen.note))
+    return chosen.path, chosen.rule
+
+
+def _request(values: Values, reporter: Reporter) -> tuple[RunRequest, Rule]:
+    from cloacina_ctl.operations.execution.context import read_context
+    from cloacina_ctl.operations.run import RunRequest
+
+    if values["package"] == "-" and values["context"] == "@-":
+        raise UsageError.of(Code.USAGE, "package and context cannot both be on standard input")
+    path, wanted = _package(values, reporter)
+    request = RunRequest(
+        path=path,
+        context=read_context(values["context"]) if values["context"] is not None else {},
+        workflow=values["workflow"],
+        task=values["task"],
+        jobs=values["jobs"],
+        timeout=values["timeout"],
+        keep_going=values["keep_going"],
+        allow_network=values["allow_network"],
+        engine=values["engine"],
+        allow_read=tuple(values["allow_read"]),
+        allow_write=tuple(values["allow_write"]),
+        require_isolation=values["require_isolation"],
+        quiet=reporter.quiet,
+    )
+    return request, wanted
+
+
+RUN = Command(
+    name="run",
+    summary="Verify a package and run its workflow, or one task of it.",
+    description=(
+        "For trying, testing and small jobs: everything happens on this machine, and nothing is "
+        "kept. The code runs in a process of its own: with limits, without network, and without "
+        "your files but those of the current folder. What tasks print goes to standard error. "
+        "Exit 0: the workflow completed. Exit 1: it ran, and failed.\n\n"
+        "A project's folder is packaged first, a crate also built, in a private place that is "
+        "removed; as it is your own, it needs no signature."
+    ),
+    run=_run,
+    arguments=(
+        Argument("package", "The package's file, `-` for standard input, NAME[@VERSION] of an "
+                 "installed one, or the folder of your own project."),
+    ),
+    options=(
+        Option(("--context", "-c"), "What the workflow begins with: a JSON object, or the file "
+               "behind an `@` (`@-`: standard input).", metavar="JSON|@FILE"),
+        Option(("--workflow",), "Which workflow, where there are several.", metavar="NAME"),
+        Option(("--task",), "Run this task alone, once, whatever it waits for.", metavar="ID"),
+        Option(("--trigger",), "Ask this trigger once whether it fires; run nothing.",
+               metavar="NAME"),
+        Option(("--graph",), "Run this computation graph once, with the values of its accumulators "
+               "in --context; no task runs.", metavar="NAME"),
+        Option(("--plan",), "Show in which order tasks would run; load and run nothing.",
+               Kind.FLAG),
+        Option(("--keep-going", "-k"), "After a failure go on as engines do, also with what waits "
+               "for it (default: start nothing more that has no trigger rule of its own).",
+               Kind.FLAG),
+        Option(("--events",), "With --json: print each event as it happens, as a line of JSON of "
+               "its own, before the answer.", Kind.FLAG),
+        Option(("--jobs", "-j"), "Tasks to run at once.", Kind.INTEGER, "N", 4),
+        Option(("--timeout",), "Seconds that one attempt of a task may take (default: what the "
+               "package says, else 300).", Kind.INTEGER, "SECONDS"),
+        Option(("--engine",), "Run a Python package with the engine's own wheel, where it is "
+               "installed: `cloaca`, or with the place of an interpreter, a venv or a folder of "
+               "pip's --target `cloaca=PATH`.", metavar="cloaca[=PATH]"),
+        Option(("--allow-network",), "Let the package's code use the network.", Kind.FLAG,
+               panel="Isolation"),
+        Option(("--allow-read",), "Let the package's code read this file or folder too "
+               "(repeatable; always: the system's files and the current folder).", Kind.MANY,
+               "PATH", panel="Isolation"),
+        Option(("--allow-write",), "Let the package's code read and change this file or folder "
+               "(repeatable; always: a private folder that is removed). The code starts in the "
+               "private folder, so hand it whole paths.", Kind.MANY, "PATH",
+               panel="Isolation"),
+        Option(("--require-isolation",), "Run nothing where the kernel cannot isolate the code in "
+               "full.", Kind.FLAG, panel="Isolation"),
+        *RULE,
+        TENANT,
+        REGISTRY,
+        LIMIT,
+    ),
+    examples=(
+        ("""cloacina-ctl run x.cloacina --context '{"day": "2026-11-20"}'""", "the workflow"),
+        ("cloacina-ctl run .", "the project in this folder"),
+        ("cloacina-ctl run x.cloacina --task transform --context @in.json", "one task of it"),
+        ("""cloacina-ctl run x.cloacina --graph score --context '{"orders": [3, 4]}'""",
+         "a graph, once"),
+        ("cloacina-ctl run x.cloacina --plan", "only the order of its tasks"),
+        ("cloacina-ctl run x.cloacina --engine cloaca=.venv", "with the engine that a venv has"),
+        ("cloacina-ctl run x.cloacina --json | jq .result.context", "for programs"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,107 @@
+"""``cloacina-ctl sign``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option, Refers
+from cloacina_ctl.cli.parsing.options import (
+    ENVIRONMENT,
+    FORCE,
+    LIMIT,
+    PASSPHRASE_FD,
+    SIGNER,
+    limits,
+    refuse_stdin_twice,
+)
+
+if TYPE_CHECKING:
+    from cloacina_ctl.cli.parsing.declaration import Values
+    from cloacina_ctl.cli.terminal.reporter import Reporter
+    from cloacina_ctl.operations.sign import Signed
+
+
+def _run(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.cli.terminal.lock_wait import FILE, waits
+    from cloacina_ctl.cli.terminal.prompt import provider
+    from cloacina_ctl.errors import Code, NotTrusted
+    from cloacina_ctl.operations.keys import signing_keys
+    from cloacina_ctl.operations.sign import SignRequest, sign
+
+    refuse_stdin_twice(values["package"], values["key"])
+    only_removes = bool(values["remove"]) and not values["key"] and not values["replace"]
+    keys = () if only_removes else signing_keys(values["key"], provider(values["passphrase_fd"]))
+    if not keys and not only_removes:
+        raise NotTrusted.of(
+            Code.NO_SUCH_KEY, "no key to sign with", hint="make one: `cloacina-ctl key generate`"
+        )
+    signed = sign(
+        SignRequest(
+            path=values["package"], keys=keys, remove=values["remove"], replace=values["replace"],
+            comment=values["comment"], output=values["output"], overwrite=values["force"],
+            limits=limits(values),
+        ),
+        reporter.progress(),
+        waits(reporter, FILE),
+    )  # fmt: skip
+    reporter.result(
+        {
+            "path": signed.path, "size": signed.size, "content": signed.content,
+            "added": list(signed.added), "removed": list(signed.removed),
+            "already": list(signed.already), "signatures": signed.signatures,
+            "sidecar": signed.sidecar,
+        }
+    )  # fmt: skip
+    _show(signed, reporter)
+    return 0
+
+
+def _show(signed: Signed, reporter: Reporter) -> None:
+    from cloacina_ctl.cli.terminal.escape import escape
+    from cloacina_ctl.cli.terminal.units import count
+
+    for keyid in signed.removed:
+        reporter.line(f"removed the signature of {keyid[:16]}")
+    for keyid in signed.already:
+        reporter.note(f"signed by {keyid[:16]} already: that signature stays")
+    for keyid in signed.added:
+        reporter.line(f"signed by {keyid[:16]}")
+    if signed.sidecar is not None:
+        reporter.line(f"{escape(signed.sidecar)} signs every byte of {escape(signed.path)}")
+        reporter.note("it has no name, version or time under it, and no server takes it as a file")
+        return
+    reporter.line(f"{escape(signed.path)} has {count(signed.signatures, 'signature')}")
+
+
+SIGN = Command(
+    name="sign",
+    summary="Add a signature to a package; its payload stays as it is.",
+    description=(
+        "Every byte is proved first: who signs says that the package is whole. Without --key the "
+        "key signs that you set (CLOACINA_CTL_SIGNING_KEY, config.toml), or the one called default."
+        " A package of another generation has no room inside: its signature, one, goes into the "
+        f"file x.cloacina.sig beside it.\n\n{ENVIRONMENT}"
+    ),
+    run=_run,
+    arguments=(Argument("package", "The package's file."),),
+    options=(
+        Option(("--key",), f"Sign with this key (repeatable): {SIGNER}.",
+               Kind.MANY, "KEY", panel="Keys", refers=Refers.KEY),
+        PASSPHRASE_FD,
+        Option(("--remove",), "Remove the signature with this keyid (repeatable).", Kind.MANY,
+               "KEYID", refers=Refers.KEY),
+        Option(("--replace",), "Remove it, and sign anew (repeatable).", Kind.MANY, "KEYID",
+               refers=Refers.KEY),
+        Option(("--comment",), "A text that becomes part of what is signed."),
+        Option(("--output", "-o"), "Write the result here, not over the package or beside it.",
+               metavar="FILE"),
+        FORCE,
+        LIMIT,
+    ),
+    examples=(
+        ("cloacina-ctl sign x.cloacina", "with your own key"),
+        ("cloacina-ctl sign x.cloacina --key release.pem", "with a key in a file"),
+        ("cloacina-ctl sign x.cloacina --key env:SIGNING_KEY", "with a secret of CI"),
+        ("cloacina-ctl sign x.cloacina --remove 3f2a9c41", "take a signature out"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,105 @@
+"""``cloacina-ctl trust …``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.parsing.declaration import Argument, Command, Option, Refers
+from cloacina_ctl.cli.parsing.options import YES, fingerprint_block
+
+if TYPE_CHECKING:
+    from cloacina_ctl.cli.parsing.declaration import Values
+    from cloacina_ctl.cli.terminal.reporter import Reporter
+    from cloacina_ctl.operations.keys import Offered, TrustShown
+
+
+def _as_json(key: TrustShown) -> dict[str, object]:
+    return {"name": key.name, "fingerprint": key.fingerprint}
+
+
+def _add(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.operations.keys import offer_key, trust_offered
+
+    offered = offer_key(values["key"], values["name"], values["fingerprint"])
+    asks = not (values["yes"] or values["fingerprint"]) and offered.trusted_as is None
+    if asks and not _is_trusted(offered, values["key"], reporter):
+        reporter.note("the key is not trusted")
+        return 1
+    key = trust_offered(offered)
+    reporter.result(_as_json(key))
+    reporter.line(f"signatures by {key.name} count from now on: {key.fingerprint}")
+    return 0
+
+
+def _is_trusted(offered: Offered, file: str, reporter: Reporter) -> bool:
+    """Show the key to a person who can compare it; a script has chosen it."""
+    from cloacina_ctl.cli.terminal.confirm import answer, can_ask
+    from cloacina_ctl.cli.terminal.escape import escape
+
+    if not can_ask(reporter):
+        return True
+    public = offered.public
+    lines = (
+        f"{escape(offered.name)}: Ed25519, public key, from {escape(file)}",
+        *fingerprint_block(public.fingerprint, public.openssh_fingerprint),
+        "Compare it with its owner, by another way than the file came.",
+    )
+    return answer(lines, "Trust this key? [y/N] ").lower() in ("y", "yes")
+
+
+def _remove(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.operations.keys import distrust_key
+
+    key = distrust_key(values["key"])
+    reporter.result(_as_json(key))
+    reporter.line(f"signatures by {key.name} count no longer: {key.fingerprint}")
+    return 0
+
+
+def _list(values: Values, reporter: Reporter) -> int:
+    from cloacina_ctl.operations.keys import list_trusted
+
+    del values
+    keys = list_trusted()
+    reporter.result([_as_json(key) for key in keys])
+    for key in keys:
+        reporter.line(f"{key.name:<16} {key.fingerprint}")
+    if not keys:
+        reporter.note("nobody but you: `cloacina-ctl trust add` makes a key known")
+    return 0
+
+
+ADD = Command(
+    name="trust add",
+    summary="Let the signatures of somebody's key count.",
+    description=(
+        "On a terminal the whole fingerprint is shown, and you are asked. Compare it with its "
+        "owner, by another way than the file came. In a script, give the fingerprint that you "
+        "expect; without one, and without a terminal, the key in the file is taken as it is."
+    ),
+    run=_add,
+    arguments=(
+        Argument("key", "A public key's file, also of ssh-keygen, or the name or fingerprint of a "
+                 "stored key.", refers=Refers.KEY),
+        Argument("name", "What to call its owner.", refers=Refers.KEY),
+    ),
+    options=(
+        Option(("--fingerprint",), "Trust it only if this is its whole fingerprint: 64 hex digits, "
+               "with or without spaces and colons, or SHA256:… as ssh-keygen -l prints it.",
+               metavar="FINGERPRINT"),
+        YES,
+    ),
+    examples=(
+        ("cloacina-ctl trust add author.pub alice", "a key that Alice sent"),
+        ("cloacina-ctl trust add id_ed25519.pub bob --fingerprint SHA256:…", "in a script"),
+    ),
+)  # fmt: skip
+LIST = Command(name="trust list", summary="List the keys whose signatures count.", run=_list)
+REMOVE = Command(
+    name="trust remove",
+    summary="Let the signatures of a key count no longer.",
+    run=_remove,
+    arguments=(
+        Argument("key", "The name, or the beginning of the fingerprint.", refers=Refers.KEY),
+    ),
+)

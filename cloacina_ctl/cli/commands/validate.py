@@ -1,0 +1,117 @@
+"""``cloacina-ctl validate``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option
+from cloacina_ctl.cli.parsing.options import (
+    ALLOW_UNSIGNED,
+    FEATURES,
+    KEY,
+    LIMIT,
+    chosen_features,
+    limits,
+)
+from cloacina_ctl.errors import Code, UsageError
+
+if TYPE_CHECKING:
+    from cloacina_ctl.cli.parsing.declaration import Values
+    from cloacina_ctl.cli.terminal.reporter import Reporter
+    from cloacina_ctl.operations.validate import Validated
+    from cloacina_ctl.verification.authenticity import Rule
+
+
+def _run(values: Values, reporter: Reporter) -> int:
+    import sys
+
+    from cloacina_ctl.cli import exits
+    from cloacina_ctl.operations.validate import BuildOptions, BuildRequest, Choice, validate
+
+    options = BuildOptions(
+        features=chosen_features(values), default_features=not values["no_default_features"]
+    )
+    validated = validate(
+        values["path"],
+        Choice(values["select"], values["ignore"]),
+        build=BuildRequest(values["package"], options),
+        load=_rule(values),
+        limits=limits(values),
+        progress=reporter.progress(),
+    )
+    report = validated.report
+    reporter.result(
+        {"path": validated.path, "kind": validated.kind, "skipped": list(report.skipped)},
+        report.findings,
+        ok=report.ok,
+    )
+    for finding in report.findings:
+        reporter.line(reporter.diagnostic_line(finding, sys.stdout))
+    reporter.line(_verdict(validated, reporter))
+    return exits.DONE if report.ok else exits.NO
+
+
+def _rule(values: Values) -> Rule | None:
+    """Return what a package must be to be loaded; None where nothing is to be."""
+    from cloacina_ctl.verification.authenticity import Rule
+
+    if values["load"]:
+        return Rule(
+            keys=values["key"], allow_unsigned=values["allow_unsigned"], limits=limits(values)
+        )
+    if values["key"] or values["allow_unsigned"]:
+        raise UsageError.of(
+            Code.USAGE, "--key and --allow-unsigned say what may be loaded", hint="add --load"
+        )
+    return None
+
+
+def _verdict(validated: Validated, reporter: Reporter) -> str:
+    from cloacina_ctl.cli.terminal.escape import escape
+    from cloacina_ctl.cli.terminal.units import count
+    from cloacina_ctl.errors import Severity
+
+    findings = validated.report.findings
+    what = f"{escape(validated.path)} ({validated.kind})"
+    if not findings:
+        return f"{reporter.paint('green', '✓')} {what}: nothing found"
+    counts = ", ".join(
+        count(number, severity.value)
+        for severity in Severity
+        if (number := sum(finding.severity is severity for finding in findings))
+    )
+    mark = reporter.paint("green", "✓") if validated.report.ok else reporter.paint("red", "✗")
+    skipped = "".join(f"; not judged: {one}" for one in validated.report.skipped)
+    return f"{mark} {what}: {counts}{skipped}"
+
+
+VALIDATE = Command(
+    name="validate",
+    summary="List everything that is wrong with a project or a package.",
+    description=(
+        "A folder is judged as a project, a file as a package. Nothing of either is run, but for "
+        "--load, which loads a verified package's code in a process of its own and compares what "
+        "that says with the manifest. Exit 0: clean, or warnings only. Exit 1: something is an "
+        "error."
+    ),
+    run=_run,
+    arguments=(Argument("path", "A project's folder, a package's file, or `-`.", "."),),
+    options=(
+        Option(("--select",), "Only codes that begin so (repeatable).", Kind.MANY, "CODE"),
+        Option(("--ignore",), "No codes that begin so (repeatable).", Kind.MANY, "CODE"),
+        Option(("--package", "-p"), "Which crate of a workspace.", metavar="CRATE"),
+        *FEATURES,
+        Option(
+            ("--load",), "Load the package's code too, and compare it with the manifest.", Kind.FLAG
+        ),
+        KEY,
+        ALLOW_UNSIGNED,
+        LIMIT,
+    ),
+    examples=(
+        ("cloacina-ctl validate .", "the project, before it is packed"),
+        ("cloacina-ctl validate x.cloacina --json", "a package, for programs"),
+        ("cloacina-ctl validate x.cloacina --load", "also what its code says of itself"),
+        ("cloacina-ctl validate . --ignore Y010 --ignore R", "without some codes"),
+    ),
+)

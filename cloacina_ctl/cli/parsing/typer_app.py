@@ -1,0 +1,293 @@
+"""The typer application, built from the same declarations as the quick parser reads.
+
+It shows help, completes in shells, and reads the lines that are not plain. Works with typer that
+brings click along (``typer._click``) and with typer that imports it, so nothing here names click.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from cloacina_ctl.cli.parsing.declaration import (
+    COLOR,
+    COMMON,
+    Argument,
+    Command,
+    Kind,
+    Option,
+    Refers,
+)
+from cloacina_ctl.cli.parsing.fast_parser import refuse_value, whole_number
+from cloacina_ctl.cli.parsing.help_texts import Texts, command_epilog, program_epilog
+from cloacina_ctl.cli.parsing.table import GROUPS, all_commands
+from cloacina_ctl.cli.parsing.usage_errors import as_usage_error, missing_argument, missing_value
+from cloacina_ctl.redaction import HIDDEN, remember, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from cloacina_ctl.cli.parsing.declaration import Values
+    from cloacina_ctl.cli.parsing.help_texts import Block
+
+    Chosen = tuple[Command, Values]
+
+PROGRAM = "cloacina-ctl"
+SUMMARY = "Package, sign, inspect, verify and unpack Cloacina workflows."
+_CONTEXT = {"help_option_names": ["-h", "--help"]}
+_VERSION = Option(("--version",), "Show the version and exit.", Kind.FLAG)
+# The base of everything that click complains with, wherever this typer has its click from.
+_Complaint: type[Exception] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
+
+
+def read(words: Sequence[str], *, rich: bool) -> Chosen | int:
+    """Return what ``words`` ask for, or the exit status where typer has answered them itself.
+
+    ``rich`` is for help on a terminal. Raises ``UsageError`` for words that make no sense.
+    """
+    line, behind = _split(words)
+    _refuse_missing_values(line)
+    application = typer.main.get_command(_Builder(behind, Texts(rich)).build())
+    try:
+        answer = application.main(args=line, prog_name=PROGRAM, standalone_mode=False)
+    except _Complaint as complaint:
+        raise as_usage_error(complaint) from complaint
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):
+            return 0  # typer would say 1, which means the answer no
+        raise
+    return answer if isinstance(answer, tuple) else int(answer or 0)
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...] | None]:
+    """Cut off what stands behind ``--`` of a command that hands it on; else leave it to typer."""
+    from cloacina_ctl.cli.parsing import guesses
+
+    line = list(words)
+    name = guesses.command(words)
+    takes_rest = any(command.rest for command in all_commands() if command.name == name)
+    if "--" not in line or not takes_rest:
+        return line, None
+    at = line.index("--")
+    return line[:at], tuple(line[at + 1 :])
+
+
+def _refuse_missing_values(line: Sequence[str]) -> None:
+    """Refuse an option where a value must stand: click would write to a file named ``--json``."""
+    from cloacina_ctl.cli.parsing import guesses
+
+    name = guesses.command(line)
+    options = [o for command in all_commands() if command.name == name for o in command.options]
+    flags = {f: o for o in (*options, *COMMON) for f in o.flags}
+    before = guesses.before_dashes(line)
+    for at, flag in enumerate(before, 1):
+        value = before[at] if at < len(before) else None
+        option = flags.get(flag)
+        if option is not None and option.refers is Refers.CREDENTIAL and value not in flags:
+            remember((value or "").lstrip("-"))  # people write a passphrase behind --passphrase
+        if option is None or option.kind is Kind.FLAG:
+            continue
+        if value is None or (value.startswith("-") and value != "-"):
+            refuse_value(option.refers, value, flag)
+            secret = option.refers is not None and value not in flags
+            raise missing_value(flag, value, secret=secret)
+
+
+class _Builder:
+    """Builds the application for one line; common options before the verb gather here."""
+
+    def __init__(self, behind: tuple[str, ...] | None, texts: Texts) -> None:
+        self._behind = behind
+        self._texts = texts
+        self._before: Values = {}
+
+    def build(self) -> typer.Typer:
+        """Return the application; called, it returns what was chosen and runs nothing."""
+        app = self._typer(SUMMARY, program_epilog(), completion=True)
+        app.callback()(_declared(self._gather, map(self._parameter, (*COMMON, _VERSION))))
+        groups = {name: self._typer(text) for name, text in GROUPS.items()}
+        for name, group in groups.items():
+            group.callback()(_declared(self._gather, map(self._parameter, COMMON)))
+            app.add_typer(group, name=name)
+        for command in all_commands():
+            group_name, _, name = command.name.rpartition(" ")
+            self._add(groups[group_name] if group_name else app, name, command)
+        return app
+
+    def _typer(
+        self, text: str, end: tuple[Block, ...] = (), *, completion: bool = False
+    ) -> typer.Typer:
+        return typer.Typer(
+            help=text,
+            **self._end(end, TyperGroup),
+            rich_markup_mode="rich" if self._texts.rich else None,
+            context_settings=_CONTEXT,
+            add_completion=completion,
+            pretty_exceptions_enable=False,
+        )
+
+    def _add(self, app: typer.Typer, name: str, command: Command) -> None:
+        parameters = [self._positional(argument) for argument in command.arguments]
+        if command.rest is not None:
+            shown = Argument(command.rest, "Handed on as they are, behind `--`.", "", many=True)
+            parameters.append(self._positional(shown, metavar=f"[-- {command.rest.upper()}...]"))
+        parameters += map(self._parameter, (*command.options, *COMMON))
+
+        def choose(**given: Any) -> Chosen:  # noqa: ANN401 - what typer made of it
+            return command, self._values(command, given)
+
+        app.command(
+            name,
+            help=self._texts.plain(f"{command.summary}\n\n{command.description}".strip()),
+            short_help=self._texts.plain(command.summary),
+            context_settings=_CONTEXT,
+            **self._end(command_epilog(command), TyperCommand),
+        )(_declared(choose, parameters))
+
+    def _end(self, blocks: tuple[Block, ...], base: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Return the settings that put ``blocks`` below the help.
+
+        With rich they are printed behind it: versions of typer differ in which line ends of an
+        epilog they keep, and would colour what looks like an option.
+        """
+        if self._texts.rich:
+            return {"cls": _printing_behind_help(base, self._texts.epilog(blocks))}
+        return {"epilog": self._texts.epilog(blocks)}
+
+    def _gather(self, **given: Any) -> None:  # noqa: ANN401 - as above
+        """Keep the common options that stand before the verb."""
+        self._before.update({key: value for key, value in given.items() if value})
+
+    def _values(self, command: Command, given: dict[str, Any]) -> Values:
+        values: Values = {}
+        for option in (*command.options, *COMMON):
+            value = given[option.key]
+            if option in COMMON and not value:
+                value = self._before.get(option.key)
+            value = tuple(value) if isinstance(value, list) else value
+            values[option.key] = option.empty() if value is None else value
+        for argument in command.arguments:
+            value = given[argument.name]
+            if argument.default is None and not value and value != "":
+                raise missing_argument(argument.name, command.name)  # some click let it through
+            values[argument.name] = tuple(value or ()) if argument.many else value
+        if command.rest is not None:
+            if given[command.rest]:
+                raise typer.BadParameter(f"an argument too many: {shown(given[command.rest][0])}")
+            values[command.rest] = self._behind or ()
+        return values
+
+    def _positional(self, argument: Argument, metavar: str | None = None) -> inspect.Parameter:
+        required = argument.default is None
+        kind: Any = list[str] if argument.many else str
+        info = typer.Argument(
+            help=self._texts.plain(argument.help),
+            metavar=metavar or argument.name.upper(),
+            show_default=False,
+            autocompletion=_completer(argument),
+        )
+        default = inspect.Parameter.empty if required else argument.default or None
+        return _keyword(argument.name, kind if required else kind | None, info, default)
+
+    def _parameter(self, option: Option) -> inspect.Parameter:
+        is_flag = option.kind is Kind.FLAG
+        metavar = "|".join(option.choices) or option.metavar
+        info = typer.Option(
+            *option.flags,
+            help=self._texts.plain(option.help),
+            metavar=None if is_flag else metavar,
+            show_default=option.default is not None and option is not COLOR,
+            rich_help_panel=option.panel,
+            callback=_checker(option),
+            autocompletion=_completer(option),
+        )
+        # Typer shows a default that it knows; of the common ones it must tell given from not given.
+        default = None if option is COLOR else option.empty() or (None if not is_flag else False)
+        return _keyword(option.key, _TYPES[option.kind], info, default)
+
+
+_TYPES: dict[Kind, Any] = {
+    Kind.FLAG: bool,
+    Kind.TEXT: str | None,
+    Kind.MANY: list[str] | None,
+    Kind.INTEGER: str | None,  # read here, so that every typer complains in the same words
+}
+
+
+def _printing_behind_help(base: Any, end: str) -> Any:  # noqa: ANN401 - typer's classes are untyped
+    class Ending(base):  # type: ignore[misc]
+        def format_help(self, *given: Any) -> None:  # noqa: ANN401 - as click calls it
+            super().format_help(*given)
+            typer.echo(end)
+
+    return Ending
+
+
+def _keyword(name: str, kind: Any, info: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info]
+    )
+
+
+def _declared(
+    body: Callable[..., Any], parameters: Iterable[inspect.Parameter]
+) -> Callable[..., Any]:
+    """Return ``body`` with the signature that typer reads."""
+
+    def called(**given: Any) -> Any:  # noqa: ANN401 - whatever `body` returns
+        return body(**given)
+
+    called.__signature__ = inspect.Signature(list(parameters))  # type: ignore[attr-defined]
+    called.__annotations__ = {
+        name: one.annotation for name, one in inspect.signature(called).parameters.items()
+    }
+    return called
+
+
+def _checker(option: Option) -> Callable[[Any], Any] | None:
+    """Return what judges a value that typer takes as text."""
+    if option.kind is Kind.INTEGER:
+        return _as_number(shown if option.refers is None else lambda _: HIDDEN)
+    return _one_of(option.choices) if option.choices else None
+
+
+def _as_number(told: Callable[[str], str]) -> Callable[[Any], int | None]:
+    """Return what reads a number; ``told`` says what of another value is shown."""
+
+    def read_number(value: Any) -> int | None:  # noqa: ANN401 - a text, a default, or nothing
+        if value is None:
+            return None
+        number = whole_number(str(value))
+        if number is None:
+            raise typer.BadParameter(f"expected a whole number, found: {told(str(value))}")
+        return number
+
+    return read_number
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:  # noqa: ANN401 - as above
+        if value is not None and value not in choices:
+            raise typer.BadParameter(f"expected one of {', '.join(choices)}; found: {shown(value)}")
+        return value
+
+    return check
+
+
+def _completer(one: Argument | Option) -> Callable[[str], list[str]] | None:
+    """Return what completes a word: the choices, or what the declaration's own function knows."""
+    choices = getattr(one, "choices", ())
+    known = one.completion or ((lambda: choices) if choices else None)
+    if known is None:
+        return None
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in known() if word.startswith(incomplete)]
+
+    complete.__annotations__ = {"incomplete": str, "return": list[str]}
+    return complete

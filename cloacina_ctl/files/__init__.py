@@ -1,0 +1,1 @@
+"""Files and folders: held by descriptors, appearing whole, locked, and whose they are."""

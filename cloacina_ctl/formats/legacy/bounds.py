@@ -1,0 +1,51 @@
+"""How much may come out of a file: on what headers claim, and again on the bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from cloacina_ctl.formats.limits import Limits
+
+OVERHEAD = 2048  # of tar for one entry: a header, an extension with its body, padding
+
+
+class Bounds:
+    """What is allowed to come out of ``size`` compressed bytes; counts what headers claim."""
+
+    def __init__(self, size: int, limits: Limits, where: str) -> None:
+        limits.check("foreign_compressed", size, where=where, what="the size of the file")
+        self._size = size
+        self._limits = limits
+        self._where = where
+        self._entries = 0
+        self._claimed = 0
+
+    def claim(self, size: int) -> None:
+        """Take one more entry of ``size`` bytes, or refuse it before any of them is there."""
+        self._entries += 1
+        self._claimed += size
+        limits, where = self._limits, self._where
+        limits.check(
+            "foreign_entries", self._entries, where=where, what="the number of members so far"
+        )
+        limits.check("foreign_total", self._claimed, where=where, what="the size of all members")
+        self._check_ratio(self._claimed)
+
+    def of_stream(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield ``pieces`` as long as all together are within what the file may hold."""
+        limits, where, done = self._limits, self._where, 0
+        most = limits.foreign_total + OVERHEAD * (limits.foreign_entries + 1)
+        for piece in pieces:
+            done += len(piece)
+            if done > most:
+                limits.check("foreign_total", done, where=where, what="the size of the content")
+            self._check_ratio(done)
+            yield piece
+
+    def _check_ratio(self, size: int) -> None:
+        if size > self._limits.foreign_ratio_from:
+            what = "the ratio of content to file"
+            self._limits.check("foreign_ratio", size // self._size, where=self._where, what=what)

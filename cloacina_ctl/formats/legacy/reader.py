@@ -1,0 +1,200 @@
+"""An open package of another generation, and the one pass in which everything of it is read.
+
+There is no table of contents: who wants to know what is in it decompresses it to its end. ``pour``
+does so with bounded memory, gives each file to a sink, and proves on the way whatever can be
+proved: the stream's own checksums, the form of each header, the names, the manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.digest import CONTENT_PREFIX, Digest
+from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.files.folders import close_quietly
+from cloacina_ctl.files.staging import reported
+from cloacina_ctl.formats import detect
+from cloacina_ctl.formats.file_index import FileEntry
+from cloacina_ctl.formats.legacy.bounds import Bounds
+from cloacina_ctl.formats.legacy.layouts import Layout
+from cloacina_ctl.formats.legacy.prefetch import AHEAD, read_ahead
+from cloacina_ctl.formats.legacy.streams import inflate
+from cloacina_ctl.formats.legacy.tar_members import Members
+from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
+from cloacina_ctl.paths import MemberPath
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from typing_extensions import Self
+
+    from cloacina_ctl.formats.legacy.model import ForeignManifest, Generation
+    from cloacina_ctl.formats.legacy.tar_members import Member
+    from cloacina_ctl.formats.native.payload import Sink
+
+    Progress = Callable[[int, int], None]
+
+UNKNOWN = Digest("0" * 64)
+_PIECE = 256 << 10
+SMALL = 64 << 10  # below, a thread costs more than it gives
+
+
+class Contents(NamedTuple):
+    """What went through: everything that is in the package.
+
+    ``files`` are in the order of the archive, with paths under ``root``, the top folder of a
+    source package; ``folders`` are those with an entry of their own. ``size`` is of all files,
+    ``digest`` of the whole compressed file.
+    """
+
+    generation: Generation
+    manifest: ForeignManifest
+    manifest_bytes: bytes
+    root: str | None
+    files: tuple[FileEntry, ...]
+    folders: tuple[str, ...]
+    digest: Digest
+
+    @property
+    def size(self) -> int:
+        """The bytes in all files together."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def content(self) -> str:
+        """The identity of the package: of the whole file, as servers have it."""
+        return CONTENT_PREFIX + self.digest
+
+
+class ForeignPackage:
+    """An open package. Use it as a context manager. Nothing but its first bytes is judged yet."""
+
+    def __init__(self, fd: int, path: str, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.path = path
+        self.limits = limits
+        self._fd = fd
+        self.size = os.fstat(fd).st_size
+        start = os.pread(fd, detect.SNIFF_BYTES, 0)
+        self.container = detect.require_generation(start, where=path).name
+        self._digest: Digest | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        close_quietly(self._fd)
+
+    @property
+    def digest(self) -> Digest:
+        """The SHA-256 of the whole file; read once, before or while it is poured."""
+        if self._digest is None:
+            self.limits.check(
+                "foreign_compressed", self.size, where=self.path, what="the size of the file"
+            )
+            reading = _Reading(self._fd, self.path)
+            while reading.read():
+                pass
+            self._digest = Digest(reading.sha256.hexdigest())
+        return self._digest
+
+    def pour(self, sink: Sink, progress: Progress | None = None) -> Contents:
+        """Give every file to ``sink``, in one pass, and return what there was.
+
+        A sink gets bytes before the whole is proved, so it keeps them out of sight until this
+        returns; a file's digest is not known when it begins. Progress is in bytes of the file.
+        Raises ``Refused`` for anything that is not exactly one whole package of its generation.
+        """
+        bounds = Bounds(self.size, self.limits, self.path)
+        reading = _Reading(self._fd, self.path)
+        pieces = bounds.of_stream(inflate(reading.read, self.container, self.path))
+        ahead = read_ahead(pieces, AHEAD if self.size > SMALL else 0)
+        try:
+            pouring = _Pouring(Layout(self.container, self.path), sink, self.limits, self.path)
+            for _ in pouring.take_all(Members(ahead, bounds, self.path)):
+                if progress:
+                    progress(reading.position, self.size)
+        finally:
+            ahead.close()
+        digest = Digest(reading.sha256.hexdigest())
+        if self._digest not in (None, digest):
+            raise Refused.of(Code.CHANGED, "it changed while it was read", where=self.path)
+        self._digest = digest
+        return pouring.contents(digest)
+
+
+class _Reading:
+    """The compressed bytes from the start of the file, hashed on the way."""
+
+    def __init__(self, fd: int, path: str) -> None:
+        self._fd = fd
+        self._path = path
+        self.position = 0
+        self.sha256 = hashlib.sha256()
+
+    def read(self) -> bytes:
+        with reported(self._path):
+            piece = os.pread(self._fd, _PIECE, self.position)
+        self.position += len(piece)
+        self.sha256.update(piece)
+        return piece
+
+
+class _Pouring:
+    """One pass over the members: what goes to the sink, what is kept of it."""
+
+    def __init__(self, layout: Layout, sink: Sink, limits: Limits, where: str) -> None:
+        self._layout = layout
+        self._sink = sink
+        self._limits = limits
+        self._where = where
+        self._files: list[FileEntry] = []
+        self._folders: list[str] = []
+        self._texts: dict[str, bytes] = {}
+
+    def take_all(self, members: Members) -> Iterator[None]:
+        """Take every member, a piece at a time."""
+        for member in members:
+            path = self._layout.place(member.name, is_folder=member.is_folder)
+            if path is None:
+                continue
+            if member.is_folder:
+                self._folders.append(path)
+                yield
+            else:
+                yield from self._take(path, member, members.body())
+
+    def _take(self, path: str, member: Member, body: Iterator[memoryview]) -> Iterator[None]:
+        keeps = path in self._layout.manifests
+        if keeps:
+            what = f"the size of {path}"
+            self._limits.check("foreign_manifest", member.size, where=self._where, what=what)
+        file = FileEntry(MemberPath(path), member.size, UNKNOWN, member.executable)
+        self._sink.begin(file)
+        sha256 = hashlib.sha256()
+        kept = []
+        for part in body:
+            sha256.update(part)
+            self._sink.write(part)
+            if keeps:
+                kept.append(bytes(part))
+            yield
+        self._sink.end()
+        if keeps:
+            self._texts[path] = b"".join(kept)
+        self._files.append(file._replace(sha256=Digest(sha256.hexdigest())))
+
+    def contents(self, digest: Digest) -> Contents:
+        paths = frozenset(str(file.path) for file in self._files)
+        generation, manifest = self._layout.read(self._texts, paths, self._limits)
+        return Contents(
+            generation=generation,
+            manifest=manifest,
+            manifest_bytes=self._texts[self._layout.manifests[0]],
+            root=self._layout.root,
+            files=tuple(self._files),
+            folders=tuple(self._folders),
+            digest=digest,
+        )

@@ -1,0 +1,154 @@
+"""A tar stream on its way into one compressor: hashed, compressed beside the reading, written.
+
+Memory is bounded by a few pieces, whatever the size of the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Protocol
+
+from cloacina_ctl.digest import Digest
+from cloacina_ctl.files.staging import write_all
+from cloacina_ctl.formats.file_index import FileEntry
+from cloacina_ctl.formats.legacy import gnu_tar
+from cloacina_ctl.formats.legacy.compress_thread import Pipeline
+from cloacina_ctl.formats.sources import SourceFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Self
+
+    from cloacina_ctl.formats.plan import Plan
+    from cloacina_ctl.paths import MemberPath
+
+    Progress = Callable[[int, int], None]
+    Feed = Callable[["TarStream"], None]
+
+
+class Compressor(Protocol):
+    """What makes one compressed stream: ``bz2.BZ2Compressor`` is one."""
+
+    def compress(self, data: bytearray | memoryview, /) -> bytes:
+        """Take the next bytes; return compressed ones, perhaps none yet."""
+        ...
+
+    def flush(self) -> bytes:
+        """Return the rest of the compressed bytes."""
+        ...
+
+
+def feed_plan(plan: Plan, progress: Progress | None = None) -> Feed:
+    """Return what gives the files of ``plan`` to a stream, reading each once."""
+
+    def feed(stream: TarStream) -> None:
+        total, done = plan.size, 0
+        with SourceFiles() as sources:
+            for file in plan.files:
+                stream.begin(file.path, file.size, executable=file.executable)
+                for part in sources.content(file, stream):
+                    stream.hash(part)
+                    done += len(part)
+                    if progress:
+                        progress(done, total)
+                stream.end()
+
+    return feed
+
+
+def content_line(file: FileEntry) -> bytes:
+    """Return what stands for ``file`` in the digest of a package's content."""
+    return f"{file.sha256} {file.size} {file.executable:d} {file.path}\n".encode()
+
+
+class TarStream:
+    """The tar stream of one package on its way into the compressor; also a sink for files.
+
+    ``begin``, the bytes by ``write``, ``end``; or, without a copy, by ``room``, ``hash`` and
+    ``took``.
+    """
+
+    divisible = False
+
+    def __init__(self, fd: int, prefix: str, compressor: Compressor) -> None:
+        self._fd = fd
+        self._prefix = prefix
+        self._compressor = compressor
+        self._pipeline = Pipeline(self._compress)
+        self._digest = hashlib.sha256()
+        self._content = hashlib.sha256()
+        self._own = hashlib.sha256()
+        self._file: tuple[MemberPath, int, bool] | None = None
+        self.files: list[FileEntry] = []
+        self.size = 0
+
+    def __enter__(self) -> Self:
+        self._pipeline.__enter__()
+        return self
+
+    def __exit__(self, kind: object, *others: object) -> None:
+        """End the stream, unless something went wrong."""
+        if kind is None:
+            self._pipeline.put(gnu_tar.END_OF_ARCHIVE)
+        self._pipeline.__exit__(kind, *others)
+        if kind is None:
+            self._out(self._compressor.flush())
+
+    def begin(self, path: MemberPath, size: int, *, executable: bool) -> None:
+        """Begin the file at ``path``, below the root folder."""
+        self._file = (path, size, executable)
+        self._own = hashlib.sha256()
+        self._pipeline.put(
+            gnu_tar.member_header(f"{self._prefix}{path}", size, executable=executable)
+        )
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Take the next bytes of the file."""
+        self.hash(data)
+        self.put(data)
+
+    def hash(self, data: bytes | memoryview) -> None:
+        """Know the next bytes of the file, which ``room`` and ``took`` or ``put`` bring."""
+        self._own.update(data)
+
+    def room(self) -> memoryview:
+        """Return where bytes of the file can be put next."""
+        return self._pipeline.room()
+
+    def took(self, count: int) -> None:
+        """Take the first ``count`` bytes of the last room as filled."""
+        self._pipeline.took(count)
+
+    def put(self, data: bytes | memoryview) -> None:
+        """Take bytes of the file that are hashed already."""
+        self._pipeline.put(data)
+
+    def end(self) -> None:
+        """End the file."""
+        if self._file is None:
+            raise TypeError("no file was begun")
+        path, size, executable = self._file
+        self._pipeline.put(gnu_tar.padding(size))
+        entry = FileEntry(path, size, Digest(self._own.hexdigest()), executable)
+        self._content.update(content_line(entry))
+        self.files.append(entry)
+
+    @property
+    def seed(self) -> str:
+        """The digest of what the files are so far: names, modes and bytes."""
+        return self._content.hexdigest()
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the compressed bytes."""
+        return Digest(self._digest.hexdigest())
+
+    def _compress(self, piece: bytearray | memoryview) -> None:
+        self._out(self._compressor.compress(piece))
+
+    def _out(self, data: bytes) -> None:
+        if data:
+            self._digest.update(data)
+            write_all(self._fd, data)
+            self.size += len(data)

@@ -1,0 +1,6 @@
+"""The native format: how a package is written, and how every byte of it is proved.
+
+``signature_block`` the signature frame · ``head`` the three members in front · ``frames`` zstd
+frames · ``tar`` the tar profile · ``writer`` · ``reader`` · ``payload`` the files, read once ·
+``processes`` a second process that reads beside this one.
+"""

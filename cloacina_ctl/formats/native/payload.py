@@ -1,0 +1,353 @@
+"""Pouring a package's files into a sink: the one loop that verify, unpack and cat share.
+
+(1) A frame's compressed bytes are hashed and compared with the index, (2) only then decompressed,
+to exactly the size that follows from files.json; (3) each tar header and padding is compared with
+the one that files.json leads to; (4) each file is hashed and compared with files.json. A sink gets
+bytes of (2); whether they are the file's is known only at ``end`` (4), so a sink keeps what it
+made out of sight until the whole is through.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Protocol
+
+from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.formats.file_index import FRAME_SIZE, FileEntry
+from cloacina_ctl.formats.native import frames as zstd
+from cloacina_ctl.formats.native import tar
+from cloacina_ctl.formats.threads import in_order
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from cloacina_ctl.formats.native.head import Span
+    from cloacina_ctl.formats.native.reader import Package
+
+    Progress = Callable[[int, int], None]
+
+# A part that is worth a process of its own, in bytes; a file costs as much as so many more.
+_PART_COST = 16 << 20
+_FILE_COST = 40_000
+
+
+class Sink(Protocol):
+    """What takes the files of a package, one after the other.
+
+    Where ``divisible``, several processes may fill it, each with other files.
+    """
+
+    divisible: bool
+
+    def begin(self, file: FileEntry) -> None:
+        """Get ready for the bytes of ``file``."""
+
+    def write(self, data: memoryview) -> None:
+        """Take the next bytes; not proved yet."""
+
+    def end(self) -> None:
+        """Know that the bytes since ``begin`` were those of the file, all of them."""
+
+
+class Nowhere:
+    """A sink for who only wants to know whether every byte is the right one."""
+
+    divisible = True
+
+    def begin(self, file: FileEntry) -> None:
+        """Take nothing."""
+
+    def write(self, data: memoryview) -> None:
+        """Take nothing."""
+
+    def end(self) -> None:
+        """Take nothing."""
+
+
+class Memory:
+    """A sink that keeps the bytes of small files."""
+
+    divisible = False
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self._path = ""
+        self._parts: list[bytes] = []
+
+    def begin(self, file: FileEntry) -> None:
+        """Begin with nothing."""
+        self._path, self._parts = file.path, []
+
+    def write(self, data: memoryview) -> None:
+        """Keep a copy."""
+        self._parts.append(bytes(data))
+
+    def end(self) -> None:
+        """Keep the file under its path."""
+        self.files[self._path] = b"".join(self._parts)
+
+
+class Poured(NamedTuple):
+    """What went through: all there is, or the frames that some members needed."""
+
+    files: tuple[FileEntry, ...]
+    frames: int
+    complete: bool
+
+
+def pour(
+    package: Package,
+    sink: Sink,
+    files: Sequence[FileEntry] | None = None,
+    *,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Poured:
+    """Give ``files`` of ``package`` (all that are in this file where None) to ``sink``.
+
+    Progress is in bytes of files. Raises ``Refused`` at the first byte that is not the right one.
+    """
+    wanted: set[str] | None = None if files is None else {file.path for file in files}
+    runs = tuple(_runs(package, wanted))
+    whole = _Part(runs, with_end=wanted is None)
+    total = sum(span.file.size for span in whole.spans())
+    advance = _advancing(progress, total)
+    parts = _divide(whole, jobs) if sink.divisible and jobs > 1 else (whole,)
+    if len(parts) > 1:
+        from cloacina_ctl.formats.native.processes import in_processes
+
+        in_processes(lambda part, more: _pour_part(package, part, sink, more), parts, advance)
+    else:
+        _pour_part(package, whole, sink, advance, jobs)
+    return Poured(
+        files=tuple(span.file for span in whole.spans()),
+        frames=len(_frame_numbers(package, whole)),
+        complete=whole.with_end and not package.block.withheld,
+    )
+
+
+def select(files: Sequence[FileEntry], patterns: Sequence[str]) -> tuple[FileEntry, ...]:
+    """Return the files that ``is_chosen`` takes, or refuse when there is none."""
+    chosen = tuple(file for file in files if is_chosen(file.path, patterns))
+    if not chosen:
+        raise Refused.of(
+            Code.NO_SUCH_MEMBER,
+            f"no member matches: {', '.join(patterns)}",
+            hint="`cloacina-ctl inspect --files` lists them",
+        )
+    return chosen
+
+
+def is_chosen(path: str, patterns: Sequence[str]) -> bool:
+    """Tell whether one of the glob ``patterns`` matches.
+
+    ``*`` also matches slashes; a pattern that ends with a slash takes the whole folder.
+    """
+    return any(
+        fnmatchcase(path, pattern + "*" if pattern.endswith("/") else pattern)
+        for pattern in patterns
+    )
+
+
+class _Run(NamedTuple):
+    """The spans of one section and the number of its first frame in the index."""
+
+    first_frame: int
+    spans: tuple[Span, ...]
+
+
+class _Part(NamedTuple):
+    """What is poured in one go; ``with_end`` where the end of the archive is looked at too."""
+
+    runs: tuple[_Run, ...]
+    with_end: bool
+
+    def spans(self) -> Iterator[Span]:
+        """Yield the spans of all runs."""
+        for run in self.runs:
+            yield from run.spans
+
+
+def _divide(whole: _Part, jobs: int) -> tuple[_Part, ...]:
+    """Return ``whole`` in parts that take about as long as each other, at most ``jobs``.
+
+    One part where it is small, or where this process cannot be copied.
+    """
+    costs = [span.end - span.start + _FILE_COST for span in whole.spans()]
+    total = sum(costs)
+    count = min(jobs, total // _PART_COST)
+    if count < 2:
+        return (whole,)
+    from cloacina_ctl.formats.native.processes import can_fork
+
+    if not can_fork():
+        return (whole,)
+    parts: list[list[_Run]] = [[] for _ in range(count)]
+    done, cost = 0, iter(costs)
+    for run in whole.runs:
+        shares: list[list[Span]] = [[] for _ in range(count)]
+        for span in run.spans:
+            shares[done * count // total].append(span)
+            done += next(cost)
+        for part, share in zip(parts, shares, strict=True):
+            if share:
+                part.append(_Run(run.first_frame, tuple(share)))
+    *others, last = (tuple(part) for part in parts if part)
+    return (*(_Part(part, with_end=False) for part in others), _Part(last, whole.with_end))
+
+
+def _advancing(progress: Progress | None, total: int) -> Callable[[int], None]:
+    """Return what takes how many bytes more are done, and tells ``progress`` how many in all."""
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress:
+            progress(done, total)
+
+    return advance
+
+
+def _pour_part(
+    package: Package, part: _Part, sink: Sink, advance: Callable[[int], None], jobs: int = 1
+) -> None:
+    """Give the files of ``part`` to ``sink``, with ``jobs`` threads that decompress."""
+    numbers = _frame_numbers(package, part)
+    offsets, index = package.offsets(), package.head.frame_index.frames
+
+    def unpack(number: int) -> bytes:
+        entry = index[number]
+        frame = package.read_frame(entry, offsets[number])
+        where = f"{package.path}: frame {number}"
+        return zstd.decompress(frame, entry.content_size, where=where)
+
+    contents = in_order(unpack, numbers, jobs, ahead=1)  # two MiB each, and hardly slower than more
+    try:
+        _pour_runs(package, part.runs, _Frames(numbers, contents), sink, advance)
+        if part.with_end and next(contents) != tar.END_OF_ARCHIVE:
+            raise Refused.of(Code.BAD_TAR, "the end is not two blocks of zeros", where=package.path)
+    finally:
+        contents.close()  # stops the threads where something was refused
+
+
+def _runs(package: Package, wanted: set[str] | None) -> Iterator[_Run]:
+    first = 0
+    for section in package.head.sections:
+        if package.holds(section.name):
+            chosen = section.spans
+            if wanted is not None:
+                chosen = tuple(span for span in chosen if span.file.path in wanted)
+            if chosen:
+                yield _Run(first, chosen)
+        first += -(-section.length // FRAME_SIZE)
+
+
+def _frame_numbers(package: Package, part: _Part) -> list[int]:
+    """Return the frames to read, in order: those that the spans lie in, and perhaps the end."""
+    numbers: list[int] = []
+    for run in part.runs:
+        for span in run.spans:
+            first = run.first_frame + span.start // FRAME_SIZE
+            last = run.first_frame + (span.end - 1) // FRAME_SIZE
+            begin = max(first, numbers[-1] + 1) if numbers else first
+            numbers.extend(range(begin, last + 1))
+    if part.with_end:
+        numbers.append(len(package.head.frame_index.frames) - 1)
+    return numbers
+
+
+class _Frames:
+    """The decompressed frames, read as ranges of a section that only go forward."""
+
+    def __init__(self, numbers: Sequence[int], contents: Iterator[bytes]) -> None:
+        self._numbers = iter(numbers)
+        self._contents = contents
+        self._number = -1
+        self._view = memoryview(b"")
+
+    def read(self, first_frame: int, start: int, end: int) -> Iterator[memoryview]:
+        """Yield the bytes from ``start`` to ``end`` of the section beginning at ``first_frame``."""
+        while start < end:
+            number, inside = divmod(start, FRAME_SIZE)
+            piece = self._frame(first_frame + number)[inside : inside + end - start]
+            yield piece
+            start += len(piece)
+
+    def whole(self, first_frame: int, start: int, end: int) -> memoryview | None:
+        """Return those bytes where they lie in one frame, as those of most files do."""
+        number, inside = divmod(start, FRAME_SIZE)
+        if inside + end - start > FRAME_SIZE:
+            return None
+        return self._frame(first_frame + number)[inside : inside + end - start]
+
+    def _frame(self, number: int) -> memoryview:
+        while self._number < number:
+            self._number = next(self._numbers)
+            self._view = memoryview(next(self._contents))
+        return self._view
+
+
+def _pour_runs(
+    package: Package,
+    runs: Sequence[_Run],
+    frames: _Frames,
+    sink: Sink,
+    advance: Callable[[int], None],
+) -> None:
+    root = package.head.root
+    for run in runs:
+        for span in run.spans:
+            file = span.file
+            header = tar.member_header(root, file.path, file.size, executable=file.executable)
+            block = frames.whole(run.first_frame, span.start, span.end)
+            parts = _split(block, header, file) if block else _read(frames, run, span, header)
+            sink.begin(file)
+            sha256 = hashlib.sha256()
+            for part in parts:
+                if part is None:
+                    raise _bad_tar(package, file)
+                sha256.update(part)
+                sink.write(part)
+                advance(len(part))
+            if sha256.hexdigest() != file.sha256:
+                raise _bad_file(package, file)
+            sink.end()
+
+
+def _split(block: memoryview, header: bytes, file: FileEntry) -> Iterator[memoryview | None]:
+    """Yield the body of a file from all its tar bytes, and None where the rest is not right."""
+    start = len(header)
+    end = start + file.size
+    if block[:start] != header or any(block[end:]):
+        yield None
+    yield block[start:end]
+
+
+def _read(frames: _Frames, run: _Run, span: Span, header: bytes) -> Iterator[memoryview | None]:
+    """Yield the body of a file in several frames, and None where the rest is not right."""
+    body = span.start + len(header)
+    end = body + span.file.size
+    if b"".join(frames.read(run.first_frame, span.start, body)) != header:
+        yield None
+    yield from frames.read(run.first_frame, body, end)
+    if any(b"".join(frames.read(run.first_frame, end, span.end))):
+        yield None
+
+
+def _bad_tar(package: Package, file: FileEntry) -> Refused:
+    return Refused.of(
+        Code.BAD_TAR,
+        f"the header or the padding of {file.path} is not the expected one",
+        where=package.path,
+    )
+
+
+def _bad_file(package: Package, file: FileEntry) -> Refused:
+    return Refused.of(
+        Code.FILE_DIGEST,
+        f"not the bytes that files.json promises: {file.path}",
+        where=package.path,
+    )

@@ -1,0 +1,69 @@
+"""Opening a package of whatever generation: once, by its first bytes.
+
+One descriptor from here on: what was recognised is what is read.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.files.staging import reported
+from cloacina_ctl.formats import detect
+from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
+from cloacina_ctl.formats.native.reader import STDIN, Package, open_regular, open_stdin
+
+if TYPE_CHECKING:
+    from cloacina_ctl.formats.legacy.reader import ForeignPackage
+
+
+def open_any(path: str, limits: Limits = DEFAULT_LIMITS) -> Package | ForeignPackage:
+    """Open the package at ``path``, or on standard input for ``-``.
+
+    Raises ``FileProblem`` for what is no regular file, ``Refused`` for what is no package.
+    """
+    return open_descriptor(descriptor(path, limits), path, limits)
+
+
+def descriptor(path: str, limits: Limits = DEFAULT_LIMITS) -> int:
+    """Return a descriptor of the regular file ``path``, or of what comes on standard input."""
+    is_stdin = path == STDIN
+    return open_stdin(limits, detect.require_package) if is_stdin else open_regular(path)
+
+
+def require_package_file(fd: int, path: str) -> None:
+    """Refuse what is no package by its first bytes, before all of it is copied."""
+    with reported(path):
+        start = os.pread(fd, detect.SNIFF_BYTES, 0)
+    detect.require_package(start, where=path)
+
+
+def open_descriptor(
+    fd: int, path: str, limits: Limits = DEFAULT_LIMITS
+) -> Package | ForeignPackage:
+    """Open the package behind ``fd``, which is closed with it; ``path`` is what it is called."""
+    try:
+        if os.pread(fd, len(detect.NATIVE_MAGIC), 0) == detect.NATIVE_MAGIC:
+            return Package(fd, path, limits)
+        from cloacina_ctl.formats.legacy.reader import ForeignPackage
+
+        return ForeignPackage(fd, path, limits)
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+def open_foreign(path: str, limits: Limits = DEFAULT_LIMITS) -> ForeignPackage:
+    """Open the package of another generation at ``path``; raises as ``open_any`` does.
+
+    A native package is refused.
+    """
+    from cloacina_ctl.formats.legacy.reader import ForeignPackage
+
+    is_stdin = path == STDIN
+    fd = open_stdin(limits, detect.require_generation) if is_stdin else open_regular(path)
+    try:
+        return ForeignPackage(fd, path, limits)
+    except BaseException:
+        os.close(fd)
+        raise

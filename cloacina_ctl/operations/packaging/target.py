@@ -1,0 +1,52 @@
+"""What a package is for: its format, and the runtime whose rules it keeps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from cloacina_ctl.releases.table import Runtime
+
+NATIVE, SOURCE, V1 = "native", "source", "v1"
+FORMATS = (NATIVE, SOURCE, V1)
+
+
+class Target(NamedTuple):
+    """A format; ``runtime`` None is whatever loads it."""
+
+    format: str = NATIVE
+    runtime: Runtime | None = None
+
+
+def choose_target(form: str | None, version: str | None, *, pad: bool = False) -> Target:
+    """Return the format, which a runtime's ``version`` chooses where ``form`` is None.
+
+    Raises ``UsageError`` for a runtime that no rules are known of, and where the three contradict
+    each other.
+    """
+    runtime = None
+    if version is not None:
+        from cloacina_ctl.releases.table import find_runtime
+
+        runtime = find_runtime(version)
+        if form == NATIVE:
+            raise UsageError.of(
+                Code.USAGE,
+                f"no runtime up to {runtime.name} loads native packages",
+                hint=f"leave --format away: {runtime.name} loads `{runtime.format}`",
+            )
+        if form not in (None, runtime.format):
+            raise UsageError.of(
+                Code.USAGE,
+                f"Cloacina {runtime.name} loads `{runtime.format}` packages, and --format says "
+                f"`{form}`",
+            )
+    chosen = form or (runtime.format if runtime is not None else NATIVE)
+    if pad and chosen != SOURCE:
+        raise UsageError.of(
+            Code.USAGE, f"--pad is for `source` packages: no reader of `{chosen}` needs it"
+        )
+    return Target(chosen, runtime)

@@ -1,0 +1,1 @@
+"""ELF files, read from bytes that may be hostile."""

@@ -1,0 +1,1 @@
+"""What a compiled library says of itself: the tables of each plugin interface."""

@@ -1,0 +1,1 @@
+"""The releases of Cloacina, and what each of them loads."""

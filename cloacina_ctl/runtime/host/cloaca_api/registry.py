@@ -1,0 +1,87 @@
+"""What the decorators of one package declared, and under which names they did."""
+
+from __future__ import annotations
+
+from _thread import _local
+from typing import TYPE_CHECKING, Any
+
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cloacina_ctl.runtime.host.cloaca_api.graphs import Graph
+
+
+class Names(NamedTuple):
+    """The workflow that a decorator declares something for."""
+
+    tenant: str
+    package: str
+    workflow: str
+
+
+class DeclaredTask(NamedTuple):
+    """A task as its decorator declared it; ``invokes`` is the name of a graph."""
+
+    id: str
+    names: Names
+    function: Callable[..., object]
+    dependencies: tuple[str, ...]
+    retry: dict[str, Any] | None
+    trigger_rules: dict[str, Any] | None
+    takes_handle: bool
+    on_success: Callable[..., object] | None
+    on_failure: Callable[..., object] | None
+    invokes: str | None
+    post_invocation: Callable[..., object] | None
+
+
+class DeclaredTrigger(NamedTuple):
+    """A trigger as its decorator declared it."""
+
+    name: str
+    function: Callable[[], object]
+    on: str | None
+    poll_interval: str | None
+    cron: str | None
+    allow_concurrent: bool
+
+
+class Registry:
+    """All declarations, in the order in which they were made; the last of one name counts."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[tuple[Names, str], DeclaredTask] = {}
+        self.triggers: dict[str, DeclaredTrigger] = {}
+        self.reactors: dict[str, tuple[tuple[str, ...], str]] = {}
+        self.graphs: dict[str, Graph] = {}
+        self.accumulators: dict[str, tuple[str, dict[str, str]]] = {}
+        self._scopes = _local()
+
+    def enter(self, names: Names) -> None:
+        """Declare for this workflow from here on, in this thread."""
+        self._stack().append(names)
+
+    def leave(self) -> None:
+        """Declare for the workflow before."""
+        self._stack().pop()
+
+    def names(self) -> Names:
+        """Return the workflow that is declared for. Raises ``ValueError`` where there is none."""
+        stack = self._stack()
+        if not stack:
+            raise ValueError(
+                "a task is declared while its module is imported, at the module's top level: not "
+                "later, and not in another thread"
+            )
+        return stack[-1]
+
+    def _stack(self) -> list[Names]:
+        if not hasattr(self._scopes, "stack"):
+            self._scopes.stack = []
+        stack: list[Names] = self._scopes.stack
+        return stack
+
+
+REGISTRY = Registry()

@@ -1,0 +1,1 @@
+"""What the child process gives up before a package's code is loaded."""

@@ -1,0 +1,155 @@
+"""What goes over the wire to and from a plugin, and which release sends which form of it.
+
+A form that a later release made longer keeps its earlier fields in place. What a plugin sends is
+read by trying the forms from the longest to the shortest: only the right one uses up every byte
+and has texts that make sense. What is sent is always the longest request, since every release
+takes what it knows of it and leaves the rest (measured on 0.6 to 0.12).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from cloacina_ctl.runtime.host.bincode import (
+    FLAG,
+    NUMBER,
+    TEXT,
+    BadWire,
+    Many,
+    Option,
+    Pair,
+    Record,
+    Shape,
+    Table,
+    decode,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cloacina_ctl.runtime.host.bincode import Cursor
+
+    Sane = Callable[[Any], bool]
+
+_MAYBE = Option(TEXT)
+
+
+class Results:
+    """Values in one text of JSON, a list, as a list of texts: what the other kind of graph has."""
+
+    def read(self, cursor: Cursor) -> list[str]:
+        """Return the next values, each a text of its own."""
+        return self.of_json(TEXT.read(cursor))
+
+    def write(self, value: list[str]) -> bytes:
+        """Return the bytes of the one text."""
+        return TEXT.write(f"[{','.join(value)}]")
+
+    def of_json(self, value: object) -> list[str]:
+        """Return the values of a text."""
+        try:
+            found = json.loads(TEXT.of_json(value))
+        except (ValueError, RecursionError) as error:
+            raise BadWire("results that are no JSON") from error
+        if not isinstance(found, list):
+            raise BadWire("a list of results expected")
+        return list(map(json.dumps, found))
+
+
+TASK = Record(
+    index=NUMBER, id=TEXT, namespaced_id_template=TEXT, dependencies=Many(TEXT), description=TEXT,
+    source_location=TEXT,
+)  # fmt: skip
+_TASK_0_8 = TASK.with_(trigger_rules=TEXT)
+_TASK_NEWEST = _TASK_0_8.with_(requires_handle=FLAG)
+
+
+def _tasks_metadata(task: Record) -> Record:
+    return Record(
+        workflow_name=TEXT, package_name=TEXT, package_description=_MAYBE, package_author=_MAYBE,
+        workflow_fingerprint=_MAYBE, graph_data_json=_MAYBE, tasks=Many(task),
+    )  # fmt: skip
+
+
+TASKS_METADATA = (
+    _tasks_metadata(_TASK_NEWEST).with_(triggers=Many(TEXT)),
+    _tasks_metadata(_TASK_0_8).with_(triggers=Many(TEXT)),
+    _tasks_metadata(TASK).with_(triggers=Many(TEXT)),
+    _tasks_metadata(TASK),
+)
+ACCUMULATOR = Record(name=TEXT, accumulator_type=TEXT, config=Table(TEXT))
+_GRAPH = Record(
+    graph_name=TEXT, package_name=TEXT, reaction_mode=TEXT, input_strategy=TEXT,
+    accumulators=Many(ACCUMULATOR),
+)  # fmt: skip
+GRAPH_METADATA = (
+    _GRAPH.with_(trigger_reactor=_MAYBE, graph_data_json=_MAYBE),
+    _GRAPH.with_(trigger_reactor=_MAYBE),
+    _GRAPH,
+)
+REACTORS = (
+    Many(
+        Record(name=TEXT, package_name=TEXT, reaction_mode=TEXT, accumulators=Many(ACCUMULATOR)),
+    ),
+)
+_TIMES = Record(
+    package_name=TEXT, poll_interval=TEXT, cron_expression=_MAYBE, allow_concurrent=FLAG
+)
+TRIGGERS = (
+    Many(Record(name=TEXT, workflow_name=TEXT).with_(**_TIMES.fields)),
+    Many(Record(name=TEXT).with_(**_TIMES.fields)),
+)
+CALLABLE_GRAPHS = (Many(Record(name=TEXT, package_name=TEXT, terminal_node_names=Many(TEXT))),)
+INPUTS = (Record(entries=Many(Record(surface_kind=TEXT, surface_name=TEXT, slots_json=TEXT))),)
+_CONSTRUCTOR: dict[str, Shape] = {
+    "workflow": TEXT, "id": TEXT, "from": TEXT, "constructor": TEXT,
+    "config": Many(Pair(TEXT, TEXT)), "grants": Many(Pair(TEXT, Many(TEXT))),
+    "dependencies": Many(TEXT),
+}  # fmt: skip
+CONSTRUCTORS = (Many(Record(**_CONSTRUCTOR)),)
+
+TASK_REQUEST = Record(
+    task_name=TEXT, context_json=TEXT, resolved_secrets=Table(Table(TEXT)), task_execution_id=TEXT
+)
+TASK_RESULT = Record(success=FLAG, context_json=_MAYBE, error=_MAYBE)
+GRAPH_REQUEST = Record(cache=Table(TEXT))
+GRAPH_RESULT = Record(success=FLAG, terminal_outputs_json=Option(Many(TEXT)), error=_MAYBE)
+TRIGGER_REQUEST = Record(trigger_name=TEXT)
+TRIGGER_RESULT = Record(fire=FLAG, context_json=_MAYBE, error=_MAYBE)
+CALLABLE_GRAPH_REQUEST = Record(graph_name=TEXT, context_json=TEXT)
+CALLABLE_GRAPH_RESULT = Record(success=FLAG, terminal_outputs_json=Option(Results()), error=_MAYBE)
+PLUGIN_ERROR = Record(code=TEXT, message=TEXT, details=_MAYBE)
+
+
+def decode_any(forms: Sequence[Shape], data: bytes, sane: Sane | None = None) -> Any:  # noqa: ANN401
+    """Return what ``data`` is by the first form that fits all of it. Raises ``BadWire``."""
+    for form in forms:
+        with contextlib.suppress(BadWire):
+            value = decode(form, data)
+            if sane is None or sane(value):
+                return value
+    decode(forms[-1], data)  # raises, and says how
+    raise BadWire("texts that make no sense")
+
+
+def json_of_any(forms: Sequence[Shape], value: object) -> Any:  # noqa: ANN401 - as the form says
+    """Return what parsed JSON is by the first form that fits. Raises ``BadWire``."""
+    for form in forms:
+        with contextlib.suppress(BadWire):
+            return form.of_json(value)
+    return forms[-1].of_json(value)  # raises, and says how
+
+
+def is_sane_metadata(value: dict[str, Any]) -> bool:
+    """Tell whether metadata of tasks makes sense: a wrong form may use up every byte too."""
+    return all(task["id"] and _is_json(task.get("trigger_rules", "{}")) for task in value["tasks"])
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

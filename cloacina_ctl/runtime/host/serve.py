@@ -1,0 +1,241 @@
+"""The child's side of a session: set limits, load, answer requests, each in a thread of its own."""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from cloacina_ctl.runtime.host.host import LoadFailure
+from cloacina_ctl.runtime.process.framing import (
+    ANSWERS,
+    CONTROL,
+    LENGTH,
+    LIBRARY,
+    REQUESTS,
+    pack,
+    unpack,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cloacina_ctl.runtime.host.confinement.confine import Confinement
+    from cloacina_ctl.runtime.host.host import Host
+
+    Answer = dict[str, Any]
+
+_GUARDIAN_SECONDS = 1.0
+
+
+def serve() -> None:
+    """Get ready, read what to load, load it, and answer until the session ends."""
+    from cloacina_ctl.runtime.host.confinement import limits
+    from cloacina_ctl.runtime.host.confinement.confine import Confinement
+    from cloacina_ctl.runtime.host.confinement.memory import MemoryGroup
+    from cloacina_ctl.runtime.host.confinement.supervisor import begin_family
+    from cloacina_ctl.runtime.host.stdio import print_line_by_line
+
+    limits.lead_own_session()
+    _keep_descriptors()
+    rules = _read_or_leave()
+    limits.lower(rules["limits"])
+    if rules["engine"] is not None and rules["engine"]["folder"] is None:
+        from cloacina_ctl.runtime.host.engine import installed_engine
+
+        rules["engine"]["folder"] = installed_engine()
+    _import_what_follows()
+    memory = MemoryGroup(rules["limits"]["memory"])
+    confinement = Confinement(rules)
+    confinement.enter_namespaces()
+    begin_family(rules["folder"], tuple(rules["identity"]), confinement, memory)
+    if confinement.has_users:
+        limits.limit_processes(rules["limits"]["processes"])
+    print_line_by_line()
+    order = _read_or_leave()
+    memory.wait_until_entered()
+    serving = _Serving()
+    serving.tell({"isolation": confinement.report(has_memory=memory.is_there)})
+    _thread.start_new_thread(serving.listen, ())
+    _load_and_open(serving, confinement, order, rules["engine"])
+    # The process lives until the session says otherwise: this thread has nothing left to do.
+    forever = _thread.allocate_lock()
+    forever.acquire()
+    forever.acquire()
+
+
+def _load_and_open(
+    serving: _Serving,
+    confinement: Confinement,
+    order: dict[str, Any],
+    engine: dict[str, Any] | None,
+) -> None:
+    """Load what the order names and let it be called, or say why not."""
+    try:
+        confinement.check_required()
+        host = _load(order, engine, serving.tell)
+        described = host.describe()
+    except LoadFailure as failure:
+        serving.fail(failure)
+    except MemoryError:
+        serving.fail(LoadFailure("T003", "not enough memory to load it"))
+    else:
+        serving.open(host, {"described": described})
+        stay = getattr(host, "stay", None)
+        if stay is not None:
+            stay()
+
+
+def _import_what_follows() -> None:
+    """Import what is needed later: while it is, the package is still being verified.
+
+    What is imported where nothing can be written is compiled again each time, so what is not
+    compiled yet is imported here too, once.
+    """
+    from cloacina_ctl.runtime.host import native
+
+    compiled = native.__spec__.cached or ""
+    folder, _, tag = compiled.rpartition("native.")
+    for name in ("python_import", "engine"):
+        if not os.path.exists(f"{folder}{name}.{tag}"):
+            __import__(f"cloacina_ctl.runtime.host.{name}")
+
+
+def _keep_descriptors() -> None:
+    """Keep what this process was given, to itself, and nothing else."""
+    for fd in (REQUESTS, ANSWERS, LIBRARY, CONTROL):
+        with contextlib.suppress(OSError):  # there is no library where Python is loaded
+            os.set_inheritable(fd, False)
+    os.closerange(CONTROL + 1, 1 << 16)
+
+
+def _load(
+    order: dict[str, Any], engine: dict[str, Any] | None, tell: Callable[[Answer], None]
+) -> Host:
+    if order["kind"] == "python":
+        with contextlib.suppress(OSError):
+            os.close(LIBRARY)
+        return _load_modules(order, engine, tell)
+    if engine is not None:
+        raise LoadFailure(
+            "T013",
+            "it is compiled code, and the engine's wheel runs Python packages alone",
+            "run it without an engine",
+        )
+    from cloacina_ctl.runtime.host.native import load_library
+
+    return load_library(order)
+
+
+def _load_modules(
+    order: dict[str, Any], engine: dict[str, Any] | None, tell: Callable[[Answer], None]
+) -> Host:
+    if engine is not None:
+        from cloacina_ctl.runtime.host.engine import load_into_engine
+
+        _hide_this_program()
+        return load_into_engine(order, engine, tell)
+    from cloacina_ctl.runtime.host.python_import import load_modules
+
+    _hide_this_program()
+    return load_modules(order, tell)
+
+
+def _hide_this_program() -> None:
+    """Let a package find nothing more of this program to import."""
+    sys.modules["cloacina_ctl"].__path__ = []
+
+
+def _read_or_leave() -> dict[str, Any]:
+    request = _read()
+    if request is None:
+        _wait_for_the_end()
+    if request is None or request.get("do") == "leave":
+        os._exit(0)
+    return request
+
+
+def _wait_for_the_end() -> None:
+    """Let the guardian, which is to remove the folder, see first that the session is gone."""
+    time.sleep(_GUARDIAN_SECONDS)
+
+
+class _Serving:
+    """Takes requests off their pipe and puts answers on theirs."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, Callable[[dict[str, Any]], Answer]] = {}
+        self._host: Host | None = None
+        self._writing = _thread.allocate_lock()
+        self._busy: set[int] = set()
+
+    def open(self, host: Host, answer: Answer) -> None:
+        """Take requests for ``host`` from here on."""
+        self._host = host
+        self._calls = host.calls()
+        self.tell({"id": 0, "ok": answer})
+
+    def fail(self, failure: LoadFailure) -> None:
+        """Say why there is nothing to call."""
+        words = {"code": failure.code, "message": str(failure), "hint": failure.hint}
+        self.tell({"id": 0, "failed": words})
+
+    def listen(self) -> None:
+        """Start a thread for each request, until the session ends or is gone."""
+        while (request := _read()) is not None and request["do"] != "leave":
+            _thread.start_new_thread(self._answer, (request,))
+        if request is None:
+            _wait_for_the_end()
+        if self._host is not None and not self._busy:
+            self._host.leave()  # nothing is taken away from a call that is under way
+        flush()
+        os._exit(0)
+
+    def _answer(self, request: dict[str, Any]) -> None:
+        self._busy.add(request["id"])
+        answer: Answer = {"failed": {"message": "it broke down; standard error says how"}}
+        try:
+            answer = {"ok": self._calls[request["do"]](request)}
+        except MemoryError:
+            answer = {"failed": {"message": "not enough memory"}}
+        finally:
+            flush()
+            self._busy.discard(request["id"])
+            self.tell({"id": request["id"], **answer})
+
+    def tell(self, message: Answer) -> None:
+        """Send a message, whole, whichever thread it comes from."""
+        data = memoryview(pack(message))
+        with self._writing, contextlib.suppress(BrokenPipeError):
+            while data:
+                data = data[os.write(ANSWERS, data) :]
+
+
+def flush() -> None:
+    """Send on what was printed, so that it is there before the answer."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or replaced
+            stream.flush()
+
+
+def _read() -> dict[str, Any] | None:
+    """Return the next request, None where there is nobody who would send one."""
+    head = _read_exactly(LENGTH.size)
+    if head is None:
+        return None
+    data = _read_exactly(LENGTH.unpack(head)[0])
+    return None if data is None else unpack(data)
+
+
+def _read_exactly(count: int) -> bytes | None:
+    parts = []
+    while count:
+        part = os.read(REQUESTS, min(count, 1 << 20))
+        if not part:
+            return None
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)

@@ -1,0 +1,190 @@
+"""What is asked of one child process with a package in it, and what becomes of each request.
+
+Requests are answered in any order, from several threads; when the process dies, all that still wait
+are told how.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from cloacina_ctl.errors import Code, Incompatible, Refused
+from cloacina_ctl.runtime.process import amounts
+from cloacina_ctl.runtime.process.child import Child, Died, HostOptions
+from cloacina_ctl.runtime.process.decode import (
+    described_of,
+    failure_of,
+    isolation_of,
+    oddness_of,
+    plain,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cloacina_ctl.runtime.metadata import Isolation
+    from cloacina_ctl.runtime.process.bundle import Material
+
+_MAX_BESIDE = 8
+
+
+class Ending:
+    """Why a request has no answer."""
+
+    def __init__(self, words: str, *, crashed: bool = False, timed_out: bool = False) -> None:
+        self.words = words
+        self.crashed = crashed
+        self.timed_out = timed_out
+
+
+class Host:
+    """One child process with the package in it, and the requests that wait for it."""
+
+    def __init__(self, material: Material, options: HostOptions) -> None:
+        self.users = 0
+        self.is_spent = False
+        self.isolation: Isolation | None = None
+        self.notice: Callable[[dict[str, Any]], None] = lambda _: None
+        self._waiting: dict[int, queue.SimpleQueue[dict[str, Any] | Ending]] = {}
+        self._asked: dict[int, str] = {}
+        self._beside = ""
+        self._lock = threading.Lock()
+        self._last = 0
+        self._where = material.where
+        self._died: Died | None = None
+        self._loaded = self._slot(0)
+        self.child = Child(
+            options,
+            material.folder,
+            material.held.identity,
+            material.library,
+            on_message=self._take,
+            on_death=self._die,
+        )
+
+    def load(self, order: dict[str, Any], seconds: float) -> None:
+        """Have the package loaded. Raises ``Refused`` or ``Incompatible`` where it is not."""
+        end = time.monotonic() + seconds
+        self.child.send(order, seconds)
+        try:
+            answer = self._loaded.get(timeout=max(end - time.monotonic(), 0))
+        except queue.Empty:
+            self._give_up("it was not loaded in time")
+            raise Refused.of(
+                Code.LOAD_FAILED,
+                f"not loaded within {amounts.seconds(seconds)}"
+                f"{_words(self.child.output.last_words())}",
+                where=self._where,
+            ) from None
+        try:
+            self._take_description(answer)
+        except (Refused, Incompatible):
+            self._give_up("it was not loaded")
+            raise
+
+    def _give_up(self, why: str) -> None:
+        self.is_spent = True
+        self.child.kill(why)
+        self.child.join()
+
+    def _take_description(self, answer: dict[str, Any] | Ending) -> None:
+        if isinstance(answer, Ending):
+            raise Refused.of(
+                Code.CRASHED, f"it cannot be loaded: {answer.words}", where=self._where
+            )
+        loaded = answer.get("ok")
+        if not isinstance(loaded, dict):
+            raise failure_of(answer, self._where)
+        self.described = described_of(loaded.get("described"), self._where)
+
+    def ask(
+        self, request: dict[str, Any], timeout: float | None
+    ) -> tuple[dict[str, Any], Ending | None]:
+        """Send a request and wait for what becomes of it."""
+        with self._lock:
+            self._last += 1
+            number = self._last
+            self._asked[number] = str(request.get("task") or request["do"])
+        slot = self._slot(number)
+        end = None if timeout is None else time.monotonic() + timeout
+        # What is not taken in time has no answer in time, and one that died tells the slot.
+        self.child.send({**request, "id": number}, timeout)
+        try:
+            answer = slot.get(timeout=None if end is None else max(end - time.monotonic(), 0))
+        except queue.Empty:
+            self.is_spent = True
+            words = f"not done within {amounts.seconds(timeout or 0)}"
+            return {}, Ending(words, timed_out=True)
+        finally:
+            self._waiting.pop(number, None)
+            self._asked.pop(number, None)
+        if isinstance(answer, Ending):
+            return {}, answer
+        return self._unwrapped(answer)
+
+    def _unwrapped(self, answer: dict[str, Any]) -> tuple[dict[str, Any], Ending | None]:
+        done = answer.get("ok")
+        if isinstance(done, dict):
+            return done, None
+        odd = oddness_of(answer)
+        if odd is not None:
+            return {}, Ending(f"it broke the protocol: {odd}")
+        return {}, Ending(f"the host failed: {plain(answer['failed']['message'])}")
+
+    def _slot(self, number: int) -> queue.SimpleQueue[dict[str, Any] | Ending]:
+        slot: queue.SimpleQueue[dict[str, Any] | Ending] = queue.SimpleQueue()
+        with self._lock:
+            self._waiting[number] = slot
+            died = self._died
+        if died is not None:
+            slot.put(self._fate(died))
+        return slot
+
+    def _take(self, message: dict[str, Any]) -> None:
+        number = message.get("id")
+        if self.isolation is None:  # told before anything is loaded, so nobody else can have
+            self.isolation = isolation_of(message.get("isolation"))
+            return
+        if number is None:
+            self.notice(message)
+            return
+        # `True` would be the first one.
+        slot = self._waiting.get(number) if type(number) is int else None
+        if slot is not None:
+            slot.put(message)
+
+    def _die(self, died: Died) -> None:
+        self.is_spent = True
+        with self._lock:
+            self._died = died
+            waiting = list(self._waiting.values())
+            self._beside = _beside(sorted(set(self._asked.values())))
+        for slot in waiting:
+            slot.put(self._fate(died))
+
+    def _fate(self, died: Died) -> Ending:
+        if died.is_expected:
+            return Ending("the session was closed")
+        words = f"the process died: {died.words}"
+        if self._beside:
+            # Whoever of them it was that said it.
+            last = f"; the last line printed there: {died.said}" if died.said else ""
+            return Ending(f"{words}{self._beside}{last}", crashed=True)
+        return Ending(f"{words}{_words(died.said)}", crashed=True)
+
+
+def _beside(names: list[str]) -> str:
+    """Return which tasks ran in a process that died, where that leaves open which one it was."""
+    if len(names) < 2:
+        return ""
+    named = [f"`{name}`" for name in names[:_MAX_BESIDE]]
+    more = [f"{len(names) - len(named)} more"] if len(names) > len(named) else []
+    first, last = (named, more[0]) if more else (named[:-1], named[-1])
+    return f"; {', '.join(first)} and {last} ran in it, and one of them may be why"
+
+
+def _words(said: str | None) -> str:
+    return f"; it said: {said}" if said else ""

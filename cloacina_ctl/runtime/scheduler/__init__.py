@@ -1,0 +1,1 @@
+"""Which task of a workflow runs when."""

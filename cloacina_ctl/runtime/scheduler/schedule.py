@@ -1,0 +1,281 @@
+"""Which task may start when, and what it starts with: the state of one run of a workflow.
+
+It knows no clock, no chance and no thread: time and chance are handed in, and whoever drives it
+runs the tasks. The rules are those of the engines:
+
+- A task is judged once all that it waits for has ended, however it ended. Its trigger rule then
+  says whether it runs or is skipped; a task without a rule of its own always runs.
+- The workflow has failed where a task failed for good.
+
+Engines go on after a failure, also with the tasks that wait for the one that failed
+(``keep_going``). Without it, no task without a rule of its own starts after a failure: tasks that
+clean up or report say so by a rule, and run in both cases.
+"""
+
+from __future__ import annotations
+
+import enum
+import heapq
+from typing import TYPE_CHECKING, Any
+
+from cloacina_ctl.manifest.graph import layers
+from cloacina_ctl.manifest.model import Retry
+from cloacina_ctl.runtime.scheduler.context import merged, overlaid
+from cloacina_ctl.runtime.scheduler.retries import delay_seconds, is_retried
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from cloacina_ctl.runtime.scheduler.context import Context
+    from cloacina_ctl.runtime.scheduler.trigger_rules import Rule
+
+
+class Status(str, enum.Enum):
+    """How it stands with a task. The last five are for good; `CANCELLED` is for who drives it."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    NOT_STARTED = "not-started"
+    CANCELLED = "cancelled"
+
+
+class Step(NamedTuple):
+    """A task as it is scheduled; ``rule`` is None where it always runs."""
+
+    id: str
+    needs: tuple[str, ...] = ()
+    retry: Retry = Retry()
+    rule: Rule | None = None
+
+
+class Start(NamedTuple):
+    """An attempt, counted from 1, that begins now, and the context that the task gets."""
+
+    task: str
+    attempt: int
+    context: Context
+
+
+class Attempt(NamedTuple):
+    """How an attempt ended: ``context`` is what the task returned, None where it returned none."""
+
+    succeeded: bool
+    context: Context | None = None
+    error: str | None = None
+    timed_out: bool = False
+
+
+class Change(NamedTuple):
+    """A task that has a new status; ``delay`` is in seconds, where it is tried again."""
+
+    task: str
+    status: Status
+    attempts: int
+    error: str | None = None
+    delay: float | None = None
+
+
+class _Progress:
+    """What is known of one task while the run lasts."""
+
+    __slots__ = ("attempts", "error", "input", "missing", "status", "step")
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.status = Status.WAITING
+        self.missing = len(set(step.needs))
+        self.attempts = 0
+        self.error: str | None = None
+        self.input: Context = {}
+
+
+class Schedule:
+    """One run. Every need of a step must be a step, and none may wait for itself in the end."""
+
+    def __init__(
+        self, steps: Iterable[Step], context: Context, *, keep_going: bool, overlays: bool
+    ) -> None:
+        """Begin: nothing has started yet.
+
+        ``overlays`` says what becomes of a returned context: compiled tasks return keys that are
+        laid over those that they got, Python tasks return the whole.
+        """
+        self._tasks = {step.id: _Progress(step) for step in steps}
+        self._context = context
+        self._keep_going = keep_going
+        self._overlays = overlays
+        self.layers = layers({id_: task.step.needs for id_, task in self._tasks.items()})
+        self._order = {id_: at for at, id_ in enumerate(id_ for one in self.layers for id_ in one)}
+        self._needed_by: dict[str, list[str]] = {id_: [] for id_ in self._tasks}
+        for id_ in self._order:
+            for need in set(self._tasks[id_].step.needs):
+                self._needed_by[need].append(id_)
+        self._statuses = dict.fromkeys(self._tasks, Status.WAITING.value)
+        self._outputs: dict[str, Context] = {}
+        self._ready: list[tuple[int, str]] = []
+        self._delayed: list[tuple[float, int, str]] = []
+        self._left = len(self._tasks)
+        self._stopping = False
+        self._last: tuple[float, str] | None = None
+        self.context_of: str | None = None
+
+    def begin(self) -> tuple[Change, ...]:
+        """Judge the tasks that wait for nothing; call it once, before anything else."""
+        free = [id_ for id_ in self._order if not self._tasks[id_].missing]
+        return tuple(self._judge(free))
+
+    def take(self, now: float, most: int) -> Iterator[Start]:
+        """Yield up to ``most`` attempts that may begin at ``now``, in seconds; each has begun."""
+        while self._delayed and self._delayed[0][0] <= now:
+            _, order, id_ = heapq.heappop(self._delayed)
+            heapq.heappush(self._ready, (order, id_))
+        for _ in range(min(most, len(self._ready))):
+            task = self._tasks[heapq.heappop(self._ready)[1]]
+            task.attempts += 1
+            self._set(task, Status.RUNNING)
+            yield Start(task=task.step.id, attempt=task.attempts, context=dict(task.input))
+
+    def next_at(self) -> float | None:
+        """Return when the next delayed attempt may begin, None where none is delayed."""
+        return self._delayed[0][0] if self._delayed else None
+
+    def finish(self, id_: str, how: Attempt, now: float, chance: float) -> tuple[Change, ...]:
+        """Take how the attempt that is running ended; return what has changed, in order.
+
+        ``chance`` is from 0 to 1; the delay before another attempt is spread by it.
+        """
+        task = self._tasks[id_]
+        if how.succeeded:
+            self._keep(task, how.context, now)
+            return tuple(self._end(task, Status.COMPLETED))
+        task.error = how.error or "it did not say why"
+        retry = task.step.retry
+        again = is_retried(retry, task.attempts, task.error, timed_out=how.timed_out)
+        if again and not self._is_held_back(task.step):
+            delay = delay_seconds(retry, task.attempts, chance)
+            self._set(task, Status.RETRYING)
+            heapq.heappush(self._delayed, (now + delay, self._order[id_], id_))
+            return (self._change(task, delay),)
+        return tuple(self._end(task, Status.FAILED))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every task has ended."""
+        return not self._left
+
+    @property
+    def status(self) -> Status:
+        """Return how the workflow ended: failed where a task did."""
+        failed = any(task.status is Status.FAILED for task in self._tasks.values())
+        return Status.FAILED if failed else Status.COMPLETED
+
+    @property
+    def context(self) -> Context:
+        """Return the context as the engines leave it: of the task that completed last.
+
+        Where several did at the same moment, the one whose id is the greatest; where none did, the
+        context that the run began with.
+        """
+        return self._context if self.context_of is None else self._outputs[self.context_of]
+
+    def standing(self) -> tuple[Change, ...]:
+        """Return how it stands with every task, in the order of the layers."""
+        return tuple(self._change(self._tasks[id_]) for id_ in self._order)
+
+    def _judge(self, ids: list[str]) -> Iterator[Change]:
+        """Decide about tasks whose needs have all ended, and about what follows from that."""
+        for id_ in ids:  # grows while it is walked
+            task = self._tasks[id_]
+            rule = task.step.rule
+            if rule is not None and not rule.holds(self._statuses, overlaid(self._inputs(task))):
+                ended = Status.SKIPPED
+            elif self._is_held_back(task.step):
+                ended = Status.NOT_STARTED
+            else:
+                task.input = merged(self._inputs(task))
+                heapq.heappush(self._ready, (self._order[id_], id_))
+                continue
+            ids += self._settle(task, ended)
+            yield self._change(task)
+
+    def _inputs(self, task: _Progress) -> list[Context]:
+        if not task.step.needs:
+            return [self._context]
+        return [self._outputs[need] for need in task.step.needs if need in self._outputs]
+
+    def _keep(self, task: _Progress, returned: Context | None, now: float) -> None:
+        output = task.input if returned is None else returned
+        self._outputs[task.step.id] = {**task.input, **output} if self._overlays else output
+        if self._last is None or (now, task.step.id) > self._last:
+            self._last = (now, task.step.id)
+            self.context_of = task.step.id
+
+    def _end(self, task: _Progress, status: Status) -> Iterator[Change]:
+        following = self._settle(task, status)
+        yield self._change(task)
+        if status is Status.FAILED and not self._keep_going and not self._stopping:
+            self._stopping = True
+            yield from self._hold_back()
+        yield from self._judge(following)
+
+    def _hold_back(self) -> Iterator[Change]:
+        """End what has not begun, and what waits for another attempt."""
+        waiting = [id_ for _, id_ in sorted(self._ready)]
+        delayed = [id_ for *_, id_ in sorted(self._delayed)]
+        held = [id_ for id_ in (*waiting, *delayed) if self._is_held_back(self._tasks[id_].step)]
+        gone = set(held)
+        self._ready = [one for one in self._ready if one[-1] not in gone]
+        self._delayed = [one for one in self._delayed if one[-1] not in gone]
+        heapq.heapify(self._ready)
+        heapq.heapify(self._delayed)
+        for id_ in held:
+            task = self._tasks[id_]
+            following = self._settle(task, Status.FAILED if task.attempts else Status.NOT_STARTED)
+            yield self._change(task)
+            yield from self._judge(following)
+
+    def _is_held_back(self, step: Step) -> bool:
+        return self._stopping and step.rule is None
+
+    def _settle(self, task: _Progress, status: Status) -> list[str]:
+        """Give a task its last status and return those that waited for nothing else."""
+        self._set(task, status)
+        self._left -= 1
+        free = []
+        for id_ in self._needed_by[task.step.id]:
+            waiting = self._tasks[id_]
+            waiting.missing -= 1
+            if not waiting.missing:
+                free.append(id_)
+        return free
+
+    def _set(self, task: _Progress, status: Status) -> None:
+        task.status = status
+        self._statuses[task.step.id] = status.value
+
+    def _change(self, task: _Progress, delay: float | None = None) -> Change:
+        return Change(
+            task=task.step.id,
+            status=task.status,
+            attempts=task.attempts,
+            error=None if task.status is Status.COMPLETED else task.error,
+            delay=delay,
+        )
+
+
+def steps_of(tasks: Iterable[Any], rules: dict[str, Rule]) -> tuple[Step, ...]:
+    """Return the steps for the tasks of a manifest; one without retry settings has the default."""
+    return tuple(
+        Step(
+            id=task.id,
+            needs=task.dependencies,
+            retry=task.retry or Retry(),
+            rule=rules.get(task.id),
+        )
+        for task in tasks
+    )

@@ -1,0 +1,101 @@
+"""A part of a file on a server, by a range request: without a token, and so by way of redirects."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+from cloacina_ctl.errors import Code, NetworkProblem, NotTrusted
+from cloacina_ctl.server.address import FileAddress, parse_file_address
+from cloacina_ctl.server.connection import ask, route_to
+from cloacina_ctl.server.exchange import Request
+from cloacina_ctl.server.wire import Patience
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from cloacina_ctl.server.exchange import Answer
+
+MAX_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
+
+
+class Part(NamedTuple):
+    """Bytes of a file whose ``size`` the server tells; ``where`` is what messages call the file."""
+
+    where: str
+    data: bytes
+    size: int
+
+
+def read_part(url: str, offset: int, count: int, patience: Patience = Patience()) -> Part:
+    """Return at most ``count`` bytes of the file at ``url`` from ``offset`` on.
+
+    A server that knows no ranges sends all; then no more than these is read. Redirects are
+    followed, to secure servers alone. Raises ``UsageError`` for what is no address,
+    ``NetworkProblem`` and ``NotTrusted`` for what the server says or lacks.
+    """
+    first = address = parse_file_address(url)
+    for _ in range(MAX_REDIRECTS + 1):
+        refuse_insecure(address, first)
+        answer = _ask(address, offset, count, patience)
+        if answer.status not in _REDIRECTS:
+            return _part(answer, offset, count, first.shown)
+        target = answer.headers.get("location", "")
+        address = parse_file_address(urljoin(f"{address.server.origin}{address.target}", target))
+    raise NetworkProblem.of(
+        Code.REDIRECT, f"more than {MAX_REDIRECTS} redirects", where=first.shown
+    )
+
+
+def refuse_insecure(address: FileAddress, first: FileAddress) -> None:
+    """Refuse what others can read or change on the way, and a stranger's way into this machine."""
+    server = address.server
+    if server.is_loopback and not first.server.is_loopback:
+        raise NetworkProblem.of(
+            Code.REDIRECT, "the server redirects to an address of this machine", where=first.shown
+        )
+    if not (server.is_secure or server.is_loopback):
+        raise NetworkProblem.of(
+            Code.INSECURE,
+            "over http:// everybody on the way can change the package",
+            where=address.shown,
+            hint="use https://",
+        )
+
+
+def _ask(address: FileAddress, offset: int, count: int, patience: Patience) -> Answer:
+    headers = (("Accept", "*/*"), ("Range", f"bytes={offset}-{offset + count - 1}"))
+    request = Request("GET", address.target, headers, most=offset + count)
+    return ask(route_to(address.server), request, address.shown, patience)
+
+
+def _part(answer: Answer, offset: int, count: int, where: str) -> Part:
+    if answer.status == 200:
+        size = int(answer.headers["content-length"])  # which `most` made sure of
+        return Part(where, answer.body[offset : offset + count], size)
+    if answer.status == 206:
+        found = _RANGE.fullmatch(answer.headers.get("content-range", ""))
+        if found is None or int(found[1]) != offset or len(answer.body) > count:
+            raise NetworkProblem.of(
+                Code.BAD_ANSWER, "the server sent another part of the file", where=where
+            )
+        return Part(where, answer.body, int(found[3]))
+    if answer.status == 416:  # nothing begins there
+        return Part(where, b"", 0)
+    raise _refused(answer, where)
+
+
+def _refused(answer: Answer, where: str) -> NetworkProblem | NotTrusted:
+    said = f"{answer.status} {answer.reason[:80]}".strip()
+    if answer.status in (401, 403):
+        return NotTrusted.of(
+            Code.DENIED, f"the server does not give the file to everybody: {said}", where=where,
+            hint="download it with a program that can log in, then inspect the file",
+        )  # fmt: skip
+    if answer.status in (404, 410):
+        return NetworkProblem.of(
+            Code.NOT_THERE, f"the server has no such file: {said}", where=where
+        )
+    return NetworkProblem.of(Code.SERVER_FAILED, f"the server failed: {said}", where=where)

@@ -1,0 +1,1 @@
+"""The forms of key files: PEM, DER, PKCS#8, OpenSSH."""

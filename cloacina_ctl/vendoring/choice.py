@@ -1,0 +1,349 @@
+"""Which wheels: those of our lock where it fits, those of the project's other lock, or new ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging.utils import parse_wheel_filename
+
+from cloacina_ctl.errors import BuildFailed, Code, Refused
+from cloacina_ctl.formats.wheel.reader import digest_of_file
+from cloacina_ctl.platforms import host_platform
+from cloacina_ctl.platforms.tags import tag_of
+from cloacina_ctl.values import NamedTuple
+from cloacina_ctl.vendoring.at_hand import AtHand, Places, candidate_of
+from cloacina_ctl.vendoring.declared.origins import INDEX, declared_version
+from cloacina_ctl.vendoring.declared.requirements import is_engine
+from cloacina_ctl.vendoring.fresh import Fresh
+from cloacina_ctl.vendoring.given import given_names, given_wheels
+from cloacina_ctl.vendoring.locks.lock import (
+    LOCK_FILE,
+    Lock,
+    LockedWheel,
+    lock_bytes,
+    misfit,
+    read_lock,
+)
+from cloacina_ctl.vendoring.locks.project_lock import bad_lock, same_index
+from cloacina_ctl.vendoring.target import (
+    PYTHONS,
+    Target,
+    accepts,
+    parse_asked,
+    parse_target,
+    target_for,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cloacina_ctl.digest import Digest
+    from cloacina_ctl.project.model import Project
+    from cloacina_ctl.vendoring.at_hand import Candidate
+    from cloacina_ctl.vendoring.declared.origins import Origin
+    from cloacina_ctl.vendoring.locks.project_lock import LockedVersion, ProjectLock
+    from cloacina_ctl.vendoring.rules import Rules
+
+
+# What of this machine is taken where nobody says what the runtime has.
+PYTHON, PLATFORM = "python", "platform"
+
+
+class VendorOptions(NamedTuple):
+    """How to vendor. ``wheelhouse`` is the only place to take wheels from, where it is given.
+
+    ``sources`` are names with a wheel, or a folder of wheels, that is the only one for that name.
+    ``offline`` starts nothing that uses a network; ``locked`` takes what is locked or fails,
+    ``upgrade`` chooses anew. ``python`` and ``platforms`` are the runtime's: without, those of the
+    lock, else of this machine.
+    """
+
+    wheelhouse: str | None = None
+    offline: bool = False
+    locked: bool = False
+    upgrade: bool = False
+    python: str | None = None
+    platforms: tuple[str, ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
+
+
+class Choice(NamedTuple):
+    """The candidates for each platform; ``locked`` is the lock that they stand in, if one does.
+
+    ``why`` says why there is a new choice, None where there was no lock; ``found`` is what was in
+    the lock's file. ``own`` names what nobody said of the runtime, and this machine has:
+    ``python`` where another one of the project's may be chosen for instead. ``vouched``
+    are the digests of wheels that were given, or that a lock has: a distribution whose origin the
+    project names has one of these. ``without`` says of a distribution why a lock of the project
+    does not give its wheel; ``private`` are those of which such a lock has no file.
+    """
+
+    targets: tuple[Target, ...]
+    candidates: tuple[tuple[Candidate, ...], ...]
+    locked: Lock | None
+    why: str | None
+    vouched: frozenset[Digest] = frozenset()
+    without: Mapping[str, str] = {}
+    found: bytes | None = None
+    own: frozenset[str] = frozenset()
+    private: Mapping[str, Origin] = {}
+
+
+def choose(
+    project: Project,
+    rules: Rules,
+    options: VendorOptions,
+    folder: str,
+    otherwise: str | None = None,
+) -> Choice:
+    """Return which wheels the project gets; ``folder`` is a scratch folder.
+
+    ``otherwise`` is the Python to choose for where nobody names one and no lock does, in the place
+    of this machine's.
+
+    Raises ``BuildFailed`` where they cannot be had, or with ``locked`` where there is no lock that
+    fits; ``Refused`` for a lock that cannot be read, for a wheel that is not the locked one, and
+    for a distribution whose origin the project names and of which no wheel is given.
+    """
+    python = project.requires.python if project.requires else None
+    given_names(options.sources)
+    asked = _asked(options)
+    found = lock_bytes(project.root)
+    old = None if options.upgrade and not options.locked else read_lock(project.root)
+    why = _why_not(old, rules, python, asked)
+    if old is not None and why is None:
+        return _locked(old, rules, options, folder, python)
+    if options.locked:
+        what = f"the lock does not fit: {why}" if old is not None else "there is no lock"
+        raise BuildFailed.of(
+            Code.LOCK_FILE, f"--locked, and {what}", where=LOCK_FILE,
+            hint="run it without --locked, look at the new lock and commit it",
+        )  # fmt: skip
+    targets, own = _targets(asked, old, python, otherwise)
+    if rules.lock is not None:
+        choice = _by_project_lock(rules.lock, targets, rules, options, folder)
+    else:
+        choice = _fresh(targets, rules, options, folder)
+    return choice._replace(why="asked for" if options.upgrade else why, found=found, own=own)
+
+
+def _fresh(
+    targets: tuple[Target, ...], rules: Rules, options: VendorOptions, folder: str
+) -> Choice:
+    """Return the choice that uv or pip make."""
+    given = [given_wheels(options.sources, rules.origins_on([one]), one) for one in targets]
+    fresh = Fresh(rules, options.wheelhouse, folder, offline=options.offline)
+    fresh.refuse_what_cannot_be_kept(targets, given)
+    candidates = tuple(map(fresh.candidates, targets, given))
+    vouched = frozenset(digest_of_file(path) for one in given for path in one.values())
+    return Choice(targets, candidates, None, None, vouched)
+
+
+def _locked(
+    lock: Lock, rules: Rules, options: VendorOptions, folder: str, requires: str | None
+) -> Choice:
+    """Return the choice that our own lock is."""
+    targets = lock.targets(requires)
+    versions = [rules.lock.select(one) for one in targets] if rules.lock else []
+    places = _places(targets, rules, options, versions)
+    candidates = AtHand(lock, targets, places, folder).candidates()
+    vouched = frozenset(wheel.sha256 for wheel in lock.wheels)
+    return Choice(targets, candidates, lock, None, vouched)
+
+
+def _places(
+    targets: tuple[Target, ...],
+    rules: Rules,
+    options: VendorOptions,
+    versions: list[Mapping[str, LockedVersion]],
+) -> Places:
+    given: dict[str, tuple[str, ...]] = {}
+    for target in targets:
+        wheels = given_wheels(options.sources, rules.origins_on([target]), target)
+        for name, path in wheels.items():
+            given[name] = (*given.get(name, ()), path)
+    files = {
+        file.sha256: file for one in versions for locked in one.values() for file in locked.files
+    }
+    private = rules.private_on(targets)
+    return Places(options.wheelhouse, options.offline, given, files, private)
+
+
+def _by_project_lock(
+    lock: ProjectLock,
+    targets: tuple[Target, ...],
+    rules: Rules,
+    options: VendorOptions,
+    folder: str,
+) -> Choice:
+    """Return the choice of another tool's lock, with what was given for names that it lacks.
+
+    What comes from a folder or from git is no file in any lock: its wheel has to be given.
+    """
+    versions = [lock.select(target) for target in targets]
+    private = {one.name: one.origin for found in versions for one in found.values() if one.origin}
+    wheels: dict[Digest, LockedWheel] = {}
+    without: dict[str, str] = {}
+    for target, selected in zip(targets, versions, strict=True):
+        for locked in _wanted(lock, selected, rules, target):
+            if locked.origin is not None:
+                continue
+            file = locked.best(target)
+            if file is None:
+                title = f"{locked.name} {locked.version}"
+                without[locked.name] = f"{title} has no wheel for {target.platform}"
+                continue
+            version, before = str(parse_wheel_filename(file.file)[1]), wheels.get(file.sha256)
+            platforms = sorted({target.platform, *(before.platforms if before else ())})
+            wheels[file.sha256] = LockedWheel(
+                locked.name, version, file.file, file.sha256, tuple(platforms)
+            )
+    made = Lock(
+        targets[0].python,
+        tuple(target.platform for target in targets),
+        rules.requirements.texts,
+        tuple(wheels.values()),
+    )
+    places = _places(targets, rules, options, versions)
+    hand = AtHand(made, targets, places, folder, f"{lock.place}: {lock.cure}")
+    candidates = tuple(
+        (*found, *_private({**private, **rules.private_on([target])}, options, target))
+        for found, target in zip(hand.candidates(some=True), targets, strict=True)
+    )
+    vouched = frozenset(one.wheel.sha256 for found in candidates for one in found)
+    return Choice(targets, candidates, None, None, vouched, without, private=private)
+
+
+def _wanted(
+    lock: ProjectLock, selected: Mapping[str, LockedVersion], rules: Rules, target: Target
+) -> Iterator[LockedVersion]:
+    """Yield what a lock decides of: not the engine, the project, or what comes from a folder."""
+    private, origins = rules.private_on([target]), rules.origins_on([target])
+    own = rules.requirements.own
+    for name, locked in selected.items():
+        if not (is_engine(name) or name in private or (own is not None and name == own.name)):
+            _refuse_other_index(lock, locked, origins.get(name))
+            yield locked
+
+
+def _private(
+    private: Mapping[str, Origin], options: VendorOptions, target: Target
+) -> Iterator[Candidate]:
+    """Yield the wheels that are given for what no lock has as a file."""
+    for name, path in given_wheels(options.sources, private, target).items():
+        if name in private:
+            yield candidate_of(path, target)
+
+
+def _refuse_other_index(lock: ProjectLock, locked: LockedVersion, origin: Origin | None) -> None:
+    """Refuse a lock that was made before the project named another index."""
+    if origin is None or origin.kind != INDEX or not (origin.url and locked.registry):
+        return
+    if not same_index(origin.url, locked.registry):
+        message = f"`{origin.name}` is from {locked.registry} there, and from {origin.words} by"
+        raise bad_lock(f"{message} {origin.place}", lock.place, lock.cure)
+
+
+class _Asked(NamedTuple):
+    python: str | None
+    platforms: tuple[str, ...]
+
+
+def _asked(options: VendorOptions) -> _Asked:
+    """Return what the caller named, in its one spelling."""
+    python = options.python
+    parsed = [parse_asked(python or PYTHONS[-1], one).platform for one in options.platforms]
+    if python is not None:
+        parse_target(python, "linux_any")
+    return _Asked(python, tuple(sorted(set(parsed))))
+
+
+def _why_not(lock: Lock | None, rules: Rules, python: str | None, asked: _Asked) -> str | None:
+    """Return why the lock is not the one to take."""
+    if lock is None:
+        return None
+    if asked.python not in (None, lock.python):
+        return f"it was made for Python {lock.python}"
+    if asked.platforms not in ((), lock.platforms):
+        return f"it was made for {', '.join(lock.platforms)}"
+    targets = lock.targets(python)
+    expected = rules.texts({wheel.name for wheel in lock.wheels}, targets)
+    why = misfit(lock, rules.requirements.texts, expected, python)
+    return why or _outgrown(lock, rules, targets) or _other_than(lock, rules, targets)
+
+
+def _outgrown(lock: Lock, rules: Rules, targets: tuple[Target, ...]) -> str | None:
+    """Return which folder says another version than the lock has of it, None where none does."""
+    origins = rules.origins_on(targets)
+    for wheel in lock.wheels:
+        origin = origins.get(wheel.name)
+        said = declared_version(origin) if origin is not None else None
+        if origin is not None and said is not None and said != wheel.version:
+            return f"it has {wheel.title}, and {origin.location} says {said}"
+    return None
+
+
+def _other_than(lock: Lock, rules: Rules, targets: tuple[Target, ...]) -> str | None:
+    """Return which wheel the project's other lock does not have, None where it has all."""
+    other = rules.lock
+    if other is None:
+        return None
+    for target in targets:
+        selected, private = other.select(target), rules.private_on([target])
+        for wheel in lock.wheels:
+            if target.platform not in wheel.platforms or wheel.name in private:
+                continue
+            found = selected.get(wheel.name)
+            if found is None:
+                return f"{other.place} has no {wheel.name}"
+            if found.origin is None and wheel.sha256 not in {file.sha256 for file in found.files}:
+                return f"{other.place} has another {wheel.name}: {found.version}"
+    return None
+
+
+def _targets(
+    asked: _Asked, old: Lock | None, requires: str | None, otherwise: str | None
+) -> tuple[tuple[Target, ...], frozenset[str]]:
+    """Return what to choose for: what was asked, else what was locked, else this machine.
+
+    Beside it what of this machine was taken because nobody said it.
+    """
+    own = set()
+    python = asked.python or (old.python if old and accepts(requires, old.python) else None)
+    if python is None:
+        python = otherwise or _default_python(requires)
+        own.add(PYTHON)
+    elif not accepts(requires, python):
+        raise Refused.of(
+            Code.DEPENDENCY, f"the project is for Python {requires}, not for {python}",
+            hint="name a version that it is for: --vendor-python",
+        )  # fmt: skip
+    platforms = asked.platforms or (old.platforms if old else None)
+    if platforms is None:
+        platforms = (_default_platform(),)
+        own.add(PLATFORM)
+    return tuple(target_for(requires, python, one) for one in platforms), frozenset(own)
+
+
+def _default_python(requires: str | None) -> str:
+    """Return the version of this interpreter, or the first that the project is for."""
+    import sys
+
+    mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    for python in (mine, *PYTHONS):
+        if accepts(requires, python):
+            return python
+    raise Refused.of(
+        Code.DEPENDENCY, f"no version of Python that is known fits `requires-python`: {requires}",
+        hint="name one: --vendor-python",
+    )  # fmt: skip
+
+
+def _default_platform() -> str:
+    host = host_platform()
+    if host.os != "linux":
+        raise Refused.of(
+            Code.NATIVE_VENDORED, "the runtime's platform is not that of this machine",
+            hint="name it, such as --vendor-platform manylinux_2_28_x86_64",
+        )  # fmt: skip
+    return parse_target(PYTHONS[-1], tag_of(host.machine, host.libc)).platform

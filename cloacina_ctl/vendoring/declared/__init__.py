@@ -1,0 +1,1 @@
+"""What a project says of its dependencies and of where they come from."""

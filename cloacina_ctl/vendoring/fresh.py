@@ -1,0 +1,240 @@
+"""The wheels that uv or pip choose where no lock decides."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+from cloacina_ctl.errors import BuildFailed, Code, Diagnostic, Refused
+from cloacina_ctl.files.folders import open_folder
+from cloacina_ctl.files.staging import reported
+from cloacina_ctl.formats.wheel.reader import metadata_of
+from cloacina_ctl.formats.wheel.stub import write_stub_wheel
+from cloacina_ctl.vendoring.at_hand import AtHand, Places, candidate_of
+from cloacina_ctl.vendoring.closure import reach, read_metadata
+from cloacina_ctl.vendoring.declared.origins import direct_origin, unavailable, without_user
+from cloacina_ctl.vendoring.declared.requirements import is_engine
+from cloacina_ctl.vendoring.declared.settings import only_uv, refuse_unkept
+from cloacina_ctl.vendoring.installers.configuration import users
+from cloacina_ctl.vendoring.installers.pip import fetch_with_pip
+from cloacina_ctl.vendoring.installers.programs import Question, uv_for
+from cloacina_ctl.vendoring.installers.uv import choose_with_uv
+from cloacina_ctl.vendoring.locks.lock import Lock, LockedWheel
+from cloacina_ctl.vendoring.store import Cache, Wheelhouse, scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from cloacina_ctl.vendoring.at_hand import Candidate
+    from cloacina_ctl.vendoring.closure import Distribution
+    from cloacina_ctl.vendoring.declared.origins import Origin
+    from cloacina_ctl.vendoring.installers.configuration import Users
+    from cloacina_ctl.vendoring.locks.project_lock import LockedVersion
+    from cloacina_ctl.vendoring.rules import Rules
+    from cloacina_ctl.vendoring.target import Target
+
+# Each round finds what the wheels of the one before need.
+_MOST_ROUNDS = 12
+
+
+class Fresh:
+    """Asks uv or pip, for one target after the other."""
+
+    def __init__(self, rules: Rules, wheelhouse: str | None, folder: str, *, offline: bool) -> None:
+        """Ask for what ``rules`` want; ``folder`` is a scratch folder."""
+        self._rules = rules
+        self._told = users()
+        self._folder = folder
+        self._house: str | None = None
+        self._cache = Cache()
+        if wheelhouse:
+            self._house = Wheelhouse(wheelhouse).folder
+        elif offline:
+            self._house = self._cached()
+
+    def refuse_what_cannot_be_kept(
+        self, targets: Sequence[Target], given: Sequence[Mapping[str, str]]
+    ) -> None:
+        """Raise ``Refused`` for all that would have to be dropped of what the project says."""
+        if not self._rules.requirements.texts:
+            return
+        refuse_unkept(self._rules.workspace)
+        problems: dict[Diagnostic, None] = {}
+        for target, wheels in zip(targets, given, strict=True):
+            for origin in self._direct(target):
+                if origin.name not in wheels:
+                    problems[unavailable(origin)] = None
+        if self._house is None:
+            problems.update(dict.fromkeys(foreign_indexes(self._rules, self._told)))
+        if problems:
+            raise Refused(*problems)
+
+    def _direct(self, target: Target) -> Iterator[Origin]:
+        """Yield the origins of what the project itself requires on ``target``."""
+        origins = self._rules.origins_on([target])
+        for text in self._rules.requirements.texts:
+            requirement = Requirement(text)
+            name, marker = str(canonicalize_name(requirement.name)), requirement.marker
+            environments = target.environments(str(marker))
+            if name in origins and (marker is None or any(map(marker.evaluate, environments))):
+                yield origins[name]
+
+    def candidates(self, target: Target, given: Mapping[str, str]) -> tuple[Candidate, ...]:
+        """Return the wheels for ``target``, those that are ``given`` among them.
+
+        None is of the engine or of the project itself, and of a name that is given none but that.
+        They are asked for again as long as they need what is not there: uv judges conditions for
+        the first patch release, pip for the Python that it runs on.
+        """
+        if not self._rules.requirements.texts:
+            return ()
+        folder = scratch(self._folder, f"new-{target.platform}")
+        question = self._question(given, folder)
+        own = self._rules.requirements.own
+        never = frozenset({*given, own.name if own is not None else ""})
+        here = tuple(candidate_of(path, target) for path in given.values())
+        for number in range(_MOST_ROUNDS):
+            asked = scratch(folder, str(number))
+            found = (*self._ask(question, never, target, asked), *here)
+            more = self._lacking(found, target) - {*question.requirements}
+            if not more:
+                break
+            question = question._replace(
+                requirements=(*question.requirements, *sorted(more)),
+            )
+        return found
+
+    def _ask(
+        self, question: Question, never: frozenset[str], target: Target, folder: str
+    ) -> tuple[Candidate, ...]:
+        """Return what uv, or else pip, chooses."""
+        uv = uv_for(target, self._told, self._house)
+        if uv is not None:
+            versions = choose_with_uv(uv, question, target, folder, self._told)
+            chosen = [
+                one for name, one in versions.items() if not is_engine(name) and name not in never
+            ]
+            return self._take(chosen, target, folder)
+        problem = only_uv(self._rules.settings, pip_knows=self._told.prefer_pip)
+        if problem is not None:
+            raise problem
+        paths = fetch_with_pip(question, target, folder, self._told)
+        kept = [path for path in paths if not is_engine(_name(path)) and _name(path) not in never]
+        found = tuple(candidate_of(path, target) for path in kept)
+        self._refuse_addresses(found, never, target)
+        return found
+
+    def _refuse_addresses(
+        self, found: Iterable[Candidate], never: frozenset[str], target: Target
+    ) -> None:
+        """Refuse what a wheel takes from an address of its own: pip follows it, and uv does not.
+
+        Nobody of the project has named that address.
+        """
+        known = self._described(found)
+        reached = reach(self._rules.roots, known, target).names
+        problems = [
+            unavailable(direct_origin(need, self._folder, f"{name} {known[name].version}"))
+            for name in sorted(reached & known.keys())
+            for need in known[name].requires
+            if need.url is not None and (other := str(canonicalize_name(need.name))) not in never
+            and other in reached
+        ]  # fmt: skip
+        if problems:
+            raise Refused(*problems)
+
+    def _described(self, found: Iterable[Candidate]) -> dict[str, Distribution]:
+        known = {}
+        for wheel, path in found:
+            with contextlib.suppress(Refused):  # whoever unpacks it says why
+                known[wheel.name] = read_metadata(metadata_of(path), wheel.file)
+        return known
+
+    def _lacking(self, found: Iterable[Candidate], target: Target) -> set[str]:
+        """Return what the wheels need on some patch release, and nobody chose.
+
+        What comes from elsewhere by the project is not asked for.
+        """
+        origins = self._rules.origins_on([target])
+        known = self._described(found)
+        return {
+            one.requirement
+            for one in reach(self._rules.roots, known, target).lacking
+            if one.requirement is not None and one.name not in origins
+        }
+
+    def _question(self, given: Mapping[str, str], folder: str) -> Question:
+        """Return what is asked: what is given, and the project's own name, is one file."""
+        rules = self._rules
+        paths = dict(given)
+        own = rules.requirements.own
+        if own is not None:
+            paths[own.name] = write_stub_wheel(
+                folder, own.name, own.version, map(str, own.needs()), dict(own.extras)
+            )
+        references = [f"{name} @ {Path(path).as_uri()}" for name, path in sorted(paths.items())]
+        return Question(
+            requirements=rules.requirements.texts,
+            constraints=rules.settings.constraints,
+            files=tuple(references),
+            overrides=rules.settings.overrides,
+            options=rules.settings.options,
+            house=self._house,
+        )
+
+    def _take(
+        self, chosen: Sequence[LockedVersion], target: Target, folder: str
+    ) -> tuple[Candidate, ...]:
+        """Return the wheels of versions that uv chose, from where it says that they are."""
+        files = {one.name: one.best(target) for one in chosen}
+        for one in chosen:
+            if files[one.name] is None:
+                raise BuildFailed.of(
+                    Code.RESOLVING, f"no wheel of {one.name} {one.version} for {target.platform}",
+                    where=self._house,
+                )  # fmt: skip
+        wheels = tuple(
+            LockedWheel(one.name, one.version, file.file, file.sha256, (target.platform,))
+            for one in chosen
+            if (file := files[one.name]) is not None
+        )
+        lock = Lock(target.python, (target.platform,), (), wheels)
+        places = Places(
+            offline=self._house is not None,
+            files={file.sha256: file for file in files.values() if file is not None},
+        )
+        return AtHand(lock, (target,), places, folder).candidates()[0]
+
+    def _cached(self) -> str:
+        """Return a folder with all wheels of the cache, as uv and pip look for them."""
+        folder = scratch(self._folder, "cached")
+        with reported(folder), open_folder(folder) as made:
+            for path in self._cache.files():
+                name = os.path.basename(path)
+                if made.look(name) is None:
+                    made.symlink(path, name)
+        return folder
+
+
+def foreign_indexes(rules: Rules, told: Users) -> Iterator[Diagnostic]:
+    """Yield the indexes that the project names for all, and that are not the user's own."""
+    known = {without_user(one).rstrip("/") for one in (*told.uv.urls, *told.pip.urls)}
+    for index in rules.origins.indexes:
+        if index.title.rstrip("/") not in known:
+            yield Diagnostic(
+                Code.NAMED_SOURCE,
+                f"the project takes its dependencies from an index of its own: {index.title}",
+                index.place,
+                "lock them (`uv lock`), take wheels of it with --wheelhouse, or name it "
+                "yourself: UV_INDEX for uv, PIP_EXTRA_INDEX_URL for pip, or their defaults",
+            )
+
+
+def _name(path: str) -> str:
+    """Return the normal form of the name that a wheel's file has."""
+    return str(parse_wheel_filename(os.path.basename(path))[0])

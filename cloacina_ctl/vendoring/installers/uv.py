@@ -1,0 +1,101 @@
+"""Asks uv, which judges markers for any Python and platform: which wheels, and where they are.
+
+Its answer is a lock (PEP 751): versions, and of each wheel the digest and the address or path. uv
+has no command that keeps the files themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.errors import BuildFailed, Code, FileProblem, Refused
+from cloacina_ctl.vendoring.declared.requirements import ENGINES
+from cloacina_ctl.vendoring.installers.programs import Question, ask, write_lines
+from cloacina_ctl.vendoring.locks.pylock import Pylock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cloacina_ctl.vendoring.installers.configuration import Users
+    from cloacina_ctl.vendoring.locks.project_lock import LockedVersion
+    from cloacina_ctl.vendoring.target import Target
+
+_ANSWER = "pylock.toml"
+_FAILED = ("uv", "uv cannot choose versions")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+
+
+def choose_with_uv(
+    uv: str, question: Question, target: Target, folder: str, told: Users
+) -> Mapping[str, LockedVersion]:
+    """Return what uv chooses, by name; ``folder`` is a scratch folder.
+
+    What the engine brings is overridden by nothing, so that it need not be had. A file overrides
+    each requirement on its name, also one with an address, and with it the extras that are asked
+    for: what these need has to be asked for. Without a house
+    the user's own indexes are asked. Raises ``BuildFailed`` with uv's own words where there is no
+    solution, ``NetworkProblem`` where an index does not answer.
+    """
+    never = [f"{name}; python_version < '0'" for name in sorted(ENGINES)]
+    overrides = write_lines(folder, "overrides.in", (*never, *question.overrides, *question.files))
+    constraints = write_lines(folder, "constraints.in", question.constraints)
+    options = [f"--overrides={overrides}", f"--constraints={constraints}", *question.options]
+    if question.house is None:
+        options += [f"--constraints={one}" for one in told.constraints]
+    return _compile(uv, question, options, target, folder, told)
+
+
+def locate_with_uv(
+    uv: str, pins: Iterable[str], target: Target, folder: str, told: Users
+) -> Mapping[str, LockedVersion]:
+    """Return where the user's indexes have these versions (``name==version``), by name."""
+    return _compile(uv, Question(tuple(pins)), ["--no-deps"], target, folder, told)
+
+
+def _compile(
+    uv: str, question: Question, options: list[str], target: Target, folder: str, told: Users
+) -> Mapping[str, LockedVersion]:
+    listed = write_lines(folder, "requirements.in", question.requirements)
+    # uv takes the nearest settings file above it: in a folder for temporary files, anybody's.
+    write_lines(folder, "uv.toml", ())
+    answer = os.path.join(folder, _ANSWER)
+    arguments = [
+        "pip", "compile", listed, "--format=pylock.toml", f"--output-file={answer}",
+        "--only-binary=:all:", "--generate-hashes", "--no-header", "--no-annotate", "--quiet",
+        "--color=never", f"--python-version={target.release}",
+        f"--python-platform={target.uv_platform()}", "--no-python-downloads", *options,
+    ]  # fmt: skip
+    if question.house is not None:
+        arguments += ["--offline", "--no-index", "--no-config", f"--find-links={question.house}"]
+    else:
+        arguments += _trust(told)
+    if sys.executable:
+        arguments.append(f"--python={sys.executable}")
+    ask((uv, *arguments), folder, question.house, _FAILED, told, _from_pip(told))
+    try:
+        return Pylock(folder, _ANSWER, frozenset()).select(target)
+    except (FileProblem, Refused) as error:
+        message = f"uv's answer cannot be used: {error.diagnostics[0].message}"
+        raise BuildFailed.of(Code.RESOLVING, message, hint="update uv") from error
+
+
+def _trust(told: Users) -> list[str]:
+    """Return what pip was told of whom to trust, and uv was not."""
+    options = [f"--allow-insecure-host={one}" for one in told.pip.hosts]
+    if told.pip.keyring and not told.uv.keyring:
+        options.append("--keyring-provider=subprocess")
+    return options
+
+
+def _from_pip(told: Users) -> dict[str, str]:
+    """Return the variables by which uv is told what pip was told alone."""
+    found = {}
+    if told.pip.authority and not (told.uv.authority or os.environ.get("SSL_CERT_DIR")):
+        found["SSL_CERT_FILE"] = told.pip.authority
+    if told.pip.client and not told.uv.client:
+        found["SSL_CLIENT_CERT"] = told.pip.client
+    if told.pip.proxy and not any(map(os.environ.get, _PROXIES)):
+        found["ALL_PROXY"] = told.pip.proxy
+    return found

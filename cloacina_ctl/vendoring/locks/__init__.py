@@ -1,0 +1,1 @@
+"""Lock files: those that are read, and the one that is written."""

@@ -1,0 +1,124 @@
+"""A lock that the project has already: `pylock.toml` (PEP 751), else `uv.lock`.
+
+It decides versions and digests: what its author tested is what is packed. Where it lacks what the
+project needs it is out of date, which is an error; nothing else is chosen then.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any, Protocol
+
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+from cloacina_ctl.digest import Digest
+from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.project.own_files import read_own_toml
+from cloacina_ctl.values import NamedTuple
+from cloacina_ctl.vendoring.store import is_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cloacina_ctl.vendoring.declared.origins import Origin
+    from cloacina_ctl.vendoring.target import Target
+
+MAX_LOCK_BYTES = 32 << 20
+_URL = re.compile(r"https?://[^\s#${}\\\"'<>\x00-\x20\x7f]+")
+_HEX = re.compile(r"[0-9a-f]{64}")
+
+
+class LockedFile(NamedTuple):
+    """A wheel as a lock names it. ``url`` is where it was found, ``path`` where it lies here."""
+
+    file: str
+    sha256: Digest
+    url: str | None = None
+    path: str | None = None
+
+
+class LockedVersion(NamedTuple):
+    """A distribution that a lock has for a target, with its wheels.
+
+    ``registry`` is the index that it is from, where the lock says it; ``origin`` the folder or
+    repository, of which no lock has a file.
+    """
+
+    name: str
+    version: str
+    files: tuple[LockedFile, ...] = ()
+    registry: str | None = None
+    origin: Origin | None = None
+
+    def best(self, target: Target) -> LockedFile | None:
+        """Return the wheel that fits the target best, None where none does."""
+        ranked = [
+            (rank, one.file, one)
+            for one in self.files
+            if (rank := target.rank(parse_wheel_filename(one.file)[3])) is not None
+        ]
+        return min(ranked)[2] if ranked else None
+
+
+class ProjectLock(Protocol):
+    """A lock that was read. ``place`` is its file, ``cure`` how it is made anew."""
+
+    place: str
+    cure: str
+
+    def select(self, target: Target) -> Mapping[str, LockedVersion]:
+        """Return what it has for ``target``, by name. Raises ``Refused`` where it cannot tell."""
+
+
+def read_lock_table(path: str, place: str, cure: str) -> dict[str, Any]:
+    """Return the table of a lock, or raise ``Refused`` for what is no TOML, and for a link."""
+    folder, name = os.path.split(path)
+    try:
+        return read_own_toml(folder, name, max_bytes=MAX_LOCK_BYTES)
+    except Refused as error:
+        raise bad_lock(error.diagnostics[0].message, place, cure) from error
+
+
+def bad_lock(message: str, place: str, cure: str) -> Refused:
+    """Return the error for a lock that does not decide."""
+    return Refused.of(Code.PROJECT_LOCK, message, where=place, hint=cure)
+
+
+def by_name(
+    versions: Iterable[LockedVersion], lock: ProjectLock, target: Target
+) -> dict[str, LockedVersion]:
+    """Return the versions by name, or raise ``Refused`` where one name has two."""
+    found: dict[str, LockedVersion] = {}
+    for one in versions:
+        if found.setdefault(one.name, one).version != one.version:
+            message = f"two versions of {one.name} for Python {target.python}"
+            raise bad_lock(message, lock.place, lock.cure)
+    return found
+
+
+def locked_file(file: str, sha256: object, url: str | None, path: str | None) -> LockedFile | None:
+    """Return a wheel of a lock; None for what cannot be compared or fetched safely.
+
+    A URL goes into a file of pip's, where `${NAME}` and blanks mean something.
+    """
+    text = sha256 if isinstance(sha256, str) else ""
+    if not is_wheel(file) or _HEX.fullmatch(text) is None:
+        return None
+    safe = url if url is not None and _URL.fullmatch(url) else None
+    return LockedFile(file, Digest(text), safe, path)
+
+
+def same_index(one: str, other: str) -> bool:
+    """Tell whether two texts name one index."""
+    return one.rstrip("/") == other.rstrip("/")
+
+
+def file_of_url(url: str) -> str:
+    """Return the file that a URL names."""
+    return url.partition("#")[0].partition("?")[0].rpartition("/")[2].replace("%2B", "+")
+
+
+def normal(name: object) -> str:
+    """Return a name in its normal form; what is no text has the empty name."""
+    return str(canonicalize_name(name)) if isinstance(name, str) else ""

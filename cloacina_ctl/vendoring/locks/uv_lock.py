@@ -1,0 +1,170 @@
+"""Reads `uv.lock`: the versions that uv chose for the project, walked for one target.
+
+The format is uv's own; what is read of it has been the same since its version 1, and another
+version is refused. uv need not be installed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from packaging.markers import Marker
+from packaging.version import InvalidVersion, Version
+
+from cloacina_ctl.vendoring.declared.workspace import tables_in
+from cloacina_ctl.vendoring.locks.project_lock import (
+    LockedFile,
+    LockedVersion,
+    bad_lock,
+    by_name,
+    file_of_url,
+    locked_file,
+    normal,
+    read_lock_table,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cloacina_ctl.vendoring.declared.requirements import Requirements
+    from cloacina_ctl.vendoring.declared.workspace import Workspace
+    from cloacina_ctl.vendoring.target import Target
+
+_VERSION = 1
+# How a lock calls the folders of the workspace.
+_FOLDERS = ("editable", "virtual", "directory")
+
+
+class UvLock:
+    """A lock of uv's."""
+
+    cure = "make it anew: `uv lock`"
+
+    def __init__(
+        self, path: str, place: str, workspace: Workspace, requirements: Requirements
+    ) -> None:
+        """Read it, or raise ``Refused``."""
+        self.place = place
+        self._base = os.path.dirname(path)
+        table = read_lock_table(path, place, self.cure)
+        if table.get("version") != _VERSION:
+            message = f"expected a lock of version {_VERSION}, found: {table.get('version')}"
+            raise bad_lock(
+                message,
+                place,
+                "let uv write the other format: `uv export --format pylock.toml -o pylock.toml`",
+            )
+        self._packages: dict[str, list[dict[str, Any]]] = {}
+        for package in tables_in(table.get("package")):
+            self._packages.setdefault(normal(package.get("name")), []).append(package)
+        self._own = self._find_own(workspace, requirements)
+        self._extras = requirements.extras
+
+    def _find_own(self, workspace: Workspace, requirements: Requirements) -> dict[str, Any]:
+        """Return the entry of the project itself."""
+        name = requirements.own.name if requirements.own else ""
+        for package in self._packages.get(name, ()):
+            for kind in _FOLDERS:
+                folder = _source(package).get(kind)
+                if isinstance(folder, str) and os.path.realpath(
+                    os.path.join(self._base, folder)
+                ) == os.path.realpath(workspace.own.folder):
+                    return package
+        raise bad_lock(f"the project `{name}` is not in it", self.place, self.cure)
+
+    def select(self, target: Target) -> dict[str, LockedVersion]:
+        """Return what the project's own dependencies lead to on ``target``."""
+        walked = (one for here in target.environments() for one in self._walk(here))
+        return by_name(map(self._version, walked), self, target)
+
+    def _walk(self, environment: dict[str, str]) -> Iterator[dict[str, Any]]:
+        waiting = list(self._needs(self._own, self._extras | {""}))
+        seen: set[tuple[int, str]] = set()
+        given: set[int] = set()
+        while waiting:
+            need = waiting.pop()
+            package = self._entry(need, environment) if _applies(need, environment) else None
+            if package is None:
+                continue
+            asked = need.get("extra")
+            extras = map(normal, asked) if isinstance(asked, list) else ()
+            for extra in ("", *extras):
+                if (id(package), extra) not in seen:
+                    seen.add((id(package), extra))
+                    waiting += self._needs(package, frozenset({extra}))
+            if id(package) not in given and package is not self._own:
+                given.add(id(package))
+                yield package
+
+    def _needs(self, package: dict[str, Any], extras: frozenset[str]) -> Iterator[dict[str, Any]]:
+        """Yield what an entry needs for its extras; the one without a name is the entry itself."""
+        if "" in extras:
+            yield from tables_in(package.get("dependencies"))
+        optional = package.get("optional-dependencies")
+        for extra, needs in optional.items() if isinstance(optional, dict) else ():
+            if normal(extra) in extras:
+                yield from tables_in(needs)
+
+    def _entry(self, need: dict[str, Any], environment: dict[str, str]) -> dict[str, Any] | None:
+        """Return the entry that a need leads to; it says the version where there are several."""
+        entries = self._packages.get(normal(need.get("name")), [])
+        fitting = [
+            one
+            for one in entries
+            if need.get("version") in (None, one.get("version"))
+            and need.get("source") in (None, one.get("source"))
+        ]
+        marked = [one for one in fitting if _is_for(one, environment)]
+        if len(marked) > 1:
+            message = f"several entries for one need: {normal(need.get('name'))}"
+            raise bad_lock(message, self.place, self.cure)
+        return marked[0] if marked else None
+
+    def _version(self, package: dict[str, Any]) -> LockedVersion:
+        version = package.get("version")
+        try:
+            text = str(Version(version)) if isinstance(version, str) else ""
+        except InvalidVersion as error:
+            raise bad_lock(str(error), self.place, self.cure) from error
+        index = _source(package).get("registry")
+        files = [self._file(one) for one in tables_in(package.get("wheels"))]
+        return LockedVersion(
+            normal(package.get("name")),
+            text,
+            tuple(one for one in files if one is not None),
+            index if isinstance(index, str) else None,
+        )
+
+    def _file(self, wheel: dict[str, Any]) -> LockedFile | None:
+        found = {key: one for key, one in wheel.items() if isinstance(one, str)}
+        url, path = found.get("url"), found.get("path")
+        file = found.get("filename") or file_of_url(url or path or "")
+        sha256 = found.get("hash", "").removeprefix("sha256:")
+        return locked_file(file, sha256, url, os.path.join(self._base, path) if path else None)
+
+
+def _source(package: dict[str, Any]) -> dict[str, Any]:
+    source = package.get("source")
+    return source if isinstance(source, dict) else {}
+
+
+def _applies(need: dict[str, Any], environment: dict[str, str]) -> bool:
+    return _holds(need.get("marker"), environment)
+
+
+def _is_for(package: dict[str, Any], environment: dict[str, str]) -> bool:
+    """Tell whether an entry is for this environment: a fork of the resolution has its markers."""
+    markers = package.get("resolution-markers")
+    if not isinstance(markers, list) or not markers:
+        return True
+    return any(_holds(one, environment) for one in markers)
+
+
+def _holds(text: object, environment: dict[str, str]) -> bool:
+    if not isinstance(text, str):
+        return True
+    try:
+        return Marker(text).evaluate({**environment, "extra": ""})
+    except ValueError:
+        return True  # what cannot be judged is looked at: the wheels themselves decide

@@ -1,0 +1,242 @@
+"""What vendored code is for: one version of Python on one platform, and which wheels fit it."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+from packaging.tags import Tag, compatible_tags, cpython_tags
+
+from cloacina_ctl.errors import Code, UsageError
+from cloacina_ctl.platforms.baseline import oldest
+from cloacina_ctl.platforms.elf.header import MACHINE_NAMES
+from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# The versions of Python that exist, as far as it matters which of them something fits.
+PYTHONS = tuple(f"3.{minor}" for minor in range(9, 15))
+# No version of Python has had this many patch releases: it stands for all that are to come.
+LAST_PATCH = 99
+_PYTHON = re.compile(r"3\.(0|[1-9][0-9]?)")
+_PLATFORM = re.compile(r"(?:(manylinux|musllinux)_([0-9]{1,2})_([0-9]{1,3})|linux)_([a-z0-9_]+)")
+# The older names of three manylinux platforms (PEP 600).
+_OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+# The platforms that uv knows by name, beside musl.
+_UV_MACHINES = ("x86_64", "aarch64")
+_UV_MUSL = 2
+_UV_FLOORS = (17, 28, *range(31, 41))
+# A specifier or a marker that tells patch releases apart has numbers like this one.
+_PATCH = re.compile(r"3\.[0-9]+\.([0-9]{1,2})(?![0-9])")
+
+
+class Target(NamedTuple):
+    """A version of Python such as ``3.11`` and a platform tag such as ``manylinux_2_28_x86_64``.
+
+    The platform is what the runtime has: wheels for an older one fit as well. ``patches`` are the
+    first and the last patch release that the runtime may have.
+    """
+
+    python: str
+    platform: str
+    patches: tuple[int, int] = (0, LAST_PATCH)
+
+    @property
+    def release(self) -> str:
+        """The first release of Python that the runtime may have, such as ``3.11.7``."""
+        first = self.patches[0]
+        return f"{self.python}.{first}" if first else self.python
+
+    @property
+    def machine(self) -> str:
+        """The processor: ``x86_64``."""
+        return _parts(self.platform)[3]
+
+    def platforms(self) -> tuple[str, ...]:
+        """Return the platform tags of wheels that fit, the newest first."""
+        family, major, floor, machine = _parts(self.platform)
+        found = []
+        if family == "manylinux":
+            for minor in range(floor, min(floor, oldest(machine)[1]) - 1, -1):
+                found.append(f"manylinux_{major}_{minor}_{machine}")
+                if minor in _OLD_NAMES:
+                    found.append(f"{_OLD_NAMES[minor]}_{machine}")
+        elif family == "musllinux":
+            found = [tag for _, tag in self.musl_releases()]
+        return (*found, f"linux_{machine}")
+
+    def musl_releases(self) -> tuple[tuple[int, str], ...]:
+        """Return the releases of musl 1 that wheels which fit are for, the newest first.
+
+        Each is its second number and its tag.
+        """
+        family, major, floor, machine = _parts(self.platform)
+        if family != "musllinux":
+            return ()
+        return tuple(
+            (minor, f"musllinux_{major}_{minor}_{machine}") for minor in range(floor, -1, -1)
+        )
+
+    def rank(self, tags: frozenset[Tag]) -> int | None:
+        """Return how well a wheel with these tags fits, 0 best; None where it does not."""
+        ranks = _ranks(self)
+        return min((ranks[tag] for tag in tags if tag in ranks), default=None)
+
+    def tags(self) -> tuple[Tag, ...]:
+        """Return the tags of wheels that fit, best first."""
+        ranks = _ranks(self)
+        return tuple(sorted(ranks, key=ranks.__getitem__))
+
+    def environments(self, *texts: str) -> Iterator[dict[str, str]]:
+        """Yield what markers are about, for each patch release that may differ from its neighbors.
+
+        ``texts`` are the specifiers and markers that may tell patch releases apart; without any
+        these are the first and the last.
+        """
+        first, last = self.patches
+        for patch in patch_edges(*texts):
+            if first < patch < last:
+                yield self._environment(patch)
+        yield from (self._environment(patch) for patch in sorted({first, last}))
+
+    def _environment(self, patch: int) -> dict[str, str]:
+        full = f"{self.python}.{patch}"
+        return {
+            "implementation_name": "cpython",
+            "implementation_version": full,
+            "os_name": "posix",
+            "platform_machine": self.machine,
+            "platform_python_implementation": "CPython",
+            "platform_release": "",
+            "platform_system": "Linux",
+            "platform_version": "",
+            "python_full_version": full,
+            "python_version": self.python,
+            "sys_platform": "linux",
+        }
+
+    def pip_options(self) -> tuple[str, ...]:
+        """Return how pip is told to look for this target's wheels."""
+        compact = self.python.replace(".", "")
+        options = ["--implementation=cp", f"--python-version={self.release}", f"--abi=cp{compact}"]
+        options += ["--abi=abi3", "--abi=none"]
+        return (*options, *(f"--platform={platform}" for platform in self.platforms()))
+
+    def uv_platform(self) -> str | None:
+        """Return uv's name of the platform, None where it has none."""
+        family, _, floor, machine = _parts(self.platform)
+        if machine not in _UV_MACHINES or not family:
+            return None
+        if family == "musllinux":
+            return f"{machine}-unknown-linux-musl" if floor >= _UV_MUSL else None
+        known = max((one for one in _UV_FLOORS if one <= floor), default=None)
+        return None if known is None else f"{machine}-manylinux_2_{known}"
+
+
+def parse_target(python: str, platform: str) -> Target:
+    """Return the target, or raise ``UsageError`` for a name that is none."""
+    if _PYTHON.fullmatch(python) is None:
+        raise UsageError.of(
+            Code.USAGE, f"expected a version of Python such as 3.11, found: {python[:40]}"
+        )
+    for minor, old in _OLD_NAMES.items():
+        if platform.startswith(f"{old}_"):
+            platform = f"manylinux_2_{minor}_{platform[len(old) + 1 :]}"
+    parts = _PLATFORM.fullmatch(platform)
+    if parts is None or (parts[1] == "manylinux" and parts[2] != "2"):
+        raise UsageError.of(
+            Code.USAGE,
+            f"not a platform that code is vendored for: {platform[:80]}",
+            hint="such as manylinux_2_28_x86_64, musllinux_1_2_aarch64",
+        )
+    return Target(python, platform)
+
+
+def parse_asked(python: str, platform: str) -> Target:
+    """Return the target that a user asks for, or raise ``UsageError``.
+
+    Also (B016) for a machine whose libraries are not read: compiled code cannot be vendored for it.
+    """
+    target = parse_target(python, platform)
+    if target.machine not in MACHINE_NAMES:
+        raise UsageError.of(
+            Code.UNREAD_MACHINE,
+            f"no library for {target.machine[:40]} is read: {platform[:80]}",
+            hint=f"libraries for these machines are read: {', '.join(MACHINE_NAMES)}",
+        )
+    return target
+
+
+def patch_edges(*texts: str) -> tuple[int, ...]:
+    """Return the patch releases of any Python that specifiers or markers may tell apart.
+
+    Between two of them that are next to each other nothing changes.
+    """
+    found = {0, LAST_PATCH}
+    for text in texts:
+        for number in map(int, _PATCH.findall(text)):
+            found |= {number - 1, number, number + 1}
+    return tuple(sorted(one for one in found if 0 <= one <= LAST_PATCH))
+
+
+@lru_cache(maxsize=256)
+def patches(specifier: str | None, python: str) -> tuple[int, int] | None:
+    """Return the first and the last patch release of ``python`` that a specifier takes.
+
+    None where it takes none of them; no specifier takes all.
+    """
+    if not specifier:
+        return (0, LAST_PATCH)
+    taken = [patch for patch in patch_edges(specifier) if takes(specifier, f"{python}.{patch}")]
+    return (taken[0], taken[-1]) if taken else None
+
+
+@lru_cache(maxsize=4096)
+def takes(specifier: str | None, release: str) -> bool:
+    """Tell whether a specifier takes a release of Python, such as ``3.11.7``."""
+    return not specifier or SpecifierSet(specifier).contains(release, prereleases=True)
+
+
+def accepts(specifier: str | None, python: str) -> bool:
+    """Tell whether a specifier takes some release of ``python``; no specifier takes all."""
+    return patches(specifier, python) is not None
+
+
+def accepted_pythons(specifier: str | None) -> Iterator[str]:
+    """Yield the versions of Python that a specifier takes."""
+    return (python for python in PYTHONS if accepts(specifier, python))
+
+
+def accepted_minors(specifier: str | None, last: int) -> list[int]:
+    """Return the minor versions of Python 3, from 3.10 up to ``last``, that a specifier takes."""
+    return [minor for minor in range(10, last + 1) if accepts(specifier, f"3.{minor}")]
+
+
+def target_for(requires: str | None, python: str, platform: str) -> Target:
+    """Return the target within what a project requires of Python.
+
+    Where it takes no release of ``python``, all count: whoever asks says so.
+    """
+    return Target(python, platform, patches(requires, python) or (0, LAST_PATCH))
+
+
+def _parts(platform: str) -> tuple[str, int, int, str]:
+    match = _PLATFORM.fullmatch(platform)
+    if match is None:
+        raise TypeError(f"not parsed: {platform}")
+    return match[1] or "", int(match[2] or 0), int(match[3] or 0), match[4]
+
+
+@lru_cache(maxsize=64)
+def _ranks(target: Target) -> dict[Tag, int]:
+    major, minor = target.python.split(".")
+    version = (int(major), int(minor))
+    name, platforms = f"cp{major}{minor}", target.platforms()
+    tags = [
+        *cpython_tags(version, [name], platforms),
+        *compatible_tags(version, name, platforms),
+    ]
+    return {tag: rank for rank, tag in reversed(list(enumerate(tags)))}

@@ -1,0 +1,112 @@
+"""The signatures of a package of another generation, judged while it is read once.
+
+The sidecar is judged before a byte is decompressed (``judge_beside``); a ``package.sig`` when the
+last file went through, for it is over the files (``TreeSink``). Both give what
+``authenticity.require`` takes.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from cloacina_ctl.files.staging import reported, scratch_folder, unnamed_file
+from cloacina_ctl.formats.native.payload import Nowhere
+from cloacina_ctl.formats.native.reader import STDIN
+from cloacina_ctl.signing.fidius_signature import (
+    SIGNATURE_BYTES,
+    SIGNATURE_FILE,
+    OutOfOrder,
+    SpooledTreeDigest,
+    TreeDigest,
+    check_signature,
+    judge_tree,
+)
+from cloacina_ctl.signing.sidecar import find_sidecar, judge_sidecar, read_sidecar
+
+if TYPE_CHECKING:
+    from cloacina_ctl.digest import Digest
+    from cloacina_ctl.formats.file_index import FileEntry
+    from cloacina_ctl.formats.legacy.reader import Contents, ForeignPackage
+    from cloacina_ctl.formats.native.payload import Sink
+    from cloacina_ctl.signing.judge import Judged, KnownKey
+
+
+def judge_beside(
+    package: ForeignPackage, known: tuple[KnownKey, ...], elsewhere: str | None = None
+) -> tuple[Judged, ...]:
+    """Judge the sidecar beside the package, if there is one, over every byte of the file.
+
+    ``elsewhere`` is the path of one that does not lie there, and then must exist. What comes on
+    standard input has none. Raises ``Refused`` for one of another form and ``FileProblem`` for one
+    that cannot be read: that is not the same as none.
+    """
+    if elsewhere is not None:
+        return (judge_sidecar(read_sidecar(elsewhere), package.digest, known),)
+    sidecar = None if package.path == STDIN else find_sidecar(package.path)
+    return () if sidecar is None else (judge_sidecar(sidecar, package.digest, known),)
+
+
+class TreeSink:
+    """A sink that hands everything on to ``sink`` and keeps what ``package.sig`` is judged by."""
+
+    divisible = False
+
+    def __init__(self, sink: Sink, tree: TreeDigest | SpooledTreeDigest | None = None) -> None:
+        self._sink = sink
+        self._tree: TreeDigest | SpooledTreeDigest | None = tree or TreeDigest()
+        self._signature: bytearray | None = None
+        self._in_signature = False
+
+    def begin(self, file: FileEntry) -> None:
+        """Get ready for the bytes of ``file``."""
+        self._sink.begin(file)
+        self._in_signature = file.path == SIGNATURE_FILE
+        if self._in_signature:
+            self._signature = bytearray()
+        try:
+            if self._tree is not None:
+                self._tree.begin(file.path, file.size)
+        except OutOfOrder:
+            self._tree = None
+
+    def write(self, data: memoryview) -> None:
+        """Take the next bytes."""
+        self._sink.write(data)
+        if self._signature is not None and self._in_signature:
+            room = SIGNATURE_BYTES + 1 - len(self._signature)
+            self._signature += data[:room]
+        if self._tree is not None:
+            self._tree.feed(data)
+
+    def end(self) -> None:
+        """Know that the bytes since ``begin`` were all of the file."""
+        self._sink.end()
+
+    def judge(
+        self, package: ForeignPackage, contents: Contents, known: tuple[KnownKey, ...]
+    ) -> tuple[Judged, ...]:
+        """Judge the ``package.sig`` of what went through, if there is one.
+
+        Where the files came in no order that its digest can be made in, which is never so in what
+        upstream packs, the package is read once more, and its files are kept on the disk for that.
+        """
+        if self._signature is None:
+            return ()
+        where = f"{package.path}: {SIGNATURE_FILE}"
+        signature = check_signature(bytes(self._signature), where=where)
+        digest = self._tree.digest() if self._tree is not None else _read_again(package)
+        members = [str(file.path) for file in contents.files]
+        return (judge_tree(signature, digest, known, members),)
+
+
+def _read_again(package: ForeignPackage) -> Digest:
+    folder = scratch_folder()
+    with reported(folder):
+        fd = unnamed_file(folder)
+    try:
+        tree = SpooledTreeDigest(fd, folder)
+        package.pour(TreeSink(Nowhere(), tree))
+        return tree.digest()
+    finally:
+        os.close(fd)
