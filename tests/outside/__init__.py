@@ -1,0 +1,1 @@
+"""What a user sees: transcripts of every command, and the names that Python programs import."""
