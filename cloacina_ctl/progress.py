@@ -1,13 +1,14 @@
-"""How an operation says how far it is: to a callable, or to nobody."""
+"""How an operation reports how far it is, to a callable that may be given."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], None]  # stage, done, total
+StageProgress = Callable[[int, int], None]  # done, total of one stage
 
 
-def stage(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:
+def stage(progress: Progress | None, name: str) -> StageProgress | None:
     """Return what takes ``(done, total)`` for the stage called ``name``."""
     if progress is None:
         return None

@@ -19,12 +19,12 @@ from cloacina_ctl.project.model import SourceDependency, SourceTask, SourceWorkf
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.checks.subjects import ForeignSubject
+    from cloacina_ctl.checks.subjects import LegacySubject
     from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.formats.legacy.model import V1Task, V2Task
     from cloacina_ctl.platforms import Library
 
-RULES: Rules[ForeignSubject] = Rules()
+RULES: Rules[LegacySubject] = Rules()
 
 # What the engines of 0.2 and 0.3 look up.
 NEEDED_SYMBOLS = ("cloacina_execute_task", "cloacina_get_task_metadata", "get_task_metadata")
@@ -38,18 +38,18 @@ _OTHER_SYSTEMS = ("Mach-O", "PE file")
 Tasks = dict[str, tuple[str, ...]]
 
 
-def _v1(subject: ForeignSubject) -> V1Manifest | None:
+def _v1(subject: LegacySubject) -> V1Manifest | None:
     manifest = subject.contents.manifest
     return manifest if isinstance(manifest, V1Manifest) else None
 
 
-def _both(subject: ForeignSubject) -> V1Manifest | V2Manifest | None:
+def _both(subject: LegacySubject) -> V1Manifest | V2Manifest | None:
     manifest = subject.contents.manifest
     return manifest if isinstance(manifest, (V1Manifest, V2Manifest)) else None
 
 
 @RULES.rule(Code.NO_PLUGIN)
-def no_plugin(subject: ForeignSubject) -> Iterator[Finding]:
+def no_plugin(subject: LegacySubject) -> Iterator[Finding]:
     """The engines ask a library for its tasks by these names."""
     library, manifest = subject.library, _v1(subject)
     if library is None or manifest is None:
@@ -63,7 +63,7 @@ def no_plugin(subject: ForeignSubject) -> Iterator[Finding]:
 
 
 @RULES.rule(Code.SYMBOLS_MISSTATED)
-def symbols(subject: ForeignSubject) -> Iterator[Finding]:
+def symbols(subject: LegacySubject) -> Iterator[Finding]:
     """The list of symbols is a constant of the packer, whatever the library holds."""
     library, manifest = subject.library, _v1(subject)
     if library is None or manifest is None:
@@ -82,7 +82,7 @@ def symbols(subject: ForeignSubject) -> Iterator[Finding]:
 
 
 @RULES.rule(Code.PLATFORM_MISMATCH)
-def architecture(subject: ForeignSubject) -> Iterator[Finding]:
+def architecture(subject: LegacySubject) -> Iterator[Finding]:
     """The architecture is what the packer ran on, or what it was told; the library knows."""
     library, manifest = subject.library, _both(subject)
     if library is None or manifest is None:
@@ -107,7 +107,7 @@ def _fits(claim: str, library: Library) -> bool:
 
 
 @RULES.rule(Code.TASK_ORDER, Severity.WARNING)
-def execution_order(subject: ForeignSubject) -> Iterator[Finding]:
+def execution_order(subject: LegacySubject) -> Iterator[Finding]:
     """0.2.0 always writes an empty order."""
     manifest = _v1(subject)
     if manifest is None or manifest.execution_order is None:
@@ -132,7 +132,7 @@ def execution_order(subject: ForeignSubject) -> Iterator[Finding]:
 
 
 @RULES.rule(Code.PLACEHOLDER, Severity.NOTE)
-def placeholders(subject: ForeignSubject) -> Iterator[Finding]:
+def placeholders(subject: LegacySubject) -> Iterator[Finding]:
     """Descriptions that are made of a name say nothing."""
     manifest = _v1(subject)
     if manifest is None:
@@ -146,7 +146,7 @@ def placeholders(subject: ForeignSubject) -> Iterator[Finding]:
 
 
 @RULES.rule(Code.TASKS_MISSTATED)
-def tasks(subject: ForeignSubject) -> Iterator[Finding]:
+def tasks(subject: LegacySubject) -> Iterator[Finding]:
     """What runs is the library."""
     library, manifest = subject.library, _both(subject)
     if manifest is None:
@@ -182,7 +182,7 @@ def _different(first: Tasks, second: Tasks) -> str:
 
 
 @RULES.rule(Code.PYTHON_DISAGREES)
-def modules(subject: ForeignSubject) -> Iterator[Finding]:
+def modules(subject: LegacySubject) -> Iterator[Finding]:
     """The tasks of a ``format_version`` 2 manifest are those that its modules declare."""
     manifest, source = subject.contents.manifest, subject.source
     if not isinstance(manifest, V2Manifest) or source is None or source.python is None:
@@ -201,7 +201,7 @@ def modules(subject: ForeignSubject) -> Iterator[Finding]:
 
 
 @RULES.rule(Code.UNPROVABLE, Severity.NOTE)
-def unprovable(subject: ForeignSubject) -> Iterator[Finding]:
+def unprovable(subject: LegacySubject) -> Iterator[Finding]:
     """The fingerprint of a second format is of an archive that was thrown away."""
     manifest = subject.contents.manifest
     if isinstance(manifest, V2Manifest):
@@ -211,14 +211,14 @@ def unprovable(subject: ForeignSubject) -> Iterator[Finding]:
 
 
 @RULES.rule(Code.RELEASES_REFUSE)
-def no_release(subject: ForeignSubject) -> Iterator[Finding]:
+def no_release(subject: LegacySubject) -> Iterator[Finding]:
     """No release wrote or reads a ``format_version`` 2 manifest."""
     if isinstance(subject.contents.manifest, V2Manifest):
         message = "no release loads a package with `format_version` 2"
         yield Finding(message, _MANIFEST, "convert it", Severity.WARNING)
 
 
-def manifest_workflow(subject: ForeignSubject) -> SourceWorkflow | None:
+def manifest_workflow(subject: LegacySubject) -> SourceWorkflow | None:
     """Return the tasks of the manifest as a workflow, for the rules of graphs."""
     manifest = _both(subject)
     if manifest is None:
@@ -240,7 +240,7 @@ def _task(task: V1Task | V2Task, number: int) -> SourceTask:
     )
 
 
-def check_library(subject: ForeignSubject) -> Iterator[Diagnostic]:
+def check_library(subject: LegacySubject) -> Iterator[Diagnostic]:
     """Yield why the library cannot be read: an error, unless it is for another system.
 
     And what it needs that not every system has.
@@ -256,7 +256,7 @@ def check_library(subject: ForeignSubject) -> Iterator[Diagnostic]:
             yield found
 
 
-def check_tasks(subject: ForeignSubject) -> Iterator[Diagnostic]:
+def check_tasks(subject: LegacySubject) -> Iterator[Diagnostic]:
     """Yield what is wrong with the graph that the manifest draws."""
     workflow = manifest_workflow(subject)
     if workflow is not None:

@@ -34,14 +34,14 @@ from cloacina_ctl.signing.policy import how_to_sign
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.checks.subjects import ForeignSubject
+    from cloacina_ctl.checks.subjects import LegacySubject
     from cloacina_ctl.errors import Diagnostic
 
-RULES: Rules[ForeignSubject] = Rules()
+RULES: Rules[LegacySubject] = Rules()
 _SHOWN = 20
 
 
-def check_foreign(subject: ForeignSubject) -> Iterator[Diagnostic]:
+def check_foreign(subject: LegacySubject) -> Iterator[Diagnostic]:
     """Yield everything that is found wrong with a package of another generation."""
     yield from RULES.run(subject)
     yield from legacy_manifest.RULES.run(subject)
@@ -63,7 +63,7 @@ def check_foreign(subject: ForeignSubject) -> Iterator[Diagnostic]:
         yield from check_packed_imports(subject.path, project.python.imports, members)
 
 
-def _project(subject: ForeignSubject) -> Project | None:
+def _project(subject: LegacySubject) -> Project | None:
     """Return the sources as a project, for the rules of projects; None where there are none."""
     source, manifest = subject.source, subject.contents.manifest
     if source is None or (source.python is None and source.rust is None):
@@ -82,7 +82,7 @@ def _project(subject: ForeignSubject) -> Project | None:
 
 
 @RULES.rule(Code.UNSIGNED, Severity.WARNING)
-def unsigned(subject: ForeignSubject) -> Iterator[Finding]:
+def unsigned(subject: LegacySubject) -> Iterator[Finding]:
     """Nobody can tell who made an unsigned package."""
     if not subject.signatures:
         yield Finding(
@@ -93,13 +93,13 @@ def unsigned(subject: ForeignSubject) -> Iterator[Finding]:
 
 
 @RULES.rule(Code.BAD_SIGNATURE)
-def bad_signature(subject: ForeignSubject) -> Iterator[Finding]:
+def bad_signature(subject: LegacySubject) -> Iterator[Finding]:
     """A signature under a known key that fails is a forgery or an accident, never nothing."""
     yield from failing(subject.signatures, subject.path)
 
 
 @RULES.rule(Code.NOT_VOUCHED, Severity.NOTE)
-def not_vouched(subject: ForeignSubject) -> Iterator[Finding]:
+def not_vouched(subject: LegacySubject) -> Iterator[Finding]:
     """Signatures by keys that this user does not know say nothing to this user."""
     if subject.signatures and not is_judged(subject.signatures):
         reason = next((one.reason for one in subject.signatures if one.reason), None)
@@ -111,7 +111,7 @@ def not_vouched(subject: ForeignSubject) -> Iterator[Finding]:
 
 
 @RULES.rule(Code.ROOT_NAME, Severity.WARNING)
-def root_name(subject: ForeignSubject) -> Iterator[Finding]:
+def root_name(subject: LegacySubject) -> Iterator[Finding]:
     """Packers name the top folder after the package."""
     root, manifest = subject.contents.root, subject.contents.manifest
     named = manifest.package if isinstance(manifest, ProviderManifest) else manifest
@@ -121,7 +121,7 @@ def root_name(subject: ForeignSubject) -> Iterator[Finding]:
 
 
 @RULES.rule(Code.SECRET_PACKED, Severity.WARNING)
-def secret_packed(subject: ForeignSubject) -> Iterator[Finding]:
+def secret_packed(subject: LegacySubject) -> Iterator[Finding]:
     """Whoever has the package has the secret."""
     for path, reason, _ in _denied(subject, secret=True):
         yield Finding(
@@ -130,7 +130,7 @@ def secret_packed(subject: ForeignSubject) -> Iterator[Finding]:
 
 
 @RULES.rule(Code.PRIVATE_KEY)
-def private_key(subject: ForeignSubject) -> Iterator[Finding]:
+def private_key(subject: LegacySubject) -> Iterator[Finding]:
     """A private key by its first line, whatever the file is called."""
     for secret in subject.secrets:
         if secret.is_private_key:
@@ -139,7 +139,7 @@ def private_key(subject: ForeignSubject) -> Iterator[Finding]:
 
 
 @RULES.rule(Code.CREDENTIAL, Severity.WARNING)
-def credential(subject: ForeignSubject) -> Iterator[Finding]:
+def credential(subject: LegacySubject) -> Iterator[Finding]:
     """An access key or token by its form, whatever the file is called."""
     for secret in subject.secrets:
         if not secret.is_private_key:
@@ -148,7 +148,7 @@ def credential(subject: ForeignSubject) -> Iterator[Finding]:
 
 
 @RULES.rule(Code.STRAY_FILE, Severity.WARNING)
-def stray_file(subject: ForeignSubject) -> Iterator[Finding]:
+def stray_file(subject: LegacySubject) -> Iterator[Finding]:
     """Upstream's packer takes everything that lies in the folder, its own output too."""
     for path, reason, size in _denied(subject, secret=False):
         empty = path.endswith(".cloacina") and not size
@@ -156,7 +156,7 @@ def stray_file(subject: ForeignSubject) -> Iterator[Finding]:
         yield Finding(message, path, "remove it from the project's folder and pack again")
 
 
-def _denied(subject: ForeignSubject, *, secret: bool) -> Iterator[tuple[str, str, int]]:
+def _denied(subject: LegacySubject, *, secret: bool) -> Iterator[tuple[str, str, int]]:
     """Yield path, reason and size of files that this tool would not pack; of a folder one alone."""
     seen: set[str] = set()
     marked = _marked_folders(subject)
@@ -170,7 +170,7 @@ def _denied(subject: ForeignSubject, *, secret: bool) -> Iterator[tuple[str, str
             yield place, denied.reason, file.size
 
 
-def _marked_folders(subject: ForeignSubject) -> dict[str, Denied]:
+def _marked_folders(subject: LegacySubject) -> dict[str, Denied]:
     """Return the folders that a tool marked as its own: environments, caches, builds."""
     names: dict[str, set[str]] = {}
     for file in subject.contents.files:
@@ -195,7 +195,7 @@ def _deny(path: str, marked: dict[str, Denied]) -> tuple[str, Denied | None]:
 
 
 @RULES.rule(Code.LIMIT, Severity.WARNING)
-def unread(subject: ForeignSubject) -> Iterator[Finding]:
+def unread(subject: LegacySubject) -> Iterator[Finding]:
     """What was not read was not judged."""
     if subject.unread:
         names = ", ".join(subject.unread[:3])
@@ -204,7 +204,7 @@ def unread(subject: ForeignSubject) -> Iterator[Finding]:
 
 
 @RULES.rule(Code.MISSING_MEMBER)
-def entry_missing(subject: ForeignSubject) -> Iterator[Finding]:
+def entry_missing(subject: LegacySubject) -> Iterator[Finding]:
     """A package begins with a module under ``workflow/``, a Cargo.toml, or a component."""
     manifest = subject.contents.manifest
     paths = {str(file.path) for file in subject.contents.files}
@@ -230,14 +230,14 @@ def entry_missing(subject: ForeignSubject) -> Iterator[Finding]:
 
 
 @RULES.rule(Code.RUST_SYNTAX)
-def crate_unreadable(subject: ForeignSubject) -> Iterator[Finding]:
+def crate_unreadable(subject: LegacySubject) -> Iterator[Finding]:
     """A Cargo.toml that cannot be read builds nothing."""
     for problem in subject.source.problems if subject.source else ():
         yield Finding(problem.message, problem.place)
 
 
 @RULES.rule(Code.FIELD_UNKNOWN, Severity.NOTE)
-def unknown_keys(subject: ForeignSubject) -> Iterator[Finding]:
+def unknown_keys(subject: LegacySubject) -> Iterator[Finding]:
     """A key that no release gives a meaning is a slip, or from elsewhere."""
     manifest = subject.contents.manifest
     for place in () if isinstance(manifest, ProviderManifest) else manifest.unknown[:_SHOWN]:

@@ -17,7 +17,7 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.checks.subjects import ForeignSubject
+    from cloacina_ctl.checks.subjects import LegacySubject
     from cloacina_ctl.project.model import PythonFacts, RustFacts
 
 _FIRST_RESOLVER = (0, 10)
@@ -32,7 +32,7 @@ class Reason(NamedTuple):
     cure: str | None = None
 
 
-def releases_that_load(subject: ForeignSubject) -> tuple[str, ...]:
+def releases_that_load(subject: LegacySubject) -> tuple[str, ...]:
     """Return the releases that load the package, as far as can be told without running anything."""
     return tuple(
         runtime.name
@@ -41,7 +41,7 @@ def releases_that_load(subject: ForeignSubject) -> tuple[str, ...]:
     )
 
 
-def release_findings(subject: ForeignSubject) -> Iterator[Diagnostic]:
+def release_findings(subject: LegacySubject) -> Iterator[Diagnostic]:
     """Yield each reason for which some release does not load the package."""
     candidates = _candidates(subject)
     against: dict[Reason, list[str]] = {}
@@ -55,7 +55,7 @@ def release_findings(subject: ForeignSubject) -> Iterator[Diagnostic]:
         yield Diagnostic(reason.code, message, subject.path, reason.cure, severity)
 
 
-def reasons_against(runtime: Runtime, subject: ForeignSubject) -> Iterator[Reason]:
+def reasons_against(runtime: Runtime, subject: LegacySubject) -> Iterator[Reason]:
     """Yield why a release that takes this kind of file does not load this one."""
     manifest = subject.contents.manifest
     if isinstance(manifest, SourceManifest):
@@ -64,14 +64,14 @@ def reasons_against(runtime: Runtime, subject: ForeignSubject) -> Iterator[Reaso
     yield from _sizes(runtime, subject)
 
 
-def _candidates(subject: ForeignSubject) -> tuple[Runtime, ...]:
+def _candidates(subject: LegacySubject) -> tuple[Runtime, ...]:
     """Return the releases that take this kind of file at all; none takes ``v2``."""
     formats = {Generation.V1: V1, Generation.SOURCE: SOURCE}
     wanted = formats.get(subject.contents.generation)
     return tuple(runtime for runtime in RUNTIMES if runtime.format == wanted)
 
 
-def _runs_code(runtime: Runtime, subject: ForeignSubject) -> bool:
+def _runs_code(runtime: Runtime, subject: LegacySubject) -> bool:
     """Tell whether the release can load the code: the library, the modules, what a crate builds."""
     if isinstance(subject.contents.manifest, V1Manifest):
         plugin = subject.library.plugin if subject.library is not None else None
@@ -152,7 +152,7 @@ def _missing(runtime: Runtime, manifest: SourceManifest, language: str | None) -
         yield Reason(Code.RELEASES_REFUSE, message)
 
 
-def _sizes(runtime: Runtime, subject: ForeignSubject) -> Iterator[Reason]:
+def _sizes(runtime: Runtime, subject: LegacySubject) -> Iterator[Reason]:
     """Yield the limits of the release that the package is over."""
     contents, size = subject.contents, subject.size
     if runtime.ratio is not None and contents.size > runtime.ratio * size:

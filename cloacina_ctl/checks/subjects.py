@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.errors import CloacinaError
     from cloacina_ctl.formats.legacy.reader import Contents
     from cloacina_ctl.formats.native.head import Head
+    from cloacina_ctl.inspection.legacy_contents import LegacyContents
     from cloacina_ctl.platforms import Library
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.project.packaged import PackedSource
@@ -56,8 +57,8 @@ class PackageSubject(NamedTuple):
     imports: tuple[Import, ...] = ()
 
 
-class ForeignSubject(NamedTuple):
-    """A package of another generation that is whole: its manifest, its code, its signatures.
+class LegacySubject(NamedTuple):
+    """A package of an older format that is whole: its manifest, its code, its signatures.
 
     ``size`` is of the file, in bytes. ``library`` or ``library_problem`` is there where it has a
     library; ``unread`` names sources that were too many to be read.
@@ -74,3 +75,20 @@ class ForeignSubject(NamedTuple):
     unread: tuple[str, ...] = ()
     secrets: tuple[PackedSecret, ...] = ()
     signatures: tuple[Judged, ...] = ()
+
+    @classmethod
+    def of(cls, read: LegacyContents) -> LegacySubject:
+        """Return what rules see of a package that was read and proved."""
+        return cls(
+            path=read.evidence.identity.path,
+            size=read.evidence.size,
+            contents=read.contents,
+            language=read.language,
+            entry_module=read.entry_module,
+            source=read.source,
+            library=read.library,
+            library_problem=read.library_problem,
+            unread=read.unread,
+            secrets=read.secrets,
+            signatures=read.evidence.signatures,
+        )

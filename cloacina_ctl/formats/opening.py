@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.files.staging import reported
 from cloacina_ctl.formats import detect
 from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
-from cloacina_ctl.formats.native.reader import STDIN, Package, open_regular, open_stdin
+from cloacina_ctl.formats.native.reader import STDIN, NativePackage, open_regular, open_stdin
 
 if TYPE_CHECKING:
-    from cloacina_ctl.formats.legacy.reader import ForeignPackage
+    from cloacina_ctl.formats.legacy.reader import LegacyPackage
 
 
-def open_any(path: str, limits: Limits = DEFAULT_LIMITS) -> Package | ForeignPackage:
+def open_any(path: str, limits: Limits = DEFAULT_LIMITS) -> NativePackage | LegacyPackage:
     """Open the package at ``path``, or on standard input for ``-``.
 
     Raises ``FileProblem`` for what is no regular file, ``Refused`` for what is no package.
@@ -40,30 +40,30 @@ def require_package_file(fd: int, path: str) -> None:
 
 def open_descriptor(
     fd: int, path: str, limits: Limits = DEFAULT_LIMITS
-) -> Package | ForeignPackage:
+) -> NativePackage | LegacyPackage:
     """Open the package behind ``fd``, which is closed with it; ``path`` is what it is called."""
     try:
         if os.pread(fd, len(detect.NATIVE_MAGIC), 0) == detect.NATIVE_MAGIC:
-            return Package(fd, path, limits)
-        from cloacina_ctl.formats.legacy.reader import ForeignPackage
+            return NativePackage(fd, path, limits)
+        from cloacina_ctl.formats.legacy.reader import LegacyPackage
 
-        return ForeignPackage(fd, path, limits)
+        return LegacyPackage(fd, path, limits)
     except BaseException:
         os.close(fd)
         raise
 
 
-def open_foreign(path: str, limits: Limits = DEFAULT_LIMITS) -> ForeignPackage:
+def open_foreign(path: str, limits: Limits = DEFAULT_LIMITS) -> LegacyPackage:
     """Open the package of another generation at ``path``; raises as ``open_any`` does.
 
     A native package is refused.
     """
-    from cloacina_ctl.formats.legacy.reader import ForeignPackage
+    from cloacina_ctl.formats.legacy.reader import LegacyPackage
 
     is_stdin = path == STDIN
     fd = open_stdin(limits, detect.require_generation) if is_stdin else open_regular(path)
     try:
-        return ForeignPackage(fd, path, limits)
+        return LegacyPackage(fd, path, limits)
     except BaseException:
         os.close(fd)
         raise

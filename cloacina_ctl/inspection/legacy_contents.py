@@ -1,4 +1,4 @@
-"""Looking into a package of another generation: one pass, with what tells its facts kept aside.
+"""What is in a package of an older format: one pass, with what tells its facts kept aside.
 
 Memory is bounded whatever the package holds: sources up to a total, a large library in a file
 without a name.
@@ -7,7 +7,7 @@ without a name.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from cloacina_ctl.errors import CloacinaError
 from cloacina_ctl.files.staging import reported, scratch_folder, unnamed_file, write_all
@@ -20,6 +20,7 @@ from cloacina_ctl.formats.legacy.model import (
     V2Manifest,
 )
 from cloacina_ctl.formats.legacy.streams import GZIP
+from cloacina_ctl.formats.sinks import DISCARD
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.project.crate_source.settings import CONFIG_FILES
 from cloacina_ctl.values import NamedTuple
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from cloacina_ctl.formats.file_index import FileEntry
-    from cloacina_ctl.formats.legacy.reader import Contents, ForeignPackage
-    from cloacina_ctl.formats.native.payload import Sink
+    from cloacina_ctl.formats.legacy.reader import Contents
+    from cloacina_ctl.formats.sinks import Sink
     from cloacina_ctl.platforms import Library
     from cloacina_ctl.project.packaged import PackedSource
     from cloacina_ctl.project.selection.credentials import PackedSecret
+    from cloacina_ctl.verification.verify import Evidence, Proof
 
 MAX_SOURCES = 16 << 20
 MAX_IN_MEMORY = 4 << 20  # of a library; a larger one goes to the disk
@@ -44,19 +46,24 @@ _BEGIN_OF_FILE = 64 << 10  # in which secrets are looked for
 _LIBRARY_SUFFIXES = (".so", ".dylib", ".dll")
 
 
-class Looked(NamedTuple):
-    """What a package of another generation holds, and what its code says.
+class LegacyContents(NamedTuple):
+    """What a package of an older format holds, what its code says, and what was proved of it.
 
     ``library`` or ``library_problem`` is there where the package has a library; ``source`` where
     it has sources that could be read; ``unread`` names sources beyond the bounds of memory.
     """
 
-    contents: Contents
+    evidence: Evidence
     source: PackedSource | None = None
     library: Library | None = None
     library_problem: CloacinaError | None = None
     unread: tuple[str, ...] = ()
     secrets: tuple[PackedSecret, ...] = ()
+
+    @property
+    def contents(self) -> Contents:
+        """The files and the manifest."""
+        return cast("Contents", self.evidence.contents)
 
     @property
     def language(self) -> str | None:
@@ -86,14 +93,20 @@ def paths_of(contents: Contents) -> frozenset[str]:
     return frozenset(str(file.path) for file in contents.files)
 
 
-def look_into(package: ForeignPackage, also: Sink, progress: Progress | None = None) -> Looked:
-    """Read all of ``package`` and return what it holds; ``also`` is given every file, too."""
-    with _Kept(flat=package.container == GZIP, also=also) as kept:
-        contents = package.pour(kept, stage(progress, "reading"))
-        looked = Looked(contents, unread=tuple(kept.unread), secrets=tuple(kept.secrets))
-        library, problem = _library(contents, kept)
-        looked = looked._replace(library=library, library_problem=problem)
-        return looked._replace(source=_source(looked, kept.sources))
+def read_contents(
+    proof: Proof, also: Sink = DISCARD, progress: Progress | None = None
+) -> LegacyContents:
+    """Read all of an older package, prove it, and return what it holds.
+
+    ``also`` is given every file, too. Raises what ``Proof.stream`` does.
+    """
+    flat = proof.legacy is not None and proof.legacy.container == GZIP
+    with _Kept(flat=flat, also=also) as kept:
+        evidence = proof.stream(kept, progress=stage(progress, "reading"))
+        read = LegacyContents(evidence, unread=tuple(kept.unread), secrets=tuple(kept.secrets))
+        library, problem = _library(read.contents, kept)
+        read = read._replace(library=library, library_problem=problem)
+        return read._replace(source=_source(read, kept.sources))
 
 
 class _Spool:
@@ -235,7 +248,7 @@ def _library(contents: Contents, kept: _Kept) -> tuple[Library | None, CloacinaE
         return None, error
 
 
-def _source(looked: Looked, sources: dict[str, bytes]) -> PackedSource | None:
+def _source(looked: LegacyContents, sources: dict[str, bytes]) -> PackedSource | None:
     """Return what the sources declare; None where there are none to read."""
     from cloacina_ctl.project.packaged import read_packed_crate, read_packed_modules
 

@@ -31,7 +31,7 @@ from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.formats.legacy.model import SourceTrigger, V1Task, V2Task, V2Trigger
-    from cloacina_ctl.inspection.legacy_contents import Looked
+    from cloacina_ctl.inspection.legacy_contents import LegacyContents
     from cloacina_ctl.platforms import Library, LibraryGraph
 
 
@@ -57,7 +57,7 @@ class ForeignView(NamedTuple):
     artifacts: tuple[Artifact, ...] = ()
 
 
-def view_of(looked: Looked) -> ForeignView:
+def view_of(looked: LegacyContents) -> ForeignView:
     """Return what the package says, from its manifest, its sources and its library."""
     contents, manifest = looked.contents, looked.contents.manifest
     view = ForeignView(
@@ -76,7 +76,7 @@ def view_of(looked: Looked) -> ForeignView:
     return _of_source(view, manifest, looked)
 
 
-def tool_of(looked: Looked) -> Tool | None:
+def tool_of(looked: LegacyContents) -> Tool | None:
     """Return the program that says it wrote the package, where a generation names it."""
     manifest = looked.contents.manifest
     if not isinstance(manifest, V1Manifest):
@@ -127,7 +127,7 @@ def _v1_task(id_: str, needs: tuple[str, ...], said: V1Task | None) -> Task:
     return Task(id=id_, dependencies=tuple(sorted(set(needs))), description=description)
 
 
-def _of_v2(view: ForeignView, manifest: V2Manifest, looked: Looked) -> ForeignView:
+def _of_v2(view: ForeignView, manifest: V2Manifest, looked: LegacyContents) -> ForeignView:
     workflow = Workflow(
         name=manifest.name,
         tasks=tuple(sorted((_v2_task(task) for task in manifest.tasks), key=lambda task: task.id)),
@@ -163,7 +163,7 @@ def _v2_trigger(trigger: V2Trigger) -> Trigger:
     )
 
 
-def _of_source(view: ForeignView, manifest: SourceManifest, looked: Looked) -> ForeignView:
+def _of_source(view: ForeignView, manifest: SourceManifest, looked: LegacyContents) -> ForeignView:
     return view._replace(
         package=_described(manifest),
         requires=_requires(manifest.requires_python, looked),
@@ -181,7 +181,7 @@ def _described(manifest: SourceManifest) -> Package:
     )
 
 
-def _source_workflows(manifest: SourceManifest, looked: Looked) -> tuple[Workflow, ...]:
+def _source_workflows(manifest: SourceManifest, looked: LegacyContents) -> tuple[Workflow, ...]:
     from cloacina_ctl.project.workflows import to_manifest
 
     if looked.source is None:
@@ -205,7 +205,7 @@ def _source_trigger(trigger: SourceTrigger) -> Trigger:
     )
 
 
-def _with_source(workflow: Workflow, looked: Looked) -> Workflow:
+def _with_source(workflow: Workflow, looked: LegacyContents) -> Workflow:
     """Return the workflow with the tasks of its code, where that could be read."""
     if looked.library is not None and looked.library.graphs:
         graph = looked.library.graphs[0]
@@ -244,12 +244,12 @@ def _graphs(manifest: SourceManifest) -> tuple[Graph, ...]:
     )
 
 
-def _requires(python: str | None, looked: Looked) -> Requires | None:
+def _requires(python: str | None, looked: LegacyContents) -> Requires | None:
     release = looked.source.release if looked.source else None
     return Requires(release, python) if python or release else None
 
 
-def _artifacts(looked: Looked) -> tuple[Artifact, ...]:
+def _artifacts(looked: LegacyContents) -> tuple[Artifact, ...]:
     """Return what the library says of its platform; only where it lies, if it cannot be read."""
     manifest = looked.contents.manifest
     path = None

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, UsageError
 from cloacina_ctl.files.staging import reported
-from cloacina_ctl.formats.native.reader import STDIN, Package
-from cloacina_ctl.formats.opening import open_any
+from cloacina_ctl.formats.native.reader import STDIN
 from cloacina_ctl.operations.conversion.request import Converted, ConvertRequest
 from cloacina_ctl.operations.packaging.target import NATIVE
-from cloacina_ctl.verification import authenticity
+from cloacina_ctl.verification.policy import check_rule
+from cloacina_ctl.verification.verify import verifying
 
 if TYPE_CHECKING:
     from cloacina_ctl.progress import Progress
@@ -30,21 +30,20 @@ def convert(request: ConvertRequest, progress: Progress | None = None) -> Conver
     Raises what ``verify`` does of the old one, ``Refused`` where something would be lost and that
     was not allowed, ``Incompatible`` where nothing in it fits the other format.
     """
-    authenticity.check_rule(request.rule)
+    check_rule(request.rule)
     _refuse_same_file(request)
-    known = authenticity.keys_that_count(request.rule)
-    with open_any(request.path, request.rule.limits) as package:
-        if isinstance(package, Package):
+    with verifying(request.path, request.rule) as proof:
+        if proof.native is not None:
             if request.target.format == NATIVE:
                 raise _nothing_to_do(request, NATIVE)
             from cloacina_ctl.operations.conversion.from_native import convert_native
 
-            return convert_native(package, request, known, progress)
+            return convert_native(proof, request, progress)
         if request.target.format != NATIVE:
             raise _nothing_to_do(request, "such")
-        from cloacina_ctl.operations.conversion.to_native import convert_foreign
+        from cloacina_ctl.operations.conversion.to_native import convert_legacy
 
-        return convert_foreign(package, request, known, progress)
+        return convert_legacy(proof, request, progress)
 
 
 def _refuse_same_file(request: ConvertRequest) -> None:

@@ -10,16 +10,15 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
-from cloacina_ctl.formats.native.reader import Package
 from cloacina_ctl.formats.opening import open_any
-from cloacina_ctl.operations.results import Inspection
-from cloacina_ctl.operations.views import signature_view
-from cloacina_ctl.verification import authenticity
+from cloacina_ctl.operations.results import Inspection, signature_view
+from cloacina_ctl.verification.verify import examine
 
 if TYPE_CHECKING:
-    from cloacina_ctl.formats.legacy.reader import ForeignPackage
     from cloacina_ctl.formats.native.head import Head
+    from cloacina_ctl.formats.package import Package
     from cloacina_ctl.progress import Progress
+    from cloacina_ctl.verification.verify import Proof
 
 __all__ = ["Inspection", "inspect"]
 
@@ -40,14 +39,11 @@ def inspect(
         from cloacina_ctl.operations.own_project import inspect_project
 
         return inspect_project(path, limits)
-    with _open(path, limits) as package:
-        if not isinstance(package, Package):
-            from cloacina_ctl.operations.foreign import inspect_foreign
-
-            return inspect_foreign(package, progress)
-        keys = authenticity.keys_for(package)
-        judged = authenticity.judge_unread(package, keys.known)
-        head = package.head
+    with _open(path, limits) as opened:
+        proof = examine(opened)
+        if proof.native is None:
+            return inspect_legacy(proof, progress)
+        package, head = proof.native, proof.native.head
         return Inspection(
             path=package.path,
             format="native",
@@ -60,10 +56,38 @@ def inspect(
             files=head.files,
             withheld=package.block.withheld,
             tool=head.frame_index.tool,
-            signatures=tuple(map(signature_view, authenticity.judge_read(package, judged))),
-            warnings=keys.unread,
+            signatures=tuple(map(signature_view, proof.signatures)),
+            warnings=proof.warnings,
             not_packed=_not_packed(head),
         )
+
+
+def inspect_legacy(proof: Proof, progress: Progress | None = None) -> Inspection:
+    """Return what an older package says of itself, and what its code says of it."""
+    from cloacina_ctl.checks.releases import releases_that_load
+    from cloacina_ctl.checks.subjects import LegacySubject
+    from cloacina_ctl.inspection.legacy_contents import read_contents
+    from cloacina_ctl.inspection.manifest_view import tool_of, view_of
+
+    read = read_contents(proof, progress=progress)
+    contents, evidence = read.contents, read.evidence
+    return Inspection(
+        path=evidence.identity.path,
+        format=evidence.identity.format,
+        size=evidence.size,
+        compressed=evidence.size,
+        content=contents.content,
+        head=None,
+        manifest=view_of(read),
+        manifest_bytes=contents.manifest_bytes,
+        files=contents.files,
+        withheld=(),
+        tool=tool_of(read),
+        signatures=tuple(map(signature_view, evidence.signatures)),
+        original=contents.manifest,
+        releases=releases_that_load(LegacySubject.of(read)),
+        warnings=proof.warnings,
+    )
 
 
 def is_address(word: str) -> bool:
@@ -71,7 +95,7 @@ def is_address(word: str) -> bool:
     return word.lower().startswith(("https://", "http://"))
 
 
-def _open(path: str, limits: Limits) -> Package | ForeignPackage:
+def _open(path: str, limits: Limits) -> Package:
     if not is_address(path):
         return open_any(path, limits)
     from cloacina_ctl.operations.remote import open_remote

@@ -27,17 +27,14 @@ from cloacina_ctl.registry.store import Registry
 from cloacina_ctl.registry.stored import Stored, Trust
 from cloacina_ctl.signing.sidecar import MAX_SIDECAR, sidecar_path
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification import authenticity
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule, check_rule, keys_that_count
 
 if TYPE_CHECKING:
     from cloacina_ctl.files.locks import Waits
-    from cloacina_ctl.operations.results import Verified
-    from cloacina_ctl.operations.views import SignatureView
+    from cloacina_ctl.operations.results import SignatureView, Verified
     from cloacina_ctl.progress import Progress
-    from cloacina_ctl.registry.files import Incoming, Writing
+    from cloacina_ctl.registry.files import Incoming
     from cloacina_ctl.registry.store import Change
-    from cloacina_ctl.signing.judge import KnownKey
 
 __all__ = ["InstallRequest", "Installed", "install"]
 
@@ -81,9 +78,8 @@ def install(
     ``FileProblem`` where another package of its name and version is there, or the registry cannot
     be written. Nothing is in it then that was not before.
     """
-    authenticity.check_rule(request.rule)
+    check_rule(request.rule)
     tenant = check_tenant(request.tenant)
-    known = authenticity.keys_that_count(request.rule)
     source = descriptor(request.path, request.rule.limits)
     try:
         require_package_file(source, request.path)
@@ -91,12 +87,12 @@ def install(
         with Registry(folder, make=True, waits=waits) as registry, registry.incoming() as package:
             package.copy_from(source, request.path, stage(progress, "copying"))
             beside = read_beside(request)
-            verified = verify_copy(package, request, known, progress)
+            verified = _verify_copy(package, request, progress)
             if verified.format == "native":
                 beside = None
             elif beside != read_beside(request):
                 raise _changed(request)
-            stored = _stored(tenant, verified, package, _trust(request.rule, known, verified))
+            stored = _stored(tenant, verified, package, _trust(request.rule, verified))
             change = _add(registry, stored, package, beside, replace=request.replace)
             there = registry.find(tenant, stored.name, stored.version)
             return Installed(
@@ -129,15 +125,10 @@ def _add(
         return registry.add(stored, package, sidecar, replace=replace)
 
 
-def verify_copy(
-    package: Writing,
-    request: InstallRequest,
-    known: tuple[KnownKey, ...],
-    progress: Progress | None = None,
-) -> Verified:
+def _verify_copy(package: Incoming, request: InstallRequest, progress: Progress | None) -> Verified:
     """Verify what was copied, under the name that it came by."""
     with open_descriptor(os.dup(package.fd), request.path, request.rule.limits) as opened:
-        return verify_open(opened, request.rule, known, progress)
+        return verify_open(opened, request.rule, progress)
 
 
 def read_beside(request: InstallRequest) -> bytes | None:
@@ -156,11 +147,12 @@ def read_beside(request: InstallRequest) -> bytes | None:
     return data
 
 
-def _trust(rule: Rule, known: tuple[KnownKey, ...], verified: Verified) -> Trust:
+def _trust(rule: Rule, verified: Verified) -> Trust:
+    named = keys_that_count(rule) if rule.keys else ()
     return Trust(
         verified_at=_now(),
         vouched_by=verified.vouched_by,
-        keys=tuple(key.key.fingerprint for key in known) if rule.keys else (),
+        keys=tuple(one.key.fingerprint for one in named),
         threshold=rule.threshold,
         allow_unsigned=rule.allow_unsigned,
         signatures=tuple(signature.to_json() for signature in verified.signatures),

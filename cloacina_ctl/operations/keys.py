@@ -253,7 +253,7 @@ def list_trusted() -> tuple[TrustShown, ...]:
 
 def public_keys(specs: tuple[str, ...]) -> tuple[PublicKey, ...]:
     """Return the public keys that ``specs`` mean, each once, and read once."""
-    from cloacina_ctl.verification.authenticity import Rule, keys_that_count
+    from cloacina_ctl.verification.policy import Rule, keys_that_count
 
     return tuple(one.key for one in keys_that_count(Rule(keys=specs))) if specs else ()
 

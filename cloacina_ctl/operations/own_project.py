@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.operations.packaging.prepare import Prepared
     from cloacina_ctl.progress import Progress
-    from cloacina_ctl.verification.authenticity import Rule
+    from cloacina_ctl.verification.policy import Rule
 
 PROJECT = "project"
 _ANY_VERSION = "0"  # of a project whose version only a build knows: no run depends on it

@@ -28,10 +28,10 @@ from cloacina_ctl.releases.table import NEWEST, SOURCE, find_runtime
 from cloacina_ctl.server.client import Server, ServerDenied, ServerRefused
 from cloacina_ctl.server.multipart import Upload
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 
 if TYPE_CHECKING:
-    from cloacina_ctl.formats.legacy.reader import ForeignPackage
+    from cloacina_ctl.formats.legacy.reader import LegacyPackage
     from cloacina_ctl.operations.publication.access import Access
     from cloacina_ctl.releases.table import Runtime
     from cloacina_ctl.server.client import Package
@@ -249,7 +249,7 @@ def is_older(version: str, other: str) -> bool:
 
 
 def _upload(
-    server: Server, body: Upload, checked: Checked, request: PublishRequest, package: ForeignPackage
+    server: Server, body: Upload, checked: Checked, request: PublishRequest, package: LegacyPackage
 ) -> str:
     try:
         return server.upload(body)
@@ -260,7 +260,7 @@ def _upload(
 
 
 def _told_of_which_bytes(
-    error: ServerDenied, package: ForeignPackage, request: PublishRequest
+    error: ServerDenied, package: LegacyPackage, request: PublishRequest
 ) -> NotTrusted:
     """Return the error with what the operator of a server that wants signatures looks for."""
     if not error.said.code.startswith(_ABOUT_SIGNATURES):

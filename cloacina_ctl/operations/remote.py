@@ -13,16 +13,16 @@ from cloacina_ctl.formats.opening import open_descriptor
 from cloacina_ctl.server.remote_file import read_part
 
 if TYPE_CHECKING:
-    from cloacina_ctl.formats.legacy.reader import ForeignPackage
+    from cloacina_ctl.formats.legacy.reader import LegacyPackage
     from cloacina_ctl.formats.limits import Limits
-    from cloacina_ctl.formats.native.reader import Package
+    from cloacina_ctl.formats.native.reader import NativePackage
     from cloacina_ctl.server.remote_file import Part
 
 # Holds the head of nearly every package; a longer one takes a second request.
 FIRST_BYTES = 256 << 10
 
 
-def open_remote(url: str, limits: Limits) -> Package | ForeignPackage:
+def open_remote(url: str, limits: Limits) -> NativePackage | LegacyPackage:
     """Open the native package at ``url`` up to its head: what lies behind reads as zeros.
 
     So only what needs no payload may be asked of it, and its digests would not hold. Raises

@@ -14,7 +14,124 @@ if TYPE_CHECKING:
     from cloacina_ctl.formats.plan import PlannedFile
     from cloacina_ctl.inspection.manifest_view import ForeignView
     from cloacina_ctl.manifest import Manifest
-    from cloacina_ctl.operations.views import SignatureView
+    from cloacina_ctl.manifest.canonical import JsonObject, JsonValue
+    from cloacina_ctl.signing.judge import Judged
+
+# Results as plain values: what the command line shows and what ``--json`` holds.
+#
+# One shape for each thing, whichever verb shows it.
+
+
+class SignatureView(NamedTuple):
+    """A signature: ``status`` is what was checked; ``claimed`` is text that was not.
+
+    ``name`` is the user's own name for the key; ``signed_at`` is there where the signature holds.
+    ``scheme`` is the form of another generation, which is not over its claims; ``covers`` and
+    ``leaves_out`` say what it is over, in words. ``keyid`` is empty where it names no key.
+    """
+
+    keyid: str
+    status: str
+    is_signature: bool
+    name: str | None = None
+    signed_at: str | None = None
+    comment: str | None = None
+    reason: str | None = None
+    predicate_type: str | None = None
+    claimed: tuple[tuple[str, str], ...] = ()
+    scheme: str | None = None
+    covers: str | None = None
+    leaves_out: tuple[str, ...] = ()
+
+    def to_json(self) -> JsonObject:
+        """Return the JSON of it; what is not known is absent."""
+        found: dict[str, JsonValue] = {
+            "keyid": self.keyid or None,
+            "status": self.status,
+            "name": self.name,
+            "signed_at": self.signed_at,
+            "comment": self.comment,
+            "reason": self.reason,
+            "predicate_type": None if self.is_signature else self.predicate_type,
+            "claimed": dict(self.claimed) or None,
+            "scheme": self.scheme,
+            "covers": self.covers,
+            "leaves_out": list(self.leaves_out) or None,
+        }
+        return {key: value for key, value in found.items() if value is not None}
+
+
+def signature_view(judged: Judged) -> SignatureView:
+    """Return what may be shown of a judged signature: unverified text only as claimed."""
+    claims = judged.claims
+    texts = {
+        key: value
+        for key, value in (claims._asdict() if claims is not None else {}).items()
+        if value is not None
+    }
+    predicate_type = texts.pop("predicate_type", None)
+    scheme = judged.scheme
+    return SignatureView(
+        keyid=judged.keyid,
+        status=judged.status.value,
+        is_signature=judged.is_signature,
+        name=judged.name,
+        signed_at=judged.signed_at,
+        comment=texts.get("comment") if judged.claims_hold else None,
+        reason=judged.reason,
+        predicate_type=predicate_type,
+        claimed=() if judged.claims_hold else tuple(sorted(texts.items())),
+        scheme=scheme.name if scheme is not None else None,
+        covers=scheme.covers if scheme is not None else None,
+        leaves_out=scheme.leaves_out if scheme is not None else (),
+    )
+
+
+# Lists that say something when they are empty; any other is null where a generation says nothing.
+_SAY_NONE = frozenset(
+    {"dependencies", "tasks", "symbols", "nodes", "edges", "execution_order", "unknown"}
+)
+_NAMES = {"from_": "from", "number": "index"}
+
+
+def manifest_json(manifest: Manifest | ForeignView, text: bytes) -> JsonValue:
+    """Return the manifest as JSON: of a native package its own ``text``, of others the same shape.
+
+    There every key is present, with null for what the generation cannot say.
+    """
+    if manifest.format_version is not None:
+        import json
+
+        value: JsonValue = json.loads(text)
+        return value
+    found = plain(manifest)
+    requires = found.get("requires") if isinstance(found, dict) else None
+    if isinstance(requires, dict):
+        requires["dependencies"] = None  # no generation says them: that is not to have none
+    return found
+
+
+def plain(value: object) -> JsonValue:
+    """Return a value of ours as JSON, with all its fields; what is not said is null."""
+    if isinstance(value, tuple):
+        fields: tuple[str, ...] | None = getattr(value, "_fields", None)
+        if fields is None:
+            return [plain(item) for item in value]
+        pairs = zip(fields, value, strict=True)
+        return {_NAMES.get(name, name): _field(name, item) for name, item in pairs}
+    if isinstance(value, bool | int) or value is None:
+        return value
+    return str(getattr(value, "value", value))
+
+
+def _field(name: str, value: object) -> JsonValue:
+    if name == "config" and isinstance(value, tuple):
+        return {str(key): str(text) for key, text in value}
+    if name == "unloaded":
+        return None  # no generation says whether its packer loaded the library
+    if value in ((), ""):
+        return [] if name in _SAY_NONE else None
+    return plain(value)
 
 
 class Inspection(NamedTuple):

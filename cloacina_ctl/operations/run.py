@@ -32,7 +32,7 @@ from cloacina_ctl.runtime.scheduler.events import (
 )
 from cloacina_ctl.runtime.scheduler.run import RunOptions, run_workflow
 from cloacina_ctl.runtime.scheduler.select import choose_workflow, no_workflow, only_task
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,10 +13,10 @@ from cloacina_ctl.digest import CONTENT_PREFIX
 from cloacina_ctl.errors import Code, NotTrusted, UsageError
 from cloacina_ctl.files.staging import StagedFile, open_to_replace, reported, write_all
 from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
-from cloacina_ctl.formats.native.payload import Nowhere, pour
-from cloacina_ctl.formats.native.reader import STDIN, Package
+from cloacina_ctl.formats.native.reader import STDIN, NativePackage
 from cloacina_ctl.formats.native.signature_block import SignatureBlock, encode_block
 from cloacina_ctl.formats.opening import descriptor, open_descriptor
+from cloacina_ctl.formats.sinks import DISCARD
 from cloacina_ctl.formats.threads import default_jobs
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.redaction import shown_word
@@ -25,13 +25,13 @@ from cloacina_ctl.signing.names import bare_digits
 from cloacina_ctl.signing.policy import sign_command
 from cloacina_ctl.signing.statement import SIGNATURE_TYPE, claims, now_utc, sign_package
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification.authenticity import judge_read, judge_unread, subject_of
+from cloacina_ctl.verification.verify import examine, subject_of
 
 if TYPE_CHECKING:
     from cloacina_ctl.dsse import Envelope
     from cloacina_ctl.files.locks import Waits
     from cloacina_ctl.files.staging import Replaced
-    from cloacina_ctl.formats.legacy.reader import ForeignPackage
+    from cloacina_ctl.formats.legacy.reader import LegacyPackage
     from cloacina_ctl.signing.keys import PrivateKey
 
 
@@ -98,7 +98,7 @@ def sign(
         replaced = held.enter_context(_turn(request, waits)) if _is_in_place(request) else None
         fd = os.dup(replaced.fd) if replaced else descriptor(request.path, request.limits)
         with open_descriptor(fd, request.path, request.limits) as package:
-            if isinstance(package, Package):
+            if isinstance(package, NativePackage):
                 return _sign_inside(package, request, replaced, progress)
             return _sign_beside(package, request, progress, waits)
 
@@ -121,16 +121,16 @@ def _turn(request: SignRequest, waits: Waits) -> contextlib.AbstractContextManag
 
 
 def _sign_inside(
-    package: Package,
+    package: NativePackage,
     request: SignRequest,
     replaced: Replaced | None,
     progress: Progress | None,
 ) -> Signed:
     """Write the package with a new block of signatures."""
     head = package.head
-    pour(package, Nowhere(), jobs=default_jobs(), progress=stage(progress, "verifying"))
+    package.stream(DISCARD, jobs=default_jobs(), progress=stage(progress, "verifying"))
     kept, removed = _take_out(package, (*request.remove, *request.replace))
-    subject = subject_of(head, package)
+    subject = subject_of(package)
     signed_at = request.signed_at or now_utc()
     keys, already = _who_signs(request, package, kept)
     new = tuple(
@@ -151,7 +151,7 @@ def _sign_inside(
 
 
 def _sign_beside(
-    package: ForeignPackage, request: SignRequest, progress: Progress | None, waits: Waits
+    package: LegacyPackage, request: SignRequest, progress: Progress | None, waits: Waits
 ) -> Signed:
     """Write the sidecar of a package that has no room for signatures inside."""
     from cloacina_ctl.operations.sign_sidecar import SidecarRequest, write_sidecar
@@ -182,7 +182,7 @@ def _sign_beside(
 
 
 def _take_out(
-    package: Package, keyids: tuple[str, ...]
+    package: NativePackage, keyids: tuple[str, ...]
 ) -> tuple[tuple[Envelope, ...], tuple[str, ...]]:
     """Return the envelopes that stay, and the keyids of those that do not."""
     present = {envelope.keyid for envelope in package.block.envelopes}
@@ -203,7 +203,7 @@ def _take_out(
 
 
 def _who_signs(
-    request: SignRequest, package: Package, kept: tuple[Envelope, ...]
+    request: SignRequest, package: NativePackage, kept: tuple[Envelope, ...]
 ) -> tuple[tuple[PrivateKey, ...], tuple[str, ...]]:
     """Return the keys that sign, and the fingerprints of those whose signature stands already.
 
@@ -213,7 +213,7 @@ def _who_signs(
     asked = {key.public.fingerprint: key for key in request.keys}
     signed = {one.keyid for one in kept if _says(one) == SIGNATURE_TYPE} & asked.keys()
     known = tuple(KnownKey(key=asked[keyid].public) for keyid in signed)
-    judged = judge_read(package, judge_unread(package, known))
+    judged = examine(package, known).signatures
     for keyid in sorted(signed):
         fails = [one for one in judged if one.keyid == keyid and one.status is not Status.TRUSTED]
         if fails or request.comment is not None:
@@ -232,7 +232,7 @@ def _says(envelope: Envelope) -> str | None:
 
 
 def _write(
-    request: SignRequest, package: Package, block: SignatureBlock, replaced: Replaced | None
+    request: SignRequest, package: NativePackage, block: SignatureBlock, replaced: Replaced | None
 ) -> int:
     frame = encode_block(block, len(package.head_bytes), request.limits)
     output = request.output or request.path

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.errors import Code, FileProblem, Refused, UsageError
 from cloacina_ctl.files.ownership import is_there
 from cloacina_ctl.files.staging import open_to_replace, reported, write_file
-from cloacina_ctl.formats.native.payload import Nowhere
+from cloacina_ctl.formats.sinks import DISCARD
 from cloacina_ctl.progress import stage
 from cloacina_ctl.signing.sidecar import make_sidecar, read_sidecar, sidecar_path
 from cloacina_ctl.values import NamedTuple
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.files.locks import Waits
     from cloacina_ctl.files.staging import Replaced
-    from cloacina_ctl.formats.legacy.reader import ForeignPackage
+    from cloacina_ctl.formats.legacy.reader import LegacyPackage
     from cloacina_ctl.progress import Progress
     from cloacina_ctl.signing.keys import PrivateKey
 
@@ -48,7 +48,7 @@ class Sidecar(NamedTuple):
 
 
 def write_sidecar(
-    package: ForeignPackage,
+    package: LegacyPackage,
     request: SidecarRequest,
     progress: Progress | None = None,
     waits: Waits = contextlib.nullcontext,
@@ -70,10 +70,10 @@ def write_sidecar(
             before = _signer(output, overwrite=request.overwrite)
         if before not in (None, keyid) and not request.overwrite:
             raise _taken(f"it is the signature of another key, {before}; {_ONE}", output)
-        digest = package.pour(Nowhere(), stage(progress, "verifying")).digest
+        package.stream(DISCARD, progress=stage(progress, "verifying"))
         # Where there was none, one that came meanwhile is not replaced: nobody has read it.
-        write_file(output, make_sidecar(digest, key, request.signed_at), replaced=replaced)
-    return Sidecar(output, digest, keyid, replaced=None if before == keyid else before)
+        write_file(output, make_sidecar(package.digest, key, request.signed_at), replaced=replaced)
+    return Sidecar(output, package.digest, keyid, replaced=None if before == keyid else before)
 
 
 def _turn(output: str, waits: Waits) -> contextlib.AbstractContextManager[Replaced]:

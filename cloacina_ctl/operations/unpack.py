@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from cloacina_ctl.errors import Code, Refused, UsageError
 from cloacina_ctl.formats.extraction import Extraction
 from cloacina_ctl.formats.layout import root_folder
-from cloacina_ctl.formats.native.payload import pour, select
-from cloacina_ctl.formats.native.reader import Package
-from cloacina_ctl.formats.opening import open_any
-from cloacina_ctl.formats.threads import default_jobs
-from cloacina_ctl.operations.results import Unpacked
-from cloacina_ctl.operations.views import signature_view
+from cloacina_ctl.formats.sinks import ChosenSink, select
+from cloacina_ctl.operations.results import Unpacked, signature_view
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification import authenticity
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.verify import begin, verifying
 
 if TYPE_CHECKING:
     from cloacina_ctl.formats.file_index import FileEntry
-    from cloacina_ctl.signing.judge import KnownKey
+    from cloacina_ctl.formats.native.reader import NativePackage
+    from cloacina_ctl.verification.verify import Evidence, Proof
 
 __all__ = ["Unpacked", "Wanted", "unpack"]
 
@@ -51,54 +48,67 @@ def unpack(
     ``destination`` then holds the package's files; None means ``NAME-VERSION`` in the current
     folder. It must not exist or be empty, and appears whole or not at all.
     """
-    authenticity.check_rule(rule)
-    known = authenticity.keys_that_count(rule)
-    with open_any(path, rule.limits) as package:  # (1)
-        if isinstance(package, Package):
-            return _unpack_native(package, rule, known, (destination, wanted), progress)
-        from cloacina_ctl.operations.foreign import unpack_foreign, verify_foreign
-
-        if destination is None:  # only reading tells the name; then everything is proved again
-            verified = verify_foreign(package, rule, known, progress)
-            rule = rule._replace(name=verified.name, version=verified.version)
-            destination = _default_folder(verified.name, verified.version)
-        request = (destination, wanted.members, wanted.partial)
-        return unpack_foreign(package, rule, known, request, progress)
+    with verifying(path, rule) as proof:
+        if proof.native is not None:
+            named = proof.identity
+            destination = destination or _default_folder(named.name, named.version)
+            return _unpack_native(proof, destination, wanted, progress)
+        if wanted.partial:
+            raise UsageError.of(Code.USAGE, "only native packages have sections to be withheld")
+        if destination is not None:
+            return _unpack_legacy(proof, destination, wanted, progress)
+        # Only reading tells the name; everything is proved again when it is read for good.
+        named = proof.stream(progress=stage(progress, "verifying")).identity
+        rule = rule._replace(name=named.name, version=named.version)
+        destination = _default_folder(named.name, named.version)
+        return _unpack_legacy(begin(proof.package, rule), destination, wanted, progress)
 
 
 def _unpack_native(
-    package: Package,
-    rule: Rule,
-    known: tuple[KnownKey, ...],
-    request: tuple[str | None, Wanted],
-    progress: Progress | None,
+    proof: Proof, destination: str, wanted: Wanted, progress: Progress | None
 ) -> Unpacked:
-    destination, wanted = request
-    vouched = authenticity.vouch(package, rule, known)  # (2) to (6)
-    head = package.head
-    named = head.manifest.package
-    destination = destination or _default_folder(named.name, named.version)
+    package = cast("NativePackage", proof.native)
     files = _wanted(package, wanted.members, partial=wanted.partial)
-    at = stage(progress, "unpacking")
     with Extraction(destination) as extraction:
         if wanted.metadata:
-            for name, data in head.members():
+            for name, data in package.head.members():
                 extraction.add(name, data)
-        jobs = rule.jobs or default_jobs()
-        poured = pour(package, extraction, files, jobs=jobs, progress=at)  # (7)
+        evidence = proof.stream(extraction, files, stage(progress, "unpacking"))
         extraction.commit()
+    return _unpacked(evidence, destination, evidence.files)
+
+
+def _unpack_legacy(
+    proof: Proof, destination: str, wanted: Wanted, progress: Progress | None
+) -> Unpacked:
+    with Extraction(destination) as extraction:
+        sink = ChosenSink(extraction, wanted.members) if wanted.members else extraction
+        evidence = proof.stream(sink, progress=stage(progress, "unpacking"))
+        files = select(evidence.files, wanted.members) if wanted.members else evidence.files
+        extraction.commit()
+    return _unpacked(evidence, destination, files, complete=not wanted.members)
+
+
+def _unpacked(
+    evidence: Evidence,
+    destination: str,
+    files: tuple[FileEntry, ...],
+    *,
+    complete: bool | None = None,
+) -> Unpacked:
+    found = evidence.identity
     return Unpacked(
-        path=package.path,
-        format="native",
+        path=found.path,
+        format=found.format,
         destination=destination,
-        name=named.name,
-        version=named.version,
-        content=head.content,
-        files=tuple(file.path for file in poured.files),
-        size=sum(file.size for file in poured.files),
-        signatures=tuple(map(signature_view, vouched.signatures)),
-        vouched_by=vouched.vouched_by,
-        complete=poured.complete,
+        name=found.name,
+        version=found.version,
+        content=found.content,
+        files=tuple(str(file.path) for file in files),
+        size=sum(file.size for file in files),
+        signatures=tuple(map(signature_view, evidence.signatures)),
+        vouched_by=evidence.trusted_signers,
+        complete=evidence.complete if complete is None else complete,
     )
 
 
@@ -119,7 +129,7 @@ def _default_folder(name: str, version: str) -> str:
 
 
 def _wanted(
-    package: Package, members: tuple[str, ...], *, partial: bool
+    package: NativePackage, members: tuple[str, ...], *, partial: bool
 ) -> tuple[FileEntry, ...] | None:
     """Return the files to take, None for all; refuse when some of them were removed."""
     from cloacina_ctl.formats.layout import section_of

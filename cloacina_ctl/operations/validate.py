@@ -25,16 +25,14 @@ from cloacina_ctl.errors import (
 )
 from cloacina_ctl.formats.layout import COMMON, WORKFLOW_FOLDER, section_of
 from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
-from cloacina_ctl.formats.native.payload import Memory, pour
-from cloacina_ctl.formats.native.reader import Package
 from cloacina_ctl.formats.opening import open_any
-from cloacina_ctl.formats.threads import default_jobs
+from cloacina_ctl.formats.sinks import MemorySink
 from cloacina_ctl.operations.locating import Locator
 from cloacina_ctl.platforms.recognition import ELF, HEAD_BYTES, is_loaded, object_format
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.project.model import BuildOptions, BuildRequest
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification import authenticity
+from cloacina_ctl.verification.verify import examine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -46,7 +44,8 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.project.python.imports import Import
     from cloacina_ctl.project.python.source import ModuleSource
-    from cloacina_ctl.verification.authenticity import Rule
+    from cloacina_ctl.verification.policy import Rule
+    from cloacina_ctl.verification.verify import Proof
 
 
 __all__ = ["BuildOptions", "BuildRequest", "Choice", "Report", "Validated", "validate"]
@@ -221,28 +220,33 @@ def _package(path: str, limits: Limits, progress: Progress | None) -> list[Diagn
     from cloacina_ctl.checks.subjects import PackageSubject
 
     with open_any(path, limits) as package:
-        if not isinstance(package, Package):
-            from cloacina_ctl.operations.foreign import judge_foreign
-
-            return judge_foreign(package, progress)
-        keys = authenticity.keys_for(package)
-        judged = authenticity.judge_unread(package, keys.known)
-        head = package.head
-        judged = authenticity.judge_read(package, judged)
+        proof = examine(package)
+        if proof.native is None:
+            return _legacy_package(proof, progress)
+        head = proof.native.head
         sink = _Kept(_wanted(head))
-        pour(package, sink, jobs=default_jobs(), progress=stage(progress, "reading"))
+        evidence = proof.stream(sink, progress=stage(progress, "reading"))
         named, imports = _read_modules(head, sink.files)
         subject = PackageSubject(
             path=path,
             head=head,
-            signatures=judged,
+            signatures=evidence.signatures,
             libraries=tuple(_read_libraries(head, sink.files)),
             sources=tuple(named.values()),
             imports=imports,
-            withheld=package.block.withheld,
+            withheld=proof.native.block.withheld,
             unstated=tuple(sink.compiled),
         )
-        return [*check_package(subject), *_crate_findings(head, sink.files), *keys.unread]
+        return [*check_package(subject), *_crate_findings(head, sink.files), *proof.warnings]
+
+
+def _legacy_package(proof: Proof, progress: Progress | None) -> list[Diagnostic]:
+    from cloacina_ctl.checks.legacy_package import check_foreign
+    from cloacina_ctl.checks.subjects import LegacySubject
+    from cloacina_ctl.inspection.legacy_contents import read_contents
+
+    read = read_contents(proof, progress=progress)
+    return [*check_foreign(LegacySubject.of(read)), *proof.warnings]
 
 
 def _crate_findings(head: Head, files: dict[str, bytes]) -> Iterator[Diagnostic]:
@@ -275,7 +279,7 @@ def _wanted(head: Head) -> frozenset[str]:
     return frozenset(found)
 
 
-class _Kept(Memory):
+class _Kept(MemorySink):
     """A sink that keeps the files that are looked into and lets the rest pass."""
 
     def __init__(self, wanted: frozenset[str]) -> None:

@@ -22,15 +22,14 @@ from cloacina_ctl.registry.layout import INCOMING, LOCK, RESERVE, stored_path
 from cloacina_ctl.registry.places import entered, make_folder, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from types import TracebackType
 
     from typing_extensions import Self
 
     from cloacina_ctl.files.folders import Folder
     from cloacina_ctl.files.locks import Waits
-
-    Progress = Callable[[int, int], None]
+    from cloacina_ctl.progress import StageProgress
 
 _PIECE = 1 << 20
 RESERVE_BYTES = 256 << 10  # the index's journal takes less for a removal
@@ -69,7 +68,7 @@ class Writing:
         self._sha256.update(data)
         self.size += len(data)
 
-    def copy_from(self, source: int, where: str, progress: Progress | None = None) -> None:
+    def copy_from(self, source: int, where: str, progress: StageProgress | None = None) -> None:
         """Write all bytes of the open file ``source``, wherever its position is."""
         total = os.fstat(source).st_size
         while True:

@@ -39,12 +39,11 @@ from cloacina_ctl.registry.store import new_index, put_index, refuse_lost_index
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from cloacina_ctl.files.locks import Waits
+    from cloacina_ctl.progress import StageProgress
     from cloacina_ctl.registry.stored import History, Stored
-
-    Progress = Callable[[int, int], None]
 
 _DAMAGE = (Code.REGISTRY_DAMAGED,)
 _REPAIR = "`cloacina-ctl list --check --repair`"
@@ -58,7 +57,7 @@ class Checked(NamedTuple):
     findings: tuple[Diagnostic, ...]
 
 
-def check(folder: str, progress: Progress | None = None) -> Checked:
+def check(folder: str, progress: StageProgress | None = None) -> Checked:
     """Read all of the registry in ``folder`` and return what is wrong with it.
 
     Raises ``FileProblem`` where the system does not let us read it. A damaged index is a finding.
@@ -120,7 +119,7 @@ def _check_index(index: sqlite3.Connection) -> None:
             raise sqlite3.DatabaseError(f"no version of {name} is active")
 
 
-def _check_all(folder: str, index: sqlite3.Connection, progress: Progress | None) -> Checked:
+def _check_all(folder: str, index: sqlite3.Connection, progress: StageProgress | None) -> Checked:
     shown = [one.stored for one in queries.listed(index, None, None)]
     wanted = _wanted(shown)
     findings = list(_check_folders(folder))

@@ -2,7 +2,7 @@
 
 Nothing here decides whether a package is trusted: ``package`` does, by a rule. What is
 taken of a native package is proved byte by byte on the way, against a head that was judged before.
-A package of another generation is proved by whoever pours it, into the sink that ``Foreign`` has.
+A package of an older format is proved as it is read, into the sink that ``Foreign`` has.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from cloacina_ctl.files.overlay import laid_over
 from cloacina_ctl.files.staging import reported, write_all
 from cloacina_ctl.formats import layout
 from cloacina_ctl.formats.extraction import Extraction
-from cloacina_ctl.formats.native.payload import pour
 from cloacina_ctl.manifest.model import Language
 from cloacina_ctl.paths import MemberPath, collisions
 from cloacina_ctl.platforms.tags import host_platform, is_promised, platform_fits
@@ -26,7 +25,7 @@ from cloacina_ctl.runtime.scheduler.select import needs_build
 from cloacina_ctl.runtime.session import Preparation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
     from typing_extensions import Self
@@ -34,13 +33,15 @@ if TYPE_CHECKING:
     from cloacina_ctl.files.overlay import Patch
     from cloacina_ctl.formats.file_index import FileEntry
     from cloacina_ctl.formats.legacy.reader import Contents
-    from cloacina_ctl.formats.native.payload import Sink
-    from cloacina_ctl.formats.native.reader import Package
+    from cloacina_ctl.formats.native.reader import NativePackage
+    from cloacina_ctl.formats.sinks import Sink
     from cloacina_ctl.manifest.model import Artifact, Manifest
     from cloacina_ctl.platforms.tags import Host
+    from cloacina_ctl.progress import StageProgress
     from cloacina_ctl.runtime.metadata import Described
     from cloacina_ctl.runtime.process.bundle import Material
     from cloacina_ctl.runtime.session import Session
+    from cloacina_ctl.verification.verify import Evidence, Proof
 
 _PIECE = 1 << 20
 _TREE = "package"
@@ -71,26 +72,30 @@ def load(ready: Preparation) -> Session:
 
 
 def take_native(
-    package: Package,
+    proof: Proof,
     material: Material,
     *,
     workflow: str | None = None,
-    jobs: int = 1,
-    progress: Callable[[int, int], None] | None = None,
-) -> None:
-    """Put into ``material`` what this machine can load of ``package``, whose head was judged.
+    progress: StageProgress | None = None,
+) -> Evidence:
+    """Put into ``material`` what this machine can load of a native package, and prove that.
 
     Of Python modules with several workflows ``workflow`` is the one that is meant. Raises
     ``Incompatible`` where nothing in it fits, ``Refused`` for a byte that is not the right one and
     for a section that is not in this file.
     """
-    manifest = package.head.manifest
+    manifest = _native(proof).head.manifest
     host = host_platform()
     if manifest.language is Language.PYTHON:
-        _take_tree(package, material, host, workflow, jobs, progress)
-    else:
-        artifact = choose_artifact(manifest.artifacts, host, where=package.path)
-        _take_library(package, material, artifact, jobs, progress)
+        return _take_tree(proof, material, host, workflow, progress)
+    artifact = choose_artifact(manifest.artifacts, host, where=proof.package.path)
+    return _take_library(proof, material, artifact, progress)
+
+
+def _native(proof: Proof) -> NativePackage:
+    if proof.native is None:
+        raise TypeError("not the proof of a native package")
+    return proof.native
 
 
 def choose_artifact(artifacts: tuple[Artifact, ...], host: Host, *, where: str) -> Artifact:
@@ -138,12 +143,9 @@ def vendored_elsewhere(
 
 
 def _take_library(
-    package: Package,
-    material: Material,
-    artifact: Artifact,
-    jobs: int,
-    progress: Callable[[int, int], None] | None,
-) -> None:
+    proof: Proof, material: Material, artifact: Artifact, progress: StageProgress | None
+) -> Evidence:
+    package = _native(proof)
     package.require_sections({layout.section_of(artifact.path)})
     files = [file for file in package.head.files if file.path == artifact.path]
     if not files:
@@ -153,18 +155,19 @@ def _take_library(
             where=package.path,
         )
     sink = _IntoDescriptor(material.begin_library())
-    pour(package, sink, files, jobs=jobs, progress=progress)
+    evidence = proof.stream(sink, files, progress)
     material.end_library(artifact.interface.kind if artifact.interface else None)
+    return evidence
 
 
 def _take_tree(
-    package: Package,
+    proof: Proof,
     material: Material,
     host: Host,
     workflow: str | None,
-    jobs: int,
-    progress: Callable[[int, int], None] | None,
-) -> None:
+    progress: StageProgress | None,
+) -> Evidence:
+    package = _native(proof)
     manifest = package.head.manifest
     package.require_sections({layout.COMMON})
     fitting = [one for one in manifest.artifacts if platform_fits(one.platform, host, one.libc)]
@@ -176,7 +179,7 @@ def _take_tree(
     tree = os.path.join(material.folder, _TREE)
     with Extraction(tree, material.held) as extraction:
         together = _Together(extraction, package.path, files)
-        pour(package, together, files, jobs=jobs, progress=progress)
+        evidence = proof.stream(together, files, progress)
         extraction.commit()
     folders = [f"{layout.PLATFORM_FOLDER}{tag}/vendor" for tag in tags]
     material.python = manifest.requires.python if manifest.requires is not None else None
@@ -190,9 +193,10 @@ def _take_tree(
             declared=_declared(manifest),
         )
     )
+    return evidence
 
 
-def _refuse_own_code(package: Package, fitting: list[str], host: Host) -> None:
+def _refuse_own_code(package: NativePackage, fitting: list[str], host: Host) -> None:
     """Raise ``Incompatible`` where the project's own compiled code is for other machines alone.
 
     What is vendored may be installed beside the runtime; the project's own code is nowhere else.

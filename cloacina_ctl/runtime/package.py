@@ -1,6 +1,7 @@
 """A package that is verified by the rule of ``verify`` and then loaded, in a child process.
 
-The argument is that of ``authenticity``, and ends with: (8) what the child gets is what (7) proved,
+The argument is that of ``verification.verify``, and ends with:
+(8) what the child gets is what (7) proved,
 and nothing of it is loaded before somebody vouches; (9) what the loaded code says of its tasks and
 its interface is what the manifest says.
 """
@@ -12,9 +13,6 @@ import time
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Refused, Severity
-from cloacina_ctl.formats.native.reader import Package
-from cloacina_ctl.formats.opening import open_any
-from cloacina_ctl.formats.threads import default_jobs
 from cloacina_ctl.platforms.tags import host_platform
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.runtime.consistency import disagreements
@@ -30,19 +28,17 @@ from cloacina_ctl.runtime.process.child import HostOptions
 from cloacina_ctl.runtime.scheduler.select import choose_workflow
 from cloacina_ctl.runtime.session import Preparation
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification import authenticity
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.verify import verifying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cloacina_ctl.formats.legacy.reader import Contents, ForeignPackage
-    from cloacina_ctl.formats.native.payload import Sink
     from cloacina_ctl.manifest.model import Artifact, Workflow
     from cloacina_ctl.runtime.metadata import Described
     from cloacina_ctl.runtime.process.bundle import Material
     from cloacina_ctl.runtime.session import Session
-    from cloacina_ctl.signing.judge import KnownKey
+    from cloacina_ctl.verification.verify import Evidence, Proof
 
 __all__ = ["Loaded", "Rule", "Verification", "open_package"]
 
@@ -75,14 +71,19 @@ class Loaded(NamedTuple):
 class _Verified(NamedTuple):
     """What is known once every byte that gets loaded was proved."""
 
-    name: str
-    version: str
-    content: str
-    vouched_by: tuple[str, ...]
+    evidence: Evidence
     workflows: tuple[Workflow, ...]
-    artifacts: tuple[Artifact, ...]
-    is_native: bool
-    size: int
+    artifacts: tuple[Artifact, ...] = ()
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the manifest is one of ours, which the code must agree with."""
+        return self.evidence.head is not None
+
+    @property
+    def name(self) -> str:
+        """The name of the package."""
+        return self.evidence.identity.name
 
 
 @contextlib.contextmanager
@@ -102,11 +103,10 @@ def open_package(
     raises, before anything is loaded; ``Incompatible`` where it holds nothing for this machine;
     ``Refused`` for code that cannot be loaded or is not what the manifest says.
     """
-    authenticity.check_rule(rule)
     with Preparation(path, options) as ready:
         began = time.monotonic()
         verified = _take(path, rule, ready.material, progress, workflow)
-        verification = Verification(verified.size, time.monotonic() - began)
+        verification = Verification(verified.evidence.size, time.monotonic() - began)
         if loads is not None:
             loads(verified.name)
         elsewhere = vendored_elsewhere(verified.artifacts, host_platform(), path)
@@ -121,9 +121,9 @@ def open_package(
             workflows, warnings = _compare(verified, described, path)
             yield Loaded(
                 name=verified.name,
-                version=verified.version,
-                content=verified.content,
-                vouched_by=verified.vouched_by,
+                version=verified.evidence.identity.version,
+                content=verified.evidence.identity.content,
+                vouched_by=verified.evidence.trusted_signers,
                 workflows=tuple(with_the_codes_own_words(one, described) for one in workflows),
                 session=session,
                 verification=verification,
@@ -134,67 +134,29 @@ def open_package(
 def _take(
     path: str, rule: Rule, material: Material, progress: Progress | None, workflow: str | None
 ) -> _Verified:
-    known = authenticity.keys_that_count(rule)
-    with open_any(path, rule.limits) as package:  # (1)
-        if not isinstance(package, Package):
-            return _take_foreign(package, rule, known, material, progress)
-        vouched_by = authenticity.vouch(package, rule, known).vouched_by  # (2) to (6)
-        head = package.head
-        manifest = head.manifest
+    with verifying(path, rule) as proof:  # (1) to (6)
+        if proof.native is None:
+            return _take_legacy(proof, material, progress)
+        manifest = proof.native.head.manifest
         if workflow is not None:
             workflow = choose_workflow(manifest.workflows, workflow).name
-        take_native(  # (7), (8)
-            package,
-            material,
-            workflow=workflow,
-            jobs=rule.jobs or default_jobs(),
-            progress=stage(progress, "verifying"),
+        evidence = take_native(  # (7), (8)
+            proof, material, workflow=workflow, progress=stage(progress, "verifying")
         )
         return _Verified(
-            name=manifest.package.name,
-            version=manifest.package.version,
-            content=head.content,
-            vouched_by=vouched_by,
-            workflows=manifest.workflows,
-            artifacts=manifest.artifacts,
-            is_native=True,
-            size=package.size,
+            evidence=evidence, workflows=manifest.workflows, artifacts=manifest.artifacts
         )
 
 
-def _take_foreign(
-    package: ForeignPackage,
-    rule: Rule,
-    known: tuple[KnownKey, ...],
-    material: Material,
-    progress: Progress | None,
-) -> _Verified:
-    """Prove and take a package of another generation, in one pass as ``foreign.proof`` does."""
-    from cloacina_ctl.inspection.legacy_contents import Looked, look_into
+def _take_legacy(proof: Proof, material: Material, progress: Progress | None) -> _Verified:
+    """Prove and take a package of an older format, in one pass."""
+    from cloacina_ctl.inspection.legacy_contents import read_contents
     from cloacina_ctl.inspection.manifest_view import view_of
-    from cloacina_ctl.verification.legacy import name_of, prove
-
-    seen: list[Looked] = []
-
-    def read(sink: Sink) -> Contents:
-        seen.append(look_into(package, sink, progress))
-        return seen[0].contents
 
     with Foreign(material) as taking:
-        contents, judged = prove(package, rule, known, taking.sink, read, early=True)
-        vouched = authenticity.require(judged, rule, package.path)
-        taking.settle(contents)
-        name, version = name_of(contents)
-        return _Verified(
-            name=name,
-            version=version,
-            content=contents.content,
-            vouched_by=vouched,
-            workflows=view_of(seen[0]).workflows,
-            artifacts=(),
-            is_native=False,
-            size=package.size,
-        )
+        read = read_contents(proof, taking.sink, progress)
+        taking.settle(read.contents)
+        return _Verified(evidence=read.evidence, workflows=view_of(read).workflows)
 
 
 def _named(verified: _Verified, described: Described) -> _Verified:

@@ -38,6 +38,12 @@ def failed_signatures(judged: Sequence[Judged], where: str) -> tuple[Diagnostic,
     )
 
 
+def trusted_signers(judged: Sequence[Judged]) -> tuple[str, ...]:
+    """Return the fingerprints of the trusted keys whose signatures hold, each once."""
+    trusted = (one for one in judged if one.status is Status.TRUSTED and one.is_signature)
+    return tuple(dict.fromkeys(one.keyid for one in trusted))
+
+
 def require_signatures(
     judged: Sequence[Judged], requirement: Requirement, *, where: str
 ) -> tuple[str, ...]:
@@ -53,11 +59,7 @@ def require_signatures(
     failed = failed_signatures(judged, where)
     if failed:
         raise NotTrusted(*failed)
-    vouched = tuple(
-        dict.fromkeys(
-            one.keyid for one in judged if one.status is Status.TRUSTED and one.is_signature
-        )
-    )
+    vouched = trusted_signers(judged)
     if len(vouched) >= requirement.threshold or requirement.allow_unsigned:
         return vouched
     raise NotTrusted(_missing(judged, vouched, requirement.threshold, where))

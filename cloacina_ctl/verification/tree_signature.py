@@ -1,8 +1,8 @@
-"""The signatures of a package of another generation, judged while it is read once.
+"""The signatures of a package of an older format, checked while it is read once.
 
 The sidecar is judged before a byte is decompressed (``judge_beside``); a ``package.sig`` when the
 last file went through, for it is over the files (``TreeSink``). Both give what
-``authenticity.require`` takes.
+``verification.verify`` decides by.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.files.staging import reported, scratch_folder, unnamed_file
-from cloacina_ctl.formats.native.payload import Nowhere
 from cloacina_ctl.formats.native.reader import STDIN
+from cloacina_ctl.formats.sinks import DISCARD
 from cloacina_ctl.signing.fidius_signature import (
     SIGNATURE_BYTES,
     SIGNATURE_FILE,
@@ -27,13 +27,13 @@ from cloacina_ctl.signing.sidecar import find_sidecar, judge_sidecar, read_sidec
 if TYPE_CHECKING:
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.formats.file_index import FileEntry
-    from cloacina_ctl.formats.legacy.reader import Contents, ForeignPackage
-    from cloacina_ctl.formats.native.payload import Sink
+    from cloacina_ctl.formats.legacy.reader import Contents, LegacyPackage
+    from cloacina_ctl.formats.sinks import Sink
     from cloacina_ctl.signing.judge import Judged, KnownKey
 
 
 def judge_beside(
-    package: ForeignPackage, known: tuple[KnownKey, ...], elsewhere: str | None = None
+    package: LegacyPackage, known: tuple[KnownKey, ...], elsewhere: str | None = None
 ) -> tuple[Judged, ...]:
     """Judge the sidecar beside the package, if there is one, over every byte of the file.
 
@@ -84,7 +84,7 @@ class TreeSink:
         self._sink.end()
 
     def judge(
-        self, package: ForeignPackage, contents: Contents, known: tuple[KnownKey, ...]
+        self, package: LegacyPackage, contents: Contents, known: tuple[KnownKey, ...]
     ) -> tuple[Judged, ...]:
         """Judge the ``package.sig`` of what went through, if there is one.
 
@@ -100,13 +100,13 @@ class TreeSink:
         return (judge_tree(signature, digest, known, members),)
 
 
-def _read_again(package: ForeignPackage) -> Digest:
+def _read_again(package: LegacyPackage) -> Digest:
     folder = scratch_folder()
     with reported(folder):
         fd = unnamed_file(folder)
     try:
         tree = SpooledTreeDigest(fd, folder)
-        package.pour(TreeSink(Nowhere(), tree))
+        package.stream(TreeSink(DISCARD, tree))
         return tree.digest()
     finally:
         os.close(fd)

@@ -11,14 +11,14 @@ import os
 import pytest
 
 from cloacina_ctl.errors import CloacinaError, Code, Refused
-from cloacina_ctl.formats.native.payload import Nowhere, pour
 from cloacina_ctl.formats.native.reader import open_package
+from cloacina_ctl.formats.sinks import DISCARD
 from tests.archive.packages import make
 
 
 def accepts(path):
     with open_package(str(path)) as package:
-        pour(package, Nowhere())
+        package.stream(DISCARD)
         return package.block, package.head
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused
 from cloacina_ctl.formats.extraction import Extraction
-from cloacina_ctl.formats.native.payload import Nowhere, pour
 from cloacina_ctl.formats.native.processes import can_fork, in_processes
 from cloacina_ctl.formats.native.reader import open_package
+from cloacina_ctl.formats.sinks import DISCARD
 
 from .packages import make
 
@@ -50,7 +50,7 @@ def test_several_processes_unpack_what_one_does(large, tmp_path):
     for jobs in (1, 2, 3, 7):
         said = []
         with open_package(str(path)) as package, Extraction(str(tmp_path / str(jobs))) as folder:
-            poured = pour(package, folder, jobs=jobs, progress=_into(said))
+            poured = package.stream(folder, jobs=jobs, progress=_into(said))
             folder.commit()
         found = {
             str(file.relative_to(tmp_path / str(jobs))): file.read_bytes()
@@ -78,7 +78,7 @@ def test_a_flipped_bit_is_found_in_whatever_part_it_lies(large, tmp_path):
         bad = tmp_path / "bad.cloacina"
         bad.write_bytes(spoiled)
         with open_package(str(bad)) as package, pytest.raises(Refused) as caught:
-            pour(package, Nowhere(), jobs=3)
+            package.stream(DISCARD, jobs=3)
         (found,) = caught.value.diagnostics
         assert found.code is Code.FRAME_DIGEST
         assert f"byte {offset}" in found.message
@@ -94,7 +94,7 @@ def test_where_other_threads_run_no_process_is_made(large):
     try:
         assert not can_fork()
         with open_package(str(path)) as package:
-            assert pour(package, Nowhere(), jobs=2).complete
+            assert package.stream(DISCARD, jobs=2).complete
     finally:
         stop.set()
         thread.join()

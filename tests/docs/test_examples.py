@@ -10,7 +10,7 @@ import pytest
 from cloacina_ctl.operations import keys
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.unpack import Wanted, unpack
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = re.findall(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cloacina_ctl.errors import Code, Refused
-from cloacina_ctl.formats.native.payload import Nowhere
 from cloacina_ctl.formats.opening import open_foreign
+from cloacina_ctl.formats.sinks import DISCARD
 from tests.foreign import archives
 from tests.foreign.archives import END, entry, folder, gz, pretty, source_tar
 from tests.foreign.conftest import source
@@ -52,7 +52,7 @@ BAD = {
 
 def contents(path):
     with open_foreign(str(path)) as package:
-        return package.pour(Nowhere())
+        return package.stream(DISCARD).contents
 
 
 @pytest.mark.parametrize("name", BAD)

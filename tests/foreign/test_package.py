@@ -22,9 +22,9 @@ from cloacina_ctl.formats.legacy.model import Generation
 from cloacina_ctl.formats.legacy.prefetch import read_ahead
 from cloacina_ctl.formats.legacy.reader import SMALL
 from cloacina_ctl.formats.limits import DEFAULT_LIMITS
-from cloacina_ctl.formats.native.payload import Memory, Nowhere
-from cloacina_ctl.formats.native.reader import Package
+from cloacina_ctl.formats.native.reader import NativePackage
 from cloacina_ctl.formats.opening import open_any, open_foreign
+from cloacina_ctl.formats.sinks import DISCARD, MemorySink
 from tests.foreign import archives
 from tests.foreign.conftest import PROVIDER, source, v1, v2
 from tests.hostile.builder import build
@@ -47,9 +47,9 @@ TREES = st.dictionaries(
 @pytest.mark.parametrize("generation", EVERY)
 def test_tells_the_generation_and_gives_every_file(place, generation):
     data = EVERY[generation]
-    sink = Memory()
+    sink = MemorySink()
     with open_foreign(str(place(data))) as package:
-        contents = package.pour(sink)
+        contents = package.stream(sink).contents
     assert contents.generation is generation
     assert contents.digest == hashlib.sha256(data).hexdigest() == package.digest
     assert contents.content == f"sha256:{contents.digest}"
@@ -70,11 +70,11 @@ def test_reads_identically_what_stock_tools_write(tmp_path, tree, form):
             member = tarfile.TarInfo(f"demo-1.0.0/{path}")
             member.size, member.mode = len(data), 0o755 if executable else 0o644
             archive.addfile(member, io.BytesIO(data))
-    file, sink = tmp_path / "x.cloacina", Memory()
+    file, sink = tmp_path / "x.cloacina", MemorySink()
     file.write_bytes(bz2.compress(stream.getvalue()))
     with open_foreign(str(file)) as package:
         try:
-            contents = package.pour(sink)
+            contents = package.stream(sink).contents
         except Refused as error:
             code = error.diagnostics[0].code  # a path that is file and folder, a device's name
             assert code in (Code.MEMBER_COLLISION, Code.MEMBER_NAME)
@@ -88,7 +88,7 @@ def test_reads_identically_what_stock_tools_write(tmp_path, tree, form):
 def test_opens_a_native_package_as_what_it_is(place):
     path = str(place(build()))
     with open_any(path) as package:
-        assert isinstance(package, Package)
+        assert isinstance(package, NativePackage)
     with pytest.raises(Refused) as caught:
         open_foreign(path)
     assert caught.value.diagnostics[0].code is Code.OTHER_GENERATION
@@ -110,7 +110,7 @@ def test_notices_that_the_file_changed_between_two_passes(place):
         assert package.digest
         path.write_bytes(source(root="demo-1.0.1"))
         with pytest.raises(Refused) as caught:
-            package.pour(Nowhere())
+            package.stream(DISCARD)
     assert caught.value.diagnostics[0].code is Code.CHANGED
 
 
@@ -118,7 +118,7 @@ def test_reports_progress_up_to_the_end(place):
     seen: list[tuple[int, int]] = []
     data = source({**archives.SOURCE, "noise": os.urandom(3 * SMALL)})
     with open_foreign(str(place(data))) as package:
-        package.pour(Nowhere(), lambda done, total: seen.append((done, total)))
+        package.stream(DISCARD, progress=lambda done, total: seen.append((done, total)))
     assert seen == sorted(seen)
     assert seen[-1] == (len(data), len(data))
 
@@ -126,7 +126,7 @@ def test_reports_progress_up_to_the_end(place):
 def test_limits_are_checked_before_a_byte_is_read(place):
     limits = DEFAULT_LIMITS._replace(foreign_compressed=10)
     with open_foreign(str(place(source())), limits) as package:
-        for read in (lambda: package.digest, lambda: package.pour(Nowhere())):
+        for read in (lambda: package.digest, lambda: package.stream(DISCARD)):
             with pytest.raises(Refused) as caught:
                 read()
             assert caught.value.diagnostics[0].code is Code.LIMIT
@@ -158,8 +158,8 @@ def test_memory_stays_bounded_whatever_the_size(place):
     code = (
         "import resource, sys\n"
         "from cloacina_ctl.formats.opening import open_foreign\n"
-        "from cloacina_ctl.formats.native.payload import Nowhere\n"
-        "with open_foreign(sys.argv[1]) as package: package.pour(Nowhere())\n"
+        "from cloacina_ctl.formats.sinks import DISCARD\n"
+        "with open_foreign(sys.argv[1]) as package: package.stream(DISCARD)\n"
         "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))\n"
     )
     done = subprocess.run(

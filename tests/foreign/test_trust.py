@@ -14,7 +14,7 @@ from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.signing.fidius_signature import TreeDigest, sign_tree
 from cloacina_ctl.signing.resolve import find_private
 from cloacina_ctl.signing.sidecar import make_sidecar
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.foreign import archives
 from tests.foreign.conftest import PROVIDER, RUST, source, v1, v2
 from tests.verbs.test_json_shapes import judge

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from cloacina_ctl.checks.releases import _span, reasons_against
-from cloacina_ctl.checks.subjects import ForeignSubject
+from cloacina_ctl.checks.subjects import LegacySubject
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, Severity
-from cloacina_ctl.formats.native.payload import Nowhere
 from cloacina_ctl.formats.opening import open_any
+from cloacina_ctl.formats.sinks import DISCARD
 from cloacina_ctl.inspection import legacy_contents
 from cloacina_ctl.operations import keys
 from cloacina_ctl.operations.inspect import inspect
@@ -270,8 +270,8 @@ def test_limits_of_releases(place):
     path = place(source())
     size = path.stat().st_size
     with open_any(str(path)) as package:
-        contents = package.pour(Nowhere())
-    subject = ForeignSubject(path=str(path), size=size, contents=contents, language="python")
+        contents = package.stream(DISCARD).contents
+    subject = LegacySubject(path=str(path), size=size, contents=contents, language="python")
     strict = RUNTIMES[-1]._replace(total=1, entries=1, upload=1)
     codes = [reason.code for reason in reasons_against(strict, subject)]
     assert codes.count(Code.RELEASE_LIMIT) == 3

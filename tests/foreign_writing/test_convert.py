@@ -22,7 +22,7 @@ from cloacina_ctl.operations.packaging.target import Target
 from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.platforms import artifact_of, read_library
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.foreign import archives
 from tests.foreign_writing.conftest import FIXTURES
 from tests.platforms.workflow_libraries import fidius_library, raw_library

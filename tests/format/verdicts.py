@@ -11,7 +11,7 @@ from cloacina_ctl.operations.inspect import Inspection, inspect
 from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.operations.verify import Verified, verify
 from cloacina_ctl.signing.keys import PublicKey
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.hostile.envelopes import public_key
 
 if TYPE_CHECKING:

@@ -32,8 +32,9 @@ def public_names() -> str:
 
 def _modules() -> Iterator[ModuleType]:
     for package in map(import_module, PACKAGES):
-        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            yield import_module(found.name)
+        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            if not found.ispkg:  # the steps of a verb are its own business
+                yield import_module(found.name)
     yield from map(import_module, MODULES)
 
 

@@ -19,7 +19,7 @@ from cloacina_ctl.operations.packaging.target import SOURCE, Target
 from cloacina_ctl.operations.packaging.vendoring import VendorRequest
 from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.runtime import open_package
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.platforms.elf_builder import AARCH64, X86_64, Elf
 from tests.project.trees import TASK, plant
 from tests.tools import need

@@ -14,7 +14,7 @@ from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.project.reading import read_project
 from cloacina_ctl.project.selection.links import Away, boundary_of, follow, open_followed
 from cloacina_ctl.project.selection.select import select_files, select_source
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.project.trees import PYPROJECT, TASK, found, plant
 
 CONFIG = '[tool.cloacina]\nentry_module = "demo.tasks"\nlinks = "contents"\n'

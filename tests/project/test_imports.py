@@ -16,7 +16,7 @@ from cloacina_ctl.operations.packaging.vendoring import VendorRequest
 from cloacina_ctl.operations.run import RunRequest, run
 from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.project.python.stdlib_names import NEWEST, pythons_with
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.project.trees import PYPROJECT, TASK, plant
 
 ABOUT = (Code.NOT_PROVIDED, Code.NOT_PACKED, Code.OTHER_NAME)

@@ -15,7 +15,7 @@ from cloacina_ctl.errors import NetworkProblem
 from cloacina_ctl.operations.publication.access import AccessRequest, find_access
 from cloacina_ctl.operations.publish import PublishRequest
 from cloacina_ctl.operations.publish import publish as publish_operation
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.foreign import archives
 from tests.publish import guide, real
 from tests.publish.conftest import source

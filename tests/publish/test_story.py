@@ -444,7 +444,7 @@ def test_a_server_that_says_no_gets_nothing_of_a_large_package(tell, server, pac
 def test_an_operation_tells_how_far_it_is(server, package, token_file):
     from cloacina_ctl.operations.publication.access import AccessRequest, find_access
     from cloacina_ctl.operations.publish import PublishRequest, publish
-    from cloacina_ctl.verification.authenticity import Rule
+    from cloacina_ctl.verification.policy import Rule
 
     server.asleep = False
     access = find_access(AccessRequest(server=server.url, token_file=str(token_file)))

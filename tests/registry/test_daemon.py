@@ -19,7 +19,7 @@ from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.verify import verify
 from cloacina_ctl.registry import daemon_folder
 from cloacina_ctl.registry.daemon_folder import STAGING, Dropped, file_name, watched_files
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.foreign import archives
 from tests.registry.conftest import make_project
 from tests.registry.stores import read_only

@@ -9,7 +9,7 @@ import pytest
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
-from cloacina_ctl.formats.native.payload import Memory, pour
+from cloacina_ctl.formats.sinks import MemorySink
 from cloacina_ctl.operations import install as install_module
 from cloacina_ctl.operations import keys
 from cloacina_ctl.operations.install import InstallRequest, install
@@ -24,7 +24,7 @@ from cloacina_ctl.operations.sign import SignRequest, sign
 from cloacina_ctl.operations.verify import verify
 from cloacina_ctl.signing.keys import PrivateKey
 from cloacina_ctl.signing.sidecar import make_sidecar
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.registry.stores import check_tidy, read_only
 from tests.verbs.test_json_shapes import judge
 
@@ -245,8 +245,8 @@ def test_an_installed_package_is_opened_proved_and_pinned(user, made):
     install(InstallRequest(str(made.second)))
     with open_installed(NAME) as (installed, package):
         assert (installed.version, installed.active) == ("1.1.0", True)
-        kept = Memory()
-        pour(package, kept)
+        kept = MemorySink()
+        package.stream(kept)
         assert any(path.endswith("tasks.py") for path in kept.files)
     with open_installed(f"{NAME}@1.0.0") as (installed, _):
         assert (installed.version, installed.active) == ("1.0.0", False)

@@ -32,7 +32,7 @@ from cloacina_ctl.runtime.metadata import (
     with_the_codes_own_words,
     workflow_of,
 )
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.foreign import archives
 from tests.project.trees import TASK, plant
 from tests.runtime.packages import AFTER, ECHO, FLOW, SLEEP, TASKS, pack

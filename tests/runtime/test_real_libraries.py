@@ -4,7 +4,7 @@ import pytest
 
 from cloacina_ctl.runtime import open_package
 from cloacina_ctl.runtime.scheduler.run import RunOptions, run_workflow
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.tools import need
 from tests.verbs.conftest import FIXTURES, cli, config  # noqa: F401 - fixtures
 

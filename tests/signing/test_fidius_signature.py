@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, NotTrusted, Refused
 from cloacina_ctl.files.staging import unnamed_file
-from cloacina_ctl.operations.views import signature_view
+from cloacina_ctl.operations.results import signature_view
 from cloacina_ctl.signing.fidius_signature import (
     OutOfOrder,
     SpooledTreeDigest,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, NotTrusted, Refused, UsageError
-from cloacina_ctl.operations.views import signature_view
+from cloacina_ctl.operations.results import signature_view
 from cloacina_ctl.signing.judge import KnownKey, Status, judge_subject
 from cloacina_ctl.signing.keys import PrivateKey
 from cloacina_ctl.signing.policy import Requirement, require_signatures

@@ -10,7 +10,7 @@ from cloacina_ctl.operations.packaging.vendoring import VendorRequest
 from cloacina_ctl.operations.run import RunRequest, run
 from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.project.python.namespaces import bare_folders, extends_path, hidden_name
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.project.trees import plant
 from tests.vendoring.test_vendoring import lock
 from tests.vendoring.wheels import wheel

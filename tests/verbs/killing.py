@@ -24,7 +24,7 @@ from cloacina_ctl.operations.packaging.vendoring import WorkFolder
 from cloacina_ctl.operations.sign import SignRequest, sign
 from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.runtime.process.bundle import Material
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.registry.killing import in_child, kill_at_call
 from tests.registry.stores import SCRATCH
 from tests.verbs.test_sign_sidecar import source_package

@@ -19,7 +19,7 @@ from cloacina_ctl.operations.keys import ExportRequest, export_key, signing_keys
 from cloacina_ctl.operations.sign import SignRequest, sign
 from cloacina_ctl.operations.verify import verify
 from cloacina_ctl.signing.sidecar import find_sidecar
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.verbs.conftest import Outcome
 from tests.verbs.refusals import check_words, leftovers
 from tests.verbs.test_sign_sidecar import source_package

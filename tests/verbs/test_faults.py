@@ -19,7 +19,7 @@ import pytest
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.verify import verify
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.tools import small_disk
 from tests.verbs.conftest import Outcome
 from tests.verbs.refusals import check_object, check_words, leftovers, refused, tree

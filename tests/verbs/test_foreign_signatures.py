@@ -8,8 +8,8 @@ import pytest
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, Refused
-from cloacina_ctl.formats.native.payload import Memory
 from cloacina_ctl.formats.opening import open_foreign
+from cloacina_ctl.formats.sinks import MemorySink
 from cloacina_ctl.signing.fidius_signature import TreeDigest, sign_tree
 from cloacina_ctl.signing.judge import KnownKey, Status
 from cloacina_ctl.signing.keys import PrivateKey
@@ -63,9 +63,9 @@ def judge(path, known=KNOWN):
     """Judge both signatures as `verify` does; return them and the files that went through."""
     with open_foreign(str(path)) as package:
         beside = judge_beside(package, known)
-        memory = Memory()
+        memory = MemorySink()
         sink = TreeSink(memory)
-        contents = package.pour(sink)
+        contents = package.stream(sink).contents
         return (*beside, *sink.judge(package, contents, known)), memory.files
 
 

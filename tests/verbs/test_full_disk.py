@@ -25,7 +25,7 @@ from cloacina_ctl.operations.uninstall import uninstall
 from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.registry.store import Registry
 from cloacina_ctl.vendoring.locks.lock import Lock, lock_bytes, write_lock
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.registry.killing import state_of as registry_state
 from tests.registry.stores import check_tidy, put
 from tests.tools import small_disk

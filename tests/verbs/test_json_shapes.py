@@ -13,7 +13,7 @@ from referencing import Registry, Resource
 from cloacina_ctl.cli import main
 from cloacina_ctl.cli.parsing import table
 from cloacina_ctl.digest import Digest
-from cloacina_ctl.operations.views import signature_view
+from cloacina_ctl.operations.results import signature_view
 from cloacina_ctl.signing.fidius_signature import judge_tree, sign_tree
 from cloacina_ctl.signing.judge import KnownKey
 from cloacina_ctl.signing.keys import PrivateKey

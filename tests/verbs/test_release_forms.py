@@ -18,7 +18,7 @@ from cloacina_ctl.operations.run import RunRequest, Watch, plan_run, run
 from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.project.build import cargo
 from cloacina_ctl.runtime.scheduler.trigger_rules import read_rule
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.engines import crates
 
 pytestmark = pytest.mark.slow

@@ -17,7 +17,7 @@ from cloacina_ctl.runtime.metadata import (
     TriggerOutcome,
 )
 from cloacina_ctl.runtime.package import Verification
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.runtime.graphs import workflow
 from tests.runtime.sessions import CallingSession, fail
 

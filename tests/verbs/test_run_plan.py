@@ -10,7 +10,7 @@ from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.packaging.target import choose_target
 from cloacina_ctl.operations.run import RunRequest, run, run_graph
 from cloacina_ctl.runtime.scheduler.select import choose_workflow, only_task
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.foreign import archives
 from tests.runtime.plugins import raw
 

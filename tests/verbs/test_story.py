@@ -16,7 +16,7 @@ from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.paths import MemberPath
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 from tests.verbs.conftest import FIXTURES
 
 

@@ -8,7 +8,7 @@ from cloacina_ctl.errors import Code, NotTrusted
 from cloacina_ctl.operations import keys
 from cloacina_ctl.operations.sign import SignRequest, sign
 from cloacina_ctl.operations.verify import verify
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 
 
 def codes(caught):

@@ -17,7 +17,7 @@ from cloacina_ctl.operations.installation.choose import find_package
 from cloacina_ctl.operations.package import PackageRequest, package, prepare
 from cloacina_ctl.operations.run import RunRequest, plan_run, run
 from cloacina_ctl.operations.validate import validate
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 
 CRATE = Path(__file__).parents[2] / "fixtures" / "rust_etl"
 ALLOWED = Rule(allow_unsigned=True)

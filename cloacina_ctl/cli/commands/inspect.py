@@ -42,7 +42,7 @@ def _inspect(word: str, values: Values, reporter: Reporter) -> Inspection:
     if not is_address(word):
         from cloacina_ctl.cli.terminal.escape import escape
         from cloacina_ctl.operations.installation.choose import find_package
-        from cloacina_ctl.verification.authenticity import Rule
+        from cloacina_ctl.verification.policy import Rule
 
         chosen = find_package(
             word, Rule(allow_unsigned=True), tenant=values["tenant"], registry=values["registry"]
@@ -68,7 +68,7 @@ def _show(inspection: Inspection, values: Values, reporter: Reporter) -> None:
 
 
 def _as_json(inspection: Inspection, *, files: bool) -> dict[str, object]:
-    from cloacina_ctl.operations.views import manifest_json, plain
+    from cloacina_ctl.operations.results import manifest_json, plain
 
     result: dict[str, object] = {
         "format": inspection.format,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.operations.run import Ran, RunRequest
-    from cloacina_ctl.verification.authenticity import Rule
+    from cloacina_ctl.verification.policy import Rule
 
 
 # Each excludes the others that stand behind it.

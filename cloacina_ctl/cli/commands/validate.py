@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.operations.validate import Validated
-    from cloacina_ctl.verification.authenticity import Rule
+    from cloacina_ctl.verification.policy import Rule
 
 
 def _run(values: Values, reporter: Reporter) -> int:
@@ -53,7 +53,7 @@ def _run(values: Values, reporter: Reporter) -> int:
 
 def _rule(values: Values) -> Rule | None:
     """Return what a package must be to be loaded; None where nothing is to be."""
-    from cloacina_ctl.verification.authenticity import Rule
+    from cloacina_ctl.verification.policy import Rule
 
     if values["load"]:
         return Rule(

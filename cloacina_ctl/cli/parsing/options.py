@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.formats.limits import Limits
-    from cloacina_ctl.verification.authenticity import Rule
+    from cloacina_ctl.verification.policy import Rule
 
 FORCE = Option(("--force",), "Replace the output if it exists.", Kind.FLAG)
 JOBS = Option(
@@ -126,7 +126,7 @@ def rule(values: Values, reporter: Reporter) -> Rule:
     A key is read here, once for all packages: a pipe is there only once.
     """
     from cloacina_ctl.operations.keys import public_keys
-    from cloacina_ctl.verification.authenticity import Rule, keys_at_hand
+    from cloacina_ctl.verification.policy import Rule, keys_at_hand
 
     refuse_stdin_twice(values["package"], values["key"])
     if not values["key"]:

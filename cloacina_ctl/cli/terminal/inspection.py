@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.inspection.manifest_view import ForeignView
     from cloacina_ctl.manifest import Artifact, Manifest, Task, Trigger, Workflow
     from cloacina_ctl.operations.inspect import Inspection
-    from cloacina_ctl.operations.views import SignatureView
+    from cloacina_ctl.operations.results import SignatureView
 
     Paint = Callable[[str, str], str]
 

@@ -1,6 +1,6 @@
 """An open package of another generation, and the one pass in which everything of it is read.
 
-There is no table of contents: who wants to know what is in it decompresses it to its end. ``pour``
+There is no table of contents: to know what is in it is to decompress it to its end. ``stream``
 does so with bounded memory, gives each file to a sink, and proves on the way whatever can be
 proved: the stream's own checksums, the form of each header, the names, the manifest.
 """
@@ -19,23 +19,24 @@ from cloacina_ctl.formats import detect
 from cloacina_ctl.formats.file_index import FileEntry
 from cloacina_ctl.formats.legacy.bounds import Bounds
 from cloacina_ctl.formats.legacy.layouts import Layout
+from cloacina_ctl.formats.legacy.model import ProviderManifest
 from cloacina_ctl.formats.legacy.prefetch import AHEAD, read_ahead
-from cloacina_ctl.formats.legacy.streams import inflate
+from cloacina_ctl.formats.legacy.streams import GZIP, inflate
 from cloacina_ctl.formats.legacy.tar_members import Members
 from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
+from cloacina_ctl.formats.package import PackageIdentity, Streamed
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from typing_extensions import Self
 
     from cloacina_ctl.formats.legacy.model import ForeignManifest, Generation
     from cloacina_ctl.formats.legacy.tar_members import Member
-    from cloacina_ctl.formats.native.payload import Sink
-
-    Progress = Callable[[int, int], None]
+    from cloacina_ctl.formats.sinks import Sink
+    from cloacina_ctl.progress import StageProgress
 
 UNKNOWN = Digest("0" * 64)
 _PIECE = 256 << 10
@@ -68,8 +69,15 @@ class Contents(NamedTuple):
         """The identity of the package: of the whole file, as servers have it."""
         return CONTENT_PREFIX + self.digest
 
+    def identity(self, path: str) -> PackageIdentity:
+        """Return which package the file at ``path`` is, by its manifest."""
+        manifest = self.manifest
+        named = manifest.package if isinstance(manifest, ProviderManifest) else manifest
+        format_ = self.generation.value
+        return PackageIdentity(path, format_, named.name, named.version, self.content)
 
-class ForeignPackage:
+
+class LegacyPackage:
     """An open package. Use it as a context manager. Nothing but its first bytes is judged yet."""
 
     def __init__(self, fd: int, path: str, limits: Limits = DEFAULT_LIMITS) -> None:
@@ -88,8 +96,13 @@ class ForeignPackage:
         close_quietly(self._fd)
 
     @property
+    def may_hold_signature(self) -> bool:
+        """Whether a signature may be among its files: no gzip package has one."""
+        return self.container != GZIP
+
+    @property
     def digest(self) -> Digest:
-        """The SHA-256 of the whole file; read once, before or while it is poured."""
+        """The SHA-256 of the whole file; read once, before or while it is streamed."""
         if self._digest is None:
             self.limits.check(
                 "foreign_compressed", self.size, where=self.path, what="the size of the file"
@@ -100,20 +113,27 @@ class ForeignPackage:
             self._digest = Digest(reading.sha256.hexdigest())
         return self._digest
 
-    def pour(self, sink: Sink, progress: Progress | None = None) -> Contents:
+    def stream(
+        self,
+        sink: Sink,
+        files: Sequence[FileEntry] | None = None,  # noqa: ARG002 - one pass has all of them
+        *,
+        jobs: int = 1,  # noqa: ARG002 - and takes one thread, and one ahead
+        progress: StageProgress | None = None,
+    ) -> Streamed:
         """Give every file to ``sink``, in one pass, and return what there was.
 
         A sink gets bytes before the whole is proved, so it keeps them out of sight until this
         returns; a file's digest is not known when it begins. Progress is in bytes of the file.
-        Raises ``Refused`` for anything that is not exactly one whole package of its generation.
+        Raises ``Refused`` for anything that is not exactly one whole package of its format.
         """
         bounds = Bounds(self.size, self.limits, self.path)
         reading = _Reading(self._fd, self.path)
         pieces = bounds.of_stream(inflate(reading.read, self.container, self.path))
         ahead = read_ahead(pieces, AHEAD if self.size > SMALL else 0)
         try:
-            pouring = _Pouring(Layout(self.container, self.path), sink, self.limits, self.path)
-            for _ in pouring.take_all(Members(ahead, bounds, self.path)):
+            streaming = _Streaming(Layout(self.container, self.path), sink, self.limits, self.path)
+            for _ in streaming.take_all(Members(ahead, bounds, self.path)):
                 if progress:
                     progress(reading.position, self.size)
         finally:
@@ -122,7 +142,8 @@ class ForeignPackage:
         if self._digest not in (None, digest):
             raise Refused.of(Code.CHANGED, "it changed while it was read", where=self.path)
         self._digest = digest
-        return pouring.contents(digest)
+        contents = streaming.contents(digest)
+        return Streamed(files=contents.files, complete=True, contents=contents)
 
 
 class _Reading:
@@ -142,7 +163,7 @@ class _Reading:
         return piece
 
 
-class _Pouring:
+class _Streaming:
     """One pass over the members: what goes to the sink, what is kept of it."""
 
     def __init__(self, layout: Layout, sink: Sink, limits: Limits, where: str) -> None:

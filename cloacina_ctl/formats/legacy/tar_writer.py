@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.formats.plan import Plan
     from cloacina_ctl.paths import MemberPath
+    from cloacina_ctl.progress import StageProgress
 
-    Progress = Callable[[int, int], None]
     Feed = Callable[["TarStream"], None]
 
 
@@ -39,7 +39,7 @@ class Compressor(Protocol):
         ...
 
 
-def feed_plan(plan: Plan, progress: Progress | None = None) -> Feed:
+def feed_plan(plan: Plan, progress: StageProgress | None = None) -> Feed:
     """Return what gives the files of ``plan`` to a stream, reading each once."""
 
     def feed(stream: TarStream) -> None:

@@ -1,4 +1,4 @@
-"""Pouring a package's files into a sink: the one loop that verify, unpack and cat share.
+"""Streaming a package's files into a sink: the one loop that every verb shares.
 
 (1) A frame's compressed bytes are hashed and compared with the index, (2) only then decompressed,
 to exactly the size that follows from files.json; (3) each tar header and padding is compared with
@@ -10,13 +10,13 @@ made out of sight until the whole is through.
 from __future__ import annotations
 
 import hashlib
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.formats.file_index import FRAME_SIZE, FileEntry
 from cloacina_ctl.formats.native import frames as zstd
 from cloacina_ctl.formats.native import tar
+from cloacina_ctl.formats.package import Streamed
 from cloacina_ctl.formats.threads import in_order
 from cloacina_ctl.values import NamedTuple
 
@@ -24,90 +24,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from cloacina_ctl.formats.native.head import Span
-    from cloacina_ctl.formats.native.reader import Package
-
-    Progress = Callable[[int, int], None]
+    from cloacina_ctl.formats.native.reader import NativePackage
+    from cloacina_ctl.formats.sinks import Sink
+    from cloacina_ctl.progress import StageProgress
 
 # A part that is worth a process of its own, in bytes; a file costs as much as so many more.
 _PART_COST = 16 << 20
 _FILE_COST = 40_000
 
 
-class Sink(Protocol):
-    """What takes the files of a package, one after the other.
-
-    Where ``divisible``, several processes may fill it, each with other files.
-    """
-
-    divisible: bool
-
-    def begin(self, file: FileEntry) -> None:
-        """Get ready for the bytes of ``file``."""
-
-    def write(self, data: memoryview) -> None:
-        """Take the next bytes; not proved yet."""
-
-    def end(self) -> None:
-        """Know that the bytes since ``begin`` were those of the file, all of them."""
-
-
-class Nowhere:
-    """A sink for who only wants to know whether every byte is the right one."""
-
-    divisible = True
-
-    def begin(self, file: FileEntry) -> None:
-        """Take nothing."""
-
-    def write(self, data: memoryview) -> None:
-        """Take nothing."""
-
-    def end(self) -> None:
-        """Take nothing."""
-
-
-class Memory:
-    """A sink that keeps the bytes of small files."""
-
-    divisible = False
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self._path = ""
-        self._parts: list[bytes] = []
-
-    def begin(self, file: FileEntry) -> None:
-        """Begin with nothing."""
-        self._path, self._parts = file.path, []
-
-    def write(self, data: memoryview) -> None:
-        """Keep a copy."""
-        self._parts.append(bytes(data))
-
-    def end(self) -> None:
-        """Keep the file under its path."""
-        self.files[self._path] = b"".join(self._parts)
-
-
-class Poured(NamedTuple):
-    """What went through: all there is, or the frames that some members needed."""
-
-    files: tuple[FileEntry, ...]
-    frames: int
-    complete: bool
-
-
-def pour(
-    package: Package,
+def stream_files(
+    package: NativePackage,
     sink: Sink,
     files: Sequence[FileEntry] | None = None,
     *,
     jobs: int = 1,
-    progress: Progress | None = None,
-) -> Poured:
+    progress: StageProgress | None = None,
+) -> Streamed:
     """Give ``files`` of ``package`` (all that are in this file where None) to ``sink``.
 
-    Progress is in bytes of files. Raises ``Refused`` at the first byte that is not the right one.
+    Progress is in bytes of files. Raises ``Refused`` at the first byte that is not the one that the
+    head promises.
     """
     wanted: set[str] | None = None if files is None else {file.path for file in files}
     runs = tuple(_runs(package, wanted))
@@ -118,36 +55,12 @@ def pour(
     if len(parts) > 1:
         from cloacina_ctl.formats.native.processes import in_processes
 
-        in_processes(lambda part, more: _pour_part(package, part, sink, more), parts, advance)
+        in_processes(lambda part, more: _stream_part(package, part, sink, more), parts, advance)
     else:
-        _pour_part(package, whole, sink, advance, jobs)
-    return Poured(
+        _stream_part(package, whole, sink, advance, jobs)
+    return Streamed(
         files=tuple(span.file for span in whole.spans()),
-        frames=len(_frame_numbers(package, whole)),
         complete=whole.with_end and not package.block.withheld,
-    )
-
-
-def select(files: Sequence[FileEntry], patterns: Sequence[str]) -> tuple[FileEntry, ...]:
-    """Return the files that ``is_chosen`` takes, or refuse when there is none."""
-    chosen = tuple(file for file in files if is_chosen(file.path, patterns))
-    if not chosen:
-        raise Refused.of(
-            Code.NO_SUCH_MEMBER,
-            f"no member matches: {', '.join(patterns)}",
-            hint="`cloacina-ctl inspect --files` lists them",
-        )
-    return chosen
-
-
-def is_chosen(path: str, patterns: Sequence[str]) -> bool:
-    """Tell whether one of the glob ``patterns`` matches.
-
-    ``*`` also matches slashes; a pattern that ends with a slash takes the whole folder.
-    """
-    return any(
-        fnmatchcase(path, pattern + "*" if pattern.endswith("/") else pattern)
-        for pattern in patterns
     )
 
 
@@ -159,7 +72,7 @@ class _Run(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """What is poured in one go; ``with_end`` where the end of the archive is looked at too."""
+    """What is read in one go; ``with_end`` where the end of the archive is looked at too."""
 
     runs: tuple[_Run, ...]
     with_end: bool
@@ -198,7 +111,7 @@ def _divide(whole: _Part, jobs: int) -> tuple[_Part, ...]:
     return (*(_Part(part, with_end=False) for part in others), _Part(last, whole.with_end))
 
 
-def _advancing(progress: Progress | None, total: int) -> Callable[[int], None]:
+def _advancing(progress: StageProgress | None, total: int) -> Callable[[int], None]:
     """Return what takes how many bytes more are done, and tells ``progress`` how many in all."""
     done = 0
 
@@ -211,8 +124,8 @@ def _advancing(progress: Progress | None, total: int) -> Callable[[int], None]:
     return advance
 
 
-def _pour_part(
-    package: Package, part: _Part, sink: Sink, advance: Callable[[int], None], jobs: int = 1
+def _stream_part(
+    package: NativePackage, part: _Part, sink: Sink, advance: Callable[[int], None], jobs: int = 1
 ) -> None:
     """Give the files of ``part`` to ``sink``, with ``jobs`` threads that decompress."""
     numbers = _frame_numbers(package, part)
@@ -233,7 +146,7 @@ def _pour_part(
         contents.close()  # stops the threads where something was refused
 
 
-def _runs(package: Package, wanted: set[str] | None) -> Iterator[_Run]:
+def _runs(package: NativePackage, wanted: set[str] | None) -> Iterator[_Run]:
     first = 0
     for section in package.head.sections:
         if package.holds(section.name):
@@ -245,7 +158,7 @@ def _runs(package: Package, wanted: set[str] | None) -> Iterator[_Run]:
         first += -(-section.length // FRAME_SIZE)
 
 
-def _frame_numbers(package: Package, part: _Part) -> list[int]:
+def _frame_numbers(package: NativePackage, part: _Part) -> list[int]:
     """Return the frames to read, in order: those that the spans lie in, and perhaps the end."""
     numbers: list[int] = []
     for run in part.runs:
@@ -291,7 +204,7 @@ class _Frames:
 
 
 def _pour_runs(
-    package: Package,
+    package: NativePackage,
     runs: Sequence[_Run],
     frames: _Frames,
     sink: Sink,
@@ -337,7 +250,7 @@ def _read(frames: _Frames, run: _Run, span: Span, header: bytes) -> Iterator[mem
         yield None
 
 
-def _bad_tar(package: Package, file: FileEntry) -> Refused:
+def _bad_tar(package: NativePackage, file: FileEntry) -> Refused:
     return Refused.of(
         Code.BAD_TAR,
         f"the header or the padding of {file.path} is not the expected one",
@@ -345,7 +258,7 @@ def _bad_tar(package: Package, file: FileEntry) -> Refused:
     )
 
 
-def _bad_file(package: Package, file: FileEntry) -> Refused:
+def _bad_file(package: NativePackage, file: FileEntry) -> Refused:
     return Refused.of(
         Code.FILE_DIGEST,
         f"not the bytes that files.json promises: {file.path}",

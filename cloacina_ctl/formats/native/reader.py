@@ -1,8 +1,8 @@
-"""Reading a package: one descriptor, every byte authenticated before it is used.
+"""Reading a native package: one descriptor, every byte authenticated before it is used.
 
-``open_package`` judges the preamble, the signature block and the size of the head and reads the
-head's compressed bytes, no more: whoever requires a signature checks it over ``head_digest``
-before ``head()`` decompresses them. Each payload frame is hashed before it is decompressed, and
+Opening checks the preamble, the signature block and the size of the head, and reads the head's
+compressed bytes, no more: a required signature is checked over ``head_digest`` before ``head``
+decompresses them. Each payload frame is hashed before it is decompressed, and
 each buffer is hashed and used once, so the bytes verified are the bytes used, also while somebody
 writes to the file.
 """
@@ -30,17 +30,20 @@ from cloacina_ctl.formats.native.signature_block import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from typing_extensions import Self
 
-    from cloacina_ctl.formats.file_index import FrameEntry
+    from cloacina_ctl.formats.file_index import FileEntry, FrameEntry
+    from cloacina_ctl.formats.package import Streamed
+    from cloacina_ctl.formats.sinks import Sink
+    from cloacina_ctl.progress import StageProgress
 
 STDIN = "-"
 _PIECE = 1 << 20
 
 
-class Package:
+class NativePackage:
     """An open package. Use it as a context manager.
 
     What is there after opening is well formed, not trusted: ``block`` is what anyone can have
@@ -134,6 +137,19 @@ class Package:
             )
         return data
 
+    def stream(
+        self,
+        sink: Sink,
+        files: Sequence[FileEntry] | None = None,
+        *,
+        jobs: int = 1,
+        progress: StageProgress | None = None,
+    ) -> Streamed:
+        """Give ``files`` (all that are in this file where None) to ``sink``, each byte proved."""
+        from cloacina_ctl.formats.native.payload import stream_files
+
+        return stream_files(self, sink, files, jobs=jobs, progress=progress)
+
     def copy_behind_block(self, target: int) -> None:
         """Append head and payload, byte for byte, to ``target``: for new signatures."""
         from cloacina_ctl.formats.native.writer import copy_range
@@ -183,7 +199,7 @@ class Package:
             )
 
 
-def open_package(path: str, limits: Limits = DEFAULT_LIMITS) -> Package:
+def open_package(path: str, limits: Limits = DEFAULT_LIMITS) -> NativePackage:
     """Open the package at ``path``, or on standard input for ``-``, reading up to its head.
 
     A link is followed, once: whatever is opened stays the one file until it is closed. Raises
@@ -191,7 +207,7 @@ def open_package(path: str, limits: Limits = DEFAULT_LIMITS) -> Package:
     """
     fd = open_stdin(limits) if path == STDIN else open_regular(path)
     try:
-        return Package(fd, path, limits)
+        return NativePackage(fd, path, limits)
     except BaseException:
         os.close(fd)
         raise

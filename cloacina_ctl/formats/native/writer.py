@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from cloacina_ctl.formats.plan import Plan
-
-    Progress = Callable[[int, int], None]
+    from cloacina_ctl.progress import StageProgress
 
 
 class Written(NamedTuple):
@@ -94,7 +93,7 @@ class PackageWriter:
             self._payload_fd = -1
         self._staged.__exit__()
 
-    def write_payload(self, plan: Plan, progress: Progress | None = None) -> Written:
+    def write_payload(self, plan: Plan, progress: StageProgress | None = None) -> Written:
         """Read every file of ``plan`` once and write all frames; progress is in bytes of files."""
         files: list[FileEntry] = []
         frames: list[FrameEntry] = []
@@ -175,7 +174,7 @@ class _Piece(NamedTuple):
     content: bytearray | memoryview
 
 
-def _cut(plan: Plan, files: list[FileEntry], progress: Progress | None) -> Iterator[_Piece]:
+def _cut(plan: Plan, files: list[FileEntry], progress: StageProgress | None) -> Iterator[_Piece]:
     """Yield the frames' contents in order; fill ``files`` with the digests on the way."""
     total, done = plan.size, 0
     full: list[bytearray] = []

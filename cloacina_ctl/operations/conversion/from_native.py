@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from cloacina_ctl.checks.for_runtime import ForRuntime, check_for_runtime
 from cloacina_ctl.digest import CONTENT_PREFIX
@@ -17,7 +17,7 @@ from cloacina_ctl.formats.legacy.write_source import (
     source_order,
     write_source,
 )
-from cloacina_ctl.formats.native.payload import Memory, Nowhere, pour
+from cloacina_ctl.formats.sinks import MemorySink
 from cloacina_ctl.formats.threads import default_jobs
 from cloacina_ctl.manifest.model import Language
 from cloacina_ctl.operations.conversion.losses import losses_of_native
@@ -28,7 +28,6 @@ from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.project.package_toml import header_of_manifest, metadata_keys, resolve
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification import authenticity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,10 +35,10 @@ if TYPE_CHECKING:
     from cloacina_ctl.formats.file_index import FileEntry
     from cloacina_ctl.formats.legacy.tar_writer import Feed, TarStream
     from cloacina_ctl.formats.legacy.write_source import Written
-    from cloacina_ctl.formats.native.reader import Package
+    from cloacina_ctl.formats.native.reader import NativePackage
     from cloacina_ctl.operations.conversion.request import ConvertRequest
     from cloacina_ctl.project.model import Crate
-    from cloacina_ctl.signing.judge import KnownKey
+    from cloacina_ctl.verification.verify import Proof
 
 CARGO_TOML = "Cargo.toml"
 _RUN_BYTES = 16 << 20  # after which progress is told
@@ -56,14 +55,10 @@ class Member(NamedTuple):
     data: bytes = b""
 
 
-def convert_native(
-    package: Package,
-    request: ConvertRequest,
-    known: tuple[KnownKey, ...],
-    progress: Progress | None,
-) -> Converted:
+def convert_native(proof: Proof, request: ConvertRequest, progress: Progress | None) -> Converted:
     """Convert the native package as ``request`` says; raises what ``convert`` does."""
-    vouched = _prove(package, request, known, progress)
+    package = cast("NativePackage", proof.native)
+    evidence = proof.stream(progress=stage(progress, "verifying"))
     _refuse_other_release(package, request)
     form = request.target.format
     if form == SOURCE:
@@ -80,26 +75,13 @@ def convert_native(
         source_format=NATIVE,
         source_content=package.head.content,
         losses=losses,
-        vouched_by=vouched,
+        vouched_by=evidence.trusted_signers,
         padding=written.padding,
         runtime=runtime.name if runtime is not None else None,
     )
 
 
-def _prove(
-    package: Package,
-    request: ConvertRequest,
-    known: tuple[KnownKey, ...],
-    progress: Progress | None,
-) -> tuple[str, ...]:
-    """Return who vouches, once every byte is proved by the rule of ``verify``."""
-    vouched_by = authenticity.vouch(package, request.rule, known).vouched_by
-    jobs = request.rule.jobs or default_jobs()
-    pour(package, Nowhere(), jobs=jobs, progress=stage(progress, "verifying"))
-    return vouched_by
-
-
-def _refuse_other_release(package: Package, request: ConvertRequest) -> None:
+def _refuse_other_release(package: NativePackage, request: ConvertRequest) -> None:
     """Refuse a runtime that the package says it does not run in; nothing excuses that."""
     requires, runtime = package.head.manifest.requires, request.target.runtime
     release = requires.cloacina if requires is not None else None
@@ -117,7 +99,7 @@ def _refuse_other_release(package: Package, request: ConvertRequest) -> None:
 
 
 def _to_source(
-    package: Package, request: ConvertRequest, progress: Progress | None
+    package: NativePackage, request: ConvertRequest, progress: Progress | None
 ) -> tuple[tuple[str, ...], Written]:
     manifest = package.head.manifest
     files = _moved(package)
@@ -142,11 +124,11 @@ def _to_source(
     return losses, write_source(output, package.head.root, feed, rules, pad=request.pad)
 
 
-def _losses(package: Package, request: ConvertRequest) -> Iterator[str]:
+def _losses(package: NativePackage, request: ConvertRequest) -> Iterator[str]:
     return losses_of_native(package, request.target.format, delivered=request.delivered)
 
 
-def _moved(package: Package) -> dict[MemberPath, Member]:
+def _moved(package: NativePackage) -> dict[MemberPath, Member]:
     """Return the files by the path that they get; vendored ones of a platform have no place.
 
     What else is for the one platform there is lies beside the files for every one.
@@ -172,7 +154,7 @@ def _moved(package: Package) -> dict[MemberPath, Member]:
     return files
 
 
-def _crate(package: Package) -> Crate | None:
+def _crate(package: NativePackage) -> Crate | None:
     """Return what Cargo.toml says; None for a Python package.
 
     Raises ``Refused`` where the source cannot be built elsewhere.
@@ -182,8 +164,8 @@ def _crate(package: Package) -> Crate | None:
     from cloacina_ctl.checks.rust.crate_source import RULES
     from cloacina_ctl.operations.packaging.packed_crate import crate_in, crate_members
 
-    memory = Memory()
-    pour(package, memory, crate_members(package.head))
+    memory = MemorySink()
+    package.stream(memory, crate_members(package.head))
     found = crate_in(package.head, memory.files)
     if found is None or found.rust is None or found.source is None:
         problems = found.problems if found is not None else ()
@@ -195,20 +177,20 @@ def _crate(package: Package) -> Crate | None:
     return found.rust.crate
 
 
-def _read(package: Package, path: str) -> bytes | None:
+def _read(package: NativePackage, path: str) -> bytes | None:
     """Return the bytes of one small file of the package, None where it is not there."""
     entry = next((file for file in package.head.files if file.path == path), None)
     if entry is None:
         return None
     if entry.size > _MAX_TEXT:
         raise Refused.of(Code.BAD_TOML, f"not TOML: more than {_MAX_TEXT} bytes", where=path)
-    memory = Memory()
-    pour(package, memory, (entry,))
+    memory = MemorySink()
+    package.stream(memory, (entry,))
     return memory.files[path]
 
 
 def _feed(
-    package: Package, members: list[Member], progress: Callable[[int, int], None] | None
+    package: NativePackage, members: list[Member], progress: Callable[[int, int], None] | None
 ) -> Feed:
     """Return what gives the members to a stream, drawing the package's files in their order."""
     total = sum(member.size for member in members)
@@ -220,7 +202,7 @@ def _feed(
                 _give(run[0], stream)
             else:
                 entries = tuple(member.entry for member in run if member.entry is not None)
-                pour(package, _Renaming(stream, run), entries, jobs=default_jobs())
+                package.stream(_Renaming(stream, run), entries, jobs=default_jobs())
             done += sum(member.size for member in run)
             if progress:
                 progress(done, total)
@@ -228,7 +210,7 @@ def _feed(
     return feed
 
 
-def _runs(package: Package, members: list[Member]) -> Iterator[list[Member]]:
+def _runs(package: NativePackage, members: list[Member]) -> Iterator[list[Member]]:
     """Yield the members in parts, each of one pass: in the order in which the package has them."""
     place = {file.path: number for number, file in enumerate(package.head.files)}
     run: list[Member] = []
@@ -275,7 +257,7 @@ class _Renaming:
 
 
 def _to_v1(
-    package: Package, request: ConvertRequest, progress: Progress | None
+    package: NativePackage, request: ConvertRequest, progress: Progress | None
 ) -> tuple[tuple[str, ...], Written]:
     from cloacina_ctl.formats.legacy.write_v1 import dump_v1, write_v1
     from cloacina_ctl.operations.packaging.v1_manifest import runtime_of_library, v1_manifest
@@ -311,7 +293,7 @@ class _Spooled:
 
     divisible = False
 
-    def __init__(self, package: Package, entry: FileEntry) -> None:
+    def __init__(self, package: NativePackage, entry: FileEntry) -> None:
         self._package = package
         self._entry = entry
         self._folder = scratch_folder()
@@ -321,7 +303,7 @@ class _Spooled:
         with reported(self._folder):
             self._fd = unnamed_file(self._folder)
         try:
-            pour(self._package, self, (self._entry,))
+            self._package.stream(self, (self._entry,))
         except BaseException:
             os.close(self._fd)
             raise

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cloacina_ctl.formats.legacy.reader import Contents
-    from cloacina_ctl.formats.native.reader import Package
+    from cloacina_ctl.formats.native.reader import NativePackage
     from cloacina_ctl.manifest import Artifact, Manifest
 
 _MOST = 5  # names in one line
@@ -30,7 +30,9 @@ _MOST = 5  # names in one line
 _ABOUT = ("license", "homepage", "repository", "keywords")
 
 
-def losses_of_native(package: Package, form: str, *, delivered: bool = False) -> Iterator[str]:
+def losses_of_native(
+    package: NativePackage, form: str, *, delivered: bool = False
+) -> Iterator[str]:
     """Yield what a native package holds that one of the format ``form`` cannot.
 
     Of one that is ``delivered`` to its runtime nothing is lost that was judged before.

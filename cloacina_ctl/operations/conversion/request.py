@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Diagnostic, Refused
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -18,7 +18,7 @@ from cloacina_ctl.formats.legacy.write_source import is_padded
 from cloacina_ctl.formats.native.writer import PackageWriter, WriteOptions
 from cloacina_ctl.formats.plan import PlannedFile, make_plan
 from cloacina_ctl.formats.threads import default_jobs
-from cloacina_ctl.inspection.legacy_contents import Looked, look_into
+from cloacina_ctl.inspection.legacy_contents import LegacyContents, read_contents
 from cloacina_ctl.inspection.manifest_view import view_of
 from cloacina_ctl.manifest import Contents as ManifestContents
 from cloacina_ctl.manifest import Language, Manifest, Requires
@@ -31,37 +31,30 @@ from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.project.package_toml import header_of_manifest, resolve
 from cloacina_ctl.signing.fidius_signature import SIGNATURE_FILE
-from cloacina_ctl.verification import authenticity
-from cloacina_ctl.verification.legacy import name_of
-from cloacina_ctl.verification.tree_signature import TreeSink, judge_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.formats.legacy.reader import Contents, ForeignPackage
+    from cloacina_ctl.formats.legacy.reader import Contents
     from cloacina_ctl.manifest import Artifact, Workflow
     from cloacina_ctl.operations.conversion.request import ConvertRequest
-    from cloacina_ctl.signing.judge import Judged, KnownKey
+    from cloacina_ctl.verification.verify import Proof
 
 _NO_CONTENTS = ManifestContents(files=1, sha256="0" * 64, size=0)
 _NEEDED = ("id", "dependencies", "**")  # of a task, for a manifest that is true
 _KEPT_FOLDERS = (layout.SOURCE_FOLDER, layout.PLATFORM_FOLDER)
 
 
-def convert_foreign(
-    package: ForeignPackage,
-    request: ConvertRequest,
-    known: tuple[KnownKey, ...],
-    progress: Progress | None,
-) -> Converted:
+def convert_legacy(proof: Proof, request: ConvertRequest, progress: Progress | None) -> Converted:
     """Convert the package into a native one; raises what ``convert`` does."""
     with WorkFolder() as work:
         tree = os.path.join(work.path, "tree")
         with Extraction(tree, work.held) as extraction:
-            looked, judged, vouched = _prove(package, request, known, extraction, progress)
-        contents = looked.contents
-        _refuse_unreadable(looked, package.path)
-        losses = allow_losses(losses_of_foreign(contents, len(judged)), request)
+            looked = read_contents(proof, extraction, progress)
+            extraction.commit()
+        contents, evidence = looked.contents, looked.evidence
+        _refuse_unreadable(looked, request.path)
+        losses = allow_losses(losses_of_foreign(contents, len(evidence.signatures)), request)
         manifest = _manifest(looked)
         provenance = f"{contents.generation.value} {contents.content}"
         files = [*_files(looked, manifest, tree), *_package_toml(looked, manifest, provenance)]
@@ -83,33 +76,11 @@ def convert_foreign(
         source_format=contents.generation.value,
         source_content=contents.content,
         losses=losses,
-        vouched_by=vouched,
+        vouched_by=evidence.trusted_signers,
     )
 
 
-def _prove(
-    package: ForeignPackage,
-    request: ConvertRequest,
-    known: tuple[KnownKey, ...],
-    extraction: Extraction,
-    progress: Progress | None,
-) -> tuple[Looked, tuple[Judged, ...], tuple[str, ...]]:
-    """Unpack the package and return what it holds, by the rule of ``verify``."""
-    rule, path = request.rule, package.path
-    judged = judge_beside(package, known, rule.signature)
-    authenticity.refuse_failed_signatures(judged, path)
-    sink = TreeSink(extraction)
-    looked = look_into(package, sink, progress)
-    extraction.commit()
-    judged = (*judged, *sink.judge(package, looked.contents, known))
-    authenticity.refuse_failed_signatures(judged, path)
-    name, version = name_of(looked.contents)
-    identity = {"name": name, "version": version, "content": looked.contents.content}
-    authenticity.check_identity(identity, rule, path)
-    return looked, judged, authenticity.require(judged, rule, path)
-
-
-def _refuse_unreadable(looked: Looked, where: str) -> None:
+def _refuse_unreadable(looked: LegacyContents, where: str) -> None:
     """Refuse what a native manifest would not tell the truth of."""
     manifest = looked.contents.manifest
     if isinstance(manifest, ProviderManifest) or looked.language is None:
@@ -145,7 +116,7 @@ def _refuse_unreadable(looked: Looked, where: str) -> None:
         raise Refused(*found)
 
 
-def _manifest(looked: Looked) -> Manifest:
+def _manifest(looked: LegacyContents) -> Manifest:
     """Return the native manifest, with places of tasks as they are in a native package."""
     view = view_of(looked)
     language = Language(looked.language)
@@ -166,7 +137,7 @@ def _manifest(looked: Looked) -> Manifest:
     )
 
 
-def _described(workflow: Workflow, looked: Looked) -> Workflow:
+def _described(workflow: Workflow, looked: LegacyContents) -> Workflow:
     """Return the workflow as a project's package has it: places, and who and what it is."""
     manifest = looked.contents.manifest
     triggers = tuple(sorted(workflow.triggers, key=lambda trigger: trigger.name))
@@ -187,7 +158,7 @@ def _moved(artifact: Artifact) -> Artifact:
     return artifact._replace(path=path, unloaded=artifact.kind == "cdylib")
 
 
-def _files(looked: Looked, manifest: Manifest, tree: str) -> Iterator[PlannedFile]:
+def _files(looked: LegacyContents, manifest: Manifest, tree: str) -> Iterator[PlannedFile]:
     contents = looked.contents
     for path, file in _places(contents, manifest).items():
         source = os.path.join(tree, file)
@@ -222,7 +193,9 @@ def _places(contents: Contents, manifest: Manifest) -> dict[str, str]:
     return found
 
 
-def _package_toml(looked: Looked, manifest: Manifest, provenance: str) -> Iterator[PlannedFile]:
+def _package_toml(
+    looked: LegacyContents, manifest: Manifest, provenance: str
+) -> Iterator[PlannedFile]:
     """Yield the resolved package.toml, which a package of a library alone has not."""
     contents = looked.contents
     if isinstance(contents.manifest, V1Manifest) or manifest.artifacts:

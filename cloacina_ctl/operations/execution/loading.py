@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
     from cloacina_ctl.runtime.package import Loaded, Verification
     from cloacina_ctl.runtime.scheduler.events import Event, WorkflowOutcome
-    from cloacina_ctl.verification.authenticity import Rule
+    from cloacina_ctl.verification.policy import Rule
 
     Loader = Callable[["RunRequest", Rule, "Watch"], AbstractContextManager["LoadedPackage"]]
 

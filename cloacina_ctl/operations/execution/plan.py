@@ -9,24 +9,21 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.formats.native.payload import Nowhere
-from cloacina_ctl.formats.native.reader import Package
-from cloacina_ctl.formats.opening import open_any
+from cloacina_ctl.formats.package import PackageIdentity
 from cloacina_ctl.manifest.graph import layers
 from cloacina_ctl.manifest.model import Language
 from cloacina_ctl.operations.installation.damage import damage_explained
 from cloacina_ctl.runtime.scheduler.run import read_rules
 from cloacina_ctl.runtime.scheduler.select import choose_workflow, needs_build, no_workflow
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification import authenticity
+from cloacina_ctl.verification.verify import verifying
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cloacina_ctl.formats.legacy.reader import ForeignPackage
     from cloacina_ctl.manifest.model import Workflow
-    from cloacina_ctl.signing.judge import KnownKey
-    from cloacina_ctl.verification.authenticity import Rule
+    from cloacina_ctl.verification.policy import Rule
+    from cloacina_ctl.verification.verify import Proof
 
 
 class PlannedTask(NamedTuple):
@@ -60,18 +57,13 @@ def plan_run(path: str, rule: Rule, workflow: str | None = None) -> RunPlan:
     """
     if os.path.isdir(path):
         return _plan_project(path, rule, workflow)
-    authenticity.check_rule(rule)
-    known = authenticity.keys_that_count(rule)
-    with damage_explained(path, rule), open_any(path, rule.limits) as package:
-        if not isinstance(package, Package):
-            return _plan_foreign(package, rule, known, workflow)
-        authenticity.vouch(package, rule, known)
-        head = package.head
-        named = head.manifest.package
-        if not head.manifest.workflows:
-            raise no_workflow([graph.name for graph in head.manifest.graphs], path)
-        found = (path, named.name, named.version, head.content)
-        return _plan(found, head.manifest.workflows, workflow)
+    with damage_explained(path, rule), verifying(path, rule) as proof:
+        if proof.native is None:
+            return _plan_legacy(proof, workflow)
+        manifest = proof.native.head.manifest
+        if not manifest.workflows:
+            raise no_workflow([graph.name for graph in manifest.graphs], path)
+        return _plan(proof.identity, manifest.workflows, workflow)
 
 
 def _plan_project(folder: str, rule: Rule, workflow: str | None) -> RunPlan:
@@ -80,30 +72,24 @@ def _plan_project(folder: str, rule: Rule, workflow: str | None) -> RunPlan:
     prepared = prepare_own(folder, rule.limits)
     named, manifest = prepared.project.package, prepared.manifest
     workflows = manifest.workflows if manifest is not None else ()
-    return _plan((folder, named.name, named.version, None), workflows, workflow)
+    identity = PackageIdentity(folder, "project", named.name, named.version, "")
+    return _plan(identity, workflows, workflow)
 
 
-def _plan_foreign(
-    package: ForeignPackage, rule: Rule, known: tuple[KnownKey, ...], workflow: str | None
-) -> RunPlan:
-    from cloacina_ctl.inspection.legacy_contents import look_into
+def _plan_legacy(proof: Proof, workflow: str | None) -> RunPlan:
+    from cloacina_ctl.inspection.legacy_contents import read_contents
     from cloacina_ctl.inspection.manifest_view import view_of
-    from cloacina_ctl.operations.foreign import verify_foreign
 
-    verified = verify_foreign(package, rule, known)
-    looked = look_into(package, Nowhere())  # refuses what has changed since
-    view = view_of(looked)
+    read = read_contents(proof)
+    view, identity = view_of(read), read.evidence.identity
     if not any(one.tasks for one in view.workflows):
         if view.language is Language.RUST and not view.artifacts:
-            raise needs_build("sources that a server compiles", package.path)
-        raise no_workflow([graph.name for graph in view.graphs], package.path)
-    found = (package.path, verified.name, verified.version, verified.content)
-    return _plan(found, view.workflows, workflow)
+            raise needs_build("sources that a server compiles", identity.path)
+        raise no_workflow([graph.name for graph in view.graphs], identity.path)
+    return _plan(identity, view.workflows, workflow)
 
 
-def _plan(
-    found: tuple[str, str, str, str | None], workflows: Sequence[Workflow], name: str | None
-) -> RunPlan:
+def _plan(package: PackageIdentity, workflows: Sequence[Workflow], name: str | None) -> RunPlan:
     chosen = choose_workflow(workflows, name)
     read_rules(chosen)
     by_id = {task.id: task for task in chosen.tasks}
@@ -119,4 +105,11 @@ def _plan(
         )
         for layer in layers({id_: task.dependencies for id_, task in by_id.items()})
     )
-    return RunPlan(*found, workflow=chosen.name or found[1], layers=planned)
+    return RunPlan(
+        path=package.path,
+        name=package.name,
+        version=package.version,
+        content=package.content or None,
+        workflow=chosen.name or package.name,
+        layers=planned,
+    )

@@ -17,7 +17,7 @@ from cloacina_ctl.operations.execution.loading import (
 )
 from cloacina_ctl.runtime.scheduler.run import DEFAULT_TIMEOUT_SECONDS
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 
 if TYPE_CHECKING:
     from cloacina_ctl.errors import Diagnostic

@@ -11,7 +11,7 @@ from cloacina_ctl.formats.native.reader import STDIN
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from cloacina_ctl.verification.authenticity import Rule
+    from cloacina_ctl.verification.policy import Rule
 
 
 class Chosen(NamedTuple):

@@ -22,15 +22,15 @@ from cloacina_ctl.errors import (
     Severity,
     UsageError,
 )
-from cloacina_ctl.formats.native.reader import Package
+from cloacina_ctl.formats.native.reader import NativePackage
 from cloacina_ctl.formats.opening import descriptor, open_descriptor, require_package_file
 from cloacina_ctl.manifest.model import Language
 from cloacina_ctl.operations.verify import verify_open
 from cloacina_ctl.progress import stage
 from cloacina_ctl.registry.daemon_folder import Dropped, file_name, is_fifo, watched_files
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification import authenticity
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule, check_rule
+from cloacina_ctl.verification.verify import examine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,7 +108,7 @@ def install_for_daemon(
     """
     from cloacina_ctl.releases.table import find_runtime
 
-    authenticity.check_rule(request.rule)
+    check_rule(request.rule)
     runtime = find_runtime(request.release or daemon_release())
     warnings = _judge_daemon(runtime, force=request.force)
     folder = request.folder or settings.daemon_folder()
@@ -191,7 +191,7 @@ def _right_format(
     try:
         require_package_file(fd, request.path)
         with open_descriptor(os.dup(fd), request.path, request.rule.limits) as package:
-            if isinstance(package, Package):
+            if isinstance(package, NativePackage):
                 with _converted(package, request, runtime, progress) as source:
                     yield source
                 return
@@ -202,7 +202,7 @@ def _right_format(
 
 @contextlib.contextmanager
 def _converted(
-    package: Package, request: DaemonRequest, runtime: Runtime, progress: Progress | None
+    package: NativePackage, request: DaemonRequest, runtime: Runtime, progress: Progress | None
 ) -> Iterator[_Source]:
     """Convert a native package for the daemon, which reads no signature: it was judged here."""
     from cloacina_ctl.operations.conversion.request import ConvertRequest
@@ -231,9 +231,8 @@ def _converted(
 
 def _verify(dropped: Dropped, source: _Source, progress: Progress | None) -> Verified:
     """Verify what was copied, as it lies beside the daemon's packages."""
-    known = authenticity.keys_that_count(source.rule)
     with open_descriptor(os.dup(dropped.fd), source.path, source.rule.limits) as package:
-        verified = verify_open(package, source.rule, known, progress)
+        verified = verify_open(package, source.rule, progress)
     if verified.format != _FORMAT:
         raise Incompatible.of(
             Code.DAEMON_FORMAT,
@@ -267,11 +266,11 @@ def _judge_daemon(runtime: Runtime, *, force: bool) -> tuple[Diagnostic, ...]:
 
 
 def _inspect(dropped: Dropped, verified: Verified) -> Inspection:
-    from cloacina_ctl.formats.legacy.reader import ForeignPackage
-    from cloacina_ctl.operations.foreign import inspect_foreign
+    from cloacina_ctl.formats.legacy.reader import LegacyPackage
+    from cloacina_ctl.operations.inspect import inspect_legacy
 
-    with ForeignPackage(os.dup(dropped.fd), verified.path) as package:
-        return inspect_foreign(package)
+    with LegacyPackage(os.dup(dropped.fd), verified.path) as package:
+        return inspect_legacy(examine(package))
 
 
 def _judge_release(looked: Inspection, runtime: Runtime, *, force: bool) -> tuple[Diagnostic, ...]:
@@ -297,9 +296,7 @@ def _look_around(folder: str) -> tuple[tuple[_There, ...], tuple[Diagnostic, ...
     for path in watched_files(folder):
         try:
             with open_descriptor(descriptor(path), path) as package:
-                rule = Rule(allow_unsigned=True)
-                verified = verify_open(package, rule, ())
-                digest = verified.content
+                found = examine(package, ()).stream().identity
         except CloacinaError as error:
             first = error.diagnostics[0]
             message = f"the daemon complains of it twice a second: {first.message}"
@@ -307,7 +304,7 @@ def _look_around(folder: str) -> tuple[tuple[_There, ...], tuple[Diagnostic, ...
                 message = "it is a FIFO: a daemon that opens it waits there, and loads nothing more"
             unread.append(Diagnostic(first.code, message, path, "remove it", Severity.WARNING))
             continue
-        there.append(_There(path, verified.name, verified.version, digest))
+        there.append(_There(path, found.name, found.version, found.content))
     return tuple(there), tuple(unread)
 
 

@@ -13,7 +13,7 @@ from cloacina_ctl.errors import CloacinaError, Code, FileProblem, Refused
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.verification.authenticity import Rule
+    from cloacina_ctl.verification.policy import Rule
 
 
 @contextlib.contextmanager

@@ -17,13 +17,12 @@ from cloacina_ctl.redaction import refuse_secret_text
 from cloacina_ctl.registry.layout import DEFAULT_TENANT, check_tenant
 from cloacina_ctl.registry.store import Reading, deciding_paths
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification.authenticity import Rule
+from cloacina_ctl.verification.policy import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from cloacina_ctl.formats.legacy.reader import ForeignPackage
-    from cloacina_ctl.formats.native.reader import Package
+    from cloacina_ctl.formats.package import Package
     from cloacina_ctl.manifest.canonical import JsonObject
     from cloacina_ctl.registry.stored import Stored
 
@@ -151,24 +150,21 @@ def find_installed(
 @contextlib.contextmanager
 def open_installed(
     spec: str, rule: Rule = Rule(), *, tenant: str = DEFAULT_TENANT, registry: str | None = None
-) -> Iterator[tuple[InstalledPackage, Package | ForeignPackage]]:
+) -> Iterator[tuple[InstalledPackage, Package]]:
     """Open the installed ``NAME[@VERSION]`` when every byte of it is proved, and who vouches.
 
     What is read from it afterwards is proved again as it is read. Raises what ``find_installed``
     and ``verify`` raise.
     """
     from cloacina_ctl.formats.opening import open_any
-    from cloacina_ctl.operations.verify import verify_open
-    from cloacina_ctl.verification import authenticity
+    from cloacina_ctl.verification.verify import begin
 
     found = find_installed(spec, rule, tenant=tenant, registry=registry)
-    authenticity.check_rule(found.rule)
-    known = authenticity.keys_that_count(found.rule)
     with contextlib.ExitStack() as opened:
         with damage_explained(found.path, found.rule):
             package = open_any(found.path, found.rule.limits)
             opened.enter_context(package)
-            verify_open(package, found.rule, known)
+            begin(package, found.rule).stream()
         yield found.installed, package
 
 

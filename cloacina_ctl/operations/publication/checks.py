@@ -10,22 +10,22 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, cast
 
+from cloacina_ctl.checks.subjects import LegacySubject
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, refuse_errors
 from cloacina_ctl.formats.legacy.model import Generation
-from cloacina_ctl.formats.native.payload import Nowhere
+from cloacina_ctl.inspection.legacy_contents import read_contents
 from cloacina_ctl.manifest.texts import judge_pep440, judge_semver
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification import authenticity
+from cloacina_ctl.verification.verify import Unsigned, begin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.checks.subjects import ForeignSubject
     from cloacina_ctl.formats.legacy.model import SourceManifest
-    from cloacina_ctl.formats.legacy.reader import ForeignPackage
+    from cloacina_ctl.formats.legacy.reader import LegacyPackage
     from cloacina_ctl.progress import Progress
     from cloacina_ctl.releases.table import Runtime
-    from cloacina_ctl.verification.authenticity import Rule
+    from cloacina_ctl.verification.policy import Rule
 
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
@@ -49,7 +49,7 @@ class Checked(NamedTuple):
 
 
 def check_for_server(
-    package: ForeignPackage, rule: Rule, runtime: Runtime, progress: Progress | None = None
+    package: LegacyPackage, rule: Rule, runtime: Runtime, progress: Progress | None = None
 ) -> Checked:
     """Read all of ``package`` once, and return what it is.
 
@@ -57,7 +57,10 @@ def check_for_server(
     the release, ``Incompatible`` for what a server of the release ``runtime`` never loads.
     """
     _refuse_too_large(package, runtime)
-    subject, vouched = _read(package, rule, progress)
+    proof = begin(package, rule, unsigned=Unsigned.LAST)
+    read = read_contents(proof, progress=progress)
+    require_source(package, read.contents.generation)
+    subject = LegacySubject.of(read)
     found = _findings(subject)
     refuse_errors(found)
     against = list(_against(runtime, subject))
@@ -71,12 +74,12 @@ def check_for_server(
         content=subject.contents.content,
         workflow=workflows[0].name if workflows else None,
         tasks=tuple(sorted(one.id for each in workflows for one in each.tasks if one.id)),
-        vouched_by=vouched,
+        vouched_by=read.evidence.trusted_signers,
         warnings=tuple(found),
     )
 
 
-def _refuse_too_large(package: ForeignPackage, runtime: Runtime) -> None:
+def _refuse_too_large(package: LegacyPackage, runtime: Runtime) -> None:
     """Refuse by its size what is not worth reading: that takes a minute where it is large."""
     if runtime.upload is not None and package.size > runtime.upload:
         raise Incompatible.of(
@@ -87,7 +90,7 @@ def _refuse_too_large(package: ForeignPackage, runtime: Runtime) -> None:
         )
 
 
-def require_source(package: ForeignPackage, generation: Generation) -> None:
+def require_source(package: LegacyPackage, generation: Generation) -> None:
     """Refuse what no server reads: servers take source packages alone."""
     if generation is not Generation.SOURCE:
         raise Incompatible.of(
@@ -98,49 +101,12 @@ def require_source(package: ForeignPackage, generation: Generation) -> None:
         )
 
 
-def _read(
-    package: ForeignPackage, rule: Rule, progress: Progress | None
-) -> tuple[ForeignSubject, tuple[str, ...]]:
-    """Return the package as rules see it, and who vouches (as ``operations.foreign`` argues it)."""
-    from cloacina_ctl.checks.subjects import ForeignSubject
-    from cloacina_ctl.inspection.legacy_contents import look_into
-    from cloacina_ctl.verification.legacy import name_of
-    from cloacina_ctl.verification.tree_signature import TreeSink, judge_beside
-
-    authenticity.check_rule(rule)
-    known = authenticity.keys_that_count(rule)
-    judged = judge_beside(package, known, rule.signature)
-    authenticity.refuse_failed_signatures(judged, package.path)
-    tree = TreeSink(Nowhere())
-    looked = look_into(package, tree, progress)
-    contents = looked.contents
-    require_source(package, contents.generation)
-    judged = (*judged, *tree.judge(package, contents, known))
-    authenticity.refuse_failed_signatures(judged, package.path)
-    vouched = authenticity.require_after_all(judged, rule, package.path)
-    name, version = name_of(contents)
-    identity = {"name": name, "version": version, "content": contents.content}
-    authenticity.check_identity(identity, rule, package.path)
-    subject = ForeignSubject(
-        path=package.path,
-        size=package.size,
-        contents=contents,
-        language=looked.language,
-        entry_module=looked.entry_module,
-        source=looked.source,
-        unread=looked.unread,
-        secrets=looked.secrets,
-        signatures=judged,
-    )
-    return subject, vouched
-
-
-def _manifest(subject: ForeignSubject) -> SourceManifest:
+def _manifest(subject: LegacySubject) -> SourceManifest:
     """Return the manifest, which `require_source` proved to be of this kind."""
     return cast("SourceManifest", subject.contents.manifest)
 
 
-def _findings(subject: ForeignSubject) -> list[Diagnostic]:
+def _findings(subject: LegacySubject) -> list[Diagnostic]:
     """Return what ``validate`` finds, but for what it says of other releases."""
     from cloacina_ctl.checks.legacy_package import check_foreign
     from cloacina_ctl.checks.releases import release_findings
@@ -157,7 +123,7 @@ def _findings(subject: ForeignSubject) -> list[Diagnostic]:
     ]
 
 
-def _identity_problems(subject: ForeignSubject) -> Iterator[Diagnostic]:
+def _identity_problems(subject: LegacySubject) -> Iterator[Diagnostic]:
     """Yield what no server refuses and everybody regrets: such a version is never superseded."""
     manifest = _manifest(subject)
     if not _NAME.fullmatch(manifest.name):
@@ -171,7 +137,7 @@ def _identity_problems(subject: ForeignSubject) -> Iterator[Diagnostic]:
         )
 
 
-def _against(runtime: Runtime, subject: ForeignSubject) -> Iterator[Diagnostic]:
+def _against(runtime: Runtime, subject: LegacySubject) -> Iterator[Diagnostic]:
     """Yield why a server of the release never loads the package."""
     from cloacina_ctl.checks.releases import reasons_against, releases_that_load
 
@@ -193,7 +159,7 @@ def _against(runtime: Runtime, subject: ForeignSubject) -> Iterator[Diagnostic]:
         )
 
 
-def _unloadable(runtime: Runtime, subject: ForeignSubject) -> Diagnostic:
+def _unloadable(runtime: Runtime, subject: LegacySubject) -> Diagnostic:
     """Return why a release whose rules the manifest keeps does not load the code."""
     server = f"a server of Cloacina {runtime.name}"
     rust = subject.source.rust if subject.source is not None else None

@@ -10,17 +10,17 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Severity
-from cloacina_ctl.formats.native.reader import Package
+from cloacina_ctl.formats.native.reader import NativePackage
 from cloacina_ctl.formats.opening import descriptor, open_descriptor
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.formats.legacy.reader import ForeignPackage
+    from cloacina_ctl.formats.legacy.reader import LegacyPackage
     from cloacina_ctl.progress import Progress
     from cloacina_ctl.releases.table import Runtime
-    from cloacina_ctl.verification.authenticity import Rule
+    from cloacina_ctl.verification.policy import Rule
 
 _FORMAT = "source"
 
@@ -31,7 +31,7 @@ class Source(NamedTuple):
     ``vouched_by`` is there where it was converted: who vouches for what it was made of.
     """
 
-    package: ForeignPackage
+    package: LegacyPackage
     fd: int
     rule: Rule
     vouched_by: tuple[str, ...] | None = None
@@ -49,7 +49,7 @@ def open_for_server(
     fd = descriptor(path, rule.limits)
     try:
         with open_descriptor(os.dup(fd), path, rule.limits) as package:
-            if not isinstance(package, Package):
+            if not isinstance(package, NativePackage):
                 yield Source(package, fd, rule)
             elif convert:
                 with _converted(package, rule, runtime, progress) as source:
@@ -67,13 +67,13 @@ def open_for_server(
 
 @contextlib.contextmanager
 def _converted(
-    package: Package, rule: Rule, runtime: Runtime, progress: Progress | None
+    package: NativePackage, rule: Rule, runtime: Runtime, progress: Progress | None
 ) -> Iterator[Source]:
     """Convert into a file of our own, which is gone before anything is sent: its bytes stay open.
 
     What is lost of the manifest is lost for the server alone, so it is told and not asked for.
     """
-    from cloacina_ctl.formats.legacy.reader import ForeignPackage
+    from cloacina_ctl.formats.legacy.reader import LegacyPackage
     from cloacina_ctl.operations.conversion.request import ConvertRequest
     from cloacina_ctl.operations.conversion.scratch import converted_copy
     from cloacina_ctl.operations.packaging.target import choose_target
@@ -88,7 +88,7 @@ def _converted(
     )
     with converted_copy(package, request, progress) as copy:
         converted = copy.converted
-        with ForeignPackage(os.dup(copy.fd), package.path, rule.limits) as source:
+        with LegacyPackage(os.dup(copy.fd), package.path, rule.limits) as source:
             losses = tuple(_lost(loss, package.path) for loss in converted.losses)
             yield Source(source, copy.fd, copy.rule, converted.vouched_by, losses)
 

@@ -1,0 +1,314 @@
+"""Whether a package is the one that was asked for, signed by keys that count: the one proof of it.
+
+The argument, step by step; each step uses only what the steps before it proved:
+
+(1) The file is a regular file, opened once, and of a format that is known (``formats.opening``).
+(2) The signatures over its bytes are checked before one of these is decompressed: those in the
+    signature block of a native package are over its head, a sidecar is over the whole file. One
+    under a key that counts must hold; one that fails ends everything here, also where unsigned
+    packages are accepted.
+(3) Where signatures are required there are enough by different keys, before a byte is decompressed.
+    A bzip2 archive may hold one more, in `package.sig`: there this is known after (7). ``verify``
+    alone, which uses nothing of the package, asks this last: its answer then says whether the
+    content is whole as well, and is still no.
+(4) The head of a native package agrees with itself and with the length of the file
+    (``formats.native.head``).
+(5) What was signed names this package: name, version and content.
+(6) The package is the one that the caller pinned. The content of an older package is compared
+    before it is decompressed, its name and version are known after (7).
+(7) Every byte of every frame, header and file that is used is the one that the head promises
+    (``formats.native.payload``); an older package is exactly one whole archive, and its bytes
+    are those of (2) (``formats.legacy.reader``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+from typing import TYPE_CHECKING, cast
+
+from cloacina_ctl.digest import CONTENT_PREFIX
+from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, UsageError
+from cloacina_ctl.formats.detect import NATIVE
+from cloacina_ctl.formats.native.reader import NativePackage
+from cloacina_ctl.formats.opening import open_any
+from cloacina_ctl.formats.package import PackageIdentity
+from cloacina_ctl.formats.sinks import DISCARD
+from cloacina_ctl.formats.threads import default_jobs
+from cloacina_ctl.signing.judge import judge_head, judge_subject
+from cloacina_ctl.signing.policy import (
+    Requirement,
+    failed_signatures,
+    require_signatures,
+    trusted_signers,
+)
+from cloacina_ctl.signing.statement import Subject
+from cloacina_ctl.values import NamedTuple
+from cloacina_ctl.verification.policy import (
+    KeysAtHand,
+    Rule,
+    check_rule,
+    keys_at_hand,
+    keys_that_count,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from cloacina_ctl.digest import Digest
+    from cloacina_ctl.formats.file_index import FileEntry
+    from cloacina_ctl.formats.legacy.reader import Contents, LegacyPackage
+    from cloacina_ctl.formats.package import Package, Streamed
+    from cloacina_ctl.formats.sinks import Sink
+    from cloacina_ctl.progress import StageProgress
+    from cloacina_ctl.signing.judge import Judged, KnownKey
+
+
+class Unsigned(enum.Enum):
+    """When it is said that too few keys have signed: before anything is used, or last."""
+
+    FIRST = "first"
+    LAST = "last"
+
+
+class Evidence(NamedTuple):
+    """What was proved of a package once it was read.
+
+    ``head`` is the digest of a native package's head, ``contents`` what an older one holds.
+    ``trusted_signers`` are the fingerprints of the keys that count and signed it: empty only where
+    the policy allows that. ``complete`` is false where sections are withheld, or only some files
+    were read.
+    """
+
+    identity: PackageIdentity
+    size: int
+    files: tuple[FileEntry, ...]
+    signatures: tuple[Judged, ...]
+    trusted_signers: tuple[str, ...]
+    complete: bool
+    head: Digest | None = None
+    contents: Contents | None = None
+
+
+@contextlib.contextmanager
+def verifying(
+    path: str, policy: Rule = Rule(), *, unsigned: Unsigned = Unsigned.FIRST
+) -> Iterator[Proof]:
+    """Open the package at ``path`` (``-`` is standard input) and begin its proof: (1) to (6).
+
+    Raises ``FileProblem`` for what is no regular file, ``Refused`` for what is no package,
+    ``NotTrusted`` where the policy is not met, ``UsageError`` for a policy that makes no sense.
+    """
+    check_rule(policy)
+    known = keys_that_count(policy)
+    with open_any(path, policy.limits) as package:  # (1)
+        yield Proof(package, policy, known, unsigned=unsigned)
+
+
+def begin(package: Package, policy: Rule, *, unsigned: Unsigned = Unsigned.FIRST) -> Proof:
+    """Begin the proof of a package that is open already; raises what ``verifying`` does."""
+    check_rule(policy)
+    return Proof(package, policy, keys_that_count(policy), unsigned=unsigned)
+
+
+def examine(package: Package, known: tuple[KnownKey, ...] | None = None) -> Proof:
+    """Begin what ``inspect`` and ``validate`` do: the same steps, with no policy to decide by.
+
+    Signatures are checked by the ``known`` keys, those that the user has where None; ``warnings``
+    say which of these cannot be read.
+    """
+    if known is not None:
+        return Proof(package, None, known)
+    signed = not isinstance(package, NativePackage) or bool(package.block.envelopes)
+    keys = keys_at_hand() if signed else KeysAtHand(())
+    return Proof(package, None, keys.known, warnings=keys.unread)
+
+
+class Proof:
+    """An open package of which steps (2) to (6) hold, as far as they can before it is read.
+
+    ``native`` is the package where it is one, its head proved; otherwise ``legacy`` is, of which
+    only reading tells what it is. ``stream`` proves the rest.
+    """
+
+    def __init__(
+        self,
+        package: Package,
+        policy: Rule | None,
+        known: tuple[KnownKey, ...],
+        *,
+        unsigned: Unsigned = Unsigned.FIRST,
+        warnings: tuple[Diagnostic, ...] = (),
+    ) -> None:
+        self.package = package
+        self.native: NativePackage | None = None
+        self.legacy: LegacyPackage | None = None
+        self.signatures: tuple[Judged, ...] = ()
+        self._policy = policy
+        self._known = known
+        self._unsigned = unsigned
+        self._warnings = warnings
+        if isinstance(package, NativePackage):
+            self._begin_native(package)
+            self.native = package
+        else:
+            self.legacy = cast("LegacyPackage", package)
+            self._begin_legacy(self.legacy)
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """The user's keys that cannot be read, where there are signatures to check."""
+        return self._warnings if self.signatures else ()
+
+    @property
+    def trusted_signers(self) -> tuple[str, ...]:
+        """The fingerprints of the keys that count and signed the package."""
+        return trusted_signers(self.signatures)
+
+    @property
+    def identity(self) -> PackageIdentity:
+        """What the proved head says that the package is; an older one says it when it was read."""
+        if self.native is None:
+            raise ValueError("an older package tells what it is when it was read")
+        return native_identity(self.native)
+
+    def stream(
+        self,
+        sink: Sink = DISCARD,
+        files: Sequence[FileEntry] | None = None,
+        progress: StageProgress | None = None,
+    ) -> Evidence:
+        """Read the package into ``sink`` and return what is proved then: (7), and what is left.
+
+        Of a native package ``files`` alone, all where None. A sink gets bytes before the whole is
+        proved, so it keeps what it makes of them out of sight until this returns. Raises
+        ``Refused`` for a byte that is not the one that was promised, ``NotTrusted`` where the
+        policy is not met.
+        """
+        if self.legacy is None:
+            jobs = (self._policy.jobs if self._policy is not None else None) or default_jobs()
+            streamed = self.package.stream(sink, files, jobs=jobs, progress=progress)  # (7)
+            return self._conclude(self.identity, streamed)
+        from cloacina_ctl.verification.tree_signature import TreeSink
+
+        tree = TreeSink(sink)
+        streamed = self.legacy.stream(tree, progress=progress)  # (7)
+        contents = cast("Contents", streamed.contents)
+        self.signatures += tree.judge(self.legacy, contents, self._known)  # (2), `package.sig`
+        return self._conclude(contents.identity(self.legacy.path), streamed)
+
+    def _begin_native(self, package: NativePackage) -> None:
+        if self._policy is not None:
+            refuse_sidecar(self._policy)
+        self.signatures = judge_head(package.block.envelopes, package.head_digest, self._known)
+        self._decide(Unsigned.FIRST)  # (2), (3)
+        self.signatures = judge_subject(self.signatures, subject_of(package))  # (4), (5)
+        self._decide(Unsigned.FIRST, native_identity(package))  # (6)
+
+    def _begin_legacy(self, package: LegacyPackage) -> None:
+        from cloacina_ctl.verification.tree_signature import judge_beside
+
+        elsewhere = None
+        if self._policy is not None:
+            elsewhere = self._policy.signature
+            if self._policy.content is not None:
+                found = {"content": CONTENT_PREFIX + package.digest}
+                check_identity(found, self._policy, package.path)  # (6)
+        self.signatures = judge_beside(package, self._known, elsewhere)
+        if self._policy is not None:
+            refuse_failed_signatures(self.signatures, package.path)  # (2)
+        if not package.may_hold_signature:
+            self._decide(Unsigned.FIRST)  # (3)
+
+    def _conclude(self, identity: PackageIdentity, streamed: Streamed) -> Evidence:
+        self._decide(self._unsigned, identity)
+        return Evidence(
+            identity=identity,
+            size=self.package.size,
+            files=streamed.files,
+            signatures=self.signatures,
+            trusted_signers=self.trusted_signers,
+            complete=streamed.complete,
+            head=getattr(self.package, "head_digest", None),
+            contents=streamed.contents,
+        )
+
+    def _decide(self, at: Unsigned, identity: PackageIdentity | None = None) -> None:
+        """Refuse a signature that fails, another package, and too few signatures if it is time.
+
+        Without a policy nothing is decided.
+        """
+        policy, path = self._policy, self.package.path
+        if policy is None:
+            return
+        refuse_failed_signatures(self.signatures, path)
+        if identity is not None:
+            check_identity(identity._asdict(), policy, path)
+        if at is self._unsigned:
+            require(self.signatures, policy, path, is_whole=at is Unsigned.LAST)
+
+
+def native_identity(package: NativePackage) -> PackageIdentity:
+    """Return which package it is, by its head."""
+    named, content = package.head.manifest.package, package.head.content
+    return PackageIdentity(package.path, NATIVE.name, named.name, named.version, content)
+
+
+def subject_of(package: NativePackage) -> Subject:
+    """Return what a signature of the package is over."""
+    named = package.head.manifest.package
+    return Subject(
+        name=named.name,
+        version=named.version,
+        head=package.head_digest,
+        content=package.head.content,
+    )
+
+
+def require(
+    signatures: tuple[Judged, ...], policy: Rule, path: str, *, is_whole: bool = False
+) -> None:
+    """Raise ``NotTrusted`` where too few keys that count have signed.
+
+    ``is_whole`` where every byte was read by then: the message says that the content is intact.
+    """
+    requirement = Requirement(threshold=policy.threshold, allow_unsigned=policy.allow_unsigned)
+    try:
+        require_signatures(signatures, requirement, where=path)
+    except NotTrusted as error:
+        if not is_whole:
+            raise
+        first, *others = error.diagnostics
+        whole = first._replace(message=f"the content is whole, but {first.message}")
+        raise NotTrusted(whole, *others) from error
+
+
+def refuse_failed_signatures(signatures: tuple[Judged, ...], path: str) -> None:
+    """Raise ``NotTrusted`` where a signature under a known key fails; no option excuses it."""
+    failed = failed_signatures(signatures, path)
+    if failed:
+        raise NotTrusted(*failed)
+
+
+def check_identity(found: Mapping[str, str], policy: Rule, path: str) -> None:
+    """Raise ``NotTrusted`` for another package than the policy pins: name, version, content."""
+    wanted = {"name": policy.name, "version": policy.version, "content": policy.content}
+    problems = [
+        Diagnostic(
+            Code.PIN_MISMATCH, f"the {what} is {found[what]}, and {pinned} was asked for", path
+        )
+        for what, pinned in wanted.items()
+        if pinned is not None and pinned != found.get(what, pinned)
+    ]
+    if problems:
+        raise NotTrusted(*problems)
+
+
+def refuse_sidecar(policy: Rule) -> None:
+    """Refuse a sidecar for a native package: it would be ignored."""
+    if policy.signature is not None:
+        raise UsageError.of(
+            Code.USAGE,
+            "a native package has its signatures inside, and no sidecar",
+            hint="leave --signature away",
+        )
