@@ -43,11 +43,16 @@ _SHOWN = 20
 
 def check_foreign(subject: LegacySubject) -> Iterator[Diagnostic]:
     """Yield everything that is found wrong with a package of another generation."""
+    yield from check_contents(subject)
+    yield from release_findings(subject)
+
+
+def check_contents(subject: LegacySubject) -> Iterator[Diagnostic]:
+    """Yield what is wrong with it, but for which releases load it."""
     yield from RULES.run(subject)
     yield from legacy_manifest.RULES.run(subject)
     yield from legacy_manifest.check_library(subject)
     yield from legacy_manifest.check_tasks(subject)
-    yield from release_findings(subject)
     if subject.source is not None and subject.source.source is not None:
         yield from crate_source.RULES.run(subject.source.source)
     project = _project(subject)
@@ -55,10 +60,12 @@ def check_foreign(subject: LegacySubject) -> Iterator[Diagnostic]:
         return
     for workflow in project.workflows:
         yield from graph.check_graph(workflow)
-    yield from python.RULES.run(project) if project.python is not None else check_crate(project)
-    if project.python is not None:
+    if project.python is None:
+        yield from check_crate(project, packed=True)
+    else:
         from cloacina_ctl.checks.imports import check_packed_imports
 
+        yield from python.RULES.run(project)
         members = (str(file.path) for file in subject.contents.files)
         yield from check_packed_imports(subject.path, project.python.imports, members)
 

@@ -64,13 +64,15 @@ def inspect(
 
 def inspect_legacy(proof: Proof, progress: Progress | None = None) -> Inspection:
     """Return what an older package says of itself, and what its code says of it."""
-    from cloacina_ctl.checks.releases import releases_that_load
+    from cloacina_ctl.checks.releases import facts_of_package
     from cloacina_ctl.checks.subjects import LegacySubject
     from cloacina_ctl.inspection.legacy_contents import read_contents
     from cloacina_ctl.inspection.manifest_view import tool_of, view_of
+    from cloacina_ctl.releases.rules import releases_that_load
 
     read = read_contents(proof, progress=progress)
     contents, evidence = read.contents, read.evidence
+    facts = facts_of_package(LegacySubject.of(read))
     return Inspection(
         path=evidence.identity.path,
         format=evidence.identity.format,
@@ -85,7 +87,7 @@ def inspect_legacy(proof: Proof, progress: Progress | None = None) -> Inspection
         tool=tool_of(read),
         signatures=tuple(map(signature_view, evidence.signatures)),
         original=contents.manifest,
-        releases=releases_that_load(LegacySubject.of(read)),
+        releases=tuple(release.name for release in releases_that_load(facts)),
         warnings=proof.warnings,
     )
 

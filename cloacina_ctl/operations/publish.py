@@ -24,7 +24,7 @@ from cloacina_ctl.operations.publication.deployment import (
 )
 from cloacina_ctl.operations.publication.source import Source, open_for_server
 from cloacina_ctl.progress import Progress, stage
-from cloacina_ctl.releases.table import NEWEST, SOURCE, find_runtime
+from cloacina_ctl.releases.table import NEWEST, SOURCE, find_release
 from cloacina_ctl.server.client import Server, ServerDenied, ServerRefused
 from cloacina_ctl.server.multipart import Upload
 from cloacina_ctl.values import NamedTuple
@@ -33,7 +33,7 @@ from cloacina_ctl.verification.policy import Rule
 if TYPE_CHECKING:
     from cloacina_ctl.formats.legacy.reader import LegacyPackage
     from cloacina_ctl.operations.publication.access import Access
-    from cloacina_ctl.releases.table import Runtime
+    from cloacina_ctl.releases.table import Release
     from cloacina_ctl.server.client import Package
 
 __all__ = ["PublishRequest", "Published", "publish"]
@@ -159,7 +159,7 @@ def _with_what_is_there(error: NetworkProblem, package_id: str) -> NetworkProble
     return NetworkProblem(first._replace(hint=hint))
 
 
-def _check(source: Source, runtime: Runtime, progress: Progress | None) -> Checked:
+def _check(source: Source, runtime: Release, progress: Progress | None) -> Checked:
     """Return what is known of the package; of a converted one also who vouches for the original."""
     checked = check_for_server(source.package, source.rule, runtime, progress)
     if source.vouched_by is None:
@@ -208,8 +208,8 @@ def _refuse_absent_tasks(absent: set[str], server: Server) -> None:
         )
 
 
-def _runtime(name: str) -> Runtime:
-    runtime = find_runtime(name)
+def _runtime(name: str) -> Release:
+    runtime = find_release(name)
     if runtime.format != SOURCE:
         raise Incompatible.of(
             Code.OTHER_GENERATION,
@@ -219,9 +219,9 @@ def _runtime(name: str) -> Runtime:
     return runtime
 
 
-def _routes(runtime: Runtime) -> str:
+def _routes(runtime: Release) -> str:
     """Return what stands before every route: nothing at 0.4 (read in 0.4.0 and 0.5.0)."""
-    return "/v1" if tuple(map(int, runtime.name.split("."))) >= _FIRST_WITH_PREFIX else ""
+    return "/v1" if runtime.number >= _FIRST_WITH_PREFIX else ""
 
 
 def _refuse_older(there: Package | None, checked: Checked, request: PublishRequest) -> None:

@@ -2,7 +2,7 @@
 
 They fill in what is missing in some places and refuse it in others, so nothing is left to them.
 What the author wrote stays, with its comments and its order; the text depends on the project and
-on the runtime alone.
+on the release alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.manifest import Manifest, Trigger
     from cloacina_ctl.project.model import Project
-    from cloacina_ctl.releases.table import Runtime
+    from cloacina_ctl.releases.table import Release
 
 INTERFACE = "cloacina-workflow-plugin"
 INTERFACE_VERSION = 1
@@ -63,12 +63,12 @@ class Header(NamedTuple):
     triggers: tuple[Trigger, ...] = ()
 
 
-def resolved_package_toml(project: Project, runtime: Runtime | None = None) -> bytes:
+def resolved_package_toml(project: Project, release: Release | None = None) -> bytes:
     """Return the resolved ``package.toml`` of the project, the same for the same project.
 
-    Without a runtime it is what all those take that load sources.
+    Without a release it is what all those take that load sources.
     """
-    return resolve(header_of(project), authored(project), runtime)
+    return resolve(header_of(project), authored(project), release)
 
 
 def header_of(project: Project) -> Header:
@@ -113,16 +113,8 @@ def authored(project: Project) -> bytes | None:
     return read_own_text(project.root, PACKAGE_TOML) if is_there else None
 
 
-def metadata_keys(text: bytes | None) -> tuple[str, ...]:
-    """Return the keys that stand under ``[metadata]``."""
-    if text is None:
-        return ()
-    metadata = parse_toml(text, where=PACKAGE_TOML).get("metadata")
-    return tuple(metadata) if isinstance(metadata, dict) else ()
-
-
 def resolve(
-    header: Header, text: bytes | None, runtime: Runtime | None, provenance: str | None = None
+    header: Header, text: bytes | None, release: Release | None, provenance: str | None = None
 ) -> bytes:
     """Return ``text`` with all that ``header`` says, or a text of its own where it is None.
 
@@ -131,11 +123,22 @@ def resolve(
     """
     if text is not None:
         text = without_provenance(text)
-    document = {} if text is None else parse_toml(text, where=PACKAGE_TOML)
-    wanted = _wanted(header, document, runtime)
+    document = _parsed(text)
+    wanted = _wanted(header, document, release)
     result = _plain(wanted) if text is None else _edited(text, document, wanted)
     lead = f"{PROVENANCE}{provenance}\n".encode() if provenance else b""
     return lead + result
+
+
+def resolved_tables(
+    header: Header, text: bytes | None, release: Release | None
+) -> dict[str, dict[str, Any]]:
+    """Return the tables [package] and [metadata] of what ``resolve`` returns."""
+    return _wanted(header, _parsed(text), release)
+
+
+def _parsed(text: bytes | None) -> dict[str, Any]:
+    return {} if text is None else parse_toml(text, where=PACKAGE_TOML)
 
 
 def without_provenance(text: bytes) -> bytes:
@@ -144,7 +147,7 @@ def without_provenance(text: bytes) -> bytes:
 
 
 def _wanted(
-    header: Header, document: Mapping[str, Any], runtime: Runtime | None
+    header: Header, document: Mapping[str, Any], release: Release | None
 ) -> dict[str, dict[str, Any]]:
     """Return the two tables as they have to be: keys in order, what is derived first."""
     package: dict[str, Any] = {
@@ -154,7 +157,7 @@ def _wanted(
         "interface_version": INTERFACE_VERSION,
         "extension": EXTENSION,
     }
-    if header.language == Language.PYTHON.value and (runtime is None or runtime.package_language):
+    if header.language == Language.PYTHON.value and (release is None or release.package_language):
         # Compilers of 0.6 and 0.7 look for it here, and take what says nothing for Rust.
         package["language"] = header.language
     kept = _table_of(document, "package")
@@ -164,7 +167,7 @@ def _wanted(
     }
     kept = _table_of(document, "metadata")
     metadata.update({key: kept[key] for key in sorted(kept) if key not in _DERIVED})
-    if runtime is not None and runtime.triggers and header.triggers:
+    if release is not None and release.triggers and header.triggers:
         metadata.setdefault("triggers", [_trigger(one, header) for one in header.triggers])
     return {"package": package, "metadata": metadata}
 

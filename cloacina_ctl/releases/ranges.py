@@ -1,4 +1,4 @@
-"""Whether a release is in the range of runtimes that a package says it needs.
+"""Whether a release is in the range of releases that a package or a crate asks for.
 
 Two languages write such ranges, and not all signs mean the same in both: ``~=0.5`` ends at 1 in
 one, ``~0.5`` at 0.6 in the other. Where readings differ the wider one counts, for outside of a
@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cloacina_ctl.releases.table import Runtime
+    from cloacina_ctl.releases.table import Release
 
     Version = tuple[int, ...]
 
@@ -20,13 +20,12 @@ _FIRST: Version = (0, 0, 0)
 _NONE: Version = (1 << 32,)
 
 
-def takes_release(text: str, runtime: Runtime) -> bool:
-    """Tell whether the range ``text`` takes a patch release of the line of ``runtime``.
+def takes_release(text: str, release: Release) -> bool:
+    """Tell whether the range ``text`` takes a patch release of the line of ``release``.
 
     A clause that cannot be read says nothing.
     """
-    line = tuple(map(int, runtime.name.split(".")))
-    low, high = _padded(line), _next(line)
+    low, high = _padded(release.number), _next(release.number)
     for clause in text.split(","):
         found = _CLAUSE.match(clause.strip())
         if found is None:

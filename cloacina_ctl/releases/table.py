@@ -1,17 +1,21 @@
 """What each release of Cloacina loads: the one table of rules that differ by release.
 
-Each runtime is written as what changed since the one before it. ``SOURCES`` says of every rule how
+Each release is written as what changed since the one before it. ``SOURCES`` says of every rule how
 it is known: measured (a released engine, server or crate did it) or read in the source of the
-release. Nothing here touches a file; ``checks`` and ``operations`` apply the rules.
+release. ``releases.rules`` applies them to a package.
 """
 
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, UsageError
 from cloacina_ctl.releases.ranges import takes_release
 from cloacina_ctl.values import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 V1, SOURCE = "v1", "source"
 PYTHON, RUST = "python", "rust"
@@ -41,8 +45,8 @@ _SINCE_0_4 = (
 )  # fmt: skip
 
 
-class Runtime(NamedTuple):
-    """What the releases called ``name`` load; ``release`` is the one that was measured.
+class Release(NamedTuple):
+    """What the releases called ``name`` load; ``measured`` is the version that was measured.
 
     ``metadata_keys`` None means that unknown keys under ``[metadata]`` are taken. Sizes are bytes,
     None means no limit. ``crates`` are the releases of the crates whose libraries it can load,
@@ -50,7 +54,7 @@ class Runtime(NamedTuple):
     """
 
     name: str
-    release: str
+    measured: str
     format: str
     languages: tuple[str, ...]
     crates: tuple[str, ...]
@@ -61,6 +65,7 @@ class Runtime(NamedTuple):
     workflow_name: bool = False
     triggers: bool = False
     package_type: bool = False
+    resolves: bool = False
     shadowed_names: frozenset[str] = frozenset()
     ratio: int | None = None
     total: int | None = None
@@ -68,15 +73,21 @@ class Runtime(NamedTuple):
     upload: int | None = None
     lock_file: bool = False
     own_feature: bool = False
+    adds_crate_type: bool = False
     package_macro: bool = False
     build_script: bool = False
     visible_tasks: bool = False
     trigger_rules: bool = False
 
+    @property
+    def number(self) -> tuple[int, ...]:
+        """The numbers of its name, in which releases are ordered."""
+        return tuple(map(int, self.name.split(".")))
 
-_0_2 = Runtime(
+
+_0_2 = Release(
     name="0.2",
-    release="0.2.0",
+    measured="0.2.0",
     format=V1,
     languages=(RUST,),
     crates=("0.2",),
@@ -86,13 +97,13 @@ _0_2 = Runtime(
 )
 _0_3 = _0_2._replace(
     name="0.3",
-    release="0.3.1",
+    measured="0.3.1",
     crates=("0.2", "0.3"),
     interfaces=("c-abi-0.2", "c-abi-0.3"),
 )
-_0_4 = Runtime(
+_0_4 = Release(
     name="0.4",
-    release="0.4.0",
+    measured="0.4.0",
     format=SOURCE,
     languages=(PYTHON, RUST),
     crates=("0.4",),
@@ -105,7 +116,7 @@ _0_4 = Runtime(
 )
 _0_5 = _0_4._replace(
     name="0.5",
-    release="0.5.1",
+    measured="0.5.1",
     crates=("0.5",),
     workflow_name=False,
     package_type=True,
@@ -113,7 +124,7 @@ _0_5 = _0_4._replace(
 )
 _0_6 = _0_5._replace(
     name="0.6",
-    release="0.6.1",
+    measured="0.6.1",
     crates=("0.6", "0.7"),
     needed_crates=tuple(sorted((*_SINCE_0_4, "cloacina-computation-graph"))),
     package_language=True,
@@ -126,137 +137,154 @@ _0_6 = _0_5._replace(
     package_macro=True,
     visible_tasks=True,
 )
-_0_7 = _0_6._replace(name="0.7", release="0.7.0")
+_0_7 = _0_6._replace(name="0.7", measured="0.7.0", lock_file=True)
 _0_8 = _0_7._replace(
     name="0.8",
-    release="0.8.0",
+    measured="0.8.0",
     crates=("0.8", "0.9"),
     package_language=False,
     trigger_rules=True,
 )
-_0_9 = _0_8._replace(name="0.9", release="0.9.0")
+_0_9 = _0_8._replace(name="0.9", measured="0.9.0")
 _0_10 = _0_9._replace(
     name="0.10",
-    release="0.10.0",
+    measured="0.10.0",
     crates=("0.10",),
     needed_crates=("cloacina-workflow", "cloacina-workflow-plugin", "serde_json"),
     metadata_keys=_BASE_KEYS | {"providers"},
-    lock_file=True,
+    resolves=True,
+    adds_crate_type=True,
 )
-_0_11 = _0_10._replace(name="0.11", release="0.11.1", crates=("0.11", "0.12"), own_feature=False)
-_0_12 = _0_11._replace(name="0.12", release="0.12.0")
+_0_11 = _0_10._replace(name="0.11", measured="0.11.1", crates=("0.11", "0.12"))
+_0_12 = _0_11._replace(name="0.12", measured="0.12.0")
 
-RUNTIMES = (_0_2, _0_3, _0_4, _0_5, _0_6, _0_7, _0_8, _0_9, _0_10, _0_11, _0_12)
-NEWEST_RUNTIME = RUNTIMES[-1]
+RELEASES = (_0_2, _0_3, _0_4, _0_5, _0_6, _0_7, _0_8, _0_9, _0_10, _0_11, _0_12)
+NEWEST_RELEASE = RELEASES[-1]
 # What all take that load sources, but for keys that only some know: the rules of the newest, with
 # what an older one needs and a newer one does not mind.
-ANY_SOURCE = NEWEST_RUNTIME._replace(
-    name="any", package_language=True, workflow_name=True, own_feature=True
+ANY_SOURCE = NEWEST_RELEASE._replace(
+    name="any",
+    crates=tuple(release.name for release in RELEASES if release.format == SOURCE),
+    package_language=True,
+    resolves=False,
+    adds_crate_type=False,
 )
 
 
-class Source(NamedTuple):
+class RuleSource(NamedTuple):
     """What a rule says, and how it is known."""
 
     rule: str
     known: str
 
 
-# One entry for each field of `Runtime` that is a rule.
+# One entry for each field of `Release` that is a rule.
 SOURCES = {
-    "format": Source(
+    "format": RuleSource(
         "the format that it loads",
         "measured: 0.2.0 and 0.3.1 refuse bzip2; 0.4.0 to 0.12.0 refuse gzip, xz and plain tar",
     ),
-    "languages": Source(
+    "languages": RuleSource(
         "the languages that it runs",
         "measured: 0.2.0 and 0.3.1 load libraries alone; 0.4.0 to 0.12.0 run both",
     ),
-    "crates": Source(
+    "crates": RuleSource(
         "the releases of the crates whose libraries it can load",
         "measured on libraries of eleven releases: fidius ABI 2 (0.4, 0.5), 200 (0.6 to 0.9), 500 "
         "(0.10 and later) must be equal, and so must the layout of the metadata, which grew at "
         "0.5, 0.6, 0.8 and 0.11; the 0.3.1 engine loads libraries of 0.2 and 0.3",
     ),
-    "needed_crates": Source(
+    "needed_crates": RuleSource(
         "crates that the macros name in the code that they write",
         "measured: each was taken away in turn, on crates of 0.2.0 to 0.12.0",
     ),
-    "interfaces": Source(
+    "interfaces": RuleSource(
         "what the library exports to its host",
         "measured: the struct of 0.2 has 32 bytes, that of 0.3 has 56; the 0.3.1 engine reads both",
     ),
-    "package_language": Source(
+    "package_language": RuleSource(
         "`language` under [package] too",
         "read in 0.6.1 and 0.7.0: their compiler looks there alone and takes what says nothing for "
         "Rust; mended in 0.8.0",
     ),
-    "metadata_keys": Source(
+    "metadata_keys": RuleSource(
         "[metadata] is closed",
         "measured on 0.6.1 to 0.12.0: an unknown key is an error; read in 0.4.0 and 0.5.0: it is "
         "taken; `providers` is known from 0.10.0 on",
     ),
-    "workflow_name": Source(
+    "workflow_name": RuleSource(
         "`workflow_name` must be there",
         "read in 0.4.0: a required field; optional from 0.5.0 on, where Python packages without it "
         "are called `unknown`",
     ),
-    "triggers": Source(
+    "triggers": RuleSource(
         "[[metadata.triggers]] binds triggers",
         "read in 0.4.0 and 0.5.0; measured on 0.6.1 and later: the key is an error",
     ),
-    "package_type": Source(
+    "package_type": RuleSource(
         "`package_type` is known",
         "read in 0.5.0; measured on 0.6.1 and later: the key is an error",
     ),
-    "shadowed_names": Source(
+    "resolves": RuleSource(
+        "what a crate's package.toml leaves out is filled in",
+        "read in the compilers of 0.10.0 to 0.12.0 (`resolve_manifest_str`); measured on 0.4.0 to "
+        "0.12.0: what loads Python packages fills in nothing",
+    ),
+    "shadowed_names": RuleSource(
         "25 names that must not stand at the top of `workflow/` or `vendor/`",
         "measured on 0.4.0 to 0.12.0; the list is read in the source of the loader",
     ),
-    "ratio": Source(
+    "ratio": RuleSource(
         "all files together are at most this many times the package",
         "measured on 0.6.1 to 0.12.0 (fidius 0.2.1 and later); read in fidius 0.0.5: no limit",
     ),
-    "total": Source(
+    "total": RuleSource(
         "the most bytes in all files together",
         "measured on 0.6.1 to 0.12.0 (fidius 0.2.1 and later); read in fidius 0.0.5: no limit",
     ),
-    "entries": Source(
+    "entries": RuleSource(
         "the most files",
         "measured on 0.6.1 to 0.12.0 (fidius 0.2.1 and later); read in fidius 0.0.5: no limit",
     ),
-    "upload": Source(
+    "upload": RuleSource(
         "the most bytes of a package that can be uploaded or registered",
         "measured on the server of 0.10.0: 100 MiB; read in 0.5.0 to 0.12.0: the same; read in "
         "0.4.0: no limit of its own, so the framework's 2 MB; read in 0.2.0: the registry's "
         "100 MiB",
     ),
-    "lock_file": Source(
+    "lock_file": RuleSource(
         "Cargo.lock must be there",
-        "read in 0.10.0 to 0.12.0: the compiler builds with --frozen; wise for every release",
+        "read in 0.7.0 to 0.12.0: by default the compiler builds with --frozen, that of 0.6.1 "
+        "without; no release builds the same twice without it",
     ),
-    "own_feature": Source(
-        "the crate has a feature `packaged` that is on by default, and builds a cdylib",
-        "measured on crates of 0.4.0 to 0.9.0, and on the compiler of 0.10.0; read in 0.12.0: the "
-        "compiler adds both",
+    "own_feature": RuleSource(
+        "the crate has a feature `packaged` that is on by default",
+        "measured on crates of 0.4.0, 0.5.1, 0.6.1, 0.8.0 to 0.12.0: where it is off or not there "
+        "the code of the macros names `cloacina`, and is E0433; the compilers from 0.10.0 on "
+        "declare it and do not turn it on",
     ),
-    "package_macro": Source(
+    "adds_crate_type": RuleSource(
+        "`crate-type` with `cdylib` is added where [lib] has none",
+        "measured: what the compilers of 0.10.0 and 0.12.0 make of a Cargo.toml; read in 0.11.1: "
+        "the same; read in 0.6.1 to 0.9.0: nothing is added",
+    ),
+    "package_macro": RuleSource(
         "`package!()` stands once in the crate",
         "measured: without it the libraries of 0.6.1 to 0.12.0 export no plugin; 0.4 and 0.5 have "
         "no such macro",
     ),
-    "build_script": Source(
+    "build_script": RuleSource(
         "a build script is needed",
         "measured: no release needs one; `package validate` of 0.8 and 0.9 warns where there is "
         "none",
     ),
-    "visible_tasks": Source(
+    "visible_tasks": RuleSource(
         "the function of a task is at least `pub(super)`",
         "measured on crates of all eleven releases, with fourteen visibilities of module and "
         "function: up to 0.5.1 all build and run; from 0.6.1 on a function that is private, "
         "`pub(self)` or `pub(in` its own module `)` is E0603; the module may always be private",
     ),
-    "trigger_rules": Source(
+    "trigger_rules": RuleSource(
         "the trigger rules of a crate are known to the engine",
         "measured: the metadata of libraries before 0.8.0 has no place for them, and the engines "
         "of 0.3.1 and 0.6.1 run tasks that a rule skips; those of 0.10.0 and 0.12.0 follow every "
@@ -265,43 +293,52 @@ SOURCES = {
 }
 
 
-def find_runtime(text: str) -> Runtime:
-    """Return the runtime that ``text`` names: ``0.10``, ``0.3.1`` or ``newest``.
+def find_release(text: str) -> Release:
+    """Return the release that ``text`` names: ``0.10``, ``0.3.1`` or ``newest``.
 
     Rules go by major and minor: a patch release has those of its line. Raises ``UsageError`` with
     the range of known releases for any other.
     """
     if text == NEWEST:
-        return NEWEST_RUNTIME
+        return NEWEST_RELEASE
     parts = text.split(".")
     if len(parts) in (2, 3) and all(part.isascii() and part.isdigit() for part in parts):
         name = ".".join(part.lstrip("0") or "0" for part in parts[:2])
-        for runtime in RUNTIMES:
-            if runtime.name == name:
-                return runtime
+        for release in RELEASES:
+            if release.name == name:
+                return release
     raise UsageError.of(
         Code.USAGE,
         f"no such release of Cloacina is known: {text[:80]}",
-        hint=f"use {RUNTIMES[0].name} to {RUNTIMES[-1].name}, or {NEWEST}",
+        hint=f"use {RELEASES[0].name} to {RELEASES[-1].name}, or {NEWEST}",
     )
 
 
 @functools.lru_cache
-def runtime_of_crate(requirement: str | None) -> Runtime | None:
-    """Return the runtime that a crate which requires ``requirement`` of Cloacina is written for.
+def release_of_crate(requirement: str | None) -> Release | None:
+    """Return the release that a crate which requires ``requirement`` of Cloacina is written for.
 
     None where the requirement takes several releases, or none of those that rules are known of.
     """
-    taken = [one for one in RUNTIMES if requirement and takes_release(requirement, one)]
+    taken = [one for one in RELEASES if requirement and takes_release(requirement, one)]
     return taken[0] if len(taken) == 1 else None
 
 
-def with_rule(field: str, value: object) -> str:
-    """Return which runtimes have ``value`` for the rule ``field``, in words: ``0.6 to 0.12``."""
-    found = [runtime for runtime in RUNTIMES if getattr(runtime, field) == value]
-    if not found:
+def releases_with(field: str, value: object) -> str:
+    """Return which releases have ``value`` for the rule ``field``, in words: ``0.6 to 0.12``."""
+    return in_words([release for release in RELEASES if getattr(release, field) == value])
+
+
+def in_words(releases: Sequence[Release]) -> str:
+    """Return the names of ``releases``, which are in their order: ``0.6 and later``, ``0.4, 0.6``.
+
+    Of none it is ``none``.
+    """
+    if not releases:
         return "none"
-    if found[-1] is NEWEST_RUNTIME:
-        return f"{found[0].name} and later"
-    first, last = found[0].name, found[-1].name
-    return first if first == last else f"{first} to {last}"
+    first, last = RELEASES.index(releases[0]), RELEASES.index(releases[-1])
+    if last - first + 1 != len(releases):
+        return ", ".join(release.name for release in releases)
+    if releases[-1] is NEWEST_RELEASE:
+        return f"{releases[0].name} and later"
+    return releases[0].name if first == last else f"{releases[0].name} to {releases[-1].name}"

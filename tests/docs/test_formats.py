@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cloacina_ctl.releases.table import RUNTIMES, SHADOWED_NAMES, SOURCES
+from cloacina_ctl.releases.table import RELEASES, SHADOWED_NAMES, SOURCES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
 
@@ -29,12 +29,12 @@ def runtime_table() -> str:
         ),
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for one in RUNTIMES:
+    for one in RELEASES:
         keys = "–" if one.format == "v1" else "open"
         if one.metadata_keys is not None:
             keys = "closed, with `providers`" if "providers" in one.metadata_keys else "closed"
         cells = (
-            f"`{one.name}`", one.release, f"`{one.format}`", ", ".join(one.languages),
+            f"`{one.name}`", one.measured, f"`{one.format}`", ", ".join(one.languages),
             ", ".join(one.crates), keys, "needed" if one.package_language else "–",
             f"{one.ratio} ×" if one.ratio else "–",
             f"{one.entries:,}".replace(",", " ") if one.entries else "–",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cloacina_ctl.checks.rust.macro_tables import MACROS, RULE_FUNCTIONS, RULE_OPERATORS
 from cloacina_ctl.checks.rust.releases import FIRST, span
-from cloacina_ctl.releases.table import RUNTIMES
+from cloacina_ctl.releases.table import RELEASES
 from tests.engines.rust_cases import CASES
 
 PATH = Path(__file__).parents[2] / "docs" / "rust-macros.md"
@@ -36,7 +36,7 @@ def arguments() -> str:
 
 def crates() -> str:
     lines = ["| release | needed |", "|---|---|"]
-    for runtime in RUNTIMES:
+    for runtime in RELEASES:
         names = ", ".join(f"`{name}`" for name in sorted(runtime.needed_crates))
         lines.append(f"| {runtime.name} | {names} |")
     return "\n".join(lines) + "\n"

@@ -1,6 +1,6 @@
 """The committed page is what the measurements say, and they say what we promise."""
 
-from cloacina_ctl.releases.table import RUNTIMES, find_runtime
+from cloacina_ctl.releases.table import RELEASES, find_release
 from tests.engines.matrix import ALL, ROWS, SOURCE
 from tests.engines.measured import measured
 from tests.engines.report import PAGE, page
@@ -37,6 +37,6 @@ def test_what_an_engine_does_not_run_it_explains():
 
 def test_the_measured_releases_are_those_of_the_table_of_runtimes():
     """The table has lines between, read in source; each measured release has a line of its own."""
-    lines = [find_runtime(release).name for release in ALL]
+    lines = [find_release(release).name for release in ALL]
     assert len(set(lines)) == len(ALL)
-    assert lines[-1] == RUNTIMES[-1].name
+    assert lines[-1] == RELEASES[-1].name

@@ -124,7 +124,7 @@ def refused(cli, *words, status=3):
 @pytest.mark.parametrize(
     ("key", "runtime", "words"),
     [
-        ("triggers = []", "0.6", "Cloacina 0.6 and later refuse unknown keys"),
+        ("triggers = []", "0.6", "is refused (Cloacina 0.6 and later)"),
         ('package_type = ["workflow"]', "0.10", "Cloacina 0.6 and later"),
         ('workflow = "x"', "newest", "Cloacina 0.6 and later"),
         ('providers = { a = "0.1" }', "0.9", "Cloacina 0.6 to 0.9"),

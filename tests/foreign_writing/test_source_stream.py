@@ -19,20 +19,21 @@ from cloacina_ctl.formats.legacy.compress_thread import PIECE, Pipeline
 from cloacina_ctl.formats.legacy.tar_writer import feed_plan
 from cloacina_ctl.formats.legacy.write_source import (
     PADDING_PATH,
-    Ceiling,
     Output,
-    SourceRules,
+    SizeRules,
     check_paths,
-    check_sizes,
     source_order,
     write_source,
 )
 from cloacina_ctl.formats.plan import Plan, PlannedFile
+from cloacina_ctl.operations.packaging.source import size_rules
 from cloacina_ctl.paths import MemberPath
+from cloacina_ctl.releases.table import find_release
 from tests.tools import need
 
 ROOT = "demo-1.0"
-RATIO = SourceRules(ratio=Ceiling(10, "Cloacina 0.6 and later"))
+SIX = find_release("0.6")
+RATIO = size_rules(SIX, "source", ROOT)
 
 
 def plan(files, executable=()):
@@ -43,7 +44,7 @@ def plan(files, executable=()):
     return Plan(ROOT, tuple(sorted(planned, key=lambda file: source_order(file.path))))
 
 
-def write(path, files, rules=SourceRules(), **choices):
+def write(path, files, rules=SizeRules(), **choices):
     executable = choices.pop("executable", ())
     output = Output(str(path), choices.pop("replace", False))
     return write_source(output, ROOT, feed_plan(plan(files, executable)), rules, **choices)
@@ -158,7 +159,7 @@ def test_the_same_files_give_the_same_bytes_from_disk_and_from_memory(path, tmp_
     other = tmp_path / "other.cloacina"
     seen = []
     feed = feed_plan(Plan(ROOT, tuple(planned)), lambda done, total: seen.append((done, total)))
-    write_source(Output(str(other)), ROOT, feed, SourceRules())
+    write_source(Output(str(other)), ROOT, feed, SizeRules())
     assert other.read_bytes() == path.read_bytes()
     assert seen[-1][0] == seen[-1][1] == sum(map(len, FILES.values()))
 
@@ -175,7 +176,7 @@ def refused(path, files, rules, **choices):
 def test_what_would_grow_more_than_ten_times_is_refused_with_the_cure(path):
     problem = refused(path, {"package.toml": bytes(2_000_000)}, RATIO)
     assert problem.code is Code.RELEASE_LIMIT
-    assert "Cloacina 0.6 and later refuse more than 10 times" in problem.message
+    assert "at most 10 times is taken (Cloacina 0.6 and later)" in problem.message
     assert "--pad" in problem.hint
 
 
@@ -223,23 +224,24 @@ def test_a_file_that_changes_between_the_rounds_is_refused(path, tmp_path):
 
 
 def test_more_than_a_server_takes_is_refused(path):
-    rules = SourceRules(archive=Ceiling(1000, "Cloacina 0.4"))
-    problem = refused(path, {"a.bin": noise(5000)}, rules)
-    assert "Cloacina 0.4 refuse more than 1000" in problem.message
+    problem = refused(
+        path, {"a.bin": noise(3 << 20)}, size_rules(find_release("0.4"), "source", ROOT)
+    )
+    assert "bytes in the package, at most 2096128 are taken (Cloacina 0.4)" in problem.message
 
 
 def test_too_many_files_and_bytes_are_refused_before_a_byte_is_read():
-    rules = SourceRules(entries=Ceiling(2, "all"), total=Ceiling(10, "all"))
-    check_sizes(ROOT, [5, 5], rules)
-    for sizes in ([1, 1, 1], [11]):
+    rules = size_rules(SIX._replace(entries=2, total=10), "source", ROOT)
+    rules.check(2, 10, None)
+    for entries, files in ((3, 3), (1, 11)):
         with pytest.raises(Refused) as caught:
-            check_sizes(ROOT, sizes, rules)
+            rules.check(entries, files, None)
         assert caught.value.diagnostics[0].code is Code.RELEASE_LIMIT
 
 
 def test_padding_counts_as_a_file(path):
-    rules = RATIO._replace(entries=Ceiling(1, "all"))
-    assert "2 files" in refused(path, {"a.bin": bytes(100_000)}, rules, pad=True).message
+    rules = size_rules(SIX._replace(entries=1), "source", ROOT)
+    assert "2 members" in refused(path, {"a.bin": bytes(100_000)}, rules, pad=True).message
 
 
 @pytest.mark.parametrize(
@@ -275,7 +277,7 @@ def test_a_disk_that_fills_up_is_reported_and_leaves_nothing(path, monkeypatch):
 
 def test_a_file_ends_only_where_one_began(path):
     with pytest.raises(TypeError):
-        write_source(Output(str(path)), ROOT, lambda stream: stream.end(), SourceRules())
+        write_source(Output(str(path)), ROOT, lambda stream: stream.end(), SizeRules())
 
 
 @given(st.lists(st.integers(0, 3 * PIECE), max_size=5))

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.checks.rule_names import short_names
-from cloacina_ctl.checks.rust.releases import CARGO_TOML, facts_of, releases_of, within
+from cloacina_ctl.checks.rust.releases import CARGO_TOML, facts_of, releases_of
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.project.rust.cfg import ONE_WORKFLOW
-from cloacina_ctl.releases.table import runtime_of_crate
+from cloacina_ctl.releases.rules import CRATE_HINTS
+from cloacina_ctl.releases.table import release_of_crate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.model import Project, SourceTask, SourceWorkflow
 
 RULES: Rules[Project] = Rules()
+# What `package` does without where it builds, and the compilers of some releases do not.
+BUILD_RULES: Rules[Project] = Rules()
 
-_FIRST_WITH_PACKAGE_MACRO = (0, 6)
-_LAST_WITH_OWN_FEATURE = (0, 9)
 _PUBLIC = "public"
 
 
@@ -28,30 +29,29 @@ def _certain(project: Project) -> list[SourceWorkflow]:
     return [workflow for workflow in project.workflows if workflow.is_certain]
 
 
-@RULES.rule(Code.NOT_A_CDYLIB, Severity.WARNING)
+@BUILD_RULES.rule(Code.NOT_A_CDYLIB, Severity.WARNING)
 def not_a_cdylib(project: Project) -> Iterator[Finding]:
     """Engines load a C library; `package` builds one all the same, `cargo build` does not."""
     if "cdylib" not in facts_of(project).crate.crate_types:
         yield Finding(
             "[lib] does not name `cdylib`; `package` adds it, other tools do not",
             CARGO_TOML,
-            'write `crate-type = ["cdylib"]` under [lib]',
+            CRATE_HINTS[Code.NOT_A_CDYLIB],
         )
 
 
-@RULES.rule(Code.NO_PACKAGED_FEATURE, Severity.WARNING)
+@BUILD_RULES.rule(Code.NO_PACKAGED_FEATURE, Severity.WARNING)
 def no_packaged_feature(project: Project) -> Iterator[Finding]:
-    """Up to 0.9 the macros look for the crate's own feature `packaged`."""
+    """The macros look for the crate's own feature `packaged`."""
     facts = facts_of(project)
-    if facts.packaged_workflow or not within(
-        releases_of(facts.crate), until=_LAST_WITH_OWN_FEATURE
-    ):
+    releases = releases_of(facts.crate)
+    if facts.packaged_workflow or not all(release.own_feature for release in releases):
         return
-    if "packaged" not in facts.crate.features or "packaged" not in facts.crate.default_features:
+    if "packaged" not in facts.crate.default_features:
         yield Finding(
             "the feature `packaged` is not on by default; `package` turns it on, others do not",
             CARGO_TOML,
-            'add `[features] default = ["packaged"]` and `packaged = []`',
+            CRATE_HINTS[Code.NO_PACKAGED_FEATURE],
         )
 
 
@@ -61,11 +61,11 @@ def no_package_macro(project: Project) -> Iterator[Finding]:
     facts = facts_of(project)
     if facts.packaged_workflow or facts.package_macro or not project.workflows:
         return
-    if within(releases_of(facts.crate), _FIRST_WITH_PACKAGE_MACRO):
+    if all(release.package_macro for release in releases_of(facts.crate)):
         yield Finding(
             "`package!()` is missing: the library would export no plugin",
             facts.crate.lib_path,
-            "write `cloacina_workflow_plugin::package!();` once at the top of the crate",
+            CRATE_HINTS[Code.NO_PACKAGE_MACRO],
         )
 
 
@@ -84,15 +84,15 @@ def build_script(project: Project) -> Iterator[Finding]:
 @RULES.rule(Code.NOT_PUBLIC)
 def not_public(project: Project) -> Iterator[Finding]:
     """The code that the macros of some releases write names the task from outside its module."""
-    runtime = runtime_of_crate(facts_of(project).crate.cloacina_release)
-    if runtime is None or not runtime.visible_tasks:
+    release = release_of_crate(facts_of(project).crate.cloacina_release)
+    if release is None or not release.visible_tasks:
         return
     for workflow in _certain(project):
         for task in workflow.tasks:
             if not task.is_visible:
                 yield Finding(
                     f"the function of the task `{task.id}` is private, and the macros of "
-                    f"{runtime.name} name it outside of its module",
+                    f"{release.name} name it outside of its module",
                     task.place,
                     "write `pub` in front of it; `pub(super)` is enough",
                 )
@@ -101,8 +101,8 @@ def not_public(project: Project) -> Iterator[Finding]:
 @RULES.rule(Code.TENANT_RULE, Severity.WARNING)
 def tenant_rule(project: Project) -> Iterator[Finding]:
     """The macro writes its tenant into the rule; an engine has tasks under its own tenant."""
-    runtime = runtime_of_crate(facts_of(project).crate.cloacina_release)
-    if runtime is None or not runtime.trigger_rules:
+    release = release_of_crate(facts_of(project).crate.cloacina_release)
+    if release is None or not release.trigger_rules:
         return
     for workflow, task in _ruled(project):
         names = short_names(task.trigger_rules or "")
@@ -119,12 +119,12 @@ def tenant_rule(project: Project) -> Iterator[Finding]:
 @RULES.rule(Code.UNKNOWN_RULE, Severity.WARNING)
 def unknown_rule(project: Project) -> Iterator[Finding]:
     """The libraries of the first releases tell their engine no rules: every task runs."""
-    runtime = runtime_of_crate(facts_of(project).crate.cloacina_release)
-    if runtime is None or runtime.trigger_rules:
+    release = release_of_crate(facts_of(project).crate.cloacina_release)
+    if release is None or release.trigger_rules:
         return
     for _, task in _ruled(project):
         yield Finding(
-            f"engines of {runtime.name} do not know the trigger rule of the task `{task.id}`, and "
+            f"engines of {release.name} do not know the trigger rule of the task `{task.id}`, and "
             "run it in any case",
             task.place,
             "let the task look into its context, or use the crates of 0.8 or later",
@@ -191,8 +191,9 @@ def project_chooses(project: Project) -> Iterator[Finding]:
         )
 
 
-@RULES.rule(Code.NO_LOCK_FILE, Severity.WARNING)
+@BUILD_RULES.rule(Code.NO_LOCK_FILE, Severity.WARNING)
 def no_lock_file(project: Project) -> Iterator[Finding]:
     """The servers' compiler builds with `--frozen`, which needs the lock file."""
     if not facts_of(project).crate.has_lock_file:
-        yield Finding("there is no Cargo.lock", CARGO_TOML, "run `cargo generate-lockfile`")
+        hint = CRATE_HINTS[Code.NO_LOCK_FILE]
+        yield Finding("there is no Cargo.lock", CARGO_TOML, hint)

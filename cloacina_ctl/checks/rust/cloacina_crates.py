@@ -9,7 +9,7 @@ from cloacina_ctl.checks.rust.macro_tables import FIRST_GRAPH_BY_USE
 from cloacina_ctl.checks.rust.releases import CARGO_TOML, code_of, facts_of, releases_of, within
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.project.rust.cloacina_crates import add_command, package_of
-from cloacina_ctl.releases.table import runtime_of_crate
+from cloacina_ctl.releases.table import release_of_crate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ _GRAPH_MACROS = ("computation_graph", "reactor")
 def mixed_releases(project: Project) -> Iterator[Finding]:
     """Two releases of Cloacina in one crate have types of one name that do not fit each other."""
     crate = facts_of(project).crate
-    leading = runtime_of_crate(crate.cloacina_release)
+    leading = release_of_crate(crate.cloacina_release)
     if leading is None:
         return
     for name, release in ((one.name, one.release) for one in crate.cloacina):
@@ -41,7 +41,7 @@ def mixed_releases(project: Project) -> Iterator[Finding]:
             None if shares else Severity.WARNING,
         )
     for name, version in crate.beside:
-        other = runtime_of_crate(version)
+        other = release_of_crate(version)
         if other is not None and other is not leading:
             yield Finding(
                 f"another dependency brings `{name}` {version}, and the crate is written for "
@@ -78,13 +78,13 @@ def missing_crate(project: Project) -> Iterator[Finding]:
 def _missing(project: Project) -> dict[str, str]:
     """Return the crates that the code of the macros names and that are not there, and why."""
     crate = facts_of(project).crate
-    runtime = runtime_of_crate(crate.cloacina_release)
+    release = release_of_crate(crate.cloacina_release)
     there = {name.replace("-", "_") for name in crate.dependencies}
     found = {}
-    if runtime is not None and project.workflows:
+    if release is not None and project.workflows:
         found = {
-            needed: f"the macros of Cloacina {runtime.name} need the crate `{needed}`"
-            for needed in runtime.needed_crates
+            needed: f"the macros of Cloacina {release.name} need the crate `{needed}`"
+            for needed in release.needed_crates
             if needed.replace("-", "_") not in there
         }
     by_use = within(releases_of(crate), FIRST_GRAPH_BY_USE) and _has_graphs(project)

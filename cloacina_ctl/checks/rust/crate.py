@@ -19,19 +19,21 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.project.model import Project, RustFacts
 
-_ALL = (build, cloacina_crates, macro_arguments, task_functions, trigger_rules)
+_MODULES = (build, cloacina_crates, macro_arguments, task_functions, trigger_rules)
+_IN_CODE = tuple(module.RULES for module in _MODULES)
 
 
-def check_crate(project: Project) -> Iterator[Diagnostic]:
+def check_crate(project: Project, *, packed: bool = False) -> Iterator[Diagnostic]:
     """Yield everything that is found wrong with a crate.
 
     Of one without a library, or whose workflows are in a program, that alone: the rest is judged
-    when there is a library with a workflow.
+    when there is a library with a workflow. Of one that is ``packed``, the rules of each release
+    say what its compiler lacks.
     """
     unpackable = tuple(_without_a_workflow(facts_of(project)))
     yield from unpackable
-    for rules in () if unpackable else _ALL:
-        yield from rules.RULES.run(project)
+    for rules in () if unpackable else (*_IN_CODE, *(() if packed else (build.BUILD_RULES,))):
+        yield from rules.run(project)
 
 
 def _without_a_workflow(facts: RustFacts) -> Iterator[Diagnostic]:

@@ -23,9 +23,9 @@ from cloacina_ctl.project.rust.macro_uses import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from cloacina_ctl.checks.rust.releases import Release
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.project.rust.macro_uses import Expression, MacroArgument, MacroUse
+    from cloacina_ctl.releases.table import Release
 
 RULES: Rules[Project] = Rules()
 

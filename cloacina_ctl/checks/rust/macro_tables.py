@@ -6,7 +6,7 @@ crates of the releases. `docs/rust-macros.md` shows them.
 
 from __future__ import annotations
 
-from cloacina_ctl.checks.rust.releases import FIRST, Release
+from cloacina_ctl.checks.rust.releases import FIRST, Number
 from cloacina_ctl.values import NamedTuple
 
 TEXT = "a text in quotes"
@@ -22,8 +22,8 @@ class Key(NamedTuple):
     """An argument of a macro: which values it takes, and the releases that know it."""
 
     takes: str
-    since: Release = FIRST
-    until: Release | None = None
+    since: Number = FIRST
+    until: Number | None = None
 
 
 class Macro(NamedTuple):
@@ -33,10 +33,10 @@ class Macro(NamedTuple):
     """
 
     keys: dict[str, Key]
-    required: dict[str, Release | None]
+    required: dict[str, Number | None]
     item: str
-    since: Release = FIRST
-    until: Release | None = None
+    since: Number = FIRST
+    until: Number | None = None
     instead: str = ""
 
 
@@ -149,8 +149,8 @@ RULE_OPERATORS = frozenset(
 class Import(NamedTuple):
     """A name that Cloacina's crates have in some releases: since which, until which, the cure."""
 
-    since: Release
-    until: Release | None
+    since: Number
+    until: Number | None
     cure: str
 
 
@@ -165,14 +165,14 @@ IMPORTS = {
     "cloacina_workflow::SecretResolver": Import((0, 10), None, "depend on 0.10 or later"),
     "cloacina_workflow::SecretAccessError": Import((0, 10), None, "depend on 0.10 or later"),
 }
-METHODS_SINCE: Release = (0, 8)
+METHODS_SINCE: Number = (0, 8)
 METHODS = {
     "get_required": "write `context.get(key).ok_or_else(…)`",
     "get_as": "write `serde_json::from_value(context.get(key)…)`",
     "insert_as": "write `context.insert(key, serde_json::to_value(value)…)`",
 }
-LAST_HANDLE_OF_ENGINE: Release = (0, 10)
-LAST_INVOKES_OF_ENGINE: Release = (0, 9)
-LAST_ASYNC_ONLY: Release = (0, 5)
-FIRST_UNIQUE_IDS: Release = (0, 3)
-FIRST_GRAPH_BY_USE: Release = (0, 10)
+LAST_HANDLE_OF_ENGINE: Number = (0, 10)
+LAST_INVOKES_OF_ENGINE: Number = (0, 9)
+LAST_ASYNC_ONLY: Number = (0, 5)
+FIRST_UNIQUE_IDS: Number = (0, 3)
+FIRST_GRAPH_BY_USE: Number = (0, 10)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.project.rust.code import RustCode
-from cloacina_ctl.releases.table import RUNTIMES, runtime_of_crate
+from cloacina_ctl.releases.table import RELEASES, release_of_crate
 
 if TYPE_CHECKING:
     from cloacina_ctl.project.model import Crate, Project, RustFacts
+    from cloacina_ctl.releases.table import Release
 
-Release = tuple[int, ...]
-FIRST: Release = (0, 2)
+Number = tuple[int, ...]
+FIRST: Number = (0, 2)
 CARGO_TOML = "Cargo.toml"
 
 
@@ -33,23 +34,18 @@ def code_of(project: Project) -> RustCode:
 
 def releases_of(crate: Crate) -> tuple[Release, ...]:
     """Return the one release that the crate is written for, or all where that is not known."""
-    known = runtime_of_crate(crate.cloacina_release)
-    return tuple(numbers(one.name) for one in ((known,) if known else RUNTIMES))
-
-
-def numbers(name: str) -> Release:
-    """Return the numbers of a release's name."""
-    return tuple(map(int, name.split(".")))
+    known = release_of_crate(crate.cloacina_release)
+    return (known,) if known else RELEASES
 
 
 def within(
-    releases: tuple[Release, ...], since: Release = FIRST, until: Release | None = None
+    releases: tuple[Release, ...], since: Number = FIRST, until: Number | None = None
 ) -> bool:
     """Tell whether all of ``releases`` lie between both, these included."""
-    return all(since <= one and (until is None or one <= until) for one in releases)
+    return all(since <= one.number and (until is None or one.number <= until) for one in releases)
 
 
-def span(since: Release = FIRST, until: Release | None = None) -> str:
+def span(since: Number = FIRST, until: Number | None = None) -> str:
     """Return both in words: ``up to 0.7``, ``0.6 to 0.9``, ``from 0.10 on``."""
     first, last = (".".join(map(str, one or ())) for one in (since, until))
     if since == FIRST:

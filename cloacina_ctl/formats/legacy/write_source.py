@@ -2,8 +2,8 @@
 
 One function for each rule of reproducibility: sorted by the bytes of the path, fixed owner, time
 and mode, level 9 over one stream. Its digest is what servers know a package by, so the same files
-must give the same bytes. What engines refuse is refused here, before anything appears: the rules
-are given, for they differ by release.
+must give the same bytes. What is too much is refused before anything appears, by rules that are
+given.
 """
 
 from __future__ import annotations
@@ -35,24 +35,20 @@ _PADDING_PIECE = 1 << 16
 _MAX_ROUNDS = 4
 
 
-class Ceiling(NamedTuple):
-    """The most that some runtimes load, and which they are."""
-
-    most: int
-    whose: str
+def _take_all(_entries: int, _files: int, _package: int | None) -> None:
+    """Refuse nothing."""
 
 
-class SourceRules(NamedTuple):
-    """What the runtimes that a package is for refuse; None where they have no such rule.
+class SizeRules(NamedTuple):
+    """What a package may have.
 
-    ``ratio`` is of all files to the package, ``total`` of bytes in all files, ``formats`` of bytes
-    in the package.
+    ``ratio`` is the most that all files may have, as a multiple of the package, None for no limit:
+    padding brings them within it. ``check`` gets the number of files, the bytes in all of them and
+    those of the package, None before it is written; it raises ``Refused`` for too much.
     """
 
-    ratio: Ceiling | None = None
-    total: Ceiling | None = None
-    entries: Ceiling | None = None
-    archive: Ceiling | None = None
+    ratio: int | None = None
+    check: Callable[[int, int, int | None], None] = _take_all
 
 
 class Output(NamedTuple):
@@ -97,19 +93,8 @@ def check_paths(root: str, paths: Iterable[str]) -> None:
         )
 
 
-def check_sizes(root: str, sizes: Iterable[int], rules: SourceRules) -> None:
-    """Refuse what is known to be too much before a byte is read."""
-    sizes = tuple(sizes)
-    for what, value, ceiling, cure in (
-        ("files", len(sizes), rules.entries, "leave some out: `exclude` in the configuration"),
-        ("bytes in all files", sum(sizes), rules.total, "leave out what it can fetch when it runs"),
-    ):
-        if ceiling is not None and value > ceiling.most:
-            raise _too_much(root, what, value, ceiling, cure)
-
-
 def write_source(
-    output: Output, root: str, feed: Feed, rules: SourceRules, *, pad: bool = False
+    output: Output, root: str, feed: Feed, rules: SizeRules, *, pad: bool = False
 ) -> Written:
     """Make the package; afterwards it is there, whole, or nothing is.
 
@@ -125,14 +110,14 @@ def write_source(
                 break
             padding += lacking
             written = _write(staged, root, feed, seed, padding)
-        _check_written(root, written, rules)
         made = Written(written.files, written.size, written.digest, padding)
-        appear(staged, made, output)
+        appear(staged, made, output, rules)
     return made
 
 
-def appear(staged: StagedFile, made: Written, output: Output) -> None:
+def appear(staged: StagedFile, made: Written, output: Output, rules: SizeRules) -> None:
     """Give the package its name, between what has to come before and after."""
+    rules.check(len(made.files), sum(file.size for file in made.files), made.size)
     if output.before is not None:
         staged.flush()
         output.before(made)
@@ -205,36 +190,10 @@ def _padding(seed: bytes, size: int) -> Iterator[bytes]:
         yield piece[: size - number * _PADDING_PIECE]
 
 
-def _lacking(written: _Round, ratio: Ceiling | None) -> int:
+def _lacking(written: _Round, ratio: int | None) -> int:
     """Return how many more bytes of padding bring the files within the ratio.
 
     A byte of padding adds one to the files and hardly less than one to the package.
     """
-    excess = 0 if ratio is None else written.total - ratio.most * written.size
-    return 0 if ratio is None or excess <= 0 else excess // (ratio.most - 1) + 64
-
-
-def _check_written(root: str, written: _Round, rules: SourceRules) -> None:
-    check_sizes(root, (file.size for file in written.files), rules)
-    if _lacking(written, rules.ratio) and rules.ratio is not None:
-        times = -(-10 * written.total // written.size) / 10
-        raise Refused.of(
-            Code.RELEASE_LIMIT,
-            f"it would grow to {times:.1f} times its size when it is unpacked, and "
-            f"{rules.ratio.whose} refuse more than {rules.ratio.most} times",
-            where=root,
-            hint="add padding that compresses to nothing less, and that they ignore: --pad",
-        )
-    archive = rules.archive
-    if archive is not None and written.size > archive.most:
-        cure = "leave out what it can fetch when it runs"
-        raise _too_much(root, "bytes in the package", written.size, archive, cure)
-
-
-def _too_much(root: str, what: str, value: int, ceiling: Ceiling, cure: str) -> Refused:
-    return Refused.of(
-        Code.RELEASE_LIMIT,
-        f"{value} {what}, and {ceiling.whose} refuse more than {ceiling.most}",
-        where=root,
-        hint=cure,
-    )
+    excess = 0 if ratio is None else written.total - ratio * written.size
+    return 0 if ratio is None or excess <= 0 else excess // (ratio - 1) + 64

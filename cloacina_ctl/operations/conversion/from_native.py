@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, cast
 
-from cloacina_ctl.checks.for_runtime import ForRuntime, check_for_runtime
+from cloacina_ctl.checks.releases import facts_of_source
 from cloacina_ctl.digest import CONTENT_PREFIX
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Refused, refuse_errors
 from cloacina_ctl.files.staging import reported, scratch_folder, unnamed_file, write_all
@@ -13,7 +13,6 @@ from cloacina_ctl.formats import layout
 from cloacina_ctl.formats.legacy.write_source import (
     Output,
     check_paths,
-    check_sizes,
     source_order,
     write_source,
 )
@@ -22,11 +21,11 @@ from cloacina_ctl.formats.threads import default_jobs
 from cloacina_ctl.manifest.model import Language
 from cloacina_ctl.operations.conversion.losses import losses_of_native
 from cloacina_ctl.operations.conversion.request import Converted, allow_losses
-from cloacina_ctl.operations.packaging.source import default_runtime, rules_of
-from cloacina_ctl.operations.packaging.target import NATIVE, SOURCE
+from cloacina_ctl.operations.packaging.source import default_release, refuse_broken, size_rules
+from cloacina_ctl.operations.packaging.target import NATIVE, SOURCE, V1
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.progress import Progress, stage
-from cloacina_ctl.project.package_toml import header_of_manifest, metadata_keys, resolve
+from cloacina_ctl.project.package_toml import header_of_manifest, resolve, resolved_tables
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.formats.legacy.write_source import Written
     from cloacina_ctl.formats.native.reader import NativePackage
     from cloacina_ctl.operations.conversion.request import ConvertRequest
-    from cloacina_ctl.project.model import Crate
+    from cloacina_ctl.project.model import RustFacts
     from cloacina_ctl.verification.verify import Proof
 
 CARGO_TOML = "Cargo.toml"
@@ -104,21 +103,20 @@ def _to_source(
     manifest = package.head.manifest
     files = _moved(package)
     text = _read(package, layout.PACKAGE_TOML)
-    crate = _crate(package)
-    runtime = request.target.runtime or default_runtime(crate)
-    subject = ForRuntime(manifest.language.value, metadata_keys(text), crate)
-    broken = tuple(check_for_runtime(subject, runtime))
-    if broken:
-        raise Refused(*broken)
+    rust = _rust(package)
+    release = request.target.runtime or default_release(rust.crate if rust is not None else None)
+    header = header_of_manifest(manifest)
+    tables = resolved_tables(header, text, release)
+    refuse_broken(release, facts_of_source(manifest.language.value, tables, rust=rust))
     losses = allow_losses(_losses(package, request), request)
     provenance = f"{NATIVE} {package.head.content}"
-    data = resolve(header_of_manifest(manifest), text, runtime, provenance)
+    data = resolve(header, text, release, provenance)
     path = MemberPath(layout.PACKAGE_TOML)
     files[path] = Member(path, len(data), False, None, data)
     members = sorted(files.values(), key=lambda member: source_order(member.path))
-    rules = rules_of(runtime)
+    rules = size_rules(release, SOURCE, package.head.root)
     check_paths(package.head.root, files)
-    check_sizes(package.head.root, (member.size for member in members), rules)
+    rules.check(len(members), sum(member.size for member in members), None)
     feed = _feed(package, members, stage(progress, "converting"))
     output = Output(request.output, request.overwrite)
     return losses, write_source(output, package.head.root, feed, rules, pad=request.pad)
@@ -154,8 +152,8 @@ def _moved(package: NativePackage) -> dict[MemberPath, Member]:
     return files
 
 
-def _crate(package: NativePackage) -> Crate | None:
-    """Return what Cargo.toml says; None for a Python package.
+def _rust(package: NativePackage) -> RustFacts | None:
+    """Return what the files of the crate say; None for a Python package.
 
     Raises ``Refused`` where the source cannot be built elsewhere.
     """
@@ -174,7 +172,7 @@ def _crate(package: NativePackage) -> Crate | None:
             Diagnostic(Code.RUST_SYNTAX, "its Cargo.toml cannot be read", package.path),
         )
     refuse_errors(RULES.run(found.source))
-    return found.rust.crate
+    return found.rust
 
 
 def _read(package: NativePackage, path: str) -> bytes | None:
@@ -260,7 +258,7 @@ def _to_v1(
     package: NativePackage, request: ConvertRequest, progress: Progress | None
 ) -> tuple[tuple[str, ...], Written]:
     from cloacina_ctl.formats.legacy.write_v1 import dump_v1, write_v1
-    from cloacina_ctl.operations.packaging.v1_manifest import runtime_of_library, v1_manifest
+    from cloacina_ctl.operations.packaging.v1_manifest import release_of_library, v1_manifest
     from cloacina_ctl.platforms import read_library
 
     manifest = package.head.manifest
@@ -272,12 +270,12 @@ def _to_v1(
             where=package.path,
         )
     artifact = libraries[0]
-    runtime = runtime_of_library(artifact, request.target.runtime)
+    release = release_of_library(artifact, request.target.runtime)
     losses = allow_losses(_losses(package, request), request)
     entry = next(file for file in package.head.files if file.path == artifact.path)
     with _Spooled(package, entry) as fd:
         exports = read_library(fd, where=artifact.path).exports
-    said = v1_manifest(manifest.package, manifest.workflows[0], artifact, exports, runtime)
+    said = v1_manifest(manifest.package, manifest.workflows[0], artifact, exports, release)
     text = dump_v1(said)
     path = MemberPath(layout.MANIFEST)
     members = [
@@ -285,7 +283,8 @@ def _to_v1(
         Member(MemberPath(said.library.filename), entry.size, True, entry),
     ]
     feed = _feed(package, members, stage(progress, "converting"))
-    return losses, write_v1(Output(request.output, request.overwrite), feed)
+    rules = size_rules(release, V1, package.head.root)
+    return losses, write_v1(Output(request.output, request.overwrite), feed, rules)
 
 
 class _Spooled:

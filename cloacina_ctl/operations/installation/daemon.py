@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.files.locks import Waits
     from cloacina_ctl.operations.results import Inspection, Verified
     from cloacina_ctl.progress import Progress
-    from cloacina_ctl.releases.table import Runtime
+    from cloacina_ctl.releases.table import Release
 
 __all__ = ["DaemonRequest", "Delivered", "daemon_release", "install_for_daemon"]
 
@@ -106,10 +106,10 @@ def install_for_daemon(
     ``convert`` do; ``Incompatible`` for a daemon that does not load it; ``UsageError`` for one of
     no known release; ``FileProblem`` where another package of that name and version lies there.
     """
-    from cloacina_ctl.releases.table import find_runtime
+    from cloacina_ctl.releases.table import find_release
 
     check_rule(request.rule)
-    runtime = find_runtime(request.release or daemon_release())
+    runtime = find_release(request.release or daemon_release())
     warnings = _judge_daemon(runtime, force=request.force)
     folder = request.folder or settings.daemon_folder()
     into = Dropped(folder, waits=waits)
@@ -184,7 +184,7 @@ class _Source(NamedTuple):
 
 @contextlib.contextmanager
 def _right_format(
-    request: DaemonRequest, runtime: Runtime, progress: Progress | None
+    request: DaemonRequest, runtime: Release, progress: Progress | None
 ) -> Iterator[_Source]:
     """Open the package, or what it converts to, as the daemon reads it."""
     fd = descriptor(request.path, request.rule.limits)
@@ -202,7 +202,7 @@ def _right_format(
 
 @contextlib.contextmanager
 def _converted(
-    package: NativePackage, request: DaemonRequest, runtime: Runtime, progress: Progress | None
+    package: NativePackage, request: DaemonRequest, runtime: Release, progress: Progress | None
 ) -> Iterator[_Source]:
     """Convert a native package for the daemon, which reads no signature: it was judged here."""
     from cloacina_ctl.operations.conversion.request import ConvertRequest
@@ -243,7 +243,7 @@ def _verify(dropped: Dropped, source: _Source, progress: Progress | None) -> Ver
     return verified
 
 
-def _judge_daemon(runtime: Runtime, *, force: bool) -> tuple[Diagnostic, ...]:
+def _judge_daemon(runtime: Release, *, force: bool) -> tuple[Diagnostic, ...]:
     """Refuse a daemon that loads nothing that is copied into its folder."""
     if runtime.name in LOADING:
         return ()
@@ -273,7 +273,7 @@ def _inspect(dropped: Dropped, verified: Verified) -> Inspection:
         return inspect_legacy(examine(package))
 
 
-def _judge_release(looked: Inspection, runtime: Runtime, *, force: bool) -> tuple[Diagnostic, ...]:
+def _judge_release(looked: Inspection, runtime: Release, *, force: bool) -> tuple[Diagnostic, ...]:
     """Refuse a package that releases of the daemon do not load, as far as it tells."""
     releases = looked.releases
     if runtime.name in releases:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloacina_ctl.formats.file_index import FileEntry
-    from cloacina_ctl.formats.legacy.write_source import SourceRules
+    from cloacina_ctl.formats.legacy.write_source import SizeRules
     from cloacina_ctl.manifest import Language, Manifest, Workflow
     from cloacina_ctl.project.model import Project, SelectedFile, Selection
     from cloacina_ctl.signing.keys import PrivateKey
@@ -65,7 +65,7 @@ class Prepared(NamedTuple):
     """A package that could be written: what goes in, the manifest without its contents.
 
     ``manifest`` is that of a native package; a package of another format has its own among its
-    files. ``rules`` are those of the runtimes that a source package is for. ``unbuilt`` says what
+    files. ``rules`` say what a package of another format may have. ``unbuilt`` says what
     is not there before a crate is built: its tasks are then those of its source. ``code`` is the
     compiled code among the files of a Python project.
     """
@@ -76,7 +76,7 @@ class Prepared(NamedTuple):
     plan: Plan = Plan("", ())
     manifest: Manifest | None = None
     vendored: Vendored | None = None
-    rules: SourceRules | None = None
+    rules: SizeRules | None = None
     unbuilt: tuple[str, ...] = ()
     code: OwnCode = OwnCode()
 

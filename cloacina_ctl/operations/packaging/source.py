@@ -7,16 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.checks.for_runtime import ForRuntime, check_for_runtime
+from cloacina_ctl.checks.releases import facts_of_source
 from cloacina_ctl.errors import Refused
 from cloacina_ctl.formats import layout
-from cloacina_ctl.formats.legacy.write_source import (
-    Ceiling,
-    SourceRules,
-    check_paths,
-    check_sizes,
-    source_order,
-)
+from cloacina_ctl.formats.legacy.write_source import SizeRules, check_paths, source_order
 from cloacina_ctl.formats.plan import Plan, PlannedFile
 from cloacina_ctl.operations.packaging.crate_files import crate_files
 from cloacina_ctl.operations.packaging.own_platform import unstated, with_own_python
@@ -28,8 +22,14 @@ from cloacina_ctl.operations.packaging.vendoring import (
     with_python,
 )
 from cloacina_ctl.paths import MemberPath
-from cloacina_ctl.project.package_toml import authored, metadata_keys, resolved_package_toml
-from cloacina_ctl.releases.table import ANY_SOURCE, SOURCE, Runtime, runtime_of_crate, with_rule
+from cloacina_ctl.project.package_toml import (
+    authored,
+    header_of,
+    resolved_package_toml,
+    resolved_tables,
+)
+from cloacina_ctl.releases.rules import PackageFacts, Sizes, broken_rules
+from cloacina_ctl.releases.table import ANY_SOURCE, PYTHON, RUST, SOURCE, Release, release_of_crate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.model import Crate, Project, Selection
 
 _OWN_MANIFEST = layout.SOURCE_FOLDER + layout.PACKAGE_TOML  # the resolved one takes its place
-_RULES = (("ratio", "ratio"), ("total", "total"), ("entries", "entries"), ("archive", "upload"))
 
 
 def prepare_source(
@@ -49,19 +48,20 @@ def prepare_source(
 ) -> Prepared:
     """Return the plan of the source package of the project that was read and judged.
 
-    Raises ``Refused`` with every rule of the runtime that is broken, also by what is vendored.
+    Raises ``Refused`` with every rule of the release that is broken, also by what is vendored.
     """
     project = read.project
     crate = project.rust.crate if project.rust is not None else None
-    runtime = request.target.runtime or default_runtime(crate)
-    broken = tuple(check_for_runtime(_judged(project), runtime))
-    if broken:
-        raise Refused(*broken)
+    release = request.target.runtime or default_release(crate)
+    tables = resolved_tables(header_of(project), authored(project), release)
+    language = PYTHON if project.rust is None else RUST
+    facts = facts_of_source(language, tables, project.python, project.rust)
+    refuse_broken(release, facts)
     project = with_own_python(project, read.code, request.vendor)
     vendored = vendored_files(project, request.vendor, work, request.limits, progress)
     project = with_python(project, vendored)
     files, found, selection = _own_files(request, read, work)
-    files.append(_package_toml(project, runtime))
+    files.append(_package_toml(project, release))
     if request.sign_fidius:
         from cloacina_ctl.operations.packaging.fidius_signature import room_for_signature
 
@@ -76,7 +76,7 @@ def prepare_source(
         from cloacina_ctl.operations.packaging.fidius_signature import check_members
 
         check_members(file.path for file in files)
-    rules = rules_of(runtime)
+    rules = size_rules(release, SOURCE, project.package.name)
     return Prepared(
         project=project,
         selection=selection,
@@ -101,40 +101,41 @@ def _own_files(
     return files, said, selection._replace(left_out=left_out)
 
 
-def default_runtime(crate: Crate | None) -> Runtime:
-    """Return whose rules count where nobody said: those of the crate's release, else of all."""
-    found = runtime_of_crate(crate.cloacina_release) if crate is not None else None
+def default_release(crate: Crate | None) -> Release:
+    """Return whose rules count where no release is named: the crate's own, else those of all."""
+    found = release_of_crate(crate.cloacina_release) if crate is not None else None
     return found if found is not None and found.format == SOURCE else ANY_SOURCE
 
 
-def rules_of(runtime: Runtime) -> SourceRules:
-    """Return what the runtime refuses of a package's size, with those that have the same rule."""
-    found = {}
-    for name, field in _RULES:
-        most = getattr(runtime, field)
-        if most is not None:
-            found[name] = Ceiling(most, f"Cloacina {with_rule(field, most)}")
-    return SourceRules(**found)
+def refuse_broken(release: Release, facts: PackageFacts) -> None:
+    """Raise ``Refused`` with every rule of the release that a package of these facts breaks."""
+    broken = broken_rules(release, facts)
+    if broken:
+        raise Refused(*broken)
 
 
-def source_plan(project: Project, files: Iterable[PlannedFile], rules: SourceRules) -> Plan:
+def size_rules(release: Release, form: str, root: str) -> SizeRules:
+    """Return what the release takes of a package of the format ``form``; ``root`` is named."""
+
+    def check(entries: int, files: int, package: int | None) -> None:
+        broken = broken_rules(release, PackageFacts(form, sizes=Sizes(package, files, entries)))
+        if broken:
+            raise Refused(*(one._replace(where=root) for one in broken))
+
+    return SizeRules(release.ratio, check)
+
+
+def source_plan(project: Project, files: Iterable[PlannedFile], rules: SizeRules) -> Plan:
     """Return the plan in the order of the stream, or refuse what is too much or clashes."""
     root = layout.root_folder(project.package.name, project.package.version)
     ordered = tuple(sorted(files, key=lambda file: source_order(file.path)))
     check_paths(root, (file.path for file in ordered))
-    check_sizes(root, (file.size for file in ordered), rules)
+    rules.check(len(ordered), sum(file.size for file in ordered), None)
     return Plan(root, ordered)
 
 
-def _judged(project: Project) -> ForRuntime:
-    keys = metadata_keys(authored(project))
-    if project.rust is None:
-        return ForRuntime("python", keys)
-    return ForRuntime("rust", keys, project.rust.crate)
-
-
-def _package_toml(project: Project, runtime: Runtime) -> PlannedFile:
-    text = resolved_package_toml(project, runtime)
+def _package_toml(project: Project, release: Release) -> PlannedFile:
+    text = resolved_package_toml(project, release)
     reason = "the resolved manifest"
     return PlannedFile(MemberPath.parse(layout.PACKAGE_TOML), text, len(text), False, reason)
 

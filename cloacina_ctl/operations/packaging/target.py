@@ -8,7 +8,7 @@ from cloacina_ctl.errors import Code, UsageError
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from cloacina_ctl.releases.table import Runtime
+    from cloacina_ctl.releases.table import Release
 
 NATIVE, SOURCE, V1 = "native", "source", "v1"
 FORMATS = (NATIVE, SOURCE, V1)
@@ -18,7 +18,7 @@ class Target(NamedTuple):
     """A format; ``runtime`` None is whatever loads it."""
 
     format: str = NATIVE
-    runtime: Runtime | None = None
+    runtime: Release | None = None
 
 
 def choose_target(form: str | None, version: str | None, *, pad: bool = False) -> Target:
@@ -29,9 +29,9 @@ def choose_target(form: str | None, version: str | None, *, pad: bool = False) -
     """
     runtime = None
     if version is not None:
-        from cloacina_ctl.releases.table import find_runtime
+        from cloacina_ctl.releases.table import find_release
 
-        runtime = find_runtime(version)
+        runtime = find_release(version)
         if form == NATIVE:
             raise UsageError.of(
                 Code.USAGE,

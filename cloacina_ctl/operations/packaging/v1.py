@@ -5,23 +5,21 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.checks.for_runtime import ForRuntime, check_for_runtime
 from cloacina_ctl.errors import Code, Incompatible, UsageError
 from cloacina_ctl.formats.layout import MANIFEST, root_folder
-from cloacina_ctl.formats.legacy.write_source import Ceiling, SourceRules, check_sizes
 from cloacina_ctl.formats.legacy.write_v1 import dump_v1
 from cloacina_ctl.formats.plan import Plan, PlannedFile
 from cloacina_ctl.operations.packaging.build import build_library
 from cloacina_ctl.operations.packaging.prepare import THE_LIBRARY, Prepared
-from cloacina_ctl.operations.packaging.v1_manifest import runtime_of_library, v1_manifest
+from cloacina_ctl.operations.packaging.source import size_rules
+from cloacina_ctl.operations.packaging.v1_manifest import NEWEST_V1, release_of_library, v1_manifest
 from cloacina_ctl.paths import MemberPath
-from cloacina_ctl.releases.table import RUNTIMES, V1, with_rule
+from cloacina_ctl.releases.rules import PackageFacts, broken_rules
+from cloacina_ctl.releases.table import PYTHON, V1
 
 if TYPE_CHECKING:
     from cloacina_ctl.operations.packaging.prepare import PackageRequest
     from cloacina_ctl.progress import Progress
-
-_LATEST = [runtime for runtime in RUNTIMES if runtime.format == V1][-1]
 
 
 def prepare_v1(request: PackageRequest, read: Prepared, progress: Progress | None) -> Prepared:
@@ -34,17 +32,16 @@ def prepare_v1(request: PackageRequest, read: Prepared, progress: Progress | Non
     if request.include_source:
         raise UsageError.of(Code.USAGE, "a `v1` package holds a library and no source")
     if project.rust is None:
-        language = ForRuntime("python")
-        raise Incompatible(*check_for_runtime(language, wanted or _LATEST))
+        raise Incompatible(*broken_rules(wanted or NEWEST_V1, PackageFacts(V1, PYTHON)))
     root = root_folder(project.package.name, project.package.version)
     if not request.build.wanted:
         return read._replace(plan=Plan(root, ()), unbuilt=(MANIFEST, THE_LIBRARY))
     if progress:
         progress("building", 0, 0)
     built = build_library(project, request.build)
-    runtime = runtime_of_library(built.artifact, wanted)
+    release = release_of_library(built.artifact, wanted)
     manifest = v1_manifest(
-        project.package, built.workflows[0], built.artifact, built.exports, runtime
+        project.package, built.workflows[0], built.artifact, built.exports, release
     )
     text = dump_v1(manifest)
     name, reason = MemberPath.parse(os.path.basename(built.library)), "the library that cargo built"
@@ -52,14 +49,10 @@ def prepare_v1(request: PackageRequest, read: Prepared, progress: Progress | Non
         PlannedFile(MemberPath(MANIFEST), text, len(text), False, "the manifest of 0.2 and 0.3"),
         PlannedFile(name, built.library, built.size, True, reason, built.patches),
     )
-    most = runtime.upload
-    rules = SourceRules(
-        total=None if most is None else Ceiling(most, f"Cloacina {with_rule('upload', most)}")
-    )
-    check_sizes(root, (built.size,), rules)
     return Prepared(
         project=project,
         selection=read.selection,
         diagnostics=(*read.diagnostics, *built.diagnostics),
         plan=Plan(root, files),
+        rules=size_rules(release, V1, root),
     )

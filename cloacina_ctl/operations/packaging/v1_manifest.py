@@ -4,36 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.errors import Code, Incompatible
+from cloacina_ctl.errors import Incompatible
 from cloacina_ctl.formats.layout import SOURCE_FOLDER
 from cloacina_ctl.formats.legacy.model import V1Library, V1Manifest, V1Task
 from cloacina_ctl.manifest.graph import layers
-from cloacina_ctl.releases.table import RUNTIMES, V1, Runtime
+from cloacina_ctl.releases.rules import (
+    LibraryFacts,
+    PackageFacts,
+    broken_rules,
+    releases_that_load,
+)
+from cloacina_ctl.releases.table import RELEASES, V1, Release
 
 if TYPE_CHECKING:
     from cloacina_ctl.manifest import Artifact, Package, Task, Workflow
 
-_FORM_OF = {"c-abi-0.2": "0.2", "c-abi-0.3": "0.3"}
+NEWEST_V1 = [release for release in RELEASES if release.format == V1][-1]
 _UNKNOWN_PLACE = "src/lib.rs"  # what is compiled first, where nobody knows the module
 
 
-def runtime_of_library(artifact: Artifact, wanted: Runtime | None) -> Runtime:
+def release_of_library(artifact: Artifact, wanted: Release | None) -> Release:
     """Return the release whose form the manifest takes: readers choose the library's by it.
 
-    Raises ``Incompatible`` for a library that the ``wanted`` runtime, or either, cannot load.
+    Raises ``Incompatible`` for a library that the ``wanted`` release, or either, cannot load.
     """
-    kind = artifact.interface.kind if artifact.interface is not None else "no plugin"
-    loads = wanted.interfaces if wanted is not None else tuple(_FORM_OF)
-    if kind not in loads or artifact.os != "linux":
-        whose = wanted.name if wanted is not None else "0.2 and 0.3"
-        raise Incompatible.of(
-            Code.NOT_FOR_RUNTIME,
-            f"Cloacina {whose} load libraries of their own for Linux, and this one is: {kind}, "
-            f"{artifact.os}",
-            where=artifact.path,
-            hint="choose a runtime from 0.4 on, which loads sources: --format source",
-        )
-    return next(runtime for runtime in RUNTIMES if runtime.name == _FORM_OF[kind])
+    kind = artifact.interface.kind if artifact.interface is not None else None
+    facts = PackageFacts(V1, library=LibraryFacts(kind, artifact.os))
+    loading = releases_that_load(facts)
+    if not loading or wanted not in (None, *loading):
+        broken = broken_rules(wanted or NEWEST_V1, facts)
+        raise Incompatible(*(one._replace(where=artifact.path) for one in broken))
+    return loading[0]
 
 
 def v1_manifest(
@@ -41,12 +42,12 @@ def v1_manifest(
     workflow: Workflow,
     artifact: Artifact,
     exports: tuple[str, ...],
-    runtime: Runtime,
+    release: Release,
 ) -> V1Manifest:
-    """Return the manifest in the form of ``runtime``, with tasks in an order of execution."""
-    if runtime.format != V1:
+    """Return the manifest in the form of ``release``, with tasks in an order of execution."""
+    if release.format != V1:
         raise TypeError("only 0.2 and 0.3 have this manifest")
-    is_0_2 = runtime.name == "0.2"
+    is_0_2 = release.name == "0.2"
     by_id = {task.id: task for task in workflow.tasks}
     needs = {task.id: task.dependencies for task in workflow.tasks}
     order = [id_ for layer in layers(needs) for id_ in layer]
@@ -54,7 +55,7 @@ def v1_manifest(
         name=package.name,
         version=package.version,
         description=package.description or f"Packaged workflow: {package.name}",
-        cloacina_version=runtime.release,
+        cloacina_version=release.measured,
         author=None if is_0_2 else workflow.author,
         workflow_fingerprint=None if is_0_2 else workflow.fingerprint,
         library=V1Library(

@@ -12,7 +12,7 @@ from cloacina_ctl.digest import CONTENT_PREFIX
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Severity, UsageError
 from cloacina_ctl.files.staging import StagedFile, reported, write_all
 from cloacina_ctl.formats.legacy.tar_writer import feed_plan
-from cloacina_ctl.formats.legacy.write_source import Output, SourceRules, write_source
+from cloacina_ctl.formats.legacy.write_source import Output, SizeRules, write_source
 from cloacina_ctl.formats.legacy.write_v1 import write_v1
 from cloacina_ctl.manifest import Language
 from cloacina_ctl.operations.packaging.prepare import (
@@ -83,9 +83,10 @@ def _write(
     plan = tree.plan if tree is not None else prepared.plan
     to = Output(signer.output, request.overwrite, before, signer.commit)
     feed = feed_plan(plan, stage(progress, "packing"))
+    rules = prepared.rules or SizeRules()
     if request.target.format == SOURCE:
-        return write_source(to, plan.root, feed, prepared.rules or SourceRules(), pad=request.pad)
-    return write_v1(to, feed)
+        return write_source(to, plan.root, feed, rules, pad=request.pad)
+    return write_v1(to, feed, rules)
 
 
 class Signer:

@@ -10,11 +10,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, cast
 
+from cloacina_ctl.checks.releases import facts_of_package
 from cloacina_ctl.checks.subjects import LegacySubject
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, refuse_errors
 from cloacina_ctl.formats.legacy.model import Generation
 from cloacina_ctl.inspection.legacy_contents import read_contents
 from cloacina_ctl.manifest.texts import judge_pep440, judge_semver
+from cloacina_ctl.releases.rules import PackageFacts, Sizes, reasons_against
+from cloacina_ctl.releases.table import PYTHON, SOURCE
 from cloacina_ctl.values import NamedTuple
 from cloacina_ctl.verification.verify import Unsigned, begin
 
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.formats.legacy.model import SourceManifest
     from cloacina_ctl.formats.legacy.reader import LegacyPackage
     from cloacina_ctl.progress import Progress
-    from cloacina_ctl.releases.table import Runtime
+    from cloacina_ctl.releases.table import Release
     from cloacina_ctl.verification.policy import Rule
 
 
@@ -49,21 +52,21 @@ class Checked(NamedTuple):
 
 
 def check_for_server(
-    package: LegacyPackage, rule: Rule, runtime: Runtime, progress: Progress | None = None
+    package: LegacyPackage, rule: Rule, release: Release, progress: Progress | None = None
 ) -> Checked:
     """Read all of ``package`` once, and return what it is.
 
     Raises ``NotTrusted`` where the rule is not met, ``Refused`` for what is wrong with it whatever
-    the release, ``Incompatible`` for what a server of the release ``runtime`` never loads.
+    the release, ``Incompatible`` for what a server of ``release`` never loads.
     """
-    _refuse_too_large(package, runtime)
+    _refuse_too_large(package, release)
     proof = begin(package, rule, unsigned=Unsigned.LAST)
     read = read_contents(proof, progress=progress)
     require_source(package, read.contents.generation)
     subject = LegacySubject.of(read)
     found = _findings(subject)
     refuse_errors(found)
-    against = list(_against(runtime, subject))
+    against = _of_server(release, facts_of_package(subject), package.path) + _unnamed(subject)
     if against:
         raise Incompatible(*against)
     manifest = _manifest(subject)
@@ -79,15 +82,11 @@ def check_for_server(
     )
 
 
-def _refuse_too_large(package: LegacyPackage, runtime: Runtime) -> None:
+def _refuse_too_large(package: LegacyPackage, release: Release) -> None:
     """Refuse by its size what is not worth reading: that takes a minute where it is large."""
-    if runtime.upload is not None and package.size > runtime.upload:
-        raise Incompatible.of(
-            Code.RELEASE_LIMIT,
-            f"the file has {package.size} bytes, and a server of Cloacina {runtime.name} takes at "
-            f"most {runtime.upload}",
-            where=package.path,
-        )
+    against = _of_server(release, PackageFacts(SOURCE, sizes=Sizes(package.size)), package.path)
+    if against:
+        raise Incompatible(*against)
 
 
 def require_source(package: LegacyPackage, generation: Generation) -> None:
@@ -108,19 +107,11 @@ def _manifest(subject: LegacySubject) -> SourceManifest:
 
 def _findings(subject: LegacySubject) -> list[Diagnostic]:
     """Return what ``validate`` finds, but for what it says of other releases."""
-    from cloacina_ctl.checks.legacy_package import check_foreign
-    from cloacina_ctl.checks.releases import release_findings
+    from cloacina_ctl.checks.legacy_package import check_contents
 
-    of_releases = set(release_findings(subject))
     without_tasks = _WITHOUT_TASKS if _manifest(subject).graph_name is not None else ()
-    return [
-        *_identity_problems(subject),
-        *(
-            one
-            for one in check_foreign(subject)
-            if one not in of_releases and one.code not in without_tasks
-        ),
-    ]
+    found = (one for one in check_contents(subject) if one.code not in without_tasks)
+    return [*_identity_problems(subject), *found]
 
 
 def _identity_problems(subject: LegacySubject) -> Iterator[Diagnostic]:
@@ -137,44 +128,21 @@ def _identity_problems(subject: LegacySubject) -> Iterator[Diagnostic]:
         )
 
 
-def _against(runtime: Runtime, subject: LegacySubject) -> Iterator[Diagnostic]:
-    """Yield why a server of the release never loads the package."""
-    from cloacina_ctl.checks.releases import reasons_against, releases_that_load
-
-    server = f"a server of Cloacina {runtime.name}"
-    reasons = list(reasons_against(runtime, subject))
-    for reason in reasons:
-        message = f"{server} does not load it: {reason.message}"
-        yield Diagnostic(reason.code, message, subject.path, reason.cure)
-    if not reasons and runtime.name not in releases_that_load(subject):
-        yield _unloadable(runtime, subject)
-    manifest = _manifest(subject)
-    unnamed = manifest.workflow_name is None and manifest.graph_name is None
-    if subject.language == "python" and unnamed:
-        yield Diagnostic(
-            Code.RELEASES_REFUSE,
-            "`workflow_name` under [metadata] is missing, and every such package is `unknown`",
-            subject.path,
-            "package it again with a name for its workflow",
-        )
-
-
-def _unloadable(runtime: Runtime, subject: LegacySubject) -> Diagnostic:
-    """Return why a release whose rules the manifest keeps does not load the code."""
-    server = f"a server of Cloacina {runtime.name}"
-    rust = subject.source.rust if subject.source is not None else None
-    if rust is not None and runtime.lock_file and not rust.crate.has_lock_file:
-        return Diagnostic(
-            Code.NO_LOCK_FILE,
-            f"no Cargo.lock is in it, and the compiler of {server} builds with --frozen",
-            subject.path,
-            "run `cargo generate-lockfile` in the project and package it again: a failed build "
-            "uses the version up",
-        )
-    wanted = rust.crate.cloacina_release if rust is not None else None
-    return Diagnostic(
-        Code.RELEASES_REFUSE,
-        f"{server} does not load it" + (f": the crate is for Cloacina {wanted}" if wanted else ""),
-        subject.path,
-        "name the server's release with --runtime, or change the crate's dependencies",
+def _of_server(release: Release, facts: PackageFacts, path: str) -> tuple[Diagnostic, ...]:
+    """Return why a server of the release never loads a package of these facts."""
+    server = f"a server of Cloacina {release.name}"
+    return tuple(
+        Diagnostic(reason.code, f"{server} does not load it: {reason.message}", path, reason.hint)
+        for reason in reasons_against(release, facts)
     )
+
+
+def _unnamed(subject: LegacySubject) -> tuple[Diagnostic, ...]:
+    """Return an error for a Python package without a name: servers give all of them one name."""
+    manifest = _manifest(subject)
+    has_name = manifest.workflow_name is not None or manifest.graph_name is not None
+    if has_name or subject.language != PYTHON:
+        return ()
+    message = "`workflow_name` under [metadata] is missing, and every such package is `unknown`"
+    hint = "package it again with a name for its workflow"
+    return (Diagnostic(Code.RELEASES_REFUSE, message, subject.path, hint),)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.formats.legacy.reader import LegacyPackage
     from cloacina_ctl.progress import Progress
-    from cloacina_ctl.releases.table import Runtime
+    from cloacina_ctl.releases.table import Release
     from cloacina_ctl.verification.policy import Rule
 
 _FORMAT = "source"
@@ -40,7 +40,7 @@ class Source(NamedTuple):
 
 @contextlib.contextmanager
 def open_for_server(
-    path: str, rule: Rule, runtime: Runtime, progress: Progress | None, *, convert: bool
+    path: str, rule: Rule, runtime: Release, progress: Progress | None, *, convert: bool
 ) -> Iterator[Source]:
     """Open the package at ``path``; with ``convert`` a native one becomes a source package first.
 
@@ -67,7 +67,7 @@ def open_for_server(
 
 @contextlib.contextmanager
 def _converted(
-    package: NativePackage, rule: Rule, runtime: Runtime, progress: Progress | None
+    package: NativePackage, rule: Rule, runtime: Release, progress: Progress | None
 ) -> Iterator[Source]:
     """Convert into a file of our own, which is gone before anything is sent: its bytes stay open.
 

@@ -15,7 +15,7 @@ from cloacina_ctl.project.own_files import read_own_text, read_own_toml
 from cloacina_ctl.project.rust.cargo_lock import MAX_LOCK, Lock, read_lock
 from cloacina_ctl.project.rust.cfg import closure
 from cloacina_ctl.project.rust.cloacina_crates import also_locked, cloacina_crates, is_ours
-from cloacina_ctl.releases.table import runtime_of_crate
+from cloacina_ctl.releases.table import release_of_crate
 from cloacina_ctl.toml import suggest
 from cloacina_ctl.values import NamedTuple
 
@@ -343,7 +343,7 @@ def _release(cloacina: tuple[CloacinaCrate, ...]) -> str | None:
     for wanted in _CLOACINA:
         for one in cloacina:
             if one.name == wanted:
-                known = runtime_of_crate(one.requirement) is not None
+                known = release_of_crate(one.requirement) is not None
                 return one.requirement if known else one.version or one.requirement
     return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.releases.ranges import takes_release
-from cloacina_ctl.releases.table import runtime_of_crate
+from cloacina_ctl.releases.table import release_of_crate
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.project.model import Crate
     from cloacina_ctl.project.rust.cargo_lock import Lock, Locked
-    from cloacina_ctl.releases.table import Runtime
+    from cloacina_ctl.releases.table import Release
 
 
 # The versions that the macros were measured with.
@@ -41,9 +41,9 @@ class CloacinaCrate(NamedTuple):
     version: str | None = None
 
     @property
-    def release(self) -> Runtime | None:
+    def release(self) -> Release | None:
         """The release of Cloacina that it is of, where the files tell."""
-        return runtime_of_crate(self.version or self.requirement)
+        return release_of_crate(self.version or self.requirement)
 
 
 def cloacina_crates(
@@ -91,15 +91,15 @@ def is_ours(name: str) -> bool:
 
 
 def _fits(requirement: str | None, version: str) -> bool:
-    runtime = runtime_of_crate(version)
-    return requirement is None or runtime is None or takes_release(requirement, runtime)
+    release = release_of_crate(version)
+    return requirement is None or release is None or takes_release(requirement, release)
 
 
 def add_command(name: str, crate: Crate) -> str:
     """Return the command that adds a crate in a version that fits; Cloacina's by its release."""
     version = _VERSIONS.get(name)
     if is_ours(name):
-        release = runtime_of_crate(crate.cloacina_release)
+        release = release_of_crate(crate.cloacina_release)
         exact = (crate.cloacina_release or "").startswith("=")
         version = crate.cloacina_release if exact else release.name if release else None
     return f"cargo add {name}@{version}" if version else f"cargo add {name}"

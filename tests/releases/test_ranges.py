@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cloacina_ctl.releases.ranges import takes_release
-from cloacina_ctl.releases.table import RUNTIMES
+from cloacina_ctl.releases.table import RELEASES
 
 
 @pytest.mark.parametrize(
@@ -35,4 +35,4 @@ from cloacina_ctl.releases.table import RUNTIMES
     ],
 )
 def test_a_range_takes_the_lines_that_have_a_release_in_it(text, taken):
-    assert [runtime.name for runtime in RUNTIMES if takes_release(text, runtime)] == taken.split()
+    assert [runtime.name for runtime in RELEASES if takes_release(text, runtime)] == taken.split()
