@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.values import Constants, NamedTuple
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ class Severity(str, enum.Enum):
     NOTE = "note"
 
 
-class Code(str, Constants):  # noqa: SLOT000 - an enumeration to type checkers
+class Code(str, enum.Enum):
     """Every code: permanent, append-only, never reused. ``docs/codes.md`` has a page of each.
 
     The first letter is the subject: A archive, B binary and platform, D delivery on this machine,

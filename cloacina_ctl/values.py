@@ -1,9 +1,9 @@
-"""Named tuples and tables of constants that cost next to nothing to declare.
+"""Named tuples that cost next to nothing to declare.
 
-A short command spends most of its time on declaring classes. ``typing.NamedTuple`` compiles every
-annotation and a constructor for each class, and an ``Enum`` takes ten times as long as a string
-for each member. To type checkers, and in what they promise, these are the standard ones
-(``tests/test_values.py`` compares them).
+A short command spends most of its time on declaring classes, and ``typing.NamedTuple`` compiles
+every annotation and a constructor for each class. To type checkers, and in what it promises, this
+is the standard one (``tests/test_values.py`` compares them). Annotations have to be strings, as
+``from __future__ import annotations`` makes them: the linter requires it of every module.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from enum import Enum as Constants
     from typing import NamedTuple
 else:
     from _collections import _tuplegetter as field_getter
@@ -85,50 +84,5 @@ else:
 
     NamedTuple = type.__new__(_Declares, "NamedTuple", (), {})
 
-    class _Table(type):
-        """Makes the tuples in the body of a class its members, each by the class's ``__new__``."""
 
-        def __new__(cls, name, bases, body):
-            rows = {
-                key: row
-                for key, row in body.items()
-                if isinstance(row, tuple) and not key.startswith("_")
-            }
-            rest = {key: value for key, value in body.items() if key not in rows}
-            made = type.__new__(cls, name, bases, rest)
-            made._members = members = {}  # noqa: SLF001 - its own
-            for key, row in rows.items():
-                member = made.__new__(made, *row)
-                member.name = key
-                type.__setattr__(made, key, member)
-                members[member] = member
-            return made
-
-        def __call__(cls, value):
-            """Return the member of that value."""
-            try:
-                return cls._members[value]
-            except KeyError:
-                raise ValueError(f"{value!r} is no {cls.__name__}") from None
-
-        def __iter__(cls):
-            return iter(cls._members.values())
-
-        def __len__(cls):
-            return len(cls._members)
-
-        def __contains__(cls, value):
-            return value in cls._members
-
-    class Constants(metaclass=_Table):
-        """Base of a table of constants; each holds its value as ``_value_``."""
-
-        __slots__ = ()
-
-        @property
-        def value(self):
-            """What it stands for."""
-            return self._value_
-
-
-__all__ = ["Constants", "NamedTuple"]
+__all__ = ["NamedTuple"]
