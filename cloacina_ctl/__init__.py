@@ -4,6 +4,7 @@ A map of the package, from the bottom up; imports point downwards only:
 
 ``values``         named tuples that are quick to declare
 ``progress``       how far an operation is
+``clock``          the time as signatures and records have it
 ``errors``         diagnostics with permanent codes, and the one family of exceptions
 ``redaction``      what looks like a secret, and how no text that is shown holds one
 ``files``          folders held by descriptors, files that appear whole, locks, ownership

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.clock import now_utc
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.formats.native.reader import STDIN
 from cloacina_ctl.formats.opening import descriptor, open_descriptor, require_package_file
@@ -150,7 +150,7 @@ def read_beside(request: InstallRequest) -> bytes | None:
 def _trust(rule: Rule, verified: Verified) -> Trust:
     named = keys_that_count(rule) if rule.keys else ()
     return Trust(
-        verified_at=_now(),
+        verified_at=now_utc(),
         vouched_by=verified.vouched_by,
         keys=tuple(one.key.fingerprint for one in named),
         threshold=rule.threshold,
@@ -172,7 +172,3 @@ def _stored(tenant: str, verified: Verified, package: Incoming, trust: Trust) ->
         installed_at=trust.verified_at,
         trust=trust,
     )
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

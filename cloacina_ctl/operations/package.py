@@ -301,7 +301,8 @@ def _sign(
 ) -> SignatureBlock:
     if not request.keys:
         return SignatureBlock()
-    from cloacina_ctl.signing.statement import Subject, now_utc, sign_package
+    from cloacina_ctl.clock import now_utc
+    from cloacina_ctl.signing.statement import Subject, sign_package
 
     subject = Subject(
         name=manifest.package.name,

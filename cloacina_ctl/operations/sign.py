@@ -9,6 +9,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.clock import now_utc
 from cloacina_ctl.digest import CONTENT_PREFIX
 from cloacina_ctl.errors import Code, NotTrusted, UsageError
 from cloacina_ctl.files.staging import StagedFile, open_to_replace, reported, write_all
@@ -23,7 +24,7 @@ from cloacina_ctl.redaction import shown_word
 from cloacina_ctl.signing.judge import KnownKey, Status
 from cloacina_ctl.signing.names import bare_digits
 from cloacina_ctl.signing.policy import sign_command
-from cloacina_ctl.signing.statement import SIGNATURE_TYPE, claims, now_utc, sign_package
+from cloacina_ctl.signing.statement import SIGNATURE_TYPE, claims, sign_package
 from cloacina_ctl.values import NamedTuple
 from cloacina_ctl.verification.verify import examine, subject_of
 

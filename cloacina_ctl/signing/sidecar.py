@@ -18,13 +18,14 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.clock import is_time, now_utc
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, Refused, UsageError
 from cloacina_ctl.files.ownership import is_there
 from cloacina_ctl.signing.files import read_regular
 from cloacina_ctl.signing.judge import Judged, KnownKey, Status, by_fingerprint
 from cloacina_ctl.signing.schemes import SIDECAR
-from cloacina_ctl.signing.statement import Claims, each_once, is_time, now_utc
+from cloacina_ctl.signing.statement import Claims, each_once
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import time
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.clock import is_time
 from cloacina_ctl.dsse import PAYLOAD_TYPE, Envelope, pae
 from cloacina_ctl.errors import Code, Refused, UsageError
 from cloacina_ctl.manifest import canonical
@@ -27,11 +26,6 @@ MAX_TEXT = 4096
 _KEYS = {"_type", "predicate", "predicateType", "subject"}
 _REQUIRED = {"name", "version", "content", "signed_at"}
 _OPTIONAL = {"comment"}
-_TIME = re.compile(
-    r"([0-9]{4})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
-)
-_LONG_MONTHS = (1, 3, 5, 7, 8, 10, 12)
 
 
 class Subject(NamedTuple):
@@ -66,24 +60,6 @@ class Statement(NamedTuple):
     predicate: JsonObject
     subject_name: str
     head: str
-
-
-def now_utc() -> str:
-    """Return the time as a statement spells it: RFC 3339, UTC, whole seconds."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def is_time(text: str) -> bool:
-    """Tell whether ``text`` is a time of the calendar in the one form that a statement has."""
-    found = _TIME.fullmatch(text)
-    if found is None:
-        return False
-    year, month, day = int(found[1]), int(found[2]), int(found[3])
-    if month == 2:
-        last = 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
-    else:
-        last = 31 if month in _LONG_MONTHS else 30
-    return day <= last
 
 
 def sign_package(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cloacina_ctl.clock import is_time, now_utc
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.dsse import PAYLOAD_TYPE, Envelope, pae
 from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
@@ -15,8 +16,6 @@ from cloacina_ctl.signing.statement import (
     Claims,
     Subject,
     claims,
-    is_time,
-    now_utc,
     read_statement,
     sign_package,
 )
