@@ -3,6 +3,7 @@
 A map of the package, from the bottom up; imports point downwards only:
 
 ``values``         named tuples that are quick to declare
+``suggestions``    what a mistyped word may mean
 ``progress``       how far an operation is
 ``clock``          the time as signatures and records have it
 ``errors``         diagnostics with permanent codes, and the one family of exceptions

@@ -156,9 +156,9 @@ def _read_file(folder: str) -> Settings:
 
 def _judge(key: str, value: object, path: str) -> Diagnostic | None:
     if key not in Settings._fields:
-        from cloacina_ctl.toml import suggest
+        from cloacina_ctl.suggestions import did_you_mean
 
-        hint = suggest(key, Settings._fields) or f"known are: {', '.join(Settings._fields)}"
+        hint = did_you_mean(key, Settings._fields) or f"known are: {', '.join(Settings._fields)}"
         return Diagnostic(Code.USAGE, f"no such setting: {shown_word(key)}", path, hint)
     if not isinstance(value, str) or not value:
         return Diagnostic(Code.USAGE, f"`{key}` must be a text that is not empty", path)

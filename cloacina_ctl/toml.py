@@ -17,7 +17,7 @@ from cloacina_ctl.errors import Code, FileProblem, Refused
 from cloacina_ctl.files.staging import reported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 MAX_BYTES = 1 << 20
 MAX_NESTING = 64
@@ -39,7 +39,6 @@ _WORDS = bytes(
     for byte in range(256)
 )
 _PLACE = re.compile(r" ?\(at (?:line (\d+), column (\d+)|end of document)\)")
-_LONGEST_SUGGESTION = 64
 
 
 def parse_toml(data: bytes, *, where: str, of_cargo: bool = False) -> dict[str, Any]:
@@ -109,16 +108,6 @@ def read_text(
     if len(data) > max_bytes:
         raise _bad(f"more than {max_bytes} bytes", where or name)
     return data
-
-
-def suggest(word: str, known: Iterable[str]) -> str | None:
-    """Return a hint with the known word that ``word`` was perhaps meant to be."""
-    if len(word) > _LONGEST_SUGGESTION:
-        return None
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, list(known), n=1)
-    return f"did you mean `{near[0]}`?" if near else None
 
 
 def _bound(data: bytes, where: str) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.checks.engine import Finding, Rules
 from cloacina_ctl.errors import Code
 from cloacina_ctl.manifest import find_cycle
+from cloacina_ctl.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,7 @@ def unknown_dependency(workflow: SourceWorkflow) -> Iterator[Finding]:
                 f"the task `{task.id}` depends on `{wanted}`, which is no task of {_name(workflow)}"
             )
             meant = by_function.get(wanted) if dependency.is_function else None
-            hint = _near(wanted, list(known))
+            hint = did_you_mean(wanted, list(known))
             if meant is not None and meant.id is not None:
                 hint = f'a function stands for its own name; write the id: "{meant.id}"'
             yield Finding(message, task.place, hint)
@@ -100,10 +101,3 @@ def check_graph(workflow: SourceWorkflow) -> Iterator[Diagnostic]:
     """Yield what is wrong with the graph of a workflow that is there whatever the platform."""
     if workflow.is_certain:
         yield from RULES.run(workflow)
-
-
-def _near(wanted: str, known: list[str]) -> str | None:
-    from difflib import get_close_matches
-
-    near = get_close_matches(wanted, known, n=1)
-    return f"did you mean `{near[0]}`?" if near else None

@@ -16,7 +16,7 @@ from cloacina_ctl.project.model import Config, Layout
 from cloacina_ctl.project.own_files import read_own_toml
 from cloacina_ctl.project.selection.ignore_files import compile_patterns
 from cloacina_ctl.project.selection.links import CONTENTS, REFUSE
-from cloacina_ctl.toml import suggest
+from cloacina_ctl.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,5 +153,5 @@ def _unknown(key: str, place: str) -> Diagnostic:
             "set it for yourself: --sign, CLOACINA_CTL_SIGNING_KEY or your own config.toml",
         )
     known = (*_TEXTS, *_LISTS, *_FLAGS, _ROOT, _LINKS)
-    hint = suggest(key, known) or f"known are {', '.join(known)}"
+    hint = did_you_mean(key, known) or f"known are {', '.join(known)}"
     return Diagnostic(Code.CONFIG_UNKNOWN_KEY, f"no such key: {key}", place, hint)

@@ -22,6 +22,7 @@ from cloacina_ctl.runtime.process.bundle import PYTHON, Material
 from cloacina_ctl.runtime.process.child import HostOptions
 from cloacina_ctl.runtime.process.decode import outcome_of
 from cloacina_ctl.runtime.process.rpc import Ending, Host
+from cloacina_ctl.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -213,17 +214,11 @@ class Session:
 
     def _require(self, what: str, name: str, known: list[str]) -> None:
         if name not in known:
-            import difflib
-
-            near = difflib.get_close_matches(name, known, 3)
             raise UsageError.of(
                 Code.NO_SUCH_TASK,
                 f"no {what} of that name in the package: {name}",
-                hint=f"did you mean {' or '.join(f'`{one}`' for one in near)}?"
-                if near
-                else f"it has: {', '.join(known[:20])}"
-                if known
-                else f"it has no {what} at all",
+                hint=did_you_mean(name, known, most=3)
+                or (f"it has: {', '.join(known[:20])}" if known else f"it has no {what} at all"),
             )
 
     def _ask(

@@ -17,7 +17,8 @@ from cloacina_ctl.files.staging import reported
 from cloacina_ctl.redaction import shown, shown_file, shown_word
 from cloacina_ctl.server.address import Address, parse_address
 from cloacina_ctl.server.token import Token
-from cloacina_ctl.toml import read_toml, suggest
+from cloacina_ctl.suggestions import did_you_mean
+from cloacina_ctl.toml import read_toml
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def find_profile(name: str | None, home: str) -> Profile | None:
     profiles = profiles if isinstance(profiles, dict) else {}
     if not isinstance(wanted, str) or not isinstance(profiles.get(wanted), dict):
         known = ", ".join(map(shown_word, profiles)) or "none"
-        near = suggest(str(wanted), profiles)
+        near = did_you_mean(str(wanted), profiles)
         _wrong(
             f"no profile called {shown_word(str(wanted))}",
             path,

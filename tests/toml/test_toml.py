@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from cloacina_ctl import toml
 from cloacina_ctl.errors import Code, FileProblem, Refused
-from cloacina_ctl.toml import parse_toml, read_toml, suggest
+from cloacina_ctl.suggestions import did_you_mean
+from cloacina_ctl.toml import parse_toml, read_toml
 
 
 def refusal(data: bytes):
@@ -203,6 +204,6 @@ def test_no_descriptor_stays_open(tmp_path):
 
 
 def test_a_misspelt_key_is_recognised():
-    assert suggest("entry_modul", ("entry_module", "name")) == "did you mean `entry_module`?"
-    assert suggest("zzz", ("entry_module", "name")) is None
-    assert suggest("a" * 100_000, ("a" * 100_000,)) is None
+    assert did_you_mean("entry_modul", ("entry_module", "name")) == "did you mean `entry_module`?"
+    assert did_you_mean("zzz", ("entry_module", "name")) is None
+    assert did_you_mean("a" * 100_000, ("a" * 100_000,)) is None

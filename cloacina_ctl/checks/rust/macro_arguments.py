@@ -19,9 +19,10 @@ from cloacina_ctl.project.rust.macro_uses import (
     TEXT,
     WORD,
 )
+from cloacina_ctl.suggestions import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.project.rust.macro_uses import Expression, MacroArgument, MacroUse
@@ -60,7 +61,7 @@ def unknown_argument(project: Project) -> Iterator[Finding]:
             key = macro.keys.get(argument.name)
             if argument.name and key is None:
                 message = f"{shown(use)} takes no argument `{argument.name}`"
-                yield Finding(message, use.place, _near(argument.name, macro.keys))
+                yield Finding(message, use.place, did_you_mean(argument.name, macro.keys))
             elif key is not None and not any(_knows(key, one) for one in releases):
                 message = f"{shown(use)} takes `{argument.name}` {span(key.since, key.until)}"
                 yield Finding(message, use.place, "take it out, or depend on such a release")
@@ -68,13 +69,6 @@ def unknown_argument(project: Project) -> Iterator[Finding]:
 
 def _knows(key: tables.Key, release: Release) -> bool:
     return within((release,), key.since, key.until)
-
-
-def _near(name: str, known: Iterable[str]) -> str | None:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, known, n=1, cutoff=0.75)
-    return f"did you mean `{near[0]}`?" if near else None
 
 
 @RULES.rule(Code.MACRO_ARGUMENT)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, UsageError
 from cloacina_ctl.redaction import HIDDEN, secret_given, shown
+from cloacina_ctl.suggestions import closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,10 +101,8 @@ def missing_value(flag: str, found: str | None, *, secret: bool) -> UsageError:
 
 
 def _nearest(word: str, known: Iterable[str]) -> str | None:
-    from difflib import get_close_matches
-
     bare = {name.lstrip("-"): name for name in known}
-    near = get_close_matches(word.lstrip("-")[:80], list(bare), n=1)
+    near = closest(word.lstrip("-"), bare)
     return f"did you mean `{bare[near[0]]}`?" if near else None
 
 

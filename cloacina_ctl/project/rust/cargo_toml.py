@@ -16,7 +16,7 @@ from cloacina_ctl.project.rust.cargo_lock import MAX_LOCK, Lock, read_lock
 from cloacina_ctl.project.rust.cfg import closure
 from cloacina_ctl.project.rust.cloacina_crates import also_locked, cloacina_crates, is_ours
 from cloacina_ctl.releases.table import release_of_crate
-from cloacina_ctl.toml import suggest
+from cloacina_ctl.suggestions import did_you_mean
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _choose(top: _Manifest, members: dict[str, _Manifest], member: str | None) -
         raise UsageError.of(
             Code.USAGE, f"no such package in the workspace: {member}",
             where=os.path.join(top.folder, CARGO_TOML),
-            hint=suggest(member, members) or _listed(members),
+            hint=did_you_mean(member, members) or _listed(members),
         )  # fmt: skip
     if own is not None:
         return top

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Incompatible, UsageError
 from cloacina_ctl.manifest.model import Retry
+from cloacina_ctl.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,13 +72,10 @@ def no_workflow(graphs: Sequence[str], where: str | None) -> Incompatible:
 
 
 def _no_such(what: str, name: str, known: list[str]) -> UsageError:
-    import difflib
-
-    near = difflib.get_close_matches(name[:200], known, _MAX_NEAR)
     return UsageError.of(
         Code.NO_SUCH_TASK,
         f"no such {what} in the package: {name}",
-        hint=f"did you mean {_listed(near)}?" if near else f"it has {_listed(known)}",
+        hint=did_you_mean(name, known, most=_MAX_NEAR) or f"it has {_listed(known)}",
     )
 
 
