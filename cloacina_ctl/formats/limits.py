@@ -5,7 +5,7 @@ from __future__ import annotations
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.values import NamedTuple
 
-KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+MIB, GIB = 1 << 20, 1 << 30
 
 
 class Limits(NamedTuple):

@@ -27,8 +27,7 @@ def open_any(path: str, limits: Limits = DEFAULT_LIMITS) -> NativePackage | Lega
 
 def descriptor(path: str, limits: Limits = DEFAULT_LIMITS) -> int:
     """Return a descriptor of the regular file ``path``, or of what comes on standard input."""
-    is_stdin = path == STDIN
-    return open_stdin(limits, detect.require_package) if is_stdin else open_regular(path)
+    return open_stdin(limits) if path == STDIN else open_regular(path)
 
 
 def require_package_file(fd: int, path: str) -> None:
@@ -47,22 +46,6 @@ def open_descriptor(
             return NativePackage(fd, path, limits)
         from cloacina_ctl.formats.legacy.reader import LegacyPackage
 
-        return LegacyPackage(fd, path, limits)
-    except BaseException:
-        os.close(fd)
-        raise
-
-
-def open_foreign(path: str, limits: Limits = DEFAULT_LIMITS) -> LegacyPackage:
-    """Open the package of another generation at ``path``; raises as ``open_any`` does.
-
-    A native package is refused.
-    """
-    from cloacina_ctl.formats.legacy.reader import LegacyPackage
-
-    is_stdin = path == STDIN
-    fd = open_stdin(limits, detect.require_generation) if is_stdin else open_regular(path)
-    try:
         return LegacyPackage(fd, path, limits)
     except BaseException:
         os.close(fd)

@@ -233,14 +233,6 @@ def trust_offered(offered: Offered) -> TrustShown:
     return _trust_shown(TrustStore(settings.config_folder()).add(offered.name, offered.public))
 
 
-def trust_key(spec: str, name: str, fingerprint: str | None = None) -> TrustShown:
-    """Trust the public key that ``spec`` means, a file or a stored key, under ``name``.
-
-    Raises ``NotTrusted`` where it has not the ``fingerprint`` that is expected, a whole one.
-    """
-    return trust_offered(offer_key(spec, name, fingerprint))
-
-
 def distrust_key(spec: str) -> TrustShown:
     """Trust a key no longer."""
     return _trust_shown(TrustStore(settings.config_folder()).remove(spec))

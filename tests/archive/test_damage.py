@@ -11,13 +11,13 @@ import os
 import pytest
 
 from cloacina_ctl.errors import CloacinaError, Code, Refused
-from cloacina_ctl.formats.native.reader import open_package
+from cloacina_ctl.formats.opening import open_any
 from cloacina_ctl.formats.sinks import DISCARD
 from tests.archive.packages import make
 
 
 def accepts(path):
-    with open_package(str(path)) as package:
+    with open_any(str(path)) as package:
         package.stream(DISCARD)
         return package.block, package.head
 

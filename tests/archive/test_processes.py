@@ -13,7 +13,7 @@ import pytest
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused
 from cloacina_ctl.formats.extraction import Extraction
 from cloacina_ctl.formats.native.processes import can_fork, in_processes
-from cloacina_ctl.formats.native.reader import open_package
+from cloacina_ctl.formats.opening import open_any
 from cloacina_ctl.formats.sinks import DISCARD
 
 from .packages import make
@@ -49,7 +49,7 @@ def test_several_processes_unpack_what_one_does(large, tmp_path):
     path, files = large
     for jobs in (1, 2, 3, 7):
         said = []
-        with open_package(str(path)) as package, Extraction(str(tmp_path / str(jobs))) as folder:
+        with open_any(str(path)) as package, Extraction(str(tmp_path / str(jobs))) as folder:
             poured = package.stream(folder, jobs=jobs, progress=_into(said))
             folder.commit()
         found = {
@@ -69,7 +69,7 @@ def test_several_processes_unpack_what_one_does(large, tmp_path):
 
 def test_a_flipped_bit_is_found_in_whatever_part_it_lies(large, tmp_path):
     path, _ = large
-    with open_package(str(path)) as package:
+    with open_any(str(path)) as package:
         offsets = [offset for offset in package.offsets() if offset >= 0]
     data = bytearray(path.read_bytes())
     for offset in (offsets[0], offsets[len(offsets) // 2], offsets[-2]):
@@ -77,7 +77,7 @@ def test_a_flipped_bit_is_found_in_whatever_part_it_lies(large, tmp_path):
         spoiled[offset + 100] ^= 1
         bad = tmp_path / "bad.cloacina"
         bad.write_bytes(spoiled)
-        with open_package(str(bad)) as package, pytest.raises(Refused) as caught:
+        with open_any(str(bad)) as package, pytest.raises(Refused) as caught:
             package.stream(DISCARD, jobs=3)
         (found,) = caught.value.diagnostics
         assert found.code is Code.FRAME_DIGEST
@@ -93,7 +93,7 @@ def test_where_other_threads_run_no_process_is_made(large):
     thread.start()
     try:
         assert not can_fork()
-        with open_package(str(path)) as package:
+        with open_any(str(path)) as package:
             assert package.stream(DISCARD, jobs=2).complete
     finally:
         stop.set()

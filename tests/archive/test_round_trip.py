@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from cloacina_ctl.errors import Refused
 from cloacina_ctl.formats.extraction import Extraction
 from cloacina_ctl.formats.file_index import FRAME_SIZE
-from cloacina_ctl.formats.native.reader import open_package
 from cloacina_ctl.formats.native.writer import WriteOptions
+from cloacina_ctl.formats.opening import open_any
 from cloacina_ctl.formats.sinks import MemorySink, select
 from tests.archive.packages import FILES, make, planned, write
 from tests.tools import need
@@ -32,7 +32,7 @@ TREES = st.dictionaries(
 
 def read_all(path):
     sink = MemorySink()
-    with open_package(str(path)) as package:
+    with open_any(str(path)) as package:
         poured = package.stream(sink, jobs=2)
         assert poured.complete
     return sink.files
@@ -70,7 +70,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_threads(tmp_path):
 
 def test_the_executable_bit_is_kept(tmp_path):
     path = write(tmp_path / "x.cloacina", planned(FILES, executable=("workflow/demo/tasks.py",)))
-    with open_package(str(path)) as package, Extraction(str(tmp_path / "out")) as extraction:
+    with open_any(str(path)) as package, Extraction(str(tmp_path / "out")) as extraction:
         package.stream(extraction)
         extraction.commit()
     modes = {p.name: p.stat().st_mode & 0o777 for p in (tmp_path / "out/workflow/demo").iterdir()}
@@ -82,7 +82,7 @@ def test_one_member_is_read_from_the_frames_that_hold_it_alone(tmp_path, monkeyp
     files = {**FILES, **{f"workflow/demo/{n}.bin": os.urandom(FRAME_SIZE) for n in range(6)}}
     path = make(tmp_path / "x.cloacina", files)
     sink, read = MemorySink(), []
-    with open_package(str(path)) as package:
+    with open_any(str(path)) as package:
         read_frame = package.read_frame
         monkeypatch.setattr(package, "read_frame", lambda *of: read.append(of) or read_frame(*of))
         chosen = select(package.head.files, ["workflow/demo/3.bin"])

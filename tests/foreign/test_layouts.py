@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cloacina_ctl.errors import Code, Refused
-from cloacina_ctl.formats.opening import open_foreign
+from cloacina_ctl.formats.opening import open_any
 from cloacina_ctl.formats.sinks import DISCARD
 from tests.foreign import archives
 from tests.foreign.archives import END, entry, folder, gz, pretty, source_tar
@@ -51,7 +51,7 @@ BAD = {
 
 
 def contents(path):
-    with open_foreign(str(path)) as package:
+    with open_any(str(path)) as package:
         return package.stream(DISCARD).contents
 
 

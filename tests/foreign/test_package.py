@@ -23,7 +23,7 @@ from cloacina_ctl.formats.legacy.prefetch import read_ahead
 from cloacina_ctl.formats.legacy.reader import SMALL
 from cloacina_ctl.formats.limits import DEFAULT_LIMITS
 from cloacina_ctl.formats.native.reader import NativePackage
-from cloacina_ctl.formats.opening import open_any, open_foreign
+from cloacina_ctl.formats.opening import open_any
 from cloacina_ctl.formats.sinks import DISCARD, MemorySink
 from tests.foreign import archives
 from tests.foreign.conftest import PROVIDER, source, v1, v2
@@ -48,7 +48,7 @@ TREES = st.dictionaries(
 def test_tells_the_generation_and_gives_every_file(place, generation):
     data = EVERY[generation]
     sink = MemorySink()
-    with open_foreign(str(place(data))) as package:
+    with open_any(str(place(data))) as package:
         contents = package.stream(sink).contents
     assert contents.generation is generation
     assert contents.digest == hashlib.sha256(data).hexdigest() == package.digest
@@ -72,7 +72,7 @@ def test_reads_identically_what_stock_tools_write(tmp_path, tree, form):
             archive.addfile(member, io.BytesIO(data))
     file, sink = tmp_path / "x.cloacina", MemorySink()
     file.write_bytes(bz2.compress(stream.getvalue()))
-    with open_foreign(str(file)) as package:
+    with open_any(str(file)) as package:
         try:
             contents = package.stream(sink).contents
         except Refused as error:
@@ -89,9 +89,6 @@ def test_opens_a_native_package_as_what_it_is(place):
     path = str(place(build()))
     with open_any(path) as package:
         assert isinstance(package, NativePackage)
-    with pytest.raises(Refused) as caught:
-        open_foreign(path)
-    assert caught.value.diagnostics[0].code is Code.OTHER_GENERATION
 
 
 def test_refuses_what_is_no_package_and_waits_for_nothing(tmp_path):
@@ -99,14 +96,13 @@ def test_refuses_what_is_no_package_and_waits_for_nothing(tmp_path):
     with pytest.raises(Refused):
         open_any(str(tmp_path / "zip"))
     os.mkfifo(tmp_path / "fifo")
-    for opener in (open_any, open_foreign):
-        with pytest.raises(FileProblem):
-            opener(str(tmp_path / "fifo"))
+    with pytest.raises(FileProblem):
+        open_any(str(tmp_path / "fifo"))
 
 
 def test_notices_that_the_file_changed_between_two_passes(place):
     path = place(source())
-    with open_foreign(str(path)) as package:
+    with open_any(str(path)) as package:
         assert package.digest
         path.write_bytes(source(root="demo-1.0.1"))
         with pytest.raises(Refused) as caught:
@@ -117,7 +113,7 @@ def test_notices_that_the_file_changed_between_two_passes(place):
 def test_reports_progress_up_to_the_end(place):
     seen: list[tuple[int, int]] = []
     data = source({**archives.SOURCE, "noise": os.urandom(3 * SMALL)})
-    with open_foreign(str(place(data))) as package:
+    with open_any(str(place(data))) as package:
         package.stream(DISCARD, progress=lambda done, total: seen.append((done, total)))
     assert seen == sorted(seen)
     assert seen[-1] == (len(data), len(data))
@@ -125,7 +121,7 @@ def test_reports_progress_up_to_the_end(place):
 
 def test_limits_are_checked_before_a_byte_is_read(place):
     limits = DEFAULT_LIMITS._replace(foreign_compressed=10)
-    with open_foreign(str(place(source())), limits) as package:
+    with open_any(str(place(source())), limits) as package:
         for read in (lambda: package.digest, lambda: package.stream(DISCARD)):
             with pytest.raises(Refused) as caught:
                 read()
@@ -157,9 +153,9 @@ def test_memory_stays_bounded_whatever_the_size(place):
     path = place(gzip.compress(b"".join((lead, *more, end)), 0))
     code = (
         "import resource, sys\n"
-        "from cloacina_ctl.formats.opening import open_foreign\n"
+        "from cloacina_ctl.formats.opening import open_any\n"
         "from cloacina_ctl.formats.sinks import DISCARD\n"
-        "with open_foreign(sys.argv[1]) as package: package.stream(DISCARD)\n"
+        "with open_any(sys.argv[1]) as package: package.stream(DISCARD)\n"
         "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))\n"
     )
     done = subprocess.run(

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from cloacina_ctl.formats.file_index import Tool
 from cloacina_ctl.formats.layout import library_path
-from cloacina_ctl.formats.native.reader import open_package
 from cloacina_ctl.formats.native.writer import PackageWriter
+from cloacina_ctl.formats.opening import open_any
 from cloacina_ctl.formats.plan import PlannedFile, make_plan
 from cloacina_ctl.manifest import Contents, Language, Manifest, Package, Retry, Task, Workflow
 from cloacina_ctl.operations.convert import ConvertRequest, convert
@@ -69,7 +69,7 @@ def test_there_and_back_the_sources_are_the_same(cli, native, tmp_path):
     assert own[0].startswith(b"# converted by cloacina-ctl from source sha256:")
     assert own[2] == first.pop("package.toml")[0]
     assert first == last
-    with open_package(str(native)) as one, open_package("b.cloacina") as two:
+    with open_any(str(native)) as one, open_any("b.cloacina") as two:
         assert one.head.manifest._replace(contents=None) == two.head.manifest._replace(
             contents=None
         )
@@ -289,7 +289,7 @@ def test_a_second_format_becomes_native_and_says_what_it_loses(cli, tmp_path):
     assert set(answer.codes) == {"A026"}
     assert cli(*line, "--lossy").status == 0
     assert cli("validate", "n.cloacina").status == 0
-    with open_package("n.cloacina") as found:
+    with open_any("n.cloacina") as found:
         (workflow,) = found.head.manifest.workflows
         assert [(task.id, task.dependencies) for task in workflow.tasks] == [
             ("extract", ()),

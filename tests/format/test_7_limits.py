@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from cloacina_ctl.formats.limits import DEFAULT_LIMITS, GIB, KIB, MIB, Limits
+from cloacina_ctl.formats.limits import DEFAULT_LIMITS, GIB, MIB, Limits
 from cloacina_ctl.formats.native.writer import WriteOptions
 from cloacina_ctl.formats.plan import make_plan
 from cloacina_ctl.manifest import canonical
@@ -49,7 +49,7 @@ def test_f32_a_reader_keeps_each_limit(judge, name):
 
 def test_f32_the_ratio_counts_in_a_large_payload_only(judge):
     zeros = build(files=(*FILES, File("vendor/zeros", bytes(MIB))))
-    low = DEFAULT_LIMITS._replace(ratio_from=512 * KIB)
+    low = DEFAULT_LIMITS._replace(ratio_from=512 << 10)
     assert judge.verify(zeros)
     assert judge.refuses(zeros, limits=low) == {"L001"}
     assert judge.verify(zeros, limits=low._replace(ratio=10_000))

@@ -194,7 +194,7 @@ def signed_source(user, made, tmp_path) -> Path:
     """A package of another generation with its sidecar, by a trusted key."""
     key = PrivateKey.generate()
     (tmp_path / "author.pub").write_bytes(key.public.to_pem())
-    keys.trust_key(str(tmp_path / "author.pub"), "author")
+    keys.trust_offered(keys.offer_key(str(tmp_path / "author.pub"), "author"))
     path = tmp_path / "source.cloacina"
     path.write_bytes(made.source.read_bytes())
     beside = make_sidecar(Digest.of(path.read_bytes()), key)

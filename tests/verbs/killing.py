@@ -40,7 +40,7 @@ def prepare(folder: Path) -> None:
     enter(folder)
     for name in ("default", "other"):
         keys.generate_key(name)
-    keys.trust_key("other", "alice")
+    keys.trust_offered(keys.offer_key("other", "alice"))
     shutil.copytree(FIXTURE, folder / "project")
     package(PackageRequest(str(folder / "project"), str(folder / "x"), signed_at=WHEN))
     (folder / "y").write_bytes(source_package())
@@ -94,7 +94,7 @@ CHANGES: dict[str, Act] = {
     "sign": lambda folder: signed(folder / "x"),
     "sign elsewhere": lambda folder: signed(folder / "x", output=str(folder / "signed")),
     "make a sidecar": lambda folder: signed(folder / "y"),
-    "trust a key": lambda _: keys.trust_key("default", "me"),
+    "trust a key": lambda _: keys.trust_offered(keys.offer_key("default", "me")),
     "trust no longer": lambda _: keys.distrust_key("alice"),
     "make a key": lambda _: keys.generate_key("new"),
     "remove a key": lambda _: keys.remove_key("other"),
@@ -127,7 +127,7 @@ def next_run(folder: Path) -> None:
         with leftovers.locked_private_folder(str(above)) as made:
             assert made.name
     keys.generate_key("next")
-    keys.trust_key("next", "next")
+    keys.trust_offered(keys.offer_key("next", "next"))
     keys.distrust_key("next")
     keys.remove_key("next", forget=True)
 

@@ -8,7 +8,7 @@ import pytest
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, Refused
-from cloacina_ctl.formats.opening import open_foreign
+from cloacina_ctl.formats.opening import open_any
 from cloacina_ctl.formats.sinks import MemorySink
 from cloacina_ctl.signing.fidius_signature import TreeDigest, sign_tree
 from cloacina_ctl.signing.judge import KnownKey, Status
@@ -61,7 +61,7 @@ def write(tmp_path):
 
 def judge(path, known=KNOWN):
     """Judge both signatures as `verify` does; return them and the files that went through."""
-    with open_foreign(str(path)) as package:
+    with open_any(str(path)) as package:
         beside = judge_beside(package, known)
         memory = MemorySink()
         sink = TreeSink(memory)

@@ -44,7 +44,7 @@ def ready(tmp_path, monkeypatch):
     monkeypatch.setenv("CLOACINA_CTL_CONFIG_DIR", str(folder / "user"))
     for name in ("default", "other"):
         keys.generate_key(name)
-    keys.trust_key("other", "alice")
+    keys.trust_offered(keys.offer_key("other", "alice"))
     project = Path(shutil.copytree(FIXTURE, folder / "project"))
     (project / "src" / "daily_report" / "blob").write_bytes(os.urandom(30_000))
     package(PackageRequest(str(project), str(folder / "x")))
@@ -75,7 +75,7 @@ def packed(folder, form):
 
 
 ACTS = {
-    "trust a key": lambda _: keys.trust_key("default", "me"),
+    "trust a key": lambda _: keys.trust_offered(keys.offer_key("default", "me")),
     "trust no longer": lambda _: keys.distrust_key("alice"),
     "make a key": lambda _: keys.generate_key("new"),
     "import a key": lambda folder: keys.import_key(

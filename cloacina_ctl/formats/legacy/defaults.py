@@ -9,7 +9,6 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.formats.legacy.model import SourceManifest
 
-INTERFACE = "cloacina-workflow-plugin"
 PYTHON, RUST = "python", "rust"
 
 

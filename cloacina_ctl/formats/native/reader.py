@@ -1,10 +1,11 @@
 """Reading a native package: one descriptor, every byte authenticated before it is used.
 
-Opening checks the preamble, the signature block and the size of the head, and reads the head's
-compressed bytes, no more: a required signature is checked over ``head_digest`` before ``head``
-decompresses them. Each payload frame is hashed before it is decompressed, and
-each buffer is hashed and used once, so the bytes verified are the bytes used, also while somebody
-writes to the file.
+A :class:`NativePackage` is made of a descriptor; ``opening`` has one for a path or standard input.
+Making it reads the preamble, the signature block and the compressed bytes of the head, each of
+limited size, and decompresses nothing: a caller that requires a signature checks it over
+``head_digest`` first. ``head`` decompresses and parses the head, once. The rest is payload:
+``stream`` hashes each frame before it is decompressed, and uses the bytes that it hashed, so the
+bytes that were verified are the bytes that are used, also while another program writes to the file.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from cloacina_ctl.formats.native.signature_block import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from typing_extensions import Self
 
@@ -199,20 +200,6 @@ class NativePackage:
             )
 
 
-def open_package(path: str, limits: Limits = DEFAULT_LIMITS) -> NativePackage:
-    """Open the package at ``path``, or on standard input for ``-``, reading up to its head.
-
-    A link is followed, once: whatever is opened stays the one file until it is closed. Raises
-    ``FileProblem`` for what is no regular file, ``Refused`` for what is no package.
-    """
-    fd = open_stdin(limits) if path == STDIN else open_regular(path)
-    try:
-        return NativePackage(fd, path, limits)
-    except BaseException:
-        os.close(fd)
-        raise
-
-
 def open_regular(path: str) -> int:
     """Return a descriptor of the regular file ``path``; what is none is refused, not waited for."""
     with reported(path):
@@ -228,7 +215,7 @@ def open_regular(path: str) -> int:
     return fd
 
 
-def open_stdin(limits: Limits, judge: Callable[..., object] = detect.require_native) -> int:
+def open_stdin(limits: Limits) -> int:
     """Return a descriptor of what comes on standard input, as a file that can be read anywhere.
 
     What is no package is refused by its first bytes, before the rest is waited for, and what has no
@@ -241,18 +228,18 @@ def open_stdin(limits: Limits, judge: Callable[..., object] = detect.require_nat
     with reported(folder):
         fd = unnamed_file(folder)
         try:
-            _spool(fd, limits, judge)
+            _spool(fd, limits)
         except BaseException:
             os.close(fd)
             raise
     return fd
 
 
-def _spool(fd: int, limits: Limits, judge: Callable[..., object]) -> None:
+def _spool(fd: int, limits: Limits) -> None:
     start = b""
     while len(start) < detect.SNIFF_BYTES and (piece := _read_stdin(detect.SNIFF_BYTES)):
         start += piece
-    judge(start, where=STDIN)
+    detect.require_package(start, where=STDIN)
     write_all(fd, start)
     size, most = len(start), limits.total + limits.head_compressed + limits.signature_block
     while piece := _read_stdin(_PIECE):

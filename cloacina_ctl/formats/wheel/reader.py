@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 MAX_METADATA_BYTES = 4 << 20
 MAX_RECORD_BYTES = 64 << 20
 _READ_BYTES = 1 << 20
-_SUFFIX = ".whl"
 # The names that a wheel's file name may begin with: NAME-VERSION(-BUILD)?-PYTHON-ABI-PLATFORM.
 _FILE_NAME = re.compile(
     r"([A-Za-z0-9](?:[A-Za-z0-9._]*[A-Za-z0-9])?)-([A-Za-z0-9_.!+]+)(?:-[0-9][A-Za-z0-9_.]*)?"

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from cloacina_ctl.releases.table import Release
 
 NATIVE, SOURCE, V1 = "native", "source", "v1"
-FORMATS = (NATIVE, SOURCE, V1)
 
 
 class Target(NamedTuple):

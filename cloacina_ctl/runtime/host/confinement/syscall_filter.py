@@ -16,7 +16,6 @@ from cloacina_ctl.values import NamedTuple
 
 _SET_SECCOMP, _MODE_FILTER = 22, 2
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-_X32 = 0x40000000  # calls of programs with short pointers, under the architecture of x86-64
 
 ALLOW, KILL, _ERROR = 0x7FFF0000, 0x80000000, 0x00050000
 EPERM, ENOSYS, EACCES = _ERROR | 1, _ERROR | 38, _ERROR | 13
