@@ -32,7 +32,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 HEAVY = (
     "typer", "rich", "click", "dataclasses", "inspect", "pathlib", "logging", "tempfile",
-    "importlib.metadata",
+    "importlib.metadata", "urllib3",
     # Up to 3.10 `platform` loads it, which zstandard asks for the kind of interpreter.
     *(("subprocess",) if sys.version_info >= (3, 11) else ()),
 )  # fmt: skip
@@ -140,6 +140,25 @@ def test_starting_and_inspecting_loads_nothing_heavy():
         f"print([name for name in {HEAVY!r} if name in set(sys.modules) - before])"
     )
     assert run("-c", code) == "[]\n"
+
+
+def test_only_what_talks_to_a_server_loads_the_library_for_it():
+    talks = re.compile(r"operations/(?:publish|remote|publication/.*)\.py")
+    paths = [
+        inside(path) for room in ("cli", "operations") for path in (PACKAGE / room).rglob("*.py")
+    ]
+    names = [
+        f"cloacina_ctl.{path.removesuffix('.py').removesuffix('/__init__').replace('/', '.')}"
+        for path in sorted(paths)
+        if not talks.fullmatch(path)
+    ]
+    code = (
+        "import importlib, sys;"
+        f"[importlib.import_module(name) for name in {names!r}];"
+        "print('urllib3' in sys.modules);"
+        "import cloacina_ctl.operations.publish; print('urllib3' in sys.modules)"
+    )
+    assert run("-c", code) == "False\nTrue\n"
 
 
 @functools.cache

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, NetworkProblem, NotTrusted, UsageError
 from cloacina_ctl.server.address import Address, escape_segment
-from cloacina_ctl.server.connection import ask, route_to
-from cloacina_ctl.server.exchange import Answer, Bytes, Request
+from cloacina_ctl.server.bounded_socket import Patience
+from cloacina_ctl.server.connection import Answer, Request, ask, route_to
 from cloacina_ctl.server.responses import BUSY, bad_answer, error_of, object_of, redirect, said_of
-from cloacina_ctl.server.wire import Patience
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -103,8 +102,7 @@ class Server:
 
     def upload(self, body: Upload) -> str:
         """Give the package to the server and return its id there; a promise of nothing else."""
-        headers = (("Content-Type", body.content_type),)
-        request = Request("POST", f"{self._base}/workflows", headers, body)
+        request = Request("POST", f"{self._base}/workflows", body.headers, body)
         fields = self._ask(request, 201)
         found, tenant = fields.text("package_id"), fields.optional("tenant_id")
         self._check_id("package_id", found)
@@ -137,7 +135,7 @@ class Server:
 
     def execute(self, workflow: str, context: dict[str, Any]) -> str:
         """Start the workflow once and return the id of the execution."""
-        body = Bytes(json.dumps({"context": context}, allow_nan=False).encode("ascii"))
+        body = json.dumps({"context": context}, allow_nan=False).encode("ascii")
         target = f"{self._base}/workflows/{escape_segment(workflow)}/execute"
         headers = (("Content-Type", "application/json"),)
         found = self._ask(Request("POST", target, headers, body), 202, again=False).text(
@@ -222,7 +220,7 @@ class Server:
             ("Accept", "application/json"),
         )
         asked = request._replace(headers=(*own, *request.headers))
-        return ask(self._route, asked, self._where, self._patience, self._token.masked)
+        return ask(self._route, asked, self._where, self._patience)
 
 
 def _is_absent(said: Said) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.files.staging import reported
-from cloacina_ctl.server.wire import PIECE
+from cloacina_ctl.server.bounded_socket import PIECE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FIELD = "file"  # what the server's route reads; guides say `package`, which it refuses
 FILE_NAME = "package.cloacina"
+ASK_FROM_BYTES = 1 << 20
 
 
 class Upload:
@@ -49,9 +50,18 @@ class Upload:
         self._after = f"\r\n--{self._boundary}--\r\n".encode("ascii")
 
     @property
-    def content_type(self) -> str:
-        """The header that goes with it."""
-        return f"multipart/form-data; boundary={self._boundary}"
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """The headers of a request with this body."""
+        return (
+            ("Content-Type", f"multipart/form-data; boundary={self._boundary}"),
+            ("Content-Length", str(self.size)),
+            *((("Expect", "100-continue"),) if self.asks_first else ()),
+        )
+
+    @property
+    def asks_first(self) -> bool:
+        """Whether to wait for 100 Continue, so that a refused token costs no upload."""
+        return self.size >= ASK_FROM_BYTES
 
     @property
     def size(self) -> int:

@@ -8,13 +8,12 @@ from urllib.parse import urljoin
 
 from cloacina_ctl.errors import Code, NetworkProblem, NotTrusted
 from cloacina_ctl.server.address import FileAddress, parse_file_address
-from cloacina_ctl.server.connection import ask, route_to
-from cloacina_ctl.server.exchange import Request
-from cloacina_ctl.server.wire import Patience
+from cloacina_ctl.server.bounded_socket import Patience
+from cloacina_ctl.server.connection import Request, ask, route_to
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from cloacina_ctl.server.exchange import Answer
+    from cloacina_ctl.server.connection import Answer
 
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -73,8 +72,11 @@ def _ask(address: FileAddress, offset: int, count: int, patience: Patience) -> A
 
 def _part(answer: Answer, offset: int, count: int, where: str) -> Part:
     if answer.status == 200:
-        size = int(answer.headers["content-length"])  # which `most` made sure of
-        return Part(where, answer.body[offset : offset + count], size)
+        if answer.length is None:
+            raise NetworkProblem.of(
+                Code.BAD_ANSWER, "the server does not say how long the file is", where=where
+            )
+        return Part(where, answer.body[offset : offset + count], answer.length)
     if answer.status == 206:
         found = _RANGE.fullmatch(answer.headers.get("content-range", ""))
         if found is None or int(found[1]) != offset or len(answer.body) > count:

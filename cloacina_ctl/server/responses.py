@@ -12,7 +12,7 @@ from cloacina_ctl.strict_json import parse_json
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from cloacina_ctl.server.exchange import Answer
+    from cloacina_ctl.server.connection import Answer
     from cloacina_ctl.server.token import Token
 
 MAX_WORDS = 1000

@@ -10,7 +10,7 @@ import pytest
 
 from cloacina_ctl.cli import main
 from cloacina_ctl.operations.publication.deployment import Pace
-from cloacina_ctl.server.wire import Patience
+from cloacina_ctl.server.bounded_socket import Patience
 from tests.engines.cache import VARIABLE, cache_folder
 from tests.foreign import archives
 from tests.publish.cloacina import TENANT, WRITE, Cloacina

@@ -44,7 +44,8 @@ class Line:
         head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
         first, *lines = head.decode("ascii").split("\r\n")
         method, target, version = first.split(" ")
-        assert version == "HTTP/1.1"
+        # Up to 3.11 the standard library asks a proxy for a tunnel as HTTP/1.0 did.
+        assert version == "HTTP/1.1" or method == "CONNECT"
         pairs = [line.split(": ", 1) for line in lines]
         headers = {name.lower(): value for name, value in pairs}
         assert len(headers) == len(pairs)

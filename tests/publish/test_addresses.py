@@ -10,12 +10,10 @@ from hypothesis import strategies as st
 
 from cloacina_ctl.errors import Code, NetworkProblem, UsageError
 from cloacina_ctl.server.address import escape_segment, parse_address
-from cloacina_ctl.server.exchange import Request, exchange
 from cloacina_ctl.server.proxies import proxy_for
-from cloacina_ctl.server.wire import Wire
 from tests.publish.cloacina import response
 from tests.publish.sockets import Listener
-from tests.publish.test_misbehaving import GOOD, IMPATIENT, asks, client
+from tests.publish.test_misbehaving import GOOD, IMPATIENT, client, sends
 
 
 @pytest.mark.parametrize(
@@ -88,6 +86,19 @@ def test_a_segment_is_one_and_can_be_read_back(text):
 SERVER = parse_address("https://build.example:8443")
 
 
+@pytest.fixture
+def proxy_in(monkeypatch):
+    """Return the proxy for an address, with these variables in the environment."""
+
+    def find(address, environment):
+        with monkeypatch.context() as patched:
+            for name, value in environment.items():
+                patched.setenv(name, value)
+            return proxy_for(address)
+
+    return find
+
+
 @pytest.mark.parametrize(
     ("environment", "proxy"),
     [
@@ -111,18 +122,18 @@ SERVER = parse_address("https://build.example:8443")
         ({"https_proxy": "http://p:1", "no_proxy": "10.0.0.0/8, ::/0, /, 1/x"}, "http://p:1"),
     ],
 )  # fmt: skip
-def test_finds_the_proxy_that_users_expect(environment, proxy):
-    found = proxy_for(SERVER, environment)
+def test_finds_the_proxy_that_users_expect(proxy_in, environment, proxy):
+    found = proxy_in(SERVER, environment)
     assert (found.address.url if found else None) == proxy
 
 
-def test_a_proxy_for_plain_http_is_not_taken_from_a_request():
+def test_a_proxy_for_plain_http_is_not_taken_from_a_request(proxy_in):
     plain = parse_address("http://build.example")
-    assert proxy_for(plain, {"HTTP_PROXY": "http://p:1"}).address.port == 1
-    assert proxy_for(plain, {"HTTP_PROXY": "http://p:1", "REQUEST_METHOD": "GET"}) is None
+    assert proxy_in(plain, {"HTTP_PROXY": "http://p:1"}).address.port == 1
+    assert proxy_in(plain, {"HTTP_PROXY": "http://p:1", "REQUEST_METHOD": "GET"}) is None
     six = parse_address("https://[2001:db8::1]")
-    assert proxy_for(six, {"https_proxy": "http://p:1", "no_proxy": "[2001:db8::1]"}) is None
-    assert proxy_for(six, {"https_proxy": "http://p:1", "no_proxy": "2001:db8::1"}) is None
+    assert proxy_in(six, {"https_proxy": "http://p:1", "no_proxy": "[2001:db8::1]"}) is None
+    assert proxy_in(six, {"https_proxy": "http://p:1", "no_proxy": "2001:db8::1"}) is None
 
 
 @pytest.mark.parametrize(
@@ -138,24 +149,27 @@ def test_a_proxy_for_plain_http_is_not_taken_from_a_request():
         ("https://[2001:db8::1]", "10.0.0.0/8", False),
     ],
 )
-def test_a_network_is_excepted_from_the_proxy_by_its_numbers(url, exceptions, direct):
-    found = proxy_for(parse_address(url), {"https_proxy": "http://p:1", "no_proxy": exceptions})
+def test_a_network_is_excepted_from_the_proxy_by_its_numbers(proxy_in, url, exceptions, direct):
+    found = proxy_in(parse_address(url), {"https_proxy": "http://p:1", "no_proxy": exceptions})
     assert (found is None) is direct
 
 
-def test_this_machine_is_never_asked_for_through_a_proxy():
+def test_this_machine_is_never_asked_for_through_a_proxy(proxy_in):
     here = parse_address("http://127.0.0.1:8080")
-    assert proxy_for(here, {"http_proxy": "http://p:1", "all_proxy": "http://p:1"}) is None
+    assert proxy_in(here, {"http_proxy": "http://p:1", "all_proxy": "http://p:1"}) is None
 
 
-def test_a_proxy_with_a_password_is_used_and_not_shown():
-    found = proxy_for(SERVER, {"https_proxy": "http://me%40x:pa%3Ass@p:1"})
-    assert base64.b64decode(found.authorization.removeprefix("Basic ")) == b"me@x:pa:ss"
-    found = proxy_for(SERVER, {"https_proxy": "http://me@p:1"})
-    assert base64.b64decode(found.authorization.removeprefix("Basic ")) == b"me:"
+def test_a_proxy_with_a_password_is_used_and_not_shown(proxy_in):
+    found = proxy_in(SERVER, {"https_proxy": "http://me%40x:pa%3Ass@p:1"})
+    assert (
+        base64.b64decode(found.headers["Proxy-Authorization"].removeprefix("Basic "))
+        == b"me@x:pa:ss"
+    )
+    found = proxy_in(SERVER, {"https_proxy": "http://me@p:1"})
+    assert base64.b64decode(found.headers["Proxy-Authorization"].removeprefix("Basic ")) == b"me:"
     for value in ("https://me:hush@p:1", "socks5://me:hush@p", "http://me:hu/sh@p:x"):
         with pytest.raises(UsageError) as caught:
-            proxy_for(SERVER, {"https_proxy": value})
+            proxy_in(SERVER, {"https_proxy": value})
         assert "hush" not in repr(caught.value.diagnostics)
         assert "hu/sh" not in repr(caught.value.diagnostics)
 
@@ -213,10 +227,6 @@ def test_tls_goes_through_a_tunnel_that_never_sees_the_token(monkeypatch, host, 
         assert str(status) in caught.value.diagnostics[0].message
 
 
-def test_a_server_by_name_is_found():
-    assert asks(lambda line: line.send(response(200, GOOD))).name == "demo"
-
-
 def test_a_proxy_that_speaks_no_http_is_not_quoted(monkeypatch):
     with Listener(lambda line: line.send(b"hush Basic bWU6d29yZA==\r\n\r\n")) as listener:
         monkeypatch.setenv("https_proxy", listener.url)
@@ -226,9 +236,15 @@ def test_a_proxy_that_speaks_no_http_is_not_quoted(monkeypatch):
     assert "hush" not in caught.value.diagnostics[0].message
 
 
-def test_a_header_that_would_be_two_is_a_bug_here_and_never_sent():
-    request = Request("GET", "/", (("X", "a\r\nY: b"),))
-    with Listener(lambda line: line.wait()) as listener:
-        wire = Wire.open(parse_address(listener.url), "x", IMPATIENT)
-        with wire, pytest.raises(ValueError, match="two"):
-            exchange(wire, request, "x", IMPATIENT, str)
+def test_a_proxy_that_drips_is_given_up(monkeypatch):
+    def drips(line):
+        line.asked()
+        sends(b"HTTP/1.1 200 OK\r\n", *([b"x: y\r\n"] * 50), wait=0.05)(line)
+
+    with Listener(drips) as listener:
+        monkeypatch.setenv("https_proxy", listener.url)
+        with pytest.raises(NetworkProblem) as caught:
+            client(None, url="https://build.example").package("x")
+        assert listener.connections == 1
+    found = caught.value.diagnostics[0]
+    assert (found.code, "connecting did not end" in found.message) == (Code.NO_ANSWER, True)

@@ -13,8 +13,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.publish.cloacina import Cloacina
+from cloacina_ctl.digest import Digest
+from cloacina_ctl.errors import Code, NetworkProblem
+from cloacina_ctl.server.address import parse_address
+from cloacina_ctl.server.client import Server
+from cloacina_ctl.server.multipart import Upload
+from cloacina_ctl.server.token import Token
+from tests.publish.cloacina import WRITE, Cloacina, response
 from tests.publish.sockets import Listener
+from tests.publish.test_misbehaving import IMPATIENT, sends
 
 NOW = dt.datetime.now(dt.timezone.utc)
 DAY = dt.timedelta(days=1)
@@ -106,6 +113,50 @@ def test_a_large_package_goes_over_tls_too(publish, authority, tmp_path, package
         done = publish("--server", server.url, "--ca-file", tmp_path / "ca.pem")
         assert done.status == 0, done.err
         assert server.uploads == [package.read_bytes()]
+
+
+def refused_over_tls(authority, tmp_path, serve, size=8 << 20):
+    """Return what the upload of so many bytes to a server that does so over TLS comes to."""
+    data = bytes(size)
+    (tmp_path / "blob").write_bytes(data)
+    context = speaking(certify("server", authority), tmp_path)
+    with (tmp_path / "blob").open("rb") as file, Listener(serve, context) as listener:
+        upload = Upload(file.fileno(), len(data), Digest.of(data), "blob")
+        server = Server(
+            parse_address(listener.url), "t", Token(WRITE, "test"),
+            ca_file=str(tmp_path / "ca.pem"), patience=IMPATIENT,
+        )  # fmt: skip
+        with pytest.raises(NetworkProblem) as caught:
+            server.upload(upload)
+    return caught.value.diagnostics[0]
+
+
+def test_a_server_that_says_no_in_the_middle_is_heard_over_tls_too(authority, tmp_path):
+    def impatient(line):
+        line.asked()
+        line.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        line.sock.recv(1 << 16)
+        line.send(response(413, {"error": "too large", "code": "too_large"}))
+
+    assert "413 too large" in refused_over_tls(authority, tmp_path, impatient).message
+
+
+def test_a_server_that_does_not_read_is_given_up_over_tls_too(authority, tmp_path):
+    def deaf(line):
+        line.asked()
+        line.wait()
+
+    assert refused_over_tls(authority, tmp_path, deaf).code == Code.NO_ANSWER
+
+
+@pytest.mark.parametrize("ended", [b"", b"HTTP/1.1 400 Bad\r\n", b"HTTP/1.1 400 Bad\r\n\r\n"])
+def test_a_server_that_drips_is_given_up_over_tls_too(authority, tmp_path, ended):
+    def drips(line):
+        line.body(line.asked())
+        sends(ended, *([b"x"] * 50), wait=0.05)(line)
+
+    found = refused_over_tls(authority, tmp_path, drips, size=100)
+    assert (found.code, "the answer did not end" in found.message) == (Code.NO_ANSWER, True)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,7 @@ def test_redirects_are_followed_and_end(signed):
         ("500 Oh\r\nContent-Length: 0", Code.SERVER_FAILED),
         ("200 OK\r\nTransfer-Encoding: chunked", Code.BAD_ANSWER),
         ("200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3", Code.BAD_ANSWER),
+        ("200 OK\r\nContent-Length: 5, 5", Code.BAD_ANSWER),
         ("206 Part\r\nContent-Length: 3\r\nContent-Range: bytes 5-7/9", Code.BAD_ANSWER),
         ("200 OK\r\nContent-Length: 3", Code.NOT_A_PACKAGE),
     ],

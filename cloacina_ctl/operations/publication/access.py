@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from cloacina_ctl import settings
 from cloacina_ctl.errors import Code, FileProblem, NetworkProblem, NotTrusted, UsageError
 from cloacina_ctl.server.address import Address, parse_address
+from cloacina_ctl.server.bounded_socket import Patience
 from cloacina_ctl.server.connection import connected, route_to
 from cloacina_ctl.server.profiles import Profile, find_profile, token_of_file
 from cloacina_ctl.server.token import Token
-from cloacina_ctl.server.wire import Patience
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloacina_ctl.errors import BuildFailed, Code, NetworkProblem
+from cloacina_ctl.server.bounded_socket import Patience
 from cloacina_ctl.server.client import Package, Server, ServerRefused, TaskRun
-from cloacina_ctl.server.wire import Patience
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
