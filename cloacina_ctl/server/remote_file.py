@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from cloacina_ctl.errors import Code, NetworkProblem, NotTrusted
+from cloacina_ctl.errors import Code, NetworkProblem, NotTrusted, UsageError
 from cloacina_ctl.server.address import FileAddress, parse_file_address
 from cloacina_ctl.server.bounded_socket import Patience
 from cloacina_ctl.server.connection import Request, ask, route_to
@@ -41,11 +41,20 @@ def read_part(url: str, offset: int, count: int, patience: Patience = Patience()
         answer = _ask(address, offset, count, patience)
         if answer.status not in _REDIRECTS:
             return _part(answer, offset, count, first.shown)
-        target = answer.headers.get("location", "")
-        address = parse_file_address(urljoin(f"{address.server.origin}{address.target}", target))
+        address = _redirected(address, answer, first.shown)
     raise NetworkProblem.of(
         Code.REDIRECT, f"more than {MAX_REDIRECTS} redirects", where=first.shown
     )
+
+
+def _redirected(address: FileAddress, answer: Answer, where: str) -> FileAddress:
+    target = answer.headers.get("location", "")
+    try:
+        return parse_file_address(urljoin(f"{address.server.origin}{address.target}", target))
+    except (UsageError, ValueError) as error:  # the server's mistake, and no usage of ours
+        raise NetworkProblem.of(
+            Code.REDIRECT, "the server redirects to what is no address", where=where
+        ) from error
 
 
 def refuse_insecure(address: FileAddress, first: FileAddress) -> None:
