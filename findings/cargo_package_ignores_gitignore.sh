@@ -34,6 +34,6 @@ git add Cargo.toml
 after=$(cargo package --list --allow-dirty 2>&1)
 echo "Cargo.toml is added:    " $after
 echo "$before" | grep -qx notes.txt
-! echo "$before" | grep -qi warning
-! echo "$after" | grep -qx notes.txt
+! echo "$before" | grep -qi warning || exit 1
+! echo "$after" | grep -qx notes.txt || exit 1
 echo "seen: an ignored file is packed until git tracks Cargo.toml"

@@ -48,5 +48,5 @@ cd "$work/second"
 cargo build --message-format=json 2>/dev/null | grep -o '"src_path":"[^"]*"\|"fresh":[a-z]*' | paste - -
 test "$said" = "library of the first build script of the first"
 cargo build --message-format=json 2>/dev/null | grep -q "second/util/src/lib.rs.*\"fresh\":true"
-! grep -q "$work/first" "$work/shared/debug/flow.d"
+! grep -q "$work/first" "$work/shared/debug/flow.d" || exit 1
 echo "seen: the second checkout runs the first one's code"

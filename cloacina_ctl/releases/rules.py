@@ -159,8 +159,9 @@ def with_releases(message: str, releases: Sequence[Release]) -> str:
 def broken_rules(release: Release, facts: PackageFacts) -> tuple[Diagnostic, ...]:
     """Return what keeps a package of these facts from being made for ``release``.
 
-    No package is made without a lock file: no release builds the same twice without.
+    No source package is made without a lock file: no release builds the same twice without.
     """
+    packed_for = release._replace(lock_file=release.format == SOURCE)
     everywhere = reasons_by_release(facts)
     return tuple(
         Diagnostic(
@@ -169,7 +170,7 @@ def broken_rules(release: Release, facts: PackageFacts) -> tuple[Diagnostic, ...
             reason.where,
             reason.hint,
         )
-        for reason in reasons_against(release._replace(lock_file=True), facts)
+        for reason in reasons_against(packed_for, facts)
     )
 
 

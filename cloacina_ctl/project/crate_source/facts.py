@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.project.crate_source.settings import CONFIG_FILES, keys_of
+from cloacina_ctl.project.crate_source.settings import CONFIG_FILES, telling_keys
 from cloacina_ctl.project.crate_source.tables import dependencies_of, inherited_keys, patches_of
 from cloacina_ctl.project.rust.cargo_toml import CARGO_TOML, Manifests
 from cloacina_ctl.project.selection.walk import IGNORED
+from cloacina_ctl.toml import parse_toml
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -81,7 +83,8 @@ def packed_facts(
         settings=tuple(
             (name, keys)
             for name in CONFIG_FILES
-            if name in sources and (keys := keys_of(sources[name], name))
+            if name in sources
+            and (keys := telling_keys(name, partial(parse_toml, sources[name], where=name)))
         ),
     )
 

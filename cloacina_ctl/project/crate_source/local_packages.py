@@ -21,6 +21,7 @@ from cloacina_ctl.project.crate_source.tables import (
     table_in,
 )
 from cloacina_ctl.project.own_files import read_own_toml
+from cloacina_ctl.project.rust.cargo_lock import MAX_LOCK
 from cloacina_ctl.project.rust.cargo_toml import (
     CARGO_LOCK,
     CARGO_TOML,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 PLACE = "path-dependencies"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-MAX_LOCK_BYTES = 16 << 20
 
 
 class LocalPackage(NamedTuple):
@@ -206,7 +206,7 @@ def _locked_names(workspace: str) -> frozenset[str]:
     """Return the names of all packages in the lock; what it does not name no build takes."""
     if not os.path.isfile(os.path.join(workspace, CARGO_LOCK)):
         return frozenset()
-    table: dict[str, Any] = read_own_toml(workspace, CARGO_LOCK, max_bytes=MAX_LOCK_BYTES)
+    table: dict[str, Any] = read_own_toml(workspace, CARGO_LOCK, max_bytes=MAX_LOCK)
     packages = table.get("package")
     entries = packages if isinstance(packages, list) else []
     return frozenset(str(one.get("name")) for one in entries if isinstance(one, dict))

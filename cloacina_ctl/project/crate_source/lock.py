@@ -16,8 +16,8 @@ from cloacina_ctl.errors import BuildFailed, Code, Refused
 from cloacina_ctl.files.folders import make_folders
 from cloacina_ctl.files.staging import reported, write_file
 from cloacina_ctl.project.build.cargo import find_cargo
-from cloacina_ctl.project.crate_source.local_packages import MAX_LOCK_BYTES
 from cloacina_ctl.project.own_files import read_own_text
+from cloacina_ctl.project.rust.cargo_lock import MAX_LOCK
 from cloacina_ctl.project.rust.cargo_toml import CARGO_LOCK, CARGO_TOML
 from cloacina_ctl.project.subprocesses import Program, clean_environment, run
 from cloacina_ctl.toml import parse_toml
@@ -43,7 +43,7 @@ def cut_lock(
     not, unless ``offline`` is asked for. Raises ``BuildFailed`` where cargo cannot say, ``Refused``
     where it needs another version.
     """
-    whole = read_own_text(crate.workspace_root or crate.root, CARGO_LOCK, max_bytes=MAX_LOCK_BYTES)
+    whole = read_own_text(crate.workspace_root or crate.root, CARGO_LOCK, max_bytes=MAX_LOCK)
     with reported(work):
         for path in sources:
             _plant(os.path.join(work, path), b"")
@@ -51,7 +51,7 @@ def cut_lock(
             _plant(os.path.join(work, path), text)
         _plant(os.path.join(work, CARGO_LOCK), whole)
     _ask(crate.root, work, options)
-    cut = read_own_text(work, CARGO_LOCK, max_bytes=MAX_LOCK_BYTES)
+    cut = read_own_text(work, CARGO_LOCK, max_bytes=MAX_LOCK)
     _compare(whole, cut)
     return cut
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import CloacinaError
-from cloacina_ctl.toml import parse_toml, read_toml
+from cloacina_ctl.toml import read_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cloacina_ctl.project.crate_source.tables import Table
 
@@ -21,25 +22,23 @@ _FOR_PEOPLE = frozenset(
 )
 
 
-def telling_keys(table: Table) -> tuple[str, ...]:
-    """Return the keys of a configuration of cargo that a build depends on, sorted."""
-    found = set()
-    for name, value in table.items():
-        if name in _FOR_PEOPLE:
-            continue
-        inner = value if isinstance(value, dict) else {}
-        found |= {f"{name}.{key}" for key in inner} or {name}
-    return tuple(sorted(found))
+def telling_keys(name: str, read: Callable[[], Table]) -> tuple[str, ...]:
+    """Return what of the file ``name``, which ``read`` reads, a build depends on: its keys, sorted.
 
-
-def keys_of(data: bytes, path: str) -> tuple[str, ...]:
-    """Return the same of a file's bytes; its name alone where it is no TOML."""
-    if path in TOOLCHAIN_FILES:
+    Its name alone where it is no TOML.
+    """
+    if name in TOOLCHAIN_FILES:
         return ("the toolchain",)
     try:
-        return telling_keys(parse_toml(data, where=path))
+        table = read()
     except CloacinaError:
-        return (os.path.basename(path),)
+        return (name,)
+    found = set()
+    for key, value in table.items():
+        if key not in _FOR_PEOPLE:
+            inner = value if isinstance(value, dict) else {}
+            found |= {f"{key}.{each}" for each in inner} or {key}
+    return tuple(sorted(found))
 
 
 def settings_between(folder: str, top: str) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -52,16 +51,7 @@ def settings_between(folder: str, top: str) -> Iterator[tuple[str, tuple[str, ..
         for name in (*CONFIG_FILES, *(TOOLCHAIN_FILES if place != folder else ())):
             path = os.path.join(place, name)
             if os.path.isfile(path):
-                yield os.path.relpath(path, folder), _keys_in(path, name)
+                yield os.path.relpath(path, folder), telling_keys(name, partial(read_toml, path))
         if place in (top, os.path.dirname(place)):
             return
         place = os.path.dirname(place)
-
-
-def _keys_in(path: str, name: str) -> tuple[str, ...]:
-    if name in TOOLCHAIN_FILES:
-        return ("the toolchain",)
-    try:
-        return telling_keys(read_toml(path))
-    except CloacinaError:
-        return (name,)
