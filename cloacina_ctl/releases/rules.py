@@ -120,7 +120,7 @@ def reasons_against(release: Release, facts: PackageFacts) -> Iterator[Reason]:
         yield Reason(
             "languages",
             Code.NOT_FOR_RUNTIME,
-            f"{facts.language} is not run",
+            f"{str(facts.language).capitalize()} packages are not supported",
             f"choose a release that runs both: {releases_with('languages', (PYTHON, RUST))}",
         )
     if facts.manifest is not None:
