@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cloacina_ctl.project.model import SyntaxProblem
-    from cloacina_ctl.project.python.newer_syntax import NewerSyntax
+    from cloacina_ctl.project.python.syntax import NewerSyntax
 
 _HERE = sys.version_info[1]
 _FAR = 40  # no specifier that anybody writes begins later

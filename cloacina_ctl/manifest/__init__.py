@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from cloacina_ctl.manifest.decode import parse as parse
     from cloacina_ctl.manifest.graph import find_cycle as find_cycle
     from cloacina_ctl.manifest.graph import layers as layers
-    from cloacina_ctl.manifest.json_schema import json_schema as json_schema
     from cloacina_ctl.manifest.model import (
         FORMAT_VERSION as FORMAT_VERSION,
     )
@@ -44,11 +43,12 @@ if TYPE_CHECKING:
     from cloacina_ctl.manifest.model import Task as Task
     from cloacina_ctl.manifest.model import Trigger as Trigger
     from cloacina_ctl.manifest.model import Workflow as Workflow
+    from cloacina_ctl.manifest.schema import json_schema as json_schema
 
 _HOMES = {
     **dict.fromkeys(("ManifestError", "content_id", "dump", "parse"), "decode"),
     **dict.fromkeys(("find_cycle", "layers"), "graph"),
-    "json_schema": "json_schema",
+    "json_schema": "schema",
     **dict.fromkeys(
         (
             "FORMAT_VERSION", "Accumulator", "Artifact", "BuiltWith", "Contents", "Edge", "Graph",

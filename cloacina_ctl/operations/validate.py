@@ -334,8 +334,7 @@ def _read_modules(
 def _read_library(artifact: Artifact, data: bytes) -> ReadLibrary:
     """Return what the library says; beside Python modules it may be a program."""
     from cloacina_ctl.checks.subjects import ReadLibrary
-    from cloacina_ctl.platforms.executables import read_code
-    from cloacina_ctl.platforms.library_file import read_library
+    from cloacina_ctl.platforms.library_file import read_code, read_library
 
     path = artifact.path
     try:

@@ -16,14 +16,14 @@ from cloacina_ctl.platforms.elf.dynamic import (
     SONAME,
     Dynamic,
 )
-from cloacina_ctl.platforms.elf.header import open_image, other_kind
+from cloacina_ctl.platforms.elf.header import MACHINES, open_image, other_kind
 from cloacina_ctl.platforms.elf.pointers import Pointers
 from cloacina_ctl.platforms.elf.reader import BytesSource, OverLimit, Unreadable, open_source
 from cloacina_ctl.platforms.library import Library, LibraryGraph, Plugin, distinct_graphs
 from cloacina_ctl.platforms.plugins.fidius import find_plugins
 from cloacina_ctl.platforms.plugins.graphs import find_graphs
 from cloacina_ctl.platforms.plugins.raw_abi import find_raw_plugin
-from cloacina_ctl.platforms.recognition import describe
+from cloacina_ctl.platforms.recognition import SYSTEMS, describe, elf_machine, is_loaded
 from cloacina_ctl.platforms.tags import libc_of, tag_of
 
 if TYPE_CHECKING:
@@ -32,6 +32,31 @@ if TYPE_CHECKING:
     from cloacina_ctl.files.overlay import Patch
     from cloacina_ctl.platforms.elf.header import Image
     from cloacina_ctl.platforms.elf.reader import Source
+
+# Compiled files of any kind that a package may hold: libraries, and programs beside them.
+
+
+def read_code(source: str | bytes, head: bytes, where: str) -> tuple[Library, bool]:
+    """Return what a library says of itself, and False; of a program for what it is, and True.
+
+    ``head`` is how the file begins. Of a program only the machine is read, not what it needs of a
+    C library. Raises as ``read_library`` for what is neither.
+    """
+    try:
+        return read_library(source, where=where), False
+    except Refused as error:
+        machine = _machine_of(head)
+        if machine is None or error.diagnostics[0].code is not Code.NOT_A_LIBRARY:
+            raise
+        return Library("elf", machine, "linux", tag_of(machine, None)), True
+
+
+def _machine_of(head: bytes) -> str | None:
+    if not is_loaded(head) or head[7] not in SYSTEMS:
+        return None
+    machine = MACHINES.get((elf_machine(head), head[4], head[5]))
+    return machine.name if machine is not None else None
+
 
 _HEAD = 512
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.paths import MemberPath
     from cloacina_ctl.project.python.imports import Import
     from cloacina_ctl.project.python.layout import Part
-    from cloacina_ctl.project.python.newer_syntax import NewerSyntax
+    from cloacina_ctl.project.python.syntax import NewerSyntax
     from cloacina_ctl.project.rust.cloacina_crates import CloacinaCrate
     from cloacina_ctl.project.rust.code import RustCode
 

@@ -17,10 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloacina_ctl.errors import Code, FileProblem, Refused
-from cloacina_ctl.formats.legacy import prefetch
+from cloacina_ctl.formats.legacy import reader as prefetch
 from cloacina_ctl.formats.legacy.model import Generation
-from cloacina_ctl.formats.legacy.prefetch import read_ahead
-from cloacina_ctl.formats.legacy.reader import SMALL
+from cloacina_ctl.formats.legacy.reader import SMALL, read_ahead
 from cloacina_ctl.formats.limits import DEFAULT_LIMITS
 from cloacina_ctl.formats.native.reader import NativePackage
 from cloacina_ctl.formats.opening import open_any

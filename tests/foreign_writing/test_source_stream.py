@@ -15,8 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloacina_ctl.errors import Code, FileProblem, Refused
-from cloacina_ctl.formats.legacy.compress_thread import PIECE, Pipeline
-from cloacina_ctl.formats.legacy.tar_writer import feed_plan
+from cloacina_ctl.formats.legacy.tar_writer import PIECE, Pipeline, feed_plan
 from cloacina_ctl.formats.legacy.write_source import (
     PADDING_PATH,
     Output,

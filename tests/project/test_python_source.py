@@ -10,8 +10,8 @@ from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.project.model import SourceDependency
 from cloacina_ctl.project.package_toml import resolved_package_toml
-from cloacina_ctl.project.python.deep_syntax import parse_on_large_stack
 from cloacina_ctl.project.python.source import ModuleSource, read_module
+from cloacina_ctl.project.python.syntax import parse_on_large_stack
 from cloacina_ctl.project.reading import read_project
 from cloacina_ctl.project.workflows import plain_text, to_manifest
 from cloacina_ctl.toml import parse_toml

@@ -13,8 +13,8 @@ from cloacina_ctl.checks.subjects import ProjectSubject
 from cloacina_ctl.errors import Code, FileProblem, Refused
 from cloacina_ctl.project.model import GitProblem, Selection
 from cloacina_ctl.project.reading import read_project
-from cloacina_ctl.project.selection.git_index import tracked_files
 from cloacina_ctl.project.selection.select import select_files, select_source
+from cloacina_ctl.project.selection.surroundings import tracked_files
 from tests.project.trees import PYPROJECT, TASK, plant
 from tests.tools import need
 

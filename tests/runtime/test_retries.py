@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloacina_ctl.manifest.model import Retry
-from cloacina_ctl.runtime.scheduler.retries import delay_seconds, is_retried
+from cloacina_ctl.runtime.scheduler.schedule import delay_seconds, is_retried
 
 COUNTS = st.integers(0, 2**53 - 1)
 POLICIES = st.builds(

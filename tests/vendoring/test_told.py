@@ -7,7 +7,7 @@ import os
 import pytest
 
 from cloacina_ctl.vendoring.installers.configuration import users
-from cloacina_ctl.vendoring.installers.failures import network_reasons
+from cloacina_ctl.vendoring.installers.programs import network_reasons
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import pytest
 
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.manifest.model import Param, Task, Trigger, Workflow
-from cloacina_ctl.operations.packaging.introspect import ask, completed, spoken
+from cloacina_ctl.operations.packaging.build import ask, completed, spoken
 from cloacina_ctl.platforms import read_library
 from cloacina_ctl.platforms.library import LibraryGraph
 from cloacina_ctl.runtime.metadata import (

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
+from queue import Queue
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.digest import CONTENT_PREFIX, Digest
@@ -20,7 +22,6 @@ from cloacina_ctl.formats.file_index import FileEntry
 from cloacina_ctl.formats.legacy.bounds import Bounds
 from cloacina_ctl.formats.legacy.layouts import Layout
 from cloacina_ctl.formats.legacy.model import ProviderManifest
-from cloacina_ctl.formats.legacy.prefetch import AHEAD, read_ahead
 from cloacina_ctl.formats.legacy.streams import GZIP, inflate
 from cloacina_ctl.formats.legacy.tar_members import Members
 from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
@@ -29,7 +30,7 @@ from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from typing_extensions import Self
 
@@ -37,6 +38,68 @@ if TYPE_CHECKING:
     from cloacina_ctl.formats.legacy.tar_members import Member
     from cloacina_ctl.formats.sinks import Sink
     from cloacina_ctl.progress import StageProgress
+
+# Decompression beside everything else: another thread is a few pieces ahead.
+#
+# zlib, bzip2 and hashing release the interpreter's lock, so one thread decompresses while the other
+# parses, hashes and writes: as fast as tar with a decompressor in a process of its own.
+
+AHEAD = 8  # pieces: 2 MiB
+
+
+class _Failed:
+    """What ended the other thread, to be raised in this one."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def read_ahead(pieces: Iterable[bytes], most: int = AHEAD) -> Generator[bytes, None, None]:
+    """Yield ``pieces``, drawn by another thread that is at most ``most`` of them ahead.
+
+    What raises there is raised here, at its place. Leaving early stops the thread. With ``most``
+    0 there is none, and this one does the work.
+    """
+    if not most:
+        yield from pieces
+        return
+    thread = _Thread(pieces, most)
+    try:
+        while (piece := thread.queue.get()) is not None:
+            if isinstance(piece, _Failed):
+                raise piece.error
+            yield piece
+    finally:
+        thread.stop()
+
+
+class _Thread:
+    """Draws pieces and puts them into its queue; None is behind the last."""
+
+    def __init__(self, pieces: Iterable[bytes], most: int) -> None:
+        self.queue: Queue[bytes | _Failed | None] = Queue(most)
+        self._pieces = pieces
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._draw, daemon=True)
+        self._thread.start()
+
+    def _draw(self) -> None:
+        try:
+            for piece in self._pieces:
+                self.queue.put(piece)
+                if self._stopped.is_set():
+                    return
+            self.queue.put(None)
+        except BaseException as error:  # noqa: BLE001 - carried to the thread that waits for it
+            self.queue.put(_Failed(error))
+
+    def stop(self) -> None:
+        self._stopped.set()
+        while self._thread.is_alive():
+            while not self.queue.empty():
+                self.queue.get_nowait()
+            self._thread.join(0.001)
+
 
 UNKNOWN = Digest("0" * 64)
 _PIECE = 256 << 10

@@ -7,17 +7,143 @@ said twice and differently; anything behind the end.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.formats.legacy import pax
-from cloacina_ctl.formats.legacy.names import Names
+from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.formats.legacy.tar_headers import BLOCK, Dialect, Header, bad, read_header
+from cloacina_ctl.paths import fold, judge_foreign_path
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cloacina_ctl.formats.legacy.bounds import Bounds
+
+# The body of one pax header: a path, facts that are ignored, and nothing that changes a size.
+
+MAX_BYTES = 64 << 10
+MAX_NAME_BYTES = 4096  # of a GNU long name: more than any path may have
+
+_LENGTH = re.compile(rb"[1-9][0-9]{0,5} ")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
+_IGNORED = frozenset(
+    {"mtime", "atime", "ctime", "uid", "gid", "uname", "gname", "comment",
+     "LIBARCHIVE.creationtime", "RHT.security.selinux", "SCHILY.fflags", "SCHILY.dev", "SCHILY.ino",
+     "SCHILY.nlink"}
+)  # fmt: skip
+_IGNORED_STARTS = ("SCHILY.xattr.", "SCHILY.acl.", "LIBARCHIVE.xattr.")
+
+
+def read_pax(body: bytes, where: str) -> tuple[bytes | None, int | None]:
+    """Return the path and the size that a pax header gives to the next member, where it does.
+
+    Raises ``Refused`` for a record that is malformed, stands twice, or says what is not taken:
+    links, sparse files, another character set.
+    """
+    records: dict[str, bytes] = {}
+    position = 0
+    while position < len(body):
+        position = _record(body, position, records, where)
+    path = records.get("path")
+    size = records.get("size")
+    if path is not None and (not path or b"\0" in path):
+        raise bad("the path in a pax header is empty or holds a NUL", where)
+    if size is None:
+        return path, None
+    text = size.decode("ascii", "replace")
+    if _NUMBER.fullmatch(text) is None:
+        raise bad("the size in a pax header is not a number", where)
+    return path, int(text)
+
+
+def _record(body: bytes, start: int, records: dict[str, bytes], where: str) -> int:
+    """Read the record at ``start`` and return where the next one begins."""
+    length = _LENGTH.match(body, start)
+    end = start + int(length[0]) if length else 0
+    record = body[length.end() : end] if length else b""
+    if end > len(body) or not record.endswith(b"\n") or b"=" not in record:
+        raise bad("a record of a pax header is malformed", where)
+    raw, _, value = record[:-1].partition(b"=")
+    try:
+        key = raw.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise bad("a key of a pax header is not ASCII", where) from error
+    if key in records:
+        raise bad(f"a pax header says `{key}` twice", where)
+    if key not in ("path", "size", *_IGNORED) and not key.startswith(_IGNORED_STARTS):
+        raise bad(f"a pax header says what no package needs: `{key[:80]}`", where)
+    records[key] = value
+    return end
+
+
+def read_long_name(body: bytes, where: str) -> bytes:
+    """Return the name in the body of a GNU long name."""
+    name = body.removesuffix(b"\0")
+    if not name or b"\0" in name:
+        raise bad("a long name is empty or holds a NUL", where)
+    return name
+
+
+# What the members of one archive may be called, each by itself and all together.
+#
+# A package of another generation is judged while it streams, so a name that clashes with an earlier
+# one has to be seen before anything of it is written.
+
+
+class Names:
+    """The names so far; ``where`` is the file that they come from."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._taken: dict[str, tuple[str, bool]] = {}
+        self._listed: set[str] = set()
+
+    def take(self, raw: bytes, *, is_folder: bool) -> str:
+        """Return the name that ``raw`` spells, or refuse it: its form, or with those before it.
+
+        A folder may be listed once, before or after what lies in it.
+        """
+        name = self._judged(raw.removesuffix(b"/") if is_folder else raw)
+        end = name.find("/")
+        while end > 0:
+            self._put(name[:end], is_folder=True, listed=False)
+            end = name.find("/", end + 1)
+        self._put(name, is_folder=is_folder, listed=True)
+        return name
+
+    def _judged(self, raw: bytes) -> str:
+        try:
+            name = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            shown = raw[:200].decode("utf-8", "backslashreplace")
+            raise self._bad(f"a name that is not UTF-8: {shown}") from error
+        rule = judge_foreign_path(name)
+        if rule is not None:
+            raise self._bad(f"{rule}: {name[:200]}")
+        return name
+
+    def _put(self, name: str, *, is_folder: bool, listed: bool) -> None:
+        """Remember a name; ``listed`` where it has a header of its own."""
+        key = fold(name)
+        spelling, was_folder = self._taken.get(key, (name, is_folder))
+        if spelling != name:
+            self._clash(spelling, name, "some file systems take them for one name")
+        if was_folder != is_folder:
+            self._clash(spelling, name, "one is a file, the other a folder")
+        if listed:
+            if key in self._listed:
+                self._clash(spelling, name, "listed twice")
+            self._listed.add(key)
+        self._taken[key] = (name, is_folder)
+
+    def _clash(self, first: str, second: str, rule: str) -> None:
+        both = first if first == second else f"{first} and {second}"
+        raise Refused.of(Code.MEMBER_COLLISION, f"{both}: {rule}", where=self._where)
+
+    def _bad(self, message: str) -> Refused:
+        return Refused.of(Code.MEMBER_NAME, message, where=self._where)
+
 
 RECORD = 20 * BLOCK  # to a multiple of which some programs fill an archive up
 
@@ -118,15 +244,15 @@ class Members:
         is_pax = header.kind == "pax header"
         if header.dialect is not (Dialect.POSIX if is_pax else Dialect.GNU):
             raise bad(f"a {header.kind} of a dialect that has none", self._where)
-        most = pax.MAX_BYTES if is_pax else pax.MAX_NAME_BYTES
+        most = MAX_BYTES if is_pax else MAX_NAME_BYTES
         if not 0 < header.size <= most:
             raise bad(f"a {header.kind} of {header.size} bytes, at most {most}", self._where)
         body = self._bytes.take(header.size)
         if any(self._bytes.take(-header.size % BLOCK)):
             raise bad(f"the padding behind a {header.kind} is not zero", self._where)
         if is_pax:
-            return pax.read_pax(body, self._where)
-        return pax.read_long_name(body, self._where), None
+            return read_pax(body, self._where)
+        return read_long_name(body, self._where), None
 
     def _end(self) -> None:
         """Take the second of the two zero blocks, and what fills up the last record."""

@@ -6,13 +6,15 @@ Memory is bounded by a few pieces, whatever the size of the files.
 from __future__ import annotations
 
 import hashlib
+import threading
+from queue import Queue
 from typing import TYPE_CHECKING, Protocol
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.files.staging import write_all
+from cloacina_ctl.formats.chunk_buffer import Pieces
 from cloacina_ctl.formats.file_index import FileEntry
-from cloacina_ctl.formats.legacy import gnu_tar
-from cloacina_ctl.formats.legacy.compress_thread import Pipeline
+from cloacina_ctl.formats.native.tar import BLOCK, END_OF_ARCHIVE, padding
 from cloacina_ctl.formats.sources import SourceFiles
 
 if TYPE_CHECKING:
@@ -25,6 +27,98 @@ if TYPE_CHECKING:
     from cloacina_ctl.progress import StageProgress
 
     Feed = Callable[["TarStream"], None]
+
+# Pieces of a stream, gathered by one thread and worked on by another.
+#
+# Compression of one stream cannot be divided, but what feeds it can run beside it: while one thread
+# reads and hashes, the other compresses with the interpreter's lock released.
+
+PIECE = 1 << 20
+_WAITING = 4  # pieces between the two threads: what bounds memory
+
+
+class Pipeline(Pieces):
+    """Hands pieces of ``PIECE`` bytes to ``work`` in a thread of their own, in order.
+
+    Use it as a context manager: leaving it without an error waits until all is worked on, and
+    raises what ``work`` raised.
+    """
+
+    def __init__(self, work: Callable[[bytearray | memoryview], None]) -> None:
+        super().__init__(PIECE, self._queue_up)
+        self._work = work
+        self._queue: Queue[bytearray | memoryview | None] = Queue(_WAITING)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._error: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        """Hand over the rest, wait for the thread, raise what went wrong in it."""
+        rest = self.rest()
+        if kind is None and rest is not None:
+            self._queue.put(rest)
+        self._queue.put(None)
+        self._thread.join()
+        if kind is None:
+            self._raise()
+
+    def _queue_up(self, piece: bytearray) -> None:
+        self._raise()
+        self._queue.put(piece)
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _serve(self) -> None:
+        while (piece := self._queue.get()) is not None:
+            if self._error is None:
+                try:
+                    self._work(piece)
+                except BaseException as error:  # noqa: BLE001 - carried to the thread that waits
+                    self._error = error
+
+
+# Tar headers as the packers of Cloacina write them: GNU tar, regular files, all numbers octal.
+#
+# Owner, time and mode are fixed, so the same files give the same bytes. Numbers end with a NUL, the
+# checksum too, as the packers' library writes them.
+
+
+MAX_NAME = 100
+_FILE, _LONG_NAME = b"0", b"L"
+_LONG_LINK = b"././@LongLink"
+_ZERO = b"0000000\0"
+_MODE, _EXECUTABLE_MODE = b"0000644\0", b"0000755\0"
+_MAGIC = b"ustar  \0"
+
+
+def member_header(name: str, size: int, *, executable: bool = False) -> bytes:
+    """Return the header of the file called ``name``, after another that holds a long name."""
+    encoded = name.encode()
+    mode = _EXECUTABLE_MODE if executable else _MODE
+    if len(encoded) <= MAX_NAME:
+        return _header(encoded, mode, size, _FILE)
+    body = encoded + b"\0"
+    first = encoded[:MAX_NAME].decode("utf-8", "ignore").encode()
+    return b"".join(
+        (
+            _header(_LONG_LINK, _MODE, len(body), _LONG_NAME),
+            body,
+            padding(len(body)),
+            _header(first, mode, size, _FILE),
+        )
+    )
+
+
+def _header(name: bytes, mode: bytes, size: int, typeflag: bytes) -> bytes:
+    front = name.ljust(100, b"\0") + mode + _ZERO + _ZERO + b"%011o\0" % size + b"00000000000\0"
+    back = typeflag + bytes(100) + _MAGIC
+    checksum = sum(front) + 8 * ord(" ") + sum(back)
+    return (front + b"%07o\0" % checksum + back).ljust(BLOCK, b"\0")
 
 
 class Compressor(Protocol):
@@ -90,7 +184,7 @@ class TarStream:
     def __exit__(self, kind: object, *others: object) -> None:
         """End the stream, unless something went wrong."""
         if kind is None:
-            self._pipeline.put(gnu_tar.END_OF_ARCHIVE)
+            self._pipeline.put(END_OF_ARCHIVE)
         self._pipeline.__exit__(kind, *others)
         if kind is None:
             self._out(self._compressor.flush())
@@ -99,9 +193,7 @@ class TarStream:
         """Begin the file at ``path``, below the root folder."""
         self._file = (path, size, executable)
         self._own = hashlib.sha256()
-        self._pipeline.put(
-            gnu_tar.member_header(f"{self._prefix}{path}", size, executable=executable)
-        )
+        self._pipeline.put(member_header(f"{self._prefix}{path}", size, executable=executable))
 
     def write(self, data: bytes | memoryview) -> None:
         """Take the next bytes of the file."""
@@ -129,7 +221,7 @@ class TarStream:
         if self._file is None:
             raise TypeError("no file was begun")
         path, size, executable = self._file
-        self._pipeline.put(gnu_tar.padding(size))
+        self._pipeline.put(padding(size))
         entry = FileEntry(path, size, Digest(self._own.hexdigest()), executable)
         self._content.update(content_line(entry))
         self.files.append(entry)

@@ -258,7 +258,7 @@ def _to_v1(
     package: NativePackage, request: ConvertRequest, progress: Progress | None
 ) -> tuple[tuple[str, ...], Written]:
     from cloacina_ctl.formats.legacy.write_v1 import dump_v1, write_v1
-    from cloacina_ctl.operations.packaging.v1_manifest import release_of_library, v1_manifest
+    from cloacina_ctl.operations.packaging.v1 import release_of_library, v1_manifest
     from cloacina_ctl.platforms import read_library
 
     manifest = package.head.manifest

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.errors import Place
 from cloacina_ctl.project.model import CONSTRUCTOR, SourceTask, SyntaxProblem
 from cloacina_ctl.project.python.decorators import Arguments, read_trigger
-from cloacina_ctl.project.python.deep_syntax import parse_source
 from cloacina_ctl.project.python.import_time import (
     MODULE,
     UNREADABLE,
@@ -30,7 +29,7 @@ from cloacina_ctl.project.python.import_time import (
     names_of,
 )
 from cloacina_ctl.project.python.imports import Import, needed_imports
-from cloacina_ctl.project.python.newer_syntax import NewerSyntax, newer_syntax
+from cloacina_ctl.project.python.syntax import NewerSyntax, newer_syntax, parse_source
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:

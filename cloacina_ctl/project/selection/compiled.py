@@ -123,7 +123,7 @@ def _read(file: SelectedFile, path: str) -> CompiledFile | None:
         return found
     if not is_loaded(head):
         return None
-    from cloacina_ctl.platforms.executables import read_code
+    from cloacina_ctl.platforms.library_file import read_code
 
     library, is_program = read_code(file.source, head, path)
     found = found._replace(words=describe_elf(head), library=library, is_program=is_program)
