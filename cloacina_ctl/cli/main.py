@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl import __version__, redaction
 from cloacina_ctl.cli import exits
 from cloacina_ctl.cli.failure import fail
-from cloacina_ctl.cli.parsing.fast_parser import parse, refuse_secrets
+from cloacina_ctl.cli.parsing import fast_parser
 from cloacina_ctl.cli.parsing.table import GROUPS, NAMES, find, load
 from cloacina_ctl.cli.signals import Stopped, stoppable
 from cloacina_ctl.cli.terminal import streams
@@ -47,7 +47,7 @@ def call(command: Command, values: Values) -> int:
     """Run ``command`` and return its exit status; what goes wrong is said, never raised."""
     reporter = Reporter(values, command.schema)
     try:
-        refuse_secrets(command, values)
+        fast_parser.refuse_secrets(command, values)
         status = command.run(values, reporter)
         reporter.finish(ok=status == exits.DONE)
     except BaseException as error:  # noqa: BLE001 - the end of the line: each has its status
@@ -60,16 +60,14 @@ def _read_plain(words: Sequence[str]) -> tuple[Command, Values] | None:
     if called is None:
         return None
     command = load(called[0])
-    values = parse(command, called[1])
+    values = fast_parser.parse(command, called[1])
     return None if values is None else (command, values)
 
 
 def _run_unusual(words: Sequence[str]) -> int:
     """Answer a line that asks for help, for the version, or that is wrong."""
-    from cloacina_ctl.cli.parsing import guesses
-
-    schema = (guesses.command(words) or "usage").replace(" ", "-")
-    reporter = Reporter(guesses.display(words), f"cloacina-ctl/{schema}/1")
+    schema = (fast_parser.command_of(words) or "usage").replace(" ", "-")
+    reporter = Reporter(fast_parser.output_of(words), f"cloacina-ctl/{schema}/1")
     try:
         answer = _read_unusual(words, reporter)
         if not isinstance(answer, int):
@@ -81,13 +79,13 @@ def _run_unusual(words: Sequence[str]) -> int:
 
 
 def _read_unusual(words: Sequence[str], reporter: Reporter) -> tuple[Command, Values] | int:
-    from cloacina_ctl.cli.parsing import guesses, usage_errors
+    from cloacina_ctl.cli.parsing import usage_errors
 
     if _COMPLETION_REQUEST in os.environ:
         return _ask_typer(words, "never")
-    if guesses.asks_version(words):
+    if fast_parser.asks_version(words):
         return _say_version(reporter)
-    named = guesses.words(words)
+    named = fast_parser.words_of(words)
     if named[:1] == ["help"]:
         words, named = [*named[1:], "--help"], named[1:]
     depth = 2 if named and named[0] in GROUPS else 1

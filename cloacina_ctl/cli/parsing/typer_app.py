@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from cloacina_ctl.cli.exits import MEANINGS
+from cloacina_ctl.cli.parsing import fast_parser
 from cloacina_ctl.cli.parsing.declaration import (
     COLOR,
     COMMON,
@@ -21,17 +23,15 @@ from cloacina_ctl.cli.parsing.declaration import (
     Option,
     Refers,
 )
-from cloacina_ctl.cli.parsing.fast_parser import refuse_value, whole_number
-from cloacina_ctl.cli.parsing.help_texts import Texts, command_epilog, program_epilog
 from cloacina_ctl.cli.parsing.table import GROUPS, all_commands
 from cloacina_ctl.cli.parsing.usage_errors import as_usage_error, missing_argument, missing_value
 from cloacina_ctl.redaction import HIDDEN, remember, shown
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from cloacina_ctl.cli.parsing.declaration import Values
-    from cloacina_ctl.cli.parsing.help_texts import Block
 
     Chosen = tuple[Command, Values]
 
@@ -39,6 +39,12 @@ PROGRAM = "cloacina-ctl"
 SUMMARY = "Package, sign, inspect, verify and unpack Cloacina workflows."
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 _VERSION = Option(("--version",), "Show the version and exit.", Kind.FLAG)
+Block = tuple[str, tuple[str, ...]]
+_EXAMPLES = (
+    "cloacina-ctl package . -o x.cloacina",
+    "cloacina-ctl inspect x.cloacina",
+    "cloacina-ctl COMMAND --help",
+)
 # The base of everything that click complains with, wherever this typer has its click from.
 _Complaint: type[Exception] = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
@@ -66,10 +72,8 @@ def read(words: Sequence[str], *, rich: bool) -> Chosen | int:
 
 def _split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...] | None]:
     """Cut off what stands behind ``--`` of a command that hands it on; else leave it to typer."""
-    from cloacina_ctl.cli.parsing import guesses
-
     line = list(words)
-    name = guesses.command(words)
+    name = fast_parser.command_of(words)
     takes_rest = any(command.rest for command in all_commands() if command.name == name)
     if "--" not in line or not takes_rest:
         return line, None
@@ -79,12 +83,10 @@ def _split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...] | None]:
 
 def _refuse_missing_values(line: Sequence[str]) -> None:
     """Refuse an option where a value must stand: click would write to a file named ``--json``."""
-    from cloacina_ctl.cli.parsing import guesses
-
-    name = guesses.command(line)
+    name = fast_parser.command_of(line)
     options = [o for command in all_commands() if command.name == name for o in command.options]
     flags = {f: o for o in (*options, *COMMON) for f in o.flags}
-    before = guesses.before_dashes(line)
+    before = fast_parser.before_dashes(line)
     for at, flag in enumerate(before, 1):
         value = before[at] if at < len(before) else None
         option = flags.get(flag)
@@ -93,7 +95,7 @@ def _refuse_missing_values(line: Sequence[str]) -> None:
         if option is None or option.kind is Kind.FLAG:
             continue
         if value is None or (value.startswith("-") and value != "-"):
-            refuse_value(option.refers, value, flag)
+            fast_parser.refuse_value(option.refers, value, flag)
             secret = option.refers is not None and value not in flags
             raise missing_value(flag, value, secret=secret)
 
@@ -108,7 +110,7 @@ class _Builder:
 
     def build(self) -> typer.Typer:
         """Return the application; called, it returns what was chosen and runs nothing."""
-        app = self._typer(SUMMARY, program_epilog(), completion=True)
+        app = self._typer(SUMMARY, _program_epilog(), completion=True)
         app.callback()(_declared(self._gather, map(self._parameter, (*COMMON, _VERSION))))
         groups = {name: self._typer(text) for name, text in GROUPS.items()}
         for name, group in groups.items():
@@ -146,7 +148,7 @@ class _Builder:
             help=self._texts.plain(f"{command.summary}\n\n{command.description}".strip()),
             short_help=self._texts.plain(command.summary),
             context_settings=_CONTEXT,
-            **self._end(command_epilog(command), TyperCommand),
+            **self._end(_command_epilog(command), TyperCommand),
         )(_declared(choose, parameters))
 
     def _end(self, blocks: tuple[Block, ...], base: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -211,6 +213,37 @@ class _Builder:
         return _keyword(option.key, _TYPES[option.kind], info, default)
 
 
+class Texts(NamedTuple):
+    """Our own texts so that they show as they are, with rich or without."""
+
+    rich: bool
+
+    def plain(self, text: str) -> str:
+        """Return ``text`` with nothing in it that rich takes for markup."""
+        return text.replace("[", r"\[") if self.rich else text
+
+    def epilog(self, blocks: tuple[Block, ...]) -> str:
+        r"""Return titles and lines; ``\b`` tells click to leave the lines of a paragraph alone."""
+        shown = []
+        for title, lines in blocks:
+            if lines:
+                head = f"\x1b[1m {title}\x1b[0m" if self.rich else f"\b\n{title}:"
+                body = "\n".join(lines).split("\n")
+                shown.append("\n".join([head, *(f"  {line}" for line in body)]))
+        return "\n\n".join(shown)
+
+
+def _program_epilog() -> tuple[Block, ...]:
+    statuses = tuple(f"{number:<9} {meaning}" for number, meaning in MEANINGS)
+    return ("Examples", _EXAMPLES), ("Exit status", statuses)
+
+
+def _command_epilog(command: Command) -> tuple[Block, ...]:
+    examples = tuple(f"{line}\n    {what}" for line, what in command.examples)
+    statuses = ("0 yes, 1 no, or an error: `cloacina-ctl --help` lists all",)
+    return ("Examples", examples), ("Exit status", statuses)
+
+
 _TYPES: dict[Kind, Any] = {
     Kind.FLAG: bool,
     Kind.TEXT: str | None,
@@ -262,7 +295,7 @@ def _as_number(told: Callable[[str], str]) -> Callable[[Any], int | None]:
     def read_number(value: Any) -> int | None:  # noqa: ANN401 - a text, a default, or nothing
         if value is None:
             return None
-        number = whole_number(str(value))
+        number = fast_parser.whole_number(str(value))
         if number is None:
             raise typer.BadParameter(f"expected a whole number, found: {told(str(value))}")
         return number
