@@ -23,8 +23,9 @@ from cloacina_ctl.cli.terminal.reporter import Reporter, wants_color
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Any
 
-    from cloacina_ctl.cli.parsing.declaration import Command, Values
+    from cloacina_ctl.cli.parsing.declaration import Invocation, Taken
 
 _COMPLETION_REQUEST = "_CLOACINA_CTL_COMPLETE"
 
@@ -37,31 +38,29 @@ def run(words: Sequence[str]) -> int:
         try:
             plain = None if _COMPLETION_REQUEST in os.environ else _read_plain(words)
             if plain is not None:
-                return call(*plain)
+                return call(plain)
             return _run_unusual(words)
         except Stopped as stopped:  # before a command ran, or while its end was being told
             return exits.status_of_signal(stopped.number)
 
 
-def call(command: Command, values: Values) -> int:
-    """Run ``command`` and return its exit status; what goes wrong is said, never raised."""
-    reporter = Reporter(values, command.schema)
+def call(invocation: Invocation[Taken]) -> int:
+    """Run a command and return its exit status; what goes wrong is said, never raised."""
+    command, options = invocation.command, invocation.options
+    reporter = Reporter(invocation.output, command.schema)
     try:
-        fast_parser.refuse_secrets(command, values)
-        status = command.run(values, reporter)
+        fast_parser.refuse_secrets(options)
+        fast_parser.refuse_exclusive(command, options)
+        status = command.run(options, reporter)
         reporter.finish(ok=status == exits.DONE)
     except BaseException as error:  # noqa: BLE001 - the end of the line: each has its status
         return fail(error, reporter)
     return status
 
 
-def _read_plain(words: Sequence[str]) -> tuple[Command, Values] | None:
+def _read_plain(words: Sequence[str]) -> Invocation[Any] | None:
     called = find(words)
-    if called is None:
-        return None
-    command = load(called[0])
-    values = fast_parser.parse(command, called[1])
-    return None if values is None else (command, values)
+    return None if called is None else fast_parser.parse(load(called[0]), called[1])
 
 
 def _run_unusual(words: Sequence[str]) -> int:
@@ -71,14 +70,14 @@ def _run_unusual(words: Sequence[str]) -> int:
     try:
         answer = _read_unusual(words, reporter)
         if not isinstance(answer, int):
-            return call(*answer)
+            return call(answer)
         streams.flush()
     except BaseException as error:  # noqa: BLE001 - as in `call`
         return fail(error, reporter)
     return answer
 
 
-def _read_unusual(words: Sequence[str], reporter: Reporter) -> tuple[Command, Values] | int:
+def _read_unusual(words: Sequence[str], reporter: Reporter) -> Invocation[Any] | int:
     from cloacina_ctl.cli.parsing import usage_errors
 
     if _COMPLETION_REQUEST in os.environ:
@@ -107,7 +106,7 @@ def _say_version(reporter: Reporter) -> int:
     return exits.DONE
 
 
-def _ask_typer(words: Sequence[str], color: str) -> tuple[Command, Values] | int:
+def _ask_typer(words: Sequence[str], color: str) -> Invocation[Any] | int:
     from cloacina_ctl.cli.parsing import typer_app
 
     rich = wants_color(color, sys.stdout)

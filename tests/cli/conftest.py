@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from cloacina_ctl.cli import main
-from cloacina_ctl.cli.parsing.declaration import COMMON, Command
+from cloacina_ctl.cli.parsing.declaration import Command, Options
 
 
 class Outcome(NamedTuple):
@@ -58,9 +58,8 @@ def probe(capsys):
     """Run a command whose body is the test's own function."""
 
     def run(body, *flags: str) -> Outcome:
-        values = {option.key: option.empty() for option in COMMON}
-        values.update(dict.fromkeys(flags, True))
-        status = main.call(Command("probe", "What a test does.", body), values)
+        command = Command("probe", "What a test does.", Options, body)
+        status = main.call(command.with_values(dict.fromkeys(flags, True)))
         return Outcome(status, *capsys.readouterr())
 
     return run

@@ -26,7 +26,7 @@ SEE_PACKAGE = "see `cloacina-ctl package --help`"
 
 
 def raising(error):
-    def body(_values, _reporter):
+    def body(_options, _reporter):
         raise error
 
     return body
@@ -57,7 +57,7 @@ def test_a_failure_has_the_same_object_as_a_success(probe):
 
 
 def test_a_command_that_fails_after_its_result_prints_one_object(probe):
-    def body(_values, reporter):
+    def body(_options, reporter):
         reporter.result({"all": "well"})
         raise errors.Refused.of(Code.BAD_HEAD, "or not")
 
@@ -99,7 +99,7 @@ def test_debug_shows_the_traceback_escaped(probe):
 
 
 def test_every_text_of_a_traceback_is_escaped_and_on_one_line(probe):
-    def body(_values, _reporter):
+    def body(_options, _reporter):
         try:
             try:
                 raise KeyError("first\x1b[31m")
@@ -166,7 +166,7 @@ def test_an_error_is_bounded_however_many_and_long_its_diagnostics_are(probe):
 
 
 def test_json_is_ascii_and_has_no_half_of_a_surrogate_pair(probe):
-    def body(_values, reporter):
+    def body(_options, reporter):
         reporter.result({"name": "a\udc80\\udc81\\\udc82 😀 \x1b\u202e"})
         return 0
 
@@ -177,7 +177,7 @@ def test_json_is_ascii_and_has_no_half_of_a_surrogate_pair(probe):
 
 
 def test_a_line_that_somebody_forgot_to_escape_cannot_move_the_cursor(probe):
-    def body(_values, reporter):
+    def body(_options, reporter):
         reporter.line("\x1b[2J" + reporter.paint("red", "red"))
         reporter.note("\x1b]0;title\x07")
         return 0
@@ -186,7 +186,7 @@ def test_a_line_that_somebody_forgot_to_escape_cannot_move_the_cursor(probe):
 
 
 def test_quiet_leaves_errors_alone(probe):
-    def body(_values, reporter):
+    def body(_options, reporter):
         reporter.line("line")
         reporter.note("note")
         reporter.warnings([Diagnostic(Code.BAD_HEAD, "w", severity=Severity.WARNING)])
@@ -334,22 +334,8 @@ def test_completion_is_shown_and_answers(cli, monkeypatch):
     assert cli().out.split() == ["key"]
 
 
-def test_a_declaration_can_complete_words_by_itself(cli, monkeypatch):
-    command = table.load("schema")
-    option = (
-        table.load("unpack")
-        .options[0]
-        ._replace(flags=("--word",), completion=lambda: ["one", "two"])
-    )
-    monkeypatch.setattr(typer_app, "all_commands", lambda: [command._replace(options=(option,))])
-    monkeypatch.setenv("_CLOACINA_CTL_COMPLETE", "complete_zsh")
-    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "cloacina-ctl schema --word t")
-    assert '"two"' in cli().out
-    assert '"one"' not in cli().out
-
-
 def test_no_more_memory_is_the_system_s_refusal_and_no_bug(probe):
-    def body(_values, _reporter):
+    def body(_options, _reporter):
         raise MemoryError
 
     ended = probe(body)
@@ -362,7 +348,7 @@ def test_a_bar_that_comes_back_is_taken_away_again(probe, monkeypatch):
     monkeypatch.setattr(progress, "DELAY_SECONDS", 0.0)
     bars = []
 
-    def body(_values, reporter):
+    def body(_options, reporter):
         report = reporter.progress()
         bars.append(reporter._bar)
         for done in (1, 2):

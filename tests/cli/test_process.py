@@ -13,15 +13,15 @@ import pytest
 PROBE = """
 import sys
 from cloacina_ctl.cli import main
-from cloacina_ctl.cli.parsing.declaration import Command
+from cloacina_ctl.cli.parsing.declaration import Command, Options
 from cloacina_ctl.errors import Code, Refused
 
-def body(values, reporter):
+def body(options, reporter):
     {body}
     return 0
 
 main.find = lambda words: ("probe", list(words))
-main.load = lambda name: Command("probe", "A probe.", body)
+main.load = lambda name: Command("probe", "A probe.", Options, body)
 sys.exit(main.run(sys.argv[1:]))
 """
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import cloacina_ctl
 from cloacina_ctl.cli.parsing import table
-from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option
+from cloacina_ctl.cli.parsing.declaration import Argument, Command, Option
 from cloacina_ctl.signing.keys import PrivateKey
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _fill(command: Command, but: Argument | None = None) -> Iterator[str]:
     for argument in command.arguments:
         if argument is but:
             return
-        if argument.default is None:
+        if argument.required:
             yield MISSING
 
 
@@ -108,7 +108,7 @@ def _places_of_option(command: Command, option: Option) -> Iterator[Place]:
     name = f"{command.name} {flag}"
     yield Place(f"{name}=", verb, f"{flag}=", filled, near)
     yield Place(f"{name} behind a dash", (*verb, *filled, flag), "-", (), near)
-    if option.kind is not Kind.FLAG:
+    if option.kind != "flag":
         yield Place(name, (*verb, flag), "", filled, near)
 
 

@@ -4,43 +4,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option
+from cloacina_ctl.cli.parsing.declaration import Command, Options, argument, flag, group, option
 from cloacina_ctl.cli.parsing.options import (
     ACCEPTED_UNSIGNED,
     FORCE,
-    FORMAT,
-    JOBS,
-    LIMIT,
-    PAD,
-    RULE,
-    RUNTIME,
-    rule,
+    TargetOptions,
+    VerificationOptions,
 )
 
 if TYPE_CHECKING:
-    from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.operations.convert import Converted
 
 
-def _run(values: Values, reporter: Reporter) -> int:
+class _ConvertOptions(Options):
+    package = argument("PACKAGE", "The package's file, or `-` for standard input.")
+    output = option("--output -o FILE", "The new package's file.")
+    force = FORCE
+    target = group(TargetOptions)
+    lossy = flag("--lossy", "Lose what the other format cannot hold.")
+    verification = group(VerificationOptions)
+
+
+def _run(options: _ConvertOptions, reporter: Reporter) -> int:
     from cloacina_ctl.cli.terminal.escape import escape
     from cloacina_ctl.cli.terminal.units import count, size
     from cloacina_ctl.errors import Code, UsageError
     from cloacina_ctl.operations.convert import ConvertRequest, convert
-    from cloacina_ctl.operations.packaging.target import choose_target
 
-    for key, what in (("output", "--output FILE"), ("format", "--format FORMAT")):
-        if values[key] is None and not (key == "format" and values["runtime"]):
-            raise UsageError.of(Code.USAGE, f"no {key}", hint=f"name one: {what}")
+    if options.output is None:
+        raise UsageError.of(Code.USAGE, "no output", hint="name one: --output FILE")
+    if options.target.format is None and not options.target.runtime:
+        raise UsageError.of(Code.USAGE, "no format", hint="name one: --format FORMAT")
     request = ConvertRequest(
-        path=values["package"],
-        output=values["output"],
-        target=choose_target(values["format"], values["runtime"], pad=values["pad"]),
-        rule=rule(values, reporter),
-        lossy=values["lossy"],
-        pad=values["pad"],
-        overwrite=values["force"],
+        path=options.package,
+        output=options.output,
+        target=options.target.choose(),
+        rule=options.verification.rule(options.package, reporter),
+        lossy=options.lossy,
+        pad=options.target.pad,
+        overwrite=options.force,
     )
     converted = convert(request, reporter.progress())
     reporter.result(_as_json(converted))
@@ -79,19 +82,8 @@ CONVERT = Command(
         "the rule and the options of `verify`. What the other format cannot hold is listed before "
         "anything is written, and lost only with --lossy. A signature never survives."
     ),
+    takes=_ConvertOptions,
     run=_run,
-    arguments=(Argument("package", "The package's file, or `-` for standard input."),),
-    options=(
-        Option(("--output", "-o"), "The new package's file.", metavar="FILE"),
-        FORCE,
-        FORMAT,
-        RUNTIME,
-        PAD,
-        Option(("--lossy",), "Lose what the other format cannot hold.", Kind.FLAG),
-        *RULE,
-        JOBS,
-        LIMIT,
-    ),
     examples=(
         ("cloacina-ctl convert x.cloacina --format source -o y.cloacina", "for Cloacina 0.4 on"),
         ("cloacina-ctl convert old.cloacina --format native -o new.cloacina", "from any other"),

@@ -4,30 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option
-from cloacina_ctl.cli.parsing.options import LIMIT, REGISTRY, TENANT, limits
+from cloacina_ctl.cli.parsing.declaration import Command, Options, arguments, flag, group
+from cloacina_ctl.cli.parsing.options import LimitOptions, RegistryOptions
 
 if TYPE_CHECKING:
-    from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.operations.inspect import Inspection
 
 
-def _run(values: Values, reporter: Reporter) -> int:
+class _InspectOptions(Options):
+    package = arguments(
+        "PACKAGE",
+        "Packages: files, `-` for standard input, NAME[@VERSION] of installed ones, https:// "
+        "addresses; or projects' folders.",
+    )
+    files = flag("--files", "List the files with their sizes too.")
+    long = flag("--long -l", "List the files with their modes too.")
+    installed = group(RegistryOptions)
+    limits = group(LimitOptions)
+
+
+def _run(options: _InspectOptions, reporter: Reporter) -> int:
     from cloacina_ctl.cli.many_packages import with_each
     from cloacina_ctl.cli.terminal.escape import escape
     from cloacina_ctl.redaction import shown
 
-    asked = values["package"]
+    asked = options.package
 
     def answer(word: str) -> dict[str, object]:
         if len(asked) > 1:
             reporter.line(f"{escape(shown(word.partition('?')[0]))}:")  # a query may hold a token
-        inspection = _inspect(word, values, reporter)
+        inspection = _inspect(word, options, reporter)
         reporter.aside(inspection.warnings)
         if reporter.json:
-            return _as_json(inspection, files=values["files"] or values["long"])
-        _show(inspection, values, reporter)
+            return _as_json(inspection, files=options.files or options.long)
+        _show(inspection, options, reporter)
         if len(asked) > 1:
             reporter.line()
         return {}
@@ -35,7 +46,7 @@ def _run(values: Values, reporter: Reporter) -> int:
     return with_each(asked, answer, reporter)[0]
 
 
-def _inspect(word: str, values: Values, reporter: Reporter) -> Inspection:
+def _inspect(word: str, options: _InspectOptions, reporter: Reporter) -> Inspection:
     from cloacina_ctl.operations.inspect import inspect, is_address
 
     path = word
@@ -45,25 +56,28 @@ def _inspect(word: str, values: Values, reporter: Reporter) -> Inspection:
         from cloacina_ctl.verification.policy import Rule
 
         chosen = find_package(
-            word, Rule(allow_unsigned=True), tenant=values["tenant"], registry=values["registry"]
+            word,
+            Rule(allow_unsigned=True),
+            tenant=options.installed.tenant,
+            registry=options.installed.registry,
         )
         path = chosen.path
         if chosen.note is not None:
             reporter.note(escape(chosen.note))
-    return inspect(path, limits=limits(values), progress=reporter.progress())
+    return inspect(path, limits=options.limits.read(), progress=reporter.progress())
 
 
-def _show(inspection: Inspection, values: Values, reporter: Reporter) -> None:
+def _show(inspection: Inspection, options: _InspectOptions, reporter: Reporter) -> None:
     from cloacina_ctl.cli.terminal.inspection import inspection_lines
 
     for line in inspection_lines(inspection, reporter.paint):
         reporter.line(line)
-    if inspection.files and (values["files"] or values["long"]):
+    if inspection.files and (options.files or options.long):
         from cloacina_ctl.cli.terminal.files import file_lines
 
         reporter.line()
         reporter.line(reporter.paint("bold", "files"))
-        for line in file_lines(inspection.files, modes=values["long"]):
+        for line in file_lines(inspection.files, modes=options.long):
             reporter.line(line)
 
 
@@ -108,26 +122,8 @@ INSPECT = Command(
         "decides nothing: `verify` does that. Of a project's folder it shows what `package` would "
         "make, without a build; of a package on a server it reads the beginning alone."
     ),
+    takes=_InspectOptions,
     run=_run,
-    arguments=(
-        Argument(
-            "package",
-            "Packages: files, `-` for standard input, NAME[@VERSION] of installed ones, https:// "
-            "addresses; or projects' folders.",
-            many=True,
-        ),
-    ),
-    options=(
-        Option(
-            ("--files",),
-            "List the files with their sizes too.",
-            Kind.FLAG,
-        ),
-        Option(("--long", "-l"), "List the files with their modes too.", Kind.FLAG),
-        TENANT,
-        REGISTRY,
-        LIMIT,
-    ),
     examples=(
         ("cloacina-ctl inspect x.cloacina", "everything about it"),
         ("cloacina-ctl inspect . --files", "what a package of this project would be"),

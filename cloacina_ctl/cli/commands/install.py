@@ -5,37 +5,66 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option
+from cloacina_ctl.cli.parsing.declaration import (
+    Command,
+    Options,
+    argument,
+    flag,
+    group,
+    option,
+    optional_argument,
+)
 from cloacina_ctl.cli.parsing.options import (
     ACCEPTED_UNSIGNED,
-    JOBS,
-    LIMIT,
-    REGISTRY,
-    RULE,
-    TENANT,
-    rule,
+    DEFAULT_TENANT,
+    RegistryOptions,
+    VerificationOptions,
 )
 from cloacina_ctl.cli.terminal.lock_wait import waits
 
 if TYPE_CHECKING:
-    from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.operations.install import Installed
     from cloacina_ctl.operations.installation.daemon import Delivered
 
 
-def _run(values: Values, reporter: Reporter) -> int:
-    if values["daemon"]:
-        return _run_daemon(values, reporter)
-    _refuse_daemon_words(values)
+class _DaemonOptions(Options, panel="Daemon"):
+    """Whether a package goes to Cloacina's daemon, and to which."""
+
+    wanted = flag("--daemon", "Put it into the folder that Cloacina's daemon watches.")
+    version = option(
+        "--daemon-version VERSION",
+        "The daemon's release (default: what `cloacinactl --version` says).",
+    )
+    lossy = flag("--lossy", "With --daemon: lose what the daemon's format cannot hold.")
+
+
+class _InstallOptions(Options):
+    package = argument("PACKAGE", "The package's file, or `-` for standard input.")
+    folder = optional_argument(
+        "FOLDER", "With --daemon: the folder that it watches, if it is not `~/.cloacina/packages`."
+    )
+    installed = group(RegistryOptions)
+    force = flag(
+        "--force",
+        "Replace another package of its name and version; give a daemon what it does not load.",
+    )
+    daemon = group(_DaemonOptions)
+    verification = group(VerificationOptions)
+
+
+def _run(options: _InstallOptions, reporter: Reporter) -> int:
+    if options.daemon.wanted:
+        return _run_daemon(options, reporter)
+    _refuse_daemon_words(options)
     from cloacina_ctl.operations.install import InstallRequest, install
 
     request = InstallRequest(
-        path=values["package"],
-        rule=rule(values, reporter),
-        tenant=values["tenant"],
-        registry=values["registry"],
-        replace=values["force"],
+        path=options.package,
+        rule=options.verification.rule(options.package, reporter),
+        tenant=options.installed.tenant,
+        registry=options.installed.registry,
+        replace=options.force,
     )
     installed = install(request, reporter.progress(), waits(reporter))
     reporter.result(_as_json(installed))
@@ -43,21 +72,23 @@ def _run(values: Values, reporter: Reporter) -> int:
     return 0
 
 
-def _refuse_daemon_words(values: Values) -> None:
+def _refuse_daemon_words(options: _InstallOptions) -> None:
     """Refuse what is for --daemon alone, and a second package."""
     from cloacina_ctl.errors import Code, UsageError
 
-    second = values["folder"]
+    second = options.folder
     if second and not os.path.isdir(second):
         raise UsageError.of(
             Code.USAGE,
-            f"one package at a time: {values['package']}, and then {second}",
+            f"one package at a time: {options.package}, and then {second}",
             hint="a second word is the folder of a daemon: --daemon",
         )
-    for key, what in (
-        ("folder", "a folder"), ("daemon_version", "--daemon-version"), ("lossy", "--lossy"),
-    ):  # fmt: skip
-        if values[key]:
+    for given, what in (
+        (second, "a folder"),
+        (options.daemon.version, "--daemon-version"),
+        (options.daemon.lossy, "--lossy"),
+    ):
+        if given:
             raise UsageError.of(Code.USAGE, f"{what} is for --daemon, which is not given")
 
 
@@ -92,28 +123,26 @@ def _as_json(installed: Installed) -> dict[str, object]:
     }
 
 
-def _run_daemon(values: Values, reporter: Reporter) -> int:
-    from cloacina_ctl.cli.parsing.options import refuse_both
+def _run_daemon(options: _InstallOptions, reporter: Reporter) -> int:
     from cloacina_ctl.errors import Code, UsageError
     from cloacina_ctl.operations.installation.daemon import DaemonRequest, install_for_daemon
 
-    refuse_both(values, "--daemon", "--registry")
-    if values["tenant"] != TENANT.default:
+    if options.installed.tenant != DEFAULT_TENANT:
         raise UsageError.of(
             Code.USAGE,
             "--daemon and --tenant exclude each other",
             hint="leave it away: the folder of a daemon has no place for a tenant",
         )
-    package, folder = values["package"], values["folder"]
+    package, folder = options.package, options.folder
     if folder and os.path.isdir(package) and not os.path.isdir(folder):
         package, folder = folder, package  # --daemon DIR before the package
     request = DaemonRequest(
         path=package,
-        rule=rule(values, reporter),
+        rule=options.verification.rule(options.package, reporter),
         folder=folder or None,
-        release=values["daemon_version"],
-        lossy=values["lossy"],
-        force=values["force"],
+        release=options.daemon.version,
+        lossy=options.daemon.lossy,
+        force=options.force,
     )
     delivered = install_for_daemon(request, reporter.progress(), waits(reporter))
     reporter.result(_daemon_json(delivered), delivered.warnings)
@@ -171,27 +200,9 @@ INSTALL = Command(
         "versions and in the format that the daemon reads; daemons from 0.6 on load nothing that "
         "is copied there."
     ),
+    takes=_InstallOptions,
     run=_run,
-    arguments=(
-        Argument("package", "The package's file, or `-` for standard input."),
-        Argument("folder", "With --daemon: the folder that it watches, if it is not "
-                 "`~/.cloacina/packages`.", ""),
-    ),
-    options=(
-        TENANT,
-        REGISTRY,
-        Option(("--force",), "Replace another package of its name and version; give a daemon what "
-               "it does not load.", Kind.FLAG),
-        Option(("--daemon",), "Put it into the folder that Cloacina's daemon watches.", Kind.FLAG,
-               panel="Daemon"),
-        Option(("--daemon-version",), "The daemon's release (default: what `cloacinactl --version` "
-               "says).", metavar="VERSION", panel="Daemon"),
-        Option(("--lossy",), "With --daemon: lose what the daemon's format cannot hold.", Kind.FLAG,
-               panel="Daemon"),
-        *RULE,
-        JOBS,
-        LIMIT,
-    ),
+    exclusive=(("--daemon", "--registry"),),
     examples=(
         ("cloacina-ctl install x.cloacina", "into your own registry"),
         ("cloacina-ctl install x.cloacina --tenant etl", "for another tenant"),

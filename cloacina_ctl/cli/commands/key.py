@@ -4,25 +4,71 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option, Refers
-from cloacina_ctl.cli.parsing.options import FORCE, PASSPHRASE_FD, YES, fingerprint_block
+from cloacina_ctl.cli.parsing.declaration import (
+    Command,
+    Options,
+    argument,
+    choice,
+    flag,
+    group,
+    option,
+)
+from cloacina_ctl.cli.parsing.options import FORCE, YES, PassphraseOptions, fingerprint_block
 from cloacina_ctl.errors import Code, UsageError
 
 if TYPE_CHECKING:
-    from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.operations.keys import KeyShown
 
-_WITH_PASSPHRASE = Option(
-    ("--passphrase",), "Encrypt the key with a passphrase, which is asked for.", Kind.FLAG,
-    panel="Keys", refers=Refers.CREDENTIAL,
-)  # fmt: skip
+_KEY = argument("KEY", "The name of a key, or the beginning of its fingerprint.", refers="key")
 
 
-def _new_passphrase(values: Values) -> bytes | None:
-    from cloacina_ctl.cli.terminal.prompt import new_passphrase
+class _NewPassphraseOptions(Options, panel="Keys"):
+    """Whether a new key is encrypted, and where its passphrase comes from."""
 
-    return new_passphrase(values["passphrase_fd"]) if values["passphrase"] else None
+    wanted = flag(
+        "--passphrase",
+        "Encrypt the key with a passphrase, which is asked for.",
+        refers="credential",
+    )
+    source = group(PassphraseOptions)
+
+
+class _KeyGenerateOptions(Options):
+    name = argument("NAME", "What to call it.", "default", refers="key")
+    passphrase = group(_NewPassphraseOptions)
+
+
+class _KeyShowOptions(Options):
+    key = argument(
+        "KEY", "A stored key's name or fingerprint, or a file with either half.", refers="key"
+    )
+    passphrase = group(PassphraseOptions)
+
+
+class _KeyImportOptions(Options):
+    file = argument("FILE", "The key's file, - for standard input, fd:N or env:NAME.", refers="key")
+    name = argument("NAME", "What to call it.", refers="key")
+    raw_public = flag("--raw-public", "The file holds the 32 bytes of a public key.")
+    raw_private = flag("--raw-private", "The file holds the 32 bytes of a private key.")
+    passphrase = group(_NewPassphraseOptions)
+
+
+class _KeyExportOptions(Options):
+    key = _KEY
+    output = option("--output -o FILE", "Write it here.")
+    form = choice(
+        "--form", "How to write it (default: pem).", ("pem", "pem-crlf", "raw"), default="pem"
+    )
+    private = flag("--private", "Write the private half, unencrypted, readable by you alone.")
+    passphrase = group(PassphraseOptions)
+    force = FORCE
+
+
+class _KeyRemoveOptions(Options):
+    key = _KEY
+    yes = YES
+    forget = flag("--forget", "Do not trust what it signed any longer.")
 
 
 def _as_json(key: KeyShown) -> dict[str, object]:
@@ -43,12 +89,14 @@ def _line(key: KeyShown) -> str:
     return f"{key.name:<16} {key.fingerprint}  {_kind(key)}"
 
 
-def _generate(values: Values, reporter: Reporter) -> int:
+def _generate(options: _KeyGenerateOptions, reporter: Reporter) -> int:
+    from cloacina_ctl.cli.terminal.prompt import new_passphrase
     from cloacina_ctl.operations.keys import generate_key
 
     # There is nothing else that a passphrase could be for: no key may be left open by a slip.
-    is_sealed = values["passphrase"] or values["passphrase_fd"] is not None
-    key = generate_key(values["name"], _new_passphrase({**values, "passphrase": is_sealed}))
+    descriptor = options.passphrase.source.descriptor
+    is_sealed = options.passphrase.wanted or descriptor is not None
+    key = generate_key(options.name, new_passphrase(descriptor) if is_sealed else None)
     reporter.result(_as_json(key))
     reporter.line(f"made the key {key.name}")
     reporter.line(f"fingerprint {key.fingerprint}")
@@ -56,10 +104,9 @@ def _generate(values: Values, reporter: Reporter) -> int:
     return 0
 
 
-def _list(values: Values, reporter: Reporter) -> int:
+def _list(_options: Options, reporter: Reporter) -> int:
     from cloacina_ctl.operations.keys import list_keys, unusable_keys
 
-    del values
     keys, unusable = list_keys(), unusable_keys()
     reporter.result([_as_json(key) for key in keys], unusable)
     for key in keys:
@@ -70,12 +117,11 @@ def _list(values: Values, reporter: Reporter) -> int:
     return 0
 
 
-def _show(values: Values, reporter: Reporter) -> int:
+def _show(options: _KeyShowOptions, reporter: Reporter) -> int:
     from cloacina_ctl.cli.terminal.escape import escape
-    from cloacina_ctl.cli.terminal.prompt import provider
     from cloacina_ctl.operations.keys import show_key
 
-    key = show_key(values["key"], provider(values["passphrase_fd"]))
+    key = show_key(options.key, options.passphrase.provider())
     reporter.result(
         {**_as_json(key), "openssh_fingerprint": key.openssh_fingerprint, "pem": key.pem}
     )
@@ -86,11 +132,12 @@ def _show(values: Values, reporter: Reporter) -> int:
     return 0
 
 
-def _import(values: Values, reporter: Reporter) -> int:
-    from cloacina_ctl.cli.terminal.prompt import provider
+def _import(options: _KeyImportOptions, reporter: Reporter) -> int:
+    from cloacina_ctl.cli.terminal.prompt import new_passphrase
     from cloacina_ctl.operations.keys import ImportRequest, import_key
 
-    opened, ask = [], provider(values["passphrase_fd"])
+    source = options.passphrase.source
+    opened, ask = [], source.provider()
 
     def asked(what: str) -> bytes | None:
         opened.append(what)
@@ -98,11 +145,16 @@ def _import(values: Values, reporter: Reporter) -> int:
 
     key = import_key(
         ImportRequest(
-            path=values["file"], name=values["name"], raw_public=values["raw_public"],
-            raw_private=values["raw_private"], passphrase=asked,
-            new_passphrase=_new_passphrase(values),
+            path=options.file,
+            name=options.name,
+            raw_public=options.raw_public,
+            raw_private=options.raw_private,
+            passphrase=asked,
+            new_passphrase=(
+                new_passphrase(source.descriptor) if options.passphrase.wanted else None
+            ),
         )
-    )  # fmt: skip
+    )
     reporter.result(_as_json(key))
     reporter.line(_line(key))
     if opened and not key.encrypted:
@@ -113,34 +165,36 @@ def _import(values: Values, reporter: Reporter) -> int:
     return 0
 
 
-def _export(values: Values, reporter: Reporter) -> int:
-    from cloacina_ctl.cli.terminal.prompt import provider
+def _export(options: _KeyExportOptions, reporter: Reporter) -> int:
     from cloacina_ctl.operations.keys import ExportRequest, export_key
 
     key = export_key(
         ExportRequest(
-            key=values["key"], output=values["output"], form=values["form"],
-            private=values["private"], passphrase=provider(values["passphrase_fd"]),
-            overwrite=values["force"],
+            key=options.key,
+            output=options.output,
+            form=options.form,
+            private=options.private,
+            passphrase=options.passphrase.provider(),
+            overwrite=options.force,
         )
-    )  # fmt: skip
-    if values["private"]:
+    )
+    if options.private:
         reporter.note("the private half is not encrypted there: whoever reads it signs as you")
     if reporter.json:
         reporter.result({**_as_json(key), "pem": key.pem})
-    elif values["output"] is None:
+    elif options.output is None:
         reporter.data(key.pem.rstrip("\n"))
     return 0
 
 
-def _remove(values: Values, reporter: Reporter) -> int:
+def _remove(options: _KeyRemoveOptions, reporter: Reporter) -> int:
     from cloacina_ctl.operations.keys import find_own_key, remove_key
 
-    key = find_own_key(values["key"])
-    if key.has_private and not values["yes"] and not _may_remove(key, reporter):
+    key = find_own_key(options.key)
+    if key.has_private and not options.yes and not _may_remove(key, reporter):
         reporter.note("nothing was removed")
         return 1
-    removed = remove_key(values["key"], forget=values["forget"])
+    removed = remove_key(options.key, forget=options.forget)
     reporter.result({**_as_json(removed.key), "trusted_as": removed.trusted_as})
     reporter.line(f"removed the key {removed.key.name} {removed.key.fingerprint}")
     if removed.trusted_as is not None:
@@ -166,17 +220,14 @@ def _may_remove(key: KeyShown, reporter: Reporter) -> bool:
     return answer(lines, f"Type {key.name} to remove it: ") == key.name
 
 
-_KEY = Argument("key", "The name of a key, or the beginning of its fingerprint.", refers=Refers.KEY)
-
 GENERATE = Command(
     name="key generate",
     summary="Make a new Ed25519 key in your own folder, readable by you alone.",
+    takes=_KeyGenerateOptions,
     run=_generate,
-    arguments=(Argument("name", "What to call it.", "default", refers=Refers.KEY),),
-    options=(_WITH_PASSPHRASE, PASSPHRASE_FD),
     examples=(("cloacina-ctl key generate", "the key that signs by default"),),
 )
-LIST = Command(name="key list", summary="List your own keys.", run=_list)
+LIST = Command(name="key list", summary="List your own keys.", takes=Options, run=_list)
 SHOW = Command(
     name="key show",
     summary="Show a key: its fingerprints and its public half.",
@@ -184,15 +235,8 @@ SHOW = Command(
         "Also a key in a file, of anybody and not trusted yet: compare the fingerprint with its "
         "owner, by another way than the file came. The second form is the one of ssh-keygen -l."
     ),
+    takes=_KeyShowOptions,
     run=_show,
-    arguments=(
-        Argument(
-            "key",
-            "A stored key's name or fingerprint, or a file with either half.",
-            refers=Refers.KEY,
-        ),
-    ),
-    options=(PASSPHRASE_FD,),
     examples=(
         ("cloacina-ctl key show default", "your own"),
         ("cloacina-ctl key show alice.pub", "before `trust add`"),
@@ -205,19 +249,8 @@ IMPORT = Command(
         "Files of openssl, ssh-keygen and Rust's ring and ed25519-dalek say what they hold: PEM, "
         "DER, OpenSSH. 32 raw bytes do not: say --raw-public or --raw-private."
     ),
+    takes=_KeyImportOptions,
     run=_import,
-    arguments=(
-        Argument(
-            "file", "The key's file, - for standard input, fd:N or env:NAME.", refers=Refers.KEY
-        ),
-        Argument("name", "What to call it.", refers=Refers.KEY),
-    ),
-    options=(
-        Option(("--raw-public",), "The file holds the 32 bytes of a public key.", Kind.FLAG),
-        Option(("--raw-private",), "The file holds the 32 bytes of a private key.", Kind.FLAG),
-        _WITH_PASSPHRASE,
-        PASSPHRASE_FD,
-    ),
     examples=(("cloacina-ctl key import release.pem release", "a private key made elsewhere"),),
 )
 EXPORT = Command(
@@ -228,17 +261,8 @@ EXPORT = Command(
         "is the 32 bytes alone. With --private it is the secret half, unencrypted: signers of "
         "other generations read 32 raw bytes and nothing else."
     ),
+    takes=_KeyExportOptions,
     run=_export,
-    arguments=(_KEY,),
-    options=(
-        Option(("--output", "-o"), "Write it here.", metavar="FILE"),
-        Option(("--form",), "How to write it (default: pem).", metavar="FORM", default="pem",
-               choices=("pem", "pem-crlf", "raw")),
-        Option(("--private",), "Write the private half, unencrypted, readable by you alone.",
-               Kind.FLAG),
-        PASSPHRASE_FD,
-        FORCE,
-    ),
     examples=(
         ("cloacina-ctl key export default -o author.pub", "for those who verify"),
         ("cloacina-ctl key export default --form raw -o author.raw", "the 32 bytes"),
@@ -251,10 +275,6 @@ REMOVE = Command(
         "A private key is gone for good: its name is asked for, or --yes says that it is meant. "
         "The public half moves to the trust list, so that your own packages stay trusted."
     ),
+    takes=_KeyRemoveOptions,
     run=_remove,
-    arguments=(_KEY,),
-    options=(
-        YES,
-        Option(("--forget",), "Do not trust what it signed any longer.", Kind.FLAG),
-    ),
 )

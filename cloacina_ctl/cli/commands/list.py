@@ -4,32 +4,48 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option
+from cloacina_ctl.cli.parsing.declaration import (
+    Command,
+    Options,
+    flag,
+    group,
+    option,
+    optional_argument,
+)
 from cloacina_ctl.cli.parsing.options import REGISTRY
 from cloacina_ctl.cli.terminal.lock_wait import waits
 
 if TYPE_CHECKING:
-    from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.operations.installation.lookup import InstalledPackage
     from cloacina_ctl.operations.list import Checkup
 
-_TENANT = Option(
-    ("--tenant",), "Of this tenant alone (default: all).", metavar="NAME", panel="Registry"
-)
+
+class _InstalledOptions(Options, panel="Registry"):
+    """Which of the installed packages."""
+
+    tenant = option("--tenant NAME", "Of this tenant alone (default: all).")
+    registry = REGISTRY
 
 
-def _run(values: Values, reporter: Reporter) -> int:
+class _ListOptions(Options):
+    name = optional_argument("NAME", "Of this name alone.")
+    check = flag("--check", "Read all that is stored, and say what is damaged.")
+    repair = flag("--repair", "With --check: make whole what can be.")
+    installed = group(_InstalledOptions)
+
+
+def _run(options: _ListOptions, reporter: Reporter) -> int:
     from cloacina_ctl.errors import Code, UsageError
     from cloacina_ctl.operations.list import check_registry, list_installed
 
-    if values["repair"] and not values["check"]:
+    if options.repair and not options.check:
         raise UsageError.of(Code.USAGE, "--repair is for --check, which is not given")
     checkup = None
-    if values["check"]:
+    if options.check:
         checkup = check_registry(
-            values["registry"],
-            repair=values["repair"],
+            options.installed.registry,
+            repair=options.repair,
             progress=reporter.progress(),
             waits=waits(reporter),
         )
@@ -37,24 +53,24 @@ def _run(values: Values, reporter: Reporter) -> int:
     packages: tuple[InstalledPackage, ...] = ()
     if checkup is None or checkup.is_readable:
         listing = list_installed(
-            values["name"], tenant=values["tenant"], registry=values["registry"]
+            options.name, tenant=options.installed.tenant, registry=options.installed.registry
         )
         packages = listing.packages
     for line in _table(packages, reporter):
         reporter.line(line)
-    return _end(packages, checkup, values, reporter)
+    return _end(packages, checkup, options, reporter)
 
 
 def _end(
     packages: tuple[InstalledPackage, ...],
     checkup: Checkup | None,
-    values: Values,
+    options: _ListOptions,
     reporter: Reporter,
 ) -> int:
     from cloacina_ctl.cli import exits
     from cloacina_ctl.operations.installation.lookup import registry_at
 
-    answer = _as_json(registry_at(values["registry"]), packages, checkup)
+    answer = _as_json(registry_at(options.installed.registry), packages, checkup)
     if checkup is not None and not checkup.is_whole:
         reporter.failure(checkup.findings, answer)
         return exits.NO
@@ -62,7 +78,7 @@ def _end(
     reporter.warnings(findings)
     reporter.result(answer, findings)
     if not packages:
-        reporter.note(_nothing(answer["registry"], values["name"], values["tenant"]))
+        reporter.note(_nothing(answer["registry"], options.name, options.installed.tenant))
     return exits.DONE
 
 
@@ -143,14 +159,8 @@ LIST = Command(
         "its records are read: exit 1 where something is damaged. --repair makes whole first what "
         "can be: a damaged or lost index from its records, what a killed run left."
     ),
+    takes=_ListOptions,
     run=_run,
-    arguments=(Argument("name", "Of this name alone.", ""),),
-    options=(
-        Option(("--check",), "Read all that is stored, and say what is damaged.", Kind.FLAG),
-        Option(("--repair",), "With --check: make whole what can be.", Kind.FLAG),
-        _TENANT,
-        REGISTRY,
-    ),
     examples=(
         ("cloacina-ctl list", "everything"),
         ("cloacina-ctl list --check", "and whether it is whole"),

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option, Refers
+from cloacina_ctl.cli.parsing.declaration import (
+    Command,
+    Options,
+    argument,
+    choice,
+    flag,
+    group,
+    number,
+    option,
+    repeatable,
+    rest,
+)
 from cloacina_ctl.cli.parsing.options import (
     ENVIRONMENT,
-    FEATURES,
     FORCE,
-    FORMAT,
     JOBS,
-    LIMIT,
-    PAD,
-    PASSPHRASE_FD,
-    RUNTIME,
-    RUST,
-    SIGN_FIDIUS,
     SIGNER,
-    chosen_features,
-    limits,
-    refuse_both,
+    FeatureOptions,
+    LimitOptions,
+    PassphraseOptions,
+    TargetOptions,
 )
 from cloacina_ctl.errors import Code, Severity, UsageError
 
 if TYPE_CHECKING:
-    from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.operations.package import Packaged, PackageRequest, Prepared
@@ -35,15 +38,89 @@ if TYPE_CHECKING:
     from cloacina_ctl.vendoring.notes import Change
 
 
-def _run(values: Values, reporter: Reporter) -> int:
+class _TargetOptions(TargetOptions):
+    """Which runtime the package is made for, and what it wants besides."""
+
+    sign_fidius = flag(
+        "--sign-fidius",
+        "Also put package.sig, the signature of fidius' programs, into a source package.",
+    )
+
+
+class _SigningOptions(Options, panel="Keys"):
+    """Who signs the package, and whether somebody must."""
+
+    keys = repeatable("--sign KEY", f"Sign with this key (repeatable): {SIGNER}.", refers="key")
+    off = flag("--no-sign", "Do not sign.")
+    required = flag("--require-signature", "Make no package that nobody signed.")
+    passphrase = group(PassphraseOptions)
+
+
+class _CrateOptions(Options, panel=FeatureOptions.panel):
+    """What is built of a crate, and how."""
+
+    package = option("--package -p CRATE", "Which crate of a workspace.")
+    profile = choice("--profile", "How to build.", ("release", "dev"), default="release")
+    target = option("--target TRIPLE", "Build for this target triple.")
+    features = group(FeatureOptions)
+    no_load = flag(
+        "--no-load", "Do not load the library to ask for its tasks; the manifest says so."
+    )
+
+
+class _VendoringOptions(Options, panel="Python dependencies"):
+    """What is packed of what a Python project depends on."""
+
+    on = flag("--vendor", "Pack what the project depends on too.")
+    off = flag("--no-vendor", "Do not, also where the project is configured so.")
+    wheelhouse = option("--wheelhouse DIR", "Take wheels from this folder alone.")
+    sources = repeatable(
+        "--vendor-source NAME=PATH",
+        "Take the wheel of this dependency from here alone: a wheel, or a folder of them "
+        "(repeatable).",
+    )
+    platforms = repeatable(
+        "--vendor-platform TAG",
+        "The runtime's platform, such as manylinux_2_28_x86_64 (repeatable).",
+    )
+    python = option("--vendor-python X.Y", "The runtime's Python, such as 3.11.")
+    upgrade = flag("--upgrade-vendored", "Choose anew, whatever cloacina.lock says.")
+
+
+class _FetchingOptions(Options, panel="Building and fetching"):
+    """What cargo, uv and pip may do."""
+
+    locked = flag("--locked", "Cargo.lock, or cloacina.lock, must be up to date.")
+    offline = flag("--offline", "Fetch nothing.")
+
+
+class _PackageOptions(Options):
+    project = argument("PROJECT", "The project's folder.", ".")
+    output = option("--output -o FILE", "The package's file (default: NAME-VERSION.cloacina here).")
+    force = FORCE
+    version = option(
+        "--set-version VERSION",
+        "The package's version, in the place of the Python project's; no file of the project is "
+        "changed.",
+    )
+    list_only = flag("--list", "Show what would be packed and why; write and build nothing.")
+    include_source = flag("--include-source", "Pack the source of a crate too.")
+    level = number("--level N", "zstd level, 1 to 19 (default: 3).")
+    target = group(_TargetOptions)
+    jobs = JOBS
+    limits = group(LimitOptions)
+    signing = group(_SigningOptions)
+    crate = group(_CrateOptions)
+    vendoring = group(_VendoringOptions)
+    fetching = group(_FetchingOptions)
+    cargo_flags = rest("CARGO_FLAGS", "Handed on as they are, behind `--`.")
+
+
+def _run(options: _PackageOptions, reporter: Reporter) -> int:
     from cloacina_ctl.operations.package import package, prepare
 
-    refuse_both(values, "--sign", "--no-sign")
-    refuse_both(values, "--require-signature", "--no-sign")
-    refuse_both(values, "--vendor", "--no-vendor")
-    refuse_both(values, "--upgrade-vendored", "--locked")
-    if values["list"]:
-        request = _request(values, reporter, ())
+    if options.list_only:
+        request = _request(options, reporter, ())
         prepared = prepare(request, reporter.progress())
         _show_plan(prepared, request.target.format, reporter)
         reporter.warnings(prepared.diagnostics)
@@ -51,88 +128,89 @@ def _run(values: Values, reporter: Reporter) -> int:
             _tell_vendoring(prepared.diagnostics, reporter)
         _tell_changes(prepared.vendored.changes if prepared.vendored else (), reporter)
         return 0
-    packaged = package(_request(values, reporter, _keys(values)), reporter.progress())
+    packaged = package(_request(options, reporter, _keys(options)), reporter.progress())
     reporter.result(_as_json(packaged), packaged.diagnostics)
     reporter.warnings(packaged.diagnostics)
     if not reporter.verbose:  # which has shown all notes
         _tell_vendoring(packaged.diagnostics, reporter)
     _tell_changes(packaged.changes, reporter)
-    _show(packaged, reporter, include_source=values["include_source"], no_sign=values["no_sign"])
+    _show(packaged, reporter, include_source=options.include_source, no_sign=options.signing.off)
     return 0
 
 
-def _keys(values: Values) -> tuple[PrivateKey, ...]:
-    if values["no_sign"]:
+def _keys(options: _PackageOptions) -> tuple[PrivateKey, ...]:
+    if options.signing.off:
         return ()
-    from cloacina_ctl.cli.terminal.prompt import provider
     from cloacina_ctl.operations.keys import signing_keys
 
-    return signing_keys(values["sign"], provider(values["passphrase_fd"]))
+    return signing_keys(options.signing.keys, options.signing.passphrase.provider())
 
 
-def _request(values: Values, reporter: Reporter, keys: tuple[PrivateKey, ...]) -> PackageRequest:
+def _request(
+    options: _PackageOptions, reporter: Reporter, keys: tuple[PrivateKey, ...]
+) -> PackageRequest:
     from cloacina_ctl.operations.package import PackageRequest
     from cloacina_ctl.operations.packaging.build import BuildRequest
-    from cloacina_ctl.operations.packaging.target import choose_target
 
-    target = choose_target(values["format"], values["runtime"], pad=values["pad"])
+    target = options.target.choose()
     return PackageRequest(
-        project=values["project"],
-        output=values["output"],
-        version=values["set_version"],
-        overwrite=values["force"],
+        project=options.project,
+        output=options.output,
+        version=options.version,
+        overwrite=options.force,
         keys=keys,
-        require_signature=values["require_signature"],
-        include_source=values["include_source"],
+        require_signature=options.signing.required,
+        include_source=options.include_source,
         build=BuildRequest(
-            values["package"], _build_options(values, reporter), load=not values["no_load"]
+            options.crate.package,
+            _build_options(options, reporter),
+            load=not options.crate.no_load,
         ),
-        vendor=_vendor_request(values),
-        jobs=values["jobs"] or None,
-        level=_level(values, target.format),
-        limits=limits(values),
+        vendor=_vendor_request(options.vendoring, options.fetching),
+        jobs=options.jobs or None,
+        level=_level(options.level, target.format),
+        limits=options.limits.read(),
         target=target,
-        pad=values["pad"],
-        sign_fidius=values["sign_fidius"],
+        pad=options.target.pad,
+        sign_fidius=options.target.sign_fidius,
     )
 
 
-def _level(values: Values, form: str) -> int:
+def _level(level: int | None, form: str) -> int:
     """Return the level that was asked for; only native packages have one to choose."""
-    level: int | None = values["level"]
     if level is not None and form != "native":
         raise UsageError.of(Code.USAGE, f"--level is for native packages: `{form}` has one level")
     return 3 if level is None else level
 
 
-def _build_options(values: Values, reporter: Reporter) -> BuildOptions:
+def _build_options(options: _PackageOptions, reporter: Reporter) -> BuildOptions:
     from cloacina_ctl.operations.packaging.build import BuildOptions
 
     return BuildOptions(
-        profile=values["profile"],
-        target=values["target"],
-        features=chosen_features(values),
-        default_features=not values["no_default_features"],
-        locked=values["locked"],
-        offline=values["offline"],
-        jobs=values["jobs"] or None,
-        cargo_flags=values["cargo_flags"],
+        profile=options.crate.profile,
+        target=options.crate.target,
+        features=options.crate.features.chosen(),
+        default_features=not options.crate.features.no_default,
+        locked=options.fetching.locked,
+        offline=options.fetching.offline,
+        jobs=options.jobs or None,
+        cargo_flags=options.cargo_flags,
         quiet=reporter.quiet,
     )
 
 
-def _vendor_request(values: Values) -> VendorRequest:
+def _vendor_request(options: _VendoringOptions, fetching: _FetchingOptions) -> VendorRequest:
     from cloacina_ctl.operations.packaging.vendoring import VendorRequest
 
     return VendorRequest(
-        wanted=True if values["vendor"] else False if values["no_vendor"] else None,
-        wheelhouse=values["wheelhouse"],
-        python=values["vendor_python"],
-        platforms=values["vendor_platform"],
-        upgrade=values["upgrade_vendored"],
-        locked=values["locked"],
-        offline=values["offline"],
-        sources=tuple(map(_source, values["vendor_source"])),
+        wanted=True if options.on else False if options.off else None,
+        wheelhouse=options.wheelhouse,
+        python=options.python,
+        platforms=options.platforms,
+        upgrade=options.upgrade,
+        locked=fetching.locked,
+        offline=fetching.offline,
+        sources=tuple(map(_source, options.sources)),
     )
 
 
@@ -265,7 +343,6 @@ def _as_json(packaged: Packaged) -> dict[str, object]:
 
 _NAMED, _MAX_NAME = 3, 100  # of what was left out
 _MOST_CHANGES = 20  # of a lock: a screen still shows what comes after them
-_VENDORING, _BUILD = "Python dependencies", "Building and fetching"
 PACKAGE = Command(
     name="package",
     summary="Make a package of a project.",
@@ -276,60 +353,14 @@ PACKAGE = Command(
         "asked for its tasks: where builds are not trusted, package with --no-sign and `sign` "
         f"somewhere else.\n\n{ENVIRONMENT}"
     ),
+    takes=_PackageOptions,
     run=_run,
-    arguments=(Argument("project", "The project's folder.", "."),),
-    options=(
-        Option(("--output", "-o"), "The package's file (default: NAME-VERSION.cloacina here).",
-               metavar="FILE"),
-        FORCE,
-        Option(("--set-version",),
-               "The package's version, in the place of the Python project's; no file of the "
-               "project is changed.", metavar="VERSION"),
-        Option(("--list",), "Show what would be packed and why; write and build nothing.",
-               Kind.FLAG),
-        Option(("--include-source",), "Pack the source of a crate too.", Kind.FLAG),
-        Option(("--level",), "zstd level, 1 to 19 (default: 3).", Kind.INTEGER, "N"),
-        FORMAT,
-        RUNTIME,
-        PAD,
-        SIGN_FIDIUS,
-        JOBS,
-        LIMIT,
-        Option(("--sign",), f"Sign with this key (repeatable): {SIGNER}.",
-               Kind.MANY, "KEY", panel="Keys", refers=Refers.KEY),
-        Option(("--no-sign",), "Do not sign.", Kind.FLAG, panel="Keys"),
-        Option(("--require-signature",), "Make no package that nobody signed.", Kind.FLAG,
-               panel="Keys"),
-        PASSPHRASE_FD,
-        Option(("--package", "-p"), "Which crate of a workspace.", metavar="CRATE", panel=RUST),
-        Option(("--profile",), "How to build.", metavar="PROFILE", default="release",
-               choices=("release", "dev"), panel=RUST),
-        Option(("--target",), "Build for this target triple.", metavar="TRIPLE", panel=RUST),
-        *FEATURES,
-        Option(("--no-load",),
-               "Do not load the library to ask for its tasks; the manifest says so.", Kind.FLAG,
-               panel=RUST),
-        Option(("--vendor",), "Pack what the project depends on too.", Kind.FLAG,
-               panel=_VENDORING),
-        Option(("--no-vendor",), "Do not, also where the project is configured so.", Kind.FLAG,
-               panel=_VENDORING),
-        Option(("--wheelhouse",), "Take wheels from this folder alone.", metavar="DIR",
-               panel=_VENDORING),
-        Option(("--vendor-source",),
-               "Take the wheel of this dependency from here alone: a wheel, or a folder of them "
-               "(repeatable).", Kind.MANY, "NAME=PATH", panel=_VENDORING),
-        Option(("--vendor-platform",),
-               "The runtime's platform, such as manylinux_2_28_x86_64 (repeatable).", Kind.MANY,
-               "TAG", panel=_VENDORING),
-        Option(("--vendor-python",), "The runtime's Python, such as 3.11.", metavar="X.Y",
-               panel=_VENDORING),
-        Option(("--upgrade-vendored",), "Choose anew, whatever cloacina.lock says.", Kind.FLAG,
-               panel=_VENDORING),
-        Option(("--locked",), "Cargo.lock, or cloacina.lock, must be up to date.", Kind.FLAG,
-               panel=_BUILD),
-        Option(("--offline",), "Fetch nothing.", Kind.FLAG, panel=_BUILD),
+    exclusive=(
+        ("--sign", "--no-sign"),
+        ("--require-signature", "--no-sign"),
+        ("--vendor", "--no-vendor"),
+        ("--upgrade-vendored", "--locked"),
     ),
-    rest="cargo_flags",
     examples=(
         ("cloacina-ctl package . -o x.cloacina", "this folder"),
         ("cloacina-ctl package . --list", "what would be in it"),

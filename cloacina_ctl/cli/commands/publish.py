@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option, Refers
-from cloacina_ctl.cli.parsing.options import JOBS, LIMIT, RULE, refuse_both, rule
+from cloacina_ctl.cli.parsing.declaration import (
+    Command,
+    Options,
+    argument,
+    flag,
+    group,
+    number,
+    option,
+)
+from cloacina_ctl.cli.parsing.options import VerificationOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.operations.publication.deployment import Run, Step
@@ -31,19 +38,58 @@ _WORDS = {
 }
 
 
-def _run(values: Values, reporter: Reporter) -> int:
+class _ServerOptions(Options, panel="Server"):
+    """Which server, and how to reach it."""
+
+    address = option("--server URL", "The server's address.")
+    tenant = option("--tenant NAME", "The tenant (default: public).", default="public")
+    token_file = option("--token-file FILE", "Read the token from this file.", refers="credential")
+    profile = option(
+        "--profile NAME",
+        "Server and token of this profile in ~/.cloacina/config.toml (default: its "
+        "default_profile, where --server is not given).",
+    )
+    ca_file = option("--ca-file FILE", "Take certificates by the authorities in this file alone.")
+    allow_http = flag(
+        "--allow-http",
+        "Send the token where everybody on the way can read it: over http:// to another machine.",
+    )
+    runtime = option(
+        "--runtime VERSION", "The server's release of Cloacina (default: newest).", default="newest"
+    )
+
+
+class _PublishOptions(Options):
+    package = argument("PACKAGE", "The package's file, or `-` for standard input.")
+    server = group(_ServerOptions)
+    dry_run = flag("--dry-run", "Judge it, ask the server what it has, and send nothing.")
+    convert = flag("--convert", "Send a source package that is made of a native one.")
+    wait = number(
+        "--wait SECONDS",
+        f"Wait so long for the server to build, load and run it (default: {WAIT_SECONDS}).",
+        default=WAIT_SECONDS,
+    )
+    no_wait = flag("--no-wait", "Do not wait: whether it builds stays unknown.")
+    run = flag("--run", "Run the workflow there once, and show how it ended.")
+    context = option("--context JSON|@FILE", "What the run begins with.")
+    verification = group(VerificationOptions)
+
+
+def _run(options: _PublishOptions, reporter: Reporter) -> int:
     from cloacina_ctl.cli import exits
     from cloacina_ctl.operations.publication.access import AccessRequest, find_access
     from cloacina_ctl.operations.publish import publish
 
-    request = _request(values, reporter)
+    request = _request(options, reporter)
     access = find_access(
         AccessRequest(
-            server=values["server"], profile=values["profile"], token_file=values["token_file"],
-            allow_http=values["allow_http"],
+            server=options.server.address,
+            profile=options.server.profile,
+            token_file=options.server.token_file,
+            allow_http=options.server.allow_http,
         ),
-        lambda origin: _typed_token(origin, values["ca_file"]),
-    )  # fmt: skip
+        lambda origin: _typed_token(origin, options.server.ca_file),
+    )
     published = publish(request, access, _watch(reporter), reporter.progress())
     for line in _lines(published, reporter):
         reporter.line(line)
@@ -64,29 +110,26 @@ def _typed_token(origin: str, ca_file: str | None) -> bytes | None:
     return typed(f"Token for {origin}: ", lambda: look_for_server(origin, ca_file))
 
 
-def _request(values: Values, reporter: Reporter) -> PublishRequest:
+def _request(options: _PublishOptions, reporter: Reporter) -> PublishRequest:
     from cloacina_ctl.errors import Code, UsageError
     from cloacina_ctl.operations.execution.context import read_context
     from cloacina_ctl.operations.publish import PublishRequest
 
-    refuse_both(values, "--no-wait", "--run")
-    refuse_both(values, "--no-wait", "--dry-run")
-    refuse_both(values, "--run", "--dry-run")
-    if values["context"] is not None and not values["run"]:
+    if options.context is not None and not options.run:
         raise UsageError.of(Code.USAGE, "--context is for --run, which is not given")
-    if values["package"] == "-" and values["context"] == "@-":
+    if options.package == "-" and options.context == "@-":
         raise UsageError.of(Code.USAGE, "package and context cannot both be on standard input")
-    context = read_context(values["context"] or "{}") if values["run"] else None
+    context = read_context(options.context or "{}") if options.run else None
     return PublishRequest(
-        path=values["package"],
-        tenant=values["tenant"],
-        rule=rule(values, reporter),
-        runtime=values["runtime"],
-        wait_seconds=None if values["no_wait"] else float(values["wait"]),
+        path=options.package,
+        tenant=options.server.tenant,
+        rule=options.verification.rule(options.package, reporter),
+        runtime=options.server.runtime,
+        wait_seconds=None if options.no_wait else float(options.wait),
         context=context,
-        dry_run=values["dry_run"],
-        convert=values["convert"],
-        ca_file=values["ca_file"],
+        dry_run=options.dry_run,
+        convert=options.convert,
+        ca_file=options.server.ca_file,
     )
 
 
@@ -216,35 +259,9 @@ PUBLISH = Command(
         "bytes can be published again; a version with other bytes cannot. The token comes from "
         "--token-file, CLOACINA_CTL_TOKEN, the profile, a keyring, or is typed."
     ),
+    takes=_PublishOptions,
     run=_run,
-    arguments=(Argument("package", "The package's file, or `-` for standard input."),),
-    options=(
-        Option(("--server",), "The server's address.", metavar="URL", panel="Server"),
-        Option(("--tenant",), "The tenant (default: public).", metavar="NAME", default="public",
-               panel="Server"),
-        Option(("--token-file",), "Read the token from this file.", metavar="FILE", panel="Server",
-               refers=Refers.CREDENTIAL),
-        Option(("--profile",), "Server and token of this profile in ~/.cloacina/config.toml "
-               "(default: its default_profile, where --server is not given).", metavar="NAME",
-               panel="Server"),
-        Option(("--ca-file",), "Take certificates by the authorities in this file alone.",
-               metavar="FILE", panel="Server"),
-        Option(("--allow-http",), "Send the token where everybody on the way can read it: over "
-               "http:// to another machine.", Kind.FLAG, panel="Server"),
-        Option(("--runtime",), "The server's release of Cloacina (default: newest).",
-               metavar="VERSION", default="newest", panel="Server"),
-        Option(("--dry-run",), "Judge it, ask the server what it has, and send nothing.",
-               Kind.FLAG),
-        Option(("--convert",), "Send a source package that is made of a native one.", Kind.FLAG),
-        Option(("--wait",), f"Wait so long for the server to build, load and run it (default: "
-               f"{WAIT_SECONDS}).", Kind.INTEGER, "SECONDS", WAIT_SECONDS),
-        Option(("--no-wait",), "Do not wait: whether it builds stays unknown.", Kind.FLAG),
-        Option(("--run",), "Run the workflow there once, and show how it ended.", Kind.FLAG),
-        Option(("--context",), "What the run begins with.", metavar="JSON|@FILE"),
-        *RULE,
-        JOBS,
-        LIMIT,
-    ),
+    exclusive=(("--no-wait", "--run", "--dry-run"), ("--run", "--dry-run")),
     examples=(
         ("cloacina-ctl publish x.cloacina --server https://host:8080 --tenant etl",
          "ends when it is loaded"),

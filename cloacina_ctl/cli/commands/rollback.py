@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.parsing.declaration import Argument, Command, Option
-from cloacina_ctl.cli.parsing.options import REGISTRY, TENANT
+from cloacina_ctl.cli.parsing.declaration import Command, Options, argument, group, option
+from cloacina_ctl.cli.parsing.options import RegistryOptions
 from cloacina_ctl.cli.terminal.lock_wait import waits
 
 if TYPE_CHECKING:
-    from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
 
 
-def _run(values: Values, reporter: Reporter) -> int:
+class _RollbackOptions(Options):
+    name = argument("NAME", "The name of an installed package.")
+    to = option("--to VERSION", "Back to this installed version.")
+    installed = group(RegistryOptions)
+
+
+def _run(options: _RollbackOptions, reporter: Reporter) -> int:
     from cloacina_ctl.cli.terminal.escape import escape
     from cloacina_ctl.operations.rollback import rollback
 
-    _refuse_version(values["name"])
+    _refuse_version(options.name)
     done = rollback(
-        values["name"],
-        values["to"],
-        tenant=values["tenant"],
-        registry=values["registry"],
+        options.name,
+        options.to,
+        tenant=options.installed.tenant,
+        registry=options.installed.registry,
         waits=waits(reporter),
     )
     reporter.result(done._asdict())
@@ -52,13 +57,8 @@ ROLLBACK = Command(
         "One step, and nothing is removed. Each further rollback goes further back; a version that "
         "was rolled back from becomes active again by --to, or by `install`."
     ),
+    takes=_RollbackOptions,
     run=_run,
-    arguments=(Argument("name", "The name of an installed package."),),
-    options=(
-        Option(("--to",), "Back to this installed version.", metavar="VERSION"),
-        TENANT,
-        REGISTRY,
-    ),
     examples=(
         ("cloacina-ctl rollback etl", "to the version before"),
         ("cloacina-ctl rollback etl --to 1.2.0", "to this one"),

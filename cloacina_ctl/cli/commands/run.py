@@ -4,60 +4,124 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option
-from cloacina_ctl.cli.parsing.options import LIMIT, REGISTRY, RULE, TENANT, refuse_both, rule
+from cloacina_ctl.cli.parsing.declaration import (
+    Command,
+    Options,
+    argument,
+    flag,
+    group,
+    number,
+    option,
+    repeatable,
+)
+from cloacina_ctl.cli.parsing.options import LimitOptions, RegistryOptions, TrustOptions
 from cloacina_ctl.errors import Code, Diagnostic, Severity, UsageError
 
 if TYPE_CHECKING:
-    from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.operations.run import Ran, RunRequest
     from cloacina_ctl.verification.policy import Rule
 
 
-# Each excludes the others that stand behind it.
-_EXCLUDING = (
-    ("--plan", "--task", "--trigger", "--graph"),
-    ("--task", "--trigger", "--graph", "--keep-going"),
-    ("--trigger", "--graph", "--context", "--engine", "--keep-going"),
-    ("--graph", "--engine", "--keep-going"),
-)
+class _IsolationOptions(Options, panel="Isolation"):
+    """What the package's code may do."""
+
+    allow_network = flag("--allow-network", "Let the package's code use the network.")
+    allow_read = repeatable(
+        "--allow-read PATH",
+        "Let the package's code read this file or folder too (repeatable; always: the system's "
+        "files and the current folder).",
+    )
+    allow_write = repeatable(
+        "--allow-write PATH",
+        "Let the package's code read and change this file or folder (repeatable; always: a "
+        "private folder that is removed). The code starts in the private folder, so hand it whole "
+        "paths.",
+    )
+    required = flag(
+        "--require-isolation", "Run nothing where the kernel cannot isolate the code in full."
+    )
 
 
-def _run(values: Values, reporter: Reporter) -> int:
-    for first, *others in _EXCLUDING:
-        for other in others:
-            refuse_both(values, first, other)
-    if values["events"] and not values["json"]:
+class _RunOptions(Options):
+    package = argument(
+        "PACKAGE",
+        "The package's file, `-` for standard input, NAME[@VERSION] of an installed one, or the "
+        "folder of your own project.",
+    )
+    context = option(
+        "--context -c JSON|@FILE",
+        "What the workflow begins with: a JSON object, or the file behind an `@` (`@-`: standard "
+        "input).",
+    )
+    workflow = option("--workflow NAME", "Which workflow, where there are several.")
+    task = option("--task ID", "Run this task alone, once, whatever it waits for.")
+    trigger = option("--trigger NAME", "Ask this trigger once whether it fires; run nothing.")
+    graph = option(
+        "--graph NAME",
+        "Run this computation graph once, with the values of its accumulators in --context; no "
+        "task runs.",
+    )
+    plan = flag("--plan", "Show in which order tasks would run; load and run nothing.")
+    keep_going = flag(
+        "--keep-going -k",
+        "After a failure go on as engines do, also with what waits for it (default: start nothing "
+        "more that has no trigger rule of its own).",
+    )
+    events = flag(
+        "--events",
+        "With --json: print each event as it happens, as a line of JSON of its own, before the "
+        "answer.",
+    )
+    jobs = number("--jobs -j N", "Tasks to run at once.", default=4)
+    timeout = number(
+        "--timeout SECONDS",
+        "Seconds that one attempt of a task may take (default: what the package says, else 300).",
+    )
+    engine = option(
+        "--engine cloaca[=PATH]",
+        "Run a Python package with the engine's own wheel, where it is installed: `cloaca`, or "
+        "with the place of an interpreter, a venv or a folder of pip's --target `cloaca=PATH`.",
+    )
+    isolation = group(_IsolationOptions)
+    trust = group(TrustOptions)
+    installed = group(RegistryOptions)
+    limits = group(LimitOptions)
+
+
+def _run(options: _RunOptions, reporter: Reporter) -> int:
+    if options.events and not reporter.json:
         raise UsageError.of(
             Code.USAGE, "--events prints events for programs", hint="add --json, or leave it out"
         )
-    if values["plan"]:
-        return _plan(values, reporter)
-    if values["trigger"] is not None:
-        return _poll(values, reporter)
-    return _run_tasks(values, reporter) if values["graph"] is None else _graph(values, reporter)
+    if options.plan:
+        return _plan(options, reporter)
+    if options.trigger is not None:
+        return _poll(options, options.trigger, reporter)
+    if options.graph is not None:
+        return _graph(options, options.graph, reporter)
+    return _run_tasks(options, reporter)
 
 
-def _plan(values: Values, reporter: Reporter) -> int:
+def _plan(options: _RunOptions, reporter: Reporter) -> int:
     from cloacina_ctl.cli.terminal import run as show_run
     from cloacina_ctl.operations.run import plan_run
 
-    found = plan_run(*_package(values, reporter), values["workflow"])
+    found = plan_run(*_package(options, reporter), options.workflow)
     reporter.result(show_run.plan_as_json(found))
     for line in show_run.plan_lines(found, reporter.paint):
         reporter.line(line)
     return 0
 
 
-def _poll(values: Values, reporter: Reporter) -> int:
+def _poll(options: _RunOptions, trigger: str, reporter: Reporter) -> int:
     from cloacina_ctl.cli.terminal import single_call
     from cloacina_ctl.cli.terminal.run_observer import watching
     from cloacina_ctl.operations.run import poll
 
     with watching(reporter) as watcher:
-        request, wanted = _request(values, reporter)
-        polled = poll(request, values["trigger"], wanted, watcher.watch())
+        request, wanted = _request(options, reporter)
+        polled = poll(request, trigger, wanted, watcher.watch())
     watcher.warn(polled.warnings)
     for line in single_call.polled_lines(polled, reporter.paint, verbose=reporter.verbose):
         reporter.line(line)
@@ -66,14 +130,14 @@ def _poll(values: Values, reporter: Reporter) -> int:
     return _end(reporter, result, problems, polled.warnings, failed=failed)
 
 
-def _graph(values: Values, reporter: Reporter) -> int:
+def _graph(options: _RunOptions, graph: str, reporter: Reporter) -> int:
     from cloacina_ctl.cli.terminal import single_call
     from cloacina_ctl.cli.terminal.run_observer import watching
     from cloacina_ctl.operations.run import run_graph
 
     with watching(reporter) as watcher:
-        request, wanted = _request(values, reporter)
-        ran = run_graph(request, values["graph"], wanted, watcher.watch())
+        request, wanted = _request(options, reporter)
+        ran = run_graph(request, graph, wanted, watcher.watch())
     watcher.warn(ran.warnings)
     for line in single_call.graph_lines(ran, reporter.paint, verbose=reporter.verbose):
         reporter.line(line)
@@ -82,14 +146,14 @@ def _graph(values: Values, reporter: Reporter) -> int:
     return _end(reporter, result, problems, ran.warnings, failed=failed)
 
 
-def _run_tasks(values: Values, reporter: Reporter) -> int:
+def _run_tasks(options: _RunOptions, reporter: Reporter) -> int:
     from cloacina_ctl.cli.terminal import run as show_run
     from cloacina_ctl.cli.terminal.run_observer import watching
     from cloacina_ctl.operations.run import run
 
     try:
-        with watching(reporter, events=values["events"]) as watcher:
-            ran = run(*_request(values, reporter), watcher.watch())
+        with watching(reporter, events=options.events) as watcher:
+            ran = run(*_request(options, reporter), watcher.watch())
     except KeyboardInterrupt as stop:
         if watcher.stopped is None:
             raise
@@ -138,40 +202,43 @@ def _end_stopped(stop: KeyboardInterrupt, ran: Ran, reporter: Reporter) -> int:
     return exits.status_of_signal(stopped.number)
 
 
-def _package(values: Values, reporter: Reporter) -> tuple[str, Rule]:
+def _package(options: _RunOptions, reporter: Reporter) -> tuple[str, Rule]:
     from cloacina_ctl.cli.terminal.escape import escape
     from cloacina_ctl.operations.installation.choose import find_package
 
     # The jobs of this verb are tasks; verifying has one for each processor.
-    wanted = rule({**values, "jobs": None}, reporter)
+    wanted = options.trust.rule(options.package, options.limits, reporter)
     chosen = find_package(
-        values["package"], wanted, tenant=values["tenant"], registry=values["registry"]
+        options.package,
+        wanted,
+        tenant=options.installed.tenant,
+        registry=options.installed.registry,
     )
     if chosen.note is not None:
         reporter.note(escape(chosen.note))
     return chosen.path, chosen.rule
 
 
-def _request(values: Values, reporter: Reporter) -> tuple[RunRequest, Rule]:
+def _request(options: _RunOptions, reporter: Reporter) -> tuple[RunRequest, Rule]:
     from cloacina_ctl.operations.execution.context import read_context
     from cloacina_ctl.operations.run import RunRequest
 
-    if values["package"] == "-" and values["context"] == "@-":
+    if options.package == "-" and options.context == "@-":
         raise UsageError.of(Code.USAGE, "package and context cannot both be on standard input")
-    path, wanted = _package(values, reporter)
+    path, wanted = _package(options, reporter)
     request = RunRequest(
         path=path,
-        context=read_context(values["context"]) if values["context"] is not None else {},
-        workflow=values["workflow"],
-        task=values["task"],
-        jobs=values["jobs"],
-        timeout=values["timeout"],
-        keep_going=values["keep_going"],
-        allow_network=values["allow_network"],
-        engine=values["engine"],
-        allow_read=tuple(values["allow_read"]),
-        allow_write=tuple(values["allow_write"]),
-        require_isolation=values["require_isolation"],
+        context=read_context(options.context) if options.context is not None else {},
+        workflow=options.workflow,
+        task=options.task,
+        jobs=options.jobs,
+        timeout=options.timeout,
+        keep_going=options.keep_going,
+        allow_network=options.isolation.allow_network,
+        engine=options.engine,
+        allow_read=options.isolation.allow_read,
+        allow_write=options.isolation.allow_write,
+        require_isolation=options.isolation.required,
         quiet=reporter.quiet,
     )
     return request, wanted
@@ -188,48 +255,13 @@ RUN = Command(
         "A project's folder is packaged first, a crate also built, in a private place that is "
         "removed; as it is your own, it needs no signature."
     ),
+    takes=_RunOptions,
     run=_run,
-    arguments=(
-        Argument("package", "The package's file, `-` for standard input, NAME[@VERSION] of an "
-                 "installed one, or the folder of your own project."),
-    ),
-    options=(
-        Option(("--context", "-c"), "What the workflow begins with: a JSON object, or the file "
-               "behind an `@` (`@-`: standard input).", metavar="JSON|@FILE"),
-        Option(("--workflow",), "Which workflow, where there are several.", metavar="NAME"),
-        Option(("--task",), "Run this task alone, once, whatever it waits for.", metavar="ID"),
-        Option(("--trigger",), "Ask this trigger once whether it fires; run nothing.",
-               metavar="NAME"),
-        Option(("--graph",), "Run this computation graph once, with the values of its accumulators "
-               "in --context; no task runs.", metavar="NAME"),
-        Option(("--plan",), "Show in which order tasks would run; load and run nothing.",
-               Kind.FLAG),
-        Option(("--keep-going", "-k"), "After a failure go on as engines do, also with what waits "
-               "for it (default: start nothing more that has no trigger rule of its own).",
-               Kind.FLAG),
-        Option(("--events",), "With --json: print each event as it happens, as a line of JSON of "
-               "its own, before the answer.", Kind.FLAG),
-        Option(("--jobs", "-j"), "Tasks to run at once.", Kind.INTEGER, "N", 4),
-        Option(("--timeout",), "Seconds that one attempt of a task may take (default: what the "
-               "package says, else 300).", Kind.INTEGER, "SECONDS"),
-        Option(("--engine",), "Run a Python package with the engine's own wheel, where it is "
-               "installed: `cloaca`, or with the place of an interpreter, a venv or a folder of "
-               "pip's --target `cloaca=PATH`.", metavar="cloaca[=PATH]"),
-        Option(("--allow-network",), "Let the package's code use the network.", Kind.FLAG,
-               panel="Isolation"),
-        Option(("--allow-read",), "Let the package's code read this file or folder too "
-               "(repeatable; always: the system's files and the current folder).", Kind.MANY,
-               "PATH", panel="Isolation"),
-        Option(("--allow-write",), "Let the package's code read and change this file or folder "
-               "(repeatable; always: a private folder that is removed). The code starts in the "
-               "private folder, so hand it whole paths.", Kind.MANY, "PATH",
-               panel="Isolation"),
-        Option(("--require-isolation",), "Run nothing where the kernel cannot isolate the code in "
-               "full.", Kind.FLAG, panel="Isolation"),
-        *RULE,
-        TENANT,
-        REGISTRY,
-        LIMIT,
+    exclusive=(
+        ("--plan", "--task", "--trigger", "--graph"),
+        ("--task", "--trigger", "--graph", "--keep-going"),
+        ("--trigger", "--graph", "--context", "--engine", "--keep-going"),
+        ("--graph", "--engine", "--keep-going"),
     ),
     examples=(
         ("""cloacina-ctl run x.cloacina --context '{"day": "2026-11-20"}'""", "the workflow"),

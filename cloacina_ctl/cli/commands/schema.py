@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.parsing.declaration import Command
+from cloacina_ctl.cli.parsing.declaration import Command, Options
 
 if TYPE_CHECKING:
-    from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
 
 
-def _run(values: Values, reporter: Reporter) -> int:
+def _run(_options: Options, reporter: Reporter) -> int:
     import json
 
     from cloacina_ctl.operations.schema import schema
 
-    del values
     found = schema()
     if reporter.json:
         reporter.result(found)
@@ -28,6 +26,7 @@ def _run(values: Values, reporter: Reporter) -> int:
 SCHEMA = Command(
     name="schema",
     summary="Print the JSON Schema of a package's manifest.",
+    takes=Options,
     run=_run,
     examples=(("cloacina-ctl schema > manifest.schema.json", "keep it for an editor"),),
 )

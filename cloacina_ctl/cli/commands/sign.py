@@ -4,42 +4,67 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option, Refers
+from cloacina_ctl.cli.parsing.declaration import (
+    Command,
+    Options,
+    argument,
+    group,
+    option,
+    repeatable,
+)
 from cloacina_ctl.cli.parsing.options import (
     ENVIRONMENT,
     FORCE,
-    LIMIT,
-    PASSPHRASE_FD,
     SIGNER,
-    limits,
+    LimitOptions,
+    PassphraseOptions,
     refuse_stdin_twice,
 )
 
 if TYPE_CHECKING:
-    from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.operations.sign import Signed
 
 
-def _run(values: Values, reporter: Reporter) -> int:
+class _SignerOptions(Options, panel="Keys"):
+    """Who signs."""
+
+    key = repeatable("--key KEY", f"Sign with this key (repeatable): {SIGNER}.", refers="key")
+    passphrase = group(PassphraseOptions)
+
+
+class _SignOptions(Options):
+    package = argument("PACKAGE", "The package's file.")
+    signer = group(_SignerOptions)
+    remove = repeatable(
+        "--remove KEYID", "Remove the signature with this keyid (repeatable).", refers="key"
+    )
+    replace = repeatable("--replace KEYID", "Remove it, and sign anew (repeatable).", refers="key")
+    comment = option("--comment TEXT", "A text that becomes part of what is signed.")
+    output = option("--output -o FILE", "Write the result here, not over the package or beside it.")
+    force = FORCE
+    limits = group(LimitOptions)
+
+
+def _run(options: _SignOptions, reporter: Reporter) -> int:
     from cloacina_ctl.cli.terminal.lock_wait import FILE, waits
-    from cloacina_ctl.cli.terminal.prompt import provider
     from cloacina_ctl.errors import Code, NotTrusted
     from cloacina_ctl.operations.keys import signing_keys
     from cloacina_ctl.operations.sign import SignRequest, sign
 
-    refuse_stdin_twice(values["package"], values["key"])
-    only_removes = bool(values["remove"]) and not values["key"] and not values["replace"]
-    keys = () if only_removes else signing_keys(values["key"], provider(values["passphrase_fd"]))
+    signer = options.signer
+    refuse_stdin_twice(options.package, signer.key)
+    only_removes = bool(options.remove) and not signer.key and not options.replace
+    keys = () if only_removes else signing_keys(signer.key, signer.passphrase.provider())
     if not keys and not only_removes:
         raise NotTrusted.of(
             Code.NO_SUCH_KEY, "no key to sign with", hint="make one: `cloacina-ctl key generate`"
         )
     signed = sign(
         SignRequest(
-            path=values["package"], keys=keys, remove=values["remove"], replace=values["replace"],
-            comment=values["comment"], output=values["output"], overwrite=values["force"],
-            limits=limits(values),
+            path=options.package, keys=keys, remove=options.remove, replace=options.replace,
+            comment=options.comment, output=options.output, overwrite=options.force,
+            limits=options.limits.read(),
         ),
         reporter.progress(),
         waits(reporter, FILE),
@@ -82,22 +107,8 @@ SIGN = Command(
         " A package of another generation has no room inside: its signature, one, goes into the "
         f"file x.cloacina.sig beside it.\n\n{ENVIRONMENT}"
     ),
+    takes=_SignOptions,
     run=_run,
-    arguments=(Argument("package", "The package's file."),),
-    options=(
-        Option(("--key",), f"Sign with this key (repeatable): {SIGNER}.",
-               Kind.MANY, "KEY", panel="Keys", refers=Refers.KEY),
-        PASSPHRASE_FD,
-        Option(("--remove",), "Remove the signature with this keyid (repeatable).", Kind.MANY,
-               "KEYID", refers=Refers.KEY),
-        Option(("--replace",), "Remove it, and sign anew (repeatable).", Kind.MANY, "KEYID",
-               refers=Refers.KEY),
-        Option(("--comment",), "A text that becomes part of what is signed."),
-        Option(("--output", "-o"), "Write the result here, not over the package or beside it.",
-               metavar="FILE"),
-        FORCE,
-        LIMIT,
-    ),
     examples=(
         ("cloacina-ctl sign x.cloacina", "with your own key"),
         ("cloacina-ctl sign x.cloacina --key release.pem", "with a key in a file"),

@@ -4,25 +4,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.parsing.declaration import Argument, Command, Option, Refers
+from cloacina_ctl.cli.parsing.declaration import Command, Options, argument, option
 from cloacina_ctl.cli.parsing.options import YES, fingerprint_block
 
 if TYPE_CHECKING:
-    from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.operations.keys import Offered, TrustShown
+
+
+class _TrustAddOptions(Options):
+    key = argument(
+        "KEY",
+        "A public key's file, also of ssh-keygen, or the name or fingerprint of a stored key.",
+        refers="key",
+    )
+    name = argument("NAME", "What to call its owner.", refers="key")
+    fingerprint = option(
+        "--fingerprint FINGERPRINT",
+        "Trust it only if this is its whole fingerprint: 64 hex digits, with or without spaces "
+        "and colons, or SHA256:… as ssh-keygen -l prints it.",
+    )
+    yes = YES
+
+
+class _TrustRemoveOptions(Options):
+    key = argument("KEY", "The name, or the beginning of the fingerprint.", refers="key")
 
 
 def _as_json(key: TrustShown) -> dict[str, object]:
     return {"name": key.name, "fingerprint": key.fingerprint}
 
 
-def _add(values: Values, reporter: Reporter) -> int:
+def _add(options: _TrustAddOptions, reporter: Reporter) -> int:
     from cloacina_ctl.operations.keys import offer_key, trust_offered
 
-    offered = offer_key(values["key"], values["name"], values["fingerprint"])
-    asks = not (values["yes"] or values["fingerprint"]) and offered.trusted_as is None
-    if asks and not _is_trusted(offered, values["key"], reporter):
+    offered = offer_key(options.key, options.name, options.fingerprint)
+    asks = not (options.yes or options.fingerprint) and offered.trusted_as is None
+    if asks and not _is_trusted(offered, options.key, reporter):
         reporter.note("the key is not trusted")
         return 1
     key = trust_offered(offered)
@@ -47,19 +65,18 @@ def _is_trusted(offered: Offered, file: str, reporter: Reporter) -> bool:
     return answer(lines, "Trust this key? [y/N] ").lower() in ("y", "yes")
 
 
-def _remove(values: Values, reporter: Reporter) -> int:
+def _remove(options: _TrustRemoveOptions, reporter: Reporter) -> int:
     from cloacina_ctl.operations.keys import distrust_key
 
-    key = distrust_key(values["key"])
+    key = distrust_key(options.key)
     reporter.result(_as_json(key))
     reporter.line(f"signatures by {key.name} count no longer: {key.fingerprint}")
     return 0
 
 
-def _list(values: Values, reporter: Reporter) -> int:
+def _list(_options: Options, reporter: Reporter) -> int:
     from cloacina_ctl.operations.keys import list_trusted
 
-    del values
     keys = list_trusted()
     reporter.result([_as_json(key) for key in keys])
     for key in keys:
@@ -77,29 +94,19 @@ ADD = Command(
         "owner, by another way than the file came. In a script, give the fingerprint that you "
         "expect; without one, and without a terminal, the key in the file is taken as it is."
     ),
+    takes=_TrustAddOptions,
     run=_add,
-    arguments=(
-        Argument("key", "A public key's file, also of ssh-keygen, or the name or fingerprint of a "
-                 "stored key.", refers=Refers.KEY),
-        Argument("name", "What to call its owner.", refers=Refers.KEY),
-    ),
-    options=(
-        Option(("--fingerprint",), "Trust it only if this is its whole fingerprint: 64 hex digits, "
-               "with or without spaces and colons, or SHA256:… as ssh-keygen -l prints it.",
-               metavar="FINGERPRINT"),
-        YES,
-    ),
     examples=(
         ("cloacina-ctl trust add author.pub alice", "a key that Alice sent"),
         ("cloacina-ctl trust add id_ed25519.pub bob --fingerprint SHA256:…", "in a script"),
     ),
 )  # fmt: skip
-LIST = Command(name="trust list", summary="List the keys whose signatures count.", run=_list)
+LIST = Command(
+    name="trust list", summary="List the keys whose signatures count.", takes=Options, run=_list
+)
 REMOVE = Command(
     name="trust remove",
     summary="Let the signatures of a key count no longer.",
+    takes=_TrustRemoveOptions,
     run=_remove,
-    arguments=(
-        Argument("key", "The name, or the beginning of the fingerprint.", refers=Refers.KEY),
-    ),
 )

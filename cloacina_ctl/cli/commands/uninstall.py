@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.parsing.declaration import Argument, Command
-from cloacina_ctl.cli.parsing.options import REGISTRY, TENANT
+from cloacina_ctl.cli.parsing.declaration import Command, Options, argument, group
+from cloacina_ctl.cli.parsing.options import RegistryOptions
 from cloacina_ctl.cli.terminal.lock_wait import waits
 
 if TYPE_CHECKING:
-    from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
 
 
-def _run(values: Values, reporter: Reporter) -> int:
+class _UninstallOptions(Options):
+    package = argument("PACKAGE", "NAME for all its versions, or NAME@VERSION.")
+    installed = group(RegistryOptions)
+
+
+def _run(options: _UninstallOptions, reporter: Reporter) -> int:
     from cloacina_ctl.cli.terminal.escape import escape
     from cloacina_ctl.operations.uninstall import uninstall
 
     done = uninstall(
-        values["package"],
-        tenant=values["tenant"],
-        registry=values["registry"],
+        options.package,
+        tenant=options.installed.tenant,
+        registry=options.installed.registry,
         waits=waits(reporter),
     )
     reporter.result({**done._asdict(), "removed": list(done.removed)})
@@ -34,9 +38,8 @@ UNINSTALL = Command(
     name="uninstall",
     summary="Remove an installed package, or one version of it.",
     description="Where the active version goes, the one that was active before it is so again.",
+    takes=_UninstallOptions,
     run=_run,
-    arguments=(Argument("package", "NAME for all its versions, or NAME@VERSION."),),
-    options=(TENANT, REGISTRY),
     examples=(
         ("cloacina-ctl uninstall etl@1.2.0", "one version"),
         ("cloacina-ctl uninstall etl", "all of them"),

@@ -4,25 +4,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option
-from cloacina_ctl.cli.parsing.options import ACCEPTED_UNSIGNED, JOBS, LIMIT, RULE, rule
+from cloacina_ctl.cli.parsing.declaration import (
+    Command,
+    Options,
+    argument,
+    flag,
+    group,
+    option,
+    repeatable,
+)
+from cloacina_ctl.cli.parsing.options import ACCEPTED_UNSIGNED, VerificationOptions
 
 if TYPE_CHECKING:
-    from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.operations.unpack import Unpacked
 
 
-def _run(values: Values, reporter: Reporter) -> int:
+class _UnpackOptions(Options):
+    package = argument("PACKAGE", "The package's file, or `-` for standard input.")
+    output = option(
+        "--output -o FOLDER", "The folder to make: new, or empty (default: NAME-VERSION here)."
+    )
+    metadata = flag(
+        "--metadata",
+        "Also write manifest.json, files.json and index.json, which describe the package.",
+    )
+    members = repeatable("--members GLOB", "Take only what this pattern matches (repeatable).")
+    partial = flag("--partial", "Take what is there of a package with withheld sections.")
+    verification = group(VerificationOptions)
+
+
+def _run(options: _UnpackOptions, reporter: Reporter) -> int:
     from cloacina_ctl.cli.terminal.escape import escape
     from cloacina_ctl.cli.terminal.units import count, size
     from cloacina_ctl.operations.unpack import Wanted, unpack
 
     unpacked = unpack(
-        values["package"],
-        values["output"],
-        rule(values, reporter),
-        Wanted(values["members"], values["partial"], values["metadata"]),
+        options.package,
+        options.output,
+        options.verification.rule(options.package, reporter),
+        Wanted(options.members, options.partial, options.metadata),
         reporter.progress(),
     )
     reporter.result(_as_json(unpacked))
@@ -58,29 +79,8 @@ UNPACK = Command(
         "By the rule and the options of `verify`. The folder appears when every byte is proved, or "
         "not at all. The folder of a Python package is a project that `package` packs again."
     ),
+    takes=_UnpackOptions,
     run=_run,
-    arguments=(Argument("package", "The package's file, or `-` for standard input."),),
-    options=(
-        Option(
-            ("--output", "-o"),
-            "The folder to make: new, or empty (default: NAME-VERSION here).",
-            metavar="FOLDER",
-        ),
-        Option(
-            ("--metadata",),
-            "Also write manifest.json, files.json and index.json, which describe the package.",
-            Kind.FLAG,
-        ),
-        Option(
-            ("--members",), "Take only what this pattern matches (repeatable).", Kind.MANY, "GLOB"
-        ),
-        Option(
-            ("--partial",), "Take what is there of a package with withheld sections.", Kind.FLAG
-        ),
-        *RULE,
-        JOBS,
-        LIMIT,
-    ),
     examples=(
         ("cloacina-ctl unpack x.cloacina", "into NAME-VERSION"),
         ("cloacina-ctl unpack x.cloacina -o there --members 'workflow/*.py'", "some of it"),

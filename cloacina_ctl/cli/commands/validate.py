@@ -4,39 +4,49 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.parsing.declaration import Argument, Command, Kind, Option
-from cloacina_ctl.cli.parsing.options import (
-    ALLOW_UNSIGNED,
-    FEATURES,
-    KEY,
-    LIMIT,
-    chosen_features,
-    limits,
+from cloacina_ctl.cli.parsing.declaration import (
+    Command,
+    Options,
+    argument,
+    flag,
+    group,
+    option,
+    repeatable,
 )
+from cloacina_ctl.cli.parsing.options import FeatureOptions, KeyOptions, LimitOptions
 from cloacina_ctl.errors import Code, UsageError
 
 if TYPE_CHECKING:
-    from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.operations.validate import Validated
     from cloacina_ctl.verification.policy import Rule
 
 
-def _run(values: Values, reporter: Reporter) -> int:
+class _ValidateOptions(Options):
+    path = argument("PATH", "A project's folder, a package's file, or `-`.", ".")
+    select = repeatable("--select CODE", "Only codes that begin so (repeatable).")
+    ignore = repeatable("--ignore CODE", "No codes that begin so (repeatable).")
+    package = option("--package -p CRATE", "Which crate of a workspace.")
+    features = group(FeatureOptions)
+    load = flag("--load", "Load the package's code too, and compare it with the manifest.")
+    keys = group(KeyOptions)
+    limits = group(LimitOptions)
+
+
+def _run(options: _ValidateOptions, reporter: Reporter) -> int:
     import sys
 
     from cloacina_ctl.cli import exits
     from cloacina_ctl.operations.validate import BuildOptions, BuildRequest, Choice, validate
 
-    options = BuildOptions(
-        features=chosen_features(values), default_features=not values["no_default_features"]
-    )
+    features = options.features
+    built = BuildOptions(features=features.chosen(), default_features=not features.no_default)
     validated = validate(
-        values["path"],
-        Choice(values["select"], values["ignore"]),
-        build=BuildRequest(values["package"], options),
-        load=_rule(values),
-        limits=limits(values),
+        options.path,
+        Choice(options.select, options.ignore),
+        build=BuildRequest(options.package, built),
+        load=_rule(options),
+        limits=options.limits.read(),
         progress=reporter.progress(),
     )
     report = validated.report
@@ -51,15 +61,17 @@ def _run(values: Values, reporter: Reporter) -> int:
     return exits.DONE if report.ok else exits.NO
 
 
-def _rule(values: Values) -> Rule | None:
+def _rule(options: _ValidateOptions) -> Rule | None:
     """Return what a package must be to be loaded; None where nothing is to be."""
     from cloacina_ctl.verification.policy import Rule
 
-    if values["load"]:
+    if options.load:
         return Rule(
-            keys=values["key"], allow_unsigned=values["allow_unsigned"], limits=limits(values)
+            keys=options.keys.key,
+            allow_unsigned=options.keys.allow_unsigned,
+            limits=options.limits.read(),
         )
-    if values["key"] or values["allow_unsigned"]:
+    if options.keys.key or options.keys.allow_unsigned:
         raise UsageError.of(
             Code.USAGE, "--key and --allow-unsigned say what may be loaded", hint="add --load"
         )
@@ -94,20 +106,8 @@ VALIDATE = Command(
         "that says with the manifest. Exit 0: clean, or warnings only. Exit 1: something is an "
         "error."
     ),
+    takes=_ValidateOptions,
     run=_run,
-    arguments=(Argument("path", "A project's folder, a package's file, or `-`.", "."),),
-    options=(
-        Option(("--select",), "Only codes that begin so (repeatable).", Kind.MANY, "CODE"),
-        Option(("--ignore",), "No codes that begin so (repeatable).", Kind.MANY, "CODE"),
-        Option(("--package", "-p"), "Which crate of a workspace.", metavar="CRATE"),
-        *FEATURES,
-        Option(
-            ("--load",), "Load the package's code too, and compare it with the manifest.", Kind.FLAG
-        ),
-        KEY,
-        ALLOW_UNSIGNED,
-        LIMIT,
-    ),
     examples=(
         ("cloacina-ctl validate .", "the project, before it is packed"),
         ("cloacina-ctl validate x.cloacina --json", "a package, for programs"),

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.parsing.declaration import Argument, Command
+from cloacina_ctl.cli.parsing.declaration import Command, Options, arguments, group
 from cloacina_ctl.cli.parsing.options import (
     ACCEPTED_UNSIGNED,
-    JOBS,
-    LIMIT,
-    RULE,
     TRUST_ENVIRONMENT,
-    rule,
+    VerificationOptions,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.cli.parsing.declaration import Values
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.operations.verify import Verified
 
 
-def _run(values: Values, reporter: Reporter) -> int:
+class _VerifyOptions(Options):
+    package = arguments("PACKAGE", "Packages, or `-` for standard input.")
+    verification = group(VerificationOptions)
+
+
+def _run(options: _VerifyOptions, reporter: Reporter) -> int:
     from cloacina_ctl.cli.many_packages import with_each
     from cloacina_ctl.operations.verify import verify
 
-    wanted, asked = rule(values, reporter), values["package"]
+    asked = options.package
+    wanted = options.verification.rule(asked, reporter)
 
     def answer(path: str) -> dict[str, object]:
         verified = verify(path, wanted, reporter.progress())
@@ -84,9 +86,8 @@ VERIFY = Command(
         "covers, and what not, is said.\n\n"
         f"{TRUST_ENVIRONMENT}"
     ),
+    takes=_VerifyOptions,
     run=_run,
-    arguments=(Argument("package", "Packages, or `-` for standard input.", many=True),),
-    options=(*RULE, JOBS, LIMIT),
     examples=(
         ("cloacina-ctl verify x.cloacina", "by the keys that you trust, and your own"),
         ("cloacina-ctl verify x.cloacina --key author.pub", "by this key alone"),

@@ -9,57 +9,65 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.cli.parsing.declaration import COLOR, COMMON, Kind, Refers
+from cloacina_ctl.cli.parsing.declaration import COMMON, Option, OutputOptions
 from cloacina_ctl.cli.parsing.table import GROUPS, NAMES
+from cloacina_ctl.errors import Code, UsageError
 from cloacina_ctl.redaction import refuse_key_text, refuse_secret_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cloacina_ctl.cli.parsing.declaration import Command, Option, Values
+    from cloacina_ctl.cli.parsing.declaration import Command, Invocation, Options, Secret, Taken
+
+    Values = dict[str, bool | str | int | tuple[str, ...]]
+
 
 _MAX_DIGITS = 18
-_COLOR_FLAG = COLOR.flags[0]
 
 
-def parse(command: Command, words: Sequence[str]) -> Values | None:
-    """Return the values that ``words`` give to ``command``, or None where they are not plain."""
+def parse(command: Command[Taken], words: Sequence[str]) -> Invocation[Taken] | None:
+    """Return the call of ``command`` that ``words`` ask for, or None where they are not plain."""
     options = {flag: option for option in (*command.options, *COMMON) for flag in option.flags}
-    values: Values = {option.key: option.empty() for option in (*command.options, *COMMON)}
+    values: Values = {}
     positional: list[str] = []
-    rest: list[str] = []
     waiting = iter(words)
     for word in waiting:
         if word == "--":
-            rest = list(waiting)
+            if command.rest is None:
+                positional += waiting
+            else:
+                values[command.rest.key] = tuple(waiting)
         elif word.startswith("-") and word != "-":
             if not _take(word, waiting, options, values):
                 return None
         else:
             positional.append(word)
-    if command.rest is not None:
-        values[command.rest] = tuple(rest)
-    else:
-        positional += rest
-    return values if _place(command, positional, values) else None
+    return command.with_values(values) if _place(command, positional, values) else None
 
 
-def refuse_value(refers: Refers | None, value: object, place: str) -> None:
+def refuse_value(refers: Secret | None, value: object, place: str) -> None:
     """Raise ``UsageError`` where ``value`` is a secret, and its name or file belongs there."""
     if isinstance(value, str) and refers is not None:
-        refuse = refuse_key_text if refers is Refers.KEY else refuse_secret_text
+        refuse = refuse_key_text if refers == "key" else refuse_secret_text
         refuse(value, place)
 
 
-def refuse_secrets(command: Command, values: Values) -> None:
+def refuse_secrets(options: Options) -> None:
     """Raise ``UsageError`` where a key or a token was given itself, not its name or file."""
-    named = (
-        (argument.name.upper(), argument.name, argument.refers) for argument in command.arguments
-    )
-    flagged = ((option.long, option.key, option.refers) for option in command.options)
-    for place, key, refers in (*named, *flagged):
-        for value in values[key] if isinstance(values[key], tuple) else (values[key],):
-            refuse_value(refers, value, place)
+    for one, value in options.items():
+        if one.refers is not None:
+            place = one.long if isinstance(one, Option) else one.name
+            for text in value if isinstance(value, tuple) else (value,):
+                refuse_value(one.refers, text, place)
+
+
+def refuse_exclusive(command: Command[Taken], options: Taken) -> None:
+    """Raise ``UsageError`` where two options were given that exclude each other."""
+    given = {one.long for one, value in options.items() if isinstance(one, Option) and value}
+    for first, *others in command.exclusive:
+        for other in others:
+            if first in given and other in given:
+                raise UsageError.of(Code.USAGE, f"{first} and {other} exclude each other")
 
 
 def whole_number(text: str) -> int | None:
@@ -73,14 +81,14 @@ def _take(word: str, waiting: Iterator[str], options: dict[str, Option], values:
     if word.startswith("--"):
         flag, equals, value = word.partition("=")
         option = options.get(flag)
-        if option is None or (option.kind is Kind.FLAG and equals):
+        if option is None or (option.kind == "flag" and equals):
             return False
         return _set(option, value if equals else None, waiting, values)
     for position, letter in enumerate(word[1:], start=2):
         option = options.get(f"-{letter}")
         if option is None:
             return False
-        if option.kind is not Kind.FLAG:
+        if option.kind != "flag":
             attached = word[position:]
             if attached.startswith("="):
                 return False
@@ -90,7 +98,7 @@ def _take(word: str, waiting: Iterator[str], options: dict[str, Option], values:
 
 
 def _set(option: Option, value: str | None, waiting: Iterator[str], values: Values) -> bool:
-    if option.kind is Kind.FLAG:
+    if option.kind == "flag":
         values[option.key] = True
         return True
     given = next(waiting, None) if value is None else value
@@ -98,9 +106,10 @@ def _set(option: Option, value: str | None, waiting: Iterator[str], values: Valu
         return False
     if option.choices and given not in option.choices:
         return False
-    if option.kind is Kind.MANY:
-        values[option.key] = (*values[option.key], given)
-    elif option.kind is Kind.INTEGER:
+    if option.kind == "many":
+        earlier = values.get(option.key)
+        values[option.key] = (*(earlier if isinstance(earlier, tuple) else ()), given)
+    elif option.kind == "number":
         number = whole_number(given)
         if number is None:
             return False
@@ -110,36 +119,33 @@ def _set(option: Option, value: str | None, waiting: Iterator[str], values: Valu
     return True
 
 
-def _place(command: Command, positional: list[str], values: Values) -> bool:
+def _place(command: Command[Taken], positional: list[str], values: Values) -> bool:
     """Give the words without dashes to the arguments; False where they do not fit."""
     for argument in command.arguments:
+        if argument.required and not positional:
+            return False
         if argument.many:
-            values[argument.name] = tuple(positional)
-            if not positional and argument.default is None:
-                return False
+            values[argument.key] = tuple(positional)
             positional = []
         elif positional:
-            values[argument.name] = positional.pop(0)
-        elif argument.default is None:
-            return False
-        else:
-            values[argument.name] = argument.default or None
+            values[argument.key] = positional.pop(0)
     return not positional
 
 
-def output_of(arguments: Sequence[str]) -> Values:
-    """Return the common options, by the words that give them anywhere before ``--``."""
+def output_of(arguments: Sequence[str]) -> OutputOptions:
+    """Return the options of every command, by the words that give them anywhere before ``--``."""
     line = before_dashes(arguments)
-    values: Values = {option.key: option.empty() for option in COMMON}
+    values: Values = {}
     for option in COMMON:
-        if option is not COLOR and any(flag in line for flag in option.flags):
-            values[option.key] = True
-    for at, word in enumerate(line):
-        flag, equals, value = word.partition("=")
-        given = value if equals else "".join(line[at + 1 : at + 2])
-        if flag == _COLOR_FLAG and given in COLOR.choices:
-            values[COLOR.key] = given
-    return values
+        for at, word in enumerate(line):
+            flag, equals, value = word.partition("=")
+            if option.kind == "flag" and word in option.flags:
+                values[option.key] = True
+            elif option.choices and flag in option.flags:
+                given = value if equals else "".join(line[at + 1 : at + 2])
+                if given in option.choices:
+                    values[option.key] = given
+    return OutputOptions(values)
 
 
 def words_of(arguments: Sequence[str]) -> list[str]:
@@ -177,7 +183,7 @@ def _walk(arguments: Sequence[str]) -> Iterator[str]:
     line = iter(before_dashes(arguments))
     for word in line:
         yield word
-        if word == _COLOR_FLAG:
+        if word == "--color":
             next(line, None)
 
 

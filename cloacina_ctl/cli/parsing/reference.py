@@ -6,13 +6,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.cli.exits import MEANINGS
-from cloacina_ctl.cli.parsing.declaration import COMMON, Kind
+from cloacina_ctl.cli.parsing.declaration import COMMON
 from cloacina_ctl.cli.parsing.table import GROUPS, all_commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from cloacina_ctl.cli.parsing.declaration import Argument, Command, Option
+    from cloacina_ctl.cli.parsing.declaration import Argument, Command, Option, Taken
 
 _HEAD = """\
 # The command line
@@ -68,7 +68,7 @@ def reference() -> str:
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
-def _section(command: Command) -> Iterator[str]:
+def _section(command: Command[Taken]) -> Iterator[str]:
     yield f"### `{command.name}`\n"
     yield command.summary
     if command.description:
@@ -87,16 +87,16 @@ def _section(command: Command) -> Iterator[str]:
         yield "```"
 
 
-def _usage(command: Command) -> str:
+def _usage(command: Command[Taken]) -> str:
     words = ["cloacina-ctl", command.name, "[OPTIONS]", *map(_word, command.arguments)]
     if command.rest:
-        words.append(f"[-- {command.rest.upper()}...]")
+        words.append(f"[-- {command.rest.name}...]")
     return " ".join(words)
 
 
 def _word(argument: Argument) -> str:
-    word = argument.name.upper() + ("..." if argument.many else "")
-    return word if argument.default is None else f"[{word}]"
+    word = argument.name + ("..." if argument.many else "")
+    return word if argument.required else f"[{word}]"
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -112,9 +112,9 @@ def _argument_row(argument: Argument) -> tuple[str, str]:
 
 
 def _option_row(option: Option) -> tuple[str, str]:
-    value = "" if option.kind is Kind.FLAG else " " + ("|".join(option.choices) or option.metavar)
+    value = f" {option.metavar}".rstrip()
     flags = ", ".join(f"`{flag}{_cell(value)}`" for flag in option.flags)
-    stated = "default:" in option.help or option.default is None
+    stated = "default:" in option.help or not option.default
     return flags, _cell(option.help) + ("" if stated else f" (default: `{option.default}`)")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Any
 
     from cloacina_ctl.cli.parsing.declaration import Command
 
@@ -45,14 +46,14 @@ _COMMANDS: dict[str, tuple[str, str]] = {
 NAMES = tuple(_COMMANDS)
 
 
-def load(name: str) -> Command:
+def load(name: str) -> Command[Any]:
     """Import and return the command called ``name``."""
     module, attribute = _COMMANDS[name]
-    command: Command = getattr(import_module(f"cloacina_ctl.cli.commands.{module}"), attribute)
+    command: Command[Any] = getattr(import_module(f"cloacina_ctl.cli.commands.{module}"), attribute)
     return command
 
 
-def all_commands() -> Iterator[Command]:
+def all_commands() -> Iterator[Command[Any]]:
     """Import and yield every command."""
     return map(load, _COMMANDS)
 
@@ -62,9 +63,9 @@ def find(words: Sequence[str]) -> tuple[str, list[str]] | None:
 
     Common flags may stand before the verb; anything else there is not plain and gives None.
     """
-    from cloacina_ctl.cli.parsing.declaration import COMMON, Kind
+    from cloacina_ctl.cli.parsing.declaration import COMMON
 
-    flags = {flag for option in COMMON if option.kind is Kind.FLAG for flag in option.flags}
+    flags = {flag for option in COMMON if option.kind == "flag" for flag in option.flags}
     before = 0
     while before < len(words) and (words[before] in flags or words[before].startswith("--color=")):
         before += 1

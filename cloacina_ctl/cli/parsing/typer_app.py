@@ -14,31 +14,21 @@ from typer.core import TyperCommand, TyperGroup
 
 from cloacina_ctl.cli.exits import MEANINGS
 from cloacina_ctl.cli.parsing import fast_parser
-from cloacina_ctl.cli.parsing.declaration import (
-    COLOR,
-    COMMON,
-    Argument,
-    Command,
-    Kind,
-    Option,
-    Refers,
-)
+from cloacina_ctl.cli.parsing.declaration import COMMON, Argument, Invocation, Option, OutputOptions
 from cloacina_ctl.cli.parsing.table import GROUPS, all_commands
 from cloacina_ctl.cli.parsing.usage_errors import as_usage_error, missing_argument, missing_value
 from cloacina_ctl.redaction import HIDDEN, remember, shown
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from cloacina_ctl.cli.parsing.declaration import Values
-
-    Chosen = tuple[Command, Values]
+    from cloacina_ctl.cli.parsing.declaration import Command, Kind, Options, Taken
 
 PROGRAM = "cloacina-ctl"
 SUMMARY = "Package, sign, inspect, verify and unpack Cloacina workflows."
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
-_VERSION = Option(("--version",), "Show the version and exit.", Kind.FLAG)
+_VERSION = Option(("--version",), "", "Show the version and exit.", "flag", default=False)
 Block = tuple[str, tuple[str, ...]]
 _EXAMPLES = (
     "cloacina-ctl package . -o x.cloacina",
@@ -51,7 +41,7 @@ _Complaint: type[Exception] = next(
 )
 
 
-def read(words: Sequence[str], *, rich: bool) -> Chosen | int:
+def read(words: Sequence[str], *, rich: bool) -> Invocation[Any] | int:
     """Return what ``words`` ask for, or the exit status where typer has answered them itself.
 
     ``rich`` is for help on a terminal. Raises ``UsageError`` for words that make no sense.
@@ -67,7 +57,7 @@ def read(words: Sequence[str], *, rich: bool) -> Chosen | int:
         if isinstance(end.__context__, BrokenPipeError):
             return 0  # typer would say 1, which means the answer no
         raise
-    return answer if isinstance(answer, tuple) else int(answer or 0)
+    return answer if isinstance(answer, Invocation) else int(answer or 0)
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...] | None]:
@@ -90,9 +80,9 @@ def _refuse_missing_values(line: Sequence[str]) -> None:
     for at, flag in enumerate(before, 1):
         value = before[at] if at < len(before) else None
         option = flags.get(flag)
-        if option is not None and option.refers is Refers.CREDENTIAL and value not in flags:
+        if option is not None and option.refers == "credential" and value not in flags:
             remember((value or "").lstrip("-"))  # people write a passphrase behind --passphrase
-        if option is None or option.kind is Kind.FLAG:
+        if option is None or option.kind == "flag":
             continue
         if value is None or (value.startswith("-") and value != "-"):
             fast_parser.refuse_value(option.refers, value, flag)
@@ -106,15 +96,16 @@ class _Builder:
     def __init__(self, behind: tuple[str, ...] | None, texts: Texts) -> None:
         self._behind = behind
         self._texts = texts
-        self._before: Values = {}
+        self._before: dict[str, object] = {}
 
     def build(self) -> typer.Typer:
         """Return the application; called, it returns what was chosen and runs nothing."""
         app = self._typer(SUMMARY, _program_epilog(), completion=True)
-        app.callback()(_declared(self._gather, map(self._parameter, (*COMMON, _VERSION))))
+        version = self._option(_VERSION, None)
+        app.callback()(_declared(self._gather, (*self._options(OutputOptions), version)))
         groups = {name: self._typer(text) for name, text in GROUPS.items()}
         for name, group in groups.items():
-            group.callback()(_declared(self._gather, map(self._parameter, COMMON)))
+            group.callback()(_declared(self._gather, self._options(OutputOptions)))
             app.add_typer(group, name=name)
         for command in all_commands():
             group_name, _, name = command.name.rpartition(" ")
@@ -133,15 +124,13 @@ class _Builder:
             pretty_exceptions_enable=False,
         )
 
-    def _add(self, app: typer.Typer, name: str, command: Command) -> None:
-        parameters = [self._positional(argument) for argument in command.arguments]
-        if command.rest is not None:
-            shown = Argument(command.rest, "Handed on as they are, behind `--`.", "", many=True)
-            parameters.append(self._positional(shown, metavar=f"[-- {command.rest.upper()}...]"))
-        parameters += map(self._parameter, (*command.options, *COMMON))
+    def _add(self, app: typer.Typer, name: str, command: Command[Taken]) -> None:
+        arguments = (*command.arguments, *filter(None, (command.rest,)))
+        parameters = [self._argument(argument) for argument in arguments]
+        parameters += [*self._options(command.takes), *self._options(OutputOptions)]
 
-        def choose(**given: Any) -> Chosen:  # noqa: ANN401 - what typer made of it
-            return command, self._values(command, given)
+        def choose(**given: object) -> Invocation[Taken]:
+            return command.with_values(self._values(command, given))
 
         app.command(
             name,
@@ -161,55 +150,57 @@ class _Builder:
             return {"cls": _printing_behind_help(base, self._texts.epilog(blocks))}
         return {"epilog": self._texts.epilog(blocks)}
 
-    def _gather(self, **given: Any) -> None:  # noqa: ANN401 - as above
+    def _gather(self, **given: object) -> None:
         """Keep the common options that stand before the verb."""
         self._before.update({key: value for key, value in given.items() if value})
 
-    def _values(self, command: Command, given: dict[str, Any]) -> Values:
-        values: Values = {}
-        for option in (*command.options, *COMMON):
-            value = given[option.key]
-            if option in COMMON and not value:
-                value = self._before.get(option.key)
-            value = tuple(value) if isinstance(value, list) else value
-            values[option.key] = option.empty() if value is None else value
+    def _values(self, command: Command[Taken], given: dict[str, object]) -> dict[str, object]:
+        """Return what was given, before the verb too, as the quick parser does."""
+        found = given | {one.key: given[one.key] or self._before.get(one.key) for one in COMMON}
         for argument in command.arguments:
-            value = given[argument.name]
-            if argument.default is None and not value and value != "":
+            if argument.required and found.get(argument.key) in (None, []):
                 raise missing_argument(argument.name, command.name)  # some click let it through
-            values[argument.name] = tuple(value or ()) if argument.many else value
         if command.rest is not None:
-            if given[command.rest]:
-                raise typer.BadParameter(f"an argument too many: {shown(given[command.rest][0])}")
-            values[command.rest] = self._behind or ()
-        return values
+            taken = found.pop(command.rest.key, None)
+            if isinstance(taken, list) and taken:
+                raise typer.BadParameter(f"an argument too many: {shown(taken[0])}")
+            found[command.rest.key] = self._behind or ()
+        return {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in found.items()
+            if value is not None
+        }
 
-    def _positional(self, argument: Argument, metavar: str | None = None) -> inspect.Parameter:
-        required = argument.default is None
+    def _argument(self, argument: Argument) -> inspect.Parameter:
         kind: Any = list[str] if argument.many else str
         info = typer.Argument(
             help=self._texts.plain(argument.help),
-            metavar=metavar or argument.name.upper(),
+            metavar=f"[-- {argument.name}...]" if argument.rest else argument.name,
             show_default=False,
-            autocompletion=_completer(argument),
         )
-        default = inspect.Parameter.empty if required else argument.default or None
-        return _keyword(argument.name, kind if required else kind | None, info, default)
+        if argument.required:
+            return _keyword(argument.key, kind, info, inspect.Parameter.empty)
+        return _keyword(argument.key, kind | None, info, argument.default or None)
 
-    def _parameter(self, option: Option) -> inspect.Parameter:
-        is_flag = option.kind is Kind.FLAG
-        metavar = "|".join(option.choices) or option.metavar
+    def _options(self, options: type[Options]) -> Iterator[inspect.Parameter]:
+        for one in options.declared.values():
+            if isinstance(one, type):
+                yield from self._options(one)
+            elif isinstance(one, Option):
+                yield self._option(one, options.panel)
+
+    def _option(self, option: Option, panel: str | None) -> inspect.Parameter:
+        is_flag = option.kind == "flag"
         info = typer.Option(
             *option.flags,
             help=self._texts.plain(option.help),
-            metavar=None if is_flag else metavar,
-            show_default=option.default is not None and option is not COLOR,
-            rich_help_panel=option.panel,
+            metavar=None if is_flag else option.metavar,
+            show_default=bool(option.default),
+            rich_help_panel=panel,
             callback=_checker(option),
-            autocompletion=_completer(option),
+            autocompletion=_completer(option.choices),
         )
-        # Typer shows a default that it knows; of the common ones it must tell given from not given.
-        default = None if option is COLOR else option.empty() or (None if not is_flag else False)
+        default = option.default or (False if is_flag else None)
         return _keyword(option.key, _TYPES[option.kind], info, default)
 
 
@@ -238,17 +229,17 @@ def _program_epilog() -> tuple[Block, ...]:
     return ("Examples", _EXAMPLES), ("Exit status", statuses)
 
 
-def _command_epilog(command: Command) -> tuple[Block, ...]:
+def _command_epilog(command: Command[Taken]) -> tuple[Block, ...]:
     examples = tuple(f"{line}\n    {what}" for line, what in command.examples)
     statuses = ("0 yes, 1 no, or an error: `cloacina-ctl --help` lists all",)
     return ("Examples", examples), ("Exit status", statuses)
 
 
 _TYPES: dict[Kind, Any] = {
-    Kind.FLAG: bool,
-    Kind.TEXT: str | None,
-    Kind.MANY: list[str] | None,
-    Kind.INTEGER: str | None,  # read here, so that every typer complains in the same words
+    "flag": bool,
+    "text": str | None,
+    "many": list[str] | None,
+    "number": str | None,  # read here, so that every typer complains in the same words
 }
 
 
@@ -284,7 +275,7 @@ def _declared(
 
 def _checker(option: Option) -> Callable[[Any], Any] | None:
     """Return what judges a value that typer takes as text."""
-    if option.kind is Kind.INTEGER:
+    if option.kind == "number":
         return _as_number(shown if option.refers is None else lambda _: HIDDEN)
     return _one_of(option.choices) if option.choices else None
 
@@ -312,15 +303,11 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[Any], Any]:
     return check
 
 
-def _completer(one: Argument | Option) -> Callable[[str], list[str]] | None:
-    """Return what completes a word: the choices, or what the declaration's own function knows."""
-    choices = getattr(one, "choices", ())
-    known = one.completion or ((lambda: choices) if choices else None)
-    if known is None:
-        return None
+def _completer(choices: tuple[str, ...]) -> Callable[[str], list[str]] | None:
+    """Return what completes a word that is one of ``choices``, where there are any."""
 
     def complete(incomplete: str) -> list[str]:
-        return [word for word in known() if word.startswith(incomplete)]
+        return [word for word in choices if word.startswith(incomplete)]
 
     complete.__annotations__ = {"incomplete": str, "return": list[str]}
-    return complete
+    return complete if choices else None

@@ -85,7 +85,7 @@ def no_such_command(words: Iterable[str], known: Iterable[str]) -> UsageError:
 
 def missing_argument(name: str, command: str) -> UsageError:
     """Return the error for a word that must be there."""
-    return _wrong(f"argument is missing: {name.upper()}", f"see `cloacina-ctl {command} --help`")
+    return _wrong(f"argument is missing: {name}", f"see `cloacina-ctl {command} --help`")
 
 
 def missing_value(flag: str, found: str | None, *, secret: bool) -> UsageError:

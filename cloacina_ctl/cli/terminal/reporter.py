@@ -18,7 +18,7 @@ from cloacina_ctl.redaction import redacted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cloacina_ctl.cli.parsing.declaration import Values
+    from cloacina_ctl.cli.parsing.declaration import OutputOptions
     from cloacina_ctl.cli.terminal.progress import ProgressBar
     from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.progress import Progress
@@ -40,13 +40,13 @@ def wants_color(choice: str, stream: TextIO | None) -> bool:
 class Reporter:
     """What a command says, and how: made once, from the common options."""
 
-    def __init__(self, values: Values, schema: str) -> None:
-        self.json: bool = values["json"]
-        self.quiet: bool = values["quiet"]
-        self.verbose: bool = values["verbose"]
-        self.debug: bool = values["debug"]
+    def __init__(self, options: OutputOptions, schema: str) -> None:
+        self.json = options.json
+        self.quiet = options.quiet
+        self.verbose = options.verbose
+        self.debug = options.debug
         self.schema = schema
-        self.color: str = values["color"]
+        self.color = options.color or "auto"
         self._bar: ProgressBar | None = None
         self._answer: tuple[bool, object, tuple[Diagnostic, ...]] | None = None
         self._asides: tuple[Diagnostic, ...] = ()
