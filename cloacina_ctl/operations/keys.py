@@ -243,13 +243,6 @@ def list_trusted() -> tuple[TrustShown, ...]:
     return tuple(_trust_shown(key) for key in TrustStore(settings.config_folder()).list())
 
 
-def public_keys(specs: tuple[str, ...]) -> tuple[PublicKey, ...]:
-    """Return the public keys that ``specs`` mean, each once, and read once."""
-    from cloacina_ctl.verification.policy import Rule, keys_that_count
-
-    return tuple(one.key for one in keys_that_count(Rule(keys=specs))) if specs else ()
-
-
 def signing_keys(
     specs: tuple[str, ...], passphrase: PassphraseProvider | None = None
 ) -> tuple[PrivateKey, ...]:

@@ -53,7 +53,7 @@ def _inspect(word: str, options: _InspectOptions, reporter: Reporter) -> Inspect
     if not is_address(word):
         from cloacina_ctl.cli.terminal.escape import escape
         from cloacina_ctl.operations.installation.choose import find_package
-        from cloacina_ctl.verification.policy import Rule
+        from cloacina_ctl.operations.policy import Rule
 
         chosen = find_package(
             word,

@@ -19,8 +19,8 @@ from cloacina_ctl.errors import Code, Diagnostic, Severity, UsageError
 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.terminal.reporter import Reporter
+    from cloacina_ctl.operations.policy import Rule
     from cloacina_ctl.operations.run import Ran, RunRequest
-    from cloacina_ctl.verification.policy import Rule
 
 
 class _IsolationOptions(Options, panel="Isolation"):

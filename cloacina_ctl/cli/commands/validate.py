@@ -18,8 +18,8 @@ from cloacina_ctl.errors import Code, UsageError
 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.terminal.reporter import Reporter
+    from cloacina_ctl.operations.policy import Rule
     from cloacina_ctl.operations.validate import Validated
-    from cloacina_ctl.verification.policy import Rule
 
 
 class _ValidateOptions(Options):
@@ -63,7 +63,7 @@ def _run(options: _ValidateOptions, reporter: Reporter) -> int:
 
 def _rule(options: _ValidateOptions) -> Rule | None:
     """Return what a package must be to be loaded; None where nothing is to be."""
-    from cloacina_ctl.verification.policy import Rule
+    from cloacina_ctl.operations.policy import Rule
 
     if options.load:
         return Rule(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.formats.limits import Limits
     from cloacina_ctl.operations.packaging.target import Target
-    from cloacina_ctl.verification.policy import Rule
+    from cloacina_ctl.operations.policy import Rule
 
 ACCEPTED_UNSIGNED = "warning: no trusted signature (accepted by --allow-unsigned)"
 # What signs, for the help of whoever signs.
@@ -156,16 +156,11 @@ class TrustOptions(KeyOptions):
 
         A key is read here, once for all packages: a pipe is there only once.
         """
-        from cloacina_ctl.operations.keys import public_keys
-        from cloacina_ctl.verification.policy import Rule, keys_at_hand
+        from cloacina_ctl.operations.policy import Rule, public_keys, unread_keys
 
         refuse_stdin_twice(packages, self.key)
         if not self.key:
-            reporter.aside(
-                one
-                for one in keys_at_hand().unread
-                if self.allow_unsigned or one.code is Code.UNUSABLE_STORED_KEY
-            )
+            reporter.aside(unread_keys(allow_unsigned=self.allow_unsigned))
         return Rule(
             keys=public_keys(self.key),
             threshold=self.threshold,
