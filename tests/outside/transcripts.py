@@ -27,9 +27,11 @@ import os
 import re
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -165,19 +167,23 @@ class _Stage:
         for name, seed in KEYS.items():
             _write_key(self._here / "keys" / name, Ed25519PrivateKey.from_private_bytes(seed))
         for name, made in (("v1", v1_package()), ("v2", gz(v2_tar()))):
-            stored = gzip.compress(gzip.decompress(made), 0, mtime=0)  # whatever zlib this is
-            (self._here / "legacy" / f"{name}.cloacina").write_bytes(stored)
-        usual = Path.home()
+            (self._here / "legacy" / f"{name}.cloacina").write_bytes(_stored(gzip.decompress(made)))
         self._environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(root / "home"),
             "TMPDIR": str(root / "tmp"),
-            "CARGO_HOME": os.environ.get("CARGO_HOME", str(usual / ".cargo")),
-            "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", str(usual / ".rustup")),
             "LC_ALL": "C.UTF-8",
             "COLUMNS": "100",
             "TERM": "dumb",
         }
+        if builds:  # for another home cargo would build all again
+            kept = ("CARGO_HOME", "RUSTUP_HOME")
+            self._environment |= {name: os.environ[name] for name in kept if name in os.environ}
+            self._environment |= {
+                "HOME": str(Path.home()),
+                "CLOACINA_CTL_CONFIG_DIR": str(root / "home/.config/cloacina-ctl"),
+                "CLOACINA_CTL_REGISTRY": str(root / "home/.local/share/cloacina-ctl/registry"),
+            }
 
     def run(self, command: str) -> Ended:
         """Run one command."""
@@ -227,6 +233,13 @@ class _Stage:
         for form, name in self._made.items():
             text = text.replace(form, name)
         return _replaced(text, _VARIABLE)
+
+
+def _stored(data: bytes) -> bytes:
+    """Return gzip that stores, the same bytes with every release of zlib and Python."""
+    block = struct.pack("<BHH", 1, len(data), len(data) ^ 0xFFFF) + data
+    start = struct.pack("<2sBBIBB", b"\x1f\x8b", 8, 0, 0, 0, 255)
+    return start + block + struct.pack("<II", zlib.crc32(data), len(data))
 
 
 def _write_key(path: Path, key: Ed25519PrivateKey) -> None:
