@@ -69,6 +69,7 @@ workflow_name = "demo"
 language = "python"
 entry_module = "demo.tasks"
 """
+RAN = "the code of the package ran"
 TASKS_PY = b"""\
 import cloaca
 
@@ -81,7 +82,10 @@ def extract(context):
 @cloaca.task(id="load", dependencies=["extract"])
 def load(context):
     return context
-"""
+
+
+print("%s")
+""" % RAN.encode()
 FILES = (
     File("package.toml", PACKAGE_TOML),
     File("workflow/demo/__init__.py"),
