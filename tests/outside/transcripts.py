@@ -4,7 +4,6 @@ A transcript is its own script. A line starts with
 
     `$ `  a command: `cloacina-ctl` is called in this process, `export NAME=VALUE` sets a variable,
           the shell runs all else
-    `> `  the next line of the command (for a here-document)
     `| `  a line of standard output; the object of `--json` is indented
     `! `  a line of standard error
     `[`   the exit status, where it is not 0
@@ -76,6 +75,7 @@ _VARIABLE = (
 _BUILT = (
     (re.compile(r"\b[\d.]+ (?:bytes|[KM]iB)"), "<size>"),
     (re.compile(r'("(?:size|bytes|compressed)": )\d+'), r'\1"<size>"'),
+    (re.compile(r"(?<=at byte )\d+"), "<number>"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<digest>"),
     (re.compile(r"\b(?:many|musl)linux_\d+_\d+_(?=x86_64)"), "<libc>_"),
     (re.compile(r'(glibc from |"floor": ")[\d.]+'), r"\1<libc>"),
@@ -120,14 +120,11 @@ def played(text: str) -> str:
 
 
 def _play(lines: list[str], stage: _Stage) -> Iterator[str]:
-    command: list[str] = []
-    for line in [*lines, None]:
-        if command and (line is None or line[:2] != "> "):
-            yield from _shown(stage.run("\n".join(command)), stage)
-            command = []
-        if line is not None and line[:1] not in _OUTPUT:
+    for line in lines:
+        if line[:1] not in _OUTPUT:
             yield line
-            command += [line[2:]] if line[:2] in ("$ ", "> ") else []
+        if line.startswith("$ "):
+            yield from _shown(stage.run(line[2:]), stage)
 
 
 def _shown(ended: Ended, stage: _Stage) -> Iterator[str]:
