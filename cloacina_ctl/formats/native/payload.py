@@ -2,9 +2,10 @@
 
 (1) A frame's compressed bytes are hashed and compared with the index, (2) only then decompressed,
 to exactly the size that follows from files.json; (3) each tar header and padding is compared with
-the one that files.json leads to; (4) each file is hashed and compared with files.json. A sink gets
-bytes of (2); whether they are the file's is known only at ``end`` (4), so a sink keeps what it
-made out of sight until the whole is through.
+the one that files.json leads to, and the end of the archive with two blocks of zeros, whichever
+files are asked for; (4) each file is hashed and compared with files.json. A sink gets bytes of (2);
+whether they are the file's is known only at ``end`` (4), so a sink keeps what it made out of sight
+until the whole is through.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def stream_files(
     """
     wanted: set[str] | None = None if files is None else {file.path for file in files}
     runs = tuple(_runs(package, wanted))
-    whole = _Part(runs, with_end=wanted is None)
+    whole = _Part(runs, with_end=True)
     total = sum(span.file.size for span in whole.spans())
     advance = _advancing(progress, total)
     parts = _divide(whole, jobs) if sink.divisible and jobs > 1 else (whole,)
@@ -60,7 +61,7 @@ def stream_files(
         _stream_part(package, whole, sink, advance, jobs)
     return Streamed(
         files=tuple(span.file for span in whole.spans()),
-        complete=whole.with_end and not package.block.withheld,
+        complete=wanted is None and not package.block.withheld,
     )
 
 
