@@ -314,7 +314,8 @@ def _who_signs(
     that fails is no signature, and a comment cannot go into one that is there: both are refused.
     """
     asked = {key.public.fingerprint: key for key in request.keys}
-    signed = {one.keyid for one in kept if _says(one) == SIGNATURE_TYPE} & asked.keys()
+    # One that says nothing that can be read is a signature that fails.
+    signed = {one.keyid for one in kept if _says(one) in (SIGNATURE_TYPE, None)} & asked.keys()
     known = tuple(KnownKey(key=asked[keyid].public) for keyid in signed)
     judged = examine(package, known).signatures
     for keyid in sorted(signed):
