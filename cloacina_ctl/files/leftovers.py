@@ -111,20 +111,27 @@ _cleared: set[tuple[int, int]] = set()
 
 
 def clear_dead(folder: int) -> None:
-    """Remove from a folder what runs left that were killed; each process looks once.
+    """Do once in each process what ``remove_dead`` does."""
+    found = os.fstat(folder)
+    if (found.st_dev, found.st_ino) not in _cleared:
+        _cleared.add((found.st_dev, found.st_ino))
+        remove_dead(folder)
+
+
+def remove_dead(folder: int) -> int:
+    """Remove from a folder what runs left that were killed, and return how much that was.
 
     Only what has exactly such a name as these runs make, is a regular file or a folder of this
     user, and is locked by nobody: the lock of a run that is alive holds. Where others could have
     given a folder its name, it stays: they may not empty it, and this program must not for them.
     """
-    found = os.fstat(folder)
-    if (found.st_dev, found.st_ino) in _cleared:
-        return
-    _cleared.add((found.st_dev, found.st_ino))
     with contextlib.suppress(OSError):  # a folder need not be readable to be written to
-        for name in os.listdir(folder):
-            if name.startswith(PREFIX) and _is_hidden_name(name):
-                _clear(folder, name)
+        return sum(
+            _clear(folder, name)
+            for name in os.listdir(folder)
+            if name.startswith(PREFIX) and _is_hidden_name(name)
+        )
+    return 0
 
 
 def _is_hidden_name(name: str) -> bool:
@@ -132,20 +139,21 @@ def _is_hidden_name(name: str) -> bool:
     return len(rest) == 2 * HIDDEN_BYTES and not rest.strip("0123456789abcdef")
 
 
-def _clear(folder: int, name: str) -> None:
+def _clear(folder: int, name: str) -> bool:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with contextlib.suppress(OSError), contextlib.ExitStack() as opened:
         fd = os.open(name, flags, dir_fd=folder)
         opened.callback(os.close, fd)
         found = os.fstat(fd)
         if found.st_uid != os.geteuid() or not try_lock(fd):
-            return
+            return False
         if not os.path.samestat(found, os.stat(name, dir_fd=folder, follow_symlinks=False)):
-            return
+            return False
         if stat.S_ISREG(found.st_mode):
-            Folder(folder, "").unlink(name)
-        elif stat.S_ISDIR(found.st_mode) and not _others_can_rename(folder):
-            PrivateFolder(fd, Folder(folder, ""), name).remove()
+            return Folder(folder, "").unlink(name)
+        if stat.S_ISDIR(found.st_mode) and not _others_can_rename(folder):
+            return PrivateFolder(fd, Folder(folder, ""), name).remove()
+    return False
 
 
 def _others_can_rename(folder: int) -> bool:
