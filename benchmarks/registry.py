@@ -2,48 +2,44 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import statistics
 import time
 
-from cloacina_ctl.registry import queries
-from cloacina_ctl.registry.index import connect, transaction
-from cloacina_ctl.registry.store import Reading, Registry
-from cloacina_ctl.registry.stored import Stored, Trust
+from cloacina_ctl.registry import records
+from cloacina_ctl.registry.layout import PACKAGES
+from cloacina_ctl.registry.places import entered, make_folder, opened
+from cloacina_ctl.registry.records import Record, Stored, Trust
+from cloacina_ctl.registry.store import Registry
 
 TENANT = "public"
 VERSIONS = 4
 
 
 def filled(folder: str, count: int) -> str:
-    """Make a registry whose index says that ``count`` packages are there."""
+    """Make a registry whose records say that ``count`` packages are there."""
     if os.path.isdir(folder):
         return folder
-    with Registry(folder, make=True):
-        pass
-    with (
-        contextlib.closing(connect(folder, writable=True)) as index,
-        transaction(index, folder),
-    ):
+    registry = Registry(folder)
+    registry.prepare()
+    with opened(registry.folder, PACKAGES) as packages:
         for number in range(count // VERSIONS):
-            versions = [_made_up(f"package-{number}", f"1.{minor}.0") for minor in range(VERSIONS)]
-            for one in versions:
-                queries.put(index, one)
-            turns = [one.version for one in versions]
-            queries.set_turns(index, TENANT, versions[0].name, turns)
-        queries.clear_unrecorded(index)
+            name = f"package-{number}"
+            versions = tuple(_made_up(name, f"1.{minor}.0") for minor in range(VERSIONS))
+            record = Record(TENANT, name, versions, tuple(one.version for one in versions))
+            make_folder(packages, record.folder)
+            with entered(packages, record.folder) as held:
+                records.write(record, held, registry.folder)
     return folder
 
 
 def lookup_seconds(folder: str, count: int, times: int = 200) -> float:
-    """Return how long it takes to open the registry and find a package; the median of some."""
+    """Return how long it takes to find a package in the registry; the median of some."""
     taken = []
     for number in range(times):
         name = f"package-{number * 7919 % (count // VERSIONS)}"
         start = time.perf_counter()
-        with Reading(folder) as registry:
-            registry.find(TENANT, name)
+        Registry(folder).find(TENANT, name)
         taken.append(time.perf_counter() - start)
     return statistics.median(taken)
 

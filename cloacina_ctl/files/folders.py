@@ -142,6 +142,15 @@ class Folder:
             return False
         return True
 
+    def remove_folder(self, name: str) -> None:
+        """Remove a folder, unless something is in it."""
+        _refuse_slash(name)
+        try:
+            os.rmdir(name, dir_fd=self.fd)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+                raise
+
     def rename(self, name: str, new: str, into: Folder | None = None) -> None:
         """Give a file or folder another name, here or ``into`` another folder of the disk."""
         _refuse_slash(name)
@@ -163,17 +172,6 @@ class Folder:
         """Have its names on the disk; some network file systems refuse, and lose less."""
         with contextlib.suppress(OSError):
             os.fsync(self.fd)
-
-    def remove_own_files(self) -> int:
-        """Remove the files whose names this program gives to what it has under way; count them.
-
-        Only for who knows that no other run is at work here. Links of such names are not ours.
-        """
-        return sum(self.unlink(name) for name in self.names() if self._is_own_file(name))
-
-    def _is_own_file(self, name: str) -> bool:
-        found = self.look(name) if name.startswith(PREFIX) else None
-        return found is not None and stat.S_ISREG(found.st_mode)
 
 
 def open_folder(path: str | os.PathLike[str]) -> Folder:

@@ -1,8 +1,8 @@
 """Locks between processes: one mechanism for every file that more than one run may change.
 
 ``flock``: the system lets go of a lock when its holder ends, however that ends, so no lock is ever
-left behind. Two ways to use it. A :class:`Lock` is a file that is there for the lock alone and is
-never removed. A file that is replaced by a rename is its own lock: :func:`open_locked` returns its
+left behind. Two ways to use it. A lock file is there for the lock alone and is never removed
+(:func:`held`). A file that is replaced by a rename is its own lock: :func:`open_locked` returns its
 descriptor, and whoever waited meanwhile finds that its path names another file, and opens that one.
 """
 
@@ -19,7 +19,7 @@ from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.files.folders import allow_owner, close_quietly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     # What is entered while another program is waited for, to show that.
     Waits = Callable[[], contextlib.AbstractContextManager[object]]
@@ -31,10 +31,10 @@ _PAUSE_SECONDS = 0.01
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL, errno.EBADF})
 
 
-def try_lock(fd: int, *, shared: bool = False) -> bool:
+def try_lock(fd: int) -> bool:
     """Lock the open file if nobody else has it locked, and tell whether; raises ``OSError``."""
     try:
-        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
@@ -73,7 +73,7 @@ def wait_until(
 
 
 def open_lock_file(path: str, mode: int) -> int:
-    """Return a descriptor of the file ``path``, for a :class:`Lock`; made where it is not there.
+    """Return a descriptor of the file ``path``, for :func:`held`; made where it is not there.
 
     Its owner may open it again whatever the umask is. A link is not followed (``ELOOP``).
     """
@@ -83,60 +83,37 @@ def open_lock_file(path: str, mode: int) -> int:
     return fd
 
 
-class Lock:
-    """A lock file, open as ``fd``: held by many together, or by one alone. ``close`` lets go."""
+@contextlib.contextmanager
+def held(
+    fd: int,
+    path: str,
+    *,
+    seconds: float | None = None,
+    waits: Waits = contextlib.nullcontext,
+    busy: Busy = held_elsewhere,
+) -> Iterator[None]:
+    """Hold the lock file that is open as ``fd``, and close it.
 
-    def __init__(
-        self,
-        fd: int,
-        path: str,
-        *,
-        seconds: float | None = None,
-        waits: Waits = contextlib.nullcontext,
-        busy: Busy = held_elsewhere,
-    ) -> None:
-        self._fd = fd
-        self.path = path
-        self._seconds = seconds
-        self._waits = waits
-        self._busy = busy
+    Raises what ``wait_until`` does, and ``FileProblem`` on a file system without locks.
+    """
 
-    def close(self) -> None:
-        """Let go."""
-        close_quietly(self._fd)
-
-    def try_alone(self) -> bool:
-        """Hold it alone if nobody else holds it, and tell whether."""
-        return self._try(shared=False)
-
-    def hold_alone(self) -> None:
-        """Wait until nobody else holds it, and hold it alone."""
-        self._wait(shared=False)
-
-    def hold_shared(self) -> None:
-        """Hold it together with others; waits for who holds it alone."""
-        self._wait(shared=True)
-
-    def _try(self, *, shared: bool) -> bool:
+    def attempt() -> bool:
         try:
-            return try_lock(self._fd, shared=shared)
+            return try_lock(fd)
         except OSError as error:
             raise FileProblem.of(
                 Code.IO,
                 "this file system has no locks, without which two runs could spoil each other's "
                 "changes",
-                where=self.path,
+                where=path,
                 hint="use a folder on a local disk",
             ) from error
 
-    def _wait(self, *, shared: bool) -> None:
-        wait_until(
-            lambda: self._try(shared=shared),
-            self.path,
-            seconds=self._seconds,
-            waits=self._waits,
-            busy=self._busy,
-        )
+    try:
+        wait_until(attempt, path, seconds=seconds, waits=waits, busy=busy)
+        yield
+    finally:
+        close_quietly(fd)
 
 
 def open_locked(

@@ -23,8 +23,8 @@ from cloacina_ctl.operations.installation.lookup import (
 from cloacina_ctl.operations.verify import verify_open
 from cloacina_ctl.progress import stage
 from cloacina_ctl.registry.layout import check_name, check_tenant
+from cloacina_ctl.registry.records import Stored, Trust
 from cloacina_ctl.registry.store import Registry
-from cloacina_ctl.registry.stored import Stored, Trust
 from cloacina_ctl.signing.sidecar import MAX_SIDECAR, sidecar_path
 from cloacina_ctl.values import NamedTuple
 from cloacina_ctl.verification.policy import Rule, check_rule, keys_that_count
@@ -84,7 +84,9 @@ def install(
     try:
         require_package_file(source, request.path)
         folder = registry_at(request.registry)
-        with Registry(folder, make=True, waits=waits) as registry, registry.incoming() as package:
+        registry = Registry(folder, waits=waits)
+        registry.prepare()
+        with registry.incoming() as package:
             package.copy_from(source, request.path, stage(progress, "copying"))
             beside = read_beside(request)
             verified = _verify_copy(package, request, progress)

@@ -9,7 +9,7 @@ from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.operations.installation.lookup import InstalledPackage, registry_at, shown
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.registry.layout import check_tenant
-from cloacina_ctl.registry.store import Reading
+from cloacina_ctl.registry.store import Registry
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ class Checkup(NamedTuple):
 
     @property
     def is_readable(self) -> bool:
-        """Whether the index can be asked at all."""
-        return all(found.code is not Code.REGISTRY_DAMAGED for found in self.findings)
+        """Whether what is installed can be listed."""
+        unreadable = (Code.REGISTRY_DAMAGED, Code.REGISTRY_FOLDER)
+        return all(found.code not in unreadable for found in self.findings)
 
 
 def list_installed(
@@ -55,15 +56,18 @@ def list_installed(
     """Return what is installed: of one name or tenant, or all.
 
     A registry that is not there has nothing in it; neither has a name that is not there. Raises
-    ``Refused`` where the index is damaged.
+    ``Refused`` where a record is damaged.
     """
     folder = registry_at(registry)
     if tenant is not None:
         check_tenant(tenant)
-    with Reading(folder) as reading:
-        listed = reading.listed(tenant, name)
-        packages = tuple(shown(reading, one.stored, active=one.active) for one in listed)
-    return Listing(registry=folder, packages=packages)
+    opened = Registry(folder)
+    packages = (
+        shown(opened, one, active=one.version == record.active)
+        for record in opened.records(tenant, name)
+        for one in record.versions
+    )
+    return Listing(registry=folder, packages=tuple(packages))
 
 
 def check_registry(
@@ -73,7 +77,7 @@ def check_registry(
     progress: Progress | None = None,
     waits: Waits = contextlib.nullcontext,
 ) -> Checkup:
-    """Read every stored byte, the index and its records, and return what is wrong.
+    """Read every record and every stored byte, and return what is wrong.
 
     With ``repair`` what can be made whole is so first. Raises ``FileProblem`` where the registry
     cannot be read, or written where that is asked for.

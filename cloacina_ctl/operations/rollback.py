@@ -41,8 +41,7 @@ def rollback(
     ``Refused`` where no other version was active before.
     """
     folder = registry_at(registry)
-    with Registry(folder, waits=waits) as opened:
-        change = opened.roll_back(check_tenant(tenant), name, to)
+    change = Registry(folder, waits=waits).roll_back(check_tenant(tenant), name, to)
     return RolledBack(
         registry=folder,
         tenant=tenant,

@@ -14,7 +14,6 @@ from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.files.locks import Waits
-    from cloacina_ctl.registry.store import Change
 
 __all__ = ["Uninstalled", "uninstall"]
 
@@ -47,21 +46,17 @@ def uninstall(
     """
     name, version = parse_spec(spec)
     folder = registry_at(registry)
+    opened = Registry(folder, waits=waits)
     check_tenant(tenant)
-
-    def remove() -> Change:
-        with Registry(folder, waits=waits) as opened:
-            return opened.remove(tenant, name, version)
-
     try:
-        change = remove()
+        change = opened.remove(tenant, name, version)
     except FileProblem as error:
         if error.diagnostics[0].code is not Code.NO_SPACE:
             raise
         if not free_reserve(folder):
             raise FileProblem(error.diagnostics[0]._replace(hint=_NO_RESERVE)) from error
-        change = remove()  # nothing was changed: each is a whole step or none
-        keep_reserve(folder)  # now that SQLite has given back what it took
+        change = opened.remove(tenant, name, version)  # nothing was changed before
+        keep_reserve(folder)
     return Uninstalled(
         registry=folder,
         tenant=tenant,

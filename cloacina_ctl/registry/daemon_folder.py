@@ -21,8 +21,7 @@ from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.files.folders import Folder, close_quietly, open_folder
 from cloacina_ctl.files.locks import open_locked
 from cloacina_ctl.files.staging import flush, reported
-from cloacina_ctl.registry.files import Writing
-from cloacina_ctl.registry.index import BUSY_SECONDS, busy
+from cloacina_ctl.registry.files import Writing, busy
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -71,7 +70,7 @@ class Dropped(Writing):
         self,
         folder: str,
         *,
-        busy_seconds: float = BUSY_SECONDS,
+        busy_seconds: float | None = None,
         waits: Waits = contextlib.nullcontext,
     ) -> None:
         super().__init__(os.path.join(folder, STAGING))

@@ -1,8 +1,4 @@
-"""The files of a registry: staged, given their names, removed; and the lock over changes.
-
-A file is read-only, called by the digest of its bytes, and replaced only by the same bytes. Locks
-are the system's: they end with the process, however that ends.
-"""
+"""The files of a registry: staged, given their names, checked; and the lock over changes."""
 
 from __future__ import annotations
 
@@ -14,37 +10,83 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem
-from cloacina_ctl.files.folders import close_quietly, hidden_name
-from cloacina_ctl.files.locks import Lock, open_lock_file
+from cloacina_ctl.files.folders import close_quietly
+from cloacina_ctl.files.leftovers import new_hidden
+from cloacina_ctl.files.locks import held, open_lock_file
 from cloacina_ctl.files.staging import flush, reported, write_all
-from cloacina_ctl.registry.index import busy
-from cloacina_ctl.registry.layout import INCOMING, LOCK, RESERVE, stored_path
-from cloacina_ctl.registry.places import entered, make_folder, opened
+from cloacina_ctl.registry.layout import INCOMING, LOCK, RESERVE, is_digest
+from cloacina_ctl.registry.places import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
-
-    from typing_extensions import Self
 
     from cloacina_ctl.files.folders import Folder
     from cloacina_ctl.files.locks import Waits
     from cloacina_ctl.progress import StageProgress
 
 _PIECE = 1 << 20
-RESERVE_BYTES = 256 << 10  # the index's journal takes less for a removal
+RESERVE_BYTES = 256 << 10  # a record of some hundred versions takes less
 _MODE = 0o444
+_NOTHING = b"-" * 64 + b"\n"
 
 
-def open_lock(folder: str, seconds: float, waits: Waits = contextlib.nullcontext) -> Lock:
-    """Return the lock over changes: held, shared, by whoever changes something.
+class Pending:
+    """The folder in ``packages`` in which a change is under way, as the lock's file says it.
 
-    Whoever clears up holds it alone.
+    Overwritten in place, it takes no room on a full disk. A run that is killed leaves it said.
+    ``cleared`` counts the files that were removed after such runs.
+    """
+
+    def __init__(self, fd: int, path: str) -> None:
+        self._fd = fd
+        self._path = path
+        self.cleared = 0
+
+    @property
+    def folder(self) -> str | None:
+        """The folder's name; None where no change is under way."""
+        with reported(self._path):
+            text = os.pread(self._fd, len(_NOTHING), 0).decode("ascii", "replace").rstrip("\n")
+        return text if is_digest(text) else None
+
+    def begin(self, folder: str) -> None:
+        """Say it, on the disk, before anything is changed in that folder."""
+        self._write(folder.encode("ascii") + b"\n")
+        with reported(self._path):
+            os.fsync(self._fd)
+
+    def end(self) -> None:
+        """Say that nothing is left to be done."""
+        self._write(_NOTHING)
+
+    def _write(self, text: bytes) -> None:
+        with reported(self._path):
+            os.lseek(self._fd, 0, os.SEEK_SET)
+            write_all(self._fd, text)
+
+
+@contextlib.contextmanager
+def hold_lock(folder: str, seconds: float | None, waits: Waits) -> Iterator[Pending]:
+    """Hold the lock over changes: nobody else changes anything meanwhile.
+
+    The system lets go of it when the process ends. Raises ``FileProblem`` where another program
+    does not let it go for so many seconds.
     """
     path = os.path.join(folder, LOCK)
     with reported(path):
         fd = open_lock_file(path, 0o644)
-    return Lock(fd, path, seconds=seconds, waits=waits, busy=busy)
+    with held(fd, path, seconds=seconds, waits=waits, busy=busy):
+        yield Pending(fd, path)
+
+
+def busy(where: str) -> FileProblem:
+    """Return the error for a registry that another program does not let go."""
+    return FileProblem.of(
+        Code.REGISTRY_BUSY,
+        "another program holds the registry and does not let go",
+        where=where,
+        hint="wait for it, or end it; one that is gone holds nothing",
+    )
 
 
 class Writing:
@@ -82,33 +124,13 @@ class Writing:
 
 
 class Incoming(Writing):
-    """A file on its way in, under a name that means nothing; it goes unless it is placed."""
+    """A file in ``incoming``, open as ``fd``, under a hidden name until it is placed."""
 
-    def __init__(self, folder: str) -> None:
-        self._name = hidden_name()
-        super().__init__(os.path.join(folder, INCOMING, self._name))
-        self._folder = folder
-        self._stack = contextlib.ExitStack()
-        self._incoming: Folder
-
-    def __enter__(self) -> Self:
-        with contextlib.ExitStack() as stack:
-            self._incoming = stack.enter_context(opened(self._folder, INCOMING))
-            with reported(self.path):
-                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
-                self.fd = self._incoming.open_file(self._name, flags)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        close_quietly(self.fd)
-        with self._stack, contextlib.suppress(OSError):
-            self._incoming.unlink(self._name)
+    def __init__(self, fd: int, above: Folder, name: str) -> None:
+        super().__init__(above.where(name))
+        self.fd = fd
+        self._above = above
+        self._name = name
 
     def flush(self) -> None:
         """Have the bytes on the disk; from here on nobody writes to the file."""
@@ -116,23 +138,25 @@ class Incoming(Writing):
             os.fchmod(self.fd, _MODE)
             flush(self.fd)
 
-    def move_to(self, name: str) -> None:
-        """Give it a name in the registry's own folder, in the place of what has it."""
-        with opened(self._folder) as root:
-            self._incoming.rename(self._name, name, root)
+    def place(self, folder: Folder, name: str) -> None:
+        """Give it a name in a folder of the registry, in the place of the file that has it."""
+        with reported(folder.where(name)):
+            self._above.rename(self._name, name, folder)
+            folder.sync()
 
-    def place(self, kind: str, digest: str | None = None) -> None:
-        """Give it the name of ``digest``, by default that of its bytes.
 
-        It takes the place of the same bytes, of what was left of them, or of an older record.
-        """
-        path = stored_path(kind, digest or self.digest)
-        with opened(self._folder, kind) as above:
-            parent, name = os.path.split(os.path.relpath(path, kind))
-            make_folder(above, parent)
-            with entered(above, parent) as folder, reported(folder.where(name)):
-                self._incoming.rename(self._name, name, folder)
-                folder.sync()
+@contextlib.contextmanager
+def staged(folder: str) -> Iterator[Incoming]:
+    """Make a file on its way into the registry in ``folder``; it is removed unless it is placed."""
+    with opened(folder, INCOMING) as above:
+        with reported(above.path):
+            fd, name = new_hidden(above.fd, 0o600)
+        try:
+            yield Incoming(fd, above, name)
+        finally:
+            close_quietly(fd)
+            with contextlib.suppress(OSError):
+                above.unlink(name)
 
 
 def digest_of(path: str) -> tuple[str, int]:
@@ -149,7 +173,7 @@ def digest_of(path: str) -> tuple[str, int]:
     return sha256.hexdigest(), size
 
 
-def is_whole(path: str, digest: str) -> bool:
+def is_whole(path: str, digest: str | None) -> bool:
     """Tell whether the stored file at ``path`` is there with all of its bytes.
 
     Raises ``FileProblem`` where the system does not let us read it.
@@ -171,27 +195,14 @@ def seen_damage(path: str, size: int | None = None) -> str | None:
     return None
 
 
-def remove_file(folder: str, kind: str, digest: str) -> bool:
-    """Remove a stored file, and tell whether it was there."""
-    above, name = os.path.split(stored_path(kind, digest))
-    try:
-        with opened(folder, *above.split(os.sep)) as parent, reported(parent.where(name)):
-            return parent.unlink(name)
-    except FileProblem as error:
-        if error.diagnostics[0].code is Code.NOT_FOUND:
-            return False
-        raise
-
-
 def keep_reserve(folder: str) -> None:
     """Take the room that a removal needs on a full disk, where that is not taken already."""
-    path = os.path.join(folder, RESERVE)
-    if os.path.lexists(path):
+    if os.path.lexists(os.path.join(folder, RESERVE)):
         return
-    with contextlib.suppress(FileProblem), Incoming(folder) as incoming, reported(path):
+    with contextlib.suppress(FileProblem), staged(folder) as incoming, opened(folder) as root:
         incoming.write(os.urandom(RESERVE_BYTES))  # which no file system makes smaller
         incoming.flush()
-        incoming.move_to(RESERVE)
+        incoming.place(root, RESERVE)
 
 
 def free_reserve(folder: str) -> bool:
@@ -199,30 +210,3 @@ def free_reserve(folder: str) -> bool:
     with opened(folder) as root, reported(root.where(RESERVE)):
         found = root.look(RESERVE)
         return found is not None and stat.S_ISREG(found.st_mode) and root.unlink(RESERVE)
-
-
-def clear_incoming(folder: str) -> int:
-    """Remove what killed runs left on its way in, and return how many files that were.
-
-    For who holds the lock alone.
-    """
-    with opened(folder, INCOMING) as incoming, reported(incoming.path):
-        return incoming.remove_own_files()
-
-
-def stored_files(folder: str, kind: str) -> Iterator[tuple[str, str]]:
-    """Yield the parent folder's name and the name of each file of that kind, sorted.
-
-    Where their folder is gone there are none.
-    """
-    above = os.path.join(folder, kind)
-    if not os.path.isdir(above):
-        return
-    with reported(above):
-        for parent in sorted(os.listdir(above)):
-            path = os.path.join(above, parent)
-            if os.path.isdir(path):
-                for name in sorted(os.listdir(path)):
-                    yield parent, name
-            else:
-                yield "", parent

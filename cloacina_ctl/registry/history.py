@@ -1,6 +1,6 @@
-"""Whose turn it is: the order in which the versions of a name were active, each at most once.
+"""The activation history of a name: its versions in the order they became active, each once.
 
-The last one is active. Pure: lists of versions in, lists of versions out.
+The last one is active. Pure: sequences of versions in, tuples of versions out.
 """
 
 from __future__ import annotations
@@ -13,29 +13,30 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def activate(turns: Sequence[str], version: str) -> tuple[str, ...]:
-    """Return the turns after ``version`` became active: a step back leads to the one before."""
-    return (*(one for one in turns if one != version), version)
+def activate(history: Sequence[str], version: str) -> tuple[str, ...]:
+    """Return the history after ``version`` became active: a roll back leads to the one before."""
+    return (*(one for one in history if one != version), version)
 
 
-def step_back(
-    turns: Sequence[str], installed: Sequence[str], to: str | None, where: str
+def roll_back(
+    history: Sequence[str], installed: Sequence[str], to: str | None, where: str
 ) -> tuple[str, ...]:
-    """Return the turns one step back, or back to version ``to``.
+    """Return the history one step back, or back to version ``to``.
 
-    What was active in between has had its turn: further steps lead further back, never forth. A
-    version without a turn becomes active as if it had just been installed. Raises ``Refused`` where
-    there is nothing to go back to, and ``FileProblem`` where ``to`` is not installed.
+    The versions that were active after it leave the history: further steps lead further back, never
+    forward. A version that is not in the history becomes active as if it had just been installed.
+    Raises ``Refused`` where there is nothing to go back to, ``FileProblem`` where ``to`` is not
+    installed.
     """
     if to is None:
-        if len(turns) < 2:
+        if len(history) < 2:
             raise Refused.of(
                 Code.NO_EARLIER,
                 "no other version was active before",
                 where=where,
-                hint=_others(turns, installed),
+                hint=_others(history, installed),
             )
-        return tuple(turns[:-1])
+        return tuple(history[:-1])
     if to not in installed:
         raise FileProblem.of(
             Code.NOT_INSTALLED,
@@ -43,20 +44,19 @@ def step_back(
             where=where,
             hint=f"installed: {', '.join(installed)}",
         )
-    if to in turns:
-        return tuple(turns[: turns.index(to) + 1])
-    return activate(turns, to)
+    if to in history:
+        return tuple(history[: history.index(to) + 1])
+    return activate(history, to)
 
 
-def without(turns: Sequence[str], gone: str, left: Sequence[str]) -> tuple[str, ...]:
-    """Return the turns without the version ``gone``; ``left`` are those that stay, as they came.
+def remaining(history: Sequence[str], installed: Sequence[str]) -> tuple[str, ...]:
+    """Return the history of the versions that are still installed.
 
-    Where all that had a turn are gone, the one that came last gets it.
+    Where none of the history is, the one that was installed last becomes active.
     """
-    rest = tuple(one for one in turns if one != gone)
-    return rest or tuple(left[-1:])
+    return tuple(one for one in history if one in installed) or tuple(installed[-1:])
 
 
-def _others(turns: Sequence[str], installed: Sequence[str]) -> str | None:
-    others = [one for one in installed if one not in turns]
+def _others(history: Sequence[str], installed: Sequence[str]) -> str | None:
+    others = [one for one in installed if one not in history]
     return f"name one with --to: {', '.join(others)}" if others else None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.files.folders import Folder, make_folders, open_folder
 from cloacina_ctl.files.staging import reported
-from cloacina_ctl.registry.layout import FOLDERS
+from cloacina_ctl.registry.layout import INCOMING, PACKAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def make_layout(folder: str) -> None:
             raise FileProblem.of(Code.NOT_FOUND, "it is a link that leads nowhere", where=folder)
         make_folders(os.path.abspath(folder), _FOLDER_MODE)
     with opened(folder) as root:
-        for name in FOLDERS:
+        for name in (PACKAGES, INCOMING):
             make_folder(root, name)
 
 
@@ -42,6 +42,13 @@ def make_folder(above: Folder, name: str) -> None:
             above.sync()
     with entered(above, name):
         pass
+
+
+def names_in(path: str, *absent: type[OSError]) -> list[str]:
+    """Return the names in a folder, sorted; none where it is not there, or for ``absent``."""
+    with reported(path), contextlib.suppress(FileNotFoundError, *absent):
+        return sorted(os.listdir(path))
+    return []
 
 
 @contextlib.contextmanager
@@ -63,25 +70,19 @@ def entered(above: Folder, name: str) -> Iterator[Folder]:
         with reported(path):
             folder = above.folder(name)
     except FileProblem as error:
-        refuse_link(above.look(name), path)
-        if isinstance(error.__cause__, NotADirectoryError):
-            raise FileProblem.of(
-                Code.NOT_REGULAR,
-                "it is not a folder, and the registry needs one there",
-                where=path,
-                hint="move it away, then make it anew: `cloacina-ctl list --check --repair`",
-            ) from None
-        raise
-    with folder:
-        yield folder
-
-
-def refuse_link(found: os.stat_result | None, path: str) -> None:
-    """Refuse a link in the place of what the registry makes: what it leads to is not its own."""
-    if found is not None and stat.S_ISLNK(found.st_mode):
+        found = above.look(name)
+        if found is None or stat.S_ISDIR(found.st_mode):
+            raise
+        is_link = stat.S_ISLNK(found.st_mode)
         raise FileProblem.of(
             Code.NOT_REGULAR,
-            "it is a symbolic link, and the registry follows none in its folder",
+            "it is a symbolic link, and the registry follows none in its folder"
+            if is_link
+            else "it is not a folder, and the registry needs one there",
             where=path,
-            hint="move the link away; to keep a registry elsewhere, move all of it: --registry",
-        )
+            hint="move the link away; to keep a registry elsewhere, move all of it: --registry"
+            if is_link
+            else "move it away, then `cloacina-ctl list --check --repair` makes the folder",
+        ) from error
+    with folder:
+        yield folder

@@ -1,87 +1,287 @@
-"""Records: beside the index, one file for each name with all that the index says of it.
+"""Records: one file for each name of a tenant, with all that the registry knows of it.
 
-The index is what counts. Where it is lost, the records are what it is made anew from, so they are
-written after every change, one step behind at most; which are behind is in the index itself.
+A record is replaced as a whole by one rename, so a change of a name is there or not. Nothing else
+says what is installed.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import stat
 from typing import TYPE_CHECKING
 
+from cloacina_ctl.errors import Code, FileProblem, Refused
 from cloacina_ctl.files.staging import reported
-from cloacina_ctl.registry.files import Incoming, remove_file
-from cloacina_ctl.registry.layout import RECORDS, record_digest
-from cloacina_ctl.registry.stored import History, Stored
+from cloacina_ctl.registry.files import staged
+from cloacina_ctl.registry.layout import (
+    is_digest,
+    is_name,
+    is_tenant,
+    name_folder,
+    package_file,
+    record_file,
+    sidecar_file,
+)
+from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from cloacina_ctl.manifest.canonical import JsonObject
+    from cloacina_ctl.files.folders import Folder
+    from cloacina_ctl.manifest.canonical import JsonObject, JsonValue
 
-SCHEMA = "cloacina-ctl/registry-record/1"
+SCHEMA = "cloacina-ctl/registry-record/"
+SCHEMA_VERSION = 1
+MAX_BYTES = 256 << 20  # a version takes less than a kilobyte
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-MAX_BYTES = 256 << 20  # a version takes about a kilobyte
 
 
-def to_text(history: History) -> str:
-    """Return the record of a name."""
-    value: JsonObject = {
-        "schema": SCHEMA,
-        "tenant": history.tenant,
-        "name": history.name,
-        "versions": [one.to_json() for one in history.versions],
-        "turns": list(history.turns),
-    }
-    return json.dumps(value, indent=1) + "\n"
+class Trust(NamedTuple):
+    """Why a package was let in: whose signatures counted, by which rule, when.
+
+    ``vouched_by`` are fingerprints of keys that were known at ``verified_at`` (UTC), none where the
+    rule took unsigned packages; ``keys`` what the rule named, none for the trusted keys and the
+    user's own. ``signatures`` are JSON, as ``verify --json`` shows them.
+    """
+
+    verified_at: str
+    vouched_by: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    threshold: int = 1
+    allow_unsigned: bool = False
+    signatures: tuple[JsonValue, ...] = ()
+
+    def rule_to_json(self) -> JsonObject:
+        """Return the rule as JSON."""
+        return {
+            "keys": list(self.keys),
+            "threshold": self.threshold,
+            "allow_unsigned": self.allow_unsigned,
+        }
+
+    def to_json(self) -> JsonObject:
+        """Return it as JSON."""
+        return {
+            "verified_at": self.verified_at,
+            "vouched_by": list(self.vouched_by),
+            "rule": self.rule_to_json(),
+            "signatures": list(self.signatures),
+        }
+
+    @classmethod
+    def from_json(cls, value: object) -> Trust:
+        """Return what ``to_json`` wrote; raises ``ValueError`` for anything else."""
+        try:
+            if not isinstance(value, dict):
+                raise TypeError("an object is expected")
+            rule = value["rule"]
+            return cls(
+                _text(value["verified_at"]),
+                tuple(map(_text, value["vouched_by"])),
+                tuple(map(_text, rule["keys"])),
+                int(rule["threshold"]),
+                rule["allow_unsigned"] is True,
+                tuple(value["signatures"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a decision of trust: {error}") from error
 
 
-def from_text(text: str) -> History:
-    """Return what ``to_text`` wrote; raises ``ValueError`` for anything else."""
-    value = json.loads(text)
-    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
-        raise ValueError("not a record of a registry")
+class Stored(NamedTuple):
+    """A version of a package in the registry.
+
+    ``digest`` is of the file's bytes, ``sidecar`` of those of its signature beside it, ``content``
+    the identity that ``verify`` shows; sizes are bytes, times UTC.
+    """
+
+    tenant: str
+    name: str
+    version: str
+    format: str
+    digest: str
+    size: int
+    content: str
+    sidecar: str | None
+    installed_at: str
+    trust: Trust
+
+    @property
+    def folder(self) -> str:
+        """What the folder of its name is called."""
+        return name_folder(self.name)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What its package and signature are called in the folder of its name."""
+        package = package_file(self.digest)
+        return (package,) if self.sidecar is None else (package, sidecar_file(self.sidecar))
+
+    def to_json(self) -> JsonObject:
+        """Return it as JSON, without the tenant and name that its record has."""
+        fields: dict[str, JsonValue] = dict(self._asdict())
+        del fields["tenant"], fields["name"]
+        return {**fields, "trust": self.trust.to_json()}
+
+    @classmethod
+    def from_json(cls, value: object, tenant: str, name: str) -> Stored:
+        """Return what ``to_json`` wrote; raises ``ValueError`` for anything else."""
+        if not isinstance(value, dict) or value.keys() != _KINDS.keys():
+            raise ValueError("not a version of a package")
+        if not all(isinstance(value[key], kind) for key, kind in _KINDS.items()):
+            raise ValueError("a field of the wrong type")
+        digests = (value["digest"], value["sidecar"] or value["digest"])
+        if not is_name(value["version"]) or not all(map(is_digest, digests)):
+            raise ValueError("a version or digest of the wrong form")
+        *fields, trust = (value[key] for key in _KINDS)
+        return cls._make((tenant, name, *fields, Trust.from_json(trust)))
+
+
+# The fields behind tenant and name, in their order, and what each is in JSON.
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(Stored._fields[2:], str),
+    "size": int,
+    "sidecar": (str, type(None)),
+    "trust": dict,
+}
+
+
+class Record(NamedTuple):
+    """All of one name of one tenant: its versions as they were installed, and their activations.
+
+    ``activations`` are versions, each once: the last is the active one, the one before it is what a
+    rollback goes back to.
+    """
+
+    tenant: str
+    name: str
+    versions: tuple[Stored, ...] = ()
+    activations: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        """What the folder of the name is called."""
+        return name_folder(self.name)
+
+    @property
+    def file(self) -> str:
+        """What the record is called there."""
+        return record_file(self.tenant)
+
+    @property
+    def active(self) -> str | None:
+        """The active version; None only where there is none at all."""
+        return self.activations[-1] if self.activations else None
+
+    @property
+    def installed(self) -> list[str]:
+        """The versions, as they were installed."""
+        return [one.version for one in self.versions]
+
+    @property
+    def files(self) -> set[str]:
+        """What the files of all versions are called in the folder of the name."""
+        return {file for one in self.versions for file in one.files}
+
+    def find(self, version: str | None) -> Stored | None:
+        """Return that version, or the active one for None; None where there is none."""
+        wanted = self.active if version is None else version
+        return next((one for one in self.versions if one.version == wanted), None)
+
+    def to_json(self) -> JsonObject:
+        """Return it as JSON."""
+        return {
+            "schema": f"{SCHEMA}{SCHEMA_VERSION}",
+            "tenant": self.tenant,
+            "name": self.name,
+            "versions": [one.to_json() for one in self.versions],
+            "activations": list(self.activations),
+        }
+
+    @classmethod
+    def from_json(cls, value: object) -> Record:
+        """Return what ``to_json`` wrote; raises ``ValueError`` for anything else."""
+        if not isinstance(value, dict) or value.get("schema") != f"{SCHEMA}{SCHEMA_VERSION}":
+            raise ValueError("not a record of a registry")
+        try:
+            tenant, name = _text(value["tenant"]), _text(value["name"])
+            versions = tuple(Stored.from_json(one, tenant, name) for one in value["versions"])
+            activations = tuple(map(_text, value["activations"]))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a record of a registry: {error}") from error
+        if not is_tenant(tenant) or not is_name(name):
+            raise ValueError("a tenant or name of the wrong form")
+        installed, active = {one.version for one in versions}, set(activations)
+        if len(installed) < len(versions) or len(active) < len(activations):
+            raise ValueError("a version that is there twice")
+        if not active or not active <= installed:
+            raise ValueError("no active version, or one that is not installed")
+        return cls(tenant, name, versions, activations)
+
+
+def read(path: str) -> Record | None:
+    """Return the record at ``path``; None where there is none.
+
+    Raises ``Refused`` for one that is damaged or of a newer version, ``FileProblem`` for what is no
+    regular file, and where the system does not let us read it.
+    """
+    with reported(path):
+        try:
+            fd = os.open(path, _FLAGS)
+        except FileNotFoundError:
+            return None
+        with open(fd, "rb", buffering=0) as file:
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode):
+                raise FileProblem.of(Code.NOT_REGULAR, "it is not a regular file", where=path)
+            data = file.read() if found.st_size <= MAX_BYTES else b""
     try:
-        versions = tuple(map(Stored.from_json, value["versions"]))
-        history = History(
-            tenant=value["tenant"],
-            name=value["name"],
-            versions=versions,
-            turns=tuple(map(str, value["turns"])),
-        )
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"not a record of a registry: {error}") from error
-    _check(history)
-    json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair cannot be in an index
-    return history
+        if found.st_size > MAX_BYTES:
+            raise ValueError(f"it has more than {MAX_BYTES} bytes")
+        value = json.loads(data.decode("ascii"))
+        _refuse_newer(value, path)
+        record = Record.from_json(value)
+        if os.path.join(record.folder, record.file) != os.path.join(*path.split(os.sep)[-2:]):
+            raise ValueError("it is of another name or tenant")
+    except (ValueError, RecursionError) as error:
+        raise Refused.of(
+            Code.REGISTRY_DAMAGED,
+            f"the record of a package is damaged: {error}",
+            where=path,
+            hint="`cloacina-ctl list --check --repair` sets it aside; then install the packages "
+            "beside it again",
+        ) from error
+    return record
 
 
-def write(folder: str, history: History) -> None:
-    """Make the record of a name say ``history``; of a name without versions there is none."""
-    digest = record_digest(history.tenant, history.name)
-    if not history.versions:
-        remove_file(folder, RECORDS, digest)
+def write(record: Record, folder: Folder, registry: str) -> None:
+    """Make the record in the open ``folder`` say this, in one step; without versions it is removed.
+
+    ``registry`` is the path of the registry that the folder is in.
+    """
+    if not record.versions:
+        with reported(folder.where(record.file)):
+            folder.unlink(record.file)
+            folder.sync()
         return
-    with Incoming(folder) as incoming:
-        incoming.write(to_text(history).encode("ascii"))
+    with staged(registry) as incoming:
+        incoming.write(json.dumps(record.to_json()).encode("ascii") + b"\n")
         incoming.flush()
-        incoming.place(RECORDS, digest)
+        incoming.place(folder, record.file)
 
 
-def read(path: str) -> str:
-    """Return the text of a record; raises ``ValueError`` for what cannot be one."""
-    with reported(path), open(os.open(path, _FLAGS), "rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"it has more than {MAX_BYTES} bytes")
-    return data.decode("ascii")
+def _refuse_newer(value: object, path: str) -> None:
+    schema = value.get("schema") if isinstance(value, dict) else None
+    version = schema.removeprefix(SCHEMA) if isinstance(schema, str) else ""
+    if schema != version and version.isdecimal() and int(version) > SCHEMA_VERSION:
+        raise Refused.of(
+            Code.NEWER_REGISTRY,
+            f"the registry is of version {version}, and {SCHEMA_VERSION} is the newest that is "
+            "known here",
+            where=path,
+            hint="update cloacina-ctl",
+        )
 
 
-def _check(history: History) -> None:
-    """Refuse a record that contradicts itself: the index would then say what nobody did."""
-    installed = [one.version for one in history.versions]
-    if any((one.tenant, one.name) != (history.tenant, history.name) for one in history.versions):
-        raise ValueError("a version of another name")
-    if len(set(installed)) != len(installed) or len(set(history.turns)) != len(history.turns):
-        raise ValueError("a version that is there twice")
-    if not set(history.turns) <= set(installed) or bool(history.turns) != bool(installed):
-        raise ValueError("turns of versions that are not there")
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a text is expected")
+    return value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, NotTrusted
 from cloacina_ctl.files.folders import make_folders
-from cloacina_ctl.files.locks import Lock, open_lock_file
+from cloacina_ctl.files.locks import held, open_lock_file
 from cloacina_ctl.files.ownership import is_own, quoted
 from cloacina_ctl.files.staging import reported
 
@@ -103,9 +103,5 @@ def locked(folder: str, what: str) -> Iterator[None]:
     path = os.path.join(folder, _LOCK_FILE)
     with reported(path):
         fd = open_lock_file(path, 0o600)
-    lock = Lock(fd, what)
-    try:
-        lock.hold_alone()
+    with held(fd, what):
         yield
-    finally:
-        lock.close()

@@ -14,7 +14,6 @@ import pytest
 
 from cloacina_ctl.files.folders import (
     PREFIX,
-    hidden_name,
     hold_private_folder,
     make_private_folder,
     open_folder,
@@ -244,18 +243,16 @@ def test_names_in_a_folder_lead_nowhere_else(base, canary):
     assert seen(canary) == before
 
 
-def test_only_own_files_are_cleared(base, canary):
-    own = [hidden_name() for _ in range(3)]
-    for name in own:
-        (base / name).touch()
-    (base / hidden_name()).mkdir()
-    (base / hidden_name()).symlink_to(canary / "letter.txt")
-    (base / "letter.txt").touch()
-    before = seen(canary)
+def test_a_folder_is_removed_unless_something_is_in_it(base):
+    (base / "empty").mkdir()
+    (base / "full" / "inner").mkdir(parents=True)
+    (base / "link").symlink_to("empty")
     with open_folder(base) as folder:
-        assert folder.remove_own_files() == 3
-    assert len(os.listdir(base)) == 3
-    assert seen(canary) == before
+        with pytest.raises(NotADirectoryError):
+            folder.remove_folder("link")
+        for name in ("empty", "empty", "full"):
+            folder.remove_folder(name)
+    assert sorted(os.listdir(base)) == ["full", "link"]
 
 
 def test_descriptors_are_given_back(base):

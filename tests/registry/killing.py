@@ -1,7 +1,7 @@
 """Kills whoever changes a registry, and proves that it is whole. A program of its own: it forks.
 
-``python -m tests.registry.killing points STEP OFFSET`` kills at each STEPth call into the system or
-into SQLite of each kind of change; ``… times COUNT SEED`` kills COUNT changes at random times.
+``python -m tests.registry.killing points STEP OFFSET`` kills at each STEPth call into the system
+of each kind of change; ``… times COUNT SEED`` kills COUNT changes at random times.
 """
 
 from __future__ import annotations
@@ -27,17 +27,16 @@ KEY = ("public", "a")
 def prepare(folder: str) -> None:
     put(folder, "a", "1", sidecar=b"s1")
     put(folder, "a", "2", sidecar=b"s2")
+    put(folder, "a", "2", tenant="etl", sidecar=b"s2")
     put(folder, "b", "1")
 
 
 def remove(folder: str, version: str | None) -> None:
-    with Registry(folder) as registry:
-        registry.remove(*KEY, version)
+    Registry(folder).remove(*KEY, version)
 
 
 def roll_back(folder: str, to: str | None = None) -> None:
-    with Registry(folder) as registry:
-        registry.roll_back(*KEY, to)
+    Registry(folder).roll_back(*KEY, to)
 
 
 CHANGES: dict[str, Act] = {
@@ -52,8 +51,6 @@ FIRST: dict[str, Act] = {"install the very first": lambda folder: put(folder, "a
 
 
 def state_of(folder: str) -> State:
-    if not os.path.exists(os.path.join(folder, "index.sqlite")):
-        return {}
     return check_invariants(folder)
 
 
@@ -72,7 +69,7 @@ def in_child(act: Act, folder: str, before: Callable[[], None]) -> int:
 
 
 def kill_at_call(number: int) -> None:
-    """Kill this process at its call of that number into C: the system, SQLite, a hash."""
+    """Kill this process at its call of that number into C: the system, a hash."""
     left = number
 
     def count(frame: object, event: str, argument: object) -> None:
@@ -89,8 +86,7 @@ def check_after(folder: str, allowed: list[State], what: str) -> None:
     """Prove that it is as before or as after, and tidy when the next one has been there."""
     found = state_of(folder)
     assert found in allowed, (what, found, allowed)
-    with Registry(folder, make=True):
-        pass
+    Registry(folder).prepare()
     assert state_of(folder) == found, what
     check_tidy(folder)
 

@@ -5,25 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import sqlite3
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from cloacina_ctl.registry import records
-from cloacina_ctl.registry.index import connect
-from cloacina_ctl.registry.layout import (
-    INCOMING,
-    INDEX,
-    PACKAGES,
-    RECORDS,
-    SIDECARS,
-    record_digest,
-    stored_path,
-)
+from cloacina_ctl.registry.layout import INCOMING, LOCK, PACKAGES
+from cloacina_ctl.registry.records import Record, Stored, Trust
 from cloacina_ctl.registry.store import Change, Registry
-from cloacina_ctl.registry.stored import History, Stored, Trust
 
 # In memory where that can be: these tests flush to the disk thousands of times.
 SCRATCH = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -49,7 +39,8 @@ def put(
 ) -> Change:
     """Put a made-up package into the registry, as `install` does when it is verified."""
     with contextlib.ExitStack() as stack:
-        registry = stack.enter_context(Registry(str(folder), make=True, busy_seconds=busy_seconds))
+        registry = Registry(str(folder), busy_seconds=busy_seconds)
+        registry.prepare()
         package = stack.enter_context(registry.incoming())
         package.write(body(name, version, salt))
         beside = None
@@ -67,54 +58,49 @@ def put(
 
 
 def files_in(folder: Path | str) -> set[str]:
-    """Return the stored files and what is on its way in, from the folder on."""
-    kinds = (PACKAGES, SIDECARS, RECORDS, INCOMING)
+    """Return the stored files, records and what is on its way in, from the folder on."""
+    kinds = (PACKAGES, INCOMING)
     found = (path for kind in kinds for path in (Path(folder) / kind).rglob("*") if path.is_file())
     return {str(path.relative_to(folder)) for path in found}
 
 
-def histories(folder: Path | str) -> list[History]:
-    """Return what the index says, read by statements of this test."""
-    with contextlib.closing(sqlite3.connect(Path(folder) / INDEX)) as index:
-        assert index.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert index.execute("PRAGMA foreign_key_check").fetchall() == []
-    from cloacina_ctl.registry import queries
+def make_newer(record: Path) -> None:
+    """Make a record one that a newer cloacina-ctl may have written."""
+    text = record.read_text()
+    record.unlink()
+    record.write_text(text.replace("registry-record/1", "registry-record/2"))
 
-    with contextlib.closing(connect(str(folder), writable=True)) as index:
-        return [queries.history(index, *names) for names in queries.names(index)]
+
+def records_in(folder: Path | str) -> list[Record]:
+    """Return what all records say."""
+    return [records.read(str(path)) for path in sorted((Path(folder) / PACKAGES).glob("*/*.json"))]
 
 
 def check_invariants(folder: Path | str) -> dict[tuple[str, str], tuple[tuple[str, ...], str]]:
     """Prove what holds at any moment, and return versions and the active one of each name."""
     state = {}
-    for history in histories(folder):
-        versions = tuple(one.version for one in history.versions)
+    for record in records_in(folder):
+        versions = tuple(record.installed)
         assert len(set(versions)) == len(versions) > 0
-        assert history.turns
-        assert set(history.turns) <= set(versions)
-        assert len(set(history.turns)) == len(history.turns)
-        for one in history.versions:
-            data = (Path(folder) / stored_path(PACKAGES, one.digest)).read_bytes()
-            assert hashlib.sha256(data).hexdigest() == one.digest
-        state[history.tenant, history.name] = (versions, history.turns[-1])
+        assert record.activations
+        assert set(record.activations) <= set(versions)
+        assert len(set(record.activations)) == len(record.activations)
+        for one in record.versions:
+            for file in one.files:
+                data = (Path(folder) / PACKAGES / record.folder / file).read_bytes()
+                assert file.startswith(f"{hashlib.sha256(data).hexdigest()}.")
+        state[record.tenant, record.name] = (versions, record.activations[-1])
     return state
 
 
 def check_tidy(folder: Path | str) -> None:
     """Prove that nothing is there but what is needed, when nobody is at work."""
-    needed = set()
-    for history in histories(folder):
-        for one in history.versions:
-            needed.add(stored_path(PACKAGES, one.digest))
-            if one.sidecar is not None:
-                needed.add(stored_path(SIDECARS, one.sidecar))
-        path = stored_path(RECORDS, record_digest(history.tenant, history.name))
-        needed.add(path)
-        assert records.read(str(Path(folder) / path)) == records.to_text(history)
+    found = records_in(folder)
+    needed = {os.path.join(PACKAGES, record.folder, file)
+              for record in found for file in (record.file, *record.files)}  # fmt: skip
     assert files_in(folder) == needed
-    with contextlib.closing(sqlite3.connect(Path(folder) / INDEX)) as index:
-        assert index.execute("SELECT * FROM unsettled").fetchall() == []
-        assert index.execute("SELECT * FROM unrecorded").fetchall() == []
+    assert set(os.listdir(Path(folder) / PACKAGES)) == {record.folder for record in found}
+    assert set((Path(folder) / LOCK).read_bytes()) <= set(b"-\n")
 
 
 @contextlib.contextmanager

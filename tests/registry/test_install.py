@@ -296,7 +296,7 @@ def test_a_stored_package_that_is_not_the_one_is_said_by_its_name(cli, made, tmp
 
 def test_a_stored_signature_that_is_damaged_is_said_so(signed_source, registry):
     install(InstallRequest(str(signed_source)))
-    (beside,) = (registry / "sidecars").rglob("*.sig")
+    (beside,) = (registry / "packages").rglob("*.sig")
     data = beside.read_bytes()
     beside.unlink()
     for damaged in (None, data + b" "):
@@ -365,13 +365,11 @@ def test_what_was_allowed_unsigned_holds_where_nobody_else_writes(user, made, re
 def test_nor_does_it_hold_where_others_write_to_what_decides(user, made, registry, how):
     """Whoever can write to one of these can make the registry say that it was allowed."""
     installed = install(InstallRequest(str(made.unsigned), Rule(allow_unsigned=True))).package
-    (record,) = (registry / "records").rglob("*.json")
+    package = Path(installed.path)
     for path in (
-        registry / "index.sqlite", registry / "index.sqlite-wal", registry / "packages",
-        Path(installed.path), Path(installed.path).parent, registry / "sidecars",
-        registry / "records", record.parent, record, registry / "incoming",
+        registry / "incoming", registry / "packages", package.parent,
+        package.with_name("public.json"), package,
     ):  # fmt: skip
-        (registry / "index.sqlite-wal").touch(0o644)
         mode, owner = path.stat().st_mode, path.stat().st_uid
         if how == "owner":
             if os.geteuid() != 0:
@@ -386,8 +384,6 @@ def test_nor_does_it_hold_where_others_write_to_what_decides(user, made, registr
         assert "chmod -R go-w" in found.hint
         os.chown(path, owner, -1)
         path.chmod(mode)
-        for suffix in ("-wal", "-shm"):
-            (registry / f"index.sqlite{suffix}").unlink(missing_ok=True)
         assert find_installed(NAME).rule.allow_unsigned
 
 
@@ -431,21 +427,34 @@ def test_damage_is_the_answer_no(cli, made, registry):
     assert cli("list", "--check").status == 0
 
 
-def test_a_damaged_index_is_made_anew(cli, made, registry):
+def test_a_damaged_record_is_set_aside(cli, made, registry):
     cli("install", made.first)
-    cli("install", made.second)
-    cli("rollback", NAME)
-    before = cli("list").out
-    (registry / "index.sqlite").write_bytes(b"damaged")
-    assert code_of(cli("list", "--json")) == "D004"
-    assert code_of(cli("install", made.first, "--json")) == "D004"
+    path = Path(find_installed(NAME).path)
+    record = path.with_name("public.json")
+    record.unlink()
+    record.write_bytes(b"damaged")
+    for words in (["list"], ["run", NAME, "--plan"], ["install", made.first]):
+        assert code_of(cli(*words, "--json")) == "D004"
     said = cli("list", "--check", "--json")
     assert (said.status, code_of(said)) == (1, "D004")
     assert said.json["result"]["packages"] == []
     said = cli("list", "--check", "--repair")
-    assert said.status == 0
-    assert "made the index anew from the records: 2 versions" in said.err
-    assert said.out == before == cli("list").out
+    assert (said.status, said.out) == (0, "")
+    assert f"set a damaged record aside: {record}.damaged-" in said.err
+    assert f"{path}: no version in the registry has this file" in said.err
+    cli("install", path)
+    assert cli("list", "--check").err.endswith("every byte is the right one\n")
+    assert cli("list").out.startswith(f"*  {NAME}  1.0.0  public")
+
+
+@pytest.mark.parametrize("how", ["gone", "file"])
+def test_a_registry_without_its_folder_of_packages_is_damaged(cli, made, registry, how):
+    cli("install", made.first)
+    (registry / "packages").rename(registry / "elsewhere")
+    if how == "file":
+        (registry / "packages").write_text("?")
+    said = cli("list", "--check", "--json")
+    assert (said.status, code_of(said)) == (1, "D013")
 
 
 def test_a_read_only_registry_is_listed_and_not_changed(cli, made, registry):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 import tempfile
 
@@ -12,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from cloacina_ctl.errors import CloacinaError
-from cloacina_ctl.registry.repair import check, repair
-from cloacina_ctl.registry.store import Reading, Registry
+from cloacina_ctl.registry.repair import check
+from cloacina_ctl.registry.store import Registry
 from tests.registry.stores import SCRATCH, check_invariants, check_tidy, put
 
 TENANTS = st.sampled_from(["public", "etl"])
@@ -22,13 +20,13 @@ VERSIONS = st.sampled_from(["1", "2", "3"])
 
 
 class Model(RuleBasedStateMachine):
-    """``versions`` in the order in which they came, ``turns`` with the active one last."""
+    """``versions`` in the order in which they came, ``history`` with the active one last."""
 
     def __init__(self):
         super().__init__()
         self.folder = tempfile.mkdtemp(dir=SCRATCH)
         self.versions = {}
-        self.turns = {}
+        self.history = {}
         self.salts = {}
 
     @rule(tenant=TENANTS, name=NAMES, version=VERSIONS, salt=st.sampled_from("xy"),
@@ -36,7 +34,7 @@ class Model(RuleBasedStateMachine):
     def install(self, tenant, name, version, salt, replace):
         key = (tenant, name)
         versions = self.versions.setdefault(key, [])
-        turns = self.turns.setdefault(key, [])
+        history = self.history.setdefault(key, [])
         there = self.salts.get((*key, version))
         try:
             change = put(self.folder, name, version, tenant=tenant, salt=salt, replace=replace)
@@ -45,78 +43,66 @@ class Model(RuleBasedStateMachine):
             assert not replace
             return
         assert there in (None, salt) or replace
-        assert change.before == (turns[-1] if turns else None)
+        assert change.before == (history[-1] if history else None)
         assert change.changed == (change.before != version or there != salt)
         if version not in versions:
             versions.append(version)
-        if version in turns:
-            turns.remove(version)
-        turns.append(version)
+        if version in history:
+            history.remove(version)
+        history.append(version)
         self.salts[(*key, version)] = salt
 
     @rule(tenant=TENANTS, name=NAMES, to=st.none() | VERSIONS)
     def roll_back(self, tenant, name, to):
         versions = self.versions.get((tenant, name), [])
-        turns = self.turns.get((tenant, name), [])
-        possible = len(turns) > 1 if to is None else to in versions
+        history = self.history.get((tenant, name), [])
+        possible = len(history) > 1 if to is None else to in versions
         try:
-            with Registry(self.folder) as registry:
-                change = registry.roll_back(tenant, name, to)
+            change = Registry(self.folder).roll_back(tenant, name, to)
         except CloacinaError:
             assert not possible
             return
         assert possible
-        assert change.before == turns[-1]
+        assert change.before == history[-1]
         if to is None:
-            turns.pop()
-        elif to in turns:
-            del turns[turns.index(to) + 1 :]
+            history.pop()
+        elif to in history:
+            del history[history.index(to) + 1 :]
         else:
-            turns.append(to)
-        assert change.after == turns[-1]
+            history.append(to)
+        assert change.after == history[-1]
 
     @rule(tenant=TENANTS, name=NAMES, version=st.none() | VERSIONS)
     def remove(self, tenant, name, version):
         versions = self.versions.get((tenant, name), [])
         gone = [one for one in versions if version in (None, one)]
         try:
-            with Registry(self.folder) as registry:
-                change = registry.remove(tenant, name, version)
+            change = Registry(self.folder).remove(tenant, name, version)
         except CloacinaError:
             assert not gone
             return
         assert change.removed == tuple(gone)
         assert gone
-        turns = self.turns[tenant, name]
+        history = self.history[tenant, name]
         for one in gone:
             versions.remove(one)
             del self.salts[tenant, name, one]
-            if one in turns:
-                turns.remove(one)
-            if not turns and versions:
-                turns.append(versions[-1])
-        assert change.after == (turns[-1] if turns else None)
-
-    @rule(how=st.sampled_from(["cut", "gone"]))
-    def lose_the_index(self, how):
-        if not any(self.versions.values()):
-            return
-        for name in ("index.sqlite", "index.sqlite-wal", "index.sqlite-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                path = f"{self.folder}/{name}"
-                os.unlink(path) if how == "gone" else os.truncate(path, 0)
-        repair(self.folder)
+            if one in history:
+                history.remove(one)
+            if not history and versions:
+                history.append(versions[-1])
+        assert change.after == (history[-1] if history else None)
 
     @invariant()
     def says_what_the_model_says(self):
-        with Reading(self.folder) as registry:
-            listed = registry.listed()
-        found = {(one.stored.tenant, one.stored.name, one.stored.version) for one in listed}
-        assert found == {(*key, one) for key, versions in self.versions.items() for one in versions}
-        active = {(one.stored.tenant, one.stored.name): one.stored.version
-                  for one in listed if one.active}  # fmt: skip
-        assert active == {key: turns[-1] for key, turns in self.turns.items() if turns}
-        if listed:
+        found = Registry(self.folder).records()
+        assert {(one.tenant, one.name): one.installed for one in found} == {
+            key: versions for key, versions in self.versions.items() if versions
+        }
+        assert {(one.tenant, one.name): list(one.activations) for one in found} == {
+            key: history for key, history in self.history.items() if history
+        }
+        if found:
             check_invariants(self.folder)
             check_tidy(self.folder)
             assert check(self.folder).findings == ()

@@ -41,7 +41,7 @@ def test_a_registry_may_lie_where_the_locale_has_no_letters_for(user, made, tmp_
         lines = said.stdout.decode("ascii").splitlines()
         judge(json.loads(lines[-1]))
         assert json.loads(lines[-1])["ok"] is True
-    assert sorted(os.listdir(folder))[:2] == [b"incoming", b"index.sqlite"]
+    assert sorted(os.listdir(folder))[:2] == [b"incoming", b"lock"]
     said = say(["list", "--registry", folder], locale)
     assert b"nothing is installed in" in said.stderr
     assert b"\xff" not in said.stderr
@@ -60,4 +60,4 @@ def test_a_registry_below_a_home_of_other_letters(user, made, tmp_path, monkeypa
         assert said.returncode == 0, said.stderr
         assert json.loads(said.stdout)["ok"] is True
     there = user / "dém" if how == "settings" else home
-    assert list(there.rglob("index.sqlite"))
+    assert list(there.rglob("public.json"))

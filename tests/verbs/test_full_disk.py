@@ -146,9 +146,8 @@ def attempt(disk, ready, act, free):
         act(folder)
     assert not list(folder.rglob(".cloacina-ctl-*")), free
     for name in REGISTRIES:
-        if (folder / name / "index.sqlite").exists():
-            with Registry(str(folder / name)):  # a record may have been left to the next change
-                pass
+        if (folder / name / "lock").exists():
+            Registry(str(folder / name)).prepare()  # clearing up may have been left to the next one
             check_tidy(folder / name)
     shutil.rmtree(folder)
     return not codes
@@ -174,7 +173,7 @@ def test_a_disk_of_some_sizes(tmp_path, ready, name):
 
 
 def test_a_registry_that_a_full_disk_did_not_take_is_an_empty_one(tmp_path, ready):
-    with small_disk(tmp_path / "disk", "size=100k") as disk:
+    with small_disk(tmp_path / "disk", "size=32k") as disk:
         with pytest.raises(CloacinaError) as caught:
             install(InstallRequest(str(ready / "x"), ANY, registry=str(disk / "r")))
         assert caught.value.diagnostics[0].code is Code.NO_SPACE

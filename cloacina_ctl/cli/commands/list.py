@@ -155,9 +155,9 @@ LIST = Command(
     name="list",
     summary="List what is in the local registry, and which version is active.",
     description=(
-        "The active version of each name has a star. With --check every stored byte, the index and "
-        "its records are read: exit 1 where something is damaged. --repair makes whole first what "
-        "can be: a damaged or lost index from its records, what a killed run left."
+        "The active version of each name has a star. With --check every record and every stored "
+        "byte is read: exit 1 where something is damaged. --repair first removes what killed runs "
+        "left, and sets damaged records aside, so that their packages can be installed again."
     ),
     takes=_ListOptions,
     run=_run,

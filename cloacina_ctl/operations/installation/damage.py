@@ -34,9 +34,9 @@ def damage_explained(path: str, rule: Rule) -> Iterator[None]:
 
 def _is_damaged(path: str) -> bool:
     from cloacina_ctl.registry.files import is_whole
-    from cloacina_ctl.registry.layout import PACKAGES, digest_at
+    from cloacina_ctl.registry.layout import package_digest
 
-    digest = digest_at(PACKAGES, path)
+    digest = package_digest(path)
     with contextlib.suppress(FileProblem):  # of a file that cannot be read nothing is known
         return digest is not None and not is_whole(path, digest)
     return False

@@ -15,7 +15,7 @@ from cloacina_ctl.errors import Code, NotTrusted, UsageError
 from cloacina_ctl.operations.installation.damage import damage_explained, damaged
 from cloacina_ctl.redaction import refuse_secret_text
 from cloacina_ctl.registry.layout import DEFAULT_TENANT, check_tenant
-from cloacina_ctl.registry.store import Reading, deciding_paths
+from cloacina_ctl.registry.store import Registry
 from cloacina_ctl.values import NamedTuple
 from cloacina_ctl.verification.policy import Rule
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.formats.package import Package
     from cloacina_ctl.manifest.canonical import JsonObject
-    from cloacina_ctl.registry.stored import Stored
+    from cloacina_ctl.registry.records import Stored
 
 __all__ = [
     "DEFAULT_TENANT", "Found", "InstalledPackage", "find_installed",
@@ -88,7 +88,7 @@ def parse_spec(spec: str) -> tuple[str, str | None]:
     return name, version
 
 
-def shown(registry: Reading, stored: Stored, *, active: bool) -> InstalledPackage:
+def shown(registry: Registry, stored: Stored, *, active: bool) -> InstalledPackage:
     """Return a version as the verbs show it."""
     trust = stored.trust
     return InstalledPackage(
@@ -104,11 +104,7 @@ def shown(registry: Reading, stored: Stored, *, active: bool) -> InstalledPackag
         installed_at=stored.installed_at,
         verified_at=trust.verified_at,
         vouched_by=trust.vouched_by,
-        rule={
-            "keys": list(trust.keys),
-            "threshold": trust.threshold,
-            "allow_unsigned": trust.allow_unsigned,
-        },
+        rule=trust.rule_to_json(),
     )
 
 
@@ -126,16 +122,14 @@ def find_installed(
     """
     name, version = parse_spec(spec)
     folder = registry_at(registry)
-    opened_to = _open_to_others(folder, deciding_paths(folder))  # first: SQLite may change a WAL's
-    with Reading(folder) as reading:
-        stored = reading.find(check_tenant(tenant), name, version)
-        active = version is None or reading.find(tenant, name).version == stored.version
-        decided = not rule.keys and rule.threshold == 1 and not _by_trusted_keys(stored)
-        if decided and not rule.allow_unsigned:
-            opened_to = opened_to or _open_to_others(folder, deciding_paths(folder, stored))
-            _refuse_shared(opened_to, folder)
-        installed = shown(reading, stored, active=active)
-        sidecar = reading.sidecar_path(stored)
+    opened = Registry(folder)
+    stored = opened.find(check_tenant(tenant), name, version)
+    active = version is None or opened.find(tenant, name).version == stored.version
+    decided = not rule.keys and rule.threshold == 1 and not _by_trusted_keys(stored)
+    if decided and not rule.allow_unsigned:
+        _refuse_shared(folder, opened.deciding_paths(stored))
+    installed = shown(opened, stored, active=active)
+    sidecar = opened.sidecar_path(stored)
     _refuse_damaged(stored, installed.path, sidecar)
     wanted = rule._replace(
         name=rule.name or stored.name,
@@ -184,6 +178,21 @@ def _refuse_damaged(stored: Stored, path: str, sidecar: str | None) -> None:
         raise damaged(named, "the signature that was installed with it is damaged", sidecar)
 
 
+def _refuse_shared(folder: str, paths: Iterable[str]) -> None:
+    """Refuse to take the registry's word where others may have written what it goes by."""
+    from cloacina_ctl.files.ownership import quoted
+
+    where = _open_to_others(folder, paths)
+    if where is not None:
+        raise NotTrusted.of(
+            Code.UNSIGNED,
+            "no trusted key vouches for it, and others can write to the registry",
+            where=where,
+            hint="name the key that does: --key; or close the folder, "
+            f"chmod -R go-w {quoted(folder)}, and install it again",
+        )
+
+
 def _open_to_others(folder: str, paths: Iterable[str]) -> str | None:
     """Return what others than the user may have written: of ``paths``, or on the way to them."""
     from cloacina_ctl.files.ownership import find_shared, is_own, others_can_write
@@ -199,18 +208,3 @@ def _open_to_others(folder: str, paths: Iterable[str]) -> str | None:
             if not is_own(found) or others_can_write(found):
                 return path
     return None
-
-
-def _refuse_shared(path: str | None, folder: str) -> None:
-    """Refuse to take the registry's word where others may have written what it goes by."""
-    if path is None:
-        return
-    from cloacina_ctl.files.ownership import quoted
-
-    raise NotTrusted.of(
-        Code.UNSIGNED,
-        "no trusted key vouches for it, and others can write to the registry",
-        where=path,
-        hint=f"name the key that does: --key; or close the folder, chmod -R go-w {quoted(folder)}, "
-        "and install it again",
-    )
