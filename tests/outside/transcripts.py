@@ -66,7 +66,8 @@ _VARIABLE = (
     (re.compile(rf"Python {sys.version_info[0]}\.{sys.version_info[1]}\b"), "Python <version>"),
     (re.compile(r" \(verified [^)]*\)"), ""),  # said where the machine is busy
     (re.compile(r" +[\d.]+ m?s\b"), " <duration>"),
-    (re.compile(r'("digest": "|/packages/)(?:../)?[0-9a-f]{64}'), r"\1<digest>"),  # of its time
+    # Of its time: a signature is in it.
+    (re.compile(r'("digest": "|/packages/[0-9a-f]{64}/)[0-9a-f]{64}'), r"\1<digest>"),
     (re.compile(r'("(?:seconds|at)": )[\d.e-]+'), r'\1"<duration>"'),
     (re.compile(r'(cloacina-ctl |(?:"name": "cloacina-ctl",|"result": {)\s+"version": ")'
                 + re.escape(__version__)), r"\1<version>"),
