@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from cloacina_ctl.errors import Code, FileProblem, Refused, UsageError
 from cloacina_ctl.formats.wheel.reader import names_a_wheel
@@ -75,10 +75,6 @@ def _fitting(name: str, path: str, origin: Origin | None, target: Target) -> str
 
 
 def _named(file: str, path: str) -> str:
-    try:
-        parse_wheel_filename(file)
-    except InvalidWheelFilename as error:
-        raise _unfit("not the name of a wheel", path) from error
     if not names_a_wheel(file):
         raise _unfit("not the name of a wheel", path)
     return file

@@ -11,8 +11,6 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
 from cloacina_ctl import settings
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.files.folders import open_folder
@@ -40,7 +38,7 @@ class Wheelhouse:
                     Code.NOT_FOUND, "the wheelhouse is no folder", where=folder,
                     hint="fill one where there is a network: `pip download -d FOLDER …`",
                 )  # fmt: skip
-            self.files = tuple(sorted(filter(is_wheel, os.listdir(folder))))
+            self.files = tuple(sorted(filter(names_a_wheel, os.listdir(folder))))
 
     def path(self, file: str) -> str:
         """Return where the wheel lies."""
@@ -100,15 +98,6 @@ class Cache:
                     for file in sorted(os.listdir(folder))
                     if names_a_wheel(file)
                 )
-
-
-def is_wheel(file: str) -> bool:
-    """Tell whether a file is named as a wheel is, with a version that is one."""
-    try:
-        parse_wheel_filename(file)
-    except InvalidWheelFilename:
-        return False
-    return names_a_wheel(file)
 
 
 def _copy(source: str, destination: str) -> None:

@@ -377,7 +377,9 @@ def test_refuses_one_without_its_own_description(missing, target):
 
 def test_refuses_one_that_is_named_for_another(target):
     assert "another distribution" in refusal(target, zipped(members("other")))
-    assert "another distribution" in refusal(target, zipped(members("some.thing", version="2")))
+    for version in ("2", "one", "1.0-1"):
+        data = zipped(members("some.thing", version=version))
+        assert "another distribution" in refusal(target, data)
     two = {**members("some.thing"), **members("other")}
     assert "found: 2" in refusal(target, zipped(two))
 
@@ -390,8 +392,10 @@ def test_refuses_a_description_that_is_too_large(target):
 def test_a_file_that_is_not_named_as_a_wheel_is_none(tmp_path):
     path = tmp_path / "thing.whl"
     assert "not the name" in refusal(path, zipped(members("thing")))
-    assert not names_a_wheel("thing-1.0.tar.gz")
     assert names_a_wheel("thing-1.0-1build-cp311-cp311-manylinux_2_17_x86_64.whl")
+    for other in ("thing-1.0.tar.gz", "thing-none-py3-none-any.whl", "thíng-1-py3-none-any.whl",
+                  "thing-1.0-py3-none-../x.whl", "thing-1.0-py3-none-any\n.whl"):  # fmt: skip
+        assert not names_a_wheel(other)
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):

@@ -19,6 +19,9 @@ import re
 import stat
 from typing import IO, TYPE_CHECKING
 
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, Refused
 from cloacina_ctl.files.staging import reported, unnamed_file, write_all
@@ -43,11 +46,9 @@ if TYPE_CHECKING:
 MAX_METADATA_BYTES = 4 << 20
 MAX_RECORD_BYTES = 64 << 20
 _READ_BYTES = 1 << 20
-# The names that a wheel's file name may begin with: NAME-VERSION(-BUILD)?-PYTHON-ABI-PLATFORM.
-_FILE_NAME = re.compile(
-    r"([A-Za-z0-9](?:[A-Za-z0-9._]*[A-Za-z0-9])?)-([A-Za-z0-9_.!+]+)(?:-[0-9][A-Za-z0-9_.]*)?"
-    r"-[A-Za-z0-9_.]+-[A-Za-z0-9_.]+-[A-Za-z0-9_.]+\.whl"
-)
+_SUFFIX = ".whl"
+# What a wheel's file name is made of. `packaging` reads its parts, and takes tags such as `../x`.
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.!+-]*")
 # What a record may vouch with; the format forbids the older ones.
 _HASHES: dict[str, Callable[[], hashlib._Hash]] = {
     "sha256": hashlib.sha256,
@@ -101,7 +102,11 @@ class Wheel(NamedTuple):
 
 
 def names_a_wheel(file: str) -> bool:
-    """Tell whether ``file`` is named as a wheel is."""
+    """Tell whether ``file`` is named as a wheel is, in characters that every file system takes."""
+    try:
+        parse_wheel_filename(file)
+    except InvalidWheelFilename:
+        return False
     return _FILE_NAME.fullmatch(file) is not None
 
 
@@ -327,16 +332,15 @@ class _Unpacking:
 
 def _info_folder(paths: Collection[str], where: str) -> str:
     """Return the one ``*.dist-info``, which is named as the wheel's file is."""
-    match = _FILE_NAME.fullmatch(where)
-    if match is None:
+    if not names_a_wheel(where):
         raise bad_wheel("not the name of a wheel", where)
     found = {path.partition("/")[0] for path in paths if ".dist-info/" in path}
     tops = sorted(top for top in found if top.endswith(".dist-info"))
     if len(tops) != 1:
         raise bad_wheel(f"expected one `.dist-info` folder, found: {len(tops)}", where)
-    expected = (_folded(match[1]), match[2].replace("_", "-").lower())
-    name, dash, version = tops[0].removesuffix(".dist-info").partition("-")
-    if (_folded(name), version.replace("_", "-").lower()) != expected or not dash:
+    expected, release, _, _ = parse_wheel_filename(where)
+    name, _, version = tops[0].removesuffix(".dist-info").partition("-")
+    if (canonicalize_name(name), _spelled(version)) != (expected, str(release)):
         raise bad_wheel(f"it is named for another distribution than: {tops[0]}", where)
     for needed in ("METADATA", "RECORD", "WHEEL"):
         if f"{tops[0]}/{needed}" not in paths:
@@ -353,6 +357,9 @@ def _unvouched(message: str, where: str) -> Refused:
     )  # fmt: skip
 
 
-def _folded(name: str) -> str:
-    """Return the one spelling of a distribution's name."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+def _spelled(version: str) -> str | None:
+    """Return the one spelling of a version; None where it is none."""
+    try:
+        return str(Version(version))
+    except InvalidVersion:
+        return None

@@ -12,12 +12,7 @@ import re
 from operator import attrgetter
 from typing import Any
 
-from packaging.utils import (
-    InvalidWheelFilename,
-    canonicalize_name,
-    canonicalize_version,
-    parse_wheel_filename,
-)
+from packaging.utils import canonicalize_name, canonicalize_version, parse_wheel_filename
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, Refused, UsageError
@@ -196,10 +191,7 @@ def _wheel(table: object, platforms: tuple[str, ...]) -> LockedWheel:
     name, version, file = (_text(table, key) for key in ("name", "version", "file"))
     if not names_a_wheel(file):
         raise _bad(f"not the name of a wheel: {file[:200]}")
-    try:
-        own_name, own_version, _, _ = parse_wheel_filename(file)
-    except InvalidWheelFilename as error:
-        raise _bad(f"not the name of a wheel: {file[:200]}") from error
+    own_name, own_version, _, _ = parse_wheel_filename(file)
     if (own_name, canonicalize_version(own_version)) != (
         canonicalize_name(name),
         canonicalize_version(version),

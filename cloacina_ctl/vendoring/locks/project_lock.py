@@ -14,9 +14,9 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.formats.wheel.reader import names_a_wheel
 from cloacina_ctl.project.own_files import read_own_toml
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.vendoring.store import is_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -103,7 +103,7 @@ def locked_file(file: str, sha256: object, url: str | None, path: str | None) ->
     A URL goes into a file of pip's, where `${NAME}` and blanks mean something.
     """
     text = sha256 if isinstance(sha256, str) else ""
-    if not is_wheel(file) or _HEX.fullmatch(text) is None:
+    if not names_a_wheel(file) or _HEX.fullmatch(text) is None:
         return None
     safe = url if url is not None and _URL.fullmatch(url) else None
     return LockedFile(file, Digest(text), safe, path)
