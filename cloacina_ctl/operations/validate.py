@@ -206,13 +206,11 @@ def _read(path: str, build: BuildRequest, found: list[Diagnostic]) -> Project:
 
 def _read_for(project: Project) -> Iterator[str]:
     """Yield what `package` reads of a project by name, and this does not."""
-    from cloacina_ctl.project.detect import PACKAGE_TOML, REQUIREMENTS_TXT
+    from cloacina_ctl.project.detect import PACKAGE_TOML, REQUIREMENTS_TXT, VENDOR_LOCK
 
     yield PACKAGE_TOML
     if project.config.vendor:
-        from cloacina_ctl.vendoring.locks.lock import LOCK_FILE
-
-        yield from (LOCK_FILE, REQUIREMENTS_TXT)
+        yield from (VENDOR_LOCK, REQUIREMENTS_TXT)
 
 
 def _package(path: str, limits: Limits, progress: Progress | None) -> list[Diagnostic]:

@@ -13,6 +13,7 @@ CARGO_TOML = "Cargo.toml"
 PYPROJECT_TOML = "pyproject.toml"
 PACKAGE_TOML = "package.toml"
 REQUIREMENTS_TXT = "requirements.txt"
+VENDOR_LOCK = "pylock.cloacina.toml"
 WORKFLOW_FOLDER = "workflow"
 
 

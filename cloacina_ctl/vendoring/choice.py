@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from packaging.utils import parse_wheel_filename
-
 from cloacina_ctl.errors import BuildFailed, Code, Refused
 from cloacina_ctl.formats.wheel.reader import digest_of_file
 from cloacina_ctl.platforms import host_platform
 from cloacina_ctl.platforms.tags import tag_of
+from cloacina_ctl.project.detect import VENDOR_LOCK
 from cloacina_ctl.values import NamedTuple
 from cloacina_ctl.vendoring.at_hand import AtHand, Places, candidate_of
 from cloacina_ctl.vendoring.declared.origins import INDEX, declared_version
@@ -17,14 +16,13 @@ from cloacina_ctl.vendoring.declared.requirements import is_engine
 from cloacina_ctl.vendoring.fresh import Fresh
 from cloacina_ctl.vendoring.given import given_names, given_wheels
 from cloacina_ctl.vendoring.locks.lock import (
-    LOCK_FILE,
     Lock,
-    LockedWheel,
     lock_bytes,
+    locked_wheels,
     misfit,
     read_lock,
 )
-from cloacina_ctl.vendoring.locks.project_lock import bad_lock, same_index
+from cloacina_ctl.vendoring.locks.project_lock import same_index
 from cloacina_ctl.vendoring.target import (
     PYTHONS,
     Target,
@@ -116,7 +114,7 @@ def choose(
     if options.locked:
         what = f"the lock does not fit: {why}" if old is not None else "there is no lock"
         raise BuildFailed.of(
-            Code.LOCK_FILE, f"--locked, and {what}", where=LOCK_FILE,
+            Code.LOCK_FILE, f"--locked, and {what}", where=VENDOR_LOCK,
             hint="run it without --locked, look at the new lock and commit it",
         )  # fmt: skip
     targets, own = _targets(asked, old, python, otherwise)
@@ -144,29 +142,20 @@ def _locked(
 ) -> Choice:
     """Return the choice that our own lock is."""
     targets = lock.targets(requires)
-    versions = [rules.lock.select(one) for one in targets] if rules.lock else []
-    places = _places(targets, rules, options, versions)
-    candidates = AtHand(lock, targets, places, folder).candidates()
+    places = _places(targets, rules, options)
+    candidates = AtHand(lock.wheels, targets, places, folder).candidates()
     vouched = frozenset(wheel.sha256 for wheel in lock.wheels)
     return Choice(targets, candidates, lock, None, vouched)
 
 
-def _places(
-    targets: tuple[Target, ...],
-    rules: Rules,
-    options: VendorOptions,
-    versions: list[Mapping[str, LockedVersion]],
-) -> Places:
+def _places(targets: tuple[Target, ...], rules: Rules, options: VendorOptions) -> Places:
     given: dict[str, tuple[str, ...]] = {}
     for target in targets:
         wheels = given_wheels(options.sources, rules.origins_on([target]), target)
         for name, path in wheels.items():
             given[name] = (*given.get(name, ()), path)
-    files = {
-        file.sha256: file for one in versions for locked in one.values() for file in locked.files
-    }
     private = rules.private_on(targets)
-    return Places(options.wheelhouse, options.offline, given, files, private)
+    return Places(options.wheelhouse, options.offline, given, private)
 
 
 def _by_project_lock(
@@ -182,30 +171,23 @@ def _by_project_lock(
     """
     versions = [lock.select(target) for target in targets]
     private = {one.name: one.origin for found in versions for one in found.values() if one.origin}
-    wheels: dict[Digest, LockedWheel] = {}
-    without: dict[str, str] = {}
-    for target, selected in zip(targets, versions, strict=True):
-        for locked in _wanted(lock, selected, rules, target):
-            if locked.origin is not None:
-                continue
-            file = locked.best(target)
-            if file is None:
-                title = f"{locked.name} {locked.version}"
-                without[locked.name] = f"{title} has no wheel for {target.platform}"
-                continue
-            version, before = str(parse_wheel_filename(file.file)[1]), wheels.get(file.sha256)
-            platforms = sorted({target.platform, *(before.platforms if before else ())})
-            wheels[file.sha256] = LockedWheel(
-                locked.name, version, file.file, file.sha256, tuple(platforms)
-            )
-    made = Lock(
-        targets[0].python,
-        tuple(target.platform for target in targets),
-        rules.requirements.texts,
-        tuple(wheels.values()),
+    wanted = [
+        (target, tuple(_wanted(lock, selected, rules, target)))
+        for target, selected in zip(targets, versions, strict=True)
+    ]
+    without = {
+        one.name: f"{one.name} {one.version} has no wheel for {target.platform}"
+        for target, locked in wanted
+        for one in locked
+        if one.best(target) is None
+    }
+    hand = AtHand(
+        locked_wheels(wanted),
+        targets,
+        _places(targets, rules, options),
+        folder,
+        f"{lock.place}: {lock.renewal}",
     )
-    places = _places(targets, rules, options, versions)
-    hand = AtHand(made, targets, places, folder, f"{lock.place}: {lock.cure}")
     candidates = tuple(
         (*found, *_private({**private, **rules.private_on([target])}, options, target))
         for found, target in zip(hand.candidates(some=True), targets, strict=True)
@@ -217,13 +199,14 @@ def _by_project_lock(
 def _wanted(
     lock: ProjectLock, selected: Mapping[str, LockedVersion], rules: Rules, target: Target
 ) -> Iterator[LockedVersion]:
-    """Yield what a lock decides of: not the engine, the project, or what comes from a folder."""
+    """Yield what a lock has the wheel of: not the engine, the project, or what is from a folder."""
     private, origins = rules.private_on([target]), rules.origins_on([target])
     own = rules.requirements.own
     for name, locked in selected.items():
         if not (is_engine(name) or name in private or (own is not None and name == own.name)):
             _refuse_other_index(lock, locked, origins.get(name))
-            yield locked
+            if locked.origin is None:
+                yield locked
 
 
 def _private(
@@ -241,7 +224,7 @@ def _refuse_other_index(lock: ProjectLock, locked: LockedVersion, origin: Origin
         return
     if not same_index(origin.url, locked.registry):
         message = f"`{origin.name}` is from {locked.registry} there, and from {origin.words} by"
-        raise bad_lock(f"{message} {origin.place}", lock.place, lock.cure)
+        raise lock.problem(f"{message} {origin.place}")
 
 
 class _Asked(NamedTuple):
@@ -267,8 +250,8 @@ def _why_not(lock: Lock | None, rules: Rules, python: str | None, asked: _Asked)
     if asked.platforms not in ((), lock.platforms):
         return f"it was made for {', '.join(lock.platforms)}"
     targets = lock.targets(python)
-    expected = rules.texts({wheel.name for wheel in lock.wheels}, targets)
-    why = misfit(lock, rules.requirements.texts, expected, python)
+    expected = rules.inputs({wheel.name for wheel in lock.wheels}, targets)
+    why = misfit(lock, expected, python)
     return why or _outgrown(lock, rules, targets) or _other_than(lock, rules, targets)
 
 

@@ -50,7 +50,7 @@ def foresee(project: Project) -> Foresight:
         return Foresight(error.diagnostics)
     direct = {str(canonicalize_name(Requirement(text).name)) for text in requirements.texts}
     origins = [one for one in _private(project, rules) if one.name in direct]
-    locked = lock.rules if lock is not None else ()
+    locked = lock.inputs if lock is not None else ()
     needing = [unavailable(one) for one in origins if one.wheel is None and one.text not in locked]
     if rules.lock is None and project.config.wheelhouse is None and requirements.texts:
         needing += foreign_indexes(rules, users())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
 
 from cloacina_ctl.errors import BuildFailed, Code, Diagnostic, Refused
 from cloacina_ctl.files.folders import open_folder
@@ -21,10 +21,10 @@ from cloacina_ctl.vendoring.declared.origins import direct_origin, unavailable, 
 from cloacina_ctl.vendoring.declared.requirements import is_engine
 from cloacina_ctl.vendoring.declared.settings import only_uv, refuse_unkept
 from cloacina_ctl.vendoring.installers.configuration import users
-from cloacina_ctl.vendoring.installers.pip import fetch_with_pip
+from cloacina_ctl.vendoring.installers.pip import choose_with_pip
 from cloacina_ctl.vendoring.installers.programs import Question, uv_for
 from cloacina_ctl.vendoring.installers.uv import choose_with_uv
-from cloacina_ctl.vendoring.locks.lock import Lock, LockedWheel
+from cloacina_ctl.vendoring.locks.lock import locked_wheels
 from cloacina_ctl.vendoring.store import Cache, Wheelhouse, scratch
 
 if TYPE_CHECKING:
@@ -116,17 +116,17 @@ class Fresh:
         uv = uv_for(target, self._told, self._house)
         if uv is not None:
             versions = choose_with_uv(uv, question, target, folder, self._told)
-            chosen = [
-                one for name, one in versions.items() if not is_engine(name) and name not in never
-            ]
-            return self._take(chosen, target, folder)
-        problem = only_uv(self._rules.settings, pip_knows=self._told.prefer_pip)
-        if problem is not None:
-            raise problem
-        paths = fetch_with_pip(question, target, folder, self._told)
-        kept = [path for path in paths if not is_engine(_name(path)) and _name(path) not in never]
-        found = tuple(candidate_of(path, target) for path in kept)
-        self._refuse_addresses(found, never, target)
+        else:
+            problem = only_uv(self._rules.settings, pip_knows=self._told.prefer_pip)
+            if problem is not None:
+                raise problem
+            versions = choose_with_pip(question, target, folder, self._told)
+        chosen = [
+            one for name, one in versions.items() if not is_engine(name) and name not in never
+        ]
+        found = self._take(chosen, target, folder)
+        if uv is None:
+            self._refuse_addresses(found, never, target)
         return found
 
     def _refuse_addresses(
@@ -190,25 +190,16 @@ class Fresh:
     def _take(
         self, chosen: Sequence[LockedVersion], target: Target, folder: str
     ) -> tuple[Candidate, ...]:
-        """Return the wheels of versions that uv chose, from where it says that they are."""
-        files = {one.name: one.best(target) for one in chosen}
+        """Return the wheels of versions that were chosen, from where it is said that they are."""
         for one in chosen:
-            if files[one.name] is None:
+            if one.best(target) is None:
                 raise BuildFailed.of(
                     Code.RESOLVING, f"no wheel of {one.name} {one.version} for {target.platform}",
                     where=self._house,
                 )  # fmt: skip
-        wheels = tuple(
-            LockedWheel(one.name, one.version, file.file, file.sha256, (target.platform,))
-            for one in chosen
-            if (file := files[one.name]) is not None
-        )
-        lock = Lock(target.python, (target.platform,), (), wheels)
-        places = Places(
-            offline=self._house is not None,
-            files={file.sha256: file for file in files.values() if file is not None},
-        )
-        return AtHand(lock, (target,), places, folder).candidates()[0]
+        places = Places(offline=self._house is not None)
+        wheels = locked_wheels([(target, chosen)])
+        return AtHand(wheels, (target,), places, folder).candidates()[0]
 
     def _cached(self) -> str:
         """Return a folder with all wheels of the cache, as uv and pip look for them."""
@@ -233,8 +224,3 @@ def foreign_indexes(rules: Rules, told: Users) -> Iterator[Diagnostic]:
                 "lock them (`uv lock`), take wheels of it with --wheelhouse, or name it "
                 "yourself: UV_INDEX for uv, PIP_EXTRA_INDEX_URL for pip, or their defaults",
             )
-
-
-def _name(path: str) -> str:
-    """Return the normal form of the name that a wheel's file has."""
-    return str(parse_wheel_filename(os.path.basename(path))[0])

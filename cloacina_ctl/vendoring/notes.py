@@ -7,9 +7,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
+from cloacina_ctl.project.detect import VENDOR_LOCK
 from cloacina_ctl.values import NamedTuple
 from cloacina_ctl.vendoring.choice import PLATFORM, PYTHON, VendorOptions
-from cloacina_ctl.vendoring.locks.lock import LOCK_FILE, Lock, read_lock
+from cloacina_ctl.vendoring.locks.lock import Lock, read_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,7 +81,7 @@ def told_of_lock(choice: Choice, lock: Lock | None) -> Iterator[Diagnostic]:
     if chosen:
         message += f", {_whose(choice, lock)}"
     hint = f"commit it; for another runtime give {' and '.join(chosen)}" if chosen else "commit it"
-    yield Diagnostic(Code.LOCK_FILE, message, LOCK_FILE, hint, Severity.NOTE)
+    yield Diagnostic(Code.LOCK_FILE, message, VENDOR_LOCK, hint, Severity.NOTE)
 
 
 def _whose(choice: Choice, lock: Lock) -> str:

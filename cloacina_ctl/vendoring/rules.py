@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Refused
+from cloacina_ctl.project.detect import VENDOR_LOCK
 from cloacina_ctl.values import NamedTuple
 from cloacina_ctl.vendoring.closure import Roots
 from cloacina_ctl.vendoring.declared.origin_tables import read_origins
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.vendoring.target import Target
 
 
-PYLOCK, OWN_PYLOCK, UV_LOCK = "pylock.toml", "pylock.cloacina.toml", "uv.lock"
+PYLOCK, UV_LOCK = "pylock.toml", "uv.lock"
 _NAMED_PYLOCK = re.compile(r"pylock\.[^.]+\.toml")
 
 
@@ -64,9 +65,10 @@ class Rules(NamedTuple):
             return found
         return {name: one for name, one in found.items() if one.kind not in LOCKABLE}
 
-    def texts(self, names: Collection[str], targets: Iterable[Target]) -> tuple[str, ...]:
-        """Return the rules as our own lock has them, for a lock of the distributions ``names``."""
+    def inputs(self, names: Collection[str], targets: Iterable[Target]) -> tuple[str, ...]:
+        """Return what decides, as our lock has it, for one of the distributions ``names``."""
         found = {one.text for name, one in self.origins_on(targets).items() if name in names}
+        found.update(self.requirements.texts)
         if self.lock is not None:
             found.add(f"versions of {self.lock.place}")
         else:
@@ -112,16 +114,15 @@ def _project_lock(
 
 
 def _pylock_name(root: str) -> str | None:
-    """Return the lock for us: as PEP 751 says, the one of our name, else the one for all."""
+    """Return the one for all, else the only one with a name; the one of our name is our own."""
     names = os.listdir(root)
-    for name in (OWN_PYLOCK, PYLOCK):
-        if name in names:
-            return name
-    named = sorted(name for name in names if _NAMED_PYLOCK.fullmatch(name))
+    if PYLOCK in names:
+        return PYLOCK
+    named = sorted(one for one in names if _NAMED_PYLOCK.fullmatch(one) and one != VENDOR_LOCK)
     if len(named) > 1:
         raise Refused.of(
             Code.PROJECT_LOCK,
             f"{len(named)} locks, and none that is for the project as a whole: {', '.join(named)}",
-            hint=f"make {PYLOCK}, or {OWN_PYLOCK} for what is vendored",
+            hint=f"name the one that decides {PYLOCK}",
         )
     return named[0] if named else None

@@ -31,8 +31,7 @@ from cloacina_ctl.vendoring.declared.origins import unavailable
 from cloacina_ctl.vendoring.declared.requirements import read_requirements
 from cloacina_ctl.vendoring.elsewhere import other_versions, unread_dependencies
 from cloacina_ctl.vendoring.given import given_names
-from cloacina_ctl.vendoring.locks.lock import LOCK_FILE, Lock
-from cloacina_ctl.vendoring.locks.project_lock import bad_lock
+from cloacina_ctl.vendoring.locks.lock import Lock, refuse_unsayable, unfit_lock
 from cloacina_ctl.vendoring.notes import (
     Change,
     changes_of,
@@ -100,6 +99,8 @@ def vendor(
     tree = make_tree(chosen.wheels, choice.targets)
     named = refuse_errors(judge_names(project, tree.files))
     lock = _lock(choice, rules, tuple(kept))
+    if lock is not None:
+        refuse_unsayable(lock, project.root, folder)
     fewer = wheels.narrowed()
     skipped = tuple(sorted({*requirements.engines, *chosen.engines}))
     others = (*unread_dependencies(project.root, requirements), *other_versions(rules, kept))
@@ -195,7 +196,10 @@ class _Unpacked:
                     continue
                 own = scratch(base, str(len(self.wheels)))
                 unpacked = unpack_wheel(path, wheel.sha256, own, limits)
-                whole = wheel._replace(platforms=tuple(sorted(set(platforms[wheel.sha256]))))
+                whole = wheel._replace(
+                    platforms=tuple(sorted(set(platforms[wheel.sha256]))),
+                    size=os.path.getsize(path),
+                )
                 self.wheels[whole] = unpacked
                 self.distributions[wheel.sha256] = _described(unpacked, wheel)
 
@@ -228,7 +232,7 @@ def _needed(
             reached[own[name]].append(target.platform)
     extra = sorted(wheel.file for wheel in known if not reached[wheel])
     if extra and choice.locked is not None:
-        raise _bad_lock(f"it has a wheel that nothing needs: {extra[0]}")
+        raise unfit_lock(f"it has a wheel that nothing needs: {extra[0]}")
     kept = (
         wheel._replace(platforms=tuple(platforms)) if choice.locked is None else wheel
         for wheel, platforms in reached.items()
@@ -242,14 +246,14 @@ def _incomplete(
 ) -> BuildFailed | Refused:
     text = "; ".join(choice.without.get(one.name, one.words) for one in missing[:3])
     if choice.locked is not None:
-        return _bad_lock(text)
+        return unfit_lock(text)
     private = {**choice.private, **rules.private_on([target])}
     named = {one.name: private[one.name] for one in missing if one.name in private}
     strangers = [origin for name, origin in named.items() if not _is_given(choice, name)]
     if strangers:
         return Refused(*map(unavailable, strangers))
     if rules.lock is not None:
-        return bad_lock(f"it does not fit the project: {text}", rules.lock.place, rules.lock.cure)
+        return rules.lock.problem(f"it does not fit the project: {text}")
     return BuildFailed.of(
         Code.RESOLVING,
         f"what was chosen is not complete for Python {target.python} on {target.platform}: {text}",
@@ -259,13 +263,6 @@ def _incomplete(
 
 def _is_given(choice: Choice, name: str) -> bool:
     return any(one.wheel.name == name for found in choice.candidates for one in found)
-
-
-def _bad_lock(message: str) -> Refused:
-    return Refused.of(
-        Code.LOCK_FILE, message, where=LOCK_FILE,
-        hint="delete it, or give --upgrade-vendored, to make it anew",
-    )  # fmt: skip
 
 
 def _refuse_unlisted(requirements: Requirements, kept: tuple[LockedWheel, ...]) -> None:
@@ -314,9 +311,8 @@ def _lock(choice: Choice, rules: Rules, kept: tuple[LockedWheel, ...]) -> Lock |
     return Lock(
         python=choice.targets[0].python,
         platforms=tuple(sorted(target.platform for target in choice.targets)),
-        requirements=rules.requirements.texts,
+        inputs=rules.inputs({one.name for one in kept}, choice.targets),
         wheels=kept,
-        rules=rules.texts({one.name for one in kept}, choice.targets),
     )
 
 

@@ -27,11 +27,11 @@ PACKAGE_TOML = (
     'interface_version = 1\nextension = "cloacina"\n[metadata]\nlanguage = "python"\n'
     'workflow_name = "demo"\nentry_module = "demo.tasks"\n'
 )
-LOCK = 'format = 1\npython = "3.11"\nplatforms = ["any"]\nrequirements = []\n'
+LOCK = 'lock-version = "1.0"\ncreated-by = "cloacina-ctl"\npackages = []\n'
 PROJECTS = {
     "python": {
         "pyproject.toml": PYPROJECT,
-        "cloacina.lock": LOCK,
+        "pylock.cloacina.toml": LOCK,
         "src/demo/__init__.py": "",
         "src/demo/tasks.py": TASKS,
         "src/demo/data/table.csv": "1\n",
@@ -45,7 +45,7 @@ PROJECTS = {
 }
 READ = [
     ("python", "pyproject.toml", {}),
-    ("python", "cloacina.lock", {"vendor": True}),
+    ("python", "pylock.cloacina.toml", {"vendor": True}),
     ("python", "src", {}),
     ("python", "src/demo", {}),
     ("python", "src/demo/__init__.py", {}),

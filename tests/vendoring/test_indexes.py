@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import platform
 import shutil
 import ssl
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,10 +15,13 @@ import pytest
 
 from cloacina_ctl.cli.main import run as start
 from cloacina_ctl.errors import BuildFailed, Code, NetworkProblem, Refused
+from cloacina_ctl.project.detect import VENDOR_LOCK
 from cloacina_ctl.vendoring.installers import programs
+from cloacina_ctl.vendoring.locks.lock import write_lock
+from tests.platforms.elf_builder import AARCH64
 from tests.vendoring.conftest import UV, program, project
 from tests.vendoring.index import index
-from tests.vendoring.test_vendoring import refused, vendored
+from tests.vendoring.test_vendoring import ARM, library, lock, refused, vendored
 from tests.vendoring.wheels import wheel
 
 if TYPE_CHECKING:
@@ -119,6 +124,11 @@ def by_pip_conf(monkeypatch, tmp_path, url):
     (folder / "pip.conf").write_text(f"[global]\nindex-url = {with_password(url)}\n")
 
 
+def by_pip_conf_for_one_command(monkeypatch, tmp_path, url):
+    (tmp_path / "pip.conf").write_text(f"[download]\nindex-url = {with_password(url)}\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+
+
 def by_both(monkeypatch, tmp_path, url):
     by_variable(monkeypatch, tmp_path, url)
     by_pip_variable(monkeypatch, tmp_path, url)
@@ -126,7 +136,7 @@ def by_both(monkeypatch, tmp_path, url):
 
 WAYS = [
     by_variable, by_names_of_their_own, by_uv_toml, by_netrc, by_keyring, by_pip_variable,
-    by_pip_extra_index, by_pip_conf, by_both,
+    by_pip_extra_index, by_pip_conf, by_pip_conf_for_one_command, by_both,
 ]  # fmt: skip
 
 
@@ -144,8 +154,10 @@ def test_an_index_that_one_of_uv_and_pip_knows_is_enough(
     shutil.rmtree(os.environ["CLOACINA_CTL_CACHE_DIR"])
     assert start([*command, "--no-sign", "--locked", "--force"]) == 0
     assert output.read_bytes() == first
+    written = (root / VENDOR_LOCK).read_text()
+    assert f'"{private.url.removesuffix("simple")}files/alpha-1.1-py3-none-any.whl"' in written
     said = capsys.readouterr()
-    assert not [one for one in (PASSWORD, ESCAPED) if one in said.out + said.err]
+    assert not [one for one in (PASSWORD, ESCAPED) if one in said.out + said.err + written]
 
 
 @pytest.mark.parametrize("variable", ["PIP_CONSTRAINT", "UV_CONSTRAINT"])
@@ -287,13 +299,14 @@ def test_pip_does_not_look_elsewhere_for_what_uv_was_told_of(tmp_path, work, pri
     monkeypatch.setenv("PATH", os.path.dirname(sys.executable) + "-none")
     with pytest.raises(Refused, match="uv is not installed"):
         vendored(root, work)
+    lock(root, wheel(tmp_path / "house", "alpha"))
+    with pytest.raises(Refused, match="the lock has no address of alpha-1"):
+        vendored(root, work)
 
 
 def test_a_wheel_that_changed_on_the_index_is_not_taken_for_the_locked_one(
     tmp_path, work, private, served, monkeypatch
 ):
-    from cloacina_ctl.vendoring.locks.lock import write_lock
-
     root = project(tmp_path, '["alpha"]')
     by_variable(monkeypatch, tmp_path, private.url)
     write_lock(str(root), vendored(root, work).new_lock)
@@ -301,6 +314,56 @@ def test_a_wheel_that_changed_on_the_index_is_not_taken_for_the_locked_one(
     shutil.rmtree(os.environ["UV_CACHE_DIR"])
     wheel(served, "beta", {"beta.py": "other = True\n"})
     assert refused(root, work)[0][0] is Code.WHEEL_DIGEST
+
+
+def test_an_index_that_pip_knows_is_asked_where_the_address_in_the_lock_is_out_of_reach(
+    tmp_path, work, served, monkeypatch
+):
+    root = project(tmp_path, '["alpha"]')
+    with index(served) as first:
+        monkeypatch.setenv("PIP_INDEX_URL", first.url)
+        write_lock(str(root), vendored(root, work).new_lock)
+    shutil.rmtree(os.environ["CLOACINA_CTL_CACHE_DIR"])
+    with pytest.raises(NetworkProblem) as error:
+        vendored(root, work, locked=True)
+    assert f"{first.url.removesuffix('simple')}files/" in error.value.diagnostics[0].message
+    with index(served) as mirror:
+        monkeypatch.setenv("PIP_INDEX_URL", mirror.url)
+        assert vendored(root, work, locked=True).files
+        shutil.rmtree(os.environ["CLOACINA_CTL_CACHE_DIR"])
+        monkeypatch.setenv("UV_DEFAULT_INDEX", mirror.url)
+        assert vendored(root, work, locked=True).files
+
+
+PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+INSTALLERS = {
+    "uv": [UV, "pip", "install", "--quiet", "--python", sys.executable],
+    "pip": [sys.executable, "-m", "pip", "install", "--quiet"],
+}
+
+
+@pytest.mark.parametrize("installer", INSTALLERS)
+@pytest.mark.parametrize("place", ["an index", "a folder"])
+def test_uv_and_pip_install_from_the_lock_what_is_vendored(
+    place, installer, tmp_path, work, served, monkeypatch
+):
+    root = project(tmp_path, '["alpha", "native"]')
+    tag = f"cp{PYTHON.replace('.', '')}-abi3-manylinux_2_17_"
+    wheel(served, "native", {"native.so": library()}, tag=f"{tag}x86_64")
+    wheel(served, "native", {"native.so": library(machine=AARCH64)}, tag=f"{tag}aarch64")
+    platforms = (ARM, "manylinux_2_28_x86_64")
+    with index(served) as running:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", running.url)
+        house = served if place == "a folder" else None
+        write_lock(
+            str(root), vendored(root, work, house, python=PYTHON, platforms=platforms).new_lock
+        )
+        there = tmp_path / "there"
+        words = [*INSTALLERS[installer], "--target", there, "-r", root / VENDOR_LOCK]
+        subprocess.run([*words, "--no-index"] if house else words, check=True)
+    installed = {path.name for path in there.glob("*.dist-info")}
+    assert installed == {f"{one}.dist-info" for one in ("alpha-1.1", "beta-1.0", "native-1.0")}
+    assert platform.machine() in (there / "native-1.0.dist-info" / "WHEEL").read_text()
 
 
 @pytest.mark.parametrize("chooser", CHOOSERS)

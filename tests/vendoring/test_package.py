@@ -88,7 +88,7 @@ def test_a_library_of_a_wheel_that_searches_a_folder_of_its_builder_is_named_and
 def test_the_list_says_which_distribution_a_file_is_of_and_writes_nothing(
     tmp_path, house, run, native
 ):
-    (native / "cloacina.lock").unlink()
+    (native / "pylock.cloacina.toml").unlink()
     status, out, _ = run("package", native, "--list", "--json", "-v")
     assert status == 0
     listed = json.loads(out)["result"]
@@ -98,7 +98,7 @@ def test_the_list_says_which_distribution_a_file_is_of_and_writes_nothing(
     assert {"one-1.0.data/scripts/tool"} <= {
         one["path"].partition("/")[2] for one in listed["left_out"]
     }
-    assert not (native / "cloacina.lock").exists()
+    assert not (native / "pylock.cloacina.toml").exists()
     assert "Y016" in out
 
 
@@ -121,17 +121,17 @@ def test_the_same_lock_makes_the_same_bytes_and_every_verb_takes_them(tmp_path, 
 
 
 def test_a_new_lock_is_written_and_that_is_said(tmp_path, run, native):
-    (native / "cloacina.lock").unlink()
+    (native / "pylock.cloacina.toml").unlink()
     status, _, err = run("package", native, "-o", tmp_path / "a.cloacina")
     assert status == 0
     note, *changes = err.splitlines()[:3]
     assert note.endswith(
-        f"cloacina.lock: new: 2 wheels for Python 3.11 on {GLIBC}, this machine's platform — "
-        "commit it; for another runtime give --vendor-platform"
+        f"pylock.cloacina.toml: new: 2 wheels for Python 3.11 on {GLIBC}, this machine's platform"
+        " — commit it; for another runtime give --vendor-platform"
     )
     assert changes == [" + one 1.0", " + two 1.0"]
-    assert 'name = "two"' in (native / "cloacina.lock").read_text()
-    (native / "cloacina.lock").unlink()
+    assert 'name = "two"' in (native / "pylock.cloacina.toml").read_text()
+    (native / "pylock.cloacina.toml").unlink()
     status, _, err = run("package", native, "-o", tmp_path / "c.cloacina", "--verbose")
     assert err.count("Y016") == 1
     status, _, err = run("package", native, "-o", tmp_path / "b.cloacina", "--quiet")
@@ -149,7 +149,7 @@ def test_what_is_updated_is_said_and_an_option_that_was_given_is_not_asked_for(
         {"name": "one", "version": "2.0"}, {"name": "two", "version": "1.0"}
     ]  # fmt: skip
     note, *changes = err.splitlines()[:3]
-    assert note.endswith(f"cloacina.lock: updated: it was made for {GLIBC} — commit it")
+    assert note.endswith(f"pylock.cloacina.toml: updated: it was made for {GLIBC} — commit it")
     assert changes == [" - one 1.0", " + one 2.0"]
     assert "Y023" not in err
 
@@ -236,7 +236,9 @@ def test_neither_the_lock_nor_the_wheelhouse_of_a_tree_is_packed(tmp_path, run):
     listed = json.loads(out)["result"]
     packed = [file["path"] for file in listed["files"]]
     assert "vendor/one/__init__.py" in packed
-    assert not [path for path in packed if path.startswith("wheels") or path == "cloacina.lock"]
+    assert not [
+        path for path in packed if path.startswith("wheels") or path == "pylock.cloacina.toml"
+    ]
     assert {"path": "wheels/", "reason": "the wheelhouse", "secret": False} in listed["left_out"]
 
 
@@ -269,7 +271,7 @@ def test_a_lock_is_not_written_when_no_package_is(tmp_path, house, run):
     output.write_text("taken")
     status, _, _ = run("package", root, "--vendor", "--wheelhouse", house, "-o", output)
     assert status == 8
-    assert not (root / "cloacina.lock").exists()
+    assert not (root / "pylock.cloacina.toml").exists()
 
 
 def flat(root: Path, work: WorkFolder, **request) -> list[str]:
@@ -318,7 +320,7 @@ def test_ctrl_c_ends_the_resolver_and_leaves_nothing(tmp_path):
     process.communicate(timeout=30)
     assert process.returncode == 130
     assert os.listdir(scratch) == []
-    assert not (root / "cloacina.lock").exists()
+    assert not (root / "pylock.cloacina.toml").exists()
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 

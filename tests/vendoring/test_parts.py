@@ -7,18 +7,21 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.pylock import Pylock
 from packaging.utils import parse_wheel_filename
 
 from cloacina_ctl.digest import Digest
-from cloacina_ctl.errors import CloacinaError, Code, FileProblem, Refused, UsageError
+from cloacina_ctl.errors import Code, FileProblem, Refused, UsageError
+from cloacina_ctl.project.detect import VENDOR_LOCK
 from cloacina_ctl.project.reading import read_project
+from cloacina_ctl.toml import read_toml
 from cloacina_ctl.vendoring.closure import Roots, reach, read_metadata
 from cloacina_ctl.vendoring.declared.requirements import read_requirements
 from cloacina_ctl.vendoring.locks.lock import (
-    LOCK_FILE,
     Lock,
     LockedWheel,
     dump_lock,
+    lock_bytes,
     misfit,
     read_lock,
     write_lock,
@@ -249,36 +252,101 @@ def test_a_huge_requirements_file_is_not_read(tmp_path):
 
 
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_28_x86_64")
-NAMES = st.sampled_from(["idna", "attrs", "zope-interface", "ruamel-yaml"])
 WHEELS = st.builds(
-    lambda name, version, digest, platforms: LockedWheel(
-        name, version, file_name(name, version), Digest(digest), tuple(sorted(platforms))
+    lambda name, version, digest, platforms, place: LockedWheel(
+        name, version, file_name(name, version), Digest(digest), platforms, size=7, **place
     ),
-    NAMES,
+    st.sampled_from(["idna", "attrs", "zope-interface", "ruamel-yaml"]),
     st.sampled_from(["1.0", "2.0.1", "3.0rc1", "1!2.0+local.1"]),
     st.text("0123456789abcdef", min_size=64, max_size=64),
-    st.sets(st.sampled_from(PLATFORMS), min_size=1),
+    st.sampled_from([PLATFORMS, PLATFORMS[:1], PLATFORMS[1:]]),
+    st.sampled_from(
+        [{"url": "https://example.org/a%2Bb-1.0-py3-none-any.whl"}, {"path": "/house/x.whl"}]
+    ),
 )
 LOCKS = st.builds(
     lambda python, texts, wheels: Lock(
-        python,
-        PLATFORMS,
-        tuple(sorted(texts)),
-        tuple(sorted(wheels, key=lambda one: (one.name, one.platforms, one.file))),
+        python, PLATFORMS, tuple(sorted(texts)), tuple(sorted(wheels))
     ),
     st.sampled_from(["3.10", "3.13"]),
-    st.sets(st.sampled_from(["idna>=3", 'x; python_version < "3.12"', "a\\b"])),
-    st.lists(WHEELS, unique_by=lambda one: (one.name, one.platforms)),
+    st.sets(
+        st.sampled_from(["idna>=3", 'x; python_version < "3.12"', "a\\b", "a from path \x01'"])
+    ),
+    st.lists(WHEELS, unique_by=(lambda one: one.name, lambda one: one.sha256)),
 )
 
 
 @given(LOCKS)
-def test_a_lock_that_is_written_reads_the_same_and_is_written_the_same(tmp_path_factory, lock):
+def test_a_lock_that_is_written_is_a_standard_one_and_reads_the_same(tmp_path_factory, lock):
     root = str(tmp_path_factory.mktemp("lock"))
     write_lock(root, lock)
     read = read_lock(root)
-    assert read == lock
-    assert dump_lock(read) == dump_lock(lock)
+    wheels = tuple(
+        one._replace(size=7, path=one.path and os.path.realpath(one.path)) for one in read.wheels
+    )
+    assert read._replace(wheels=wheels) == lock
+    assert lock_bytes(root) == dump_lock(lock, root)
+    Pylock.from_dict(read_toml(os.path.join(root, VENDOR_LOCK)))
+
+
+GOOD = """\
+# The wheels that `cloacina-ctl package` vendors into the package of this project. Keep this file
+# under version control. `cloacina-ctl package --upgrade-vendored` renews it.
+lock-version = "1.0"
+environments = [
+    'MACHINE == "aarch64"',
+    'MACHINE == "x86_64"',
+]
+requires-python = "==3.11.*"
+created-by = "cloacina-ctl"
+
+[[packages]]
+name = "idna"
+version = "3.7"
+
+[[packages.wheels]]
+url = "https://example.org/idna-3.7-py3-none-any.whl"
+size = 7
+hashes = {sha256 = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}
+
+[[packages]]
+name = "markupsafe"
+version = "3.0.2"
+marker = 'platform_machine == "aarch64"'
+
+[[packages.wheels]]
+name = "markupsafe-3.0.2-py3-none-any.whl"
+path = "../house/of cards"
+size = 7
+hashes = {sha256 = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}
+
+[tool.cloacina-ctl]
+platforms = [
+    "manylinux_2_28_aarch64",
+    "manylinux_2_28_x86_64",
+]
+inputs = [
+    "idna>=3",
+    'x; python_version < "3.12"',
+]
+""".replace(
+    "MACHINE",
+    'implementation_name == "cpython" and sys_platform == "linux" and platform_machine',
+)
+
+
+def test_what_is_written_is_plain_and_the_same_for_the_same_lock(tmp_path):
+    idna = LockedWheel(
+        "idna", "3.7", file_name("idna", "3.7"), A, PLATFORMS,
+        url="https://example.org/idna-3.7-py3-none-any.whl", size=7,
+    )  # fmt: skip
+    markup = LockedWheel(
+        "markupsafe", "3.0.2", file_name("markupsafe", "3.0.2"), B, PLATFORMS[:1],
+        path=str(tmp_path / "house" / "of cards"), size=7,
+    )  # fmt: skip
+    root = str(tmp_path / "project")
+    lock = Lock("3.11", PLATFORMS, ("idna>=3", 'x; python_version < "3.12"'), (markup, idna))
+    assert dump_lock(lock, root).decode() == GOOD
 
 
 def test_a_lock_that_another_run_wrote_meanwhile_is_not_replaced(tmp_path):
@@ -289,78 +357,49 @@ def test_a_lock_that_another_run_wrote_meanwhile_is_not_replaced(tmp_path):
         write_lock(root, second)  # there was none, and now there is one
     assert caught.value.diagnostics[0].code is Code.FILE_CHANGED
     write_lock(root, first)  # the same was written meanwhile
-    write_lock(root, second, dump_lock(first))
+    write_lock(root, second, dump_lock(first, root))
     with pytest.raises(FileProblem):
-        write_lock(root, first, dump_lock(first))
-    (tmp_path / LOCK_FILE).unlink()
+        write_lock(root, first, dump_lock(first, root))
+    (tmp_path / VENDOR_LOCK).unlink()
     with pytest.raises(FileProblem):
-        write_lock(root, first, dump_lock(second))
+        write_lock(root, first, dump_lock(second, root))
     assert os.listdir(root) == []
-
-
-GOOD = dump_lock(
-    Lock("3.11", PLATFORMS, ("idna>=3",), (LockedWheel("idna", "3.7", file_name("idna", "3.7"), A,
-         PLATFORMS),))
-).decode()  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("format = 1", "format = 2", "format"),
-        ("format = 1", "format = 1\nextra = 1", "no such key: extra"),
-        ('sha256 = "a', 'sha256 = "g', "64 lower-case"),
-        ('"idna-3.7-py3', '"idna-3.8-py3', "is not what"),
-        ('"idna-3.7-py3', '"attrs-3.7-py3', "is not what"),
-        ("idna-3.7-py3-none-any.whl", "idna-3.7.tar.gz", "not the name of a wheel"),
-        ("idna-3.7-py3-none-any.whl", "../idna-3.7-py3-none-any.whl", "not"),
-        ("idna-3.7-py3-none-any.whl", "idna-3.7-py3-none-any/../x.whl", "not the name of a wheel"),
-        ("idna-3.7-py3-none-any.whl", "idna-none-py3-none-any.whl", "not the name of a wheel"),
-        ('python = "3.11"', 'python = "4"', "version of Python"),
-        ('python = "3.11"', "python = 3", "must be a text"),
-        ('    "idna>=3",', "", None),
-        ('["idna>=3"]', '["z", "a"]', "sorted"),
-        ('["idna>=3"]', '"idna"', "list of texts"),
-        ('name = "idna"', 'name = "idna"\nurl = "x"', "no such key: url"),
-        ('name = "idna"', 'name = "idna"\nplatforms = ["linux_x86_64"]', "is not for"),
-        ("[[wheel]]", "[wheel]", "list of tables"),
-        ("<<<<<<< ours", "", None),
+        ("# The wheels", "<<<<<<< ours\n# The wheels", "not TOML"),
+        ('lock-version = "1.0"', 'lock-version = "2.0"', "pylock version 2.0 is not supported"),
+        ("idna-3.7-py3", "idna-3.8-py3", "not consistent with package version"),
+        ("idna-3.7-py3", "attrs-3.7-py3", "not consistent with package name"),
+        ("idna-3.7-py3-none-any.whl", "idna-3.7.tar.gz", "Invalid wheel filename"),
+        ('"==3.11.*"', '"==4.*"', "one version of Python"),
+        ('requires-python = "==3.11.*"\n', "", "one version of Python"),
+        ('"manylinux_2_28_x86_64"', '"windows"', "not a platform"),
+        ("platforms = [", "others = [", "`platforms` in [tool.cloacina-ctl] must"),
+        ("inputs = [", "inputs = [7, ", "`inputs` in [tool.cloacina-ctl] must be a list of texts"),
+        ("[tool.cloacina-ctl]", "[tool.other]", "must be a list of texts"),
+        ('    "manylinux_2_28_aarch64",\n    "manylinux_2_28_x86_64",\n', "", "must name one"),
     ],
-)
+)  # fmt: skip
 def test_a_lock_that_somebody_broke_is_refused_and_says_how_to_renew_it(old, new, says, tmp_path):
-    if says is None:
-        return
     assert old in GOOD
-    plant(tmp_path, {LOCK_FILE: GOOD.replace(old, new, 1)})
+    plant(tmp_path, {VENDOR_LOCK: GOOD.replace(old, new, 1)})
     with pytest.raises(Refused) as error:
         read_lock(str(tmp_path))
     (problem,) = error.value.diagnostics
-    assert problem.code is Code.LOCK_FILE
+    assert (problem.code, problem.where) == (Code.LOCK_FILE, VENDOR_LOCK)
     assert says in problem.message
     assert "--upgrade-vendored" in problem.hint
 
 
-def test_a_lock_in_the_middle_of_a_merge_is_refused(tmp_path):
-    plant(tmp_path, {LOCK_FILE: f"<<<<<<< ours\n{GOOD}"})
-    with pytest.raises(CloacinaError):
-        read_lock(str(tmp_path))
-    head = GOOD.partition("[[wheel]]")[0]
-    plant(tmp_path, {LOCK_FILE: f"{head}wheel = [1]\n"})
-    with pytest.raises(Refused, match="list of tables"):
-        read_lock(str(tmp_path))
-
-
-def test_a_lock_fits_its_requirements_and_python_alone():
-    lock = Lock("3.11", PLATFORMS, ("a", "b"), ())
-    assert misfit(lock, ("a", "b"), (), ">=3.10") is None
-    assert "not made from: c" in misfit(lock, ("a", "b", "c"), (), None)
-    assert "is gone: b" in misfit(lock, ("a",), (), None)
-    assert "Python 3.11" in misfit(lock, ("a", "b"), (), ">=3.12")
-    assert "not made with: a from path ../a" in misfit(
-        lock, ("a", "b"), ("a from path ../a",), None
-    )
-    ruled = lock._replace(rules=("constraint a<2",))
-    assert "rule that is gone: constraint a<2" in misfit(ruled, ("a", "b"), (), None)
+def test_a_lock_fits_its_inputs_and_python_alone():
+    lock = Lock("3.11", PLATFORMS, ("a", "constraint b<2"), ())
+    assert misfit(lock, ("constraint b<2", "a"), ">=3.10") is None
+    assert misfit(lock, (*lock.inputs, "c"), None) == "it was not made from: c"
+    assert misfit(lock, ("a",), None) == "it was made from what is gone: constraint b<2"
+    assert "Python 3.11" in misfit(lock, lock.inputs, ">=3.12")
 
 
 def known(**wheels: list[str]):

@@ -14,6 +14,7 @@ import pytest
 from cloacina_ctl.cli.main import run as start
 from cloacina_ctl.errors import BuildFailed, Code, Refused, Severity
 from cloacina_ctl.formats.wheel.reader import digest_of_file
+from cloacina_ctl.project.detect import VENDOR_LOCK
 from cloacina_ctl.project.reading import read_project
 from cloacina_ctl.vendoring.locks.lock import read_lock
 from tests.project.trees import plant
@@ -64,7 +65,7 @@ def test_a_standard_lock_decides_and_nothing_is_chosen(name, tmp_path, work, hou
     locked(root, house, name=name)
     found = vendored(root, work, wheelhouse=str(house))
     assert titles(found) == {"idnx 1.0", "dep 1.0"}
-    assert found.new_lock.rules == (f"versions of {name}",)
+    assert found.new_lock.inputs == ("idnx", f"versions of {name}")
     save(root, found)
     assert titles(vendored(root, work, wheelhouse=str(house), locked=True)) == titles(found)
     assert titles(vendored(root, work, offline=True, upgrade=True)) == titles(found)
@@ -130,15 +131,32 @@ def test_a_lock_that_cannot_decide_is_an_error(text, says, tmp_path, work, house
     assert message.startswith(says)
 
 
-def test_of_several_named_locks_ours_counts_and_none_is_guessed(tmp_path, work, house):
+def test_of_several_named_locks_none_is_guessed(tmp_path, work, house):
     root = app(tmp_path, '["idnx"]')
     for name in ("pylock.a.toml", "pylock.b.toml"):
         locked(root, house, name=name)
     assert "none that is for the project as a whole" in refused(root, work)[0][1]
     locked(root, house)
     assert titles(vendored(root, work, wheelhouse=str(house))) == {"idnx 1.0", "dep 1.0"}
-    pylock(root, *sorted(house.glob("idnx-2.0*")), name="pylock.cloacina.toml")
+
+
+def test_a_lock_of_another_tool_by_our_name_is_neither_read_nor_replaced_unasked(
+    tmp_path, work, house
+):
+    root = app(tmp_path, '["idnx"]')
+    pylock(root, *sorted(house.glob("idnx-2.0*")), name=VENDOR_LOCK)
+    with pytest.raises(Refused) as error:
+        vendored(root, work, wheelhouse=str(house))
+    (problem,) = error.value.diagnostics
+    assert (problem.code, problem.where) == (Code.LOCK_FILE, VENDOR_LOCK)
+    assert problem.message == "it was made by uv, not by cloacina-ctl"
+    assert "name it pylock.toml" in problem.hint
+    (root / VENDOR_LOCK).rename(root / "pylock.toml")
     assert titles(vendored(root, work, wheelhouse=str(house))) == {"idnx 2.0"}
+    (root / "pylock.toml").rename(root / VENDOR_LOCK)
+    found = vendored(root, work, wheelhouse=str(house), upgrade=True)
+    save(root, found)
+    assert read_lock(str(root)).wheels[0].version == "2.0"
 
 
 def test_markers_and_groups_of_a_lock_are_judged_for_the_runtime(tmp_path, work, house, no_pip):
@@ -175,11 +193,13 @@ def test_a_folder_in_a_lock_needs_its_wheel_and_the_lock_decides_the_rest(
     given = (("acme-lib", str(wheel(tmp_path / "dist", "acme_lib"))),)
     found = vendored(root, work, wheelhouse=str(house), sources=given)
     assert titles(found) == {"idnx 1.0", "dep 1.0", "acme-lib 1.0"}
-    assert found.new_lock.rules == ("acme-lib from path ../libs/acme", "versions of pylock.toml")
+    assert found.new_lock.inputs == (
+        "acme-lib", "acme-lib from path ../libs/acme", "idnx", "versions of pylock.toml"
+    )  # fmt: skip
 
 
 def test_a_folder_that_the_lock_alone_names_needs_its_wheel(tmp_path, work, no_pip):
-    """To make the lock anew would change nothing: it has no wheel of a folder."""
+    """To renew the lock would change nothing: it has no wheel of a folder."""
     root = app(tmp_path, '["acme-lib"]')
     entry = '[[packages]]\nname = "acme-lib"\ndirectory = { path = "../libs/acme" }\n'
     (root / "pylock.toml").write_text(HEAD + entry)
@@ -292,13 +312,12 @@ def test_a_lock_of_uv_decides_without_uv(tmp_path, work, house, no_pip):
     uv_lock(root, house)
     found = vendored(root, work, wheelhouse=str(house))
     assert titles(found) == {"idnx 1.0", "dep 1.0"}
-    assert found.new_lock.rules == ("versions of uv.lock",)
+    assert found.new_lock.inputs == ("idnx[all]", "versions of uv.lock")
     found = vendored(root, work, wheelhouse=str(house), python="3.12")
     assert titles(found) == {"idnx 2.0"}
     locked(root, house)
-    assert vendored(root, work, wheelhouse=str(house)).new_lock.rules == (
-        "versions of pylock.toml",
-    )
+    inputs = vendored(root, work, wheelhouse=str(house)).new_lock.inputs
+    assert "versions of pylock.toml" in inputs
 
 
 @pytest.mark.parametrize(
@@ -339,7 +358,7 @@ def test_a_version_that_was_left_out_of_the_lock_names_the_cure(tmp_path, work, 
     uv_lock(root, house)
     with pytest.raises(Refused) as error:
         vendored(root, work, wheelhouse=str(house))
-    assert error.value.diagnostics[0].hint == "make it anew: `uv lock`"
+    assert error.value.diagnostics[0].hint == "renew it: `uv lock`"
 
 
 def test_overrides_that_the_lock_was_made_with_are_not_held_against_it(tmp_path, work, house):
@@ -443,7 +462,7 @@ def test_what_uv_really_locks_is_vendored_from_the_addresses_in_the_lock(
             shutil.rmtree(os.environ["CLOACINA_CTL_CACHE_DIR"], ignore_errors=True)
             found = vendored(root, work, sources=given)
             assert titles(found) == expected
-            assert f"versions of {decides}" in found.new_lock.rules
+            assert f"versions of {decides}" in found.new_lock.inputs
             (root / "pylock.toml").unlink(missing_ok=True)
         save(root, found)
     assert titles(vendored(root, work, locked=True, offline=True)) == expected

@@ -137,8 +137,8 @@ def test_a_lock_with_a_wheel_for_another_python_is_refused(tmp_path, work, house
     root = project(tmp_path, '["one"]')
     lock(root, wheel(house, "one", tag="cp312-cp312-manylinux_2_17_x86_64"))
     ((code, message),) = refused(root, work, house)
-    assert code is Code.DEPENDENCY
-    assert "one 1.0 is not for Python 3.11" in message
+    assert code is Code.LOCK_FILE
+    assert message.startswith("it is not for Python 3.11 on manylinux_2_36_x86_64: No wheel found")
 
 
 def test_the_projects_own_clauses_about_versions_to_come_stay(tmp_path, work, house, no_pip):

@@ -57,7 +57,7 @@ def test_pip_vendors_real_wheels_and_its_lock_makes_the_same_bytes(tmp_path):
 def test_uv_vendors_the_same(tmp_path, monkeypatch):
     root = project(tmp_path, DEPENDENCIES)
     first = make(root, tmp_path / "a.cloacina")
-    (root / "cloacina.lock").unlink()
+    (root / "pylock.cloacina.toml").unlink()
     monkeypatch.setenv("PATH", f"{os.path.dirname(UV or '')}{os.pathsep}{os.environ['PATH']}")
     assert make(root, tmp_path / "b.cloacina") == first
     monkeypatch.setattr(sys, "executable", "")

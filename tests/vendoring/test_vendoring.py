@@ -19,15 +19,16 @@ from cloacina_ctl.errors import (
     UsageError,
 )
 from cloacina_ctl.formats.wheel.reader import digest_of_file
+from cloacina_ctl.project.detect import VENDOR_LOCK
 from cloacina_ctl.project.reading import read_project
 from cloacina_ctl.vendoring.choice import VendorOptions
 from cloacina_ctl.vendoring.declared.requirements import read_requirements
 from cloacina_ctl.vendoring.installers import programs
 from cloacina_ctl.vendoring.installers.configuration import Users
 from cloacina_ctl.vendoring.locks.lock import (
-    LOCK_FILE,
     Lock,
     LockedWheel,
+    dump_lock,
     lock_bytes,
     read_lock,
     write_lock,
@@ -110,7 +111,7 @@ def test_without_a_lock_pip_chooses_from_the_wheelhouse_alone(tmp_path, work, ho
     found = vendored(root, work, house)
     assert found.new_lock is not None
     assert [one.file for one in found.new_lock.wheels] == [newest.name, two.name]
-    assert found.new_lock.requirements == ("one>=1",)
+    assert found.new_lock.inputs == ("one>=1",)
     assert [str(one.code) for one in found.diagnostics] == ["Y016"]
     write_lock(str(root), found.new_lock)
     again = vendored(root, work, house, locked=True)
@@ -211,7 +212,7 @@ def test_an_upgrade_chooses_anew_though_the_lock_fits(tmp_path, work, house):
     wheel(house, "one", version="2.0")
     assert vendored(root, work, house).new_lock is None
     assert vendored(root, work, house, upgrade=True).new_lock.wheels[0].version == "2.0"
-    (root / LOCK_FILE).write_text("broken")
+    (root / VENDOR_LOCK).write_text("broken")
     assert vendored(root, work, house, upgrade=True).new_lock.wheels[0].version == "2.0"
 
 
@@ -246,7 +247,7 @@ def test_a_requirements_file_with_digests_allows_no_other_wheel(tmp_path, work, 
 def test_a_project_without_dependencies_vendors_nothing_and_locks_nothing(tmp_path, work, no_pip):
     root = project(tmp_path, "[]")
     assert vendored(root, work) == Vendored()
-    assert not (root / LOCK_FILE).exists()
+    assert not (root / VENDOR_LOCK).exists()
 
 
 def test_the_engine_is_never_vendored_also_where_another_needs_it(tmp_path, work, house):
@@ -425,6 +426,36 @@ def test_two_platforms_whose_code_is_for_one_are_refused(tmp_path, work, house, 
     path = wheel(house, "one", {"one.so": library()}, tag=NATIVE)
     lock(root, path, platforms=(older, GLIBC))
     assert "one and the same" in refused(root, work, house)[0][1]
+
+
+@pytest.mark.slow
+def test_platforms_that_no_lock_tells_apart_are_refused_together(tmp_path, work, house):
+    """A lock knows the machine: of two versions for one machine another tool takes neither."""
+    root = project(tmp_path, '["one"]')
+    musl = "musllinux_1_2_x86_64"
+    wheel(house, "one", {"one.so": library()}, version="2.0", tag=NATIVE)
+    files = {"one.so": library("", needed="libc.musl-x86_64.so.1")}
+    wheel(house, "one", files, version="1.0", tag=f"cp311-cp311-{musl}")
+    options = {"python": "3.11", "platforms": (GLIBC, musl)}
+    ((code, message),) = refused(root, work, house, **options)
+    assert code is Code.LOCK_FILE
+    assert message == f"the wheels for {GLIBC}, {musl} differ in what no lock can say"
+    wheel(house, "one", files, version="2.0", tag=f"cp311-cp311-{musl}")
+    assert len(vendored(root, work, house, **options).new_lock.wheels) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("chooser")
+def test_the_lock_says_where_a_wheel_lies_that_comes_from_no_index(tmp_path, work):
+    root = project(tmp_path, '["one"]')
+    one, cache = wheel(root / "wheels", "one"), os.environ["CLOACINA_CTL_CACHE_DIR"]
+    for options, folder in (
+        ({"house": root / "wheels"}, "wheels"),
+        ({"sources": (("one", str(one)),)}, "wheels"),
+        ({"offline": True}, os.path.relpath(f"{cache}/wheels/{digest_of_file(one)}", root)),
+    ):
+        found = vendored(root, work, **options)
+        assert f'path = "{folder}/{one.name}"\n' in dump_lock(found.new_lock, str(root)).decode()
 
 
 def test_a_package_in_two_folders_is_refused(tmp_path, work, house, no_pip):
@@ -617,7 +648,7 @@ def test_a_replaced_wheel_of_an_index_is_refused_by_pip(tmp_path, work, house, m
     root = project(tmp_path, '["one"]')
     lock(root, wheel(house, "one"))
     wheel(house, "one", {"one/__init__.py": "evil = True\n"})
-    assert refused(root, work)[0][0] is Code.RESOLVING
+    assert refused(root, work)[0][0] is Code.WHEEL_DIGEST
 
 
 def test_a_machine_that_is_not_linux_has_to_name_the_runtimes_platform(

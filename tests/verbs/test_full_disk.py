@@ -51,7 +51,7 @@ def ready(tmp_path, monkeypatch):
     export_key(ExportRequest("default", str(tmp_path / "key"), private=True))
     (folder / "y").write_bytes(source_package())
     (folder / "daemon").mkdir()
-    lock = Lock("3.11", ("any",), ("one",), ())
+    lock = Lock("3.11", ("linux_x86_64",), ("one",), ())
     write_lock(str(project), lock)
     for version in ("1", "2"):
         put(folder / "registry", "a", version, sidecar=b"s" * 3000)
@@ -62,7 +62,7 @@ def ready(tmp_path, monkeypatch):
 def locked(folder):
     project = str(folder / "project")
     texts = tuple(f"requirement-{number}" for number in range(400))
-    write_lock(project, Lock("3.11", ("any",), texts, ()), lock_bytes(project))
+    write_lock(project, Lock("3.11", ("linux_x86_64",), texts, ()), lock_bytes(project))
 
 
 def packed(folder, form):

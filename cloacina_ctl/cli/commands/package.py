@@ -84,13 +84,13 @@ class _VendoringOptions(Options, panel="Python dependencies"):
         "The runtime's platform, such as manylinux_2_28_x86_64 (repeatable).",
     )
     python = option("--vendor-python X.Y", "The runtime's Python, such as 3.11.")
-    upgrade = flag("--upgrade-vendored", "Choose anew, whatever cloacina.lock says.")
+    upgrade = flag("--upgrade-vendored", "Choose versions again, and renew the lock.")
 
 
 class _FetchingOptions(Options, panel="Building and fetching"):
     """What cargo, uv and pip may do."""
 
-    locked = flag("--locked", "Cargo.lock, or cloacina.lock, must be up to date.")
+    locked = flag("--locked", "Cargo.lock, or pylock.cloacina.toml, must be up to date.")
     offline = flag("--offline", "Fetch nothing.")
 
 

@@ -14,6 +14,7 @@ from cloacina_ctl.files.staging import reported, scratch_folder
 from cloacina_ctl.formats.layout import VENDOR_FOLDER
 from cloacina_ctl.formats.plan import PlannedFile
 from cloacina_ctl.paths import MemberPath
+from cloacina_ctl.project.detect import VENDOR_LOCK
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -107,8 +108,6 @@ def vendored_files(
 
 def _refuse_to_leave_out(project: Project, request: VendorRequest) -> None:
     """Raise ``UsageError`` where a package without its dependencies is not what is meant."""
-    from cloacina_ctl.vendoring.locks.lock import LOCK_FILE
-
     asked = {
         "--wheelhouse": request.wheelhouse,
         "--vendor-python": request.python,
@@ -116,8 +115,8 @@ def _refuse_to_leave_out(project: Project, request: VendorRequest) -> None:
         "--upgrade-vendored": request.upgrade,
     }
     what = next((f"{option} is given" for option, value in asked.items() if value), None)
-    if what is None and request.locked and os.path.lexists(os.path.join(project.root, LOCK_FILE)):
-        what = f"--locked is given, there is a {LOCK_FILE}"
+    if what is None and request.locked and os.path.lexists(os.path.join(project.root, VENDOR_LOCK)):
+        what = f"--locked is given, there is a {VENDOR_LOCK}"
     if what is not None:
         raise UsageError.of(
             Code.USAGE,

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Refused, first_of
 from cloacina_ctl.formats import layout
+from cloacina_ctl.project.detect import VENDOR_LOCK
 from cloacina_ctl.project.model import Layout, PackedList
 from cloacina_ctl.project.selection.links import CONTENTS
 from cloacina_ctl.project.selection.walk import TreeRules, select_tree
@@ -34,7 +35,7 @@ _TOOL_FILES = {
     layout.PACKAGE_TOML: "the resolved one takes its place",
     "cloacina.toml": "the configuration of this tool",
     "pyproject.toml": "the configuration of tools",
-    "cloacina.lock": "the lock of vendored wheels",
+    VENDOR_LOCK: "the lock of vendored wheels",
 }
 # What a reader would take for something else than a project's file.
 _RESERVED = (*layout.HEAD_MEMBERS, layout.SOURCE, layout.PLATFORM_FOLDER.rstrip("/"))

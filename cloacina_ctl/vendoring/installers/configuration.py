@@ -44,7 +44,8 @@ class Told(NamedTuple):
     ``places`` are its settings that say where distributions are, as people call them; ``urls`` what
     they say, with passwords. ``authority`` is a file of certificates, ``client`` one with a
     client's certificate, ``hosts`` those that are trusted without one; ``keyring`` tells whether a
-    keyring is asked; ``constraints`` are files.
+    keyring is asked; ``constraints`` are files. ``variables`` say to every command of pip what a
+    file says to one of them.
     """
 
     places: tuple[str, ...] = ()
@@ -55,6 +56,7 @@ class Told(NamedTuple):
     proxy: str | None = None
     keyring: bool = False
     constraints: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
 
 
 class Users(NamedTuple):
@@ -239,7 +241,16 @@ def _pip() -> Told:
         proxy=texts.get("proxy"),
         keyring=texts.get("keyring-provider") in ("subprocess", "import"),
         constraints=tuple(_paths(texts.get("constraint", ""))),
+        variables=tuple(
+            (name, value)
+            for key, (_, value) in said.items()
+            if (name := _pip_variable(key)) not in os.environ
+        ),
     )
+
+
+def _pip_variable(key: str) -> str:
+    return f"PIP_{key.upper().replace('-', '_')}"
 
 
 def _pip_settings() -> Iterator[tuple[str, tuple[str, str]]]:
@@ -253,9 +264,10 @@ def _pip_settings() -> Iterator[tuple[str, tuple[str, str]]]:
         for section in ("global", "download"):
             for key, value in parser.items(section) if parser.has_section(section) else ():
                 name = key.lower().replace("_", "-").removeprefix("--")
-                yield name, (f"{name} in {path}", value.strip())
+                if name in (*_PLACES, *_PIP_OTHERS):
+                    yield name, (f"{name} in {path}", value.strip())
     for key in (*_PLACES, *_PIP_OTHERS):
-        variable = f"PIP_{key.upper().replace('-', '_')}"
+        variable = _pip_variable(key)
         if os.environ.get(variable):
             yield key, (variable, os.environ[variable].strip())
 

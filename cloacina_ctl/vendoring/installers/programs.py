@@ -50,6 +50,8 @@ _REASONS = re.compile(
     r"ssl-verification-failed|not a trusted or secure host|handshake failure)",
     re.IGNORECASE,
 )
+_OTHER_DIGEST = "DO NOT MATCH THE HASHES"  # pip's words
+_UNKNOWN_OPTION = re.compile("unexpected argument|no such option")  # uv, pip
 _MISSING = re.compile(r"\b404\b")
 _ADDRESS = re.compile(r"https?://[^\s'\"`()<>,]+")
 _RETRYING = re.compile(r"Retrying \(.*?\) after connection broken by '(.*)': (\S+)$")
@@ -87,6 +89,9 @@ def failure(
             hint=_NETWORK.format(program),
         )
     text = _words(said) or f"exit status {status}"
+    if _OTHER_DIGEST in text:
+        hint = "if the change is meant, renew the lock"
+        return Refused.of(Code.WHEEL_DIGEST, f"{what}: {text}", hint=hint)
     return BuildFailed.of(Code.RESOLVING, f"{what}: {text}", hint=_hint(said, house))
 
 
@@ -123,7 +128,7 @@ def _hint(said: Sequence[str], house: str | None) -> str:
     asked = next(filter(None, map(_URL_OF_DEPENDENCY.search, said)), None)
     if asked is not None:
         return _GIVE.format(asked[1])
-    if any("unexpected argument" in line for line in said):
+    if any(_UNKNOWN_OPTION.search(line) for line in said):
         return "update the program: it does not know this option yet"
     if house is not None:
         return "only wheels of this folder are taken: put what is missing there"
@@ -217,14 +222,17 @@ def uv_for(target: Target, told: Users, house: str | None) -> str | None:
         return None if told.prefer_pip and house is None else uv
     if told.prefer_uv and house is None:
         reason = "is not installed" if uv is None else f"does not know {target.platform}"
-        raise Refused.of(
-            Code.INDEX_UNKNOWN,
-            f"unknown to pip, known to uv: where wheels come from ({told.uv.places[0]}); and uv "
-            f"{reason}",
-            hint="tell pip, too: PIP_INDEX_URL or PIP_EXTRA_INDEX_URL"
-            + ("; or install uv" if uv is None else ""),
-        )
+        raise unknown_to_pip(told, f"uv {reason}", "; or install uv" if uv is None else "")
     return None
+
+
+def unknown_to_pip(told: Users, why: str, otherwise: str = "") -> Refused:
+    """Return the error where only uv was told of indexes; ``why`` says why that does not help."""
+    return Refused.of(
+        Code.INDEX_UNKNOWN,
+        f"unknown to pip, known to uv: where wheels come from ({told.uv.places[0]}); and {why}",
+        hint=f"tell pip, too: PIP_INDEX_URL or PIP_EXTRA_INDEX_URL{otherwise}",
+    )
 
 
 def ask(

@@ -16,7 +16,7 @@ from cloacina_ctl.vendoring.installers.programs import Question, ask, write_line
 from cloacina_ctl.vendoring.locks.pylock import Pylock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from cloacina_ctl.vendoring.installers.configuration import Users
     from cloacina_ctl.vendoring.locks.project_lock import LockedVersion
@@ -44,19 +44,6 @@ def choose_with_uv(
     options = [f"--overrides={overrides}", f"--constraints={constraints}", *question.options]
     if question.house is None:
         options += [f"--constraints={one}" for one in told.constraints]
-    return _compile(uv, question, options, target, folder, told)
-
-
-def locate_with_uv(
-    uv: str, pins: Iterable[str], target: Target, folder: str, told: Users
-) -> Mapping[str, LockedVersion]:
-    """Return where the user's indexes have these versions (``name==version``), by name."""
-    return _compile(uv, Question(tuple(pins)), ["--no-deps"], target, folder, told)
-
-
-def _compile(
-    uv: str, question: Question, options: list[str], target: Target, folder: str, told: Users
-) -> Mapping[str, LockedVersion]:
     listed = write_lines(folder, "requirements.in", question.requirements)
     # uv takes the nearest settings file above it: in a folder for temporary files, anybody's.
     write_lines(folder, "uv.toml", ())
@@ -75,7 +62,7 @@ def _compile(
         arguments.append(f"--python={sys.executable}")
     ask((uv, *arguments), folder, question.house, _FAILED, told, _from_pip(told))
     try:
-        return Pylock(folder, _ANSWER, frozenset()).select(target)
+        return Pylock(folder, _ANSWER).select(target)
     except (FileProblem, Refused) as error:
         message = f"uv's answer cannot be used: {error.diagnostics[0].message}"
         raise BuildFailed.of(Code.RESOLVING, message, hint="update uv") from error

@@ -1,7 +1,8 @@
-"""`cloacina.lock`: exactly which wheels a project's package gets, for people to read and compare.
+"""`pylock.cloacina.toml`: exactly which wheels a project's package gets, for one runtime.
 
-Made from the requirements that stand in it. Beside the project and under version control it makes
-the same package anywhere: same lock, same bytes.
+It is a lock in the standard format (PEP 751), by the name that the standard has for a lock of one
+service. Other tools install from it; under `[tool.cloacina-ctl]` is what only we need. Beside the
+project and under version control it makes the same package anywhere: same lock, same bytes.
 """
 
 from __future__ import annotations
@@ -9,39 +10,57 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from itertools import groupby
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name, canonicalize_version, parse_wheel_filename
+from packaging.markers import Marker
+from packaging.pylock import Package, PackageWheel
+from packaging.pylock import Pylock as Document
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, parse_wheel_filename
+from packaging.version import Version
 
-from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, Refused, UsageError
 from cloacina_ctl.files.staging import changed_meanwhile, open_to_replace, reported, write_file
-from cloacina_ctl.formats.wheel.reader import names_a_wheel
-from cloacina_ctl.project.own_files import open_own, read_own_toml
+from cloacina_ctl.project.detect import VENDOR_LOCK
+from cloacina_ctl.project.own_files import open_own
+from cloacina_ctl.project.toml_editing import dump_in_lines
 from cloacina_ctl.values import NamedTuple
+from cloacina_ctl.vendoring.declared.origins import without_user
+from cloacina_ctl.vendoring.declared.workspace import inner
+from cloacina_ctl.vendoring.locks.project_lock import MAX_LOCK_BYTES
+from cloacina_ctl.vendoring.locks.pylock import Pylock
 from cloacina_ctl.vendoring.target import Target, accepts, parse_target, target_for
 
-LOCK_FILE = "cloacina.lock"
-FORMAT = 1
-MAX_LOCK_BYTES = 4 << 20
-_KEYS = frozenset({"format", "python", "platforms", "requirements", "rules", "wheel"})
-_WHEEL_KEYS = frozenset({"name", "version", "file", "sha256", "platforms"})
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
-_HEAD = """\
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cloacina_ctl.digest import Digest
+    from cloacina_ctl.vendoring.locks.project_lock import LockedVersion
+
+_TOOL = "cloacina-ctl"
+_PYTHON = re.compile(r"==(3\.[0-9]+)\.\*")
+_HEAD = b"""\
 # The wheels that `cloacina-ctl package` vendors into the package of this project. Keep this file
-# under version control. `cloacina-ctl package --upgrade-vendored` makes it anew.
+# under version control. `cloacina-ctl package --upgrade-vendored` renews it.
 """
 
 
 class LockedWheel(NamedTuple):
-    """One wheel: ``name`` in its normal form, the file that it is, and for which platforms."""
+    """One wheel: ``name`` in its normal form, the file that it is, and for which platforms.
+
+    ``url`` is where it was found, else ``path``, an absolute one; ``size`` is in bytes.
+    """
 
     name: str
     version: str
     file: str
     sha256: Digest
     platforms: tuple[str, ...]
+    url: str | None = None
+    path: str | None = None
+    size: int | None = None
 
     @property
     def title(self) -> str:
@@ -50,66 +69,96 @@ class LockedWheel(NamedTuple):
 
 
 class Lock(NamedTuple):
-    """What was chosen, for one version of Python on some platforms, from which requirements.
+    """What was chosen, for one version of Python on some platforms.
 
-    ``rules`` are what else of the project decided: where a distribution comes from, what limits
-    versions, the lock of another tool.
+    ``inputs`` are what of the project decided: requirements, where a distribution comes from, what
+    limits versions, the lock of another tool.
     """
 
     python: str
     platforms: tuple[str, ...]
-    requirements: tuple[str, ...]
+    inputs: tuple[str, ...]
     wheels: tuple[LockedWheel, ...]
-    rules: tuple[str, ...] = ()
 
     def targets(self, requires: str | None) -> tuple[Target, ...]:
         """Return what it was made for, within what the project requires of Python."""
         return tuple(target_for(requires, self.python, one) for one in self.platforms)
 
 
+class _OwnLock(Pylock):
+    renewal = "delete it, or give --upgrade-vendored, to renew it"
+    code = Code.LOCK_FILE
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a list of texts of our own table."""
+        value = inner(self.table, "tool", _TOOL).get(key)
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise self.problem(f"`{key}` in [tool.{_TOOL}] must be a list of texts")
+        return tuple(sorted(value))
+
+
 def read_lock(root: str) -> Lock | None:
     """Return the lock of the project in ``root``, None where there is none.
 
-    Raises ``Refused`` for one that cannot be read: it may be half of somebody's merge.
+    Raises ``Refused`` for one that cannot be read, it may be half of a merge, and for one that
+    another tool made.
     """
-    if not os.path.lexists(os.path.join(root, LOCK_FILE)):
+    if not os.path.lexists(os.path.join(root, VENDOR_LOCK)):
         return None
-    table = read_own_toml(root, LOCK_FILE, max_bytes=MAX_LOCK_BYTES)
-    if table.get("format") != FORMAT:
-        raise _bad(f"expected `format = {FORMAT}`, found: {table.get('format')}")
-    _refuse_unknown(table, _KEYS)
-    python, platforms = _text(table, "python"), _texts(table, "platforms")
+    found = _OwnLock(root, VENDOR_LOCK)
+    if found.document.created_by != _TOOL:
+        found.renewal = "name it pylock.toml, where it decides, or replace it: --upgrade-vendored"
+        raise found.problem(f"it was made by {found.document.created_by}, not by {_TOOL}")
+    python = _PYTHON.fullmatch(str(found.document.requires_python))
+    if python is None:
+        raise found.problem("`requires-python` must be one version of Python: ==3.11.*")
     try:
-        targets = [parse_target(python, platform) for platform in platforms]
+        targets = [parse_target(python[1], one) for one in found.texts("platforms")]
     except UsageError as error:
-        raise _bad(error.diagnostics[0].message) from error
-    wheels = table.get("wheel", [])
-    if not isinstance(wheels, list) or not targets:
-        raise _bad("`wheel` must be a list of tables, and `platforms` name one")
-    return Lock(
-        python,
-        tuple(target.platform for target in targets),
-        _texts(table, "requirements"),
-        tuple(sorted((_wheel(one, platforms) for one in wheels), key=_order)),
-        _texts(table, "rules") if "rules" in table else (),
-    )
+        raise found.problem(error.diagnostics[0].message) from error
+    if not targets:
+        raise found.problem("`platforms` must name one")
+    wheels = locked_wheels((target, found.select(target).values()) for target in targets)
+    platforms = tuple(target.platform for target in targets)
+    return Lock(python[1], platforms, found.texts("inputs"), wheels)
 
 
-def misfit(
-    lock: Lock, requirements: tuple[str, ...], rules: tuple[str, ...], requires_python: str | None
-) -> str | None:
-    """Return why the lock is not the one of these requirements, None where it is."""
-    added = sorted(set(requirements) - set(lock.requirements))
-    gone = sorted(set(lock.requirements) - set(requirements))
+def unfit_lock(message: str) -> Refused:
+    """Return the error for a lock that has not the wheels that the project needs."""
+    return Refused.of(_OwnLock.code, message, where=VENDOR_LOCK, hint=_OwnLock.renewal)
+
+
+def locked_wheels(
+    chosen: Iterable[tuple[Target, Iterable[LockedVersion]]],
+) -> tuple[LockedWheel, ...]:
+    """Return of each version the wheel that fits the target best; one for several is one wheel."""
+    found: dict[Digest, LockedWheel] = {}
+    for target, versions in chosen:
+        for one in versions:
+            file = one.best(target)
+            if file is None:
+                continue
+            before = found[file.sha256].platforms if file.sha256 in found else ()
+            found[file.sha256] = LockedWheel(
+                one.name,
+                str(parse_wheel_filename(file.file)[1]),
+                file.file,
+                file.sha256,
+                tuple(sorted({target.platform, *before})),
+                file.url,
+                None if file.path is None else os.path.realpath(file.path),
+            )
+    return tuple(sorted(found.values()))
+
+
+def misfit(lock: Lock, inputs: tuple[str, ...], requires_python: str | None) -> str | None:
+    """Return why the lock is not the one of these inputs, None where it is."""
+    added = sorted(set(inputs) - set(lock.inputs))
+    gone = sorted(set(lock.inputs) - set(inputs))
     if added:
-        return f"a requirement that it was not made from: {added[0]}"
+        return f"it was not made from: {added[0]}"
     if gone:
-        return f"it was made from a requirement that is gone: {gone[0]}"
-    if lock.rules != rules:
-        new = sorted(set(rules) - set(lock.rules))
-        if new:
-            return f"a rule that it was not made with: {new[0]}"
-        return f"it was made with a rule that is gone: {min(set(lock.rules) - set(rules))}"
+        return f"it was made from what is gone: {gone[0]}"
     if not accepts(requires_python, lock.python):
         return f"it is for Python {lock.python}, and the project for {requires_python}"
     return None
@@ -117,11 +166,11 @@ def misfit(
 
 def lock_bytes(root: str) -> bytes | None:
     """Return what is in the lock of the project in ``root``, None where there is none."""
-    path = os.path.join(root, LOCK_FILE)
+    path = os.path.join(root, VENDOR_LOCK)
     with (
         reported(path),
         contextlib.suppress(FileNotFoundError),
-        open(open_own(root, LOCK_FILE), "rb") as file,
+        open(open_own(root, VENDOR_LOCK), "rb") as file,
     ):
         return file.read(MAX_LOCK_BYTES + 1)
     return None
@@ -133,8 +182,8 @@ def write_lock(root: str, lock: Lock, found: bytes | None = None) -> None:
     ``found`` is what was in the file when the new one was chosen. Raises ``FileProblem`` (I012)
     where another run has written another lock since then.
     """
-    data = dump_lock(lock)
-    path = os.path.join(root, LOCK_FILE)
+    data = dump_lock(lock, root)
+    path = os.path.join(root, VENDOR_LOCK)
     while True:
         try:
             _write_instead(path, data, found)
@@ -161,88 +210,68 @@ def _write_instead(path: str, data: bytes, found: bytes | None) -> None:
         write_file(path, data, replaced=replaced)
 
 
-def dump_lock(lock: Lock) -> bytes:
-    """Return the lock as text, the same for the same lock."""
-    lines = [
-        _HEAD,
-        f"format = {FORMAT}",
-        f"python = {_quoted(lock.python)}",
-        f"platforms = {_list(lock.platforms)}",
-        f"requirements = {_list(lock.requirements)}",
-    ]
-    if lock.rules:
-        lines.append(f"rules = {_list(lock.rules)}")
-    for wheel in sorted(lock.wheels, key=_order):
-        lines += ["", "[[wheel]]"]
-        lines += [f"name = {_quoted(wheel.name)}", f"version = {_quoted(wheel.version)}"]
-        lines += [f"file = {_quoted(wheel.file)}", f"sha256 = {_quoted(wheel.sha256)}"]
-        if wheel.platforms != lock.platforms:
-            lines.append(f"platforms = {_list(wheel.platforms)}")
-    return ("\n".join(lines) + "\n").encode()
+def refuse_unsayable(lock: Lock, root: str, folder: str) -> None:
+    """Raise ``Refused`` where the lock, written into ``folder`` and read again, says another one.
+
+    A lock tells platforms apart by the machine and by what wheels are named for: not what musl
+    needs and glibc does not.
+    """
+    write_file(os.path.join(folder, VENDOR_LOCK), dump_lock(lock, root))
+    expected = {(one.sha256, one.platforms) for one in lock.wheels}
+    with contextlib.suppress(Refused):
+        read = read_lock(folder)
+        if read is not None and expected == {(one.sha256, one.platforms) for one in read.wheels}:
+            return
+    raise Refused.of(
+        Code.LOCK_FILE,
+        f"the wheels for {', '.join(lock.platforms)} differ in what no lock can say",
+        where=VENDOR_LOCK,
+        hint="make a package for each of them: --vendor-platform",
+    )
 
 
-_order = attrgetter("name", "platforms", "file")
+def dump_lock(lock: Lock, root: str) -> bytes:
+    """Return the lock as text, for the project in ``root``: the same for the same lock."""
+    versions = groupby(sorted(lock.wheels), key=attrgetter("name", "version"))
+    machines = _machines(lock.platforms)
+    system = "implementation_name == 'cpython' and sys_platform == 'linux' and platform_machine"
+    document = Document(
+        lock_version=Version("1.0"),
+        environments=[Marker(f"{system} == '{one}'") for one in machines],
+        requires_python=SpecifierSet(f"=={lock.python}.*"),
+        created_by=_TOOL,
+        packages=[_package(list(wheels), machines, root) for _, wheels in versions],
+        tool={_TOOL: {"platforms": list(lock.platforms), "inputs": list(lock.inputs)}},
+    )
+    return _HEAD + dump_in_lines(document.to_dict())
 
 
-def _wheel(table: object, platforms: tuple[str, ...]) -> LockedWheel:
-    if not isinstance(table, dict):
-        raise _bad("`wheel` must be a list of tables")
-    _refuse_unknown(table, _WHEEL_KEYS)
-    name, version, file = (_text(table, key) for key in ("name", "version", "file"))
-    if not names_a_wheel(file):
-        raise _bad(f"not the name of a wheel: {file[:200]}")
-    own_name, own_version, _, _ = parse_wheel_filename(file)
-    if (own_name, canonicalize_version(own_version)) != (
-        canonicalize_name(name),
-        canonicalize_version(version),
-    ):
-        raise _bad(f"{name} {version} is not what this wheel is: {file}")
-    try:
-        sha256 = Digest.parse(_text(table, "sha256"))
-    except Refused as error:
-        raise _bad(f"{file}: {error.diagnostics[0].message}") from error
-    own = _texts(table, "platforms") if "platforms" in table else platforms
-    if not own or not set(own) <= set(platforms):
-        raise _bad(f"{file} is for a platform that the lock is not for")
-    return LockedWheel(str(own_name), str(own_version), file, sha256, own)
+def _machines(platforms: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({Target("", one).machine for one in platforms}))
 
 
-def _refuse_unknown(table: dict[str, Any], known: frozenset[str]) -> None:
-    unknown = sorted(set(table) - known)
-    if unknown:
-        raise _bad(f"no such key: {unknown[0]}")
+def _package(wheels: Sequence[LockedWheel], machines: tuple[str, ...], root: str) -> Package:
+    own = _machines(platform for wheel in wheels for platform in wheel.platforms)
+    only = " or ".join(f"platform_machine == '{one}'" for one in own)
+    return Package(
+        name=NormalizedName(wheels[0].name),
+        version=Version(wheels[0].version),
+        marker=Marker(only) if own != machines else None,
+        wheels=[_wheel(one, root) for one in wheels],
+    )
 
 
-def _text(table: dict[str, Any], key: str) -> str:
-    value = table.get(key)
-    if not isinstance(value, str) or not value:
-        raise _bad(f"`{key}` must be a text")
-    return value
+def _wheel(wheel: LockedWheel, root: str) -> PackageWheel:
+    """Return a wheel with its address; without one, with the path from the project to it.
 
-
-def _texts(table: dict[str, Any], key: str) -> tuple[str, ...]:
-    value = table.get(key)
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise _bad(f"`{key}` must be a list of texts")
-    if value != sorted(set(value)):
-        raise _bad(f"`{key}` must be sorted")
-    return tuple(value)
-
-
-def _bad(message: str) -> Refused:
-    return Refused.of(
-        Code.LOCK_FILE, message, where=LOCK_FILE,
-        hint="delete it, or give --upgrade-vendored, to make it anew",
-    )  # fmt: skip
-
-
-def _list(values: tuple[str, ...]) -> str:
-    if len(values) < 2:
-        return f"[{', '.join(map(_quoted, values))}]"
-    return "".join(["[\n", *(f"    {_quoted(value)},\n" for value in values), "]"])
-
-
-def _quoted(text: str) -> str:
-    """Return a TOML string; what a project calls its folders may hold any character."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{_CONTROLS.sub(lambda one: f"{chr(92)}u{ord(one[0]):04x}", escaped)}"'
+    Not with both: to other tools a path goes before the address, also where nothing lies there.
+    """
+    url = None if wheel.url is None else without_user(wheel.url)
+    path = os.path.relpath(wheel.path, os.path.realpath(root)) if wheel.path else wheel.file
+    return PackageWheel(
+        name=wheel.file if (url or path).rpartition("/")[2] != wheel.file else None,
+        url=url,
+        path=path if url is None else None,
+        size=wheel.size,
+        hashes={"sha256": str(wheel.sha256)},
+    )

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
@@ -61,40 +62,41 @@ class LockedVersion(NamedTuple):
         return min(ranked)[2] if ranked else None
 
 
-class ProjectLock(Protocol):
-    """A lock that was read. ``place`` is its file, ``cure`` how it is made anew."""
+class ProjectLock(ABC):
+    """A lock that was read. ``place`` is its file, ``renewal`` how it is renewed.
 
-    place: str
-    cure: str
+    ``table`` is what the file holds, ``code`` that of its problems.
+    """
 
+    renewal = "renew it with the tool that made it"
+    code = Code.PROJECT_LOCK
+
+    def __init__(self, path: str, place: str) -> None:
+        """Read the table; raise ``Refused`` for what is no TOML, and for a link."""
+        self.place = place
+        folder, name = os.path.split(path)
+        try:
+            self.table: dict[str, Any] = read_own_toml(folder, name, max_bytes=MAX_LOCK_BYTES)
+        except Refused as error:
+            raise self.problem(error.diagnostics[0].message) from error
+
+    @abstractmethod
     def select(self, target: Target) -> Mapping[str, LockedVersion]:
         """Return what it has for ``target``, by name. Raises ``Refused`` where it cannot tell."""
 
+    def problem(self, message: str) -> Refused:
+        """Return the error for a lock that does not decide."""
+        return Refused.of(self.code, message, where=self.place, hint=self.renewal)
 
-def read_lock_table(path: str, place: str, cure: str) -> dict[str, Any]:
-    """Return the table of a lock, or raise ``Refused`` for what is no TOML, and for a link."""
-    folder, name = os.path.split(path)
-    try:
-        return read_own_toml(folder, name, max_bytes=MAX_LOCK_BYTES)
-    except Refused as error:
-        raise bad_lock(error.diagnostics[0].message, place, cure) from error
-
-
-def bad_lock(message: str, place: str, cure: str) -> Refused:
-    """Return the error for a lock that does not decide."""
-    return Refused.of(Code.PROJECT_LOCK, message, where=place, hint=cure)
-
-
-def by_name(
-    versions: Iterable[LockedVersion], lock: ProjectLock, target: Target
-) -> dict[str, LockedVersion]:
-    """Return the versions by name, or raise ``Refused`` where one name has two."""
-    found: dict[str, LockedVersion] = {}
-    for one in versions:
-        if found.setdefault(one.name, one).version != one.version:
-            message = f"two versions of {one.name} for Python {target.python}"
-            raise bad_lock(message, lock.place, lock.cure)
-    return found
+    def by_name(
+        self, versions: Iterable[LockedVersion], target: Target
+    ) -> dict[str, LockedVersion]:
+        """Return the versions by name, or raise ``Refused`` where one name has two."""
+        found: dict[str, LockedVersion] = {}
+        for one in versions:
+            if found.setdefault(one.name, one).version != one.version:
+                raise self.problem(f"two versions of {one.name} for Python {target.python}")
+        return found
 
 
 def locked_file(file: str, sha256: object, url: str | None, path: str | None) -> LockedFile | None:

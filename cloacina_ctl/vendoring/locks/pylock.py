@@ -1,4 +1,4 @@
-"""Reads `pylock.toml` (PEP 751) with the reference implementation of its rules."""
+"""Reads the standard lock (PEP 751), our own and those of other tools, by its reference rules."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from cloacina_ctl.vendoring.declared.origins import GIT, PATH, Origin, local_pat
 from cloacina_ctl.vendoring.locks.project_lock import (
     LockedFile,
     LockedVersion,
-    bad_lock,
-    by_name,
+    ProjectLock,
     locked_file,
-    read_lock_table,
 )
 
 if TYPE_CHECKING:
@@ -23,26 +21,32 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.vendoring.target import Target
 
+_COMMANDS = {
+    "uv": "uv lock && uv export --format pylock.toml -o {}",
+    "pip": "pip lock -o {} .",
+    "pdm": "pdm lock && pdm export -f pylock -o {}",
+}
 
-class Pylock:
-    """A lock in the standard format."""
 
-    def __init__(self, root: str, name: str, extras: frozenset[str]) -> None:
+class Pylock(ProjectLock):
+    """A lock in the standard format; ``document`` is what it says."""
+
+    def __init__(self, root: str, name: str, extras: frozenset[str] = frozenset()) -> None:
         """Read it, or raise ``Refused``; ``extras`` are those of the project that it requires."""
-        self.place = name
+        super().__init__(os.path.join(root, name), name)
         self._root = root
-        path = os.path.join(root, name)
-        table = read_lock_table(path, name, "make it anew with the tool that made it")
-        self.cure = _cure(table.get("created-by"), name)
+        command = _COMMANDS.get(str(self.table.get("created-by")))
+        if command is not None:
+            self.renewal = f"renew it: `{command.format(name)}`"
         try:
-            self._document = Document.from_dict(table)
+            self.document = Document.from_dict(self.table)
         except PylockValidationError as error:
-            raise bad_lock(f"no lock by PEP 751: {error}", name, self.cure) from error
-        self._extras = extras & set(self._document.extras or ())
+            raise self.problem(f"no lock by PEP 751: {error}") from error
+        self._extras = extras & set(self.document.extras or ())
 
     def select(self, target: Target) -> dict[str, LockedVersion]:
         """Return what it has for ``target``, for its first and its last patch release."""
-        return by_name(map(self._version, self._packages(target)), self, target)
+        return self.by_name(map(self._version, self._packages(target)), target)
 
     def _packages(self, target: Target) -> list[Package]:
         """Return the packages for any patch release; a lock may be for later ones alone."""
@@ -51,7 +55,7 @@ class Pylock:
         for here in target.environments():
             environment: Environment = here  # type: ignore[assignment]
             try:
-                chosen = self._document.select(
+                chosen = self.document.select(
                     environment=environment, tags=target.tags(), extras=self._extras
                 )
                 found += [package for package, _ in chosen]
@@ -59,12 +63,12 @@ class Pylock:
                 failure = error
         if failure is not None and not found:
             message = f"it is not for Python {target.python} on {target.platform}: {failure}"
-            raise bad_lock(message, self.place, self.cure) from failure
+            raise self.problem(message) from failure
         return found
 
     def _version(self, package: Package) -> LockedVersion:
         version = str(package.version) if package.version is not None else ""
-        files = tuple(self._files(package))
+        files = tuple(filter(None, map(self._file, package.wheels or ())))
         origin = self._origin(package)
         return LockedVersion(str(package.name), version, files, package.index, origin)
 
@@ -79,25 +83,7 @@ class Pylock:
             return Origin(name, GIT, location, self.place)
         return None
 
-    def _files(self, package: Package) -> list[LockedFile]:
-        wheels = [(one, one.filename) for one in package.wheels or ()]
-        found = [
-            locked_file(file, wheel.hashes.get("sha256"), wheel.url, self._path(wheel))
-            for wheel, file in wheels
-        ]
-        return [one for one in found if one is not None]
-
-    def _path(self, wheel: PackageWheel) -> str | None:
+    def _file(self, wheel: PackageWheel) -> LockedFile | None:
         path = wheel.path if wheel.path is not None else local_path(wheel.url or "")
-        return None if path is None else os.path.join(self._root, path)
-
-
-def _cure(tool: object, name: str) -> str:
-    commands = {
-        "uv": f"uv lock && uv export --format pylock.toml -o {name}",
-        "pip": f"pip lock -o {name} .",
-        "pdm": f"pdm lock && pdm export -f pylock -o {name}",
-    }
-    if isinstance(tool, str) and tool in commands:
-        return f"make it anew: `{commands[tool]}`"
-    return "make it anew with the tool that made it" + (f", {tool}" if tool else "")
+        here = None if path is None else os.path.join(self._root, path)
+        return locked_file(wheel.filename, wheel.hashes.get("sha256"), wheel.url, here)

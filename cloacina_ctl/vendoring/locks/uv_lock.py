@@ -16,12 +16,10 @@ from cloacina_ctl.vendoring.declared.workspace import tables_in
 from cloacina_ctl.vendoring.locks.project_lock import (
     LockedFile,
     LockedVersion,
-    bad_lock,
-    by_name,
+    ProjectLock,
     file_of_url,
     locked_file,
     normal,
-    read_lock_table,
 )
 
 if TYPE_CHECKING:
@@ -36,27 +34,24 @@ _VERSION = 1
 _FOLDERS = ("editable", "virtual", "directory")
 
 
-class UvLock:
+class UvLock(ProjectLock):
     """A lock of uv's."""
 
-    cure = "make it anew: `uv lock`"
+    renewal = "renew it: `uv lock`"
 
     def __init__(
         self, path: str, place: str, workspace: Workspace, requirements: Requirements
     ) -> None:
         """Read it, or raise ``Refused``."""
-        self.place = place
+        super().__init__(path, place)
         self._base = os.path.dirname(path)
-        table = read_lock_table(path, place, self.cure)
-        if table.get("version") != _VERSION:
-            message = f"expected a lock of version {_VERSION}, found: {table.get('version')}"
-            raise bad_lock(
-                message,
-                place,
-                "let uv write the other format: `uv export --format pylock.toml -o pylock.toml`",
+        if self.table.get("version") != _VERSION:
+            self.renewal = "write the other format: `uv export --format pylock.toml -o pylock.toml`"
+            raise self.problem(
+                f"expected a lock of version {_VERSION}, found: {self.table.get('version')}"
             )
         self._packages: dict[str, list[dict[str, Any]]] = {}
-        for package in tables_in(table.get("package")):
+        for package in tables_in(self.table.get("package")):
             self._packages.setdefault(normal(package.get("name")), []).append(package)
         self._own = self._find_own(workspace, requirements)
         self._extras = requirements.extras
@@ -71,12 +66,12 @@ class UvLock:
                     os.path.join(self._base, folder)
                 ) == os.path.realpath(workspace.own.folder):
                     return package
-        raise bad_lock(f"the project `{name}` is not in it", self.place, self.cure)
+        raise self.problem(f"the project `{name}` is not in it")
 
     def select(self, target: Target) -> dict[str, LockedVersion]:
         """Return what the project's own dependencies lead to on ``target``."""
         walked = (one for here in target.environments() for one in self._walk(here))
-        return by_name(map(self._version, walked), self, target)
+        return self.by_name(map(self._version, walked), target)
 
     def _walk(self, environment: dict[str, str]) -> Iterator[dict[str, Any]]:
         waiting = list(self._needs(self._own, self._extras | {""}))
@@ -117,8 +112,7 @@ class UvLock:
         ]
         marked = [one for one in fitting if _is_for(one, environment)]
         if len(marked) > 1:
-            message = f"several entries for one need: {normal(need.get('name'))}"
-            raise bad_lock(message, self.place, self.cure)
+            raise self.problem(f"several entries for one need: {normal(need.get('name'))}")
         return marked[0] if marked else None
 
     def _version(self, package: dict[str, Any]) -> LockedVersion:
@@ -126,7 +120,7 @@ class UvLock:
         try:
             text = str(Version(version)) if isinstance(version, str) else ""
         except InvalidVersion as error:
-            raise bad_lock(str(error), self.place, self.cure) from error
+            raise self.problem(str(error)) from error
         index = _source(package).get("registry")
         files = [self._file(one) for one in tables_in(package.get("wheels"))]
         return LockedVersion(
