@@ -9,7 +9,7 @@ import time
 from cloacina_ctl.registry import records
 from cloacina_ctl.registry.layout import PACKAGES
 from cloacina_ctl.registry.places import entered, make_folder, opened
-from cloacina_ctl.registry.records import Record, Stored, Trust
+from cloacina_ctl.registry.records import NameRecord, Stored, Trust
 from cloacina_ctl.registry.store import Registry
 
 TENANT = "public"
@@ -26,7 +26,7 @@ def filled(folder: str, count: int) -> str:
         for number in range(count // VERSIONS):
             name = f"package-{number}"
             versions = tuple(_made_up(name, f"1.{minor}.0") for minor in range(VERSIONS))
-            record = Record(TENANT, name, versions, tuple(one.version for one in versions))
+            record = NameRecord(TENANT, name, versions, tuple(one.version for one in versions))
             make_folder(packages, record.folder)
             with entered(packages, record.folder) as held:
                 records.write(record, held, registry.folder)
@@ -50,6 +50,6 @@ def _made_up(name: str, version: str) -> Stored:
     return Stored(
         tenant=TENANT, name=name, version=version, format="native", digest=digest, size=4096,
         content=f"sha256:{digest}", sidecar=None, installed_at="2026-11-20T08:00:00Z",
-        trust=Trust(verified_at="2026-11-20T08:00:00Z", vouched_by=("ab" * 32,),
+        trust=Trust(verified_at="2026-11-20T08:00:00Z", trusted_signers=("ab" * 32,),
                     signatures=(signature,)),
     )  # fmt: skip

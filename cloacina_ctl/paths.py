@@ -41,7 +41,7 @@ class MemberPath(str):
     @classmethod
     def parse(cls, text: str) -> MemberPath:
         """Return the path that ``text`` is, or raise ``Refused`` with the rule that it breaks."""
-        rule = judge_path(text)
+        rule = check_path(text)
         if rule is not None:
             raise Refused.of(Code.MEMBER_NAME, f"{rule}: {text[:200]}", where=text[:200])
         return cls(text)
@@ -52,7 +52,7 @@ class MemberPath(str):
         return tuple(self.split("/"))
 
 
-def judge_path(text: str) -> str | None:
+def check_path(text: str) -> str | None:
     """Return the rule that ``text`` breaks, as part of a sentence, or None."""
     if (
         len(text) <= MAX_PART_BYTES
@@ -63,7 +63,7 @@ def judge_path(text: str) -> str | None:
         and _MAYBE_DEVICE.search(text) is None
     ):
         return None
-    return _judge_slowly(text)
+    return _check_slowly(text)
 
 
 _PLAIN_BYTES = (
@@ -79,7 +79,7 @@ _DEVICE_LINE = re.compile(
 def all_plain(paths: Sequence[str]) -> bool:
     """Tell whether all of ``paths`` are certainly allowed; no says nothing.
 
-    What ``judge_path`` does for each, done for all at once: most packages have plain names alone.
+    What ``check_path`` does for each, done for all at once: most packages have plain names alone.
     """
     text = "\n".join(["", *paths, ""])
     return (
@@ -93,20 +93,20 @@ def all_plain(paths: Sequence[str]) -> bool:
     )
 
 
-def judge_foreign_path(text: str) -> str | None:
+def check_legacy_path(text: str) -> str | None:
     """Return the rule that ``text`` breaks as a path in a package of another generation, or None.
 
     Their packers run on systems that know no forbidden names, so those of Windows are taken, but
     for what leads to a drive there.
     """
-    if judge_path(text) is None:
+    if check_path(text) is None:
         return None
     if _DRIVE.search(text):
         return "a part that begins with the letter of a drive"
-    return _judge_slowly(text.translate(_WINDOWS_ONLY), devices=True)
+    return _check_slowly(text.translate(_WINDOWS_ONLY), devices=True)
 
 
-def _judge_slowly(text: str, *, devices: bool = False) -> str | None:
+def _check_slowly(text: str, *, devices: bool = False) -> str | None:
     if not text:
         return "an empty name"
     if len(text) > MAX_PATH_BYTES:
@@ -119,10 +119,10 @@ def _judge_slowly(text: str, *, devices: bool = False) -> str | None:
         return f"a path of more than {MAX_PATH_BYTES} bytes"
     if text.count("/") >= MAX_DEPTH:
         return f"more than {MAX_DEPTH} folders deep"
-    return _judge_characters(text) or _judge_parts(text, devices=devices)
+    return _check_characters(text) or _check_parts(text, devices=devices)
 
 
-def _judge_characters(text: str) -> str | None:
+def _check_characters(text: str) -> str | None:
     forbidden = _FORBIDDEN.search(text)
     if forbidden is not None:
         character = forbidden.group()
@@ -143,7 +143,7 @@ def _judge_characters(text: str) -> str | None:
     return None if is_normalized("NFC", text) else "a name that is not in the normal form NFC"
 
 
-def _judge_parts(text: str, *, devices: bool) -> str | None:
+def _check_parts(text: str, *, devices: bool) -> str | None:
     if text.startswith("/"):
         return "an absolute path"
     for part in text.split("/"):
@@ -171,7 +171,7 @@ class Collision(NamedTuple):
 def collisions(paths: Iterable[str]) -> tuple[Collision, ...]:
     """Return the paths that clash: equal under case and width, listed twice, file and folder.
 
-    ``paths`` are such as ``judge_path`` accepts. Folders are compared too, so ``A/x`` and ``a/y``
+    ``paths`` are such as ``check_path`` accepts. Folders are compared too, so ``A/x`` and ``a/y``
     clash. Sorted by what a file system may take a path for, everything in one such folder stands
     together, so comparing neighbours is enough: a table of all folders would take gigabytes for
     what a hostile package can list.

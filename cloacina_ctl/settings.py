@@ -142,7 +142,7 @@ def _read_file(folder: str) -> Settings:
         table = read_toml(path)
     except Refused as error:  # not a package or project that is wrong, but what the user set
         raise UsageError(*(one._replace(code=Code.USAGE) for one in error.diagnostics)) from error
-    problems = [problem for key in table if (problem := _judge(key, table[key], path))]
+    problems = [problem for key in table if (problem := _check(key, table[key], path))]
     if problems:
         raise UsageError(*problems)
     refuse_key_text(table.get("signing_key", ""), f"{path}: signing_key")
@@ -154,7 +154,7 @@ def _read_file(folder: str) -> Settings:
     )
 
 
-def _judge(key: str, value: object, path: str) -> Diagnostic | None:
+def _check(key: str, value: object, path: str) -> Diagnostic | None:
     if key not in Settings._fields:
         from cloacina_ctl.suggestions import did_you_mean
 

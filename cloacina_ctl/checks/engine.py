@@ -25,7 +25,7 @@ class Finding(NamedTuple):
     severity: Severity | None = None
 
 
-class Rules(Generic[Subject]):
+class RuleSet(Generic[Subject]):
     """The rules for one kind of subject; a module adds its own with ``@rules.rule(code)``."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Rules(Generic[Subject]):
                 yield Diagnostic(code, found.message, found.where, found.hint, severity)
 
 
-class Choice(NamedTuple):
+class FindingFilter(NamedTuple):
     """Which findings are wanted: code prefixes, ``ignore`` after ``select``."""
 
     select: tuple[str, ...] = ()
@@ -86,7 +86,9 @@ _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 
 def report(
-    found: Iterable[Diagnostic], choice: Choice = Choice(), skipped: Sequence[str] = ()
+    found: Iterable[Diagnostic],
+    choice: FindingFilter = FindingFilter(),
+    skipped: Sequence[str] = (),
 ) -> Report:
     """Return the wanted findings, worst first, then by code and place, without repetition."""
     wanted = {diagnostic for diagnostic in found if choice.takes(diagnostic)}

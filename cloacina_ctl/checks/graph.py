@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.engine import Finding, RuleSet
 from cloacina_ctl.errors import Code
 from cloacina_ctl.manifest import find_cycle
 from cloacina_ctl.suggestions import did_you_mean
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.project.model import SourceTask, SourceWorkflow
 
-RULES: Rules[SourceWorkflow] = Rules()
+RULES: RuleSet[SourceWorkflow] = RuleSet()
 
 
 def _name(workflow: SourceWorkflow) -> str:

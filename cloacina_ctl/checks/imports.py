@@ -15,7 +15,7 @@ from cloacina_ctl.checks.other_python import minors_of
 from cloacina_ctl.errors import Code, Diagnostic, Severity, first_of
 from cloacina_ctl.formats.layout import WORKFLOW_FOLDER
 from cloacina_ctl.project.detect import PYPROJECT_TOML, REQUIREMENTS_TXT
-from cloacina_ctl.project.model import Layout
+from cloacina_ctl.project.model import ProjectLayout
 from cloacina_ctl.project.python.distributions import distribution_of, name_of, not_packed
 from cloacina_ctl.project.python.layout import NOT_PACKAGES
 from cloacina_ctl.project.python.provided import Lack, missing_imports
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.manifest import Requires
     from cloacina_ctl.project.model import Project, PythonFacts, Selection
     from cloacina_ctl.project.python.imports import Import
-    from cloacina_ctl.project.python.provided import Missing
+    from cloacina_ctl.project.python.provided import MissingModule
 
 # Where a project has a module that its package lacks: left out, or under another name.
 
@@ -38,7 +38,7 @@ _DEPTH = 3
 _MOST = 20_000
 
 
-class Place(NamedTuple):
+class ModulePlace(NamedTuple):
     """Where the project has a module, relative to its root, as a folder or a file.
 
     ``reason`` says why it is left out of the package, None where it has another name there.
@@ -48,7 +48,7 @@ class Place(NamedTuple):
     reason: str | None = None
 
 
-class Places:
+class ModulePlaces:
     """Where a project has modules that its package lacks; it is walked when that is first asked."""
 
     def __init__(self, project: str, facts: PythonFacts, selection: Selection) -> None:
@@ -57,7 +57,7 @@ class Places:
         self._selection = selection
         self._named: dict[str, str] | None = None
 
-    def of(self, module: str) -> Place | None:
+    def of(self, module: str) -> ModulePlace | None:
         """Return where the project has the dotted ``module`` that the package lacks."""
         found = self._root.find(module)
         if found is not None:
@@ -66,11 +66,11 @@ class Places:
                 if f"{found}/".startswith(one.path.rstrip("/") + "/")
             )  # fmt: skip
             reason = next(reasons, None)
-            return Place(found, reason) if reason is not None else None
+            return ModulePlace(found, reason) if reason is not None else None
         if self._named is None:
             self._named = dict(_named(self._project))
         path = self._named.get(module.partition(".")[0])
-        return Place(path) if path is not None else None
+        return ModulePlace(path) if path is not None else None
 
     def from_top(self, module: str) -> str | None:
         """Return the path of the dotted ``module`` where its name counts from the project's top."""
@@ -138,7 +138,7 @@ def check_imports(
         them = "it" if len(left) == 1 else "them"
         cure = f"pack {them} with `{command}`, or set `vendor = true` in the configuration"
         yield Diagnostic(Code.NOT_PACKED, _left_words(left), _declares(project), cure, severity)
-    places = Places(project.root, facts, selection)
+    places = ModulePlaces(project.root, facts, selection)
     known = declared if vendored is None else ()
     requires = project.requires.python if project.requires else None
     for missing in missing_imports(facts.imports, paths, partial(minors_of, requires)):
@@ -186,7 +186,7 @@ def _left_words(names: Collection[str]) -> str:
     return f"{what} declared and not packed: {first_of([*names], _MOST_SHOWN)}"
 
 
-def _not_provided(missing: Missing, cure: str) -> Diagnostic:
+def _not_provided(missing: MissingModule, cure: str) -> Diagnostic:
     when = f"the task `{missing.imported.task}` imports" if missing.imported.task else "imports"
     hint: str | None = cure
     if missing.lack in (Lack.NO_MODULE, Lack.NO_PART):
@@ -203,7 +203,7 @@ def _not_provided(missing: Missing, cure: str) -> Diagnostic:
 
 def _declares(project: Project) -> str:
     """Return the file that has the dependencies."""
-    own = project.layout is Layout.PYTHON_TREE
+    own = project.layout is ProjectLayout.PYTHON_TREE
     listed = own and os.path.lexists(os.path.join(project.root, REQUIREMENTS_TXT))
     return REQUIREMENTS_TXT if listed else PYPROJECT_TOML
 
@@ -218,7 +218,7 @@ def _shown(root: str) -> str:
 
 
 def _elsewhere(
-    project: Project, places: Places, selection: Selection, missing: Missing
+    project: Project, places: ModulePlaces, selection: Selection, missing: MissingModule
 ) -> Diagnostic | None:
     """Return what is said of a module that the project has, and the package not, or not so."""
     if missing.lack is Lack.SOME_PYTHONS:
@@ -250,7 +250,9 @@ def _elsewhere(
     return Diagnostic(Code.OTHER_NAME, message, where, cure)
 
 
-def _from_top(places: Places, packed: Mapping[str, str], imported: Import) -> Diagnostic | None:
+def _from_top(
+    places: ModulePlaces, packed: Mapping[str, str], imported: Import
+) -> Diagnostic | None:
     """Return what is said of an own module whose name counts from the project's top."""
     path = places.from_top(imported.module)
     if path is None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks import graph
-from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.engine import Finding, RuleSet
 from cloacina_ctl.errors import Code, Severity, first_of
 from cloacina_ctl.formats.legacy.model import V1Manifest, V2Manifest
-from cloacina_ctl.platforms.findings import judge_library
+from cloacina_ctl.platforms.findings import library_findings
 from cloacina_ctl.platforms.triples import MACHINES_OF_RUST
 from cloacina_ctl.project.model import SourceDependency, SourceTask, SourceWorkflow
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.formats.legacy.model import V1Task, V2Task
     from cloacina_ctl.platforms import Library
 
-RULES: Rules[LegacySubject] = Rules()
+RULES: RuleSet[LegacySubject] = RuleSet()
 
 # What the engines of 0.2 and 0.3 look up.
 NEEDED_SYMBOLS = ("cloacina_execute_task", "cloacina_get_task_metadata", "get_task_metadata")
@@ -246,7 +246,7 @@ def check_library(subject: LegacySubject) -> Iterator[Diagnostic]:
     And what it needs that not every system has.
     """
     if subject.library is not None:
-        yield from judge_library(subject.library, subject.path)
+        yield from library_findings(subject.library, subject.path)
     problem = subject.library_problem
     for found in problem.diagnostics if problem is not None else ():
         if any(kind in found.message for kind in _OTHER_SYSTEMS):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks import graph, legacy_manifest, python
-from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.engine import Finding, RuleSet
 from cloacina_ctl.checks.releases import release_findings
 from cloacina_ctl.checks.rust import crate_source
 from cloacina_ctl.checks.rust.crate import check_crate
@@ -21,8 +21,8 @@ from cloacina_ctl.formats.legacy.model import (
     SourceManifest,
     V2Manifest,
 )
-from cloacina_ctl.manifest import Package
-from cloacina_ctl.project.model import Config, Layout, Project
+from cloacina_ctl.manifest import PackageInfo
+from cloacina_ctl.project.model import Config, Project, ProjectLayout
 from cloacina_ctl.project.selection.exclusions import (
     Denied,
     deny_file,
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from cloacina_ctl.checks.subjects import LegacySubject
     from cloacina_ctl.errors import Diagnostic
 
-RULES: Rules[LegacySubject] = Rules()
+RULES: RuleSet[LegacySubject] = RuleSet()
 _SHOWN = 20
 
 
-def check_foreign(subject: LegacySubject) -> Iterator[Diagnostic]:
+def check_legacy(subject: LegacySubject) -> Iterator[Diagnostic]:
     """Yield everything that is found wrong with a package of another generation."""
     yield from check_contents(subject)
     yield from release_findings(subject)
@@ -76,11 +76,11 @@ def _project(subject: LegacySubject) -> Project | None:
     if source is None or (source.python is None and source.rust is None):
         return None
     named = manifest.package if isinstance(manifest, ProviderManifest) else manifest
-    layout = Layout.RUST if source.rust is not None else Layout.PYTHON_TREE
+    layout = ProjectLayout.RUST if source.rust is not None else ProjectLayout.PYTHON_TREE
     return Project(
         root=subject.path,
         layout=layout,
-        package=Package(name=named.name, version=named.version),
+        package=PackageInfo(name=named.name, version=named.version),
         config=Config(place=subject.contents.root),
         workflows=source.workflows,
         python=source.python,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks import other_python, rule_names
-from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.engine import Finding, RuleSet
 from cloacina_ctl.checks.signatures import failing, is_judged
 from cloacina_ctl.errors import Code, Severity, first_of
 from cloacina_ctl.formats.layout import section_of
@@ -13,7 +13,7 @@ from cloacina_ctl.manifest import Language
 from cloacina_ctl.platforms import artifact_of
 from cloacina_ctl.platforms.baseline import MUSL
 from cloacina_ctl.platforms.elf.header import reads_plugins
-from cloacina_ctl.platforms.findings import judge_library
+from cloacina_ctl.platforms.findings import library_findings
 from cloacina_ctl.platforms.folders import fixed_folders, searches
 from cloacina_ctl.platforms.tags import states
 from cloacina_ctl.platforms.triples import unread as unread_machine
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.manifest import Artifact, Libc, Task
     from cloacina_ctl.platforms import Library
 
-RULES: Rules[PackageSubject] = Rules()
+RULES: RuleSet[PackageSubject] = RuleSet()
 _MOST = 8
 
 _RUNPATH_CURES = {
@@ -146,13 +146,13 @@ def python_syntax(subject: PackageSubject) -> Iterator[Finding]:
 
 
 @RULES.rule(Code.NOT_JUDGED, Severity.WARNING)
-def not_judged(subject: PackageSubject) -> Iterator[Finding]:
+def not_checked(subject: PackageSubject) -> Iterator[Finding]:
     """The Python of whoever looks at a package says nothing of the runtime's."""
     requires = _python_of(subject)
     for source in subject.sources:
         problem = source.problem
         if problem is not None and other_python.is_for_newer(problem, requires, packed=True):
-            yield Finding(*other_python.not_judged(problem, requires))
+            yield Finding(*other_python.not_checked(problem, requires))
 
 
 @RULES.rule(Code.OLDER_PYTHON, Severity.WARNING)
@@ -284,7 +284,7 @@ def check_package(subject: PackageSubject) -> Iterator[Diagnostic]:
             yield diagnostic._replace(where=read.path)
     yield from RULES.run(subject)
     for read, library, artifact in _libraries(subject):
-        yield from judge_library(library, read.path, _beside(subject, read.path))
+        yield from library_findings(library, read.path, _beside(subject, read.path))
         if artifact.kind == "cdylib" and not reads_plugins(library.machine):
             yield unread_machine(library.machine, read.path)._replace(severity=Severity.WARNING)
     manifest = subject.head.manifest

@@ -48,7 +48,7 @@ def refused(problem: SyntaxProblem, requires: str | None) -> tuple[str, str, str
     return message, problem.place, None
 
 
-def not_judged(problem: SyntaxProblem, requires: str | None) -> tuple[str, str, str]:
+def not_checked(problem: SyntaxProblem, requires: str | None) -> tuple[str, str, str]:
     """Return message, place and cure for source that another Python has to parse."""
     newer = [minor for minor in minors_of(requires, _FAR) if minor > _HERE]
     only = _HERE not in minors_of(requires, _FAR)

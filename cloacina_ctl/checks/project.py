@@ -7,10 +7,10 @@ import shlex
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks import graph, python
-from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.engine import Finding, RuleSet
 from cloacina_ctl.checks.rust.crate import check_crate
 from cloacina_ctl.errors import Code, Severity, first_of
-from cloacina_ctl.platforms.findings import judge_library
+from cloacina_ctl.platforms.findings import library_findings
 from cloacina_ctl.platforms.folders import fixed_folders, searches
 from cloacina_ctl.project.selection.walk import EMPTY_FOLDER, NO_SUBMODULE
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.checks.subjects import ProjectSubject
     from cloacina_ctl.errors import Diagnostic
 
-RULES: Rules[ProjectSubject] = Rules()
+RULES: RuleSet[ProjectSubject] = RuleSet()
 _NAMED = 3
 
 
@@ -191,4 +191,4 @@ def _judged_code(subject: ProjectSubject) -> Iterator[Diagnostic]:
     beside = {file.path.rpartition("/")[2] for file in subject.selection.files}
     for one in subject.code.files:
         if one.library is not None and not one.is_program:
-            yield from judge_library(one.library, one.path, beside)
+            yield from library_findings(one.library, one.path, beside)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks import other_python, rule_names
-from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.engine import Finding, RuleSet
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.project.python.provided import standard_wins
 from cloacina_ctl.project.python.stdlib_names import pythons_with
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.project.model import Project, PythonFacts, SourceTask
 
-RULES: Rules[Project] = Rules()
+RULES: RuleSet[Project] = RuleSet()
 
 
 def _facts(project: Project) -> PythonFacts:
@@ -130,13 +130,13 @@ def python_syntax(project: Project) -> Iterator[Finding]:
 
 
 @RULES.rule(Code.NOT_JUDGED)
-def not_judged(project: Project) -> Iterator[Finding]:
+def not_checked(project: Project) -> Iterator[Finding]:
     """A Python that does not know the syntax says nothing of the source."""
     facts, requires = _facts(project), _requires(project)
     for problem in facts.syntax_problems:
         if other_python.is_for_newer(problem, requires, packed=facts.packed):
             severity = Severity.WARNING if facts.packed else Severity.ERROR
-            yield Finding(*other_python.not_judged(problem, requires), severity)
+            yield Finding(*other_python.not_checked(problem, requires), severity)
 
 
 @RULES.rule(Code.OLDER_PYTHON)

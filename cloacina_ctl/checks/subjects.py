@@ -10,7 +10,7 @@ from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.errors import CloacinaError
-    from cloacina_ctl.formats.legacy.reader import Contents
+    from cloacina_ctl.formats.legacy.reader import ArchiveContents
     from cloacina_ctl.formats.native.head import Head
     from cloacina_ctl.inspection.legacy_contents import LegacyContents
     from cloacina_ctl.platforms import Library
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.python.imports import Import
     from cloacina_ctl.project.python.source import ModuleSource
     from cloacina_ctl.project.selection.credentials import PackedSecret
-    from cloacina_ctl.signing.judge import Judged
+    from cloacina_ctl.signing.signatures import CheckedSignature
 
 
 class ProjectSubject(NamedTuple):
@@ -49,7 +49,7 @@ class PackageSubject(NamedTuple):
 
     path: str
     head: Head
-    signatures: tuple[Judged, ...] = ()
+    signatures: tuple[CheckedSignature, ...] = ()
     libraries: tuple[ReadLibrary, ...] = ()
     withheld: tuple[str, ...] = ()
     sources: tuple[ModuleSource, ...] = ()
@@ -66,7 +66,7 @@ class LegacySubject(NamedTuple):
 
     path: str
     size: int
-    contents: Contents
+    contents: ArchiveContents
     language: str | None = None
     entry_module: str | None = None
     source: PackedSource | None = None
@@ -74,7 +74,7 @@ class LegacySubject(NamedTuple):
     library_problem: CloacinaError | None = None
     unread: tuple[str, ...] = ()
     secrets: tuple[PackedSecret, ...] = ()
-    signatures: tuple[Judged, ...] = ()
+    signatures: tuple[CheckedSignature, ...] = ()
 
     @classmethod
     def of(cls, read: LegacyContents) -> LegacySubject:

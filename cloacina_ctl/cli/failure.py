@@ -25,7 +25,7 @@ _DURING = "During handling of the above exception, another exception occurred:"
 
 def fail(error: BaseException, reporter: Reporter) -> int:
     """Say what went wrong and return the exit status; a stream that is lost does not change it."""
-    found, status = _judge(error)
+    found, status = _check(error)
     if reporter.debug:
         streams.complain("".join(f"{line}\n" for line in _traceback(error)))
     reporter.failure(found)
@@ -34,7 +34,7 @@ def fail(error: BaseException, reporter: Reporter) -> int:
     return status
 
 
-def _judge(error: BaseException) -> tuple[tuple[Diagnostic, ...], int]:
+def _check(error: BaseException) -> tuple[tuple[Diagnostic, ...], int]:
     if isinstance(error, CloacinaError):
         return error.diagnostics, exits.exit_status(error)
     if isinstance(error, KeyboardInterrupt):
@@ -42,9 +42,9 @@ def _judge(error: BaseException) -> tuple[tuple[Diagnostic, ...], int]:
         found = Diagnostic(Code.STOPPED, f"stopped by {stopped.name}")
         return (found,), exits.status_of_signal(stopped.number)
     if isinstance(error, OSError):
-        return _judge(_as_file_problem(error))
+        return _check(_as_file_problem(error))
     if isinstance(error, MemoryError):
-        return _judge(FileProblem.of(Code.IO, "the system gives this program no more memory"))
+        return _check(FileProblem.of(Code.IO, "the system gives this program no more memory"))
     return (_bug(error),), exits.BUG
 
 

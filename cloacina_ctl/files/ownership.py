@@ -24,7 +24,7 @@ _MAX_LINKS = 40  # as Linux has it
 _UID_MAP, _OVERFLOW_UID = "/proc/self/uid_map", "/proc/sys/fs/overflowuid"
 
 
-class Step(NamedTuple):
+class PathStep(NamedTuple):
     """A folder or a link on the way to a path: where it really is, and what ``lstat`` says."""
 
     path: str
@@ -55,14 +55,14 @@ def is_there(path: str) -> bool:
     return True
 
 
-def steps_to(path: str) -> Iterator[Step]:
+def steps_to(path: str) -> Iterator[PathStep]:
     """Yield each folder and link that is passed on the way from ``/`` to ``path``, and its end.
 
     Links are followed one at a time, so that one that others could turn elsewhere is seen too.
     Raises ``OSError`` where the system refuses; what is not there ends the way.
     """
     current, ahead, links = os.sep, _parts(os.path.abspath(path)), 0
-    yield Step(current, os.lstat(current))
+    yield PathStep(current, os.lstat(current))
     while ahead:
         part = ahead.pop()
         if part == os.pardir:  # of a link's target: ``current`` has no link in it
@@ -73,7 +73,7 @@ def steps_to(path: str) -> Iterator[Step]:
             found = os.lstat(step)
         except FileNotFoundError:
             return
-        yield Step(step, found)
+        yield PathStep(step, found)
         if not stat.S_ISLNK(found.st_mode):
             current = step
             continue
@@ -86,7 +86,7 @@ def steps_to(path: str) -> Iterator[Step]:
         ahead += _parts(target)
 
 
-def find_shared(path: str) -> tuple[Step, str] | None:
+def find_shared(path: str) -> tuple[PathStep, str] | None:
     """Return where others could change what ``path`` holds, or what it is, and how; or None.
 
     A folder is this user's or the administrator's, and for nobody else to write to. Those above
@@ -134,7 +134,7 @@ def _parts(path: str) -> list[str]:
     return [part for part in reversed(path.split(os.sep)) if part not in ("", os.curdir)]
 
 
-def _why_shared(step: Step) -> str | None:
+def _why_shared(step: PathStep) -> str | None:
     """Return how others could lead the way elsewhere at this step, or None."""
     found = step.found
     if not is_own(found) and not _is_root_unseen(found):
@@ -183,7 +183,7 @@ def _is_root_unseen(found: os.stat_result) -> bool:
     return found.st_uid == overflow and all(first > 0 for first, _, _ in ranges)
 
 
-def _cure(step: Step) -> str:
+def _cure(step: PathStep) -> str:
     if step.found.st_uid == os.geteuid():
         return f"look at what is in it, then: chmod go-w {quoted(step.path)}"
     return "set CLOACINA_CTL_CONFIG_DIR to a folder of your own, such as one that `mktemp -d` makes"

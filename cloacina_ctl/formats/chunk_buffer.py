@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Pieces:
+class ChunkBuffer:
     """Gathers bytes and hands each full piece of ``size`` on; the last one is the ``rest``."""
 
     def __init__(self, size: int, hand_on: Callable[[bytearray], None]) -> None:

@@ -76,7 +76,7 @@ def require_native(start: bytes, *, where: str) -> None:
         )
 
 
-def require_generation(start: bytes, *, where: str) -> Container:
+def require_legacy(start: bytes, *, where: str) -> Container:
     """Return the container of a package of another generation, or refuse what is none."""
     container = require_package(start, where=where)
     if not container.generation:

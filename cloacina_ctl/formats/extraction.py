@@ -54,7 +54,7 @@ class Extraction:
         with reported(self.destination):
             self._above = self._open_above()
             try:
-                self._mode = self._judge_destination()
+                self._mode = self._check_destination()
                 self._staged = locked_private_folder(self._above)
             except BaseException:
                 self._above.close()
@@ -100,7 +100,7 @@ class Extraction:
     def commit(self) -> None:
         """Give the staged folder its name; after that the destination is there, whole."""
         with reported(self.destination):
-            self._mode = self._judge_destination()
+            self._mode = self._check_destination()
             os.fchmod(self._staged.fd, self._mode)
             # Replaces an empty folder; fails on anything else that appeared meanwhile.
             self._staged.become(self._name)
@@ -132,7 +132,7 @@ class Extraction:
             with reported(self.destination):
                 os.close(fd)
 
-    def _judge_destination(self) -> int:
+    def _check_destination(self) -> int:
         """Return the mode that the destination will have, or refuse it."""
         try:
             found = os.stat(self._name or ".", dir_fd=self._above.fd, follow_symlinks=False)

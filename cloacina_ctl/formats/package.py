@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from cloacina_ctl.formats.file_index import FileEntry
-    from cloacina_ctl.formats.legacy.reader import Contents
+    from cloacina_ctl.formats.legacy.reader import ArchiveContents
     from cloacina_ctl.formats.limits import Limits
     from cloacina_ctl.formats.sinks import Sink
     from cloacina_ctl.progress import StageProgress
@@ -41,7 +41,7 @@ class Streamed(NamedTuple):
 
     files: tuple[FileEntry, ...]
     complete: bool
-    contents: Contents | None = None
+    contents: ArchiveContents | None = None
 
 
 class Package(Protocol):

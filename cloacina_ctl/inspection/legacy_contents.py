@@ -14,7 +14,7 @@ from cloacina_ctl.files.staging import reported, scratch_folder, unnamed_file, w
 from cloacina_ctl.formats.layout import VENDOR_FOLDER, WORKFLOW_FOLDER
 from cloacina_ctl.formats.legacy.defaults import PYTHON, RUST, entry_module_of, language_of
 from cloacina_ctl.formats.legacy.model import (
-    Generation,
+    Format,
     SourceManifest,
     V1Manifest,
     V2Manifest,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from cloacina_ctl.formats.file_index import FileEntry
-    from cloacina_ctl.formats.legacy.reader import Contents
+    from cloacina_ctl.formats.legacy.reader import ArchiveContents
     from cloacina_ctl.formats.sinks import Sink
     from cloacina_ctl.platforms import Library
     from cloacina_ctl.project.packaged import PackedSource
@@ -61,9 +61,9 @@ class LegacyContents(NamedTuple):
     secrets: tuple[PackedSecret, ...] = ()
 
     @property
-    def contents(self) -> Contents:
+    def contents(self) -> ArchiveContents:
         """The files and the manifest."""
-        return cast("Contents", self.evidence.contents)
+        return cast("ArchiveContents", self.evidence.contents)
 
     @property
     def language(self) -> str | None:
@@ -88,7 +88,7 @@ class LegacyContents(NamedTuple):
         return None
 
 
-def paths_of(contents: Contents) -> frozenset[str]:
+def paths_of(contents: ArchiveContents) -> frozenset[str]:
     """Return the paths of all files."""
     return frozenset(str(file.path) for file in contents.files)
 
@@ -230,7 +230,7 @@ def is_of_crate(path: str) -> bool:
     return path.endswith(".rs") or path in ("Cargo.toml", *CONFIG_FILES)
 
 
-def _library(contents: Contents, kept: _Kept) -> tuple[Library | None, CloacinaError | None]:
+def _library(contents: ArchiveContents, kept: _Kept) -> tuple[Library | None, CloacinaError | None]:
     """Return what the library says of itself, or why it cannot be read."""
     manifest = contents.manifest
     name = None
@@ -253,7 +253,7 @@ def _source(looked: LegacyContents, sources: dict[str, bytes]) -> PackedSource |
     from cloacina_ctl.project.packaged import read_packed_crate, read_packed_modules
 
     contents = looked.contents
-    if contents.generation is Generation.PROVIDER:
+    if contents.generation is Format.PROVIDER:
         return None
     if looked.language == RUST and "Cargo.toml" in sources:
         return read_packed_crate(sources, paths_of(contents))

@@ -20,7 +20,7 @@ from cloacina_ctl.manifest import (
     Artifact,
     Graph,
     Language,
-    Package,
+    PackageInfo,
     Requires,
     Task,
     Trigger,
@@ -43,10 +43,10 @@ class ForeignContents(NamedTuple):
     sha256: str | None = None
 
 
-class ForeignView(NamedTuple):
+class LegacyView(NamedTuple):
     """What a package of another generation says, under the names that a native manifest has."""
 
-    package: Package
+    package: PackageInfo
     language: Language | None
     contents: ForeignContents
     format_version: int | None = None
@@ -57,11 +57,11 @@ class ForeignView(NamedTuple):
     artifacts: tuple[Artifact, ...] = ()
 
 
-def view_of(looked: LegacyContents) -> ForeignView:
+def view_of(looked: LegacyContents) -> LegacyView:
     """Return what the package says, from its manifest, its sources and its library."""
     contents, manifest = looked.contents, looked.contents.manifest
-    view = ForeignView(
-        package=Package(name="", version=""),
+    view = LegacyView(
+        package=PackageInfo(name="", version=""),
         language=Language(looked.language) if looked.language else None,
         contents=ForeignContents(files=len(contents.files), size=contents.size),
         entry_module=looked.entry_module,
@@ -91,7 +91,7 @@ def is_placeholder(text: str | None, *names: str) -> bool:
     return text in made
 
 
-def _of_v1(view: ForeignView, manifest: V1Manifest, library: Library | None) -> ForeignView:
+def _of_v1(view: LegacyView, manifest: V1Manifest, library: Library | None) -> LegacyView:
     graph = library.graphs[0] if library is not None and library.graphs else None
     made_up = is_placeholder(manifest.description, manifest.name)
     author = manifest.author or (graph.author if graph else None)
@@ -103,7 +103,7 @@ def _of_v1(view: ForeignView, manifest: V1Manifest, library: Library | None) -> 
         fingerprint=(graph.fingerprint if graph else None) or manifest.workflow_fingerprint,
     )
     return view._replace(
-        package=Package(
+        package=PackageInfo(
             name=manifest.name,
             version=manifest.version,
             description=None if made_up else manifest.description or None,
@@ -127,7 +127,7 @@ def _v1_task(id_: str, needs: tuple[str, ...], said: V1Task | None) -> Task:
     return Task(id=id_, dependencies=tuple(sorted(set(needs))), description=description)
 
 
-def _of_v2(view: ForeignView, manifest: V2Manifest, looked: LegacyContents) -> ForeignView:
+def _of_v2(view: LegacyView, manifest: V2Manifest, looked: LegacyContents) -> LegacyView:
     workflow = Workflow(
         name=manifest.name,
         tasks=tuple(sorted((_v2_task(task) for task in manifest.tasks), key=lambda task: task.id)),
@@ -136,7 +136,7 @@ def _of_v2(view: ForeignView, manifest: V2Manifest, looked: LegacyContents) -> F
         ),
     )
     return view._replace(
-        package=Package(
+        package=PackageInfo(
             name=manifest.name, version=manifest.version, description=manifest.description
         ),
         requires=_requires(manifest.requires_python, looked),
@@ -163,7 +163,7 @@ def _v2_trigger(trigger: V2Trigger) -> Trigger:
     )
 
 
-def _of_source(view: ForeignView, manifest: SourceManifest, looked: LegacyContents) -> ForeignView:
+def _of_source(view: LegacyView, manifest: SourceManifest, looked: LegacyContents) -> LegacyView:
     return view._replace(
         package=_described(manifest),
         requires=_requires(manifest.requires_python, looked),
@@ -172,8 +172,8 @@ def _of_source(view: ForeignView, manifest: SourceManifest, looked: LegacyConten
     )
 
 
-def _described(manifest: SourceManifest) -> Package:
-    return Package(
+def _described(manifest: SourceManifest) -> PackageInfo:
+    return PackageInfo(
         name=manifest.name,
         version=manifest.version,
         description=manifest.description,

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.manifest.model import Language as Language
     from cloacina_ctl.manifest.model import Libc as Libc
     from cloacina_ctl.manifest.model import Manifest as Manifest
-    from cloacina_ctl.manifest.model import Package as Package
+    from cloacina_ctl.manifest.model import PackageInfo as PackageInfo
     from cloacina_ctl.manifest.model import Param as Param
     from cloacina_ctl.manifest.model import Requires as Requires
     from cloacina_ctl.manifest.model import Retry as Retry
@@ -52,8 +52,8 @@ _HOMES = {
     **dict.fromkeys(
         (
             "FORMAT_VERSION", "Accumulator", "Artifact", "BuiltWith", "Contents", "Edge", "Graph",
-            "Interface", "Language", "Libc", "Manifest", "Package", "Param", "Requires", "Retry",
-            "Task", "Trigger", "Workflow",
+            "Interface", "Language", "Libc", "Manifest", "PackageInfo", "Param", "Requires",
+            "Retry", "Task", "Trigger", "Workflow",
         ),
         "model",
     ),

@@ -6,7 +6,7 @@ from operator import attrgetter
 
 from cloacina_ctl.errors import Code
 from cloacina_ctl.manifest import model, rules, texts
-from cloacina_ctl.manifest.forms import MAX_NAME, Boolean, Choice, Integer, Text, Value
+from cloacina_ctl.manifest.forms import MAX_NAME, Boolean, Integer, OneOf, Text, Value
 from cloacina_ctl.manifest.shapes import Field, List, Object, TextMap
 
 NAME = Text("a name", MAX_NAME, trimmed=True)
@@ -18,19 +18,19 @@ URL = Text(
     2048,
     r"https?://[0-9A-Za-z.:\[\]-]+(?:[/?#][!-~]*)?",
 )
-MEMBER = Text("the path of a member", 1024, rule=texts.judge_member)
+MEMBER = Text("the path of a member", 1024, rule=texts.member_problem)
 SHA256 = Text("64 lower-case hex digits", 64, r"[0-9a-f]{64}")
 PACKAGE_NAME = Text(
     "a package name (letters, digits, `-` and `_`, at most 64)",
     64,
     r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?",
-    rule=texts.judge_member,
+    rule=texts.member_problem,
 )
 MODULE = Text(
     "a dotted module name",
     MAX_NAME,
     r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*",
-    rule=texts.judge_module,
+    rule=texts.module_problem,
 )
 TAG = Text(
     "a platform tag",
@@ -48,26 +48,26 @@ def _itself(item: Value) -> Value:
 
 
 PACKAGE = Object(
-    model.Package,
+    model.PackageInfo,
     Field("name", PACKAGE_NAME, required=True),
     Field("version", VERSION, required=True),
     Field("description", TEXT),
     Field("authors", List(LINE)),
-    Field("license", Text("an SPDX expression", 256, rule=texts.judge_license)),
+    Field("license", Text("an SPDX expression", 256, rule=texts.license_problem)),
     Field("homepage", URL),
     Field("repository", URL),
     Field("keywords", List(NAME, key=_itself)),
 )
 REQUIRES = Object(
     model.Requires,
-    Field("cloacina", Text("a version range", 256, rule=texts.judge_range)),
+    Field("cloacina", Text("a version range", 256, rule=texts.range_problem)),
     Field("dependencies", List(REQUIREMENT, key=_itself)),
-    Field("python", Text("a version specifier", 256, rule=texts.judge_specifier)),
+    Field("python", Text("a version specifier", 256, rule=texts.specifier_problem)),
 )
 RETRY = Object(
     model.Retry,
     Field("attempts", Integer(), required=True),
-    Field("backoff", Choice(("fixed", "linear", "exponential")), required=True),
+    Field("backoff", OneOf(("fixed", "linear", "exponential")), required=True),
     Field("condition", NAME, required=True),
     Field("delay_ms", Integer(), required=True),
     Field("jitter", Boolean(), required=True),
@@ -84,7 +84,7 @@ TASK = Object(
     Field("description", TEXT),
     Field("function", NAME),
     Field("retry", RETRY),
-    Field("source", Text("`path:line`", 1040, r"[^:]+:[1-9][0-9]{0,8}", rule=texts.judge_source)),
+    Field("source", Text("`path:line`", 1040, r"[^:]+:[1-9][0-9]{0,8}", rule=texts.source_problem)),
     Field("timeout_seconds", Integer(1)),
     Field("trigger_rules", TEXT),
 )
@@ -97,12 +97,12 @@ PARAM = Object(
 TRIGGER = Object(
     model.Trigger,
     Field("name", NAME, required=True),
-    Field("kind", Choice(("poll", "cron")), required=True),
+    Field("kind", OneOf(("poll", "cron")), required=True),
     Field("allow_concurrent", Boolean(only_true=True)),
     Field("cron", CRON),
     Field("poll_interval_ms", Integer(1)),
     Field("timezone", TIMEZONE),
-    rule=rules.judge_trigger,
+    rule=rules.check_trigger,
     also={
         "if": {"properties": {"kind": {"const": "poll"}}},
         "then": {"required": ["poll_interval_ms"], "properties": {"cron": False}},
@@ -127,7 +127,7 @@ WORKFLOW = Object(
     Field("fingerprint", NAME),
     Field("params", List(PARAM)),
     Field("triggers", List(TRIGGER, key=attrgetter("name"))),
-    rule=rules.judge_workflow,
+    rule=rules.check_workflow,
 )
 ACCUMULATOR = Object(
     model.Accumulator,
@@ -148,18 +148,18 @@ GRAPH = Object(
     Field("accumulators", List(ACCUMULATOR, key=attrgetter("name"), empty=None), required=True),
     Field("edges", List(EDGE, key=_itself)),
     Field("nodes", List(NAME, key=_itself)),
-    rule=rules.judge_graph,
+    rule=rules.check_graph,
 )
 INTERFACE = Object(
     model.Interface,
-    Field("kind", Choice(("c-abi-0.2", "c-abi-0.3", "fidius")), required=True),
+    Field("kind", OneOf(("c-abi-0.2", "c-abi-0.3", "fidius")), required=True),
     Field("abi", Integer()),
     Field("hash", Text("16 lower-case hex digits", 16, r"[0-9a-f]{16}")),
     Field("methods", List(NAME)),
     Field("plugin", NAME),
     Field("version", Integer()),
-    Field("wire", Choice(("json", "bincode"))),
-    rule=rules.judge_interface,
+    Field("wire", OneOf(("json", "bincode"))),
+    rule=rules.check_interface,
     also={
         "if": {"properties": {"kind": {"const": "fidius"}}},
         "then": {"required": ["abi"]},
@@ -169,7 +169,7 @@ ARTIFACT = Object(
     model.Artifact,
     Field("platform", TAG, required=True),
     Field("path", MEMBER, required=True),
-    Field("kind", Choice(("cdylib", "wheel-tree")), required=True),
+    Field("kind", OneOf(("cdylib", "wheel-tree")), required=True),
     Field("machine", NAME, required=True),
     Field("os", NAME, required=True),
     Field("needed", List(NAME, key=_itself, empty=None), required=True),
@@ -188,7 +188,7 @@ ARTIFACT = Object(
         Object(model.Libc, Field("floor", NAME), Field("name", NAME, required=True)),
     ),
     Field("unloaded", Boolean(only_true=True)),
-    rule=rules.judge_artifact,
+    rule=rules.check_artifact,
 )
 CONTENTS = Object(
     model.Contents,
@@ -200,14 +200,14 @@ MANIFEST = Object(
     model.Manifest,
     Field("format_version", Integer(model.FORMAT_VERSION, model.FORMAT_VERSION), required=True),
     Field("package", PACKAGE, required=True),
-    Field("language", Choice(("rust", "python"), model.Language), required=True),
+    Field("language", OneOf(("rust", "python"), model.Language), required=True),
     Field("contents", CONTENTS, required=True),
     Field("artifacts", List(ARTIFACT, key=attrgetter("platform"))),
     Field("entry_module", MODULE),
     Field("graphs", List(GRAPH, key=attrgetter("name"))),
     Field("requires", REQUIRES),
     Field("workflows", List(WORKFLOW, key=attrgetter("name"))),
-    rule=rules.judge_manifest,
+    rule=rules.check_manifest,
     also={
         "anyOf": [{"required": ["workflows"]}, {"required": ["graphs"]}],
         "if": {"properties": {"language": {"const": "rust"}}},

@@ -89,18 +89,18 @@ class Text(NamedTuple):
         if type(value) is not str:
             wrong_type(bad, self.what, value)
             return None
-        problem = self._judge(value)
+        problem = self._check(value)
         if problem is not None:
             bad.append(Problem(Code.FIELD_VALUE, problem))
         return value
 
-    def _judge(self, value: str) -> str | None:
+    def _check(self, value: str) -> str | None:
         if not value:
             return f"expected {self.what}, found an empty text"
         if len(value) > self.longest:
             return f"{self.what} has at most {self.longest} characters, this one has {len(value)}"
         if not (value.isascii() and value.isprintable()):
-            problem = _judge_characters(value, lines=self.lines)
+            problem = _check_characters(value, lines=self.lines)
             if problem is not None:
                 return problem
         if self.trimmed and value != value.strip():
@@ -124,7 +124,7 @@ class Text(NamedTuple):
             if good and self.rule is not None:
                 good = not any(map(self.rule, texts))
         else:
-            good = not any(map(self._judge, texts))
+            good = not any(map(self._check, texts))
         return texts if good else None
 
     def write(self, value: str) -> JsonValue:
@@ -142,7 +142,7 @@ class Text(NamedTuple):
         return schema
 
 
-def _judge_characters(text: str, *, lines: bool) -> str | None:
+def _check_characters(text: str, *, lines: bool) -> str | None:
     from unicodedata import is_normalized
 
     from cloacina_ctl.unicode_names import is_allowed
@@ -214,7 +214,7 @@ class Boolean(NamedTuple):
         return {"const": True} if self.only_true else {"type": "boolean"}
 
 
-class Choice(NamedTuple):
+class OneOf(NamedTuple):
     """One of a few texts, as ``make`` turns it into a value."""
 
     choices: tuple[str, ...]

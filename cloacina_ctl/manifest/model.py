@@ -20,7 +20,7 @@ class Language(str, enum.Enum):
     PYTHON = "python"
 
 
-class Package(NamedTuple):
+class PackageInfo(NamedTuple):
     """Who the package is: ``name`` and ``version`` name it, the rest describes it."""
 
     name: str
@@ -199,7 +199,7 @@ class Manifest(NamedTuple):
     """Everything that a package says of itself."""
 
     format_version: int
-    package: Package
+    package: PackageInfo
     language: Language
     contents: Contents
     requires: Requires | None = None

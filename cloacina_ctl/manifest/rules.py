@@ -14,7 +14,7 @@ from cloacina_ctl.errors import Code
 from cloacina_ctl.manifest.graph import find_cycle
 from cloacina_ctl.manifest.model import Language
 from cloacina_ctl.manifest.problems import Problem, Problems, is_enough
-from cloacina_ctl.manifest.texts import judge_pep440, judge_semver
+from cloacina_ctl.manifest.texts import pep440_problem, semver_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from cloacina_ctl.manifest.forms import Value
 
 
-def judge_manifest(manifest: Value, bad: Problems) -> None:
+def check_manifest(manifest: Value, bad: Problems) -> None:
     """Judge what the language decides, and that there is something to run."""
     if not (manifest.workflows or manifest.graphs):
         bad.append(Problem(Code.NO_WORKFLOW, "neither a workflow nor a graph"))
     if manifest.language is Language.RUST:
-        _judge_version(manifest, judge_semver(_version(manifest)), bad)
+        _check_version(manifest, semver_problem(_version(manifest)), bad)
         if manifest.entry_module is not None:
             message = "a Rust package has no entry module"
             bad.append(Problem(Code.LANGUAGE_MISMATCH, message, "entry_module"))
     elif manifest.language is Language.PYTHON:
-        _judge_version(manifest, judge_pep440(_version(manifest)), bad)
+        _check_version(manifest, pep440_problem(_version(manifest)), bad)
         if manifest.entry_module is None:
             bad.append(Problem(Code.FIELD_MISSING, "a Python package needs `entry_module`"))
 
@@ -42,14 +42,14 @@ def _version(manifest: Value) -> str:
     return (manifest.package and manifest.package.version) or ""
 
 
-def _judge_version(manifest: Value, problem: str | None, bad: Problems) -> None:
+def _check_version(manifest: Value, problem: str | None, bad: Problems) -> None:
     if problem is not None and _version(manifest):
         bad.append(Problem(Code.FIELD_VALUE, problem, "package", "version"))
 
 
-def judge_workflow(workflow: Value, bad: Problems) -> None:
+def check_workflow(workflow: Value, bad: Problems) -> None:
     """Judge the graph of the tasks, and the names of the parameters."""
-    _judge_tasks(workflow, bad)
+    _check_tasks(workflow, bad)
     seen = set()
     for number, param in enumerate(workflow.params):
         if param is not None and param.name in seen:
@@ -59,11 +59,11 @@ def judge_workflow(workflow: Value, bad: Problems) -> None:
             seen.add(param.name)
 
 
-def _judge_tasks(workflow: Value, bad: Problems) -> None:
+def _check_tasks(workflow: Value, bad: Problems) -> None:
     tasks = [task for task in workflow.tasks or () if task is not None and task.id is not None]
     needs = {task.id: task.dependencies or () for task in tasks}
     if not needs.keys() >= set(chain(*needs.values())) or any(map(contains, needs.values(), needs)):
-        _judge_dependencies(workflow, needs, bad)
+        _check_dependencies(workflow, needs, bad)
         needs = {
             id_: [need for need in some if need in needs and need != id_]
             for id_, some in needs.items()
@@ -75,7 +75,7 @@ def _judge_tasks(workflow: Value, bad: Problems) -> None:
         bad.append(Problem(Code.CYCLE, message, "tasks"))
 
 
-def _judge_dependencies(workflow: Value, known: Mapping[str, Value], bad: Problems) -> None:
+def _check_dependencies(workflow: Value, known: Mapping[str, Value], bad: Problems) -> None:
     for number, task in enumerate(workflow.tasks):
         if is_enough(bad):
             return
@@ -91,7 +91,7 @@ def _judge_dependencies(workflow: Value, known: Mapping[str, Value], bad: Proble
                 bad.append(Problem(Code.UNKNOWN_DEPENDENCY, message, *where))
 
 
-def judge_trigger(trigger: Value, bad: Problems) -> None:
+def check_trigger(trigger: Value, bad: Problems) -> None:
     """Judge that a trigger has what its kind needs, and nothing of the other."""
     polls, cron = trigger.poll_interval_ms is not None, trigger.cron is not None
     if polls and cron:
@@ -104,7 +104,7 @@ def judge_trigger(trigger: Value, bad: Problems) -> None:
         bad.append(Problem(Code.FIELD_MISSING, "a trigger of kind cron needs `cron`"))
 
 
-def judge_graph(graph: Value, bad: Problems) -> None:
+def check_graph(graph: Value, bad: Problems) -> None:
     """Judge that edges join nodes."""
     nodes = set(graph.nodes)
     for number, edge in enumerate(graph.edges):
@@ -118,7 +118,7 @@ def judge_graph(graph: Value, bad: Problems) -> None:
             return
 
 
-def judge_artifact(artifact: Value, bad: Problems) -> None:
+def check_artifact(artifact: Value, bad: Problems) -> None:
     """Judge that an artifact lies in the folder of its platform."""
     if artifact.path is None or artifact.platform is None:
         return
@@ -130,7 +130,7 @@ def judge_artifact(artifact: Value, bad: Problems) -> None:
         bad.append(Problem(Code.FIELD_VALUE, "only a `cdylib` can be `unloaded`", "unloaded"))
 
 
-def judge_interface(interface: Value, bad: Problems) -> None:
+def check_interface(interface: Value, bad: Problems) -> None:
     """Judge that an interface says which layout it has."""
     if interface.kind == "fidius" and interface.abi is None:
         bad.append(Problem(Code.FIELD_MISSING, "a fidius interface needs `abi`"))

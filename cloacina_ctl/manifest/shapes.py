@@ -45,7 +45,7 @@ class List(NamedTuple):
         if items is None:
             items = self._read_each(value, bad)
         if self.key is not None and not _is_rising(items, self.key):
-            self._judge_order(items, self.key, bad)
+            self._check_order(items, self.key, bad)
         return tuple(items)
 
     def _read_each(self, value: list[JsonValue], bad: Problems) -> list[Any]:
@@ -58,7 +58,7 @@ class List(NamedTuple):
             under(number, bad, known)
         return items
 
-    def _judge_order(self, items: list[Any], key: Callable[[Any], Any], bad: Problems) -> None:
+    def _check_order(self, items: list[Any], key: Callable[[Any], Any], bad: Problems) -> None:
         seen, last = set(), None
         for number, item in enumerate(items):
             if is_enough(bad):
@@ -220,13 +220,13 @@ class Object:
             elif field.required:
                 found[field.name] = None
                 bad.append(Problem(Code.FIELD_MISSING, f"`{field.key}` is missing"))
-        self._judge_keys(value, bad)
+        self._check_keys(value, bad)
         made = self._make_of([found.get(field.name, default) for field, default in self._columns])
         if self._rule is not None and not is_enough(bad):
             self._rule(made, bad)
         return made
 
-    def _judge_keys(self, value: JsonObject, bad: Problems) -> None:
+    def _check_keys(self, value: JsonObject, bad: Problems) -> None:
         if not (value or self._may_be_empty):
             bad.append(Problem(Code.FIELD_VALUE, "an empty object is written by leaving it out"))
         for key in value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from cloacina_ctl.paths import judge_path
+from cloacina_ctl.paths import check_path
 
 _NUMBER = r"(?:0|[1-9][0-9]*)"
 _PRE = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
@@ -41,35 +41,35 @@ _KEYWORDS = frozenset({
 })  # fmt: skip
 
 
-def judge_semver(version: str) -> str | None:
+def semver_problem(version: str) -> str | None:
     """Return what keeps ``version`` from being SemVer 2.0.0."""
     if re.fullmatch(SEMVER, version):
         return None
     return f"a Rust package has a SemVer version (1.2.3), not: {version}"
 
 
-def judge_pep440(version: str) -> str | None:
+def pep440_problem(version: str) -> str | None:
     """Return what keeps ``version`` from being a PEP 440 version in normal form."""
     if re.fullmatch(PEP440, version):
         return None
     return f"a Python package has a PEP 440 version in its normal form, not: {version}"
 
 
-def judge_specifier(text: str) -> str | None:
+def specifier_problem(text: str) -> str | None:
     """Return what keeps ``text`` from being a PEP 440 version specifier."""
     if all(re.fullmatch(_CLAUSE, clause.strip(" ")) for clause in text.split(",")):
         return None
     return f"not a version specifier such as `>=3.10`: {text}"
 
 
-def judge_range(text: str) -> str | None:
+def range_problem(text: str) -> str | None:
     """Return what keeps ``text`` from being a range of runtimes' versions."""
     if all(re.fullmatch(_RANGE, clause.strip(" ")) for clause in text.split(",")):
         return None
     return f"not a version range such as `>=0.6, <0.8`: {text}"
 
 
-def judge_module(text: str) -> str | None:
+def module_problem(text: str) -> str | None:
     """Return why no import statement could name the module ``text``."""
     for part in text.split("."):
         if part in _KEYWORDS:
@@ -77,12 +77,12 @@ def judge_module(text: str) -> str | None:
     return None
 
 
-def judge_source(text: str) -> str | None:
+def source_problem(text: str) -> str | None:
     """Return what keeps ``path:line`` from pointing into the project."""
-    return judge_member(text.rpartition(":")[0])
+    return member_problem(text.rpartition(":")[0])
 
 
-def judge_license(text: str) -> str | None:
+def license_problem(text: str) -> str | None:
     """Return what keeps ``text`` from having the form of an SPDX expression.
 
     The form alone: the list of licences grows, and a runtime must not refuse next year's.
@@ -109,7 +109,7 @@ def judge_license(text: str) -> str | None:
 
 
 @lru_cache(maxsize=256)  # the tasks of a manifest stand in few files
-def judge_member(text: str) -> str | None:
+def member_problem(text: str) -> str | None:
     """Return the rule for names of members that ``text`` breaks."""
-    rule = judge_path(text)
+    rule = check_path(text)
     return None if rule is None else f"{rule}: {text}"

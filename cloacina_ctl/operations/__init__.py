@@ -8,7 +8,7 @@ Public, and usable without the command line::
 
     keys = signing_keys(())  # the user's own
     package(PackageRequest(project="my-workflow", output="x.cloacina", keys=keys))
-    print(verify("x.cloacina").vouched_by)
+    print(verify("x.cloacina").trusted_signers)
 
 Everything that goes wrong on purpose is a ``cloacina_ctl.errors.CloacinaError``. Progress is
 reported to a callable ``(stage, done, total)`` that may be given.

@@ -15,7 +15,7 @@ from cloacina_ctl.files.staging import reported
 from cloacina_ctl.formats.native.reader import STDIN
 from cloacina_ctl.operations.conversion.request import Converted, ConvertRequest
 from cloacina_ctl.operations.packaging.target import NATIVE
-from cloacina_ctl.verification.policy import check_rule
+from cloacina_ctl.verification.policy import check_policy
 from cloacina_ctl.verification.verify import verifying
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def convert(request: ConvertRequest, progress: Progress | None = None) -> Conver
     Raises what ``verify`` does of the old one, ``Refused`` where something would be lost and that
     was not allowed, ``Incompatible`` where nothing in it fits the other format.
     """
-    check_rule(request.rule)
+    check_policy(request.rule)
     _refuse_same_file(request)
     with verifying(request.path, request.rule) as proof:
         if proof.native is not None:

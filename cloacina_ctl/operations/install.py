@@ -27,14 +27,14 @@ from cloacina_ctl.registry.records import Stored, Trust
 from cloacina_ctl.registry.store import Registry
 from cloacina_ctl.signing.sidecar import MAX_SIDECAR, sidecar_path
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification.policy import Rule, check_rule, keys_that_count
+from cloacina_ctl.verification.policy import VerificationPolicy, check_policy, verification_keys
 
 if TYPE_CHECKING:
     from cloacina_ctl.files.locks import Waits
     from cloacina_ctl.operations.results import SignatureView, Verified
     from cloacina_ctl.progress import Progress
-    from cloacina_ctl.registry.files import Incoming
-    from cloacina_ctl.registry.store import Change
+    from cloacina_ctl.registry.files import IncomingFile
+    from cloacina_ctl.registry.store import Activation
 
 __all__ = ["InstallRequest", "Installed", "install"]
 
@@ -47,7 +47,7 @@ class InstallRequest(NamedTuple):
     """
 
     path: str
-    rule: Rule = Rule()
+    rule: VerificationPolicy = VerificationPolicy()
     tenant: str = DEFAULT_TENANT
     registry: str | None = None
     replace: bool = False
@@ -56,8 +56,8 @@ class InstallRequest(NamedTuple):
 class Installed(NamedTuple):
     """What is in the registry now; ``before`` is the version that was active.
 
-    ``changed`` is false where this very file was there, whole, and active already; ``mended`` says
-    that it was there and damaged.
+    ``changed`` is false where this very file was there, whole, and active already; ``repaired``
+    where it was there and damaged.
     """
 
     path: str
@@ -65,7 +65,7 @@ class Installed(NamedTuple):
     package: InstalledPackage
     before: str | None
     changed: bool
-    mended: bool
+    repaired: bool
     signatures: tuple[SignatureView, ...]
 
 
@@ -78,7 +78,7 @@ def install(
     ``FileProblem`` where another package of its name and version is there, or the registry cannot
     be written. Nothing is in it then that was not before.
     """
-    check_rule(request.rule)
+    check_policy(request.rule)
     tenant = check_tenant(request.tenant)
     source = descriptor(request.path, request.rule.limits)
     try:
@@ -103,7 +103,7 @@ def install(
                 package=shown(registry, there, active=True),
                 before=change.before,
                 changed=change.changed,
-                mended=change.mended,
+                repaired=change.repaired,
                 signatures=verified.signatures,
             )
     finally:
@@ -116,8 +116,13 @@ def _changed(request: InstallRequest) -> Refused:
 
 
 def _add(
-    registry: Registry, stored: Stored, package: Incoming, beside: bytes | None, *, replace: bool
-) -> Change:
+    registry: Registry,
+    stored: Stored,
+    package: IncomingFile,
+    beside: bytes | None,
+    *,
+    replace: bool,
+) -> Activation:
     """Put the package in, and the signature that lay beside it."""
     if beside is None:
         return registry.add(stored, package, None, replace=replace)
@@ -127,7 +132,9 @@ def _add(
         return registry.add(stored, package, sidecar, replace=replace)
 
 
-def _verify_copy(package: Incoming, request: InstallRequest, progress: Progress | None) -> Verified:
+def _verify_copy(
+    package: IncomingFile, request: InstallRequest, progress: Progress | None
+) -> Verified:
     """Verify what was copied, under the name that it came by."""
     with open_descriptor(os.dup(package.fd), request.path, request.rule.limits) as opened:
         return verify_open(opened, request.rule, progress)
@@ -149,11 +156,11 @@ def read_beside(request: InstallRequest) -> bytes | None:
     return data
 
 
-def _trust(rule: Rule, verified: Verified) -> Trust:
-    named = keys_that_count(rule) if rule.keys else ()
+def _trust(rule: VerificationPolicy, verified: Verified) -> Trust:
+    named = verification_keys(rule) if rule.keys else ()
     return Trust(
         verified_at=now_utc(),
-        vouched_by=verified.vouched_by,
+        trusted_signers=verified.trusted_signers,
         keys=tuple(one.key.fingerprint for one in named),
         threshold=rule.threshold,
         allow_unsigned=rule.allow_unsigned,
@@ -161,7 +168,7 @@ def _trust(rule: Rule, verified: Verified) -> Trust:
     )
 
 
-def _stored(tenant: str, verified: Verified, package: Incoming, trust: Trust) -> Stored:
+def _stored(tenant: str, verified: Verified, package: IncomingFile, trust: Trust) -> Stored:
     return Stored(
         tenant=tenant,
         name=check_name(verified.name, verified.path),

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.errors import CloacinaError, Code, Refused
 from cloacina_ctl.formats.layout import SUFFIX
 from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
-from cloacina_ctl.inspection.manifest_view import ForeignContents, ForeignView
+from cloacina_ctl.inspection.manifest_view import ForeignContents, LegacyView
 from cloacina_ctl.manifest import Language
 from cloacina_ctl.operations.package import Packaged, PackageRequest, package, prepare
 from cloacina_ctl.operations.packaging.build import BuildOptions, BuildRequest
-from cloacina_ctl.operations.packaging.target import SOURCE, Target
+from cloacina_ctl.operations.packaging.target import SOURCE, FormatTarget
 from cloacina_ctl.operations.packaging.vendoring import VendorRequest, WorkFolder
 from cloacina_ctl.operations.results import Inspection
 from cloacina_ctl.values import NamedTuple
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.operations.packaging.prepare import Prepared
     from cloacina_ctl.progress import Progress
-    from cloacina_ctl.verification.policy import Rule
+    from cloacina_ctl.verification.policy import VerificationPolicy
 
 PROJECT = "project"
 _ANY_VERSION = "0"  # of a project whose version only a build knows: no run depends on it
@@ -38,7 +38,7 @@ class Made(NamedTuple):
     """A package that is there until the block ends, and the rule that it meets."""
 
     path: str
-    rule: Rule
+    rule: VerificationPolicy
     diagnostics: tuple[Diagnostic, ...]
 
 
@@ -59,7 +59,7 @@ def inspect_project(folder: str, limits: Limits = DEFAULT_LIMITS) -> Inspection:
     """
     prepared = prepare_own(folder, limits)
     project, plan, manifest = prepared.project, prepared.plan, prepared.manifest
-    view = ForeignView(
+    view = LegacyView(
         package=project.package,
         language=Language.RUST if project.rust is not None else Language.PYTHON,
         contents=ForeignContents(files=len(plan.files), size=plan.size),
@@ -87,7 +87,7 @@ def inspect_project(folder: str, limits: Limits = DEFAULT_LIMITS) -> Inspection:
 
 @contextlib.contextmanager
 def packaged_for_a_run(
-    folder: str, rule: Rule, progress: Progress | None = None, *, quiet: bool = False
+    folder: str, rule: VerificationPolicy, progress: Progress | None = None, *, quiet: bool = False
 ) -> Iterator[Made]:
     """Make an unsigned package of the project in a private folder, which goes with the block.
 
@@ -115,7 +115,7 @@ def _package(request: PackageRequest, progress: Progress | None) -> Packaged:
             return _package(request._replace(version=_ANY_VERSION), progress)
         if code is not Code.NO_WORKFLOW:
             raise
-        return package(request._replace(target=Target(SOURCE)), progress)
+        return package(request._replace(target=FormatTarget(SOURCE)), progress)
 
 
 def renamed(found: Iterable[Diagnostic], path: str, name: str) -> tuple[Diagnostic, ...]:

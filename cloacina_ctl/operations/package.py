@@ -20,19 +20,19 @@ from cloacina_ctl.formats.plan import Plan, PlannedFile, make_plan
 from cloacina_ctl.formats.threads import default_jobs
 from cloacina_ctl.manifest import Contents, Language, Manifest, Requires
 from cloacina_ctl.operations.locating import Locator
-from cloacina_ctl.operations.packaging.build import Built, build_library, refuse_options
-from cloacina_ctl.operations.packaging.crate_files import crate_files, judge_build
+from cloacina_ctl.operations.packaging.build import BuiltLibrary, build_library, refuse_options
+from cloacina_ctl.operations.packaging.crate_files import check_build, crate_files
 from cloacina_ctl.operations.packaging.own_platform import place_own_code, with_own_python
 from cloacina_ctl.operations.packaging.prepare import (
     THE_LIBRARY,
     Packaged,
     PackageRequest,
     Prepared,
+    check_selected_imports,
+    check_selected_project,
+    check_sources_unchanged,
     code_of,
-    judge_imports,
-    judge_project,
     output_path,
-    refuse_rewritten_sources,
     select_project,
     selected_files,
     source_workflows,
@@ -104,7 +104,7 @@ def _planned(
     output = output_path(request, project)
     selection = select_project(project, request, output)
     code = code_of(project, selection)
-    found = judge_project(project, selection, code)
+    found = check_selected_project(project, selection, code)
     read = Prepared(project, selection=selection, diagnostics=tuple(found), code=code)
     if request.target.format == SOURCE:
         from cloacina_ctl.operations.packaging.source import prepare_source
@@ -141,11 +141,11 @@ def _prepare_native(
         source = crate_files(project, selection, request.build.options, work)
         found += source.diagnostics
         if built is not None:
-            found += judge_build(project, selection, built.files_read, source)
+            found += check_build(project, selection, built.files_read, source)
         selection = selection._replace(left_out=(*selection.left_out, *source.left_out))
         own = source.files
     files = [*own, *_generated(project, selection, request), *_libraries(built)]
-    found += judge_imports(project, selection, request, vendored)
+    found += check_selected_imports(project, selection, request, vendored)
     if vendored is not None:
         files += planned(vendored)
         found += (*vendored.diagnostics, *searched_elsewhere(vendored))
@@ -176,9 +176,9 @@ def package(request: PackageRequest, progress: Progress | None = None) -> Packag
         prepared = _prepare(_building(request, wanted=True), work, progress)
         if request.target.format == NATIVE:
             return _write(request, prepared, progress)
-        from cloacina_ctl.operations.packaging.write_legacy import write_foreign
+        from cloacina_ctl.operations.packaging.write_legacy import write_legacy
 
-        return write_foreign(request, prepared, progress)
+        return write_legacy(request, prepared, progress)
 
 
 def _write(request: PackageRequest, prepared: Prepared, progress: Progress | None) -> Packaged:
@@ -190,7 +190,7 @@ def _write(request: PackageRequest, prepared: Prepared, progress: Progress | Non
     with PackageWriter(output, replace=request.overwrite, options=options) as writer:
         written = writer.write_payload(prepared.plan, stage(progress, "packing"))
         with Locator(request.project).errors():
-            refuse_rewritten_sources(prepared, written.files)
+            check_sources_unchanged(prepared, written.files)
         manifest = _complete(prepared)._replace(contents=written.contents)
         head, digest = writer.write_head(manifest, written, TOOL)
         block = _sign(request, manifest, digest, head.content)
@@ -253,7 +253,9 @@ def _check_level(level: int) -> None:
         )
 
 
-def _manifest(project: Project, workflows: tuple[Workflow, ...], built: Built | None) -> Manifest:
+def _manifest(
+    project: Project, workflows: tuple[Workflow, ...], built: BuiltLibrary | None
+) -> Manifest:
     return Manifest(
         format_version=layout.FORMAT_VERSION,
         package=project.package,
@@ -289,7 +291,7 @@ def _generated(
     yield PlannedFile(path, text, len(text), False, "the resolved manifest of other runtimes")
 
 
-def _libraries(built: Built | None) -> Iterator[PlannedFile]:
+def _libraries(built: BuiltLibrary | None) -> Iterator[PlannedFile]:
     if built is not None:
         path = MemberPath.parse(built.artifact.path)
         reason = "the library that cargo built"

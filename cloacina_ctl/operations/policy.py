@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code
-from cloacina_ctl.verification.policy import Rule, keys_at_hand, keys_that_count
+from cloacina_ctl.verification.policy import VerificationPolicy, available_keys, verification_keys
 
 if TYPE_CHECKING:
     from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.signing.keys import PublicKey
 
-__all__ = ["Rule", "public_keys", "unread_keys"]
+__all__ = ["VerificationPolicy", "public_keys", "unread_keys"]
 
 
 def public_keys(specs: tuple[str, ...]) -> tuple[PublicKey, ...]:
     """Return the public keys that ``specs`` mean, each once, and read once."""
-    return tuple(one.key for one in keys_that_count(Rule(keys=specs))) if specs else ()
+    return (
+        tuple(one.key for one in verification_keys(VerificationPolicy(keys=specs))) if specs else ()
+    )
 
 
 def unread_keys(*, allow_unsigned: bool) -> tuple[Diagnostic, ...]:
@@ -25,5 +27,5 @@ def unread_keys(*, allow_unsigned: bool) -> tuple[Diagnostic, ...]:
     Where a package must be signed, a folder of keys that cannot be read is no warning here:
     verification refuses it.
     """
-    unread = keys_at_hand().unread
+    unread = available_keys().unread
     return tuple(one for one in unread if allow_unsigned or one.code is Code.UNUSABLE_STORED_KEY)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, NetworkProblem, NotTrusted, Severity
-from cloacina_ctl.operations.publication.checks import Checked, check_for_server
+from cloacina_ctl.operations.publication.checks import CheckedPackage, check_for_server
 from cloacina_ctl.operations.publication.deployment import (
     Pace,
     Run,
@@ -22,19 +22,19 @@ from cloacina_ctl.operations.publication.deployment import (
     await_tasks,
     run_once,
 )
-from cloacina_ctl.operations.publication.source import Source, open_for_server
+from cloacina_ctl.operations.publication.source import UploadSource, open_for_server
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.releases.table import NEWEST, SOURCE, find_release
 from cloacina_ctl.server.client import Server, ServerDenied, ServerRefused
 from cloacina_ctl.server.multipart import Upload
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 
 if TYPE_CHECKING:
     from cloacina_ctl.formats.legacy.reader import LegacyPackage
-    from cloacina_ctl.operations.publication.access import Access
+    from cloacina_ctl.operations.publication.access import ServerAccess
     from cloacina_ctl.releases.table import Release
-    from cloacina_ctl.server.client import Package
+    from cloacina_ctl.server.client import ServerPackage
 
 __all__ = ["PublishRequest", "Published", "publish"]
 
@@ -54,7 +54,7 @@ class PublishRequest(NamedTuple):
 
     path: str
     tenant: str = DEFAULT_TENANT
-    rule: Rule = Rule()
+    rule: VerificationPolicy = VerificationPolicy()
     runtime: str = NEWEST
     wait_seconds: float | None = DEFAULT_WAIT_SECONDS
     context: dict[str, Any] | None = None
@@ -79,7 +79,7 @@ class Published(NamedTuple):
     server: str
     tenant: str
     status: str
-    vouched_by: tuple[str, ...]
+    trusted_signers: tuple[str, ...]
     converted: bool = False
     package_id: str | None = None
     workflow: str | None = None
@@ -90,7 +90,7 @@ class Published(NamedTuple):
 
 def publish(
     request: PublishRequest,
-    access: Access,
+    access: ServerAccess,
     watch: Watch | None = None,
     progress: Progress | None = None,
 ) -> Published:
@@ -130,7 +130,7 @@ def publish(
 
 
 def _as_checked(
-    checked: Checked, source: Source, request: PublishRequest, access: Access
+    checked: CheckedPackage, source: UploadSource, request: PublishRequest, access: ServerAccess
 ) -> Published:
     """Return what is to be said of a package that could be sent."""
     return Published(
@@ -142,10 +142,10 @@ def _as_checked(
         server=access.address.url,
         tenant=request.tenant,
         status="checked",
-        vouched_by=checked.vouched_by,
+        trusted_signers=checked.trusted_signers,
         workflow=checked.workflow,
         tasks=checked.tasks,
-        converted=source.vouched_by is not None,
+        converted=source.trusted_signers is not None,
         warnings=(*access.warnings, *source.losses, *checked.warnings),
     )
 
@@ -159,19 +159,19 @@ def _with_what_is_there(error: NetworkProblem, package_id: str) -> NetworkProble
     return NetworkProblem(first._replace(hint=hint))
 
 
-def _check(source: Source, runtime: Release, progress: Progress | None) -> Checked:
+def _check(source: UploadSource, runtime: Release, progress: Progress | None) -> CheckedPackage:
     """Return what is known of the package; of a converted one also who vouches for the original."""
     checked = check_for_server(source.package, source.rule, runtime, progress)
-    if source.vouched_by is None:
+    if source.trusted_signers is None:
         return checked
     warnings = tuple(one for one in checked.warnings if one.code is not Code.UNSIGNED)
-    return checked._replace(vouched_by=source.vouched_by, warnings=warnings)
+    return checked._replace(trusted_signers=source.trusted_signers, warnings=warnings)
 
 
 def _follow(
     server: Server,
     published: Published,
-    checked: Checked,
+    checked: CheckedPackage,
     request: PublishRequest,
     wait: Wait,
 ) -> Published:
@@ -224,7 +224,9 @@ def _routes(runtime: Release) -> str:
     return "/v1" if runtime.number >= _FIRST_WITH_PREFIX else ""
 
 
-def _refuse_older(there: Package | None, checked: Checked, request: PublishRequest) -> None:
+def _refuse_older(
+    there: ServerPackage | None, checked: CheckedPackage, request: PublishRequest
+) -> None:
     """Refuse a version that is older than the active one: it would take its place, or be refused.
 
     The server itself knows of no order; it refuses what it has had, and lets the rest supersede.
@@ -249,7 +251,11 @@ def is_older(version: str, other: str) -> bool:
 
 
 def _upload(
-    server: Server, body: Upload, checked: Checked, request: PublishRequest, package: LegacyPackage
+    server: Server,
+    body: Upload,
+    checked: CheckedPackage,
+    request: PublishRequest,
+    package: LegacyPackage,
 ) -> str:
     try:
         return server.upload(body)
@@ -272,7 +278,9 @@ def _told_of_which_bytes(
     return NotTrusted(first._replace(hint=hint))
 
 
-def _explained(error: ServerRefused, checked: Checked, request: PublishRequest) -> NetworkProblem:
+def _explained(
+    error: ServerRefused, checked: CheckedPackage, request: PublishRequest
+) -> NetworkProblem:
     """Return the server's no to an upload with what it means and what to do."""
     said, first = error.said, error.diagnostics[0]
     if "already exists" in said.words:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.formats.legacy.reader import LegacyPackage
     from cloacina_ctl.formats.limits import Limits
     from cloacina_ctl.formats.native.reader import NativePackage
-    from cloacina_ctl.server.remote_file import Part
+    from cloacina_ctl.server.remote_file import FilePart
 
 # Holds the head of nearly every package; a longer one takes a second request.
 FIRST_BYTES = 256 << 10
@@ -57,7 +57,7 @@ def open_remote(url: str, limits: Limits) -> NativePackage | LegacyPackage:
     return open_descriptor(fd, where, limits)
 
 
-def _rest(url: str, offset: int, count: int, first: Part) -> bytes:
+def _rest(url: str, offset: int, count: int, first: FilePart) -> bytes:
     """Return the bytes that follow, of the file that it still is."""
     more = read_part(url, offset, count)
     if (more.size, len(more.data)) != (first.size, count):

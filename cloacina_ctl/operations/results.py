@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.formats.file_index import FileEntry, Tool
-    from cloacina_ctl.formats.legacy.model import ForeignManifest
+    from cloacina_ctl.formats.legacy.model import LegacyManifest
     from cloacina_ctl.formats.plan import PlannedFile
-    from cloacina_ctl.inspection.manifest_view import ForeignView
+    from cloacina_ctl.inspection.manifest_view import LegacyView
     from cloacina_ctl.manifest import Manifest
     from cloacina_ctl.manifest.canonical import JsonObject, JsonValue
-    from cloacina_ctl.signing.judge import Judged
+    from cloacina_ctl.signing.signatures import CheckedSignature
 
 # Results as plain values: what the command line shows and what ``--json`` holds.
 #
@@ -61,7 +61,7 @@ class SignatureView(NamedTuple):
         return {key: value for key, value in found.items() if value is not None}
 
 
-def signature_view(judged: Judged) -> SignatureView:
+def signature_view(judged: CheckedSignature) -> SignatureView:
     """Return what may be shown of a judged signature: unverified text only as claimed."""
     claims = judged.claims
     texts = {
@@ -94,7 +94,7 @@ _SAY_NONE = frozenset(
 _NAMES = {"from_": "from", "number": "index"}
 
 
-def manifest_json(manifest: Manifest | ForeignView, text: bytes) -> JsonValue:
+def manifest_json(manifest: Manifest | LegacyView, text: bytes) -> JsonValue:
     """Return the manifest as JSON: of a native package its own ``text``, of others the same shape.
 
     There every key is present, with null for what the generation cannot say.
@@ -154,13 +154,13 @@ class Inspection(NamedTuple):
     compressed: int | None
     content: str | None
     head: Digest | None
-    manifest: Manifest | ForeignView
+    manifest: Manifest | LegacyView
     manifest_bytes: bytes
     files: tuple[FileEntry, ...] | tuple[PlannedFile, ...]
     withheld: tuple[str, ...]
     tool: Tool | None
     signatures: tuple[SignatureView, ...]
-    original: ForeignManifest | None = None
+    original: LegacyManifest | None = None
     releases: tuple[str, ...] = ()
     unbuilt: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
@@ -170,9 +170,9 @@ class Inspection(NamedTuple):
 class Verified(NamedTuple):
     """What was proved of a package; ``complete`` is false where sections are withheld.
 
-    ``vouched_by`` holds the fingerprints of the known keys that signed it: empty only where the
-    rule allowed that. ``format`` is the generation; one that is not native has no ``head``, and its
-    ``content`` is the digest of the whole file.
+    ``trusted_signers`` holds the fingerprints of the trusted keys that signed it: empty only where
+    the policy allowed that. A package of an older format has no ``head``, and its ``content`` is
+    the digest of the whole file.
     """
 
     path: str
@@ -184,7 +184,7 @@ class Verified(NamedTuple):
     head: Digest | None
     files: int
     signatures: tuple[SignatureView, ...]
-    vouched_by: tuple[str, ...]
+    trusted_signers: tuple[str, ...]
     complete: bool
 
 
@@ -200,5 +200,5 @@ class Unpacked(NamedTuple):
     files: tuple[str, ...]
     size: int
     signatures: tuple[SignatureView, ...]
-    vouched_by: tuple[str, ...]
+    trusted_signers: tuple[str, ...]
     complete: bool

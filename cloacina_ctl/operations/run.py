@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Refused, UsageError
-from cloacina_ctl.operations.execution.files import Access, access_of, refusal_hint
+from cloacina_ctl.operations.execution.files import FileAccess, access_of, refusal_hint
 from cloacina_ctl.operations.execution.loading import (
     LoadedCode,
     LoadedPackage,
     Ran,
+    RunObserver,
     RunRequest,
-    Watch,
     from_file,
     refuse_odd_limits,
     warn,
@@ -32,29 +32,29 @@ from cloacina_ctl.runtime.scheduler.events import (
 )
 from cloacina_ctl.runtime.scheduler.run import RunOptions, run_workflow
 from cloacina_ctl.runtime.scheduler.select import choose_workflow, no_workflow, only_task
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cloacina_ctl.manifest.model import Workflow
     from cloacina_ctl.operations.execution.loading import Loader
-    from cloacina_ctl.runtime.metadata import Described
+    from cloacina_ctl.runtime.metadata import PackageMetadata
 
 __all__ = [
-    "Access",
     "Event",
+    "FileAccess",
     "GraphRan",
     "PlannedTask",
     "Polled",
     "Ran",
+    "RunObserver",
     "RunPlan",
     "RunRequest",
     "TaskEnded",
     "TaskResult",
     "TaskRetrying",
     "TaskStarted",
-    "Watch",
     "WorkflowOutcome",
     "plan_run",
     "poll",
@@ -65,7 +65,10 @@ __all__ = [
 
 
 def run(
-    request: RunRequest, rule: Rule = Rule(), watch: Watch = Watch(), load: Loader = from_file
+    request: RunRequest,
+    rule: VerificationPolicy = VerificationPolicy(),
+    watch: RunObserver = RunObserver(),
+    load: Loader = from_file,
 ) -> Ran:
     """Verify the package, load it, and run its workflow or one task; return how that went.
 
@@ -98,7 +101,7 @@ def _ran(request: RunRequest, loaded: LoadedPackage, outcome: WorkflowOutcome) -
         name=loaded.name,
         version=loaded.version,
         content=loaded.content,
-        vouched_by=loaded.vouched_by,
+        trusted_signers=loaded.trusted_signers,
         outcome=outcome,
         warnings=(*loaded.warnings, *loaded.session.warnings),
         network_is_closed=loaded.session.network_is_closed,
@@ -112,7 +115,7 @@ def _run(
     session: LoadedCode,
     workflow: Workflow,
     request: RunRequest,
-    watch: Watch,
+    watch: RunObserver,
     ran: Callable[[WorkflowOutcome], Ran],
 ) -> WorkflowOutcome:
     context = dict(request.context)
@@ -138,14 +141,14 @@ def _run(
     return run_in_engine(session, workflow, context, asked, watch.event)
 
 
-def _refuse_no_workflow(described: Described, path: str) -> None:
+def _refuse_no_workflow(described: PackageMetadata, path: str) -> None:
     """Raise ``Incompatible``: there is no workflow, but perhaps there are graphs."""
     fed = described.graph
     names = [*([] if fed is None else [fed.name]), *described.callable_graphs]
     raise no_workflow(names, path)
 
 
-def _refuse_what_is_not_loaded(workflow: Workflow, described: Described) -> None:
+def _refuse_what_is_not_loaded(workflow: Workflow, described: PackageMetadata) -> None:
     """Raise ``UsageError`` for another workflow than the loaded one, the same tasks or not.
 
     Raises ``Refused`` for one that a server has to make a part of.

@@ -22,10 +22,10 @@ from cloacina_ctl.formats.sinks import DISCARD
 from cloacina_ctl.formats.threads import default_jobs
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.redaction import shown_word
-from cloacina_ctl.signing.judge import KnownKey, Status
 from cloacina_ctl.signing.names import bare_digits
 from cloacina_ctl.signing.policy import sign_command
 from cloacina_ctl.signing.sidecar import make_sidecar, read_sidecar, sidecar_path
+from cloacina_ctl.signing.signatures import KnownKey, SignatureStatus
 from cloacina_ctl.signing.statement import SIGNATURE_TYPE, claims, sign_package
 from cloacina_ctl.values import NamedTuple
 from cloacina_ctl.verification.verify import examine, subject_of
@@ -55,7 +55,7 @@ class SidecarRequest(NamedTuple):
     signed_at: str | None = None
 
 
-class Sidecar(NamedTuple):
+class WrittenSidecar(NamedTuple):
     """The sidecar that was written: fingerprints of its key and of the one that it had before."""
 
     path: str
@@ -69,7 +69,7 @@ def write_sidecar(
     request: SidecarRequest,
     progress: Progress | None = None,
     waits: Waits = contextlib.nullcontext,
-) -> Sidecar:
+) -> WrittenSidecar:
     """Write the sidecar of ``package``: afterwards it is there, whole, or as it was.
 
     Every byte of the package is proved first, as ``verify`` does. Raises ``UsageError`` for what no
@@ -90,7 +90,9 @@ def write_sidecar(
         package.stream(DISCARD, progress=stage(progress, "verifying"))
         # Where there was none, one that came meanwhile is not replaced: nobody has read it.
         write_file(output, make_sidecar(package.digest, key, request.signed_at), replaced=replaced)
-    return Sidecar(output, package.digest, keyid, replaced=None if before == keyid else before)
+    return WrittenSidecar(
+        output, package.digest, keyid, replaced=None if before == keyid else before
+    )
 
 
 def _sidecar_turn(output: str, waits: Waits) -> contextlib.AbstractContextManager[Replaced]:
@@ -319,7 +321,11 @@ def _who_signs(
     known = tuple(KnownKey(key=asked[keyid].public) for keyid in signed)
     judged = examine(package, known).signatures
     for keyid in sorted(signed):
-        fails = [one for one in judged if one.keyid == keyid and one.status is not Status.TRUSTED]
+        fails = [
+            one
+            for one in judged
+            if one.keyid == keyid and one.status is not SignatureStatus.TRUSTED
+        ]
         if fails or request.comment is not None:
             raise UsageError.of(
                 Code.ALREADY_SIGNED,

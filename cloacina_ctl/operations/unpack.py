@@ -12,7 +12,7 @@ from cloacina_ctl.operations.results import Unpacked, signature_view
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from cloacina_ctl.verification.verify import begin, verifying
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Wanted(NamedTuple):
 def unpack(
     path: str,
     destination: str | None = None,
-    rule: Rule = Rule(),
+    rule: VerificationPolicy = VerificationPolicy(),
     wanted: Wanted = Wanted(),
     progress: Progress | None = None,
 ) -> Unpacked:
@@ -107,7 +107,7 @@ def _unpacked(
         files=tuple(str(file.path) for file in files),
         size=sum(file.size for file in files),
         signatures=tuple(map(signature_view, evidence.signatures)),
-        vouched_by=evidence.trusted_signers,
+        trusted_signers=evidence.trusted_signers,
         complete=evidence.complete if complete is None else complete,
     )
 

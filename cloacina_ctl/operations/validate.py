@@ -10,7 +10,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.checks.engine import Choice, Report, report
+from cloacina_ctl.checks.engine import FindingFilter, Report, report
 from cloacina_ctl.errors import (
     CloacinaError,
     Code,
@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.project.python.imports import Import
     from cloacina_ctl.project.python.source import ModuleSource
-    from cloacina_ctl.verification.policy import Rule
+    from cloacina_ctl.verification.policy import VerificationPolicy
     from cloacina_ctl.verification.verify import Proof
 
 
-__all__ = ["BuildOptions", "BuildRequest", "Choice", "Report", "Validated", "validate"]
+__all__ = ["BuildOptions", "BuildRequest", "FindingFilter", "Report", "Validated", "validate"]
 
 
 _SKIPPED = ("what lies behind the first problem",)
@@ -64,11 +64,11 @@ class Validated(NamedTuple):
 
 def validate(
     path: str,
-    choice: Choice = Choice(),
+    choice: FindingFilter = FindingFilter(),
     *,
     build: BuildRequest = BuildRequest(),
     limits: Limits = DEFAULT_LIMITS,
-    load: Rule | None = None,
+    load: VerificationPolicy | None = None,
     progress: Progress | None = None,
 ) -> Validated:
     """Judge the project in the folder ``path``, or the package in the file ``path``.
@@ -103,7 +103,7 @@ def _in_file(path: str, found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     return tuple(one._replace(location=file) for one in found)
 
 
-def _refuse_unknown_codes(choice: Choice) -> None:
+def _refuse_unknown_codes(choice: FindingFilter) -> None:
     """Raise ``UsageError`` for a beginning that no code has: it would change nothing."""
     for beginning in (*choice.select, *choice.ignore):
         if not any(str(code).startswith(beginning or "\0") for code in Code):
@@ -115,7 +115,9 @@ def _refuse_unknown_codes(choice: Choice) -> None:
             )
 
 
-def _loaded(path: str, rule: Rule, progress: Progress | None) -> tuple[Diagnostic, ...]:
+def _loaded(
+    path: str, rule: VerificationPolicy, progress: Progress | None
+) -> tuple[Diagnostic, ...]:
     """Return what the package's code contradicts, and what it was not kept from here."""
     from cloacina_ctl.runtime.package import open_package
 
@@ -126,7 +128,7 @@ def _loaded(path: str, rule: Rule, progress: Progress | None) -> tuple[Diagnosti
         return (*loaded.warnings, *(one for one in loaded.session.warnings if one.code in kept))
 
 
-def _judged(judge: Callable[[], list[Diagnostic]], choice: Choice) -> Report:
+def _judged(judge: Callable[[], list[Diagnostic]], choice: FindingFilter) -> Report:
     """Return the report, with what stopped the judging as findings of it."""
     try:
         return report(judge(), choice)
@@ -239,12 +241,12 @@ def _package(path: str, limits: Limits, progress: Progress | None) -> list[Diagn
 
 
 def _legacy_package(proof: Proof, progress: Progress | None) -> list[Diagnostic]:
-    from cloacina_ctl.checks.legacy_package import check_foreign
+    from cloacina_ctl.checks.legacy_package import check_legacy
     from cloacina_ctl.checks.subjects import LegacySubject
     from cloacina_ctl.inspection.legacy_contents import read_contents
 
     read = read_contents(proof, progress=progress)
-    return [*check_foreign(LegacySubject.of(read)), *proof.warnings]
+    return [*check_legacy(LegacySubject.of(read)), *proof.warnings]
 
 
 def _crate_findings(head: Head, files: dict[str, bytes]) -> Iterator[Diagnostic]:

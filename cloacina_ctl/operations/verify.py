@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.operations.results import Verified, signature_view
 from cloacina_ctl.progress import Progress, stage
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from cloacina_ctl.verification.verify import Unsigned, begin, verifying
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["Verified", "verify", "verify_open"]
 
 
-def verify(path: str, rule: Rule = Rule(), progress: Progress | None = None) -> Verified:
+def verify(
+    path: str, rule: VerificationPolicy = VerificationPolicy(), progress: Progress | None = None
+) -> Verified:
     """Prove every byte of the package at ``path`` (``-`` is standard input), and who signed it.
 
     Raises ``Refused`` for what is no whole package, ``NotTrusted`` where the rule is not met. That
@@ -26,7 +28,9 @@ def verify(path: str, rule: Rule = Rule(), progress: Progress | None = None) -> 
         return verified(_whole(proof, progress))
 
 
-def verify_open(package: Package, rule: Rule, progress: Progress | None = None) -> Verified:
+def verify_open(
+    package: Package, rule: VerificationPolicy, progress: Progress | None = None
+) -> Verified:
     """Prove every byte of an open package, and who signed it, as ``verify`` does."""
     return verified(_whole(begin(package, rule, unsigned=Unsigned.LAST), progress))
 
@@ -44,7 +48,7 @@ def verified(evidence: Evidence) -> Verified:
         head=evidence.head,
         files=len(evidence.files),
         signatures=tuple(map(signature_view, evidence.signatures)),
-        vouched_by=evidence.trusted_signers,
+        trusted_signers=evidence.trusted_signers,
         complete=evidence.complete,
     )
 

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from cloacina_ctl.platforms.library import Plugin as Plugin
     from cloacina_ctl.platforms.library import artifact_of as artifact_of
     from cloacina_ctl.platforms.library_file import read_library as read_library
-    from cloacina_ctl.platforms.tags import Host as Host
+    from cloacina_ctl.platforms.tags import HostPlatform as HostPlatform
     from cloacina_ctl.platforms.tags import host_platform as host_platform
     from cloacina_ctl.platforms.tags import platform_fits as platform_fits
 
 _HOMES = {
     **dict.fromkeys(("Library", "LibraryGraph", "Plugin", "artifact_of"), "library"),
     "read_library": "library_file",
-    **dict.fromkeys(("Host", "host_platform", "platform_fits"), "tags"),
+    **dict.fromkeys(("HostPlatform", "host_platform", "platform_fits"), "tags"),
 }
 __all__ = sorted(_HOMES)  # noqa: PLE0605 - the names of the table
 

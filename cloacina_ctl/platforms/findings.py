@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.platforms.library import Library
 
 
-def judge_library(
+def library_findings(
     library: Library, where: str, beside: Collection[str] = ()
 ) -> Iterator[Diagnostic]:
     """Yield all that is said of one library; ``beside`` names the files that come with it."""

@@ -18,7 +18,7 @@ from cloacina_ctl.platforms.elf.dynamic import (
 )
 from cloacina_ctl.platforms.elf.header import MACHINES, open_image, other_kind
 from cloacina_ctl.platforms.elf.pointers import Pointers
-from cloacina_ctl.platforms.elf.reader import BytesSource, OverLimit, Unreadable, open_source
+from cloacina_ctl.platforms.elf.reader import BadLibrary, BytesSource, OverLimit, open_source
 from cloacina_ctl.platforms.library import Library, LibraryGraph, Plugin, distinct_graphs
 from cloacina_ctl.platforms.plugins.fidius import find_plugins
 from cloacina_ctl.platforms.plugins.graphs import find_graphs
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.files.overlay import Patch
     from cloacina_ctl.platforms.elf.header import Image
-    from cloacina_ctl.platforms.elf.reader import Source
+    from cloacina_ctl.platforms.elf.reader import ElfSource
 
 # Compiled files of any kind that a package may hold: libraries, and programs beside them.
 
@@ -104,14 +104,14 @@ def _read_descriptor(fd: int, where: str, patches: tuple[Patch, ...]) -> Library
     return library
 
 
-def _read(source: Source, where: str | None) -> Library:
+def _read(source: ElfSource, where: str | None) -> Library:
     try:
         head = source.read(0, min(source.size, _HEAD))
         for magic, reader in _READERS:
             if head.startswith(magic):
                 return reader(source)
         raise other_kind(describe(head))
-    except Unreadable as error:
+    except BadLibrary as error:
         message = f"the library is damaged: {error}"
         raise Refused.of(Code.DAMAGED_LIBRARY, message, where=where) from error
     except OverLimit as error:
@@ -122,7 +122,7 @@ def _read(source: Source, where: str | None) -> Library:
         raise Refused(found._replace(where=where)) from error
 
 
-def _read_elf(source: Source) -> Library:
+def _read_elf(source: ElfSource) -> Library:
     image = open_image(source)
     dynamic = Dynamic(image)
     machine = image.machine.name
@@ -172,4 +172,4 @@ def _plugins(
 
 
 # A table, so that another format is one line more.
-_READERS: tuple[tuple[bytes, Callable[[Source], Library]], ...] = ((b"\x7fELF", _read_elf),)
+_READERS: tuple[tuple[bytes, Callable[[ElfSource], Library]], ...] = ((b"\x7fELF", _read_elf),)

@@ -32,7 +32,7 @@ from cloacina_ctl.platforms.elf.dynamic import (
     VERNEEDNUM,
 )
 from cloacina_ctl.platforms.elf.header import open_image
-from cloacina_ctl.platforms.elf.reader import OverLimit, Unreadable, open_source
+from cloacina_ctl.platforms.elf.reader import BadLibrary, OverLimit, open_source
 from cloacina_ctl.platforms.folders import SearchPath, fixed_folders, is_beside
 from cloacina_ctl.platforms.library_file import read_library
 from cloacina_ctl.values import NamedTuple
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloacina_ctl.platforms.elf.header import Image
-    from cloacina_ctl.platforms.elf.reader import Source
+    from cloacina_ctl.platforms.elf.reader import ElfSource
 
 _VERDEF, _VERDEFNUM, _GNU_LIBLIST = 0x6FFFFFFC, 0x6FFFFFFD, 0x6FFFFEF9
 _CONFIG, _DEPAUDIT, _AUDIT = 0x6FFFFEFA, 0x6FFFFEFB, 0x6FFFFEFC
@@ -67,7 +67,7 @@ def cut_search_path(path: str) -> SearchPath:
         if not found.patches:
             return found
         before, after = read_library(path), read_library(path, patches=found.patches)
-    except (Refused, Unreadable, OverLimit, struct.error):
+    except (Refused, BadLibrary, OverLimit, struct.error):
         return SearchPath()
     same = after._replace(rpath=before.rpath, runpath=before.runpath) == before
     if same and {*fixed_folders(after)} == {*found.left}:
@@ -96,7 +96,7 @@ class _Form(NamedTuple):
 class _Cut:
     """One library: its dynamic entries in order, and where its strings lie."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ElfSource) -> None:
         self._source = source
         self._image: Image = open_image(source)
         head = source.read(0, 20)
@@ -182,20 +182,20 @@ class _Cut:
         """Return how many bytes of the string at ``begin`` are used by nothing else."""
         try:
             used = min(self._users(begin, begin + len(text)), default=begin + len(text) + 1)
-        except Unreadable:
+        except BadLibrary:
             return 0
         return max(used - begin, 0)
 
     def _users(self, begin: int, end: int) -> Iterator[int]:
         """Yield where strings begin that need bytes between ``begin`` and ``end``.
 
-        Raises ``Unreadable`` where not all of them are known.
+        Raises ``BadLibrary`` where not all of them are known.
         """
         window = min(begin, _PIECE)
         before = self._source.read(self._start + begin - window, window)
         first = begin - window + before.rfind(b"\0") + 1
         if window < begin and not before.rfind(b"\0") + 1:
-            raise Unreadable("a name without an end")
+            raise BadLibrary("a name without an end")
         for name in self._all_names():
             if first <= name <= end:
                 yield name
@@ -207,7 +207,7 @@ class _Cut:
         """Yield where every name begins that the dynamic section leads to."""
         for tag, value in self._entries:
             if tag == _GNU_LIBLIST:
-                raise Unreadable("its names are not known")
+                raise BadLibrary("its names are not known")
             if tag in _NAMES:
                 yield value
         self._refuse_other_users()
@@ -236,7 +236,7 @@ class _Cut:
             known += [size // each for kind, start, size, _, each in self._sections()
                       if kind == _SHT_DYNSYM and start == self._value(SYMTAB) and each]  # fmt: skip
         if not any(known):
-            raise Unreadable("the number of its symbols is not known")
+            raise BadLibrary("the number of its symbols is not known")
         return max(known)
 
     def _count_by_gnu_hash(self, table: int) -> int:
@@ -269,7 +269,7 @@ class _Cut:
                 yield self._form.unpack("I", head[own : own + 4])[0]
             place, budget = address + inner, budget - count - 1
             if budget < 0:
-                raise Unreadable("more versions than any library has")
+                raise BadLibrary("more versions than any library has")
             for _ in range(count):
                 aux = self._image.read(place, inner_size)
                 yield self._form.unpack("I", aux[inner_name : inner_name + 4])[0]
@@ -282,7 +282,7 @@ class _Cut:
         return (*count, *self._form.unpack("2I", head[-8:]))
 
     def _refuse_other_users(self) -> None:
-        """Raise ``Unreadable`` where a section that no loader reads has names in the same table."""
+        """Raise ``BadLibrary`` where a section that no loader reads has names in the same table."""
         sections = list(self._sections())
         own = {
             n for n, one in enumerate(sections) if one[0] == _SHT_STRTAB and one[1] == self._strings
@@ -290,7 +290,7 @@ class _Cut:
         names = self._form.unpack("H", self._source.read(62 if self._form.word == "Q" else 50, 2))
         users = {one[0] for one in sections if one[3] in own and one[0] not in (0, _SHT_STRTAB)}
         if names[0] in own or not users <= _KNOWN_USERS:
-            raise Unreadable("its names are used by what is not loaded")
+            raise BadLibrary("its names are used by what is not loaded")
 
     def _sections(self) -> Iterator[tuple[int, int, int, int, int]]:
         """Yield kind, address, size, linked section and size of an entry of each section."""

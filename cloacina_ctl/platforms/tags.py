@@ -41,7 +41,7 @@ _MUSL_VERSION = rb"\0(1\.[0-9]{1,3}\.[0-9]{1,3})(?:-git-[0-9a-z-]+)?\0"
 _MOST_MUSL = 4 << 20
 
 
-class Host(NamedTuple):
+class HostPlatform(NamedTuple):
     """A machine that could load a library; ``libc.floor`` is the version that it has."""
 
     machine: str
@@ -68,7 +68,7 @@ def tag_of(machine: str, libc: Libc | None) -> str:
     return f"manylinux_{_joined(max(numbers, oldest(machine)))}_{machine}"
 
 
-def platform_fits(tag: str, host: Host, libc: Libc | None = None) -> bool:
+def platform_fits(tag: str, host: HostPlatform, libc: Libc | None = None) -> bool:
     """Tell whether ``host`` can load what is tagged ``tag`` and needs ``libc``.
 
     An unknown tag fits nowhere. ``linux_ARCH`` and ``musllinux_ARCH`` name no release, so that only
@@ -109,7 +109,7 @@ def states(tag: str, library_tag: str, libc: Libc | None) -> bool:
     )  # fmt: skip
 
 
-def host_platform() -> Host:
+def host_platform() -> HostPlatform:
     """Return what this machine is, to a process such as this one.
 
     No program is started: glibc tells its version, musl's stands in its loader.
@@ -118,10 +118,10 @@ def host_platform() -> Host:
     machine = os.uname().machine.lower() if hasattr(os, "uname") else ""
     machine = _MACHINE_NAMES.get(machine, machine)
     if system != "linux":
-        return Host(machine, {"darwin": "macos", "win32": "windows"}.get(system, system))
+        return HostPlatform(machine, {"darwin": "macos", "win32": "windows"}.get(system, system))
     if sys.maxsize < 1 << 32:
         machine = _NARROW.get(machine, machine)
-    return Host(machine, "linux", host_libc(machine))
+    return HostPlatform(machine, "linux", host_libc(machine))
 
 
 def host_libc(machine: str, musl_loader: str = _MUSL_LOADER) -> Libc | None:

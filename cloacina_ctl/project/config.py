@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Diagnostic, Refused
 from cloacina_ctl.project.detect import CARGO_TOML, PYPROJECT_TOML
-from cloacina_ctl.project.model import Config, Layout
+from cloacina_ctl.project.model import Config, ProjectLayout
 from cloacina_ctl.project.own_files import read_own_toml
 from cloacina_ctl.project.selection.ignore_files import compile_patterns
 from cloacina_ctl.project.selection.links import CONTENTS, REFUSE
@@ -36,12 +36,12 @@ _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _NEVER = ("sign", "signing", "signer", "signers", "key", "keys", "trust", "trusted")
 
 
-def read_config(folder: str, layout: Layout) -> Config:
+def read_config(folder: str, layout: ProjectLayout) -> Config:
     """Return what the project in ``folder`` configures, or raise ``Refused`` with all mistakes."""
     place, table = _find(folder, layout)
     if not isinstance(table, dict):
         raise Refused.of(Code.CONFIG_VALUE, "the configuration must be a table", where=place)
-    problems = list(_judge(table, layout, place))
+    problems = list(_check(table, layout, place))
     if problems:
         raise Refused(*problems)
     values: dict[str, Any] = {
@@ -52,9 +52,9 @@ def read_config(folder: str, layout: Layout) -> Config:
     return Config(place=place, **values)
 
 
-def _find(folder: str, layout: Layout) -> tuple[str, object]:
+def _find(folder: str, layout: ProjectLayout) -> tuple[str, object]:
     """Return the one table that counts; ``cloacina.toml`` beside another file does not."""
-    name = CARGO_TOML if layout is Layout.RUST else PYPROJECT_TOML
+    name = CARGO_TOML if layout is ProjectLayout.RUST else PYPROJECT_TOML
     steps = _TABLES[name]
     table = f"[{'.'.join(steps)}]"
     alone = os.path.lexists(os.path.join(folder, CLOACINA_TOML))
@@ -77,16 +77,16 @@ def _inner(folder: str, name: str, path: tuple[str, ...]) -> object:
     return table
 
 
-def _judge(table: dict[str, object], layout: Layout, place: str) -> Iterator[Diagnostic]:
+def _check(table: dict[str, object], layout: ProjectLayout, place: str) -> Iterator[Diagnostic]:
     for key, value in table.items():
         if key in _TEXTS:
-            message = _judge_text(key, value, layout)
+            message = _check_text(key, value, layout)
         elif key in _PATTERNS:
-            message = _judge_patterns(key, value)
+            message = _check_patterns(key, value)
         elif key in _LISTS or key in _FLAGS:
-            message = _judge_vendoring(key, value, layout)
+            message = _check_vendoring(key, value, layout)
         elif key == _ROOT:
-            message = _judge_root(value, layout)
+            message = _check_root(value, layout)
         elif key == _LINKS:
             known = (REFUSE, CONTENTS)
             message = None if value in known else f'`{_LINKS}` must be "{REFUSE}" or "{CONTENTS}"'
@@ -97,17 +97,17 @@ def _judge(table: dict[str, object], layout: Layout, place: str) -> Iterator[Dia
             yield Diagnostic(Code.CONFIG_VALUE, message, place)
 
 
-def _judge_text(key: str, value: object, layout: Layout) -> str | None:
+def _check_text(key: str, value: object, layout: ProjectLayout) -> str | None:
     if not isinstance(value, str) or not value:
         return f"`{key}` must be a text"
-    if key in _PYTHON_ONLY and layout is Layout.RUST:
+    if key in _PYTHON_ONLY and layout is ProjectLayout.RUST:
         return f"`{key}` is for Python projects"
     if key == "entry_module" and _MODULE.fullmatch(value) is None:
         return f"`entry_module` must be a dotted module name: {value}"
     return None
 
 
-def _judge_patterns(key: str, value: object) -> str | None:
+def _check_patterns(key: str, value: object) -> str | None:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         return f"`{key}` must be a list of patterns"
     for pattern in value:
@@ -118,8 +118,8 @@ def _judge_patterns(key: str, value: object) -> str | None:
     return None
 
 
-def _judge_vendoring(key: str, value: object, layout: Layout) -> str | None:
-    if layout is Layout.RUST:
+def _check_vendoring(key: str, value: object, layout: ProjectLayout) -> str | None:
+    if layout is ProjectLayout.RUST:
         return f"`{key}` is for Python projects"
     if key in _FLAGS:
         return None if isinstance(value, bool) else f"`{key}` must be true or false"
@@ -128,8 +128,8 @@ def _judge_vendoring(key: str, value: object, layout: Layout) -> str | None:
     return None
 
 
-def _judge_root(value: object, layout: Layout) -> str | None:
-    if layout is not Layout.PYTHON:
+def _check_root(value: object, layout: ProjectLayout) -> str | None:
+    if layout is not ProjectLayout.PYTHON:
         return f"`{_ROOT}` is for projects with a {PYPROJECT_TOML}"
     roots = _listed(value)
     if not roots or not all(isinstance(one, str) and one for one in roots):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from cloacina_ctl.errors import Code, FileProblem, Refused
-from cloacina_ctl.project.model import Layout
+from cloacina_ctl.project.model import ProjectLayout
 from cloacina_ctl.project.own_files import read_own_toml
 from cloacina_ctl.values import NamedTuple
 
@@ -20,7 +20,7 @@ WORKFLOW_FOLDER = "workflow"
 class Detected(NamedTuple):
     """The layout, and the signs that tell it."""
 
-    layout: Layout
+    layout: ProjectLayout
     signs: tuple[str, ...]
 
 
@@ -48,10 +48,10 @@ def detect(folder: str) -> Detected:
             hint="package each from a folder of its own",
         )
     if rust:
-        return Detected(Layout.RUST, rust)
+        return Detected(ProjectLayout.RUST, rust)
     if python:
         tree = python[0] != PYPROJECT_TOML
-        return Detected(Layout.PYTHON_TREE if tree else Layout.PYTHON, python)
+        return Detected(ProjectLayout.PYTHON_TREE if tree else ProjectLayout.PYTHON, python)
     raise Refused.of(
         Code.NO_PROJECT,
         f"no project there: neither {CARGO_TOML}, {PYPROJECT_TOML} with [project],"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Diagnostic, Refused
-from cloacina_ctl.manifest import Package
+from cloacina_ctl.manifest import PackageInfo
 from cloacina_ctl.manifest.fields import PACKAGE
-from cloacina_ctl.manifest.texts import judge_pep440, judge_semver
+from cloacina_ctl.manifest.texts import pep440_problem, semver_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.model import Config
 
 
-def make_package(values: dict[str, Any], *, rust: bool, place: str, cure: str) -> Package:
+def make_package(values: dict[str, Any], *, rust: bool, place: str, cure: str) -> PackageInfo:
     """Return the package that ``values`` describe; raise ``Refused`` with all that is wrong.
 
     ``place`` is the file that says it, ``cure`` the table where the author may say otherwise.
@@ -30,14 +30,14 @@ def make_package(values: dict[str, Any], *, rust: bool, place: str, cure: str) -
         bad: list[Any] = []
         field.form.read(list(value) if isinstance(value, tuple) else value, bad)
         problems += [_bad(field.key, problem.message, place, cure) for problem in bad]
-    judge: Callable[[str], str | None] = judge_semver if rust else judge_pep440
+    judge: Callable[[str], str | None] = semver_problem if rust else pep440_problem
     version = values.get("version")
     wrong = judge(version) if isinstance(version, str) and not problems else None
     if wrong is not None:
         problems.append(_bad("version", wrong, place, cure))
     if problems:
         raise Refused(*problems)
-    return Package(**{name: value for name, value in values.items() if value is not None})
+    return PackageInfo(**{name: value for name, value in values.items() if value is not None})
 
 
 def overridden(values: dict[str, Any], config: Config) -> dict[str, Any]:

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.paths import MemberPath
     from cloacina_ctl.project.python.imports import Import
-    from cloacina_ctl.project.python.layout import Part
+    from cloacina_ctl.project.python.layout import SourcePart
     from cloacina_ctl.project.python.syntax import NewerSyntax
     from cloacina_ctl.project.rust.cloacina_crates import CloacinaCrate
     from cloacina_ctl.project.rust.code import RustCode
 
 
-class Layout(enum.Enum):
+class ProjectLayout(enum.Enum):
     """How the files of a project are arranged."""
 
     RUST = "Cargo.toml"
@@ -122,7 +122,7 @@ class PythonFacts(NamedTuple):
     entry_module: str | None
     entry_path: str | None
     roots: tuple[str, ...] = ()
-    parts: tuple[Part, ...] = ()
+    parts: tuple[SourcePart, ...] = ()
     build_exclude: tuple[str, ...] = ()
     declared_by: str = ""
     unread_patterns: tuple[str, ...] = ()
@@ -269,8 +269,8 @@ class Project(NamedTuple):
     """A project, read. Exactly one of ``python`` and ``rust`` is there."""
 
     root: str
-    layout: Layout
-    package: manifest.Package
+    layout: ProjectLayout
+    package: manifest.PackageInfo
     config: Config
     workflows: tuple[SourceWorkflow, ...] = ()
     requires: manifest.Requires | None = None

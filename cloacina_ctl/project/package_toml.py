@@ -49,7 +49,7 @@ _ESCAPED = {
 }
 
 
-class Header(NamedTuple):
+class PackageHeader(NamedTuple):
     """What a resolved ``package.toml`` has to say, whatever the author wrote."""
 
     name: str
@@ -71,14 +71,14 @@ def resolved_package_toml(project: Project, release: Release | None = None) -> b
     return resolve(header_of(project), authored(project), release)
 
 
-def header_of(project: Project) -> Header:
+def header_of(project: Project) -> PackageHeader:
     """Return what the package of the project has to say."""
     package = project.package
     workflow = project.workflows[0] if project.workflows else None
     name = project.config.workflow_name or (workflow.name if workflow else None)
     if name is None and not (project.python is not None and project.python.graphs):
         name = package.name  # what a graph alone has instead is a name for the graph
-    return Header(
+    return PackageHeader(
         name=package.name,
         version=package.version,
         language=(Language.RUST if project.rust is not None else Language.PYTHON).value,
@@ -91,10 +91,10 @@ def header_of(project: Project) -> Header:
     )
 
 
-def header_of_manifest(manifest: Manifest) -> Header:
+def header_of_manifest(manifest: Manifest) -> PackageHeader:
     """Return what a package with that native manifest has to say."""
     package, workflows = manifest.package, manifest.workflows
-    return Header(
+    return PackageHeader(
         name=package.name,
         version=package.version,
         language=manifest.language.value,
@@ -114,7 +114,10 @@ def authored(project: Project) -> bytes | None:
 
 
 def resolve(
-    header: Header, text: bytes | None, release: Release | None, provenance: str | None = None
+    header: PackageHeader,
+    text: bytes | None,
+    release: Release | None,
+    provenance: str | None = None,
 ) -> bytes:
     """Return ``text`` with all that ``header`` says, or a text of its own where it is None.
 
@@ -131,7 +134,7 @@ def resolve(
 
 
 def resolved_tables(
-    header: Header, text: bytes | None, release: Release | None
+    header: PackageHeader, text: bytes | None, release: Release | None
 ) -> dict[str, dict[str, Any]]:
     """Return the tables [package] and [metadata] of what ``resolve`` returns."""
     return _wanted(header, _parsed(text), release)
@@ -147,7 +150,7 @@ def without_provenance(text: bytes) -> bytes:
 
 
 def _wanted(
-    header: Header, document: Mapping[str, Any], release: Release | None
+    header: PackageHeader, document: Mapping[str, Any], release: Release | None
 ) -> dict[str, dict[str, Any]]:
     """Return the two tables as they have to be: keys in order, what is derived first."""
     package: dict[str, Any] = {
@@ -172,7 +175,7 @@ def _wanted(
     return {"package": package, "metadata": metadata}
 
 
-def _trigger(trigger: Trigger, header: Header) -> dict[str, Any]:
+def _trigger(trigger: Trigger, header: PackageHeader) -> dict[str, Any]:
     """Return a trigger as 0.4 and 0.5 have it; an interval is required, also beside a cron."""
     found: dict[str, Any] = {
         "name": trigger.name,

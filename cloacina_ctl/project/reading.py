@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, UsageError
 from cloacina_ctl.manifest.fields import VERSION
-from cloacina_ctl.manifest.texts import judge_pep440
+from cloacina_ctl.manifest.texts import pep440_problem
 from cloacina_ctl.project.config import read_config
 from cloacina_ctl.project.detect import detect
-from cloacina_ctl.project.model import BuildOptions, Layout
+from cloacina_ctl.project.model import BuildOptions, ProjectLayout
 from cloacina_ctl.redaction import shown_word
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def read_project(
     """
     root = os.path.abspath(folder)
     layout = detect(root).layout
-    if layout is Layout.RUST:
+    if layout is ProjectLayout.RUST:
         if version is not None:
             raise UsageError.of(
                 Code.VERSION_SET,
@@ -65,7 +65,7 @@ def _pep440(text: str) -> str:
     wrong = None
     if not text:
         wrong = "an empty text is no version"
-    elif judge_pep440(version) is not None:
+    elif pep440_problem(version) is not None:
         wrong = f"no version of a Python project (PEP 440): {shown_word(text)}"
     elif len(version) > VERSION.longest:
         wrong = f"a version has at most {VERSION.longest} characters, this one has {len(version)}"

@@ -58,7 +58,7 @@ def is_fifo(path: str) -> bool:
     return False
 
 
-class Dropped(Writing):
+class StagedDelivery(Writing):
     """A package that is written beside the others, unseen, and appears by ``commit``.
 
     The folder is opened once, and the paths of its files count by their last parts alone.

@@ -123,7 +123,7 @@ class Writing:
                 progress(self.size, max(total, self.size))
 
 
-class Incoming(Writing):
+class IncomingFile(Writing):
     """A file in ``incoming``, open as ``fd``, under a hidden name until it is placed."""
 
     def __init__(self, fd: int, above: Folder, name: str) -> None:
@@ -146,13 +146,13 @@ class Incoming(Writing):
 
 
 @contextlib.contextmanager
-def staged(folder: str) -> Iterator[Incoming]:
+def staged(folder: str) -> Iterator[IncomingFile]:
     """Make a file on its way into the registry in ``folder``; it is removed unless it is placed."""
     with opened(folder, INCOMING) as above:
         with reported(above.path):
             fd, name = new_hidden(above.fd, 0o600)
         try:
-            yield Incoming(fd, above, name)
+            yield IncomingFile(fd, above, name)
         finally:
             close_quietly(fd)
             with contextlib.suppress(OSError):

@@ -38,13 +38,13 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 class Trust(NamedTuple):
     """Why a package was let in: whose signatures counted, by which rule, when.
 
-    ``vouched_by`` are fingerprints of keys that were known at ``verified_at`` (UTC), none where the
-    rule took unsigned packages; ``keys`` what the rule named, none for the trusted keys and the
-    user's own. ``signatures`` are JSON, as ``verify --json`` shows them.
+    ``trusted_signers`` are fingerprints of keys that were known at ``verified_at`` (UTC), none
+    where the policy accepted unsigned packages; ``keys`` are those that it named, none for the
+    trusted keys and the user's own. ``signatures`` are JSON, as ``verify --json`` shows them.
     """
 
     verified_at: str
-    vouched_by: tuple[str, ...] = ()
+    trusted_signers: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     threshold: int = 1
     allow_unsigned: bool = False
@@ -62,7 +62,7 @@ class Trust(NamedTuple):
         """Return it as JSON."""
         return {
             "verified_at": self.verified_at,
-            "vouched_by": list(self.vouched_by),
+            "trusted_signers": list(self.trusted_signers),
             "rule": self.rule_to_json(),
             "signatures": list(self.signatures),
         }
@@ -76,7 +76,7 @@ class Trust(NamedTuple):
             rule = value["rule"]
             return cls(
                 _text(value["verified_at"]),
-                tuple(map(_text, value["vouched_by"])),
+                tuple(map(_text, value["trusted_signers"])),
                 tuple(map(_text, rule["keys"])),
                 int(rule["threshold"]),
                 rule["allow_unsigned"] is True,
@@ -144,7 +144,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
 }
 
 
-class Record(NamedTuple):
+class NameRecord(NamedTuple):
     """All of one name of one tenant: its versions as they were installed, and their activations.
 
     ``activations`` are versions, each once: the last is the active one, the one before it is what a
@@ -197,7 +197,7 @@ class Record(NamedTuple):
         }
 
     @classmethod
-    def from_json(cls, value: object) -> Record:
+    def from_json(cls, value: object) -> NameRecord:
         """Return what ``to_json`` wrote; raises ``ValueError`` for anything else."""
         if not isinstance(value, dict) or value.get("schema") != f"{SCHEMA}{SCHEMA_VERSION}":
             raise ValueError("not a record of a registry")
@@ -217,7 +217,7 @@ class Record(NamedTuple):
         return cls(tenant, name, versions, activations)
 
 
-def read(path: str) -> Record | None:
+def read(path: str) -> NameRecord | None:
     """Return the record at ``path``; None where there is none.
 
     Raises ``Refused`` for one that is damaged or of a newer version, ``FileProblem`` for what is no
@@ -238,7 +238,7 @@ def read(path: str) -> Record | None:
             raise ValueError(f"it has more than {MAX_BYTES} bytes")
         value = json.loads(data.decode("ascii"))
         _refuse_newer(value, path)
-        record = Record.from_json(value)
+        record = NameRecord.from_json(value)
         if os.path.join(record.folder, record.file) != os.path.join(*path.split(os.sep)[-2:]):
             raise ValueError("it is of another name or tenant")
     except (ValueError, RecursionError) as error:
@@ -252,7 +252,7 @@ def read(path: str) -> Record | None:
     return record
 
 
-def write(record: Record, folder: Folder, registry: str) -> None:
+def write(record: NameRecord, folder: Folder, registry: str) -> None:
     """Make the record in the open ``folder`` say this, in one step; without versions it is removed.
 
     ``registry`` is the path of the registry that the folder is in.

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.files.locks import Waits
     from cloacina_ctl.progress import StageProgress
-    from cloacina_ctl.registry.records import Record, Stored
+    from cloacina_ctl.registry.records import NameRecord, Stored
 
 
-class Checked(NamedTuple):
+class RegistryCheck(NamedTuple):
     """What a check found; ``packages`` and ``size`` in bytes are of what was read."""
 
     packages: int
@@ -38,7 +38,7 @@ class Checked(NamedTuple):
     findings: tuple[Diagnostic, ...]
 
 
-def check(folder: str, progress: StageProgress | None = None) -> Checked:
+def check(folder: str, progress: StageProgress | None = None) -> RegistryCheck:
     """Read all of the registry in ``folder`` and return what is wrong with it.
 
     Raises ``FileProblem`` where the system does not let us read it, and ``Refused`` for a record of
@@ -49,7 +49,7 @@ def check(folder: str, progress: StageProgress | None = None) -> Checked:
     with reported(packages), contextlib.suppress(FileNotFoundError):
         mode = os.lstat(packages).st_mode
     if mode is None or not stat.S_ISDIR(mode):
-        return Checked(packages=0, size=0, findings=tuple(_check_folder(registry, packages)))
+        return RegistryCheck(packages=0, size=0, findings=tuple(_check_folder(registry, packages)))
     findings: list[Diagnostic] = []
     stored: list[Stored] = []
     damaged: set[str] = set()
@@ -68,7 +68,7 @@ def check(folder: str, progress: StageProgress | None = None) -> Checked:
         if progress:
             progress(done, max(total, done))
     findings += _strays(packages, {*owners, *registry.record_paths()}, damaged)
-    return Checked(packages=len(sizes), size=done, findings=tuple(findings))
+    return RegistryCheck(packages=len(sizes), size=done, findings=tuple(findings))
 
 
 def repair(
@@ -93,7 +93,7 @@ def repair(
     return tuple(done)
 
 
-def _read(path: str) -> tuple[Record | None, tuple[Diagnostic, ...]]:
+def _read(path: str) -> tuple[NameRecord | None, tuple[Diagnostic, ...]]:
     """Return the record at ``path``, or what is said of one that is damaged."""
     try:
         return records.read(path), ()

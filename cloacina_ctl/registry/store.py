@@ -34,32 +34,32 @@ from cloacina_ctl.registry.layout import (
     sidecar_file,
 )
 from cloacina_ctl.registry.places import entered, make_folder, make_layout, names_in, opened
-from cloacina_ctl.registry.records import Record
+from cloacina_ctl.registry.records import NameRecord
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from cloacina_ctl.files.locks import Waits
-    from cloacina_ctl.registry.files import Incoming, Pending
+    from cloacina_ctl.registry.files import IncomingFile, Pending
     from cloacina_ctl.registry.records import Stored
 
 
 _MOST_READ_FOR_A_HINT = 1000
 
 
-class Change(NamedTuple):
+class Activation(NamedTuple):
     """What a change did to one name: the active version before it and after it.
 
     ``removed`` are the versions that went; ``changed`` is false where all was so already. With
-    ``mended`` its file was there, damaged, and is whole again.
+    ``repaired`` its file was there, damaged, and is whole again.
     """
 
     before: str | None
     after: str | None
     removed: tuple[str, ...] = ()
     changed: bool = True
-    mended: bool = False
+    repaired: bool = False
 
 
 class Registry:
@@ -88,14 +88,14 @@ class Registry:
             raise self._not_installed(tenant, name, version)
         return found
 
-    def record(self, tenant: str, name: str) -> Record:
+    def record(self, tenant: str, name: str) -> NameRecord:
         """Return all versions of a name and which were active; raises as ``find`` does."""
         found = self._record(tenant, name)
         if not found.versions:
             raise self._not_installed(tenant, name, None)
         return found
 
-    def records(self, tenant: str | None = None, name: str | None = None) -> list[Record]:
+    def records(self, tenant: str | None = None, name: str | None = None) -> list[NameRecord]:
         """Return the records of one tenant or name or all, in the order of tenants and names."""
         found = map(records.read, self.record_paths(tenant, name))
         return sorted(one for one in found if one is not None)
@@ -135,13 +135,18 @@ class Registry:
         with self.locked():
             pass
 
-    def incoming(self) -> contextlib.AbstractContextManager[Incoming]:
+    def incoming(self) -> contextlib.AbstractContextManager[IncomingFile]:
         """Return a file to write a package or a sidecar to; ``prepare`` comes first."""
         return staged(self.folder)
 
     def add(
-        self, stored: Stored, package: Incoming, sidecar: Incoming | None, *, replace: bool = False
-    ) -> Change:
+        self,
+        stored: Stored,
+        package: IncomingFile,
+        sidecar: IncomingFile | None,
+        *,
+        replace: bool = False,
+    ) -> Activation:
         """Put a package in and make its version the active one, in one step.
 
         Another package of its name and version is replaced where it has the same content, as one
@@ -167,15 +172,15 @@ class Registry:
             self._commit(pending, before, after, came)
         keep_reserve(self.folder)
         is_same = there is not None and there.files == stored.files
-        mended = is_same and lacks
-        return Change(
+        repaired = is_same and lacks
+        return Activation(
             before=before.active,
             after=stored.version,
-            changed=mended or not (is_same and before.active == stored.version),
-            mended=mended,
+            changed=repaired or not (is_same and before.active == stored.version),
+            repaired=repaired,
         )
 
-    def roll_back(self, tenant: str, name: str, to: str | None = None) -> Change:
+    def roll_back(self, tenant: str, name: str, to: str | None = None) -> Activation:
         """Make the version active that was so before, or the version ``to``."""
         self.record(tenant, name)  # where nothing is installed, nothing is made either
         with self.locked() as pending:
@@ -184,13 +189,13 @@ class Registry:
             activations = history.roll_back(before.activations, before.installed, to, where)
             if activations != before.activations:
                 self._commit(pending, before, before._replace(activations=activations))
-        return Change(
+        return Activation(
             before=before.active,
             after=activations[-1],
             changed=activations != before.activations,
         )
 
-    def remove(self, tenant: str, name: str, version: str | None = None) -> Change:
+    def remove(self, tenant: str, name: str, version: str | None = None) -> Activation:
         """Remove a version, or all of a name; raises ``FileProblem`` where there is none.
 
         Where the active version goes, the one that was active before it is so again.
@@ -204,7 +209,7 @@ class Registry:
             after = before._replace(versions=left)
             activations = history.remaining(before.activations, after.installed)
             self._commit(pending, before, after._replace(activations=activations))
-        return Change(
+        return Activation(
             before=before.active,
             after=activations[-1] if activations else None,
             removed=tuple(one for one in before.installed if one not in after.installed),
@@ -224,7 +229,11 @@ class Registry:
             yield pending
 
     def _commit(
-        self, pending: Pending, before: Record, after: Record, came: Mapping[str, Incoming] = {}
+        self,
+        pending: Pending,
+        before: NameRecord,
+        after: NameRecord,
+        came: Mapping[str, IncomingFile] = {},
     ) -> None:
         """Make the record say ``after``, with the files that came, in one step."""
         name = after.folder
@@ -262,9 +271,9 @@ class Registry:
             packages.remove_folder(name)
             return count
 
-    def _record(self, tenant: str, name: str) -> Record:
+    def _record(self, tenant: str, name: str) -> NameRecord:
         found = records.read(self.path(name_folder(name), record_file(tenant)))
-        return Record(tenant, name) if found is None else found
+        return NameRecord(tenant, name) if found is None else found
 
     def _is_whole(self, stored: Stored, file: str) -> bool:
         with contextlib.suppress(FileProblem):

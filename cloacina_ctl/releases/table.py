@@ -205,7 +205,7 @@ SOURCES = {
     "package_language": RuleSource(
         "`language` under [package] too",
         "read in 0.6.1 and 0.7.0: their compiler looks there alone and takes what says nothing for "
-        "Rust; mended in 0.8.0",
+        "Rust; repaired in 0.8.0",
     ),
     "metadata_keys": RuleSource(
         "[metadata] is closed",

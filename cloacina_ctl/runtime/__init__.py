@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from cloacina_ctl.runtime.loading import load as load
     from cloacina_ctl.runtime.loading import load_library as load_library
     from cloacina_ctl.runtime.loading import take_native as take_native
-    from cloacina_ctl.runtime.metadata import Described as Described
     from cloacina_ctl.runtime.metadata import GraphOutcome as GraphOutcome
+    from cloacina_ctl.runtime.metadata import PackageMetadata as PackageMetadata
     from cloacina_ctl.runtime.metadata import TaskOutcome as TaskOutcome
     from cloacina_ctl.runtime.metadata import TriggerOutcome as TriggerOutcome
-    from cloacina_ctl.runtime.package import Loaded as Loaded
-    from cloacina_ctl.runtime.package import Rule as Rule
+    from cloacina_ctl.runtime.package import RunnablePackage as RunnablePackage
+    from cloacina_ctl.runtime.package import VerificationPolicy as VerificationPolicy
     from cloacina_ctl.runtime.package import open_package as open_package
     from cloacina_ctl.runtime.process.child import HostLimits as HostLimits
     from cloacina_ctl.runtime.process.child import HostOptions as HostOptions
@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from cloacina_ctl.runtime.session import Session as Session
 
 _HOMES = {
-    **dict.fromkeys(("Described", "GraphOutcome", "TaskOutcome", "TriggerOutcome"), "metadata"),
+    **dict.fromkeys(
+        ("PackageMetadata", "GraphOutcome", "TaskOutcome", "TriggerOutcome"), "metadata"
+    ),
     **dict.fromkeys(("HostLimits", "HostOptions"), "process.child"),
     **dict.fromkeys(("load", "load_library", "take_native"), "loading"),
-    **dict.fromkeys(("Loaded", "Rule", "open_package"), "package"),
+    **dict.fromkeys(("RunnablePackage", "VerificationPolicy", "open_package"), "package"),
     **dict.fromkeys(("RunOptions", "run_task", "run_workflow"), "scheduler.run"),
     **dict.fromkeys(("Preparation", "Session"), "session"),
 }

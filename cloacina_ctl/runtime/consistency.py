@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloacina_ctl.manifest.model import Interface, Trigger, Workflow
-    from cloacina_ctl.runtime.metadata import Described
+    from cloacina_ctl.runtime.metadata import PackageMetadata
 
 _ALWAYS = "always"
 
@@ -20,7 +20,7 @@ _ALWAYS = "always"
 def disagreements(
     workflow: Workflow | None,
     interface: Interface | None,
-    described: Described,
+    described: PackageMetadata,
     where: str | None,
     *,
     said_by: str = "the manifest",
@@ -44,7 +44,9 @@ def disagreements(
     return tuple(Diagnostic(Code.CODE_DISAGREES, one, where, hint) for one in words)
 
 
-def _of_interface(said: Interface | None, described: Described, said_by: str) -> Iterator[str]:
+def _of_interface(
+    said: Interface | None, described: PackageMetadata, said_by: str
+) -> Iterator[str]:
     if said is None:
         return
     found = described.interface
@@ -62,7 +64,7 @@ def _of_interface(said: Interface | None, described: Described, said_by: str) ->
         yield f"its methods are {_list(found.methods)}, and {said_by} says {_list(said.methods)}"
 
 
-def _of_workflow(said: Workflow, described: Described, said_by: str) -> Iterator[str]:
+def _of_workflow(said: Workflow, described: PackageMetadata, said_by: str) -> Iterator[str]:
     if described.workflow is not None and described.workflow != said.name:
         yield f"the workflow is `{described.workflow}`, and {said_by} says `{said.name}`"
     # The nodes that a server makes: the code tells them apart from its tasks, a manifest may not.
@@ -85,7 +87,7 @@ def _of_workflow(said: Workflow, described: Described, said_by: str) -> Iterator
 
 
 def _of_rules(
-    said: Workflow, described: Described, said_by: str, *, complete: bool
+    said: Workflow, described: PackageMetadata, said_by: str, *, complete: bool
 ) -> Iterator[str]:
     told = {task.id: task.trigger_rules for task in described.tasks}
     for task in said.tasks:
@@ -107,14 +109,14 @@ def _differ(claimed: str | None, true: str | None) -> bool:
         return False
 
 
-def _of_retries(said: Workflow, described: Described, said_by: str) -> Iterator[str]:
+def _of_retries(said: Workflow, described: PackageMetadata, said_by: str) -> Iterator[str]:
     told = {task.id: task.retry for task in described.tasks}
     for task in said.tasks:
         if None not in (task.retry, told.get(task.id)) and task.retry != told[task.id]:
             yield f"the retry settings of the task `{task.id}` are not those of {said_by}"
 
 
-def _of_triggers(said: Workflow, described: Described, said_by: str) -> Iterator[str]:
+def _of_triggers(said: Workflow, described: PackageMetadata, said_by: str) -> Iterator[str]:
     """Yield what differs of a trigger that both know; no code says a time zone."""
     told = {trigger.name: trigger_of(trigger) for trigger in described.triggers}
     for trigger in said.triggers:
@@ -133,7 +135,7 @@ def _fires(trigger: Trigger) -> str | None:
     return None if every is None else f"polled every {every} ms{together}"
 
 
-def _of_params(said: Workflow, described: Described, said_by: str) -> Iterator[str]:
+def _of_params(said: Workflow, described: PackageMetadata, said_by: str) -> Iterator[str]:
     """Yield what differs in parameters; types have other names in code than in its answer."""
     told = params_of(described)
     if not said.params or not told:

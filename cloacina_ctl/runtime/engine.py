@@ -17,7 +17,7 @@ _SITES = ("site-packages", "dist-packages")
 _INTERPRETERS = ("bin/python", "bin/python3")
 
 
-class Engine(NamedTuple):
+class EngineWheel(NamedTuple):
     """The engine's wheel: in ``folder``, or where the interpreter ``program`` has it installed.
 
     Where ``program`` is None, the child runs on the interpreter of this process.
@@ -27,7 +27,7 @@ class Engine(NamedTuple):
     folder: str | None = None
 
 
-def find_engine(spelled: str) -> Engine:
+def find_engine(spelled: str) -> EngineWheel:
     """Return the engine that ``spelled`` means: ``cloaca``, or ``cloaca=PATH``.
 
     Without a path it is the wheel beside this program; a path is an interpreter, a venv, or a
@@ -45,17 +45,17 @@ def find_engine(spelled: str) -> Engine:
     return _at(os.path.abspath(settings.expanded(place))) if place else _beside_this_program()
 
 
-def _at(path: str) -> Engine:
+def _at(path: str) -> EngineWheel:
     if os.path.isfile(path):
-        return Engine(program=path)
+        return EngineWheel(program=path)
     if not os.path.isdir(path):
         raise FileProblem.of(Code.NOT_FOUND, "nothing is there that could be an engine", where=path)
     if holds_wheel(path):
-        return Engine(folder=path)
+        return EngineWheel(folder=path)
     for name in _INTERPRETERS:
         program = os.path.join(path, name)
         if os.path.isfile(program):
-            return Engine(program=program)
+            return EngineWheel(program=program)
     raise Incompatible.of(
         Code.NO_ENGINE,
         f"neither the package `{NAME}` nor an interpreter is in that folder",
@@ -64,11 +64,11 @@ def _at(path: str) -> Engine:
     )
 
 
-def _beside_this_program() -> Engine:
+def _beside_this_program() -> EngineWheel:
     # Not the current folder, which an interpreter may have on its path too.
     for folder in sys.path:
         if os.path.basename(folder) in _SITES and holds_wheel(folder):
-            return Engine(folder=folder)
+            return EngineWheel(folder=folder)
     raise Incompatible.of(
         Code.NO_ENGINE,
         f"the engine `{NAME}` is not installed beside this program",

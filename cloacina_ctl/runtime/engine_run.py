@@ -26,7 +26,7 @@ from cloacina_ctl.runtime.scheduler.events import (
     TaskStarted,
     WorkflowOutcome,
 )
-from cloacina_ctl.runtime.scheduler.schedule import Status
+from cloacina_ctl.runtime.scheduler.schedule import TaskStatus
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ _STILL_SECONDS = 30.0
 # Whoever waits for longer waits again: a signal that another thread was given is seen in between.
 _LONGEST_WAIT_SECONDS = 0.5
 _STATUSES = {
-    "completed": Status.COMPLETED,
-    "failed": Status.FAILED,
-    "skipped": Status.SKIPPED,
+    "completed": TaskStatus.COMPLETED,
+    "failed": TaskStatus.FAILED,
+    "skipped": TaskStatus.SKIPPED,
 }
 
 
@@ -91,7 +91,7 @@ class _Seen:
     """What was told of one task."""
 
     def __init__(self) -> None:
-        self.status = Status.WAITING
+        self.status = TaskStatus.WAITING
         self.attempts = 0
         self.seconds = 0.0
         self.since = 0.0
@@ -143,13 +143,13 @@ class _Run:
         given = {"succeeded": True, "context": self._answer.get("context"), "error": None}
         ended = outcome_of(given, self._fate)
         results = tuple(self._result(id_, seen) for id_, seen in self._in_order())
-        has_failed = any(task.status == Status.FAILED.value for task in results)
+        has_failed = any(task.status == TaskStatus.FAILED.value for task in results)
         error = self._error() or ended.error
         completed = not (has_failed or error) and self._answer.get("status") == "Completed"
         context_of = self._answer.get("context_of")
         return WorkflowOutcome(
             workflow=self._workflow.name,
-            status=(Status.COMPLETED if completed else Status.FAILED).value,
+            status=(TaskStatus.COMPLETED if completed else TaskStatus.FAILED).value,
             context=self._context if ended.context is None else ended.context,
             context_of=None
             if ended.context is None or context_of not in self._tasks
@@ -213,17 +213,17 @@ class _Run:
             self._end(id_, seen, str(message.get("status")), message)
 
     def _start(self, id_: str, seen: _Seen, message: Message) -> None:
-        if seen.status is Status.RUNNING and seen.error:
+        if seen.status is TaskStatus.RUNNING and seen.error:
             # 0.7 does not write every retry down.
             told = {"attempt": seen.attempts, "error": seen.error}
             self._retry(id_, seen, {**told, "delay": self._now() - seen.since})
-        seen.status = Status.RUNNING
+        seen.status = TaskStatus.RUNNING
         seen.attempts = int(_number(message.get("attempt"))) or seen.attempts + 1
         seen.error = None
         self._events(TaskStarted(task=id_, attempt=seen.attempts, at=self._now()))
 
     def _retry(self, id_: str, seen: _Seen, message: Message) -> None:
-        seen.status = Status.RETRYING
+        seen.status = TaskStatus.RETRYING
         seen.error = _text(message.get("error"))
         self._events(
             TaskRetrying(
@@ -240,12 +240,12 @@ class _Run:
         if status is None or seen.status in _STATUSES.values():
             return
         seen.status = status
-        if status is Status.SKIPPED:
+        if status is TaskStatus.SKIPPED:
             seen.attempts = 0
         else:
             seen.attempts = max(seen.attempts, int(_number(message.get("attempt"))))
         seen.error = None
-        if status is Status.FAILED:
+        if status is TaskStatus.FAILED:
             seen.error = _text(message.get("error")) or "the engine does not say why"
         result = self._result(id_, seen)
         self._events(
@@ -269,10 +269,10 @@ class _Run:
                 self._end(id_, seen, str(message.get("status")), message)
 
     def _result(self, id_: str, seen: _Seen) -> TaskResult:
-        if seen.status in (Status.RUNNING, Status.RETRYING):
+        if seen.status in (TaskStatus.RUNNING, TaskStatus.RETRYING):
             words = self._error() or "the engine ended before it"
-            return TaskResult(id_, Status.FAILED.value, seen.attempts, seen.seconds, words)
-        status = Status.NOT_STARTED if seen.status is Status.WAITING else seen.status
+            return TaskResult(id_, TaskStatus.FAILED.value, seen.attempts, seen.seconds, words)
+        status = TaskStatus.NOT_STARTED if seen.status is TaskStatus.WAITING else seen.status
         return TaskResult(id_, status.value, seen.attempts, seen.seconds, seen.error)
 
     def _in_order(self) -> list[tuple[str, _Seen]]:

@@ -2,7 +2,7 @@
 
 Nothing here decides whether a package is trusted: ``package`` does, by a rule. What is
 taken of a native package is proved byte by byte on the way, against a head that was judged before.
-A package of an older format is proved as it is read, into the sink that ``Foreign`` has.
+A package of an older format is proved as it is read, into the sink that ``LegacyMaterial`` has.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cloacina_ctl.formats.extraction import Extraction
 from cloacina_ctl.manifest.model import Language
 from cloacina_ctl.paths import MemberPath, collisions
 from cloacina_ctl.platforms.tags import host_platform, is_promised, platform_fits
-from cloacina_ctl.runtime.process.bundle import NATIVE, Modules
+from cloacina_ctl.runtime.process.bundle import NATIVE, ModuleTree
 from cloacina_ctl.runtime.process.child import HostOptions
 from cloacina_ctl.runtime.scheduler.select import needs_build
 from cloacina_ctl.runtime.session import Preparation
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.files.overlay import Patch
     from cloacina_ctl.formats.file_index import FileEntry
-    from cloacina_ctl.formats.legacy.reader import Contents
+    from cloacina_ctl.formats.legacy.reader import ArchiveContents
     from cloacina_ctl.formats.native.reader import NativePackage
     from cloacina_ctl.formats.sinks import Sink
     from cloacina_ctl.manifest.model import Artifact, Manifest
-    from cloacina_ctl.platforms.tags import Host
+    from cloacina_ctl.platforms.tags import HostPlatform
     from cloacina_ctl.progress import StageProgress
-    from cloacina_ctl.runtime.metadata import Described
+    from cloacina_ctl.runtime.metadata import PackageMetadata
     from cloacina_ctl.runtime.process.bundle import Material
     from cloacina_ctl.runtime.session import Session
     from cloacina_ctl.verification.verify import Evidence, Proof
@@ -98,7 +98,7 @@ def _native(proof: Proof) -> NativePackage:
     return proof.native
 
 
-def choose_artifact(artifacts: tuple[Artifact, ...], host: Host, *, where: str) -> Artifact:
+def choose_artifact(artifacts: tuple[Artifact, ...], host: HostPlatform, *, where: str) -> Artifact:
     """Return the library that fits ``host``, of several the one that asks for the newest libc.
 
     One whose platform promises nothing is the last choice.
@@ -121,7 +121,7 @@ def _preference(artifact: Artifact) -> tuple[bool, tuple[int, ...]]:
 
 
 def vendored_elsewhere(
-    artifacts: tuple[Artifact, ...], host: Host, where: str
+    artifacts: tuple[Artifact, ...], host: HostPlatform, where: str
 ) -> tuple[Diagnostic, ...]:
     """Return the warning that compiled dependencies are for other machines alone.
 
@@ -163,7 +163,7 @@ def _take_library(
 def _take_tree(
     proof: Proof,
     material: Material,
-    host: Host,
+    host: HostPlatform,
     workflow: str | None,
     progress: StageProgress | None,
 ) -> Evidence:
@@ -184,7 +184,7 @@ def _take_tree(
     folders = [f"{layout.PLATFORM_FOLDER}{tag}/vendor" for tag in tags]
     material.python = manifest.requires.python if manifest.requires is not None else None
     material.take_modules(
-        Modules(
+        ModuleTree(
             tree=tree,
             entry_module=manifest.entry_module or "",
             workflow=workflow or _workflow_of(manifest),
@@ -196,7 +196,7 @@ def _take_tree(
     return evidence
 
 
-def _refuse_own_code(package: NativePackage, fitting: list[str], host: Host) -> None:
+def _refuse_own_code(package: NativePackage, fitting: list[str], host: HostPlatform) -> None:
     """Raise ``Incompatible`` where the project's own compiled code is for other machines alone.
 
     What is vendored may be installed beside the runtime; the project's own code is nowhere else.
@@ -276,7 +276,7 @@ class _IntoDescriptor:
         """Know that they were the right ones."""
 
 
-class Foreign:
+class LegacyMaterial:
     """Takes a package of another generation. Use it as a context manager.
 
     Pour the package into ``sink``; once every byte of it is proved and somebody vouches, ``settle``
@@ -295,7 +295,7 @@ class Foreign:
     def __exit__(self, *_: object) -> None:
         self.sink.__exit__()
 
-    def settle(self, contents: Contents) -> None:
+    def settle(self, contents: ArchiveContents) -> None:
         """Hold what can be loaded of the package; raises ``Incompatible`` where nothing can."""
         from cloacina_ctl.formats.legacy.defaults import PYTHON, entry_module_of, language_of
         from cloacina_ctl.formats.legacy.model import SourceManifest, V1Manifest, V2Manifest
@@ -323,7 +323,7 @@ class Foreign:
             self._material.take_library(pieces(file), kind)
 
     def _take_modules(self, entry: str | None, workflow: str, package: str) -> None:
-        modules = Modules(
+        modules = ModuleTree(
             tree=self._tree, entry_module=entry or "", workflow=workflow, package=package
         )
         self._material.take_modules(modules)
@@ -333,7 +333,7 @@ def load_library(
     path: str | os.PathLike[str],
     options: HostOptions = HostOptions(),
     patches: tuple[Patch, ...] = (),
-) -> Described:
+) -> PackageMetadata:
     """Return what the library at ``path``, with ``patches`` over it, says once it is loaded.
 
     It is read once and loaded from memory, in a child process that ends with this call. Only for
@@ -393,6 +393,6 @@ def _explain_python(error: Refused | Incompatible, specifier: str) -> None:
         ) from error
 
 
-def _words(host: Host) -> str:
+def _words(host: HostPlatform) -> str:
     libc = f" with {host.libc.name} {host.libc.floor or ''}".rstrip() if host.libc else ""
     return f"{host.os} on {host.machine}{libc}"

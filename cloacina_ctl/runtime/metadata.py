@@ -96,7 +96,7 @@ class DescribedInterface(NamedTuple):
     methods: tuple[str, ...] = ()
 
 
-class Described(NamedTuple):
+class PackageMetadata(NamedTuple):
     """All that the loaded code says: one workflow, and what belongs to it.
 
     ``callable_graphs`` are graphs without a trigger, by name. ``inputs`` are given as the plugin
@@ -157,7 +157,7 @@ class GraphOutcome(NamedTuple):
     timed_out: bool = False
 
 
-def workflow_of(described: Described) -> Workflow | None:
+def workflow_of(described: PackageMetadata) -> Workflow | None:
     """Return the workflow that the code describes, as a manifest has it, or None without tasks."""
     if not described.tasks or described.workflow is None:
         return None
@@ -193,7 +193,7 @@ def trigger_of(told: DescribedTrigger) -> Trigger:
     )
 
 
-def _triggers_of(described: Described) -> tuple[Trigger, ...]:
+def _triggers_of(described: PackageMetadata) -> tuple[Trigger, ...]:
     """Return the triggers that start the workflow: they name it, or it names them.
 
     One whose interval cannot be read is left out: a manifest has no place for it.
@@ -206,7 +206,7 @@ def _triggers_of(described: Described) -> tuple[Trigger, ...]:
     return tuple(own[name] for name in sorted(own) if own[name].cron or own[name].poll_interval_ms)
 
 
-def params_of(described: Described) -> tuple[Param, ...]:
+def params_of(described: PackageMetadata) -> tuple[Param, ...]:
     """Return the parameters of the workflow, in their order; types as JSON Schema names them.
 
     None are told by releases before 0.9. Secrets are no parameters here: a manifest has none.
@@ -232,7 +232,7 @@ def _params_in(slots: str) -> Iterator[Param]:
             yield Param(name, type_ if isinstance(type_, str) else "any", default)
 
 
-def with_the_codes_own_words(workflow: Workflow, described: Described) -> Workflow:
+def override_from_code(workflow: Workflow, described: PackageMetadata) -> Workflow:
     """Return the workflow with what its loaded code says of retries and trigger rules.
 
     The manifest has them from the source, which cannot always be read in full. A workflow that is

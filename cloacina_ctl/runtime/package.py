@@ -17,30 +17,30 @@ from cloacina_ctl.platforms.tags import host_platform
 from cloacina_ctl.progress import Progress, stage
 from cloacina_ctl.runtime.consistency import disagreements
 from cloacina_ctl.runtime.loading import (
-    Foreign,
+    LegacyMaterial,
     choose_artifact,
     load,
     take_native,
     vendored_elsewhere,
 )
-from cloacina_ctl.runtime.metadata import with_the_codes_own_words, workflow_of
+from cloacina_ctl.runtime.metadata import override_from_code, workflow_of
 from cloacina_ctl.runtime.process.child import HostOptions
 from cloacina_ctl.runtime.scheduler.select import choose_workflow
 from cloacina_ctl.runtime.session import Preparation
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from cloacina_ctl.verification.verify import verifying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cloacina_ctl.manifest.model import Artifact, Workflow
-    from cloacina_ctl.runtime.metadata import Described
+    from cloacina_ctl.runtime.metadata import PackageMetadata
     from cloacina_ctl.runtime.process.bundle import Material
     from cloacina_ctl.runtime.session import Session
     from cloacina_ctl.verification.verify import Evidence, Proof
 
-__all__ = ["Loaded", "Rule", "Verification", "open_package"]
+__all__ = ["RunnablePackage", "Verification", "VerificationPolicy", "open_package"]
 
 
 class Verification(NamedTuple):
@@ -50,7 +50,7 @@ class Verification(NamedTuple):
     seconds: float
 
 
-class Loaded(NamedTuple):
+class RunnablePackage(NamedTuple):
     """A loaded package, and what was proved of it: names, identity, who vouches by fingerprint.
 
     ``workflows`` are what the manifest says, or where it cannot, what the code says; the one that
@@ -61,7 +61,7 @@ class Loaded(NamedTuple):
     name: str
     version: str
     content: str
-    vouched_by: tuple[str, ...]
+    trusted_signers: tuple[str, ...]
     workflows: tuple[Workflow, ...]
     session: Session
     verification: Verification
@@ -89,13 +89,13 @@ class _Verified(NamedTuple):
 @contextlib.contextmanager
 def open_package(
     path: str,
-    rule: Rule = Rule(),
+    rule: VerificationPolicy = VerificationPolicy(),
     options: HostOptions = HostOptions(),
     progress: Progress | None = None,
     *,
     workflow: str | None = None,
     loads: Callable[[str], None] | None = None,
-) -> Iterator[Loaded]:
+) -> Iterator[RunnablePackage]:
     """Verify the package at ``path`` and load it; the child process ends with the block.
 
     Of a package with several workflows the one called ``workflow`` is loaded, or the first.
@@ -119,12 +119,12 @@ def open_package(
             described = session.describe()
             verified = _named(verified, described)
             workflows, warnings = _compare(verified, described, path)
-            yield Loaded(
+            yield RunnablePackage(
                 name=verified.name,
                 version=verified.evidence.identity.version,
                 content=verified.evidence.identity.content,
-                vouched_by=verified.evidence.trusted_signers,
-                workflows=tuple(with_the_codes_own_words(one, described) for one in workflows),
+                trusted_signers=verified.evidence.trusted_signers,
+                workflows=tuple(override_from_code(one, described) for one in workflows),
                 session=session,
                 verification=verification,
                 warnings=(*warnings, *elsewhere),
@@ -132,7 +132,11 @@ def open_package(
 
 
 def _take(
-    path: str, rule: Rule, material: Material, progress: Progress | None, workflow: str | None
+    path: str,
+    rule: VerificationPolicy,
+    material: Material,
+    progress: Progress | None,
+    workflow: str | None,
 ) -> _Verified:
     with verifying(path, rule) as proof:  # (1) to (6)
         if proof.native is None:
@@ -153,26 +157,26 @@ def _take_legacy(proof: Proof, material: Material, progress: Progress | None) ->
     from cloacina_ctl.inspection.legacy_contents import read_contents
     from cloacina_ctl.inspection.manifest_view import view_of
 
-    with Foreign(material) as taking:
+    with LegacyMaterial(material) as taking:
         read = read_contents(proof, taking.sink, progress)
         taking.settle(read.contents)
         return _Verified(evidence=read.evidence, workflows=view_of(read).workflows)
 
 
-def _named(verified: _Verified, described: Described) -> _Verified:
+def _named(verified: _Verified, described: PackageMetadata) -> _Verified:
     """Give a workflow without a name, as the first releases have it, the one of its code."""
     name = _workflow_name(verified, described)
     workflows = (one if one.name else one._replace(name=name) for one in verified.workflows)
     return verified._replace(workflows=tuple(workflows))
 
 
-def _workflow_name(verified: _Verified, described: Described) -> str:
+def _workflow_name(verified: _Verified, described: PackageMetadata) -> str:
     said = next((one.name for one in verified.workflows if one.name), verified.name)
     return described.workflow or said
 
 
 def _compare(
-    verified: _Verified, described: Described, path: str
+    verified: _Verified, described: PackageMetadata, path: str
 ) -> tuple[tuple[Workflow, ...], tuple[Diagnostic, ...]]:
     """Return the workflows, and what the code says otherwise (9).
 

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Refused, Severity, UsageError
 from cloacina_ctl.runtime.metadata import (
-    Described,
     GraphOutcome,
     Isolation,
+    PackageMetadata,
     TaskOutcome,
     TriggerOutcome,
 )
 from cloacina_ctl.runtime.process.bundle import PYTHON, Material
 from cloacina_ctl.runtime.process.child import HostOptions
 from cloacina_ctl.runtime.process.decode import outcome_of
-from cloacina_ctl.runtime.process.rpc import Ending, Host
+from cloacina_ctl.runtime.process.rpc import CallFailure, RpcClient
 from cloacina_ctl.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from cloacina_ctl.runtime.process.decode import Fate
 
 __all__ = [
-    "Described",
     "GraphOutcome",
+    "PackageMetadata",
     "Preparation",
     "Session",
     "TaskOutcome",
@@ -60,7 +60,7 @@ class Session:
         self._is_closed = False
         self._noticed: dict[tuple[Code, str], Diagnostic] = {}
         self._listen: Callable[[dict[str, Any]], None] | None = None
-        self._host: Host | None = self._loaded(ready.host)
+        self._host: RpcClient | None = self._loaded(ready.host)
         self._described = ready.host.described
         self.isolation = ready.host.isolation or Isolation()
         if not self.network_is_closed and not ready.options.allow_network:
@@ -114,7 +114,7 @@ class Session:
         """Whether what a task returns is laid over what it got: so for compiled tasks."""
         return self._described.interface.kind != PYTHON
 
-    def describe(self) -> Described:
+    def describe(self) -> PackageMetadata:
         """Return what the code says of itself."""
         return self._described
 
@@ -223,14 +223,14 @@ class Session:
 
     def _ask(
         self, request: dict[str, Any], timeout: float | None
-    ) -> tuple[dict[str, Any], Ending | None]:
+    ) -> tuple[dict[str, Any], CallFailure | None]:
         """Return the answer, or nothing and what befell the request."""
         try:
             host = self._enter()
         except (Refused, Incompatible) as error:  # it was loaded before, and now it cannot be
             if self._is_closed:
-                return {}, Ending("the session was closed")
-            return {}, Ending(str(error), crashed=True)
+                return {}, CallFailure("the session was closed")
+            return {}, CallFailure(str(error), crashed=True)
         try:
             return host.ask(request, timeout)
         finally:
@@ -241,7 +241,7 @@ class Session:
                 host.child.kill("a call in it did not end in time")
                 host.child.join()
 
-    def _enter(self) -> Host:
+    def _enter(self) -> RpcClient:
         """Return a process that can be used, a new one where there is none, with one user more."""
         with self._loading:
             with self._changing:
@@ -252,11 +252,11 @@ class Session:
                     host.users += 1
                     return host
                 # Known before anything is loaded in it, so that whoever closes the session ends it.
-                host = self._host = Host(self._material, self._options)
+                host = self._host = RpcClient(self._material, self._options)
                 host.users += 1
             return self._loaded(host)
 
-    def _loaded(self, host: Host) -> Host:
+    def _loaded(self, host: RpcClient) -> RpcClient:
         host.notice = self._notice
         host.load(self._material.order(), self._options.limits.load_seconds)
         return host
@@ -290,7 +290,7 @@ class Preparation:
         self.material = Material(where)
         self._is_open = True
         try:
-            self.host = Host(self.material, options)
+            self.host = RpcClient(self.material, options)
         except BaseException:
             self.material.close()
             raise

@@ -17,12 +17,19 @@ from cloacina_ctl.errors import Code, NetworkProblem, NotTrusted, UsageError
 from cloacina_ctl.server.address import Address, escape_segment
 from cloacina_ctl.server.bounded_socket import Patience
 from cloacina_ctl.server.connection import Answer, Request, ask, route_to
-from cloacina_ctl.server.responses import BUSY, bad_answer, error_of, object_of, redirect, said_of
+from cloacina_ctl.server.responses import (
+    BUSY,
+    bad_answer,
+    error_of,
+    object_of,
+    parse_error,
+    redirect,
+)
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.server.multipart import Upload
-    from cloacina_ctl.server.responses import Fields, Said
+    from cloacina_ctl.server.responses import ErrorResponse, ResponseFields
     from cloacina_ctl.server.token import Token
 
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
@@ -33,7 +40,7 @@ _MAX_RETRY_AFTER = 5  # digits
 class ServerRefused(NetworkProblem):
     """The server's own no, with its code and words in ``said``."""
 
-    def __init__(self, problem: NetworkProblem, said: Said) -> None:
+    def __init__(self, problem: NetworkProblem, said: ErrorResponse) -> None:
         super().__init__(*problem.diagnostics)
         self.said = said
 
@@ -41,12 +48,12 @@ class ServerRefused(NetworkProblem):
 class ServerDenied(NotTrusted):
     """The server's no to who asks, or to who signed, with its code and words in ``said``."""
 
-    def __init__(self, problem: NotTrusted, said: Said) -> None:
+    def __init__(self, problem: NotTrusted, said: ErrorResponse) -> None:
         super().__init__(*problem.diagnostics)
         self.said = said
 
 
-class Package(NamedTuple):
+class ServerPackage(NamedTuple):
     """A package as the server has it. None where the server, being older, does not say.
 
     ``build_status`` is ``pending``, ``build``, ``success`` or ``failed``. ``tasks`` is empty
@@ -110,7 +117,7 @@ class Server:
             raise bad_answer(f"it is for another tenant: {tenant}", self._where)
         return found
 
-    def package(self, name: str) -> Package | None:
+    def package(self, name: str) -> ServerPackage | None:
         """Return the package with that id, or the built one with that name; None where it lacks."""
         target = f"{self._base}/workflows/{escape_segment(name)}"
         try:
@@ -121,9 +128,9 @@ class Server:
             raise
         return self._package(fields)
 
-    def _package(self, fields: Fields) -> Package:
+    def _package(self, fields: ResponseFields) -> ServerPackage:
         listed = "task_graph" in fields.table  # the release that began to fill `tasks` brought it
-        return Package(
+        return ServerPackage(
             id=fields.text("id"),
             name=fields.text("package_name"),
             version=fields.text("version"),
@@ -176,7 +183,7 @@ class Server:
         if not _ID.fullmatch(found):
             raise bad_answer(f"`{key}` is no id: {found[:80]}", self._where)
 
-    def _ask(self, request: Request, expected: int, *, again: bool = True) -> Fields:
+    def _ask(self, request: Request, expected: int, *, again: bool = True) -> ResponseFields:
         """Return the object of the answer; raises what another status than ``expected`` means."""
         answer = self._answer(request, again=again)
         if answer.status == expected:
@@ -185,7 +192,7 @@ class Server:
             raise redirect(answer, self._where, self._token)
         if answer.status // 100 == 2:
             raise bad_answer(f"the status is {answer.status}, expected {expected}", self._where)
-        said = said_of(answer, self._token)
+        said = parse_error(answer, self._token)
         error = error_of(said, self._where)
         if isinstance(error, NotTrusted):
             raise ServerDenied(error, said)
@@ -223,7 +230,7 @@ class Server:
         return ask(self._route, asked, self._where, self._patience)
 
 
-def _is_absent(said: Said) -> bool:
+def _is_absent(said: ErrorResponse) -> bool:
     """Tell a package that is not there from a route or a server that is not; 0.4 has no codes."""
     if said.status != 404:
         return False

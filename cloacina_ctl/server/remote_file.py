@@ -20,7 +20,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 
 
-class Part(NamedTuple):
+class FilePart(NamedTuple):
     """Bytes of a file whose ``size`` the server tells; ``where`` is what messages call the file."""
 
     where: str
@@ -28,7 +28,7 @@ class Part(NamedTuple):
     size: int
 
 
-def read_part(url: str, offset: int, count: int, patience: Patience = Patience()) -> Part:
+def read_part(url: str, offset: int, count: int, patience: Patience = Patience()) -> FilePart:
     """Return at most ``count`` bytes of the file at ``url`` from ``offset`` on.
 
     A server that knows no ranges sends all; then no more than these is read. Redirects are
@@ -79,22 +79,22 @@ def _ask(address: FileAddress, offset: int, count: int, patience: Patience) -> A
     return ask(route_to(address.server), request, address.shown, patience)
 
 
-def _part(answer: Answer, offset: int, count: int, where: str) -> Part:
+def _part(answer: Answer, offset: int, count: int, where: str) -> FilePart:
     if answer.status == 200:
         if answer.length is None:
             raise NetworkProblem.of(
                 Code.BAD_ANSWER, "the server does not say how long the file is", where=where
             )
-        return Part(where, answer.body[offset : offset + count], answer.length)
+        return FilePart(where, answer.body[offset : offset + count], answer.length)
     if answer.status == 206:
         found = _RANGE.fullmatch(answer.headers.get("content-range", ""))
         if found is None or int(found[1]) != offset or len(answer.body) > count:
             raise NetworkProblem.of(
                 Code.BAD_ANSWER, "the server sent another part of the file", where=where
             )
-        return Part(where, answer.body, int(found[3]))
+        return FilePart(where, answer.body, int(found[3]))
     if answer.status == 416:  # nothing begins there
-        return Part(where, b"", 0)
+        return FilePart(where, b"", 0)
     raise _refused(answer, where)
 
 

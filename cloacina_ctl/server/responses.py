@@ -20,7 +20,7 @@ BUSY = (429, 502, 503, 504)
 _LOGIN = "<!doctype html", "<html"
 
 
-class Said(NamedTuple):
+class ErrorResponse(NamedTuple):
     """What an answer that is no success says: the server's own code and words, where it has any.
 
     ``is_object`` where they stood in an object, as a Cloacina server's do.
@@ -37,16 +37,16 @@ class Said(NamedTuple):
         return f"{self.status} {self.words}" if self.words else str(self.status)
 
 
-def object_of(answer: Answer, where: str, token: Token) -> Fields:
+def object_of(answer: Answer, where: str, token: Token) -> ResponseFields:
     """Return the object of an answer that must have one; raises ``NetworkProblem``."""
     try:
-        return Fields(parse_json(answer.body, "the answer"), where, token)
+        return ResponseFields(parse_json(answer.body, "the answer"), where, token)
     except Refused as error:
         message = _guess(answer) or _why(error)
     raise bad_answer(message, where)  # without the cause, which may quote the token
 
 
-def said_of(answer: Answer, token: Token) -> Said:
+def parse_error(answer: Answer, token: Token) -> ErrorResponse:
     """Return what an answer says that is no success: an error object, plain text, or nothing."""
     code, words, is_object = "", "", False
     try:
@@ -58,10 +58,10 @@ def said_of(answer: Answer, token: Token) -> Said:
         found = [table.get(key) for key in ("code", "error")]
         code, words = (value if isinstance(value, str) else "" for value in found)
     words = token.masked(words.strip() or answer.reason)[:MAX_WORDS]  # cut first, half is left
-    return Said(answer.status, token.masked(code)[:80], words, is_object)
+    return ErrorResponse(answer.status, token.masked(code)[:80], words, is_object)
 
 
-def error_of(said: Said, where: str) -> NetworkProblem | NotTrusted:
+def error_of(said: ErrorResponse, where: str) -> NetworkProblem | NotTrusted:
     """Return the error for what the server says, whatever it was asked."""
     status = said.status
     if status == 401:
@@ -112,7 +112,7 @@ def bad_answer(message: str, where: str) -> NetworkProblem:
     )
 
 
-class Fields(NamedTuple):
+class ResponseFields(NamedTuple):
     """An object of an answer, taken apart: what is missing or of another type is an error."""
 
     table: dict[str, Any]
@@ -147,7 +147,7 @@ class Fields(NamedTuple):
             self._bad(key, "a list of texts")
         return tuple(map(self.token.masked, values))
 
-    def tables(self, key: str) -> tuple[Fields, ...]:
+    def tables(self, key: str) -> tuple[ResponseFields, ...]:
         """Return a list of objects that must be there."""
         values = self.table.get(key)
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):

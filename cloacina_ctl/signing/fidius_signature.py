@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.files.staging import reported, write_all
-from cloacina_ctl.signing.judge import Judged, Status, by_fingerprint
 from cloacina_ctl.signing.schemes import PACKAGE_SIG
+from cloacina_ctl.signing.signatures import CheckedSignature, SignatureStatus, by_fingerprint
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
 
-    from cloacina_ctl.signing.judge import KnownKey
     from cloacina_ctl.signing.keys import PrivateKey
+    from cloacina_ctl.signing.signatures import KnownKey
 
 SIGNATURE_FILE = "package.sig"
 SIGNATURE_BYTES = 64
@@ -156,9 +156,9 @@ def check_signature(data: bytes, *, where: str) -> bytes:
     return data
 
 
-def judge_tree(
+def check_tree_signature(
     signature: bytes, digest: Digest, known: Iterable[KnownKey], members: Iterable[str] = ()
-) -> Judged:
+) -> CheckedSignature:
     """Judge a ``package.sig`` over the tree with that digest.
 
     ``members`` are the paths of all files of the package, relative to its root: where one of them
@@ -169,10 +169,12 @@ def judge_tree(
         if one.key.verify(signature, message):  # (2)
             reason = _uncovered(unsigned_members(members))  # (3)
             counts = one.trusted and reason is None
-            status = Status.TRUSTED if counts else Status.VALID
-            return Judged(None, fingerprint, status, one.name, reason, scheme=PACKAGE_SIG)
+            status = SignatureStatus.TRUSTED if counts else SignatureStatus.VALID
+            return CheckedSignature(None, fingerprint, status, one.name, reason, scheme=PACKAGE_SIG)
     reason = f"{SIGNATURE_FILE} is by no known key, or the tree was changed: it does not say which"
-    return Judged(None, "", Status.UNKNOWN_KEY, reason=reason, scheme=PACKAGE_SIG)
+    return CheckedSignature(
+        None, "", SignatureStatus.UNKNOWN_KEY, reason=reason, scheme=PACKAGE_SIG
+    )
 
 
 def _uncovered(members: tuple[str, ...]) -> str | None:

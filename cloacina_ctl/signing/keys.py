@@ -200,7 +200,7 @@ class PrivateKey:
         return f"PrivateKey({self.public.fingerprint[:16]}…)"
 
 
-class Loaded(NamedTuple):
+class LoadedKey(NamedTuple):
     """A key of either half from a file, and whether that asked for a passphrase."""
 
     key: PublicKey | PrivateKey
@@ -229,7 +229,7 @@ def load_public_key(source: str) -> PublicKey:
 
 def load_key(
     source: str, passphrase: PassphraseProvider | None = None, *, to_use: bool = True
-) -> Loaded:
+) -> LoadedKey:
     """Return the key that comes from ``source``, whichever half it is.
 
     A private one is kept to this user as by ``load_private_key``, unless it is not ``to_use``.
@@ -240,11 +240,11 @@ def load_key(
     read = read_source(source)
     half = forms.read_half(read.data, read.where)
     if isinstance(half, forms.PublicHalf):
-        return Loaded(PublicKey(half.raw, where=read.where), encrypted=False)
+        return LoadedKey(PublicKey(half.raw, where=read.where), encrypted=False)
     if to_use:
         read.keep_secret()
     key = PrivateKey.of_half(half, passphrase, read.where)
-    return Loaded(key, encrypted=isinstance(half, forms.Locked))
+    return LoadedKey(key, encrypted=isinstance(half, forms.Locked))
 
 
 def load_raw_key(source: str, *, private: bool) -> PublicKey | PrivateKey:

@@ -23,7 +23,7 @@ _WHOLE = r"[0-9a-f]{64}"
 _WHOLE_OPENSSH = rf"{OPENSSH_FINGERPRINT}[A-Za-z0-9+/]{{43}}"
 
 
-class Named(NamedTuple):
+class NamedKey(NamedTuple):
     """A public key and what the user calls it."""
 
     name: str
@@ -53,7 +53,7 @@ def check_name(name: str) -> None:
         )
 
 
-def find_one(spec: str, keys: Iterable[Named], *, listing: str) -> Named:
+def find_one(spec: str, keys: Iterable[NamedKey], *, listing: str) -> NamedKey:
     """Return the key whose name is ``spec``, or whose fingerprint begins with it.
 
     One key alone must fit; the same key in two places is one. Raises ``NotTrusted`` otherwise,

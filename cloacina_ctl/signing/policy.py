@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, UsageError
 from cloacina_ctl.files.ownership import quoted
-from cloacina_ctl.signing.judge import Judged, Status
+from cloacina_ctl.signing.signatures import CheckedSignature, SignatureStatus
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NAMED_IN_A_MESSAGE = 4
-_UNTRUSTED = (Status.UNKNOWN_KEY, Status.VALID)
+_UNTRUSTED = (SignatureStatus.UNKNOWN_KEY, SignatureStatus.VALID)
 _WHOM_TO_KNOW = "give the author's key with --key, or make it known: `cloacina-ctl trust add`"
 
 
@@ -24,7 +24,7 @@ class Requirement(NamedTuple):
     allow_unsigned: bool = False
 
 
-def failed_signatures(judged: Sequence[Judged], where: str) -> tuple[Diagnostic, ...]:
+def failed_signatures(judged: Sequence[CheckedSignature], where: str) -> tuple[Diagnostic, ...]:
     """Return a diagnostic for each signature under a known key that fails."""
     return tuple(
         Diagnostic(
@@ -34,18 +34,18 @@ def failed_signatures(judged: Sequence[Judged], where: str) -> tuple[Diagnostic,
             "the package was changed after it was signed, or the signature is of another package",
         )
         for one in judged
-        if one.status is Status.INVALID
+        if one.status is SignatureStatus.INVALID
     )
 
 
-def trusted_signers(judged: Sequence[Judged]) -> tuple[str, ...]:
+def trusted_signers(judged: Sequence[CheckedSignature]) -> tuple[str, ...]:
     """Return the fingerprints of the trusted keys whose signatures hold, each once."""
-    trusted = (one for one in judged if one.status is Status.TRUSTED and one.is_signature)
+    trusted = (one for one in judged if one.status is SignatureStatus.TRUSTED and one.is_signature)
     return tuple(dict.fromkeys(one.keyid for one in trusted))
 
 
 def require_signatures(
-    judged: Sequence[Judged], requirement: Requirement, *, where: str
+    judged: Sequence[CheckedSignature], requirement: Requirement, *, where: str
 ) -> tuple[str, ...]:
     """Return the fingerprints of the trusted keys that signed, each once, or raise ``NotTrusted``.
 
@@ -66,7 +66,7 @@ def require_signatures(
 
 
 def _missing(
-    judged: Sequence[Judged], vouched: tuple[str, ...], threshold: int, where: str
+    judged: Sequence[CheckedSignature], vouched: tuple[str, ...], threshold: int, where: str
 ) -> Diagnostic:
     if vouched:
         return Diagnostic(
@@ -77,7 +77,7 @@ def _missing(
             _who_else(judged, where),
         )
     for one in judged:
-        if one.status is Status.VALID and one.reason is not None:
+        if one.status is SignatureStatus.VALID and one.reason is not None:
             return Diagnostic(
                 Code.NOT_VOUCHED,
                 f"the signature of {one.name or one.keyid} holds, but {one.reason}",
@@ -108,7 +108,7 @@ def how_to_sign(path: str) -> str:
     )
 
 
-def _who_else(judged: Sequence[Judged], path: str) -> str:
+def _who_else(judged: Sequence[CheckedSignature], path: str) -> str:
     """Return what to do where too few trusted keys signed, and perhaps others did."""
     others = tuple(one.keyid for one in judged if one.status in _UNTRUSTED and one.is_signature)
     if others:

@@ -23,8 +23,13 @@ from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, Refused, UsageError
 from cloacina_ctl.files.ownership import is_there
 from cloacina_ctl.signing.files import read_regular
-from cloacina_ctl.signing.judge import Judged, KnownKey, Status, by_fingerprint
 from cloacina_ctl.signing.schemes import SIDECAR
+from cloacina_ctl.signing.signatures import (
+    CheckedSignature,
+    KnownKey,
+    SignatureStatus,
+    by_fingerprint,
+)
 from cloacina_ctl.signing.statement import Claims, each_once
 from cloacina_ctl.values import NamedTuple
 
@@ -119,7 +124,9 @@ def parse_sidecar(data: bytes, *, where: str) -> Sidecar:
     )
 
 
-def judge_sidecar(sidecar: Sidecar, digest: Digest, known: Iterable[KnownKey]) -> Judged:
+def check_sidecar_signature(
+    sidecar: Sidecar, digest: Digest, known: Iterable[KnownKey]
+) -> CheckedSignature:
     """Judge a sidecar against the digest of all bytes of the file that it lies beside."""
     key = by_fingerprint(known).get(sidecar.keyid)  # (2)
     reason = None
@@ -127,7 +134,7 @@ def judge_sidecar(sidecar: Sidecar, digest: Digest, known: Iterable[KnownKey]) -
         reason = "it is the signature of another file"
     elif key is not None and not key.key.verify(sidecar.sig, bytes.fromhex(digest)):  # (4)
         reason = "the signature does not match"
-    return Judged(
+    return CheckedSignature(
         envelope=None,
         keyid=sidecar.keyid,
         status=_status(key, reason),
@@ -138,12 +145,12 @@ def judge_sidecar(sidecar: Sidecar, digest: Digest, known: Iterable[KnownKey]) -
     )
 
 
-def _status(key: KnownKey | None, reason: str | None) -> Status:
+def _status(key: KnownKey | None, reason: str | None) -> SignatureStatus:
     if key is None:
-        return Status.UNKNOWN_KEY
+        return SignatureStatus.UNKNOWN_KEY
     if reason is not None:
-        return Status.INVALID
-    return Status.TRUSTED if key.trusted else Status.VALID
+        return SignatureStatus.INVALID
+    return SignatureStatus.TRUSTED if key.trusted else SignatureStatus.VALID
 
 
 def _read_json(data: bytes, where: str) -> dict[str, object]:

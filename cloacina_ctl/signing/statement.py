@@ -112,7 +112,7 @@ def read_statement(envelope: Envelope) -> Statement:
     if not isinstance(predicate, dict):
         raise _bad("the predicate of its statement is no object")
     if kind == SIGNATURE_TYPE:
-        _judge_predicate(predicate)
+        _check_predicate(predicate)
     name, head = _one_subject(value["subject"])
     return Statement(predicate_type=kind, predicate=predicate, subject_name=name, head=head)
 
@@ -148,7 +148,7 @@ def claimed_heads(envelope: Envelope) -> tuple[str, ...]:
     return tuple(digest for digest in found if isinstance(digest, str))
 
 
-def _judge_predicate(predicate: JsonObject) -> None:
+def _check_predicate(predicate: JsonObject) -> None:
     if not _REQUIRED <= predicate.keys() <= _REQUIRED | _OPTIONAL:
         raise _bad("its statement has other fields than a signature has")
     if not all(isinstance(text, str) and text for text in predicate.values()):

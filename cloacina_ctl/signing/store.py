@@ -13,7 +13,7 @@ from cloacina_ctl.files.staging import StagedFile, reported, write_all
 from cloacina_ctl.signing.files import MAX_KEY_FILE, locked, make_private_folder, read_regular
 from cloacina_ctl.signing.key_formats.recognized import bad_key
 from cloacina_ctl.signing.keys import PrivateKey, PublicKey, is_encrypted, load_private_key
-from cloacina_ctl.signing.names import Named, check_name, find_one, is_name
+from cloacina_ctl.signing.names import NamedKey, check_name, find_one, is_name
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class KeyStore:
             staged.commit()
         return StoredKey(name, key, has_private=False, encrypted=False)
 
-    def public_keys(self) -> tuple[Named, ...]:
+    def public_keys(self) -> tuple[NamedKey, ...]:
         """Return name and public half of each key that can be read, by name.
 
         One that cannot is a problem of who needs it (``unusable``). No private half is touched.
@@ -130,7 +130,7 @@ class KeyStore:
             return type(error)(first._replace(hint=f"chmod 600 {quoted(path)}"))
         return None
 
-    def _read(self) -> tuple[tuple[Named, ...], tuple[UnusableKey, ...]]:
+    def _read(self) -> tuple[tuple[NamedKey, ...], tuple[UnusableKey, ...]]:
         if is_there(self._above):  # also without keys: others could have taken them away
             refuse_shared(self._above)
         if not is_there(self.folder):
@@ -138,13 +138,13 @@ class KeyStore:
         refuse_shared(self.folder)
         with reported(self.folder):
             files = sorted(os.listdir(self.folder))
-        keys: list[Named] = []
+        keys: list[NamedKey] = []
         unusable: list[UnusableKey] = []
         for name in (file.removesuffix(_PUBLIC) for file in files if file.endswith(_PUBLIC)):
             if not is_name(name):
                 continue
             try:
-                keys.append(Named(name, self._public(name)))
+                keys.append(NamedKey(name, self._public(name)))
             except CloacinaError as error:
                 if error.diagnostics[0].code is Code.NOT_FOUND:  # another run removed it just now
                     continue
@@ -220,11 +220,11 @@ class KeyStore:
             if one.name == name:
                 raise one.error
 
-    def _named(self, spec: str) -> Named:
+    def _named(self, spec: str) -> NamedKey:
         self.refuse_unusable(spec)
         return find_one(spec, self.public_keys(), listing=_LISTING)
 
-    def _stored(self, key: Named) -> StoredKey:
+    def _stored(self, key: NamedKey) -> StoredKey:
         path = self._path(key.name, _PRIVATE)
         has_private = os.path.lexists(path)
         encrypted = False

@@ -14,9 +14,9 @@ from cloacina_ctl.errors import Code, NotTrusted
 from cloacina_ctl.files.ownership import is_own, is_there, others_can_write, quoted, refuse_shared
 from cloacina_ctl.files.staging import StagedFile, reported, write_all
 from cloacina_ctl.signing.files import locked, read_regular
-from cloacina_ctl.signing.judge import KnownKey
 from cloacina_ctl.signing.keys import PublicKey
-from cloacina_ctl.signing.names import Named, check_name, find_one, is_name
+from cloacina_ctl.signing.names import NamedKey, check_name, find_one, is_name
+from cloacina_ctl.signing.signatures import KnownKey
 from cloacina_ctl.signing.statement import each_once
 from cloacina_ctl.signing.store import KeyStore
 
@@ -28,7 +28,7 @@ _MAX_BYTES = 4 << 20
 _RAW_KEY = re.compile(r"[0-9a-f]{64}")
 
 
-class TrustedKey(Named):
+class TrustedKey(NamedKey):
     """A key that somebody else owns and that this user takes signatures of."""
 
     __slots__ = ()

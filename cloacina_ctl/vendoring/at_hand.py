@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cloacina_ctl.vendoring.declared.origins import Origin
-    from cloacina_ctl.vendoring.target import Target
+    from cloacina_ctl.vendoring.target import PythonTarget
 
 
 _RENEW = "--upgrade-vendored"
@@ -34,7 +34,7 @@ class Candidate(NamedTuple):
     path: str
 
 
-def candidate_of(path: str, target: Target) -> Candidate:
+def candidate_of(path: str, target: PythonTarget) -> Candidate:
     """Return the wheel in the file ``path`` as one for ``target``, and keep a copy of it."""
     file = os.path.basename(path)
     name, version, _, _ = parse_wheel_filename(file)
@@ -45,7 +45,7 @@ def candidate_of(path: str, target: Target) -> Candidate:
     return Candidate(wheel, path)
 
 
-class Places(NamedTuple):
+class WheelPlaces(NamedTuple):
     """Where wheels may be. ``house`` is the only folder, where there is one.
 
     ``given`` are paths by the name of the distribution, ``private`` the distributions that no index
@@ -64,8 +64,8 @@ class AtHand:
     def __init__(
         self,
         wheels: tuple[LockedWheel, ...],
-        targets: tuple[Target, ...],
-        places: Places,
+        targets: tuple[PythonTarget, ...],
+        places: WheelPlaces,
         folder: str,
         renewal: str = _RENEW,
     ) -> None:

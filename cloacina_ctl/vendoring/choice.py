@@ -10,13 +10,13 @@ from cloacina_ctl.platforms import host_platform
 from cloacina_ctl.platforms.tags import tag_of
 from cloacina_ctl.project.detect import VENDOR_LOCK
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.vendoring.at_hand import AtHand, Places, candidate_of
+from cloacina_ctl.vendoring.at_hand import AtHand, WheelPlaces, candidate_of
 from cloacina_ctl.vendoring.declared.origins import INDEX, declared_version
 from cloacina_ctl.vendoring.declared.requirements import is_engine
 from cloacina_ctl.vendoring.fresh import Fresh
 from cloacina_ctl.vendoring.given import given_names, given_wheels
 from cloacina_ctl.vendoring.locks.lock import (
-    Lock,
+    WheelLock,
     lock_bytes,
     locked_wheels,
     misfit,
@@ -25,7 +25,7 @@ from cloacina_ctl.vendoring.locks.lock import (
 from cloacina_ctl.vendoring.locks.project_lock import same_index
 from cloacina_ctl.vendoring.target import (
     PYTHONS,
-    Target,
+    PythonTarget,
     accepts,
     parse_asked,
     parse_target,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.vendoring.at_hand import Candidate
     from cloacina_ctl.vendoring.declared.origins import Origin
     from cloacina_ctl.vendoring.locks.project_lock import LockedVersion, ProjectLock
-    from cloacina_ctl.vendoring.rules import Rules
+    from cloacina_ctl.vendoring.rules import ResolutionRules
 
 
 # What of this machine is taken where nobody says what the runtime has.
@@ -65,7 +65,7 @@ class VendorOptions(NamedTuple):
     sources: tuple[tuple[str, str], ...] = ()
 
 
-class Choice(NamedTuple):
+class WheelChoice(NamedTuple):
     """The candidates for each platform; ``locked`` is the lock that they stand in, if one does.
 
     ``why`` says why there is a new choice, None where there was no lock; ``found`` is what was in
@@ -76,9 +76,9 @@ class Choice(NamedTuple):
     does not give its wheel; ``private`` are those of which such a lock has no file.
     """
 
-    targets: tuple[Target, ...]
+    targets: tuple[PythonTarget, ...]
     candidates: tuple[tuple[Candidate, ...], ...]
-    locked: Lock | None
+    locked: WheelLock | None
     why: str | None
     vouched: frozenset[Digest] = frozenset()
     without: Mapping[str, str] = {}
@@ -89,11 +89,11 @@ class Choice(NamedTuple):
 
 def choose(
     project: Project,
-    rules: Rules,
+    rules: ResolutionRules,
     options: VendorOptions,
     folder: str,
     otherwise: str | None = None,
-) -> Choice:
+) -> WheelChoice:
     """Return which wheels the project gets; ``folder`` is a scratch folder.
 
     ``otherwise`` is the Python to choose for where nobody names one and no lock does, in the place
@@ -126,45 +126,51 @@ def choose(
 
 
 def _fresh(
-    targets: tuple[Target, ...], rules: Rules, options: VendorOptions, folder: str
-) -> Choice:
+    targets: tuple[PythonTarget, ...], rules: ResolutionRules, options: VendorOptions, folder: str
+) -> WheelChoice:
     """Return the choice that uv or pip make."""
     given = [given_wheels(options.sources, rules.origins_on([one]), one) for one in targets]
     fresh = Fresh(rules, options.wheelhouse, folder, offline=options.offline)
     fresh.refuse_what_cannot_be_kept(targets, given)
     candidates = tuple(map(fresh.candidates, targets, given))
     vouched = frozenset(digest_of_file(path) for one in given for path in one.values())
-    return Choice(targets, candidates, None, None, vouched)
+    return WheelChoice(targets, candidates, None, None, vouched)
 
 
 def _locked(
-    lock: Lock, rules: Rules, options: VendorOptions, folder: str, requires: str | None
-) -> Choice:
+    lock: WheelLock,
+    rules: ResolutionRules,
+    options: VendorOptions,
+    folder: str,
+    requires: str | None,
+) -> WheelChoice:
     """Return the choice that our own lock is."""
     targets = lock.targets(requires)
     places = _places(targets, rules, options)
     candidates = AtHand(lock.wheels, targets, places, folder).candidates()
     vouched = frozenset(wheel.sha256 for wheel in lock.wheels)
-    return Choice(targets, candidates, lock, None, vouched)
+    return WheelChoice(targets, candidates, lock, None, vouched)
 
 
-def _places(targets: tuple[Target, ...], rules: Rules, options: VendorOptions) -> Places:
+def _places(
+    targets: tuple[PythonTarget, ...], rules: ResolutionRules, options: VendorOptions
+) -> WheelPlaces:
     given: dict[str, tuple[str, ...]] = {}
     for target in targets:
         wheels = given_wheels(options.sources, rules.origins_on([target]), target)
         for name, path in wheels.items():
             given[name] = (*given.get(name, ()), path)
     private = rules.private_on(targets)
-    return Places(options.wheelhouse, options.offline, given, private)
+    return WheelPlaces(options.wheelhouse, options.offline, given, private)
 
 
 def _by_project_lock(
     lock: ProjectLock,
-    targets: tuple[Target, ...],
-    rules: Rules,
+    targets: tuple[PythonTarget, ...],
+    rules: ResolutionRules,
     options: VendorOptions,
     folder: str,
-) -> Choice:
+) -> WheelChoice:
     """Return the choice of another tool's lock, with what was given for names that it lacks.
 
     What comes from a folder or from git is no file in any lock: its wheel has to be given.
@@ -193,11 +199,14 @@ def _by_project_lock(
         for found, target in zip(hand.candidates(some=True), targets, strict=True)
     )
     vouched = frozenset(one.wheel.sha256 for found in candidates for one in found)
-    return Choice(targets, candidates, None, None, vouched, without, private=private)
+    return WheelChoice(targets, candidates, None, None, vouched, without, private=private)
 
 
 def _wanted(
-    lock: ProjectLock, selected: Mapping[str, LockedVersion], rules: Rules, target: Target
+    lock: ProjectLock,
+    selected: Mapping[str, LockedVersion],
+    rules: ResolutionRules,
+    target: PythonTarget,
 ) -> Iterator[LockedVersion]:
     """Yield what a lock has the wheel of: not the engine, the project, or what is from a folder."""
     private, origins = rules.private_on([target]), rules.origins_on([target])
@@ -210,7 +219,7 @@ def _wanted(
 
 
 def _private(
-    private: Mapping[str, Origin], options: VendorOptions, target: Target
+    private: Mapping[str, Origin], options: VendorOptions, target: PythonTarget
 ) -> Iterator[Candidate]:
     """Yield the wheels that are given for what no lock has as a file."""
     for name, path in given_wheels(options.sources, private, target).items():
@@ -241,7 +250,9 @@ def _asked(options: VendorOptions) -> _Asked:
     return _Asked(python, tuple(sorted(set(parsed))))
 
 
-def _why_not(lock: Lock | None, rules: Rules, python: str | None, asked: _Asked) -> str | None:
+def _why_not(
+    lock: WheelLock | None, rules: ResolutionRules, python: str | None, asked: _Asked
+) -> str | None:
     """Return why the lock is not the one to take."""
     if lock is None:
         return None
@@ -255,7 +266,9 @@ def _why_not(lock: Lock | None, rules: Rules, python: str | None, asked: _Asked)
     return why or _outgrown(lock, rules, targets) or _other_than(lock, rules, targets)
 
 
-def _outgrown(lock: Lock, rules: Rules, targets: tuple[Target, ...]) -> str | None:
+def _outgrown(
+    lock: WheelLock, rules: ResolutionRules, targets: tuple[PythonTarget, ...]
+) -> str | None:
     """Return which folder says another version than the lock has of it, None where none does."""
     origins = rules.origins_on(targets)
     for wheel in lock.wheels:
@@ -266,7 +279,9 @@ def _outgrown(lock: Lock, rules: Rules, targets: tuple[Target, ...]) -> str | No
     return None
 
 
-def _other_than(lock: Lock, rules: Rules, targets: tuple[Target, ...]) -> str | None:
+def _other_than(
+    lock: WheelLock, rules: ResolutionRules, targets: tuple[PythonTarget, ...]
+) -> str | None:
     """Return which wheel the project's other lock does not have, None where it has all."""
     other = rules.lock
     if other is None:
@@ -285,8 +300,8 @@ def _other_than(lock: Lock, rules: Rules, targets: tuple[Target, ...]) -> str | 
 
 
 def _targets(
-    asked: _Asked, old: Lock | None, requires: str | None, otherwise: str | None
-) -> tuple[tuple[Target, ...], frozenset[str]]:
+    asked: _Asked, old: WheelLock | None, requires: str | None, otherwise: str | None
+) -> tuple[tuple[PythonTarget, ...], frozenset[str]]:
     """Return what to choose for: what was asked, else what was locked, else this machine.
 
     Beside it what of this machine was taken because nobody said it.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from cloacina_ctl.vendoring.declared.self_extras import Own
-    from cloacina_ctl.vendoring.target import Target
+    from cloacina_ctl.vendoring.target import PythonTarget
 
 
 class Distribution(NamedTuple):
@@ -47,7 +47,7 @@ class Roots(NamedTuple):
     overrides: tuple[str, ...] = ()
 
 
-class Missing(NamedTuple):
+class UnmetRequirement(NamedTuple):
     """A requirement that nothing meets, in words, and its name.
 
     ``requirement`` is what would meet it, without its condition; None where there is another
@@ -67,9 +67,9 @@ class Closure(NamedTuple):
     """
 
     names: frozenset[str]
-    missing: tuple[Missing, ...]
+    missing: tuple[UnmetRequirement, ...]
     engines: tuple[str, ...]
-    lacking: tuple[Missing, ...] = ()
+    lacking: tuple[UnmetRequirement, ...] = ()
 
 
 def read_metadata(metadata: bytes, where: str) -> Distribution:
@@ -89,7 +89,7 @@ def read_metadata(metadata: bytes, where: str) -> Distribution:
         raise bad_wheel(f"METADATA: {str(error).splitlines()[0][:200]}", where) from error
 
 
-def reach(roots: Roots, known: Mapping[str, Distribution], target: Target) -> Closure:
+def reach(roots: Roots, known: Mapping[str, Distribution], target: PythonTarget) -> Closure:
     """Return what the requirements lead to on ``target``, on any of its patch releases.
 
     The project itself is not among the names.
@@ -119,7 +119,7 @@ def _reach(roots: Roots, known: Mapping[str, Distribution], environment: dict[st
     overrides = _by_name(roots.overrides)
     waiting = [(Requirement(text), "", "the project") for text in roots.texts]
     seen: set[tuple[str, str]] = set()
-    missing: dict[Missing, None] = {}
+    missing: dict[UnmetRequirement, None] = {}
     engines: set[str] = set()
     while waiting:
         original, extra, who = waiting.pop()
@@ -136,7 +136,9 @@ def _reach(roots: Roots, known: Mapping[str, Distribution], environment: dict[st
             if found is None or not requirement.specifier.contains(found.version, prereleases=True):
                 what = f"there is {found.version}" if found else "there is none"
                 bare = None if found else without_marker(requirement)
-                missing[Missing(name, f"{who} needs {requirement}, and {what}", bare)] = None
+                missing[UnmetRequirement(name, f"{who} needs {requirement}, and {what}", bare)] = (
+                    None
+                )
             else:
                 waiting += _needs(found, requirement, seen)
     names = frozenset(name for name, _ in seen)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.vendoring.declared.requirements import Requirements
     from cloacina_ctl.vendoring.locks.lock import LockedWheel
-    from cloacina_ctl.vendoring.rules import Rules
+    from cloacina_ctl.vendoring.rules import ResolutionRules
 
 T = TypeVar("T")
 _PIN = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*==\s*([^\s;#*]+)")
@@ -49,7 +49,7 @@ def unread_dependencies(root: str, requirements: Requirements) -> Iterator[Diagn
             )
 
 
-def other_versions(rules: Rules, kept: Iterable[LockedWheel]) -> Iterator[Diagnostic]:
+def other_versions(rules: ResolutionRules, kept: Iterable[LockedWheel]) -> Iterator[Diagnostic]:
     """Yield each lock beside the project that has other versions than those that are vendored."""
     if rules.workspace is None:
         return

@@ -16,12 +16,12 @@ from cloacina_ctl.vendoring.fresh import foreign_indexes
 from cloacina_ctl.vendoring.installers.configuration import users
 from cloacina_ctl.vendoring.locks.lock import read_lock
 from cloacina_ctl.vendoring.rules import read_rules
-from cloacina_ctl.vendoring.target import PYTHONS, Target, accepted_pythons
+from cloacina_ctl.vendoring.target import PYTHONS, PythonTarget, accepted_pythons
 
 if TYPE_CHECKING:
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.vendoring.declared.origins import Origin
-    from cloacina_ctl.vendoring.rules import Rules
+    from cloacina_ctl.vendoring.rules import ResolutionRules
 
 _PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_28_aarch64")
 
@@ -61,11 +61,11 @@ def foresee(project: Project) -> Foresight:
     )
 
 
-def _private(project: Project, rules: Rules) -> list[Origin]:
+def _private(project: Project, rules: ResolutionRules) -> list[Origin]:
     """Return the origins that count on some runtime of the project."""
     requires = project.requires.python if project.requires else None
     targets = [
-        Target(python, platform)
+        PythonTarget(python, platform)
         for python in (*accepted_pythons(requires), PYTHONS[-1])
         for platform in _PLATFORMS
     ]

@@ -15,7 +15,7 @@ from cloacina_ctl.files.folders import open_folder
 from cloacina_ctl.files.staging import reported
 from cloacina_ctl.formats.wheel.reader import metadata_of
 from cloacina_ctl.formats.wheel.stub import write_stub_wheel
-from cloacina_ctl.vendoring.at_hand import AtHand, Places, candidate_of
+from cloacina_ctl.vendoring.at_hand import AtHand, WheelPlaces, candidate_of
 from cloacina_ctl.vendoring.closure import reach, read_metadata
 from cloacina_ctl.vendoring.declared.origins import direct_origin, unavailable, without_user
 from cloacina_ctl.vendoring.declared.requirements import is_engine
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from cloacina_ctl.vendoring.declared.origins import Origin
     from cloacina_ctl.vendoring.installers.configuration import Users
     from cloacina_ctl.vendoring.locks.project_lock import LockedVersion
-    from cloacina_ctl.vendoring.rules import Rules
-    from cloacina_ctl.vendoring.target import Target
+    from cloacina_ctl.vendoring.rules import ResolutionRules
+    from cloacina_ctl.vendoring.target import PythonTarget
 
 # Each round finds what the wheels of the one before need.
 _MOST_ROUNDS = 12
@@ -45,7 +45,9 @@ _MOST_ROUNDS = 12
 class Fresh:
     """Asks uv or pip, for one target after the other."""
 
-    def __init__(self, rules: Rules, wheelhouse: str | None, folder: str, *, offline: bool) -> None:
+    def __init__(
+        self, rules: ResolutionRules, wheelhouse: str | None, folder: str, *, offline: bool
+    ) -> None:
         """Ask for what ``rules`` want; ``folder`` is a scratch folder."""
         self._rules = rules
         self._told = users()
@@ -58,7 +60,7 @@ class Fresh:
             self._house = self._cached()
 
     def refuse_what_cannot_be_kept(
-        self, targets: Sequence[Target], given: Sequence[Mapping[str, str]]
+        self, targets: Sequence[PythonTarget], given: Sequence[Mapping[str, str]]
     ) -> None:
         """Raise ``Refused`` for all that would have to be dropped of what the project says."""
         if not self._rules.requirements.texts:
@@ -74,7 +76,7 @@ class Fresh:
         if problems:
             raise Refused(*problems)
 
-    def _direct(self, target: Target) -> Iterator[Origin]:
+    def _direct(self, target: PythonTarget) -> Iterator[Origin]:
         """Yield the origins of what the project itself requires on ``target``."""
         origins = self._rules.origins_on([target])
         for text in self._rules.requirements.texts:
@@ -84,7 +86,7 @@ class Fresh:
             if name in origins and (marker is None or any(map(marker.evaluate, environments))):
                 yield origins[name]
 
-    def candidates(self, target: Target, given: Mapping[str, str]) -> tuple[Candidate, ...]:
+    def candidates(self, target: PythonTarget, given: Mapping[str, str]) -> tuple[Candidate, ...]:
         """Return the wheels for ``target``, those that are ``given`` among them.
 
         None is of the engine or of the project itself, and of a name that is given none but that.
@@ -110,7 +112,7 @@ class Fresh:
         return found
 
     def _ask(
-        self, question: Question, never: frozenset[str], target: Target, folder: str
+        self, question: Question, never: frozenset[str], target: PythonTarget, folder: str
     ) -> tuple[Candidate, ...]:
         """Return what uv, or else pip, chooses."""
         uv = uv_for(target, self._told, self._house)
@@ -130,7 +132,7 @@ class Fresh:
         return found
 
     def _refuse_addresses(
-        self, found: Iterable[Candidate], never: frozenset[str], target: Target
+        self, found: Iterable[Candidate], never: frozenset[str], target: PythonTarget
     ) -> None:
         """Refuse what a wheel takes from an address of its own: pip follows it, and uv does not.
 
@@ -155,7 +157,7 @@ class Fresh:
                 known[wheel.name] = read_metadata(metadata_of(path), wheel.file)
         return known
 
-    def _lacking(self, found: Iterable[Candidate], target: Target) -> set[str]:
+    def _lacking(self, found: Iterable[Candidate], target: PythonTarget) -> set[str]:
         """Return what the wheels need on some patch release, and nobody chose.
 
         What comes from elsewhere by the project is not asked for.
@@ -188,7 +190,7 @@ class Fresh:
         )
 
     def _take(
-        self, chosen: Sequence[LockedVersion], target: Target, folder: str
+        self, chosen: Sequence[LockedVersion], target: PythonTarget, folder: str
     ) -> tuple[Candidate, ...]:
         """Return the wheels of versions that were chosen, from where it is said that they are."""
         for one in chosen:
@@ -197,7 +199,7 @@ class Fresh:
                     Code.RESOLVING, f"no wheel of {one.name} {one.version} for {target.platform}",
                     where=self._house,
                 )  # fmt: skip
-        places = Places(offline=self._house is not None)
+        places = WheelPlaces(offline=self._house is not None)
         wheels = locked_wheels([(target, chosen)])
         return AtHand(wheels, (target,), places, folder).candidates()[0]
 
@@ -212,7 +214,7 @@ class Fresh:
         return folder
 
 
-def foreign_indexes(rules: Rules, told: Users) -> Iterator[Diagnostic]:
+def foreign_indexes(rules: ResolutionRules, told: Users) -> Iterator[Diagnostic]:
     """Yield the indexes that the project names for all, and that are not the user's own."""
     known = {without_user(one).rstrip("/") for one in (*told.uv.urls, *told.pip.urls)}
     for index in rules.origins.indexes:

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from cloacina_ctl.errors import Code, FileProblem, Refused, UsageError
 from cloacina_ctl.formats.wheel.reader import names_a_wheel
-from cloacina_ctl.vendoring.declared.origins import declared_version, judge_version
+from cloacina_ctl.vendoring.declared.origins import check_version, declared_version
 from cloacina_ctl.vendoring.store import Wheelhouse
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from cloacina_ctl.vendoring.declared.origins import Origin
-    from cloacina_ctl.vendoring.target import Target
+    from cloacina_ctl.vendoring.target import PythonTarget
 
 
 def given_names(sources: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -35,7 +35,7 @@ def given_names(sources: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def given_wheels(
-    sources: Iterable[tuple[str, str]], origins: Mapping[str, Origin], target: Target
+    sources: Iterable[tuple[str, str]], origins: Mapping[str, Origin], target: PythonTarget
 ) -> dict[str, str]:
     """Return the paths of the wheels that are given for ``target``, by name.
 
@@ -47,7 +47,7 @@ def given_wheels(
     return {name: _fitting(name, path, origins.get(name), target) for name, path in paths.items()}
 
 
-def _fitting(name: str, path: str, origin: Origin | None, target: Target) -> str:
+def _fitting(name: str, path: str, origin: Origin | None, target: PythonTarget) -> str:
     if not os.path.lexists(path):
         raise FileProblem.of(
             Code.NOT_FOUND, f"the wheel that is given for `{name}` is not there", where=path
@@ -70,7 +70,7 @@ def _fitting(name: str, path: str, origin: Origin | None, target: Target) -> str
         raise _unfit(what, path)
     file = ranked[0][1]
     if origin is not None:
-        judge_version(origin, str(newest), file)
+        check_version(origin, str(newest), file)
     return house.path(file) if house is not None else os.path.abspath(path)
 
 

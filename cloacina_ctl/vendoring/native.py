@@ -16,7 +16,7 @@ from cloacina_ctl.manifest.model import Libc
 from cloacina_ctl.platforms import artifact_of, read_library
 from cloacina_ctl.platforms.baseline import GLIBC, MUSL
 from cloacina_ctl.platforms.findings import no_promise, outside, unmarked
-from cloacina_ctl.platforms.tags import Host, platform_fits, tag_of
+from cloacina_ctl.platforms.tags import HostPlatform, platform_fits, tag_of
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.manifest import Artifact
     from cloacina_ctl.platforms import Library
     from cloacina_ctl.vendoring.locks.lock import LockedWheel
-    from cloacina_ctl.vendoring.target import Target
+    from cloacina_ctl.vendoring.target import PythonTarget
 
 WHEEL_TREE = "wheel-tree"
 _ELF = b"\x7fELF"
@@ -76,7 +76,7 @@ def compiled_of(unpacked: Wheel) -> Compiled:
 
 
 def artifact_for(
-    target: Target, wheels: list[LockedWheel], compiled: Mapping[LockedWheel, Compiled]
+    target: PythonTarget, wheels: list[LockedWheel], compiled: Mapping[LockedWheel, Compiled]
 ) -> Artifact:
     """Return what the manifest says of the compiled code of ``wheels`` for ``target``.
 
@@ -127,7 +127,7 @@ def said_of(
             )
 
 
-def _refuse_other(native: Native, host: Host, target: Target) -> None:
+def _refuse_other(native: Native, host: HostPlatform, target: PythonTarget) -> None:
     library = native.library
     if library.machine == host.machine and (
         host.libc is None or platform_fits(library.tag, host, library.libc)
@@ -156,7 +156,7 @@ def _elsewhere(wheel: LockedWheel) -> str:
     return f"install {wheel.name} where the package runs, and take it out of the dependencies"
 
 
-def _musl_tag(wheels: list[LockedWheel], target: Target) -> str:
+def _musl_tag(wheels: list[LockedWheel], target: PythonTarget) -> str:
     """Return the platform of the wheel that says the newest release of musl."""
     releases = []
     for wheel in wheels:
@@ -168,14 +168,14 @@ def _musl_tag(wheels: list[LockedWheel], target: Target) -> str:
     return max(releases)[1]
 
 
-def _host(target: Target) -> Host:
+def _host(target: PythonTarget) -> HostPlatform:
     """Return a machine that has exactly what the platform says."""
     family, _, rest = target.platform.partition("_")
     if family == "linux":
-        return Host(target.machine, "linux")
+        return HostPlatform(target.machine, "linux")
     major, minor = rest.split("_")[:2]
     name = MUSL if family == "musllinux" else GLIBC
-    return Host(target.machine, "linux", Libc(name, f"{major}.{minor}"))
+    return HostPlatform(target.machine, "linux", Libc(name, f"{major}.{minor}"))
 
 
 def _demand(native: Native) -> tuple[bool, bool, tuple[int, ...], str]:

@@ -10,19 +10,19 @@ from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
 from cloacina_ctl.project.detect import VENDOR_LOCK
 from cloacina_ctl.values import NamedTuple
 from cloacina_ctl.vendoring.choice import PLATFORM, PYTHON, VendorOptions
-from cloacina_ctl.vendoring.locks.lock import Lock, read_lock
+from cloacina_ctl.vendoring.locks.lock import WheelLock, read_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from cloacina_ctl.formats.wheel.reader import Wheel
-    from cloacina_ctl.vendoring.choice import Choice
+    from cloacina_ctl.vendoring.choice import WheelChoice
     from cloacina_ctl.vendoring.locks.lock import LockedWheel
 
 _MOST_CODE = 100  # characters of a line
 
 
-class Change(NamedTuple):
+class LockChange(NamedTuple):
     """A distribution that a new lock has (``+``), or that the old one had (``-``)."""
 
     sign: str
@@ -57,7 +57,7 @@ def without_effect(wheels: Mapping[LockedWheel, Wheel]) -> Iterator[Diagnostic]:
             )
 
 
-def changes_of(root: str, lock: Lock) -> Iterator[Change]:
+def changes_of(root: str, lock: WheelLock) -> Iterator[LockChange]:
     """Yield how the new lock differs from what is there, by name; what cannot be read has none."""
     old = None
     with contextlib.suppress(Refused):
@@ -65,10 +65,10 @@ def changes_of(root: str, lock: Lock) -> Iterator[Change]:
     before = {(one.name, one.version) for one in (old.wheels if old is not None else ())}
     after = {(one.name, one.version) for one in lock.wheels}
     for name, version in sorted(before ^ after, key=lambda one: (one[0], one in after, one[1])):
-        yield Change("+" if (name, version) in after else "-", name, version)
+        yield LockChange("+" if (name, version) in after else "-", name, version)
 
 
-def told_of_lock(choice: Choice, lock: Lock | None) -> Iterator[Diagnostic]:
+def told_of_lock(choice: WheelChoice, lock: WheelLock | None) -> Iterator[Diagnostic]:
     """Yield what was written, why, and what was taken for the runtime's that nobody named."""
     if lock is None:
         return
@@ -84,7 +84,7 @@ def told_of_lock(choice: Choice, lock: Lock | None) -> Iterator[Diagnostic]:
     yield Diagnostic(Code.LOCK_FILE, message, VENDOR_LOCK, hint, Severity.NOTE)
 
 
-def _whose(choice: Choice, lock: Lock) -> str:
+def _whose(choice: WheelChoice, lock: WheelLock) -> str:
     """Return why it is for this Python or platform, where nobody named one."""
     platform = "this machine's platform" if PLATFORM in choice.own else ""
     if PYTHON not in choice.own:
@@ -104,7 +104,7 @@ def skipped_engines(engines: tuple[str, ...]) -> Iterator[Diagnostic]:
 
 
 def narrowed(
-    fewer: str | None, requires: str | None, choice: Choice, options: VendorOptions
+    fewer: str | None, requires: str | None, choice: WheelChoice, options: VendorOptions
 ) -> Iterator[Diagnostic]:
     """Yield that the package is for fewer Pythons; where somebody chose one, as a detail."""
     if fewer is None:

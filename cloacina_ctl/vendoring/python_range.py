@@ -18,7 +18,7 @@ from cloacina_ctl.vendoring.closure import Distribution, Roots, conditions, reac
 from cloacina_ctl.vendoring.target import (
     LAST_PATCH,
     PYTHONS,
-    Target,
+    PythonTarget,
     accepted_pythons,
     patch_edges,
     takes,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _TO_COME = ("3.15.0", "3.99.0", "4.0.0")
 
 
-class Release(NamedTuple):
+class PatchRelease(NamedTuple):
     """A release of Python: ``3.11`` and its patch."""
 
     python: str
@@ -55,7 +55,7 @@ class Wheels:
         self,
         roots: Roots,
         wheels: Mapping[LockedWheel, Distribution],
-        targets: tuple[Target, ...],
+        targets: tuple[PythonTarget, ...],
         requires: str | None,
     ) -> None:
         self._roots = roots
@@ -67,7 +67,7 @@ class Wheels:
         known = {one.name: one for one in wheels.values()}
         edges = patch_edges(*texts, *conditions(roots, known), requires or "")
         pythons = sorted({*PYTHONS, targets[0].python}, key=_minor)
-        self._every = tuple(Release(python, patch) for python in pythons for patch in edges)
+        self._every = tuple(PatchRelease(python, patch) for python in pythons for patch in edges)
         self._releases = tuple(one for one in self._every if takes(requires, one.text))
         self._good = tuple(filter(self._fits, self._releases))
 
@@ -122,7 +122,7 @@ class Wheels:
         own = [str(one) for one in SpecifierSet(self._requires or "")]
         return str(SpecifierSet(",".join(self._needed([*own, *bounds]))))
 
-    def _bounds(self, first: Release, last: Release) -> Iterator[str]:
+    def _bounds(self, first: PatchRelease, last: PatchRelease) -> Iterator[str]:
         yield f">={first.text}" if first.patch else f">={first.python}"
         if last == self._releases[-1]:
             return
@@ -131,7 +131,7 @@ class Wheels:
         else:
             yield f"<{last.python}.{last.patch + 1}"
 
-    def _run(self) -> Sequence[Release]:
+    def _run(self) -> Sequence[PatchRelease]:
         """Return the good releases next to each other around the target's."""
         last = self._good_of(self._targets[0].python)[-1]
         low = high = self._releases.index(last)
@@ -142,7 +142,7 @@ class Wheels:
             high += 1
         return self._releases[low : high + 1]
 
-    def _good_of(self, python: str) -> list[Release]:
+    def _good_of(self, python: str) -> list[PatchRelease]:
         return [one for one in self._good if one.python == python]
 
     def _needed(self, clauses: list[str]) -> list[str]:
@@ -155,7 +155,7 @@ class Wheels:
                 clauses = rest
         return clauses
 
-    def _fits(self, release: Release) -> bool:
+    def _fits(self, release: PatchRelease) -> bool:
         """Tell whether the wheels are for a release, on each platform."""
         return self._has_tags(release.python) and all(
             self._fits_on(target, release) for target in self._targets
@@ -169,7 +169,7 @@ class Wheels:
             if target.platform in wheel.platforms
         )
 
-    def _fits_on(self, target: Target, release: Release) -> bool:
+    def _fits_on(self, target: PythonTarget, release: PatchRelease) -> bool:
         known = {
             distribution.name: distribution
             for wheel, distribution in self._wheels.items()

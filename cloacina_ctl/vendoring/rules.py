@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.vendoring.declared.origins import Origin, Origins
     from cloacina_ctl.vendoring.declared.requirements import Requirements
-    from cloacina_ctl.vendoring.declared.settings import Settings
-    from cloacina_ctl.vendoring.declared.workspace import Workspace
+    from cloacina_ctl.vendoring.declared.settings import InstallerSettings
+    from cloacina_ctl.vendoring.declared.workspace import UvWorkspace
     from cloacina_ctl.vendoring.locks.project_lock import ProjectLock
-    from cloacina_ctl.vendoring.target import Target
+    from cloacina_ctl.vendoring.target import PythonTarget
 
 
 PYLOCK, UV_LOCK = "pylock.toml", "uv.lock"
 _NAMED_PYLOCK = re.compile(r"pylock\.[^.]+\.toml")
 
 
-class Rules(NamedTuple):
+class ResolutionRules(NamedTuple):
     """The requirements, where their distributions come from, and which versions may be chosen.
 
     ``lock`` is a lock of another tool; where there is one it decides all versions.
@@ -39,16 +39,16 @@ class Rules(NamedTuple):
 
     requirements: Requirements
     origins: Origins
-    settings: Settings
+    settings: InstallerSettings
     lock: ProjectLock | None
-    workspace: Workspace | None
+    workspace: UvWorkspace | None
 
     @property
     def roots(self) -> Roots:
         """Where the way through the wheels' own requirements begins."""
         return Roots(self.requirements.texts, self.requirements.own, self.settings.overrides)
 
-    def origins_on(self, targets: Iterable[Target]) -> dict[str, Origin]:
+    def origins_on(self, targets: Iterable[PythonTarget]) -> dict[str, Origin]:
         """Return the origins that count on one of the targets at least, by name."""
         found: dict[str, Origin] = {}
         for target in targets:
@@ -58,14 +58,14 @@ class Rules(NamedTuple):
             found.pop(own.name, None)
         return found
 
-    def private_on(self, targets: Iterable[Target]) -> dict[str, Origin]:
+    def private_on(self, targets: Iterable[PythonTarget]) -> dict[str, Origin]:
         """Return those of the origins that no lock of the project can stand for."""
         found = self.origins_on(targets)
         if self.lock is None:
             return found
         return {name: one for name, one in found.items() if one.kind not in LOCKABLE}
 
-    def inputs(self, names: Collection[str], targets: Iterable[Target]) -> tuple[str, ...]:
+    def inputs(self, names: Collection[str], targets: Iterable[PythonTarget]) -> tuple[str, ...]:
         """Return what decides, as our lock has it, for one of the distributions ``names``."""
         found = {one.text for name, one in self.origins_on(targets).items() if name in names}
         found.update(self.requirements.texts)
@@ -78,11 +78,11 @@ class Rules(NamedTuple):
         return tuple(sorted(found))
 
 
-def read_rules(project: Project, requirements: Requirements) -> Rules:
+def read_rules(project: Project, requirements: Requirements) -> ResolutionRules:
     """Return the rules of the project, or raise ``Refused`` for what cannot be read."""
     workspace = read_workspace(project.root)
     origins, settings = read_origins(workspace, requirements.direct), read_settings(workspace)
-    return Rules(
+    return ResolutionRules(
         requirements,
         origins._replace(indexes=(*requirements.indexes, *origins.indexes)),
         settings._replace(constraints=(*settings.constraints, *requirements.constraints)),
@@ -92,7 +92,7 @@ def read_rules(project: Project, requirements: Requirements) -> Rules:
 
 
 def _project_lock(
-    root: str, workspace: Workspace | None, requirements: Requirements
+    root: str, workspace: UvWorkspace | None, requirements: Requirements
 ) -> ProjectLock | None:
     """Return the lock that decides, None where there is none.
 

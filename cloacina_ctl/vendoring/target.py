@@ -33,7 +33,7 @@ _UV_FLOORS = (17, 28, *range(31, 41))
 _PATCH = re.compile(r"3\.[0-9]+\.([0-9]{1,2})(?![0-9])")
 
 
-class Target(NamedTuple):
+class PythonTarget(NamedTuple):
     """A version of Python such as ``3.11`` and a platform tag such as ``manylinux_2_28_x86_64``.
 
     The platform is what the runtime has: wheels for an older one fit as well. ``patches`` are the
@@ -136,7 +136,7 @@ class Target(NamedTuple):
         return None if known is None else f"{machine}-manylinux_2_{known}"
 
 
-def parse_target(python: str, platform: str) -> Target:
+def parse_target(python: str, platform: str) -> PythonTarget:
     """Return the target, or raise ``UsageError`` for a name that is none."""
     if _PYTHON.fullmatch(python) is None:
         raise UsageError.of(
@@ -152,10 +152,10 @@ def parse_target(python: str, platform: str) -> Target:
             f"not a platform that code is vendored for: {platform[:80]}",
             hint="such as manylinux_2_28_x86_64, musllinux_1_2_aarch64",
         )
-    return Target(python, platform)
+    return PythonTarget(python, platform)
 
 
-def parse_asked(python: str, platform: str) -> Target:
+def parse_asked(python: str, platform: str) -> PythonTarget:
     """Return the target that a user asks for, or raise ``UsageError``.
 
     Also (B016) for a machine whose libraries are not read: compiled code cannot be vendored for it.
@@ -215,12 +215,12 @@ def accepted_minors(specifier: str | None, last: int) -> list[int]:
     return [minor for minor in range(10, last + 1) if accepts(specifier, f"3.{minor}")]
 
 
-def target_for(requires: str | None, python: str, platform: str) -> Target:
+def target_for(requires: str | None, python: str, platform: str) -> PythonTarget:
     """Return the target within what a project requires of Python.
 
     Where it takes no release of ``python``, all count: whoever asks says so.
     """
-    return Target(python, platform, patches(requires, python) or (0, LAST_PATCH))
+    return PythonTarget(python, platform, patches(requires, python) or (0, LAST_PATCH))
 
 
 def _parts(platform: str) -> tuple[str, int, int, str]:
@@ -231,7 +231,7 @@ def _parts(platform: str) -> tuple[str, int, int, str]:
 
 
 @lru_cache(maxsize=64)
-def _ranks(target: Target) -> dict[Tag, int]:
+def _ranks(target: PythonTarget) -> dict[Tag, int]:
     major, minor = target.python.split(".")
     version = (int(major), int(minor))
     name, platforms = f"cp{major}{minor}", target.platforms()

@@ -15,7 +15,7 @@ from packaging.utils import parse_wheel_filename
 from cloacina_ctl.errors import Code, Diagnostic, Refused, Severity
 from cloacina_ctl.formats.layout import PLATFORM_FOLDER, VENDOR_FOLDER
 from cloacina_ctl.paths import MemberPath, collisions
-from cloacina_ctl.project.python.layout import Part
+from cloacina_ctl.project.python.layout import SourcePart
 from cloacina_ctl.project.python.modules import read_bytes
 from cloacina_ctl.project.python.namespaces import INIT, extends_path, hidden_name
 from cloacina_ctl.project.python.provided import standard_wins
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.manifest import Artifact
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.vendoring.locks.lock import LockedWheel
-    from cloacina_ctl.vendoring.target import Target
+    from cloacina_ctl.vendoring.target import PythonTarget
 
 _INFO = ".dist-info"
 
@@ -69,7 +69,7 @@ class Tree(NamedTuple):
     said: tuple[Diagnostic, ...] = ()
 
 
-def make_tree(wheels: Mapping[LockedWheel, Wheel], targets: tuple[Target, ...]) -> Tree:
+def make_tree(wheels: Mapping[LockedWheel, Wheel], targets: tuple[PythonTarget, ...]) -> Tree:
     """Return where the files of ``wheels`` lie.
 
     Raises ``Refused`` for compiled code that is not for its platform, and for clashes.
@@ -108,7 +108,7 @@ def make_tree(wheels: Mapping[LockedWheel, Wheel], targets: tuple[Target, ...]) 
     )
 
 
-def judge_names(project: Project, files: Iterable[VendoredFile]) -> Iterator[Diagnostic]:
+def check_names(project: Project, files: Iterable[VendoredFile]) -> Iterator[Diagnostic]:
     """Yield what is wrong with the names at the top of the vendored tree: errors and warnings."""
     by_name: dict[str, list[VendoredFile]] = {}
     for file in files:
@@ -144,7 +144,7 @@ class _Own:
         facts = project.python
         roots, parts = (facts.roots, facts.parts) if facts is not None else ((), ())
         self._modules = SourceRoot(project.root, roots, parts)
-        folder = Part(VENDOR_FOLDER.rstrip("/"), "")
+        folder = SourcePart(VENDOR_FOLDER.rstrip("/"), "")
         self._vendor = SourceRoot(project.root, ("",), (folder,))
         self._names = self._modules.names()
         self._vendored = frozenset(facts.vendored if facts is not None else ())

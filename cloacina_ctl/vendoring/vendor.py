@@ -31,9 +31,9 @@ from cloacina_ctl.vendoring.declared.origins import unavailable
 from cloacina_ctl.vendoring.declared.requirements import read_requirements
 from cloacina_ctl.vendoring.elsewhere import other_versions, unread_dependencies
 from cloacina_ctl.vendoring.given import given_names
-from cloacina_ctl.vendoring.locks.lock import Lock, refuse_unsayable, unfit_lock
+from cloacina_ctl.vendoring.locks.lock import WheelLock, refuse_unsayable, unfit_lock
 from cloacina_ctl.vendoring.notes import (
-    Change,
+    LockChange,
     changes_of,
     narrowed,
     skipped_engines,
@@ -44,7 +44,7 @@ from cloacina_ctl.vendoring.python_range import Wheels
 from cloacina_ctl.vendoring.rules import read_rules
 from cloacina_ctl.vendoring.store import scratch
 from cloacina_ctl.vendoring.target import accepted_pythons
-from cloacina_ctl.vendoring.tree import VendoredFile, judge_names, make_tree
+from cloacina_ctl.vendoring.tree import VendoredFile, check_names, make_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,12 +52,12 @@ if TYPE_CHECKING:
     from cloacina_ctl.formats.wheel.reader import Wheel
     from cloacina_ctl.manifest import Artifact
     from cloacina_ctl.project.model import Project
-    from cloacina_ctl.vendoring.choice import Choice
-    from cloacina_ctl.vendoring.closure import Distribution, Missing
+    from cloacina_ctl.vendoring.choice import WheelChoice
+    from cloacina_ctl.vendoring.closure import Distribution, UnmetRequirement
     from cloacina_ctl.vendoring.declared.requirements import Requirements
     from cloacina_ctl.vendoring.locks.lock import LockedWheel
-    from cloacina_ctl.vendoring.rules import Rules
-    from cloacina_ctl.vendoring.target import Target
+    from cloacina_ctl.vendoring.rules import ResolutionRules
+    from cloacina_ctl.vendoring.target import PythonTarget
 
 
 class Vendored(NamedTuple):
@@ -72,12 +72,12 @@ class Vendored(NamedTuple):
     files: tuple[VendoredFile, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     python: str | None = None
-    new_lock: Lock | None = None
+    new_lock: WheelLock | None = None
     old_lock: bytes | None = None
     left_out: tuple[LeftOut, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     wheels: tuple[tuple[str, str], ...] = ()
-    changes: tuple[Change, ...] = ()
+    changes: tuple[LockChange, ...] = ()
 
 
 def vendor(
@@ -97,7 +97,7 @@ def vendor(
     chosen = _choose(project, rules, options, folder, limits)
     choice, kept, wheels = chosen.choice, chosen.wheels.keys(), chosen.fits
     tree = make_tree(chosen.wheels, choice.targets)
-    named = refuse_errors(judge_names(project, tree.files))
+    named = refuse_errors(check_names(project, tree.files))
     lock = _lock(choice, rules, tuple(kept))
     if lock is not None:
         refuse_unsayable(lock, project.root, folder)
@@ -128,14 +128,14 @@ def vendor(
 class _Chosen(NamedTuple):
     """A choice, unpacked and judged: the wheels that are needed, and which Pythons they are for."""
 
-    choice: Choice
+    choice: WheelChoice
     wheels: Mapping[LockedWheel, Wheel]
     engines: tuple[str, ...]
     fits: Wheels
 
 
 def _choose(
-    project: Project, rules: Rules, options: VendorOptions, folder: str, limits: Limits
+    project: Project, rules: ResolutionRules, options: VendorOptions, folder: str, limits: Limits
 ) -> _Chosen:
     """Return what is vendored, for as many Pythons of the project as can be.
 
@@ -158,7 +158,7 @@ def _choose(
 
 def _judged(
     project: Project,
-    rules: Rules,
+    rules: ResolutionRules,
     options: VendorOptions,
     folder: str,
     limits: Limits,
@@ -182,7 +182,7 @@ def _judged(
 class _Unpacked:
     """The candidates, each unpacked once; one for several platforms is one wheel."""
 
-    def __init__(self, choice: Choice, folder: str, limits: Limits) -> None:
+    def __init__(self, choice: WheelChoice, folder: str, limits: Limits) -> None:
         self.wheels: dict[LockedWheel, Wheel] = {}
         self.distributions: dict[str, Distribution] = {}
         platforms: dict[str, list[str]] = {}
@@ -214,7 +214,7 @@ def _described(unpacked: Wheel, wheel: LockedWheel) -> Distribution:
 
 
 def _needed(
-    choice: Choice, rules: Rules, known: Mapping[LockedWheel, Distribution]
+    choice: WheelChoice, rules: ResolutionRules, known: Mapping[LockedWheel, Distribution]
 ) -> tuple[tuple[LockedWheel, ...], tuple[str, ...]]:
     """Return the wheels that the requirements lead to, and the engines on the way.
 
@@ -242,7 +242,10 @@ def _needed(
 
 
 def _incomplete(
-    choice: Choice, rules: Rules, missing: tuple[Missing, ...], target: Target
+    choice: WheelChoice,
+    rules: ResolutionRules,
+    missing: tuple[UnmetRequirement, ...],
+    target: PythonTarget,
 ) -> BuildFailed | Refused:
     text = "; ".join(choice.without.get(one.name, one.words) for one in missing[:3])
     if choice.locked is not None:
@@ -261,7 +264,7 @@ def _incomplete(
     )
 
 
-def _is_given(choice: Choice, name: str) -> bool:
+def _is_given(choice: WheelChoice, name: str) -> bool:
     return any(one.wheel.name == name for found in choice.candidates for one in found)
 
 
@@ -274,7 +277,10 @@ def _refuse_unlisted(requirements: Requirements, kept: tuple[LockedWheel, ...]) 
 
 
 def _refuse_strangers(
-    choice: Choice, rules: Rules, kept: tuple[LockedWheel, ...], options: VendorOptions
+    choice: WheelChoice,
+    rules: ResolutionRules,
+    kept: tuple[LockedWheel, ...],
+    options: VendorOptions,
 ) -> None:
     """Refuse a wheel of a distribution that comes from elsewhere, also where a wheel asks for it.
 
@@ -304,11 +310,13 @@ def _refuse_strangers(
         raise Refused(*problems)
 
 
-def _lock(choice: Choice, rules: Rules, kept: tuple[LockedWheel, ...]) -> Lock | None:
+def _lock(
+    choice: WheelChoice, rules: ResolutionRules, kept: tuple[LockedWheel, ...]
+) -> WheelLock | None:
     """Return the lock to write, None where the one that is there says the same."""
     if choice.locked is not None or not (kept or choice.found is not None):
         return None
-    return Lock(
+    return WheelLock(
         python=choice.targets[0].python,
         platforms=tuple(sorted(target.platform for target in choice.targets)),
         inputs=rules.inputs({one.name for one in kept}, choice.targets),

@@ -14,14 +14,14 @@ from cloacina_ctl.errors import (
     UsageError,
 )
 from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
-from cloacina_ctl.signing.judge import KnownKey
+from cloacina_ctl.signing.signatures import KnownKey
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from cloacina_ctl.signing.keys import PublicKey
 
 
-class Rule(NamedTuple):
+class VerificationPolicy(NamedTuple):
     """What a package must be to be taken.
 
     ``keys`` are public keys, or what leads to one: a file or another source, the name or
@@ -42,22 +42,22 @@ class Rule(NamedTuple):
     signature: str | None = None
 
 
-class KeysAtHand(NamedTuple):
+class AvailableKeys(NamedTuple):
     """The keys that count by default, and warnings of those, or why all, cannot be read."""
 
     known: tuple[KnownKey, ...]
     unread: tuple[Diagnostic, ...] = ()
 
 
-def keys_that_count(rule: Rule) -> tuple[KnownKey, ...]:
+def verification_keys(rule: VerificationPolicy) -> tuple[KnownKey, ...]:
     """Return the keys whose signatures count: those named by the rule, else the trusted ones.
 
     The user's folder must be readable only where the rule needs it: not where it names files alone.
     Raises ``FileProblem`` where the folder is needed and cannot be read. Where unsigned packages
-    are allowed no key is needed: the caller says what ``keys_at_hand`` warns of.
+    are allowed no key is needed: the caller says what ``available_keys`` warns of.
     """
     if not rule.keys:
-        return keys_at_hand().known if rule.allow_unsigned else _trusted_keys()
+        return available_keys().known if rule.allow_unsigned else _trusted_keys()
     from cloacina_ctl.signing.keys import PublicKey
     from cloacina_ctl.signing.resolve import find_public
 
@@ -74,7 +74,7 @@ def keys_that_count(rule: Rule) -> tuple[KnownKey, ...]:
     )
 
 
-def keys_at_hand() -> KeysAtHand:
+def available_keys() -> AvailableKeys:
     """Return the trusted keys for a question that has an answer without them.
 
     A folder that cannot be read is a warning here. One that others can write to is an error
@@ -85,11 +85,11 @@ def keys_at_hand() -> KeysAtHand:
     try:
         known = _trusted_keys()
         unusable = KeyStore(settings.config_folder()).unusable_public()
-        return KeysAtHand(known, tuple(one.warning() for one in unusable))
+        return AvailableKeys(known, tuple(one.warning() for one in unusable))
     except FileProblem as error:
         hint = f"name the folder of your keys with {settings.ENV_FOLDER}"
         warnings = (one._replace(severity=Severity.WARNING, hint=hint) for one in error.diagnostics)
-        return KeysAtHand((), tuple(warnings))
+        return AvailableKeys((), tuple(warnings))
 
 
 def _trusted_keys() -> tuple[KnownKey, ...]:
@@ -110,7 +110,7 @@ def _trusted_keys() -> tuple[KnownKey, ...]:
         ) from error
 
 
-def check_rule(rule: Rule) -> None:
+def check_policy(rule: VerificationPolicy) -> None:
     """Refuse a rule that nothing could meet or that everything would."""
     if rule.threshold < 1:
         raise UsageError.of(Code.USAGE, f"the threshold must be at least 1: {rule.threshold}")

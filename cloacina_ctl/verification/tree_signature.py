@@ -1,7 +1,7 @@
 """The signatures of a package of an older format, checked while it is read once.
 
-The sidecar is judged before a byte is decompressed (``judge_beside``); a ``package.sig`` when the
-last file went through, for it is over the files (``TreeSink``). Both give what
+The sidecar is judged before a byte is decompressed (``check_sidecar``); a ``package.sig`` when the
+last file went through, for it is over the files (``TreeSignatureSink``). Both give what
 ``verification.verify`` decides by.
 """
 
@@ -20,21 +20,21 @@ from cloacina_ctl.signing.fidius_signature import (
     SpooledTreeDigest,
     TreeDigest,
     check_signature,
-    judge_tree,
+    check_tree_signature,
 )
-from cloacina_ctl.signing.sidecar import find_sidecar, judge_sidecar, read_sidecar
+from cloacina_ctl.signing.sidecar import check_sidecar_signature, find_sidecar, read_sidecar
 
 if TYPE_CHECKING:
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.formats.file_index import FileEntry
-    from cloacina_ctl.formats.legacy.reader import Contents, LegacyPackage
+    from cloacina_ctl.formats.legacy.reader import ArchiveContents, LegacyPackage
     from cloacina_ctl.formats.sinks import Sink
-    from cloacina_ctl.signing.judge import Judged, KnownKey
+    from cloacina_ctl.signing.signatures import CheckedSignature, KnownKey
 
 
-def judge_beside(
+def check_sidecar(
     package: LegacyPackage, known: tuple[KnownKey, ...], elsewhere: str | None = None
-) -> tuple[Judged, ...]:
+) -> tuple[CheckedSignature, ...]:
     """Judge the sidecar beside the package, if there is one, over every byte of the file.
 
     ``elsewhere`` is the path of one that does not lie there, and then must exist. What comes on
@@ -42,12 +42,12 @@ def judge_beside(
     that cannot be read: that is not the same as none.
     """
     if elsewhere is not None:
-        return (judge_sidecar(read_sidecar(elsewhere), package.digest, known),)
+        return (check_sidecar_signature(read_sidecar(elsewhere), package.digest, known),)
     sidecar = None if package.path == STDIN else find_sidecar(package.path)
-    return () if sidecar is None else (judge_sidecar(sidecar, package.digest, known),)
+    return () if sidecar is None else (check_sidecar_signature(sidecar, package.digest, known),)
 
 
-class TreeSink:
+class TreeSignatureSink:
     """A sink that hands everything on to ``sink`` and keeps what ``package.sig`` is judged by."""
 
     divisible = False
@@ -84,8 +84,8 @@ class TreeSink:
         self._sink.end()
 
     def judge(
-        self, package: LegacyPackage, contents: Contents, known: tuple[KnownKey, ...]
-    ) -> tuple[Judged, ...]:
+        self, package: LegacyPackage, contents: ArchiveContents, known: tuple[KnownKey, ...]
+    ) -> tuple[CheckedSignature, ...]:
         """Judge the ``package.sig`` of what went through, if there is one.
 
         Where the files came in no order that its digest can be made in, which is never so in what
@@ -97,7 +97,7 @@ class TreeSink:
         signature = check_signature(bytes(self._signature), where=where)
         digest = self._tree.digest() if self._tree is not None else _read_again(package)
         members = [str(file.path) for file in contents.files]
-        return (judge_tree(signature, digest, known, members),)
+        return (check_tree_signature(signature, digest, known, members),)
 
 
 def _read_again(package: LegacyPackage) -> Digest:
@@ -106,7 +106,7 @@ def _read_again(package: LegacyPackage) -> Digest:
         fd = unnamed_file(folder)
     try:
         tree = SpooledTreeDigest(fd, folder)
-        package.stream(TreeSink(DISCARD, tree))
+        package.stream(TreeSignatureSink(DISCARD, tree))
         return tree.digest()
     finally:
         os.close(fd)

@@ -35,21 +35,21 @@ from cloacina_ctl.formats.opening import open_any
 from cloacina_ctl.formats.package import PackageIdentity
 from cloacina_ctl.formats.sinks import DISCARD
 from cloacina_ctl.formats.threads import default_jobs
-from cloacina_ctl.signing.judge import judge_head, judge_subject
 from cloacina_ctl.signing.policy import (
     Requirement,
     failed_signatures,
     require_signatures,
     trusted_signers,
 )
+from cloacina_ctl.signing.signatures import check_head_signatures, check_signed_subjects
 from cloacina_ctl.signing.statement import Subject
 from cloacina_ctl.values import NamedTuple
 from cloacina_ctl.verification.policy import (
-    KeysAtHand,
-    Rule,
-    check_rule,
-    keys_at_hand,
-    keys_that_count,
+    AvailableKeys,
+    VerificationPolicy,
+    available_keys,
+    check_policy,
+    verification_keys,
 )
 
 if TYPE_CHECKING:
@@ -57,11 +57,11 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.formats.file_index import FileEntry
-    from cloacina_ctl.formats.legacy.reader import Contents, LegacyPackage
+    from cloacina_ctl.formats.legacy.reader import ArchiveContents, LegacyPackage
     from cloacina_ctl.formats.package import Package, Streamed
     from cloacina_ctl.formats.sinks import Sink
     from cloacina_ctl.progress import StageProgress
-    from cloacina_ctl.signing.judge import Judged, KnownKey
+    from cloacina_ctl.signing.signatures import CheckedSignature, KnownKey
 
 
 class Unsigned(enum.Enum):
@@ -83,32 +83,37 @@ class Evidence(NamedTuple):
     identity: PackageIdentity
     size: int
     files: tuple[FileEntry, ...]
-    signatures: tuple[Judged, ...]
+    signatures: tuple[CheckedSignature, ...]
     trusted_signers: tuple[str, ...]
     complete: bool
     head: Digest | None = None
-    contents: Contents | None = None
+    contents: ArchiveContents | None = None
 
 
 @contextlib.contextmanager
 def verifying(
-    path: str, policy: Rule = Rule(), *, unsigned: Unsigned = Unsigned.FIRST
+    path: str,
+    policy: VerificationPolicy = VerificationPolicy(),
+    *,
+    unsigned: Unsigned = Unsigned.FIRST,
 ) -> Iterator[Proof]:
     """Open the package at ``path`` (``-`` is standard input) and begin its proof: (1) to (6).
 
     Raises ``FileProblem`` for what is no regular file, ``Refused`` for what is no package,
     ``NotTrusted`` where the policy is not met, ``UsageError`` for a policy that makes no sense.
     """
-    check_rule(policy)
-    known = keys_that_count(policy)
+    check_policy(policy)
+    known = verification_keys(policy)
     with open_any(path, policy.limits) as package:  # (1)
         yield Proof(package, policy, known, unsigned=unsigned)
 
 
-def begin(package: Package, policy: Rule, *, unsigned: Unsigned = Unsigned.FIRST) -> Proof:
+def begin(
+    package: Package, policy: VerificationPolicy, *, unsigned: Unsigned = Unsigned.FIRST
+) -> Proof:
     """Begin the proof of a package that is open already; raises what ``verifying`` does."""
-    check_rule(policy)
-    return Proof(package, policy, keys_that_count(policy), unsigned=unsigned)
+    check_policy(policy)
+    return Proof(package, policy, verification_keys(policy), unsigned=unsigned)
 
 
 def examine(package: Package, known: tuple[KnownKey, ...] | None = None) -> Proof:
@@ -120,7 +125,7 @@ def examine(package: Package, known: tuple[KnownKey, ...] | None = None) -> Proo
     if known is not None:
         return Proof(package, None, known)
     signed = not isinstance(package, NativePackage) or bool(package.block.envelopes)
-    keys = keys_at_hand() if signed else KeysAtHand(())
+    keys = available_keys() if signed else AvailableKeys(())
     return Proof(package, None, keys.known, warnings=keys.unread)
 
 
@@ -134,7 +139,7 @@ class Proof:
     def __init__(
         self,
         package: Package,
-        policy: Rule | None,
+        policy: VerificationPolicy | None,
         known: tuple[KnownKey, ...],
         *,
         unsigned: Unsigned = Unsigned.FIRST,
@@ -143,7 +148,7 @@ class Proof:
         self.package = package
         self.native: NativePackage | None = None
         self.legacy: LegacyPackage | None = None
-        self.signatures: tuple[Judged, ...] = ()
+        self.signatures: tuple[CheckedSignature, ...] = ()
         self._policy = policy
         self._known = known
         self._unsigned = unsigned
@@ -189,24 +194,26 @@ class Proof:
             jobs = (self._policy.jobs if self._policy is not None else None) or default_jobs()
             streamed = self.package.stream(sink, files, jobs=jobs, progress=progress)  # (7)
             return self._conclude(self.identity, streamed)
-        from cloacina_ctl.verification.tree_signature import TreeSink
+        from cloacina_ctl.verification.tree_signature import TreeSignatureSink
 
-        tree = TreeSink(sink)
+        tree = TreeSignatureSink(sink)
         streamed = self.legacy.stream(tree, progress=progress)  # (7)
-        contents = cast("Contents", streamed.contents)
+        contents = cast("ArchiveContents", streamed.contents)
         self.signatures += tree.judge(self.legacy, contents, self._known)  # (2), `package.sig`
         return self._conclude(contents.identity(self.legacy.path), streamed)
 
     def _begin_native(self, package: NativePackage) -> None:
         if self._policy is not None:
             refuse_sidecar(self._policy)
-        self.signatures = judge_head(package.block.envelopes, package.head_digest, self._known)
+        self.signatures = check_head_signatures(
+            package.block.envelopes, package.head_digest, self._known
+        )
         self._decide(Unsigned.FIRST)  # (2), (3)
-        self.signatures = judge_subject(self.signatures, subject_of(package))  # (4), (5)
+        self.signatures = check_signed_subjects(self.signatures, subject_of(package))  # (4), (5)
         self._decide(Unsigned.FIRST, native_identity(package))  # (6)
 
     def _begin_legacy(self, package: LegacyPackage) -> None:
-        from cloacina_ctl.verification.tree_signature import judge_beside
+        from cloacina_ctl.verification.tree_signature import check_sidecar
 
         elsewhere = None
         if self._policy is not None:
@@ -214,7 +221,7 @@ class Proof:
             if self._policy.content is not None:
                 found = {"content": CONTENT_PREFIX + package.digest}
                 check_identity(found, self._policy, package.path)  # (6)
-        self.signatures = judge_beside(package, self._known, elsewhere)
+        self.signatures = check_sidecar(package, self._known, elsewhere)
         if self._policy is not None:
             refuse_failed_signatures(self.signatures, package.path)  # (2)
         if not package.may_hold_signature:
@@ -266,7 +273,11 @@ def subject_of(package: NativePackage) -> Subject:
 
 
 def require(
-    signatures: tuple[Judged, ...], policy: Rule, path: str, *, is_whole: bool = False
+    signatures: tuple[CheckedSignature, ...],
+    policy: VerificationPolicy,
+    path: str,
+    *,
+    is_whole: bool = False,
 ) -> None:
     """Raise ``NotTrusted`` where too few keys that count have signed.
 
@@ -283,14 +294,14 @@ def require(
         raise NotTrusted(whole, *others) from error
 
 
-def refuse_failed_signatures(signatures: tuple[Judged, ...], path: str) -> None:
+def refuse_failed_signatures(signatures: tuple[CheckedSignature, ...], path: str) -> None:
     """Raise ``NotTrusted`` where a signature under a known key fails; no option excuses it."""
     failed = failed_signatures(signatures, path)
     if failed:
         raise NotTrusted(*failed)
 
 
-def check_identity(found: Mapping[str, str], policy: Rule, path: str) -> None:
+def check_identity(found: Mapping[str, str], policy: VerificationPolicy, path: str) -> None:
     """Raise ``NotTrusted`` for another package than the policy pins: name, version, content."""
     wanted = {"name": policy.name, "version": policy.version, "content": policy.content}
     problems = [
@@ -304,7 +315,7 @@ def check_identity(found: Mapping[str, str], policy: Rule, path: str) -> None:
         raise NotTrusted(*problems)
 
 
-def refuse_sidecar(policy: Rule) -> None:
+def refuse_sidecar(policy: VerificationPolicy) -> None:
     """Refuse a sidecar for a native package: it would be ignored."""
     if policy.signature is not None:
         raise UsageError.of(

@@ -8,7 +8,7 @@ from cloacina_ctl.formats.file_index import Tool
 from cloacina_ctl.formats.native.signature_block import SignatureBlock
 from cloacina_ctl.formats.native.writer import PackageWriter, WriteOptions
 from cloacina_ctl.formats.plan import Plan, PlannedFile, make_plan
-from cloacina_ctl.manifest import Contents, Language, Manifest, Package, Task, Workflow
+from cloacina_ctl.manifest import Contents, Language, Manifest, PackageInfo, Task, Workflow
 from cloacina_ctl.paths import MemberPath
 
 TOOL = Tool("tests", "1.0")
@@ -23,7 +23,7 @@ FILES = {
 def manifest(name: str = "demo", version: str = "1.0") -> Manifest:
     return Manifest(
         format_version=3,
-        package=Package(name=name, version=version),
+        package=PackageInfo(name=name, version=version),
         language=Language.PYTHON,
         contents=Contents(files=1, sha256="0" * 64, size=0),
         entry_module="demo.tasks",

@@ -10,7 +10,7 @@ import pytest
 from cloacina_ctl.operations import keys
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.unpack import Wanted, unpack
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = re.findall(
@@ -29,7 +29,12 @@ def folder(tmp_path, monkeypatch):
         keys=keys.signing_keys(()),
     )  # fmt: skip
     package(made)
-    unpack(str(tmp_path / "x.cloacina"), str(tmp_path / "there"), Rule(), Wanted(metadata=True))
+    unpack(
+        str(tmp_path / "x.cloacina"),
+        str(tmp_path / "there"),
+        VerificationPolicy(),
+        Wanted(metadata=True),
+    )
     return tmp_path
 
 

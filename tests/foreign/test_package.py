@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloacina_ctl.errors import Code, FileProblem, Refused
-from cloacina_ctl.formats.legacy import reader as prefetch
-from cloacina_ctl.formats.legacy.model import Generation
-from cloacina_ctl.formats.legacy.reader import SMALL, read_ahead
+from cloacina_ctl.formats.legacy import reader
+from cloacina_ctl.formats.legacy.model import Format
+from cloacina_ctl.formats.legacy.reader import SMALL, prefetch
 from cloacina_ctl.formats.limits import DEFAULT_LIMITS
 from cloacina_ctl.formats.native.reader import NativePackage
 from cloacina_ctl.formats.opening import open_any
@@ -30,10 +30,10 @@ from tests.hostile.builder import build
 
 ROOT = Path(__file__).parents[2]
 EVERY = {
-    Generation.SOURCE: source(),
-    Generation.V1: v1(),
-    Generation.V2: v2(),
-    Generation.PROVIDER: source(PROVIDER, "files-0.1.0"),
+    Format.SOURCE: source(),
+    Format.V1: v1(),
+    Format.V2: v2(),
+    Format.PROVIDER: source(PROVIDER, "files-0.1.0"),
 }
 TEXTS = st.text(st.characters(codec="ascii", categories=("Ll", "Nd")), min_size=1, max_size=20)
 TREES = st.dictionaries(
@@ -129,20 +129,20 @@ def test_limits_are_checked_before_a_byte_is_read(place):
 
 def test_reading_ahead_keeps_the_order_raises_and_stops():
     pieces = [bytes([number]) for number in range(50)]
-    assert list(read_ahead(pieces, 3)) == pieces == list(read_ahead(pieces, 0))
+    assert list(prefetch(pieces, 3)) == pieces == list(prefetch(pieces, 0))
 
     def failing():
         yield b"first"
         raise Refused.of(Code.BAD_STREAM, "there")
 
-    found = read_ahead(failing(), 2)
+    found = prefetch(failing(), 2)
     assert next(found) == b"first"
     with pytest.raises(Refused):
         next(found)
-    endless = read_ahead(iter(lambda: b"x", b""), 2)
+    endless = prefetch(iter(lambda: b"x", b""), 2)
     assert next(endless) == b"x"
     endless.close()
-    assert prefetch.AHEAD > 0
+    assert reader.PREFETCHED > 0
 
 
 def test_memory_stays_bounded_whatever_the_size(place):

@@ -14,7 +14,7 @@ from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.signing.fidius_signature import TreeDigest, sign_tree
 from cloacina_ctl.signing.resolve import find_private
 from cloacina_ctl.signing.sidecar import make_sidecar
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.foreign import archives
 from tests.foreign.conftest import PROVIDER, RUST, source, v1, v2
 from tests.verbs.test_json_shapes import judge
@@ -46,7 +46,7 @@ def test_whole_and_signed_by_a_known_key(run, place, key, kind):
     judge(json.loads(said.out))
     assert said.status == 0
     assert said.result["format"] == kind
-    assert said.result["vouched_by"] == [key.public.fingerprint]
+    assert said.result["trusted_signers"] == [key.public.fingerprint]
     (signature,) = said.result["signatures"]
     assert signature["covers"] == "every byte of the file"
     assert signature["leaves_out"]
@@ -206,9 +206,9 @@ def test_a_name_that_leads_elsewhere_makes_no_folder(tmp_path, monkeypatch, name
     (below / "x").write_bytes(archives.gz(archives.v1_tar(manifest)))
     monkeypatch.chdir(below)
     with pytest.raises(UsageError, match="make no name of a folder"):
-        unpack("x", rule=Rule(allow_unsigned=True))
+        unpack("x", rule=VerificationPolicy(allow_unsigned=True))
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["below", "x"]
     manifest["package"]["name"] = "demo"
     (below / "x").write_bytes(archives.gz(archives.v1_tar(manifest)))
-    assert unpack("x", rule=Rule(allow_unsigned=True)).destination == "demo-1.0.0"
+    assert unpack("x", rule=VerificationPolicy(allow_unsigned=True)).destination == "demo-1.0.0"
     assert (below / "demo-1.0.0" / "manifest.json").is_file()

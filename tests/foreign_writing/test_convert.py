@@ -15,19 +15,19 @@ from cloacina_ctl.formats.layout import library_path
 from cloacina_ctl.formats.native.writer import PackageWriter
 from cloacina_ctl.formats.opening import open_any
 from cloacina_ctl.formats.plan import PlannedFile, make_plan
-from cloacina_ctl.manifest import Contents, Language, Manifest, Package, Retry, Task, Workflow
+from cloacina_ctl.manifest import Contents, Language, Manifest, PackageInfo, Retry, Task, Workflow
 from cloacina_ctl.operations.convert import ConvertRequest, convert
 from cloacina_ctl.operations.package import PackageRequest, package
-from cloacina_ctl.operations.packaging.target import Target
+from cloacina_ctl.operations.packaging.target import FormatTarget
 from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.platforms import artifact_of, read_library
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.foreign import archives
 from tests.foreign_writing.conftest import FIXTURES
 from tests.platforms.workflow_libraries import fidius_library, raw_library
 
-UNSIGNED = Rule(allow_unsigned=True)
+UNSIGNED = VerificationPolicy(allow_unsigned=True)
 
 
 def write(path, data):
@@ -112,9 +112,9 @@ def test_any_python_project_survives_the_way_there_and_back(tmp_path_factory, fi
     )
     one, two, three = (str(folder / name) for name in ("1", "2", "3"))
     package(PackageRequest(str(project), one))
-    there = ConvertRequest(one, two, Target("source"), UNSIGNED, pad=pad)
+    there = ConvertRequest(one, two, FormatTarget("source"), UNSIGNED, pad=pad)
     made = convert(there)
-    convert(ConvertRequest(two, three, Target("native"), UNSIGNED))
+    convert(ConvertRequest(two, three, FormatTarget("native"), UNSIGNED))
     first, last = files_of(one, folder / "u1"), files_of(three, folder / "u3")
     assert first.pop("package.toml")
     assert last.pop("package.toml")
@@ -192,7 +192,7 @@ def library_package(path, elf, *, kind="cdylib", tasks=None, more=()):
     tasks = tasks or (Task("extract"), Task("load", ("extract",), retry=Retry()))
     manifest = Manifest(
         format_version=3,
-        package=Package("etl", "1.0.0", authors=("A", "B")),
+        package=PackageInfo("etl", "1.0.0", authors=("A", "B")),
         language=Language.RUST,
         contents=Contents(1, "0" * 64, 1),
         workflows=(Workflow("etl", tasks, author="A. Author", fingerprint="ab"),),
@@ -329,7 +329,7 @@ def test_who_vouches_is_asked_before_anything_is_converted(cli, tree, report, tm
     line = ("convert", "s.cloacina", "--format", "native", "-o", "n.cloacina")
     made = cli(*line, "--lossy", "--json")
     assert made.status == 0
-    assert len(made.json["result"]["vouched_by"]) == 1
+    assert len(made.json["result"]["trusted_signers"]) == 1
     assert cli(*line, "--lossy", "--force", "--content", "sha256:" + "0" * 64).status == 4
     assert cli(*line, "--lossy", "--force", "--name", "other").status == 4
     (tmp_path / "s.cloacina.sig").unlink()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloacina_ctl.errors import Refused
-from cloacina_ctl.operations.packaging.crate_files import CrateFiles, judge_build
+from cloacina_ctl.operations.packaging.crate_files import CrateFiles, check_build
 from cloacina_ctl.project.build.dep_info import FilesRead
 from cloacina_ctl.project.model import Selection
 from cloacina_ctl.project.reading import read_project
@@ -360,11 +360,11 @@ def test_what_the_build_read_must_be_packed_and_what_a_script_watches_may_be(cra
     packed = CrateFiles((), frozenset({str(crate / "src/lib.rs")}))
     watched = (str(tmp_path / "VERSION"), str(crate / "src"))
     read = FilesRead((str(crate / "src/lib.rs"),), watched)
-    (said,) = judge_build(project, Selection(()), read, packed)
+    (said,) = check_build(project, Selection(()), read, packed)
     assert (said.code, said.where, said.severity.value) == ("R024", "../VERSION", "warning")
     compiled = (str(crate / "src/../../hidden.txt"), str(crate / "notes.txt"))
     with pytest.raises(Refused) as error:
-        judge_build(project, Selection(()), read._replace(compiled=compiled), packed)
+        check_build(project, Selection(()), read._replace(compiled=compiled), packed)
     assert [one.message for one in error.value.diagnostics] == [
         "`rustc` reads ../hidden.txt, which is not packed: outside of the crate",
         "`rustc` reads notes.txt, which is not packed: left out",

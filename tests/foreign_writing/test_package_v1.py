@@ -9,7 +9,7 @@ import pytest
 
 from cloacina_ctl.manifest import Task, Workflow
 from cloacina_ctl.operations.packaging import v1
-from cloacina_ctl.operations.packaging.build import Built
+from cloacina_ctl.operations.packaging.build import BuiltLibrary
 from cloacina_ctl.platforms import artifact_of, read_library
 from tests.foreign_writing.conftest import FIXTURES
 from tests.platforms.workflow_libraries import fidius_library, raw_library
@@ -27,7 +27,7 @@ def built(tmp_path, monkeypatch):
         library = read_library(str(path))
         artifact = artifact_of(library, path=f"platform/{library.tag}/{path.name}")
         workflow = Workflow("etl", (Task("extract", source="source/src/jobs.rs:9"),))
-        made = Built(
+        made = BuiltLibrary(
             str(path), path.stat().st_size, artifact, (workflow,), (), library.exports
         )  # fmt: skip
         monkeypatch.setattr(v1, "build_library", lambda *_: made)

@@ -18,7 +18,7 @@ from cloacina_ctl.errors import Code, FileProblem, Refused
 from cloacina_ctl.formats.legacy.tar_writer import PIECE, Pipeline, feed_plan
 from cloacina_ctl.formats.legacy.write_source import (
     PADDING_PATH,
-    Output,
+    Destination,
     SizeRules,
     check_paths,
     source_order,
@@ -45,7 +45,7 @@ def plan(files, executable=()):
 
 def write(path, files, rules=SizeRules(), **choices):
     executable = choices.pop("executable", ())
-    output = Output(str(path), choices.pop("replace", False))
+    output = Destination(str(path), choices.pop("replace", False))
     return write_source(output, ROOT, feed_plan(plan(files, executable)), rules, **choices)
 
 
@@ -158,7 +158,7 @@ def test_the_same_files_give_the_same_bytes_from_disk_and_from_memory(path, tmp_
     other = tmp_path / "other.cloacina"
     seen = []
     feed = feed_plan(Plan(ROOT, tuple(planned)), lambda done, total: seen.append((done, total)))
-    write_source(Output(str(other)), ROOT, feed, SizeRules())
+    write_source(Destination(str(other)), ROOT, feed, SizeRules())
     assert other.read_bytes() == path.read_bytes()
     assert seen[-1][0] == seen[-1][1] == sum(map(len, FILES.values()))
 
@@ -217,7 +217,7 @@ def test_a_file_that_changes_between_the_rounds_is_refused(path, tmp_path):
         changing.write_bytes(b"1" * 100_000)
 
     with pytest.raises(FileProblem) as caught:
-        write_source(Output(str(path)), ROOT, feed_and_change, RATIO, pad=True)
+        write_source(Destination(str(path)), ROOT, feed_and_change, RATIO, pad=True)
     assert caught.value.diagnostics[0].code is Code.CHANGED
     assert not path.exists()
 
@@ -276,7 +276,7 @@ def test_a_disk_that_fills_up_is_reported_and_leaves_nothing(path, monkeypatch):
 
 def test_a_file_ends_only_where_one_began(path):
     with pytest.raises(TypeError):
-        write_source(Output(str(path)), ROOT, lambda stream: stream.end(), SizeRules())
+        write_source(Destination(str(path)), ROOT, lambda stream: stream.end(), SizeRules())
 
 
 @given(st.lists(st.integers(0, 3 * PIECE), max_size=5))

@@ -7,11 +7,13 @@ import pytest
 from cloacina_ctl.errors import Refused
 from cloacina_ctl.manifest import Trigger
 from cloacina_ctl.project import toml_editing
-from cloacina_ctl.project.package_toml import Header, resolve
+from cloacina_ctl.project.package_toml import PackageHeader, resolve
 from cloacina_ctl.releases.table import find_release
 from cloacina_ctl.toml import parse_toml
 
-HEADER = Header("demo", "1.0", "python", "demo_wf", 'What "it" does', None, None, "demo.tasks")
+HEADER = PackageHeader(
+    "demo", "1.0", "python", "demo_wf", 'What "it" does', None, None, "demo.tasks"
+)
 METADATA = {
     "language": "python", "workflow_name": "demo_wf", "description": 'What "it" does',
     "entry_module": "demo.tasks",

@@ -140,7 +140,7 @@ def test_f17_what_is_missing_is_refused_to_whoever_uses_it(judge, tmp_path):
 def test_f17_removing_sections_keeps_every_signature(judge):
     data = build(SECTIONS, withheld=(TAG, "source"), signers=(ALICE, BOB))
     answer = judge.verify(data, ALICE, BOB, unsigned=False, threshold=2)
-    assert answer.vouched_by == (keyid(ALICE), keyid(BOB))
+    assert answer.trusted_signers == (keyid(ALICE), keyid(BOB))
 
 
 def test_f17_a_tar_file_remains_when_sections_are_taken_out():

@@ -229,7 +229,7 @@ def test_f10_a_rebuild_is_a_statement_of_the_same_form(judge):
     def rebuild(made):
         made.update(predicateType="urn:cloacina:rebuild:v1", predicate={"result": "same"})
 
-    assert not judge.verify(signs(rebuild), ALICE).vouched_by
+    assert not judge.verify(signs(rebuild), ALICE).trusted_signers
     two = {"predicateType": "urn:cloacina:rebuild:v1", "x": 1}
     assert judge.refuses(signs(lambda made: made.update(two)), ALICE) == {"S003"}
 

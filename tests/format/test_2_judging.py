@@ -22,9 +22,9 @@ def test_f11_an_envelope_whose_key_nobody_asked_for_is_ignored(judge, payload, s
     if not signature:
         junk["signatures"][0]["sig"] = envelope(BOB, b"x")["signatures"][0]["sig"]
     data = build(signers=(ALICE,), envelopes_patch=lambda made: [junk, *made])
-    assert judge.verify(data, ALICE, unsigned=False).vouched_by == (keyid(ALICE),)
-    assert judge.verify(data).vouched_by == ()
-    assert judge.verify(data, BOB).vouched_by == ()
+    assert judge.verify(data, ALICE, unsigned=False).trusted_signers == (keyid(ALICE),)
+    assert judge.verify(data).trusted_signers == ()
+    assert judge.verify(data, BOB).trusted_signers == ()
 
 
 def other(**fields):
@@ -77,10 +77,10 @@ def test_f13_one_key_counts_once(judge):
         return [*envelopes, envelope(ALICE, canonical(said))]
 
     data = build(signers=(ALICE,), envelopes_patch=again)
-    assert judge.verify(data, ALICE, unsigned=False).vouched_by == (keyid(ALICE),)
+    assert judge.verify(data, ALICE, unsigned=False).trusted_signers == (keyid(ALICE),)
     assert judge.refuses(data, ALICE, BOB, unsigned=False, threshold=2) == {"S004"}
     both = build(signers=(ALICE, BOB))
-    assert len(judge.verify(both, ALICE, BOB, unsigned=False, threshold=2).vouched_by) == 2
+    assert len(judge.verify(both, ALICE, BOB, unsigned=False, threshold=2).trusted_signers) == 2
 
 
 def test_f14_the_key_that_verified_is_the_one_that_the_keyid_names(judge):

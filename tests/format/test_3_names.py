@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloacina_ctl.paths import MemberPath, collisions, judge_path
+from cloacina_ctl.paths import MemberPath, check_path, collisions
 from tests.format.verdicts import refusal
 from tests.hostile.builder import FILES, File, build
 
@@ -36,7 +36,7 @@ BAD = {
 
 @pytest.mark.parametrize("path", GOOD)
 def test_f21_a_name_that_every_system_takes_is_taken(judge, path):
-    assert judge_path(path) is None
+    assert check_path(path) is None
     if len(path.encode()) < 1000 and path.count("/") < 31:
         assert judge.verify(build(files=(*FILES, File("vendor/" + path)))).complete
 

@@ -11,7 +11,7 @@ from cloacina_ctl.operations.inspect import Inspection, inspect
 from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.operations.verify import Verified, verify
 from cloacina_ctl.signing.keys import PublicKey
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.hostile.envelopes import public_key
 
 if TYPE_CHECKING:
@@ -34,14 +34,16 @@ class Judge:
 
     def rule(
         self, *seeds: bytes, unsigned: bool = True, threshold: int = 1, **more: object
-    ) -> Rule:
+    ) -> VerificationPolicy:
         """Return the rule of somebody who knows the keys of these seeds."""
         files = []
         for seed in seeds:
             path = self.folder / f"{seed[0]}.pub"
             path.write_bytes(PublicKey.from_raw(public_key(seed)).to_pem())
             files.append(str(path))
-        return Rule(keys=tuple(files), allow_unsigned=unsigned, threshold=threshold, jobs=1, **more)
+        return VerificationPolicy(
+            keys=tuple(files), allow_unsigned=unsigned, threshold=threshold, jobs=1, **more
+        )
 
     def verify(self, data: bytes, *seeds: bytes, **rule: object) -> Verified:
         """Return the answer to `verify`."""

@@ -202,7 +202,7 @@ def _unpacked(folder: str) -> tuple[dict[str, bytes], set[str]]:
     return files, modes
 
 
-def _judge_result(case: Case, sandbox: Sandbox) -> Iterator[str]:
+def _check_result(case: Case, sandbox: Sandbox) -> Iterator[str]:
     found, modes = _unpacked(sandbox.destination)
     expected = case.tree if case.recipe is None else expected_tree(case)
     if expected is not None and found != expected:
@@ -211,7 +211,7 @@ def _judge_result(case: Case, sandbox: Sandbox) -> Iterator[str]:
         yield f"RESULT modes {sorted(modes)}"
 
 
-def _judge_verdict(case: Case, verb: str, outcome: Outcome) -> Iterator[str]:
+def _check_verdict(case: Case, verb: str, outcome: Outcome) -> Iterator[str]:
     want = case.verdict(verb)
     refused = outcome.exit != 0
     if outcome.exit is None:
@@ -231,7 +231,7 @@ def _reason(case: Case, outcome: Outcome) -> bool:
     return any(code.startswith(case.codes) for code in outcome.codes)
 
 
-def _judge_words(outcome: Outcome) -> Iterator[str]:
+def _check_words(outcome: Outcome) -> Iterator[str]:
     if outcome.shown:
         yield f"NOISY {outcome.shown[:100]!r}"
     if verbs.render is None or not outcome.text:
@@ -243,7 +243,7 @@ def _judge_words(outcome: Outcome) -> Iterator[str]:
         yield f"NOISY a line of {len(line)} characters"
 
 
-def _judge_effects(
+def _check_effects(
     case: Case, verb: str, outcome: Outcome, before: dict[str, str], sandbox: Sandbox
 ) -> Iterator[str]:
     after = sandbox.tree()
@@ -269,11 +269,11 @@ def run(case: Case, verb: str, sandbox: Sandbox, *, apart: bool = False) -> list
     else:
         with _inside(sandbox):
             outcome = call(verbs.VERBS[verb], path, sandbox.destination, sandbox.key)
-    findings = list(_judge_verdict(case, verb, outcome))
-    findings += _judge_words(outcome)
-    findings += _judge_effects(case, verb, outcome, before, sandbox)
+    findings = list(_check_verdict(case, verb, outcome))
+    findings += _check_words(outcome)
+    findings += _check_effects(case, verb, outcome, before, sandbox)
     if verb == "unpack" and outcome.exit == 0 and case.verdict(verb) != "refuse":
-        findings += _judge_result(case, sandbox)
+        findings += _check_result(case, sandbox)
     if outcome.seconds > case.seconds:
         findings.append(f"TIMEOUT {outcome.seconds:.1f} s, not {case.seconds} s")
     if outcome.rss_kib > MAX_RSS_KIB:

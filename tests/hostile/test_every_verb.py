@@ -206,7 +206,7 @@ def _wrong(case: Case, verb: str, verified: Ended, ended: Ended) -> Iterator[str
             yield f"it printed a line of {len(line)} characters"
 
 
-def _judge(cases: list[Case], world: World, verbs: dict[str, str] = VERBS) -> list[str]:
+def _check(cases: list[Case], world: World, verbs: dict[str, str] = VERBS) -> list[str]:
     """Return one line for each thing that went wrong, of all cases and commands."""
     found = []
     for case in cases:
@@ -229,13 +229,13 @@ def test_what_verify_refuses_no_command_takes(family: str, world: World) -> None
     cases = FAMILIES[family]
     third = len(cases) // 3
     sample = [*cases[:: max(third, 1)][:3], *(case for case in cases if case.id in TAKEN_ONCE)]
-    _fail_for(_judge(sample, world, VERBS))
+    _fail_for(_check(sample, world, VERBS))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_verify_refuses_no_command_takes_whatever_the_case(family: str, world: World) -> None:
-    _fail_for(_judge(FAMILIES[family], world, VERBS))
+    _fail_for(_check(FAMILIES[family], world, VERBS))
 
 
 def test_every_command_takes_the_package_that_nothing_is_wrong_with(world: World) -> None:

@@ -44,7 +44,7 @@ def _share(case: Case) -> tuple[str, ...]:
     return tuple(verb for verb in VERBS if verb in share)
 
 
-def _judge(row: str, share: Callable[[Case], tuple[str, ...]], sandbox: Sandbox) -> None:
+def _check(row: str, share: Callable[[Case], tuple[str, ...]], sandbox: Sandbox) -> None:
     """Fail with one line for each finding; a row is one test, for a test each costs more."""
     cases = [case for case in QUICK if case.row == row]
     found = [line for case in cases for verb in share(case) for line in run(case, verb, sandbox)]
@@ -54,13 +54,13 @@ def _judge(row: str, share: Callable[[Case], tuple[str, ...]], sandbox: Sandbox)
 
 @pytest.mark.parametrize("row", QUICK_ROWS)
 def test_the_verdict_is_the_expected_one_and_nothing_is_left(row: str, sandbox: Sandbox) -> None:
-    _judge(row, _share, sandbox)
+    _check(row, _share, sandbox)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("row", QUICK_ROWS)
 def test_every_verb_says_the_same(row: str, sandbox: Sandbox) -> None:
-    _judge(row, lambda case: VERBS, sandbox)
+    _check(row, lambda case: VERBS, sandbox)
 
 
 @pytest.mark.slow

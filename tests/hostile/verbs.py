@@ -41,17 +41,17 @@ def inspect(path: str, destination: str, key: str) -> None:
 def verify(path: str, destination: str, key: str) -> None:
     """Prove a package; unsigned ones are allowed, so that the attack itself is reached."""
     from cloacina_ctl.operations import verify as operation
-    from cloacina_ctl.verification.policy import Rule
+    from cloacina_ctl.verification.policy import VerificationPolicy
 
-    operation.verify(path, Rule(keys=(key,), allow_unsigned=True))
+    operation.verify(path, VerificationPolicy(keys=(key,), allow_unsigned=True))
 
 
 def unpack(path: str, destination: str, key: str) -> None:
     """Unpack a package by the same rule."""
     from cloacina_ctl.operations import unpack as operation
-    from cloacina_ctl.verification.policy import Rule
+    from cloacina_ctl.verification.policy import VerificationPolicy
 
-    rule = Rule(keys=(key,), allow_unsigned=True)
+    rule = VerificationPolicy(keys=(key,), allow_unsigned=True)
     operation.unpack(path, destination, rule)
 
 

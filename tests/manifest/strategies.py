@@ -169,7 +169,7 @@ def manifests(draw: st.DrawFn) -> m.Manifest:
         cloacina=draw(maybe(st.sampled_from([">=0.6", ">=0.6, <0.9", "^0.6.1"]))),
         python=draw(maybe(st.sampled_from([">=3.10", "~=3.10,!=3.11.*", "==3.12.*"]))),
     )
-    package = m.Package(
+    package = m.PackageInfo(
         name=draw(st.sampled_from(["demo", "a", "Etl-2_x"])),
         version=draw(RUST_VERSIONS if rust else PYTHON_VERSIONS),
         description=draw(maybe(TEXTS)),

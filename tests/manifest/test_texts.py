@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     ["0.0.0", "1.2.3", "1.0.0-a", "1.0.0-0.x-y.1+001.b", "1.0.0+0", "1.0.0--", "9.9.9-0a"],
 )
 def test_takes_versions_of_semver(version: str) -> None:
-    assert texts.judge_semver(version) is None
+    assert texts.semver_problem(version) is None
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_takes_versions_of_semver(version: str) -> None:
     ],
 )
 def test_refuses_what_is_no_version_of_semver(version: str) -> None:
-    assert texts.judge_semver(version)
+    assert texts.semver_problem(version)
 
 
 PIECES = st.sampled_from([*"0129.!+-_aAbrcdv", "a1", "rc", "post", "dev", ".post1", ".dev0", "10"])
@@ -60,7 +60,7 @@ def test_a_version_of_python_is_one_that_packaging_spells_the_same(text: str) ->
         normal = str(Version(text)) == text
     except InvalidVersion:
         normal = False
-    assert (texts.judge_pep440(text) is None) == normal
+    assert (texts.pep440_problem(text) is None) == normal
 
 
 CLAUSES = st.tuples(
@@ -71,7 +71,7 @@ CLAUSES = st.tuples(
 
 @given(st.lists(CLAUSES, max_size=3).map(", ".join))
 def test_every_specifier_that_is_taken_is_one_for_packaging(text: str) -> None:
-    if texts.judge_specifier(text) is None:
+    if texts.specifier_problem(text) is None:
         SpecifierSet(text)
 
 
@@ -79,13 +79,13 @@ def test_every_specifier_that_is_taken_is_one_for_packaging(text: str) -> None:
     "text", [">=3.10", ">=3.10,<3.14", "~= 3.10", "==3.12.*", "!=3.11.0rc1", "> 3", "==1.0+local.1"]
 )
 def test_takes_the_specifiers_that_people_write(text: str) -> None:
-    assert texts.judge_specifier(text) is None
+    assert texts.specifier_problem(text) is None
     SpecifierSet(text)
 
 
 @pytest.mark.parametrize("text", ["", "3.10", ">=", "=>3", ">=3.*", "~=3", ">=3.10,", ">=3\n"])
 def test_refuses_what_is_no_specifier(text: str) -> None:
-    assert texts.judge_specifier(text)
+    assert texts.specifier_problem(text)
 
 
 def test_packaging_refuses_them_too_but_for_the_empty_ones() -> None:
@@ -115,7 +115,7 @@ def test_packaging_refuses_them_too_but_for_the_empty_ones() -> None:
     ],
 )
 def test_knows_the_form_of_an_spdx_expression(text: str, good: bool) -> None:
-    assert (texts.judge_license(text) is None) == good
+    assert (texts.license_problem(text) is None) == good
 
 
 @pytest.mark.parametrize(
@@ -133,26 +133,26 @@ def test_knows_the_form_of_an_spdx_expression(text: str, good: bool) -> None:
     ],
 )
 def test_knows_a_range_of_runtimes(text: str, good: bool) -> None:
-    assert (texts.judge_range(text) is None) == good
+    assert (texts.range_problem(text) is None) == good
 
 
 def test_a_module_is_one_that_can_be_imported() -> None:
-    assert texts.judge_module("demo.tasks") is None
+    assert texts.module_problem("demo.tasks") is None
     for text in ("class", "demo.import", "None"):
-        assert texts.judge_module(text)
+        assert texts.module_problem(text)
 
 
 @pytest.mark.parametrize(
     "judge",
     [
-        texts.judge_semver,
-        texts.judge_pep440,
-        texts.judge_specifier,
-        texts.judge_license,
-        texts.judge_range,
-        texts.judge_module,
-        texts.judge_source,
-        texts.judge_member,
+        texts.semver_problem,
+        texts.pep440_problem,
+        texts.specifier_problem,
+        texts.license_problem,
+        texts.range_problem,
+        texts.module_problem,
+        texts.source_problem,
+        texts.member_problem,
     ],
 )
 @pytest.mark.parametrize(

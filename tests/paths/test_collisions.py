@@ -105,7 +105,7 @@ def test_time_and_memory_grow_with_the_length_of_the_paths_alone() -> None:
 def test_what_is_clearly_apart_has_no_collision(paths):
     from cloacina_ctl import paths as module
 
-    paths = [path for path in paths if module.judge_path(path) is None]
+    paths = [path for path in paths if module.check_path(path) is None]
     if module._clearly_apart(paths):
         entries = sorted((module._folded(path), n, path) for n, path in enumerate(paths))
         compared = [

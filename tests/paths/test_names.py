@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloacina_ctl.errors import Code, Refused
-from cloacina_ctl.paths import MemberPath, all_plain, judge_path
+from cloacina_ctl.paths import MemberPath, all_plain, check_path
 
 GOOD = [
     "a",
@@ -102,13 +102,13 @@ DEVICES += [f"{port}{n}" for port in ("com", "lpt") for n in "123456789\u00b9\u0
 
 @pytest.mark.parametrize("name", GOOD)
 def test_takes_a_name_that_every_system_takes(name: str) -> None:
-    assert judge_path(name) is None
+    assert check_path(name) is None
     assert MemberPath.parse(name) == name
 
 
 @pytest.mark.parametrize(("name", "rule"), BAD.items())
 def test_refuses_a_name_and_says_which_rule_it_breaks(name: str, rule: str) -> None:
-    assert rule in (judge_path(name) or "")
+    assert rule in (check_path(name) or "")
     with pytest.raises(Refused) as caught:
         MemberPath.parse(name)
     diagnostic = caught.value.diagnostics[0]
@@ -120,9 +120,9 @@ def test_refuses_a_name_and_says_which_rule_it_breaks(name: str, rule: str) -> N
 @pytest.mark.parametrize("device", DEVICES)
 def test_refuses_the_names_of_windows_devices_in_every_spelling(device: str) -> None:
     for name in (device, device.upper(), device + ".txt", device + "  .tar.gz", f"a/{device}/b"):
-        assert "Windows" in (judge_path(name) or ""), name
+        assert "Windows" in (check_path(name) or ""), name
     for name in (device + "x", "x" + device, f"a-{device}"):
-        assert judge_path(name) is None, name
+        assert check_path(name) is None, name
 
 
 def test_a_path_has_its_parts() -> None:
@@ -137,12 +137,12 @@ ODD = st.sampled_from([*"aA.b/ -_~`é\u0301\u200b\\:*\n", "..", "con", "nul", "/
 def test_the_short_way_for_plain_names_judges_as_the_long_one(text: str) -> None:
     from cloacina_ctl import paths
 
-    assert judge_path(text) == paths._judge_slowly(text)
+    assert check_path(text) == paths._check_slowly(text)
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_judged_without_an_exception(text: str) -> None:
-    verdict = judge_path(text)
+    verdict = check_path(text)
     if verdict is None:
         assert text.encode()
         assert MemberPath.parse(text).parts == tuple(text.split("/"))
@@ -151,7 +151,7 @@ def test_any_text_is_judged_without_an_exception(text: str) -> None:
 def test_two_hundred_and_fifty_thousand_names_take_no_time() -> None:
     names = [f"workflow/package_{n % 99}/module-{n}.py" for n in range(250_000)]
     started = time.process_time()
-    assert not any(map(judge_path, names))
+    assert not any(map(check_path, names))
     assert time.process_time() - started < 3
 
 
@@ -163,7 +163,7 @@ def test_two_hundred_and_fifty_thousand_names_take_no_time() -> None:
 )
 def test_names_that_are_plain_all_together_are_allowed_one_by_one(paths):
     if all_plain(paths):
-        assert [judge_path(path) for path in paths] == [None] * len(paths)
+        assert [check_path(path) for path in paths] == [None] * len(paths)
 
 
 def test_ordinary_names_are_plain_all_together():

@@ -57,10 +57,10 @@ def test_knows_characters_at_the_edges(character: str, allowed: bool) -> None:
 
 def test_plain_names_do_not_load_the_table() -> None:
     code = (
-        "import sys; from cloacina_ctl.paths import judge_path;"
-        "assert judge_path('a/b.py') is None;"
+        "import sys; from cloacina_ctl.paths import check_path;"
+        "assert check_path('a/b.py') is None;"
         "assert 'cloacina_ctl.unicode_names' not in sys.modules;"
-        "assert judge_path('é') is None;"
+        "assert check_path('é') is None;"
         "assert 'cloacina_ctl.unicode_names' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

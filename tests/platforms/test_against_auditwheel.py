@@ -13,7 +13,7 @@ import pytest
 
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.manifest import Libc
-from cloacina_ctl.platforms import Host, baseline, platform_fits, read_library
+from cloacina_ctl.platforms import HostPlatform, baseline, platform_fits, read_library
 from cloacina_ctl.platforms.baseline import GLIBC, MUSL, Need
 from tests.platforms.wheels.compared import REASONS, SAME, compare, names_beside, release
 from tests.platforms.wheels.fetched import auditwheel_says, fetch, unpacked
@@ -93,7 +93,7 @@ def _runs(path: Path, wheel: str, platform: str) -> bool:
     major, minor = min(release(tag) for tag in _tags(wheel, family, machine))
     libc = Libc(GLIBC if family == "manylinux" else MUSL, f"{major}.{minor}")
     assert library.machine == machine
-    return platform_fits(library.tag, Host(machine, "linux", libc), library.libc)
+    return platform_fits(library.tag, HostPlatform(machine, "linux", libc), library.libc)
 
 
 def _tags(wheel: str, family: str, machine: str) -> list[str]:

@@ -12,7 +12,7 @@ from cloacina_ctl.errors import Code, FileProblem, Refused
 from cloacina_ctl.manifest import Libc
 from cloacina_ctl.platforms import library_file as read
 from cloacina_ctl.platforms import read_library
-from cloacina_ctl.platforms.elf.reader import WHOLE, FileSource, Source, Unreadable, open_source
+from cloacina_ctl.platforms.elf.reader import WHOLE, BadLibrary, ElfSource, FileSource, open_source
 from tests.platforms.elf_builder import AARCH64, PT_INTERP, Elf
 from tests.platforms.workflow_libraries import ETL_TASKS, fidius_library
 
@@ -157,7 +157,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
     file = tmp_path / "libx.so"
     file.write_bytes(Elf().build())
 
-    def touched(fd: int, *more: object) -> Source:
+    def touched(fd: int, *more: object) -> ElfSource:
         os.utime(fd, (1, 1))
         return open_source(fd)
 
@@ -174,7 +174,7 @@ def test_a_file_that_gets_shorter_is_never_read_past_its_end(tmp_path):
         source = FileSource(opened.fileno(), 6)
         assert source.read(2, 4) == b"cdef"
         os.truncate(file, 3)
-        with pytest.raises(Unreadable, match="shorter while it was read"):
+        with pytest.raises(BadLibrary, match="shorter while it was read"):
             source.read(2, 4)
 
 

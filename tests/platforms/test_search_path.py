@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from cloacina_ctl.files.overlay import Patch, laid_over
 from cloacina_ctl.formats.legacy.tar_writer import feed_plan
-from cloacina_ctl.formats.legacy.write_source import Output
+from cloacina_ctl.formats.legacy.write_source import Destination
 from cloacina_ctl.formats.legacy.write_v1 import write_v1
 from cloacina_ctl.formats.native.writer import PackageWriter
 from cloacina_ctl.formats.plan import PlannedFile, make_plan
@@ -220,7 +220,7 @@ def test_what_is_packed_and_hashed_is_the_file_with_its_patches(tmp_path: Path) 
     with PackageWriter(str(tmp_path / "native")) as writer:
         (entry,) = writer.write_payload(plan).files
     assert entry.sha256 == hashlib.sha256(expected).hexdigest()
-    (entry,) = write_v1(Output(str(tmp_path / "v1"), replace=False), feed_plan(plan)).files
+    (entry,) = write_v1(Destination(str(tmp_path / "v1"), replace=False), feed_plan(plan)).files
     assert entry.sha256 == hashlib.sha256(expected).hexdigest()
     with tarfile.open(tmp_path / "v1") as archive:
         packed = archive.extractfile("liba.so")

@@ -8,11 +8,11 @@ import sys
 import pytest
 
 from cloacina_ctl.manifest import Libc
-from cloacina_ctl.platforms import Host, host_platform, platform_fits, read_library, tags
+from cloacina_ctl.platforms import HostPlatform, host_platform, platform_fits, read_library, tags
 from tests.platforms.elf_builder import Elf
 
-GLIBC_2_36 = Host("x86_64", "linux", Libc("glibc", "2.36"))
-MUSL = Host("x86_64", "linux", Libc("musl", "1.2"))
+GLIBC_2_36 = HostPlatform("x86_64", "linux", Libc("glibc", "2.36"))
+MUSL = HostPlatform("x86_64", "linux", Libc("musl", "1.2"))
 
 
 @pytest.mark.parametrize(
@@ -145,19 +145,19 @@ def test_what_the_base_system_does_not_have_is_told(needed, beside, outside):
         ("manylinux_3_0_x86_64", GLIBC_2_36, False),
         ("manylinux_2_17_aarch64", GLIBC_2_36, False),
         ("manylinux_2_17_x86_64", MUSL, False),
-        ("manylinux_2_17_x86_64", Host("x86_64", "linux"), False),
+        ("manylinux_2_17_x86_64", HostPlatform("x86_64", "linux"), False),
         ("musllinux_1_2_x86_64", MUSL, True),
         ("musllinux_1_1_x86_64", MUSL, True),
         ("musllinux_1_3_x86_64", MUSL, False),
         ("musllinux_x86_64", MUSL, True),
         ("musllinux_x86_64", GLIBC_2_36, False),
-        ("musllinux_1_9_x86_64", Host("x86_64", "linux", Libc("musl")), True),
+        ("musllinux_1_9_x86_64", HostPlatform("x86_64", "linux", Libc("musl")), True),
         ("manylinux_x86_64", GLIBC_2_36, False),
         ("musllinux_1_2_x86_64", GLIBC_2_36, False),
         ("linux_x86_64", GLIBC_2_36, True),
-        ("linux_x86_64", Host("x86_64", "linux"), True),
-        ("linux_x86_64", Host("x86_64", "macos"), False),
-        ("macosx_11_0_arm64", Host("aarch64", "macos"), False),
+        ("linux_x86_64", HostPlatform("x86_64", "linux"), True),
+        ("linux_x86_64", HostPlatform("x86_64", "macos"), False),
+        ("macosx_11_0_arm64", HostPlatform("aarch64", "macos"), False),
         ("manylinux2014_x86_64", GLIBC_2_36, False),
         ("manylinux_2_17_x86_64\n", GLIBC_2_36, False),
     ],
@@ -172,7 +172,7 @@ def test_what_fits_a_host(tag, host, fits):
         (Libc("glibc"), GLIBC_2_36, True),
         (Libc("glibc"), MUSL, False),
         (None, MUSL, True),
-        (Libc("glibc"), Host("x86_64", "linux"), True),
+        (Libc("glibc"), HostPlatform("x86_64", "linux"), True),
     ],
 )
 def test_a_platform_that_promises_nothing_still_has_a_c_library(libc, host, fits):

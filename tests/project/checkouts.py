@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import BuildFailed
-from cloacina_ctl.project.build.cargo import Built, build
+from cloacina_ctl.project.build.cargo import BuiltCrate, build
 from cloacina_ctl.project.model import BuildOptions
 from cloacina_ctl.project.rust.cargo_toml import read_crate
 from tests.project.trees import plant
@@ -64,7 +64,7 @@ def date(root: Path, when: int) -> None:
         os.utime(folder, (when, when))
 
 
-def built_at(root: Path, options: BuildOptions | None = None) -> Built:
+def built_at(root: Path, options: BuildOptions | None = None) -> BuiltCrate:
     """Build the crate there and show what cargo said where that fails."""
     said: list[str] = []
     try:
@@ -74,13 +74,13 @@ def built_at(root: Path, options: BuildOptions | None = None) -> Built:
         raise
 
 
-def content(built: Built) -> bytes:
+def content(built: BuiltCrate) -> bytes:
     """Return the library that was built."""
     with open(built.library, "rb") as file:
         return file.read()
 
 
-def says(built: Built) -> set[str]:
+def says(built: BuiltCrate) -> set[str]:
     """Return whose text each part of the library holds."""
     data = content(built)
     parts = ("util", "made", "macro")

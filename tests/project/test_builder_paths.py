@@ -10,22 +10,22 @@ from pathlib import Path
 import pytest
 
 from cloacina_ctl.errors import Severity
-from cloacina_ctl.operations.packaging.build import said_of
+from cloacina_ctl.operations.packaging.build import library_findings
 from cloacina_ctl.project.build.builder_paths import (
     C_CODE,
     ELSEWHERE,
     MANIFEST_DIR,
     OUT_DIR,
     SOURCE,
-    Folder,
+    BuilderFolder,
     PathLeft,
     paths_left,
     remap_flags,
     source_folders,
 )
-from cloacina_ctl.project.build.cargo import Built
+from cloacina_ctl.project.build.cargo import BuiltCrate
 from cloacina_ctl.project.model import BuildOptions
-from cloacina_ctl.project.rust.cargo_workspace import Compiler, SourcePackage, Workspace
+from cloacina_ctl.project.rust.cargo_workspace import CargoWorkspace, Compiler, SourcePackage
 from cloacina_ctl.project.subprocesses import Program
 from tests.project.checkouts import LIB, PACKAGE, ROOT, UTIL, built_at, checkout, content
 from tests.project.trees import plant
@@ -148,10 +148,10 @@ def test_a_text_of_flags_and_a_space_in_the_folder_leave_the_root_out_all_the_sa
     assert str(root) in [one.path for one in built.paths_left]
 
 
-def workspace(*packages: tuple[str, str, bool]) -> Workspace:
+def workspace(*packages: tuple[str, str, bool]) -> CargoWorkspace:
     found = tuple(SourcePackage(name, name, folder, path) for name, folder, path in packages)
     root, target = "/home/alice/flow", "/home/alice/flow/target/cloacina-ctl/0"
-    return Workspace("flow", root, target, target, found)
+    return CargoWorkspace("flow", root, target, target, found)
 
 
 ALL = workspace(
@@ -162,7 +162,7 @@ ALL = workspace(
 )
 
 
-def folders() -> tuple[Folder, ...]:
+def folders() -> tuple[BuilderFolder, ...]:
     cargo = Program("/cargo", (), "/", {"CARGO_HOME": "/home/alice/.cargo"})
     return source_folders(ALL, cargo, Compiler("x", "c0ffee", "/opt/rust"))
 
@@ -237,7 +237,7 @@ def test_a_folder_of_one_name_is_found_where_a_path_begins(
     tmp_path: Path, text: str, paths: list[str]
 ) -> None:
     library = plant(tmp_path, {"lib.so": text.encode()}) / "lib.so"
-    found = paths_left(str(library), [Folder("/app", "/project")], ALL, None)
+    found = paths_left(str(library), [BuilderFolder("/app", "/project")], ALL, None)
     assert [one.path for one in found] == paths
 
 
@@ -261,10 +261,12 @@ def test_finds_each_once_wherever_the_pieces_end(
 
 def test_a_few_are_shown_and_the_rest_is_counted() -> None:
     paths = tuple(PathLeft(f"/x/{n}", n, SOURCE, "util") for n in range(1, 9))
-    built = Built("/t/libx.so", "/t", None, paths_left=paths)  # type: ignore[arg-type]
-    said = list(said_of(built))
+    built = BuiltCrate("/t/libx.so", "/t", None, paths_left=paths)  # type: ignore[arg-type]
+    said = list(library_findings(built))
     assert len(said) == 6
     assert {one.severity for one in said} == {Severity.WARNING}
     assert said[1].message.endswith("/x/2, 2 times")
     assert "3 more" in said[-1].message
-    assert "flags as a list" in str(list(said_of(built._replace(complete_remap=False)))[-1].hint)
+    assert "flags as a list" in str(
+        list(library_findings(built._replace(complete_remap=False)))[-1].hint
+    )

@@ -14,7 +14,7 @@ from cloacina_ctl.project.build.cargo import build, find_cargo
 from cloacina_ctl.project.build.target_folders import with_own_folders
 from cloacina_ctl.project.model import BuildOptions
 from cloacina_ctl.project.rust.cargo_toml import read_crate
-from cloacina_ctl.project.rust.cargo_workspace import Workspace
+from cloacina_ctl.project.rust.cargo_workspace import CargoWorkspace
 from tests.project.checkouts import built_at
 from tests.project.trees import plant
 
@@ -42,7 +42,7 @@ def crate_at(root: Path, **files: str) -> Path:
 def own_folder(root: Path, target: str | Path = "target") -> Path:
     """Return the folder that is built in for the workspace at ``root``."""
     place = str(root / target)
-    return Path(with_own_folders(Workspace("", str(root), place, place, ())).target_folder)
+    return Path(with_own_folders(CargoWorkspace("", str(root), place, place, ())).target_folder)
 
 
 def exports(library: str) -> set[str]:

@@ -15,11 +15,11 @@ from cloacina_ctl.operations.convert import ConvertRequest, convert
 from cloacina_ctl.operations.inspect import inspect
 from cloacina_ctl.operations.package import PackageRequest, package, prepare
 from cloacina_ctl.operations.packaging.own_platform import Placed, place_own_code
-from cloacina_ctl.operations.packaging.target import SOURCE, Target
+from cloacina_ctl.operations.packaging.target import SOURCE, FormatTarget
 from cloacina_ctl.operations.packaging.vendoring import VendorRequest
 from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.runtime import open_package
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.platforms.elf_builder import AARCH64, X86_64, Elf
 from tests.project.trees import TASK, plant
 from tests.tools import need
@@ -35,7 +35,7 @@ OLD = {"versions": {"libc.so.6": [("GLIBC_2.2.5", 0)]}}
 PROJECT = '[project]\nname = "demo"\nversion = "1.0"\nrequires-python = "{}"\n'
 EXE = b"MZ" + bytes(58) + b"\x40\0\0\0PE\0\0"
 MAC = b"\xcf\xfa\xed\xfe" + bytes(28)
-UNSIGNED = Rule(allow_unsigned=True)
+UNSIGNED = VerificationPolicy(allow_unsigned=True)
 EXTENSION = "src/demo/_ext.cpython-311-x86_64-linux-gnu.so"
 
 
@@ -164,7 +164,7 @@ def test_what_no_package_can_be_made_of_is_refused_by_its_name(root, files, plac
     with pytest.raises(Refused) as error:
         packed(root)
     assert Code.OWN_CODE in [one.code for one in error.value.diagnostics]
-    for target in (Target(), Target(SOURCE)):
+    for target in (FormatTarget(), FormatTarget(SOURCE)):
         with pytest.raises(Refused):
             prepare(PackageRequest(project=str(root), target=target, pad=True))
 
@@ -240,7 +240,7 @@ def test_the_runtime_that_is_named_judges_the_projects_own_code(
     vendor = VendorRequest(wanted=True, python=python, platforms=(platform,))
     planted(root, {EXTENSION: elf()}, more="dependencies = []\n")
     request = PackageRequest(
-        project=str(root), vendor=vendor, target=Target(form) if form else Target()
+        project=str(root), vendor=vendor, target=FormatTarget(form) if form else FormatTarget()
     )
     if words is None:
         prepare(request)
@@ -258,7 +258,7 @@ def test_a_format_without_platforms_says_that_it_cannot_state_one(root):
 
 
 def packed_source(root: Path):
-    target = Target(SOURCE)
+    target = FormatTarget(SOURCE)
     return package(
         PackageRequest(project=str(root), output=str(root.parent / "s"), target=target, pad=True)
     )
@@ -267,7 +267,7 @@ def packed_source(root: Path):
 def test_a_conversion_keeps_the_projects_own_code_and_says_what_it_cannot(root):
     planted(root, {EXTENSION: elf(), "vendor/lib/_c.abi3.so": elf()})
     native = packed(root).path
-    asked = ConvertRequest(native, native + ".s", Target(SOURCE), rule=UNSIGNED, pad=True)
+    asked = ConvertRequest(native, native + ".s", FormatTarget(SOURCE), rule=UNSIGNED, pad=True)
     with pytest.raises(Refused, match="would be lost"):
         convert(asked)
     made = convert(asked._replace(lossy=True))

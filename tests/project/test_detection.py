@@ -7,7 +7,7 @@ import pytest
 from cloacina_ctl.errors import CloacinaError, Code, FileProblem, Refused
 from cloacina_ctl.project.config import read_config
 from cloacina_ctl.project.detect import detect
-from cloacina_ctl.project.model import Layout
+from cloacina_ctl.project.model import ProjectLayout
 from cloacina_ctl.project.reading import read_project
 from tests.project.trees import PYPROJECT, TASK, TREE, found, plant
 
@@ -21,13 +21,16 @@ TOOLS = "[tool.ruff]\nline-length = 100\n"
 @pytest.mark.parametrize(
     ("files", "layout"),
     [
-        ({"Cargo.toml": CARGO}, Layout.RUST),
-        ({"Cargo.toml": CARGO, "pyproject.toml": TOOLS}, Layout.RUST),
-        ({"Cargo.toml": CARGO, "package.toml": '[metadata]\nlanguage = "rust"\n'}, Layout.RUST),
-        ({"pyproject.toml": PYPROJECT}, Layout.PYTHON),
-        ({"package.toml": TREE}, Layout.PYTHON_TREE),
-        ({"package.toml": "", "workflow/x.py": ""}, Layout.PYTHON_TREE),
-        ({"package.toml": TREE, "pyproject.toml": PYPROJECT}, Layout.PYTHON_TREE),
+        ({"Cargo.toml": CARGO}, ProjectLayout.RUST),
+        ({"Cargo.toml": CARGO, "pyproject.toml": TOOLS}, ProjectLayout.RUST),
+        (
+            {"Cargo.toml": CARGO, "package.toml": '[metadata]\nlanguage = "rust"\n'},
+            ProjectLayout.RUST,
+        ),
+        ({"pyproject.toml": PYPROJECT}, ProjectLayout.PYTHON),
+        ({"package.toml": TREE}, ProjectLayout.PYTHON_TREE),
+        ({"package.toml": "", "workflow/x.py": ""}, ProjectLayout.PYTHON_TREE),
+        ({"package.toml": TREE, "pyproject.toml": PYPROJECT}, ProjectLayout.PYTHON_TREE),
     ],
 )
 def test_knows_a_project_by_the_files_at_its_top(tmp_path, files, layout):
@@ -81,8 +84,10 @@ def test_a_missing_folder_and_a_file_are_problems_of_files(tmp_path):
             detect(str(path))
 
 
-def config_error(root: Path, text: str, layout: Layout = Layout.PYTHON) -> CloacinaError:
-    name = "Cargo.toml" if layout is Layout.RUST else "pyproject.toml"
+def config_error(
+    root: Path, text: str, layout: ProjectLayout = ProjectLayout.PYTHON
+) -> CloacinaError:
+    name = "Cargo.toml" if layout is ProjectLayout.RUST else "pyproject.toml"
     with pytest.raises(Refused) as caught:
         read_config(str(plant(root, {name: text})), layout)
     return caught.value
@@ -103,7 +108,7 @@ def test_says_all_mistakes_of_a_configuration_at_once(tmp_path):
 
 def test_a_crate_has_no_entry_module(tmp_path):
     text = CARGO + '[package.metadata.cloacina]\nentry_module = "a"\n'
-    assert [code for code, _ in found(config_error(tmp_path, text, Layout.RUST))] == [
+    assert [code for code, _ in found(config_error(tmp_path, text, ProjectLayout.RUST))] == [
         Code.CONFIG_VALUE
     ]
 
@@ -114,7 +119,7 @@ def test_a_configuration_that_is_no_table_is_refused(tmp_path):
 
 def test_cloacina_toml_counts_only_where_no_other_file_does(tmp_path):
     plant(tmp_path, {"cloacina.toml": 'name = "other"\n'})
-    assert read_config(str(tmp_path), Layout.PYTHON_TREE).name == "other"
+    assert read_config(str(tmp_path), ProjectLayout.PYTHON_TREE).name == "other"
     assert found(config_error(tmp_path, PYPROJECT)) == [(Code.CONFIG_VALUE, "cloacina.toml")]
 
 

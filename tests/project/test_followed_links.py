@@ -14,7 +14,7 @@ from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.project.reading import read_project
 from cloacina_ctl.project.selection.links import Away, boundary_of, follow, open_followed
 from cloacina_ctl.project.selection.select import select_files, select_source
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.project.trees import PYPROJECT, TASK, found, plant
 
 CONFIG = '[tool.cloacina]\nentry_module = "demo.tasks"\nlinks = "contents"\n'
@@ -63,7 +63,7 @@ def test_a_link_to_a_file_is_packed_as_the_file(tmp_path):
                             "notes.md": "n"}  # fmt: skip
     made = package(PackageRequest(str(root), output=str(tmp_path / "x.cloacina")))
     assert made.diagnostics == ()
-    there = unpack(made.path, str(tmp_path / "there"), Rule(allow_unsigned=True))
+    there = unpack(made.path, str(tmp_path / "there"), VerificationPolicy(allow_unsigned=True))
     copied = tmp_path / "there" / "workflow" / "demo" / "latest.json"
     assert "workflow/demo/latest.json" in there.files
     assert (copied.read_text(), copied.is_symlink()) == ("1", False)

@@ -16,7 +16,7 @@ from cloacina_ctl.operations.packaging.vendoring import VendorRequest
 from cloacina_ctl.operations.run import RunRequest, run
 from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.project.python.stdlib_names import NEWEST, pythons_with
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.project.trees import PYPROJECT, TASK, plant
 
 ABOUT = (Code.NOT_PROVIDED, Code.NOT_PACKED, Code.OTHER_NAME)
@@ -252,7 +252,7 @@ def test_a_source_package_is_judged_as_well_and_a_conversion_says_what_it_loses(
     project(tmp_path, "import requests\nimport a1\n", table='dependencies = ["requests"]\n')
     native, source = str(tmp_path / "native"), str(tmp_path / "source")
     package(PackageRequest(str(tmp_path), output=native))
-    rule, target = Rule(allow_unsigned=True), choose_target("source", None)
+    rule, target = VerificationPolicy(allow_unsigned=True), choose_target("source", None)
     with pytest.raises(Refused) as refused:
         convert(ConvertRequest(native, source, target, rule))
     assert any(
@@ -272,7 +272,7 @@ def test_run_names_the_command_and_the_distribution(tmp_path):
     project(tmp_path, "import yaml\n", table='dependencies = ["PyYAML"]\n')
     package(PackageRequest(str(tmp_path), output=str(tmp_path / "x.cloacina")))
     with pytest.raises(Refused) as refused:
-        run(RunRequest(str(tmp_path / "x.cloacina")), Rule(allow_unsigned=True))
+        run(RunRequest(str(tmp_path / "x.cloacina")), VerificationPolicy(allow_unsigned=True))
     (only,) = refused.value.diagnostics
     command = "`cloacina-ctl package PROJECT --vendor`"
     assert only.hint == f"pyyaml is declared and not in the package: {command} packs it"

@@ -14,7 +14,7 @@ import pytest
 from cloacina_ctl.project.build import target_folders
 from cloacina_ctl.project.build.freshness import FreshUnit, outdated
 from cloacina_ctl.project.model import BuildOptions
-from cloacina_ctl.project.rust.cargo_workspace import SourcePackage, Workspace
+from cloacina_ctl.project.rust.cargo_workspace import CargoWorkspace, SourcePackage
 from tests.project.checkouts import PACKAGE, ROOT, UTIL, built_at, checkout, date, says
 from tests.project.trees import plant
 from tests.tools import need
@@ -154,12 +154,12 @@ def test_neither_build_disturbs_the_other(tmp_path: Path, needs_cargo: str) -> N
     assert os.stat(built_at(root).library).st_mtime_ns == first
 
 
-def workspace(root: Path, target: Path, *names: str) -> Workspace:
+def workspace(root: Path, target: Path, *names: str) -> CargoWorkspace:
     packages = tuple(
         SourcePackage(f"path+file://{root}/{name}#0.1.0", name, str(root / name), by_path=True)
         for name in names
     )
-    made = Workspace("", str(root), str(target), str(target), packages)
+    made = CargoWorkspace("", str(root), str(target), str(target), packages)
     return target_folders.with_own_folders(made)
 
 
@@ -175,10 +175,10 @@ def test_a_record_tells_which_packages_lie_elsewhere_by_now(tmp_path: Path) -> N
     ours = workspace(tmp_path / "root", tmp_path / "target", "one", "two")
 
     def moved(kind: str = "/release") -> list[str]:
-        return [one.name for one in target_folders.Record(ours, kind).moved()]
+        return [one.name for one in target_folders.BuildRecord(ours, kind).moved()]
 
     assert moved() == []
-    target_folders.Record(ours, "/release").write()
+    target_folders.BuildRecord(ours, "/release").write()
     assert moved() == moved("/dev") == []
     (tmp_path / "root/one").rename(tmp_path / "away")
     plant(tmp_path / "root", {"one/x": ""})
@@ -198,11 +198,11 @@ def make_older(folder: Path, age: float = 3 * target_folders.KEEP_SECONDS) -> No
 def cleared(tmp_path: Path, *, age: float = 3 * target_folders.KEEP_SECONDS) -> tuple[str, ...]:
     """Write a record of ``root``, make it as old as that, and build another workspace."""
     theirs = workspace(tmp_path / "root", tmp_path / "target", "one")
-    target_folders.Record(theirs, "/release").write()
+    target_folders.BuildRecord(theirs, "/release").write()
     plant(Path(theirs.build_folder), {"release/deps/big": "x"})
     make_older(Path(theirs.build_folder), age)
     ours = workspace(tmp_path / "ours", tmp_path / "target")
-    target_folders.Record(ours, "/release").write()
+    target_folders.BuildRecord(ours, "/release").write()
     found = target_folders.clear_abandoned(ours)
     assert os.path.isdir(ours.build_folder)
     assert os.path.isdir(theirs.build_folder) is (found == ())
@@ -222,7 +222,7 @@ def test_it_stays_while_the_workspace_is_there_or_was_built_a_moment_ago(tmp_pat
 def test_a_copy_of_the_folder_is_removed(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     theirs = workspace(tmp_path / "root", tmp_path / "first")
-    target_folders.Record(theirs, "/release").write()
+    target_folders.BuildRecord(theirs, "/release").write()
     shutil.copytree(tmp_path / "first", tmp_path / "target")
     ours = workspace(tmp_path / "ours", tmp_path / "target")
     copy = tmp_path / "target/cloacina-ctl" / os.path.basename(theirs.build_folder)
@@ -238,20 +238,20 @@ def test_what_was_built_under_another_spelling_of_the_target_folder_is_no_copy(
     plant(tmp_path, {"root/": "", "target/": ""})
     (tmp_path / "link").symlink_to("target")
     theirs = workspace(tmp_path / "root", tmp_path / "link")
-    target_folders.Record(theirs, "/release").write()
+    target_folders.BuildRecord(theirs, "/release").write()
     make_older(Path(theirs.build_folder))
     ours = workspace(tmp_path / "ours", tmp_path / "target")
-    target_folders.Record(ours, "/release").write()
+    target_folders.BuildRecord(ours, "/release").write()
     assert target_folders.clear_abandoned(ours) == ()
     assert os.path.isdir(theirs.build_folder)
 
 
 def test_no_link_leads_to_what_is_removed(tmp_path: Path) -> None:
     elsewhere = workspace(tmp_path / "root", tmp_path / "elsewhere")
-    target_folders.Record(elsewhere, "/release").write()
+    target_folders.BuildRecord(elsewhere, "/release").write()
     make_older(Path(elsewhere.build_folder))
     ours = workspace(tmp_path / "ours", tmp_path / "target")
-    target_folders.Record(ours, "/release").write()
+    target_folders.BuildRecord(ours, "/release").write()
     link = tmp_path / "target/cloacina-ctl" / os.path.basename(elsewhere.build_folder)
     link.symlink_to(elsewhere.build_folder)
     strange = tmp_path / "target/cloacina-ctl/0123456789abcdef"

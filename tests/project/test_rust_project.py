@@ -10,7 +10,13 @@ import pytest
 from cloacina_ctl.errors import Code, Refused, Severity
 from cloacina_ctl.manifest import Param, Retry, Task, Trigger
 from cloacina_ctl.platforms.library import Library, LibraryGraph
-from cloacina_ctl.project.model import Config, Layout, SourceDependency, SourceTask, SourceWorkflow
+from cloacina_ctl.project.model import (
+    Config,
+    ProjectLayout,
+    SourceDependency,
+    SourceTask,
+    SourceWorkflow,
+)
 from cloacina_ctl.project.rust.project import merge_library, read_rust_project
 from tests.project.trees import found, plant
 
@@ -40,7 +46,7 @@ def workflow(*tasks: SourceTask, name: str | None = "w") -> SourceWorkflow:
 
 def test_reads_the_fixture_of_the_migration_guide() -> None:
     project = read_rust_project(os.path.join(FIXTURES, "rust_etl"), Config())
-    assert project.layout is Layout.RUST
+    assert project.layout is ProjectLayout.RUST
     assert project.package.name == "orders-etl"
     assert project.package.keywords == ("etl", "orders")
     assert project.rust is not None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloacina_ctl.checks.engine import Choice
+from cloacina_ctl.checks.engine import FindingFilter
 from cloacina_ctl.operations.package import PackageRequest, _other_features
 from cloacina_ctl.operations.packaging.build import BuildRequest
 from cloacina_ctl.operations.validate import validate
@@ -49,7 +49,7 @@ def findings(
     """Return what is wrong, but for what the tests of crates leave out to be short."""
     source += "\ncloacina_workflow_plugin::package!();\n"
     plant(folder, {"Cargo.toml": CARGO.format(release), "Cargo.lock": "", "src/lib.rs": source})
-    chosen = Choice(ignore=("R013", "R032", "R034", "R043"))
+    chosen = FindingFilter(ignore=("R013", "R032", "R034", "R043"))
     found = validate(str(folder), chosen, build=BuildRequest(options=options)).report.findings
     said = (f"{one.code} {one.where}: {one.message} — {one.hint}" for one in found)
     return [one.replace(f"{folder}/", "") for one in said]

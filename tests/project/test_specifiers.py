@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from cloacina_ctl.manifest.texts import judge_specifier
+from cloacina_ctl.manifest.texts import specifier_problem
 from cloacina_ctl.project.config import read_config
-from cloacina_ctl.project.model import Layout
+from cloacina_ctl.project.model import ProjectLayout
 from cloacina_ctl.project.python.metadata import read_metadata
 
 CLAUSES = st.tuples(
@@ -26,8 +26,8 @@ def test_a_specifier_is_written_as_the_reference_writes_it(tmp_path_factory, tex
         expected = str(SpecifierSet(text))
     except ValueError:
         return
-    config = read_config(str(folder), Layout.PYTHON)
-    requires = read_metadata(str(folder), Layout.PYTHON, config).requires
+    config = read_config(str(folder), ProjectLayout.PYTHON)
+    requires = read_metadata(str(folder), ProjectLayout.PYTHON, config).requires
     assert requires is not None
     assert requires.python == expected
-    assert judge_specifier(expected) is None
+    assert specifier_problem(expected) is None

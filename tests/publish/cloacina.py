@@ -115,7 +115,7 @@ class Cloacina:
             line.send(reply)
             return
         if reply is None:
-            reply = self._judge(asked)
+            reply = self._check(asked)
         if reply is None:
             if asked.headers.get("expect") == "100-continue":
                 line.send(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -128,7 +128,7 @@ class Cloacina:
                 reply = self._route(asked, line.body(asked))
         line.send(response(*reply))
 
-    def _judge(self, asked: Asked) -> Reply | None:
+    def _check(self, asked: Asked) -> Reply | None:
         scheme, _, key = asked.headers.get("authorization", "").partition(" ")
         if scheme != "Bearer" or not key:
             return refusal(401, "unauthorized", "missing or malformed Authorization header")

@@ -15,7 +15,7 @@ from cloacina_ctl.errors import NetworkProblem
 from cloacina_ctl.operations.publication.access import AccessRequest, find_access
 from cloacina_ctl.operations.publish import PublishRequest
 from cloacina_ctl.operations.publish import publish as publish_operation
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.foreign import archives
 from tests.publish import guide, real
 from tests.publish.conftest import source
@@ -147,8 +147,8 @@ def test_a_failed_build_gives_the_compilers_words_and_uses_the_version_up(publis
     assert "the server's compiler says:" in done.err
     again = publish(data)
     assert (again.status, again.codes) == (5, ["N012"])
-    mended = publish(archives.bz2(archives.source_tar({**CRATE, "x": b""}, "crate-demo-1.0.0")))
-    assert (mended.status, mended.codes) == (7, ["N011"])
+    repaired = publish(archives.bz2(archives.source_tar({**CRATE, "x": b""}, "crate-demo-1.0.0")))
+    assert (repaired.status, repaired.codes) == (7, ["N011"])
 
 
 def test_the_page_from_a_crate_to_the_server_word_by_word(server):
@@ -241,7 +241,11 @@ def operation(server, tmp_path):
         path.write_bytes(data)
         token.write_text(real.WRITE)
         request = PublishRequest(
-            str(path), real.TENANT, Rule(allow_unsigned=True), context={}, wait_seconds=120
+            str(path),
+            real.TENANT,
+            VerificationPolicy(allow_unsigned=True),
+            context={},
+            wait_seconds=120,
         )
         access = find_access(AccessRequest(server=server.url, token_file=str(token)))
         return publish_operation(request, access, **more)

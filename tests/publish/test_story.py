@@ -358,7 +358,7 @@ def test_a_native_package_is_converted_when_asked(tell, server, tmp_path):
     done = tell("--convert", path=made)
     result = done.json["result"]
     assert (done.status, result["converted"], result["name"]) == (0, True, "daily-report")
-    assert result["vouched_by"] == [keys.show_key("default").fingerprint]
+    assert result["trusted_signers"] == [keys.show_key("default").fingerprint]
     codes = [one["code"] for one in done.json["diagnostics"]]
     assert "S001" not in codes
     assert server.uploads[0].startswith(b"BZh9")
@@ -387,7 +387,7 @@ def test_a_signed_package_needs_no_leave(run, server, package, token_file, quick
     words = ("--server", server.url, "--tenant", TENANT, "--token-file", token_file, "--json")
     done = run("publish", package, *words)
     assert done.status == 0
-    assert done.json["result"]["vouched_by"] == [keys.show_key("default").fingerprint]
+    assert done.json["result"]["trusted_signers"] == [keys.show_key("default").fingerprint]
 
 
 def test_graphs_alone_have_no_tasks_to_be_listed(tell, publish, package):
@@ -444,11 +444,13 @@ def test_a_server_that_says_no_gets_nothing_of_a_large_package(tell, server, pac
 def test_an_operation_tells_how_far_it_is(server, package, token_file):
     from cloacina_ctl.operations.publication.access import AccessRequest, find_access
     from cloacina_ctl.operations.publish import PublishRequest, publish
-    from cloacina_ctl.verification.policy import Rule
+    from cloacina_ctl.verification.policy import VerificationPolicy
 
     server.asleep = False
     access = find_access(AccessRequest(server=server.url, token_file=str(token_file)))
-    request = PublishRequest(str(package), TENANT, Rule(allow_unsigned=True), pace=QUICK)
+    request = PublishRequest(
+        str(package), TENANT, VerificationPolicy(allow_unsigned=True), pace=QUICK
+    )
     stages = []
     done = publish(request, access, None, lambda *at: stages.append(at))
     assert done.status == "loaded"

@@ -12,8 +12,8 @@ import pytest
 
 from cloacina_ctl.registry import records
 from cloacina_ctl.registry.layout import INCOMING, LOCK, PACKAGES
-from cloacina_ctl.registry.records import Record, Stored, Trust
-from cloacina_ctl.registry.store import Change, Registry
+from cloacina_ctl.registry.records import NameRecord, Stored, Trust
+from cloacina_ctl.registry.store import Activation, Registry
 
 # In memory where that can be: these tests flush to the disk thousands of times.
 SCRATCH = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -36,7 +36,7 @@ def put(
     content: str | None = None,
     replace: bool = False,
     busy_seconds: float = 10.0,
-) -> Change:
+) -> Activation:
     """Put a made-up package into the registry, as `install` does when it is verified."""
     with contextlib.ExitStack() as stack:
         registry = Registry(str(folder), busy_seconds=busy_seconds)
@@ -52,7 +52,7 @@ def put(
             digest=str(package.digest), size=package.size,
             content=content or f"sha256:{package.digest}",
             sidecar=str(beside.digest) if beside is not None else None,
-            installed_at=WHEN, trust=Trust(verified_at=WHEN, vouched_by=("ab" * 32,)),
+            installed_at=WHEN, trust=Trust(verified_at=WHEN, trusted_signers=("ab" * 32,)),
         )  # fmt: skip
         return registry.add(stored, package, beside, replace=replace)
 
@@ -71,7 +71,7 @@ def make_newer(record: Path) -> None:
     record.write_text(text.replace("registry-record/1", "registry-record/2"))
 
 
-def records_in(folder: Path | str) -> list[Record]:
+def records_in(folder: Path | str) -> list[NameRecord]:
     """Return what all records say."""
     return [records.read(str(path)) for path in sorted((Path(folder) / PACKAGES).glob("*/*.json"))]
 

@@ -18,8 +18,8 @@ from cloacina_ctl.operations.keys import signing_keys
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.verify import verify
 from cloacina_ctl.registry import daemon_folder
-from cloacina_ctl.registry.daemon_folder import STAGING, Dropped, file_name, watched_files
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.registry.daemon_folder import STAGING, StagedDelivery, file_name, watched_files
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.foreign import archives
 from tests.registry.conftest import make_project
 from tests.registry.stores import read_only
@@ -27,7 +27,7 @@ from tests.tools import small_disk
 from tests.verbs.test_json_shapes import judge
 
 ROOT = Path(__file__).parents[2]
-ANY = Rule(allow_unsigned=True)
+ANY = VerificationPolicy(allow_unsigned=True)
 OLD = ("--daemon-version", "0.5")
 
 
@@ -131,8 +131,8 @@ def test_a_killed_delivery_leaves_nothing_that_is_seen_and_the_next_one_clears_u
     folder, tmp_path, cli
 ):
     code = (
-        "import sys, time; from cloacina_ctl.registry.daemon_folder import Dropped\n"
-        "with Dropped(sys.argv[1]) as d: d.write(b'half'); print('x', flush=True); time.sleep(60)"
+        "import sys, time; from cloacina_ctl.registry.daemon_folder import StagedDelivery\n"
+        "with StagedDelivery(sys.argv[1]) as d: d.write(b'half'); print('x', flush=True); time.sleep(60)"
     )
     killed = subprocess.Popen(
         [sys.executable, "-c", code, str(folder)], cwd=ROOT, stdout=subprocess.PIPE
@@ -140,7 +140,7 @@ def test_a_killed_delivery_leaves_nothing_that_is_seen_and_the_next_one_clears_u
     with killed:
         assert killed.stdout.readline() == b"x\n"
         assert watched_files(str(folder)) == ()
-        with pytest.raises(FileProblem) as caught, Dropped(str(folder), busy_seconds=0.05):
+        with pytest.raises(FileProblem) as caught, StagedDelivery(str(folder), busy_seconds=0.05):
             pass
         assert caught.value.diagnostics[0].code is Code.REGISTRY_BUSY
         killed.send_signal(signal.SIGKILL)
@@ -151,14 +151,14 @@ def test_a_killed_delivery_leaves_nothing_that_is_seen_and_the_next_one_clears_u
 
 
 def test_what_is_left_without_being_delivered_goes(folder):
-    with Dropped(str(folder)) as dropped:
+    with StagedDelivery(str(folder)) as dropped:
         dropped.write(b"half")
     assert list(folder.iterdir()) == []
 
 
 def test_only_a_regular_file_is_replaced(folder):
     (folder / "x.cloacina").symlink_to("/etc/passwd")
-    with pytest.raises(FileProblem), Dropped(str(folder)) as dropped:
+    with pytest.raises(FileProblem), StagedDelivery(str(folder)) as dropped:
         dropped.commit(str(folder / "x.cloacina"))
     assert (folder / "x.cloacina").is_symlink()
 
@@ -177,7 +177,7 @@ def test_a_native_package_is_converted_and_what_is_lost_is_said(cli, made, folde
     result = said.json["result"]
     assert result["source_format"] == "native"
     assert result["losses"]
-    assert len(result["vouched_by"]) == 1
+    assert len(result["trusted_signers"]) == 1
     there = verify(result["file"], ANY)
     assert (there.format, there.name, there.version) == ("source", "daily-report", "1.0.0")
     assert there.content == result["content"]
@@ -211,7 +211,7 @@ def test_a_signature_that_was_judged_here_is_no_loss(cli, folder, tmp_path, need
     said = cli("install", path, "--daemon", folder, *OLD, "--json")
     judge(said.json)
     assert said.json["result"]["losses"] == []
-    assert len(said.json["result"]["vouched_by"]) == 1
+    assert len(said.json["result"]["trusted_signers"]) == 1
 
 
 def test_a_daemon_of_a_release_that_the_package_does_not_name_is_refused(cli, folder, tmp_path):
@@ -405,7 +405,7 @@ def test_a_version_is_swapped_in_one_rename(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "rename", lambda *names, **at: (rename(*names, **at), seen.append(
         {one.name: one.read_bytes() == new for one in folder.glob("*.cloacina")}
     )))  # fmt: skip
-    with Dropped(str(folder)) as dropped:
+    with StagedDelivery(str(folder)) as dropped:
         dropped.write(new)
         dropped.commit(str(folder / "demo-1.1.0.cloacina"), instead_of=str(old))
     assert seen == [{"demo-1.0.0.cloacina": True}, {"demo-1.1.0.cloacina": True}]

@@ -13,7 +13,7 @@ from cloacina_ctl.formats.sinks import MemorySink
 from cloacina_ctl.operations import install as install_module
 from cloacina_ctl.operations import keys
 from cloacina_ctl.operations.install import InstallRequest, install
-from cloacina_ctl.operations.installation.damage import damage_explained
+from cloacina_ctl.operations.installation.damage import explain_damage
 from cloacina_ctl.operations.installation.lookup import (
     find_installed,
     open_installed,
@@ -24,7 +24,7 @@ from cloacina_ctl.operations.sign import SignRequest, sign
 from cloacina_ctl.operations.verify import verify
 from cloacina_ctl.signing.keys import PrivateKey
 from cloacina_ctl.signing.sidecar import make_sidecar
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.registry.stores import check_tidy, read_only
 from tests.verbs.test_json_shapes import judge
 
@@ -71,7 +71,7 @@ def test_what_each_verb_says_as_json(cli, made):
     judge(said.json)
     result = said.json["result"]
     fingerprint = result["signatures"][0]["keyid"]
-    assert result["package"]["vouched_by"] == [fingerprint]
+    assert result["package"]["trusted_signers"] == [fingerprint]
     assert result["package"]["rule"] == {"keys": [], "threshold": 1, "allow_unsigned": False}
     assert (result["before"], result["changed"]) == (None, True)
     again = cli("install", made.second, "--json").json["result"]
@@ -169,8 +169,8 @@ def test_a_package_that_was_signed_again_takes_its_place(user, made, tmp_path, r
     again = tmp_path / "again.cloacina"
     again.write_bytes(made.first.read_bytes())
     sign(SignRequest(str(again), keys=keys.signing_keys(("second",))))
-    installed = install(InstallRequest(str(again), Rule(threshold=2)))
-    assert len(installed.package.vouched_by) == 2
+    installed = install(InstallRequest(str(again), VerificationPolicy(threshold=2)))
+    assert len(installed.package.trusted_signers) == 2
     assert installed.changed
     check_tidy(registry)
 
@@ -182,7 +182,7 @@ def test_what_other_generations_call_themselves_may_be_no_name(user, tmp_path, m
     files = {**archives.SOURCE, "package.toml": text}
     (tmp_path / "x").write_bytes(archives.bz2(archives.source_tar(files)))
     with pytest.raises(Refused) as caught:
-        install(InstallRequest(str(tmp_path / "x"), Rule(allow_unsigned=True)))
+        install(InstallRequest(str(tmp_path / "x"), VerificationPolicy(allow_unsigned=True)))
     assert caught.value.diagnostics[0].code in (Code.FIELD_VALUE, Code.BAD_MANIFEST)
 
 
@@ -205,7 +205,7 @@ def signed_source(user, made, tmp_path) -> Path:
 def test_a_sidecar_comes_along_and_counts_in_the_registry(signed_source, registry):
     installed = install(InstallRequest(str(signed_source)))
     assert installed.package.format == "source"
-    assert len(installed.package.vouched_by) == 1
+    assert len(installed.package.trusted_signers) == 1
     signed_source.unlink()
     with open_installed("demo") as (there, package):
         assert there == installed.package
@@ -220,8 +220,10 @@ def test_a_sidecar_that_is_named_comes_along(signed_source, tmp_path):
     moved = (tmp_path / "source.cloacina.sig").rename(tmp_path / "elsewhere")
     with pytest.raises(NotTrusted):
         install(InstallRequest(str(signed_source)))
-    installed = install(InstallRequest(str(signed_source), Rule(signature=str(moved))))
-    assert len(installed.package.vouched_by) == 1
+    installed = install(
+        InstallRequest(str(signed_source), VerificationPolicy(signature=str(moved)))
+    )
+    assert len(installed.package.trusted_signers) == 1
 
 
 def test_a_sidecar_that_changes_meanwhile_is_refused(signed_source, monkeypatch):
@@ -257,7 +259,7 @@ def test_a_path_and_a_rule_for_whatever_verifies(user, made):
     found = find_installed(NAME)
     assert found.rule.content == found.installed.content
     assert not found.rule.allow_unsigned
-    assert verify(found.path, found.rule).vouched_by == found.installed.vouched_by
+    assert verify(found.path, found.rule).trusted_signers == found.installed.trusted_signers
 
 
 def test_another_file_in_its_place_is_refused(user, made):
@@ -325,7 +327,7 @@ def test_of_a_whole_package_and_of_a_file_elsewhere_nothing_else_is_said(user, m
     install(InstallRequest(str(made.first)))
     found = find_installed(NAME)
     for path in (found.path, str(made.first), str(tmp_path / "none")):
-        with pytest.raises(UsageError), damage_explained(path, found.rule):
+        with pytest.raises(UsageError), explain_damage(path, found.rule):
             raise UsageError.of(Code.USAGE, "something else")
     keys.remove_key("default", forget=True)
     with pytest.raises(NotTrusted), open_installed(NAME):
@@ -346,25 +348,27 @@ def test_install_says_what_it_mended(cli, made, registry):
     said = cli("install", made.first)
     assert "is installed and active already" in said.out
     result = cli("install", made.first, "--json").json["result"]
-    assert (result["changed"], result["mended"]) == (False, False)
+    assert (result["changed"], result["repaired"]) == (False, False)
 
 
 def test_what_was_allowed_unsigned_holds_where_nobody_else_writes(user, made, registry):
-    install(InstallRequest(str(made.unsigned), Rule(allow_unsigned=True)))
+    install(InstallRequest(str(made.unsigned), VerificationPolicy(allow_unsigned=True)))
     assert find_installed(NAME).rule.allow_unsigned
-    with pytest.raises(NotTrusted), open_installed(NAME, Rule(threshold=2)):
+    with pytest.raises(NotTrusted), open_installed(NAME, VerificationPolicy(threshold=2)):
         pass
     registry.chmod(0o777)
     with pytest.raises(NotTrusted) as caught:
         find_installed(NAME)
     assert "others can write to the registry" in caught.value.diagnostics[0].message
-    assert find_installed(NAME, Rule(allow_unsigned=True)).rule.allow_unsigned
+    assert find_installed(NAME, VerificationPolicy(allow_unsigned=True)).rule.allow_unsigned
 
 
 @pytest.mark.parametrize("how", [0o020, 0o002, "owner"])
 def test_nor_does_it_hold_where_others_write_to_what_decides(user, made, registry, how):
     """Whoever can write to one of these can make the registry say that it was allowed."""
-    installed = install(InstallRequest(str(made.unsigned), Rule(allow_unsigned=True))).package
+    installed = install(
+        InstallRequest(str(made.unsigned), VerificationPolicy(allow_unsigned=True))
+    ).package
     package = Path(installed.path)
     for path in (
         registry / "incoming", registry / "packages", package.parent,
@@ -390,11 +394,11 @@ def test_nor_does_it_hold_where_others_write_to_what_decides(user, made, registr
 def test_what_was_let_in_by_a_key_that_was_named_stays_in(user, made, tmp_path):
     keys.export_key(keys.ExportRequest("default", str(tmp_path / "author.pub")))
     keys.remove_key("default", forget=True)
-    named = Rule(keys=(str(tmp_path / "author.pub"),))
+    named = VerificationPolicy(keys=(str(tmp_path / "author.pub"),))
     with pytest.raises(NotTrusted):
         install(InstallRequest(str(made.first)))
     installed = install(InstallRequest(str(made.first), named))
-    assert installed.package.rule["keys"] == list(installed.package.vouched_by)
+    assert installed.package.rule["keys"] == list(installed.package.trusted_signers)
     with open_installed(NAME), open_installed(NAME, named):
         pass
 

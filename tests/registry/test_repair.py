@@ -13,7 +13,7 @@ from cloacina_ctl.files.folders import hidden_name
 from cloacina_ctl.registry import records
 from cloacina_ctl.registry.files import hold_lock
 from cloacina_ctl.registry.layout import name_folder
-from cloacina_ctl.registry.records import Record, Stored, Trust
+from cloacina_ctl.registry.records import NameRecord, Stored, Trust
 from cloacina_ctl.registry.repair import check, repair
 from cloacina_ctl.registry.store import Registry
 from tests.registry.stores import (
@@ -212,7 +212,9 @@ def test_a_read_only_registry_is_checked_and_not_repaired(folder):
 STORED = Stored(
     tenant="public", name="a", version="1", format="native", digest="ab" * 32, size=3,
     content="sha256:" + "ab" * 32, sidecar=None, installed_at="now",
-    trust=Trust(verified_at="now", vouched_by=("cd" * 32,), signatures=({"status": "trusted"},)),
+    trust=Trust(
+        verified_at="now", trusted_signers=("cd" * 32,), signatures=({"status": "trusted"},)
+    ),
 )  # fmt: skip
 
 
@@ -226,7 +228,7 @@ def test_a_record_of_trust_comes_back_as_it_was():
     [{"size": "3"}, {"format": 1}, {"trust": {}}, {"trust": []}, {"sidecar": 1}, {"more": 1},
      {"digest": "../x"}, {"sidecar": "ab"}, {"version": "a b"},
      {"trust": {**STORED.trust.to_json(), "rule": {"keys": [1]}}},
-     {"trust": {**STORED.trust.to_json(), "vouched_by": [1]}}],
+     {"trust": {**STORED.trust.to_json(), "trusted_signers": [1]}}],
 )  # fmt: skip
 def test_a_record_of_another_form_is_none(change):
     with pytest.raises(ValueError, match=r"."):
@@ -242,10 +244,10 @@ def test_a_record_of_another_form_is_none(change):
      {"name": None, "versions": [1]}, {"name": "\ud800"}],
 )  # fmt: skip
 def test_a_record_that_contradicts_itself_is_none(change):
-    value = Record("public", "a", (STORED,), ("1",)).to_json()
-    assert Record.from_json(value).active == "1"
+    value = NameRecord("public", "a", (STORED,), ("1",)).to_json()
+    assert NameRecord.from_json(value).active == "1"
     with pytest.raises(ValueError, match=r"."):
-        Record.from_json({**value, **change})
+        NameRecord.from_json({**value, **change})
 
 
 def test_a_record_has_a_size_that_it_may_have(folder, monkeypatch):

@@ -154,8 +154,8 @@ def test_installing_again_makes_a_damaged_file_whole(folder):
     path = package_file(folder)
     path.unlink()
     path.write_bytes(b"damaged")
-    mended = put(folder, "a", "1")
-    assert (mended.changed, mended.mended) == (True, True)
+    repaired = put(folder, "a", "1")
+    assert (repaired.changed, repaired.repaired) == (True, True)
     check_invariants(folder)
 
 

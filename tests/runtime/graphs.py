@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from cloacina_ctl.manifest.model import Retry, Task, Workflow
-from cloacina_ctl.runtime.scheduler.schedule import Step
-from cloacina_ctl.runtime.scheduler.trigger_rules import Condition, Rule
+from cloacina_ctl.runtime.scheduler.schedule import ScheduledTask
+from cloacina_ctl.runtime.scheduler.trigger_rules import Condition, TriggerRule
 
 QUICK = Retry(delay_ms=0)
 
@@ -21,7 +21,9 @@ def steps(draw, most=8):
         needs = (
             draw(st.lists(st.sampled_from(ids[:number]), unique=True, max_size=4)) if number else []
         )
-        made.append(Step(id=id_, needs=tuple(needs), retry=draw(retries()), rule=draw(rules(ids))))
+        made.append(
+            ScheduledTask(id=id_, needs=tuple(needs), retry=draw(retries()), rule=draw(rules(ids)))
+        )
     return draw(st.permutations(made))
 
 
@@ -40,7 +42,7 @@ def rules(ids):
         subject=st.sampled_from(ids), operator=st.just(""), value=st.none(),
     )  # fmt: skip
     return st.none() | st.builds(
-        Rule, kind=st.sampled_from(["All", "Any", "None"]),
+        TriggerRule, kind=st.sampled_from(["All", "Any", "None"]),
         conditions=st.lists(condition, max_size=3).map(tuple),
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from cloacina_ctl.manifest.model import (
     Contents,
     Language,
     Manifest,
-    Package,
+    PackageInfo,
     Task,
     Workflow,
 )
@@ -36,7 +36,7 @@ def pack(path, library, *, workflows=(FLOW,), change=lambda artifact: artifact, 
         written = writer.write_payload(make_plan("pack-1.0.0", [planned]))
         manifest = Manifest(
             format_version=3,
-            package=Package(name="pack", version="1.0.0"),
+            package=PackageInfo(name="pack", version="1.0.0"),
             language=Language.RUST,
             contents=written.contents,
             workflows=workflows,

@@ -5,9 +5,9 @@ import pytest
 from cloacina_ctl.errors import Code, Incompatible, Refused, UsageError
 from cloacina_ctl.operations.execution.context import read_context
 from cloacina_ctl.runtime.process.decode import (
-    described_of,
     failure_of,
     graph_outcome_of,
+    metadata_of,
     outcome_of,
 )
 
@@ -20,13 +20,13 @@ def with_task(**fields):
 
 def test_full_names_of_own_tasks_are_ids():
     names = ["b", "public::pack::flow::c", "public::pack::other::d", "b"]
-    (task,) = described_of(with_task(dependencies=names), None).tasks
+    (task,) = metadata_of(with_task(dependencies=names), None).tasks
     assert task.dependencies == ("b", "c")
     assert task.others == ("public::pack::other::d",)
 
 
 def test_methods_beyond_the_known_ones_have_numbers():
-    methods = described_of(SAID, None).interface.methods
+    methods = metadata_of(SAID, None).interface.methods
     assert methods == ("get_task_metadata", "execute_task", "method_99")
 
 
@@ -55,7 +55,7 @@ def test_methods_beyond_the_known_ones_have_numbers():
 )
 def test_a_description_of_another_shape_is_refused(said):
     with pytest.raises(Refused) as refused:
-        described_of(said, "x.cloacina")
+        metadata_of(said, "x.cloacina")
     (found,) = refused.value.diagnostics
     assert found.code is Code.PLUGIN_ANSWER
     assert found.where == "x.cloacina"
@@ -142,7 +142,7 @@ def test_the_words_of_a_failure_can_be_written_anywhere():
 def test_a_number_that_no_engine_holds_is_refused():
     retry = {"attempts": 3, "delay_ms": 10**400, "max_delay_ms": 1, "backoff": "", "condition": ""}
     with pytest.raises(Refused, match="delay_ms is beyond 64 bits"):
-        described_of(with_task(retry=retry), None)
+        metadata_of(with_task(retry=retry), None)
 
 
 def test_a_context_is_given_as_deep_as_one_is_returned():

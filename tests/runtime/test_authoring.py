@@ -5,7 +5,7 @@ import pytest
 from cloacina_ctl.runtime.host.cloaca_api import module
 from cloacina_ctl.runtime.host.cloaca_api import registry as registry_module
 from cloacina_ctl.runtime.host.cloaca_api.context import Context
-from cloacina_ctl.runtime.host.cloaca_api.registry import Names
+from cloacina_ctl.runtime.host.cloaca_api.registry import DeclaredFor
 
 
 class Cloaca:
@@ -24,12 +24,12 @@ def registry():
     """An empty registry, in which this test declares things for one workflow."""
     found = registry_module.REGISTRY
     found.__init__()
-    found.enter(Names("public", "pack", "flow"))
+    found.enter(DeclaredFor("public", "pack", "flow"))
     return found
 
 
 def declared(registry, id_="one"):
-    return registry.tasks[Names("public", "pack", "flow"), id_]
+    return registry.tasks[DeclaredFor("public", "pack", "flow"), id_]
 
 
 def test_a_task_takes_its_function_s_name_and_stays_a_function(registry):
@@ -402,7 +402,7 @@ def test_a_builder_is_a_scope_of_its_own(registry):
         builder.add_task(one)
         with pytest.raises(ValueError, match="Task 'two' not found in registry"):
             builder.add_task("two")
-    assert registry.tasks.keys() == {(Names("t", "p", "other"), "one")}
+    assert registry.tasks.keys() == {(DeclaredFor("t", "p", "other"), "one")}
     workflow = builder.build()
     workflow.validate()
     assert (workflow.name, workflow.description) == ("other", "A workflow")

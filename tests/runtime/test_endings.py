@@ -17,7 +17,7 @@ import pytest
 from cloacina_ctl.errors import Code
 from cloacina_ctl.files.folders import PrivateFolder
 from cloacina_ctl.runtime import load
-from cloacina_ctl.runtime.process.bundle import Modules
+from cloacina_ctl.runtime.process.bundle import ModuleTree
 from cloacina_ctl.runtime.process.child import HostLimits, HostOptions
 from cloacina_ctl.runtime.session import Preparation
 from tests.tools import need
@@ -53,7 +53,7 @@ def opened(text=TASKS, options=HostOptions(), on_output=None, **limits):
         module.with_name("__init__.py").touch()
         module.write_text(dedent(text))
         ready.material.take_modules(
-            Modules(str(tree), entry_module="pack.tasks", workflow="flow", package="pack")
+            ModuleTree(str(tree), entry_module="pack.tasks", workflow="flow", package="pack")
         )
         return load(ready)
 

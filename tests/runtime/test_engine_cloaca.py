@@ -14,11 +14,11 @@ from typing import NamedTuple
 import pytest
 
 from cloacina_ctl.errors import CloacinaError, Incompatible, Refused
-from cloacina_ctl.runtime.engine import Engine
+from cloacina_ctl.runtime.engine import EngineWheel
 from cloacina_ctl.runtime.engine_run import EngineOptions, run_in_engine
 from cloacina_ctl.runtime.loading import load
 from cloacina_ctl.runtime.metadata import workflow_of
-from cloacina_ctl.runtime.process.bundle import Modules
+from cloacina_ctl.runtime.process.bundle import ModuleTree
 from cloacina_ctl.runtime.process.child import HostLimits, HostOptions
 from cloacina_ctl.runtime.scheduler.events import TaskEnded, TaskRetrying, TaskStarted
 from cloacina_ctl.runtime.scheduler.select import only_task
@@ -96,7 +96,7 @@ def opened(tmp_path, venv):
     def open_it(text, release=NEWEST, engine=None, lines=None, limits=HostLimits()):
         options = HostOptions(
             limits=limits,
-            engine=engine or Engine(program=str(venv(release) / "bin" / "python")),
+            engine=engine or EngineWheel(program=str(venv(release) / "bin" / "python")),
             on_output=None if lines is None else lambda _, line: lines.append(line),
         )
         with Preparation("x.cloacina", options) as ready:
@@ -105,7 +105,7 @@ def opened(tmp_path, venv):
             with open(os.path.join(tree, "workflow", "entry.py"), "w", encoding="utf-8") as file:
                 file.write(text)
             ready.material.take_modules(
-                Modules(tree=tree, entry_module="entry", workflow="flow", package="pkg")
+                ModuleTree(tree=tree, entry_module="entry", workflow="flow", package="pkg")
             )
             with load(ready) as session:
                 yield session
@@ -425,7 +425,7 @@ def test_a_release_that_cannot_run_packages_is_refused_by_name(opened, tmp_path)
     shutil.copytree(installed("0.3.1").folder, folder)
     with (
         pytest.raises(Incompatible, match=r"cloaca 0\.3\.1, and the known ones are 0\.4 to 0\.12"),
-        opened(FLOW, engine=Engine(folder=str(folder))),
+        opened(FLOW, engine=EngineWheel(folder=str(folder))),
     ):
         pass
 
@@ -438,7 +438,7 @@ def test_a_wheel_that_this_machine_cannot_load_is_refused_in_the_loaders_words(o
     )
     with (
         pytest.raises(Incompatible, match=r"0\.12\.0 cannot be loaded: .*GLIBC_2\.39") as caught,
-        opened(FLOW, engine=Engine(folder=str(tmp_path))),
+        opened(FLOW, engine=EngineWheel(folder=str(tmp_path))),
     ):
         pass
     assert "--engine cloaca=PATH" in caught.value.diagnostics[0].hint
@@ -449,7 +449,7 @@ def test_a_folder_that_does_not_say_which_release_it_is_is_refused(opened, tmp_p
     (tmp_path / "cloaca" / "__init__.py").write_text("")
     with (
         pytest.raises(Incompatible, match="which release"),
-        opened(FLOW, engine=Engine(folder=str(tmp_path))),
+        opened(FLOW, engine=EngineWheel(folder=str(tmp_path))),
     ):
         pass
 
@@ -458,13 +458,13 @@ def test_a_folder_that_does_not_say_which_release_it_is_is_refused(opened, tmp_p
 def test_a_program_that_is_no_interpreter_is_an_error_and_no_hang(opened, program):
     with (
         pytest.raises(CloacinaError),
-        opened(FLOW, engine=Engine(program=program), limits=HostLimits(load_seconds=10.0)),
+        opened(FLOW, engine=EngineWheel(program=program), limits=HostLimits(load_seconds=10.0)),
     ):
         pass
 
 
 def test_compiled_code_is_not_for_the_wheel():
-    options = HostOptions(engine=Engine(folder="/nowhere"))
+    options = HostOptions(engine=EngineWheel(folder="/nowhere"))
     with (
         pytest.raises(Incompatible, match="compiled code"),
         session_of(plugin(500), options=options),

@@ -19,27 +19,27 @@ from cloacina_ctl.manifest.model import (
 )
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.packaging.target import choose_target
-from cloacina_ctl.platforms import Host
+from cloacina_ctl.platforms import HostPlatform
 from cloacina_ctl.runtime import HostLimits, open_package
 from cloacina_ctl.runtime.consistency import disagreements
 from cloacina_ctl.runtime.loading import choose_artifact
 from cloacina_ctl.runtime.metadata import (
-    Described,
     DescribedInterface,
     DescribedTask,
     DescribedTrigger,
+    PackageMetadata,
+    override_from_code,
     params_of,
-    with_the_codes_own_words,
     workflow_of,
 )
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.foreign import archives
 from tests.project.trees import TASK, plant
 from tests.runtime.packages import AFTER, ECHO, FLOW, SLEEP, TASKS, pack
 from tests.runtime.plugins import plugin, raw
 from tests.verbs.conftest import FIXTURES
 
-UNSIGNED = Rule(allow_unsigned=True)
+UNSIGNED = VerificationPolicy(allow_unsigned=True)
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +63,7 @@ def test_a_native_library_is_loaded_and_its_tasks_run(path, user):
         assert loaded.content.startswith("sha256:")
         assert loaded.workflows[0].name == "flow"
         assert loaded.warnings == ()
-        assert loaded.vouched_by == ()
+        assert loaded.trusted_signers == ()
         path.unlink()
         assert loaded.session.run_task("echo", {"a": 1}, timeout=20).context == {"a": 1}
     assert os.listdir(user) == []
@@ -176,7 +176,7 @@ def test_a_foreign_package_that_nobody_vouches_for_is_not_loaded(path):
 def described(**changes):
     tasks = (DescribedTask(id="a"), DescribedTask(id="b", dependencies=("a",)))
     interface = DescribedInterface(kind="fidius", abi=500, methods=("execute_task",))
-    return Described(interface=interface, workflow="flow", tasks=tasks)._replace(**changes)
+    return PackageMetadata(interface=interface, workflow="flow", tasks=tasks)._replace(**changes)
 
 
 def test_what_the_manifest_does_not_say_is_not_compared():
@@ -350,10 +350,10 @@ def test_the_code_s_own_words_on_retries_and_rules_go_before_the_manifest_s():
     )
     tasks = (Task("a"), Task("b", ("a",), retry=Retry(attempts=5), trigger_rules="COMPUTED"))
     flow = Workflow("flow", tasks)
-    a, b = with_the_codes_own_words(flow, code._replace(tasks=told)).tasks
+    a, b = override_from_code(flow, code._replace(tasks=told)).tasks
     assert (a.retry, b.retry, b.trigger_rules) == (Retry(attempts=2), Retry(attempts=5), RULE)
     other = Workflow("other", (Task("z"),))
-    assert with_the_codes_own_words(other, code) is other
+    assert override_from_code(other, code) is other
 
 
 def test_a_package_outlives_the_file_that_it_was_read_from(path):
@@ -450,7 +450,7 @@ def test_a_package_of_format_2_runs(path):
 
 
 def test_of_two_libraries_that_fit_the_one_for_the_newer_libc_is_taken():
-    host = Host("x86_64", "linux", Libc("glibc", "2.36"))
+    host = HostPlatform("x86_64", "linux", Libc("glibc", "2.36"))
 
     def artifact(floor):
         libc = Libc("glibc", floor)
@@ -462,7 +462,7 @@ def test_of_two_libraries_that_fit_the_one_for_the_newer_libc_is_taken():
     chosen = choose_artifact(tuple(map(artifact, (None, "2.9", "2.34", "2.99"))), host, where="x")
     assert chosen.libc.floor == "2.34"
     assert choose_artifact((artifact(None), artifact("2.99")), host, where="x").libc.floor is None
-    musl = Host("x86_64", "linux", Libc("musl", "1.2.3"))
+    musl = HostPlatform("x86_64", "linux", Libc("musl", "1.2.3"))
     with pytest.raises(Incompatible, match="linux on x86_64 with musl"):
         choose_artifact((artifact(None), artifact("2.9")), musl, where="x")
 

@@ -12,7 +12,7 @@ from cloacina_ctl.errors import Code, Refused, Severity
 from cloacina_ctl.releases import table
 from cloacina_ctl.runtime.host.python_import import REFUSED_NAMES
 from cloacina_ctl.runtime.loading import load
-from cloacina_ctl.runtime.process.bundle import Modules
+from cloacina_ctl.runtime.process.bundle import ModuleTree
 from cloacina_ctl.runtime.process.child import HostLimits, HostOptions
 from cloacina_ctl.runtime.session import Preparation
 from tests.runtime.sessions import noticed
@@ -46,7 +46,7 @@ class Loader:
         with Preparation("x.cloacina", options) as ready:
             tree = Path(ready.material.folder, "package")
             fill(tree)
-            modules = Modules(
+            modules = ModuleTree(
                 tree=str(tree), entry_module=entry, workflow="flow", package="pack",
                 vendored=vendored,
             )  # fmt: skip

@@ -4,7 +4,7 @@ import pytest
 
 from cloacina_ctl.runtime import open_package
 from cloacina_ctl.runtime.scheduler.run import RunOptions, run_workflow
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.tools import need
 from tests.verbs.conftest import FIXTURES, cli, config  # noqa: F401 - fixtures
 
@@ -30,7 +30,7 @@ def packed(cli, tmp_path):  # noqa: F811 - the fixture
     ],
 )
 def test_a_real_crate_runs_from_its_package(packed, name, kind, key, value):
-    with open_package(packed(name), Rule(allow_unsigned=True)) as loaded:
+    with open_package(packed(name), VerificationPolicy(allow_unsigned=True)) as loaded:
         said = loaded.session.describe()
         assert said.interface.kind == kind
         assert loaded.warnings == ()

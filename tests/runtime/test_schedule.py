@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloacina_ctl.manifest.model import Retry, Task
-from cloacina_ctl.runtime.scheduler.schedule import Attempt, Schedule, Status, Step, steps_of
+from cloacina_ctl.runtime.scheduler.schedule import (
+    Attempt,
+    Schedule,
+    ScheduledTask,
+    TaskStatus,
+    steps_of,
+)
 from cloacina_ctl.runtime.scheduler.trigger_rules import read_rule
 from tests.runtime.graphs import steps
 
@@ -80,16 +86,16 @@ def test_with_keep_going_each_ending_is_what_an_engine_decides(made, seed, jobs)
     schedule = Schedule(made, {}, keep_going=True, overlays=False)
     told, _ = drive(schedule, attempts_by(seed), jobs=jobs, seed=seed)
     final = {change.task: change.status for change in schedule.standing()}
-    assert Status.NOT_STARTED not in final.values()
+    assert TaskStatus.NOT_STARTED not in final.values()
     order = [change.task for change in told if change.status.value in ENDED]
     for step in made:
         if step.rule is None:
-            assert final[step.id] is not Status.SKIPPED
+            assert final[step.id] is not TaskStatus.SKIPPED
         elif step.rule.tasks() <= set(step.needs):
             before = {id_: final[id_].value for id_ in order[: order.index(step.id)]}
-            assert step.rule.holds(before, {}) is (final[step.id] is not Status.SKIPPED)
-    failed = Status.FAILED in final.values()
-    assert schedule.status is (Status.FAILED if failed else Status.COMPLETED)
+            assert step.rule.holds(before, {}) is (final[step.id] is not TaskStatus.SKIPPED)
+    failed = TaskStatus.FAILED in final.values()
+    assert schedule.status is (TaskStatus.FAILED if failed else TaskStatus.COMPLETED)
 
 
 @settings(max_examples=40, deadline=None)
@@ -101,7 +107,7 @@ def test_without_keep_going_nothing_without_a_rule_starts_after_a_failure(made, 
     how = attempts_by(seed)
 
     def watched(start):
-        if schedule.status is Status.FAILED and start.task in free:
+        if schedule.status is TaskStatus.FAILED and start.task in free:
             begun_after.append(start.task)
         return how(start)
 
@@ -109,8 +115,8 @@ def test_without_keep_going_nothing_without_a_rule_starts_after_a_failure(made, 
     assert begun_after == []
     again = Schedule(made, {}, keep_going=False, overlays=False)
     drive(again, how, jobs=jobs, seed=seed)
-    assert (again.status is Status.FAILED) >= any(
-        change.status is Status.NOT_STARTED for change in again.standing()
+    assert (again.status is TaskStatus.FAILED) >= any(
+        change.status is TaskStatus.NOT_STARTED for change in again.standing()
     )
 
 
@@ -123,7 +129,7 @@ def test_a_task_gets_what_those_that_it_waits_for_left_and_nothing_else(made, se
     needs = {step.id: step.needs for step in made}
 
     def left_by(id_):
-        if final[id_].status is not Status.COMPLETED:
+        if final[id_].status is not TaskStatus.COMPLETED:
             return {}
         return {**given_to(id_), id_: final[id_].attempts}
 
@@ -147,7 +153,7 @@ def test_the_same_chances_give_the_same_run(made, seed, keep_going):
 
 
 def one(id_, *needs, rule=None, retry=Retry(attempts=1)):
-    return Step(id=id_, needs=needs, rule=read_rule(rule) if rule else None, retry=retry)
+    return ScheduledTask(id=id_, needs=needs, rule=read_rule(rule) if rule else None, retry=retry)
 
 
 def run(made, how, context=None, **options):
@@ -179,7 +185,7 @@ def test_a_task_with_a_rule_for_failures_runs_after_one():
     assert statuses == {
         "build": "failed", "ship": "not-started", "alarm": "completed", "report": "completed",
     }  # fmt: skip
-    assert schedule.status is Status.FAILED
+    assert schedule.status is TaskStatus.FAILED
 
 
 def test_engines_go_on_with_what_waits_for_a_failure_and_so_does_keep_going():
@@ -192,7 +198,7 @@ def test_a_rule_that_does_not_hold_skips_and_the_workflow_completes():
     assert statuses == {
         "build": "completed", "ship": "completed", "alarm": "skipped", "report": "skipped",
     }  # fmt: skip
-    assert schedule.status is Status.COMPLETED
+    assert schedule.status is TaskStatus.COMPLETED
 
 
 def test_a_rule_sees_the_context_of_the_needs_where_the_last_wins():
@@ -247,12 +253,12 @@ def test_a_task_is_tried_again_when_its_delay_is_over_and_not_before():
     schedule.begin()
     assert [start.attempt for start in schedule.take(5.0, 1)] == [1]
     (change,) = schedule.finish("a", Attempt(succeeded=False, error="x"), 5.0, 0.5)
-    assert (change.status, change.delay, change.error) == (Status.RETRYING, 1.0, "x")
+    assert (change.status, change.delay, change.error) == (TaskStatus.RETRYING, 1.0, "x")
     assert schedule.next_at() == 6.0
     assert list(schedule.take(5.9, 1)) == []
     assert [start.attempt for start in schedule.take(6.0, 1)] == [2]
     (change,) = schedule.finish("a", Attempt(succeeded=False), 6.5, 0.5)
-    assert (change.status, change.error) == (Status.FAILED, "it did not say why")
+    assert (change.status, change.error) == (TaskStatus.FAILED, "it did not say why")
 
 
 def test_a_task_that_waits_for_another_attempt_fails_when_another_failed_for_good():
@@ -267,7 +273,7 @@ def test_a_task_that_waits_for_another_attempt_fails_when_another_failed_for_goo
         ("a", "failed"), ("d", "not-started"), ("b", "failed"),
     ]  # fmt: skip
     (last,) = schedule.finish("c", Attempt(succeeded=False, error="c"), 0.3, 0.5)
-    assert last.status is Status.FAILED
+    assert last.status is TaskStatus.FAILED
     assert schedule.is_done
 
 
@@ -282,7 +288,7 @@ def test_tasks_start_layer_by_layer_and_by_name():
 
 def test_tasks_of_a_manifest_without_retry_settings_have_those_of_the_engines():
     (step,) = steps_of([Task(id="a", dependencies=("b",))], {})
-    assert step == Step(id="a", needs=("b",), retry=Retry())
+    assert step == ScheduledTask(id="a", needs=("b",), retry=Retry())
 
 
 def test_ten_thousand_tasks_in_a_row_need_no_deep_stack():

@@ -11,7 +11,7 @@ from cloacina_ctl.runtime.scheduler.trigger_rules import (
     STATUS_CONDITIONS,
     BadRule,
     Condition,
-    Rule,
+    TriggerRule,
     read_rule,
     spelled,
     unknown_tasks,
@@ -35,7 +35,7 @@ CONDITIONS = st.one_of(
     ),
 )  # fmt: skip
 RULES = st.builds(
-    Rule,
+    TriggerRule,
     kind=st.sampled_from(["All", "Any", "None"]),
     conditions=st.lists(CONDITIONS, max_size=4).map(tuple),
 )
@@ -82,7 +82,7 @@ def test_none_is_the_opposite_of_any_and_all_implies_any(rule, context):
 def test_every_operator_has_its_opposite(key, value, context):
     def holds(operator):
         condition = Condition("ContextValue", key, operator, value)
-        return Rule("All", (condition,)).holds({}, context)
+        return TriggerRule("All", (condition,)).holds({}, context)
 
     for operator in ("Equals", "Contains", "Exists"):
         assert holds(operator) is not holds(f"Not{operator}")
@@ -178,7 +178,7 @@ def test_what_is_no_rule_is_refused(text):
     ],
 )
 def test_values_are_compared_as_json(context, operator, value, holds):
-    rule = Rule("All", (Condition("ContextValue", "n", operator, value),))
+    rule = TriggerRule("All", (Condition("ContextValue", "n", operator, value),))
     assert rule.holds({}, context) is holds
 
 

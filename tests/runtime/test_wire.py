@@ -15,16 +15,16 @@ from cloacina_ctl.runtime.host.bincode import (
     TEXT,
     BadWire,
     Many,
-    Option,
+    OptionType,
     Pair,
-    Record,
+    RecordType,
     Table,
     decode,
 )
 from cloacina_ctl.runtime.process import framing
 
-SHAPE = Record(
-    name=TEXT, number=NUMBER, flag=FLAG, maybe=Option(TEXT), many=Many(NUMBER),
+SHAPE = RecordType(
+    name=TEXT, number=NUMBER, flag=FLAG, maybe=OptionType(TEXT), many=Many(NUMBER),
     pairs=Many(Pair(TEXT, FLAG)), table=Table(Many(TEXT)),
 )  # fmt: skip
 TEXTS = st.text(max_size=20)
@@ -131,7 +131,7 @@ def test_the_worked_bytes_of_results():
     [
         (TEXT, 1), (NUMBER, True), (NUMBER, -1), (NUMBER, 1 << 32), (NUMBER, "1"), (FLAG, 1),
         (Many(TEXT), {}), (Pair(TEXT, TEXT), ["a"]), (Pair(TEXT, TEXT), "ab"), (Table(TEXT), []),
-        (Record(a=TEXT), []), (Record(a=TEXT), {}), (Option(TEXT), 1),
+        (RecordType(a=TEXT), []), (RecordType(a=TEXT), {}), (OptionType(TEXT), 1),
     ],
 )  # fmt: skip
 def test_json_of_another_shape_is_refused(shape, value):
@@ -140,7 +140,7 @@ def test_json_of_another_shape_is_refused(shape, value):
 
 
 def test_an_option_that_is_not_there_is_none():
-    assert Record(a=Option(TEXT)).of_json({}) == {"a": None}
+    assert RecordType(a=OptionType(TEXT)).of_json({}) == {"a": None}
 
 
 def test_json_of_no_form_is_refused():

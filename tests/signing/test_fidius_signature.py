@@ -16,14 +16,14 @@ from cloacina_ctl.signing.fidius_signature import (
     SpooledTreeDigest,
     TreeDigest,
     check_signature,
-    judge_tree,
+    check_tree_signature,
     rides_along,
     sign_tree,
     unsigned_members,
 )
-from cloacina_ctl.signing.judge import KnownKey, Status
 from cloacina_ctl.signing.keys import PrivateKey
 from cloacina_ctl.signing.policy import Requirement, require_signatures
+from cloacina_ctl.signing.signatures import KnownKey, SignatureStatus
 
 KEY = PrivateKey.from_raw(bytes(range(32)))
 OTHER = PrivateKey.from_raw(bytes([7]) * 32)
@@ -159,12 +159,12 @@ def test_a_signature_has_64_bytes(size):
 
 
 def judge(signature=GOLDEN_SIGNATURE, digest=GOLDEN_DIGEST, known=KNOWN, members=()):
-    return judge_tree(signature, Digest(digest), known, members)
+    return check_tree_signature(signature, Digest(digest), known, members)
 
 
 def test_a_signature_by_a_trusted_key_counts_whichever_of_the_known_ones_it_is():
     judged = judge(members=[*TREE, "package.sig"])
-    assert (judged.status, judged.name) == (Status.TRUSTED, "ada")
+    assert (judged.status, judged.name) == (SignatureStatus.TRUSTED, "ada")
     assert require_signatures([judged], Requirement(), where="x") == (KEY.public.fingerprint,)
     view = signature_view(judged)
     assert view.scheme == "package.sig"
@@ -174,12 +174,12 @@ def test_a_signature_by_a_trusted_key_counts_whichever_of_the_known_ones_it_is()
 
 def test_a_key_that_is_known_and_not_trusted_does_not_count():
     judged = judge(known=[KnownKey(KEY.public, trusted=False)])
-    assert (judged.status, judged.reason) == (Status.VALID, None)
+    assert (judged.status, judged.reason) == (SignatureStatus.VALID, None)
 
 
 def test_a_signature_by_no_known_key_names_nobody_and_counts_for_nothing():
     for judged in (judge(known=()), judge(known=KNOWN[:1]), judge(digest="0" * 64)):
-        assert (judged.status, judged.keyid) == (Status.UNKNOWN_KEY, "")
+        assert (judged.status, judged.keyid) == (SignatureStatus.UNKNOWN_KEY, "")
         assert judged.reason
         assert "keyid" not in signature_view(judged).to_json()
         with pytest.raises(NotTrusted) as caught:
@@ -194,7 +194,7 @@ def test_no_flipped_bit_of_the_signature_holds():
     for bit in range(512):
         flipped = bytearray(GOLDEN_SIGNATURE)
         flipped[bit // 8] ^= 1 << bit % 8
-        assert judge(bytes(flipped)).status is Status.UNKNOWN_KEY
+        assert judge(bytes(flipped)).status is SignatureStatus.UNKNOWN_KEY
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_no_flipped_bit_of_the_signature_holds():
 )
 def test_a_signature_vouches_for_no_package_with_files_that_it_does_not_cover(members, named):
     judged = judge(members=[*TREE, "package.sig", *members])
-    assert (judged.status, judged.reason) == (Status.VALID, named)
+    assert (judged.status, judged.reason) == (SignatureStatus.VALID, named)
     with pytest.raises(NotTrusted) as caught:
         require_signatures([judged], Requirement(), where="x")
     (found,) = caught.value.diagnostics

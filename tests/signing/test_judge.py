@@ -7,9 +7,14 @@ from cloacina_ctl.digest import Digest
 from cloacina_ctl.dsse import PAYLOAD_TYPE, Envelope, pae
 from cloacina_ctl.errors import Code, NotTrusted, Refused, UsageError
 from cloacina_ctl.manifest import canonical
-from cloacina_ctl.signing.judge import KnownKey, Status, judge_head, judge_subject
 from cloacina_ctl.signing.keys import PrivateKey
 from cloacina_ctl.signing.policy import Requirement, failed_signatures, require_signatures
+from cloacina_ctl.signing.signatures import (
+    KnownKey,
+    SignatureStatus,
+    check_head_signatures,
+    check_signed_subjects,
+)
 from cloacina_ctl.signing.statement import (
     MAX_TEXT,
     SIGNATURE_TYPE,
@@ -44,20 +49,20 @@ def statement(**changes):
 
 
 def judge(*envelopes, known=KNOWN, subject=SUBJECT):
-    return judge_subject(judge_head(envelopes, subject.head, known), subject)
+    return check_signed_subjects(check_head_signatures(envelopes, subject.head, known), subject)
 
 
 def status(envelope, **options):
     (judged,) = judge(envelope, **options)
-    assert (judged.reason is not None) == (judged.status is Status.INVALID)
+    assert (judged.reason is not None) == (judged.status is SignatureStatus.INVALID)
     return judged.status
 
 
 def test_a_signature_of_a_trusted_key_is_trusted_and_one_of_a_known_key_valid():
     first, second, third = judge(signed(), signed(BOB), signed(MALLORY))
-    assert (first.status, first.name, first.signed_at) == (Status.TRUSTED, "alice", WHEN)
-    assert (second.status, second.name, second.signed_at) == (Status.VALID, "bob", WHEN)
-    assert (third.status, third.name, third.signed_at) == (Status.UNKNOWN_KEY, None, None)
+    assert (first.status, first.name, first.signed_at) == (SignatureStatus.TRUSTED, "alice", WHEN)
+    assert (second.status, second.name, second.signed_at) == (SignatureStatus.VALID, "bob", WHEN)
+    assert (third.status, third.name, third.signed_at) == (SignatureStatus.UNKNOWN_KEY, None, None)
     assert [one.holds for one in (first, second, third)] == [True, True, False]
     assert third.claims.signed_at == WHEN  # only ever shown as claimed
     assert third.predicate_type == SIGNATURE_TYPE
@@ -80,9 +85,9 @@ def test_no_flipped_bit_of_payload_or_signature_holds():
         for bit in range(8 * len(data)):
             flipped = bytearray(data)
             flipped[bit // 8] ^= 1 << bit % 8
-            assert status(good._replace(**{field: bytes(flipped)})) is Status.INVALID
+            assert status(good._replace(**{field: bytes(flipped)})) is SignatureStatus.INVALID
     for changed in ({"payload_type": "text/plain"}, {"payload": good.payload + b"\n"}):
-        assert status(good._replace(**changed)) is Status.INVALID
+        assert status(good._replace(**changed)) is SignatureStatus.INVALID
 
 
 def test_no_flipped_bit_of_the_keyid_holds():
@@ -91,13 +96,15 @@ def test_no_flipped_bit_of_the_keyid_holds():
     for bit in range(256):
         flipped = bytearray(raw)
         flipped[bit // 8] ^= 1 << bit % 8
-        assert status(good._replace(keyid=flipped.hex())) is Status.UNKNOWN_KEY
+        assert status(good._replace(keyid=flipped.hex())) is SignatureStatus.UNKNOWN_KEY
 
 
 def test_the_keyid_must_be_that_of_the_key_that_verifies():
-    assert status(signed()._replace(keyid=BOB.public.fingerprint)) is Status.INVALID
-    assert status(sealed(statement(), MALLORY, ALICE.public.fingerprint)) is Status.INVALID
-    assert status(signed()._replace(keyid=MALLORY.public.fingerprint)) is Status.UNKNOWN_KEY
+    assert status(signed()._replace(keyid=BOB.public.fingerprint)) is SignatureStatus.INVALID
+    assert status(sealed(statement(), MALLORY, ALICE.public.fingerprint)) is SignatureStatus.INVALID
+    assert (
+        status(signed()._replace(keyid=MALLORY.public.fingerprint)) is SignatureStatus.UNKNOWN_KEY
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,7 +117,7 @@ def test_the_keyid_must_be_that_of_the_key_that_verifies():
     ],
 )
 def test_the_signature_of_another_package_is_invalid(change):
-    assert status(signed(subject=SUBJECT._replace(**change))) is Status.INVALID
+    assert status(signed(subject=SUBJECT._replace(**change))) is SignatureStatus.INVALID
 
 
 def test_name_and_version_that_only_read_alike_together_are_told_apart():
@@ -119,7 +126,7 @@ def test_name_and_version_that_only_read_alike_together_are_told_apart():
     split = SUBJECT._replace(name="demo-1", version="0.0")
     joined = SUBJECT._replace(name="demo", version="1-0.0")
     assert split.file_name == joined.file_name
-    assert status(signed(subject=split), subject=joined) is Status.INVALID
+    assert status(signed(subject=split), subject=joined) is SignatureStatus.INVALID
 
 
 def predicate(**changes):
@@ -177,8 +184,8 @@ NOT_OURS = {
 
 @pytest.mark.parametrize("what", NOT_OURS)
 def test_a_known_key_that_signed_anything_else_is_invalid(what):
-    assert status(sealed(NOT_OURS[what])) is Status.INVALID
-    assert status(sealed(NOT_OURS[what], MALLORY)) is Status.UNKNOWN_KEY
+    assert status(sealed(NOT_OURS[what])) is SignatureStatus.INVALID
+    assert status(sealed(NOT_OURS[what], MALLORY)) is SignatureStatus.UNKNOWN_KEY
 
 
 def test_a_signature_over_other_bytes_does_not_hold():
@@ -186,7 +193,7 @@ def test_a_signature_over_other_bytes_does_not_hold():
     for message in (payload, payload.rstrip(), bytes.fromhex(SUBJECT.head), SUBJECT.head.encode(),
                     pae("text/plain", payload), pae(PAYLOAD_TYPE, payload) + b"\n"):  # fmt: skip
         envelope = signed()._replace(sig=ALICE.sign(message))
-        assert status(envelope) is Status.INVALID
+        assert status(envelope) is SignatureStatus.INVALID
 
 
 def attestation(kind, key=ALICE, **changes):
@@ -196,7 +203,7 @@ def attestation(kind, key=ALICE, **changes):
 @pytest.mark.parametrize("kind", [SLSA, REBUILD, SIGNATURE_TYPE.replace("v1", "v2"), "x", ""])
 def test_other_statements_that_hold_are_attestations_and_count_for_nothing(kind):
     (judged,) = found = judge(attestation(kind))
-    assert (judged.status, judged.is_signature) == (Status.TRUSTED, False)
+    assert (judged.status, judged.is_signature) == (SignatureStatus.TRUSTED, False)
     assert judged.signed_at is None
     with pytest.raises(NotTrusted) as caught:
         require_signatures(found, Requirement(), where="x")
@@ -206,13 +213,14 @@ def test_other_statements_that_hold_are_attestations_and_count_for_nothing(kind)
 @pytest.mark.parametrize("kind", [SLSA, REBUILD])
 def test_an_attestation_of_another_package_is_invalid(kind):
     other = [{"digest": {"sha256": "0" * 64}, "name": "demo-1.0.0.cloacina"}]
-    assert status(attestation(kind, subject=other)) is Status.INVALID
-    assert status(attestation(kind, subject=[])) is Status.INVALID
+    assert status(attestation(kind, subject=other)) is SignatureStatus.INVALID
+    assert status(attestation(kind, subject=[])) is SignatureStatus.INVALID
 
 
 def test_our_own_statements_name_the_package():
     assert (
-        status(attestation(REBUILD, subject=subject_of(name="other")["subject"])) is Status.INVALID
+        status(attestation(REBUILD, subject=subject_of(name="other")["subject"]))
+        is SignatureStatus.INVALID
     )
 
 
@@ -220,9 +228,11 @@ def test_a_statement_of_another_type_may_have_several_subjects_and_any_spelling(
     subjects = [1, {"digest": 1}, {"digest": {"sha256": 1}}, {"digest": {"sha512": "x"}}]
     made = statement(predicateType=SLSA, subject=[*subjects, *statement()["subject"]])
     payload = canonical.encode(made).replace(b",", b" , ").replace(b'"_type"', b'"n": 1.5, "_type"')
-    assert status(sealed(payload)) is Status.TRUSTED
-    assert status(sealed(canonical.encode({**made, "subject": subjects}))) is Status.INVALID
-    assert status(sealed(canonical.encode({**made, "subject": 1}))) is Status.INVALID
+    assert status(sealed(payload)) is SignatureStatus.TRUSTED
+    assert (
+        status(sealed(canonical.encode({**made, "subject": subjects}))) is SignatureStatus.INVALID
+    )
+    assert status(sealed(canonical.encode({**made, "subject": 1}))) is SignatureStatus.INVALID
 
 
 def test_a_key_that_is_known_twice_is_trusted_where_it_is_once():
@@ -231,12 +241,12 @@ def test_a_key_that_is_known_twice_is_trusted_where_it_is_once():
         (KNOWN[0], KnownKey(ALICE.public, None, False)),
     ):
         (judged,) = judge(signed(), known=known)
-        assert (judged.status, judged.name) == (Status.TRUSTED, "alice")
+        assert (judged.status, judged.name) == (SignatureStatus.TRUSTED, "alice")
 
 
 def test_nobody_known_knows_nobody():
     assert judge(known=()) == ()
-    assert status(signed(), known=()) is Status.UNKNOWN_KEY
+    assert status(signed(), known=()) is SignatureStatus.UNKNOWN_KEY
 
 
 # Texts that nobody vouches for
@@ -292,7 +302,7 @@ def test_a_comment_is_bounded():
     with pytest.raises(Refused, match="surrogate"):
         signed(comment="\ud800")
     assert b"comment" not in signed(comment="").payload
-    assert status(signed(comment="x" * 4096)) is Status.TRUSTED
+    assert status(signed(comment="x" * 4096)) is SignatureStatus.TRUSTED
 
 
 # Enough?

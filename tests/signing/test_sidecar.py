@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, NotTrusted, Refused, UsageError
 from cloacina_ctl.operations.results import signature_view
-from cloacina_ctl.signing.judge import KnownKey, Status, judge_subject
 from cloacina_ctl.signing.keys import PrivateKey
 from cloacina_ctl.signing.policy import Requirement, require_signatures
 from cloacina_ctl.signing.schemes import SIDECAR
 from cloacina_ctl.signing.sidecar import (
     MAX_SIDECAR,
+    check_sidecar_signature,
     find_sidecar,
-    judge_sidecar,
     make_sidecar,
     parse_sidecar,
     read_sidecar,
     sidecar_path,
 )
+from cloacina_ctl.signing.signatures import KnownKey, SignatureStatus, check_signed_subjects
 from cloacina_ctl.signing.statement import Subject
 from tests.signing import points
 
@@ -65,7 +65,7 @@ def refusal(data):
 
 
 def judge(data=GOLDEN, known=KNOWN, digest=DIGEST):
-    return judge_sidecar(parse(data), digest, known)
+    return check_sidecar_signature(parse(data), digest, known)
 
 
 def test_a_sidecar_is_byte_for_byte_the_one_of_upstream():
@@ -91,8 +91,8 @@ def test_what_is_made_is_read_and_holds(seed, content, when):
     made = make_sidecar(digest, key, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when)))
     read = parse(made)
     assert (read.digest, read.keyid) == (digest, key.public.fingerprint)
-    judged = judge_sidecar(read, digest, (KnownKey(key.public),))
-    assert judged.status is Status.TRUSTED
+    judged = check_sidecar_signature(read, digest, (KnownKey(key.public),))
+    assert judged.status is SignatureStatus.TRUSTED
     assert parse(json.dumps(json.loads(made), sort_keys=True).encode()) == read
 
 
@@ -185,12 +185,12 @@ def test_whatever_stands_there_is_read_or_refused(data):
 def test_a_signature_by_a_trusted_key_is_trusted_and_by_a_known_one_valid():
     judged = judge()
     assert (judged.status, judged.name, judged.keyid) == (
-        Status.TRUSTED,
+        SignatureStatus.TRUSTED,
         "ada",
         KEY.public.fingerprint,
     )
-    assert judge(known=[KnownKey(KEY.public, trusted=False)]).status is Status.VALID
-    assert judge(known=[KnownKey(OTHER.public)]).status is Status.UNKNOWN_KEY
+    assert judge(known=[KnownKey(KEY.public, trusted=False)]).status is SignatureStatus.VALID
+    assert judge(known=[KnownKey(OTHER.public)]).status is SignatureStatus.UNKNOWN_KEY
     assert require_signatures([judged], Requirement(), where="x") == (judged.keyid,)
 
 
@@ -200,7 +200,7 @@ def test_the_time_is_claimed_and_never_signed():
     view = signature_view(judged).to_json()
     assert view["claimed"] == {"signed_at": "2026-01-02T03:04:05+00:00"}
     assert "signed_at" not in view
-    assert judge(spelled(signed_at="1999-01-01T00:00:00Z")).status is Status.TRUSTED
+    assert judge(spelled(signed_at="1999-01-01T00:00:00Z")).status is SignatureStatus.TRUSTED
 
 
 def test_the_answer_says_what_is_covered_and_what_is_not():
@@ -213,13 +213,16 @@ def test_the_answer_says_what_is_covered_and_what_is_not():
 
 def test_the_sidecar_of_another_file_is_invalid_under_a_known_key_and_never_excused():
     judged = judge(digest=Digest.of(b"another"))
-    assert (judged.status, judged.reason) == (Status.INVALID, "it is the signature of another file")
+    assert (judged.status, judged.reason) == (
+        SignatureStatus.INVALID,
+        "it is the signature of another file",
+    )
     for requirement in (Requirement(), Requirement(allow_unsigned=True)):
         with pytest.raises(NotTrusted) as caught:
             require_signatures([judged], requirement, where="x")
         assert caught.value.diagnostics[0].code is Code.BAD_SIGNATURE
     stranger = judge(digest=Digest.of(b"another"), known=())
-    assert (stranger.status, stranger.reason) == (Status.UNKNOWN_KEY, judged.reason)
+    assert (stranger.status, stranger.reason) == (SignatureStatus.UNKNOWN_KEY, judged.reason)
 
 
 def test_no_flipped_bit_of_hash_fingerprint_or_signature_is_trusted():
@@ -227,17 +230,20 @@ def test_no_flipped_bit_of_hash_fingerprint_or_signature_is_trusted():
     for bit in range(512):
         sig = bytearray(good.sig)
         sig[bit // 8] ^= 1 << bit % 8
-        judged = judge_sidecar(good._replace(sig=bytes(sig)), DIGEST, KNOWN)
-        assert judged.status is Status.INVALID
+        judged = check_sidecar_signature(good._replace(sig=bytes(sig)), DIGEST, KNOWN)
+        assert judged.status is SignatureStatus.INVALID
     for bit in range(256):
         raw = bytearray.fromhex(good.keyid)
         raw[bit // 8] ^= 1 << bit % 8
-        judged = judge_sidecar(good._replace(keyid=raw.hex()), DIGEST, KNOWN)
-        assert judged.status is Status.UNKNOWN_KEY
+        judged = check_sidecar_signature(good._replace(keyid=raw.hex()), DIGEST, KNOWN)
+        assert judged.status is SignatureStatus.UNKNOWN_KEY
         raw = bytearray.fromhex(DIGEST)
         raw[bit // 8] ^= 1 << bit % 8
         for one in (good, good._replace(digest=Digest(raw.hex()))):
-            assert judge_sidecar(one, Digest(raw.hex()), KNOWN).status is Status.INVALID
+            assert (
+                check_sidecar_signature(one, Digest(raw.hex()), KNOWN).status
+                is SignatureStatus.INVALID
+            )
 
 
 def resigned(message):
@@ -257,30 +263,36 @@ def resigned(message):
 )
 def test_a_signature_over_anything_but_the_32_bytes_does_not_match(message):
     judged = judge(resigned(message))
-    assert (judged.status, judged.reason) == (Status.INVALID, "the signature does not match")
+    assert (judged.status, judged.reason) == (
+        SignatureStatus.INVALID,
+        "the signature does not match",
+    )
 
 
 def test_a_signature_with_an_s_beyond_the_order_or_an_r_of_small_order_does_not_match():
     sig = parse().sig
     s = int.from_bytes(sig[32:], "little") + 2**252 + 27742317777372353535851937790883648493
     beyond = sig[:32] + s.to_bytes(32, "little")
-    assert judge(spelled(signature=base64.b64encode(beyond).decode())).status is Status.INVALID
+    assert (
+        judge(spelled(signature=base64.b64encode(beyond).decode())).status
+        is SignatureStatus.INVALID
+    )
     for r in points.small_order_encodings():
         forged = base64.b64encode(r + bytes(32)).decode()
-        assert judge(spelled(signature=forged)).status is Status.INVALID
+        assert judge(spelled(signature=forged)).status is SignatureStatus.INVALID
 
 
 def test_the_signature_of_another_key_under_this_ones_fingerprint_does_not_match():
     sig = base64.b64encode(OTHER.sign(bytes.fromhex(DIGEST))).decode()
-    assert judge(spelled(signature=sig)).status is Status.INVALID
+    assert judge(spelled(signature=sig)).status is SignatureStatus.INVALID
     claimed = judge(spelled(key_fingerprint=OTHER.public.fingerprint))
-    assert claimed.status is Status.UNKNOWN_KEY
+    assert claimed.status is SignatureStatus.UNKNOWN_KEY
 
 
 def test_what_a_native_head_says_does_not_concern_a_sidecar():
     judged = judge()
     subject = Subject("other", "9", Digest.of(b""), "sha256:" + "0" * 64)
-    assert judge_subject([judged], subject) == (judged,)
+    assert check_signed_subjects([judged], subject) == (judged,)
 
 
 def test_a_sidecar_is_found_beside_its_package_or_there_is_none(tmp_path):

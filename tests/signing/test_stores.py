@@ -14,10 +14,10 @@ from cloacina_ctl.errors import CloacinaError, Code, FileProblem, NotTrusted, Us
 from cloacina_ctl.files import locks
 from cloacina_ctl.files.folders import hidden_name
 from cloacina_ctl.files.staging import StagedFile
-from cloacina_ctl.signing.judge import KnownKey
 from cloacina_ctl.signing.keys import PrivateKey
 from cloacina_ctl.signing.names import check_name
 from cloacina_ctl.signing.resolve import find_private, find_public
+from cloacina_ctl.signing.signatures import KnownKey
 from cloacina_ctl.signing.store import KeyStore
 from cloacina_ctl.signing.trust import TrustStore, find_trusted, known_keys
 from tests.tools import as_user, folder_of, need

@@ -10,7 +10,7 @@ from cloacina_ctl.operations.packaging.vendoring import VendorRequest
 from cloacina_ctl.operations.run import RunRequest, run
 from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.project.python.namespaces import bare_folders, extends_path, hidden_name
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.project.trees import plant
 from tests.vendoring.test_vendoring import lock
 from tests.vendoring.wheels import wheel
@@ -63,7 +63,7 @@ def test_a_project_and_a_dependency_share_a_namespace(tmp_path, house, own, thei
     packed, out = made(root, house)
     codes = {one.code for one in packed.diagnostics if one.severity is not Severity.NOTE}
     assert codes == set()
-    ran = run(RunRequest(out), Rule(allow_unsigned=True))
+    ran = run(RunRequest(out), VerificationPolicy(allow_unsigned=True))
     assert ran.outcome.context["x"] == 1
 
 

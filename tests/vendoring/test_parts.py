@@ -18,20 +18,20 @@ from cloacina_ctl.toml import read_toml
 from cloacina_ctl.vendoring.closure import Roots, reach, read_metadata
 from cloacina_ctl.vendoring.declared.requirements import read_requirements
 from cloacina_ctl.vendoring.locks.lock import (
-    Lock,
     LockedWheel,
+    WheelLock,
     dump_lock,
     lock_bytes,
     misfit,
     read_lock,
     write_lock,
 )
-from cloacina_ctl.vendoring.target import Target, accepted_pythons, accepts, parse_target
+from cloacina_ctl.vendoring.target import PythonTarget, accepted_pythons, accepts, parse_target
 from tests.project.trees import found, plant, tree
 from tests.vendoring.conftest import project
 from tests.vendoring.wheels import file_name, metadata
 
-GLIBC = Target("3.11", "manylinux_2_28_x86_64")
+GLIBC = PythonTarget("3.11", "manylinux_2_28_x86_64")
 A, B = Digest("a" * 64), Digest("b" * 64)
 
 
@@ -73,14 +73,14 @@ def test_the_most_particular_wheel_fits_best():
 
 
 def test_other_machines_and_musl_have_their_platforms():
-    assert Target("3.11", "manylinux_2_18_aarch64").platforms() == (
+    assert PythonTarget("3.11", "manylinux_2_18_aarch64").platforms() == (
         "manylinux_2_18_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64",
         "linux_aarch64",
     )  # fmt: skip
-    assert Target("3.11", "musllinux_1_1_x86_64").platforms() == (
+    assert PythonTarget("3.11", "musllinux_1_1_x86_64").platforms() == (
         "musllinux_1_1_x86_64", "musllinux_1_0_x86_64", "linux_x86_64"
     )  # fmt: skip
-    assert Target("3.11", "linux_riscv64").platforms() == ("linux_riscv64",)
+    assert PythonTarget("3.11", "linux_riscv64").platforms() == ("linux_riscv64",)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_other_machines_and_musl_have_their_platforms():
     ],
 )
 def test_what_uv_calls_a_platform(platform, name):
-    assert Target("3.11", platform).uv_platform() == name
+    assert PythonTarget("3.11", platform).uv_platform() == name
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_what_is_no_target_is_a_mistake_on_the_command_line(python, platform):
 
 def test_a_platform_that_nobody_parsed_is_a_bug():
     with pytest.raises(TypeError):
-        Target("3.11", "windows").platforms()
+        PythonTarget("3.11", "windows").platforms()
 
 
 def test_old_names_of_platforms_are_taken():
@@ -265,7 +265,7 @@ WHEELS = st.builds(
     ),
 )
 LOCKS = st.builds(
-    lambda python, texts, wheels: Lock(
+    lambda python, texts, wheels: WheelLock(
         python, PLATFORMS, tuple(sorted(texts)), tuple(sorted(wheels))
     ),
     st.sampled_from(["3.10", "3.13"]),
@@ -345,13 +345,13 @@ def test_what_is_written_is_plain_and_the_same_for_the_same_lock(tmp_path):
         path=str(tmp_path / "house" / "of cards"), size=7,
     )  # fmt: skip
     root = str(tmp_path / "project")
-    lock = Lock("3.11", PLATFORMS, ("idna>=3", 'x; python_version < "3.12"'), (markup, idna))
+    lock = WheelLock("3.11", PLATFORMS, ("idna>=3", 'x; python_version < "3.12"'), (markup, idna))
     assert dump_lock(lock, root).decode() == GOOD
 
 
 def test_a_lock_that_another_run_wrote_meanwhile_is_not_replaced(tmp_path):
     root = str(tmp_path)
-    first, second = (Lock(one, (GLIBC.platform,), (), ()) for one in ("3.11", "3.12"))
+    first, second = (WheelLock(one, (GLIBC.platform,), (), ()) for one in ("3.11", "3.12"))
     write_lock(root, first)  # there was none, and there is none
     with pytest.raises(FileProblem) as caught:
         write_lock(root, second)  # there was none, and now there is one
@@ -395,7 +395,7 @@ def test_a_lock_that_somebody_broke_is_refused_and_says_how_to_renew_it(old, new
 
 
 def test_a_lock_fits_its_inputs_and_python_alone():
-    lock = Lock("3.11", PLATFORMS, ("a", "constraint b<2"), ())
+    lock = WheelLock("3.11", PLATFORMS, ("a", "constraint b<2"), ())
     assert misfit(lock, ("constraint b<2", "a"), ">=3.10") is None
     assert misfit(lock, (*lock.inputs, "c"), None) == "it was not made from: c"
     assert misfit(lock, ("a",), None) == "it was made from what is gone: constraint b<2"

@@ -16,7 +16,7 @@ from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.vendoring.closure import Distribution, Roots, reach
 from cloacina_ctl.vendoring.locks.lock import LockedWheel
 from cloacina_ctl.vendoring.python_range import Wheels
-from cloacina_ctl.vendoring.target import PYTHONS, Target, accepts, patches, target_for
+from cloacina_ctl.vendoring.target import PYTHONS, PythonTarget, accepts, patches, target_for
 from tests.platforms.elf_builder import Elf
 from tests.vendoring.conftest import GLIBC, project
 from tests.vendoring.test_vendoring import lock, refused, vendored
@@ -184,7 +184,7 @@ def test_the_manifest_speaks_of_the_very_releases_that_the_wheels_are_for(requir
             continue
         assert release in SpecifierSet(requires)
         python, patch = release.rpartition(".")[0], int(release.rpartition(".")[2])
-        here = Target(python, GLIBC, (patch, patch))
+        here = PythonTarget(python, GLIBC, (patch, patch))
         known = {one.name: one for one in wheels.values()}
         assert not reach(roots, known, here).missing
         for locked, one in wheels.items():

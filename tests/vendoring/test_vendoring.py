@@ -26,8 +26,8 @@ from cloacina_ctl.vendoring.declared.requirements import read_requirements
 from cloacina_ctl.vendoring.installers import programs
 from cloacina_ctl.vendoring.installers.configuration import Users
 from cloacina_ctl.vendoring.locks.lock import (
-    Lock,
     LockedWheel,
+    WheelLock,
     dump_lock,
     lock_bytes,
     read_lock,
@@ -57,7 +57,7 @@ def lock(
     *wheels: Path,
     platforms: tuple[str, ...] = (GLIBC,),
     only: dict[str, tuple[str, ...]] | None = None,
-) -> Lock:
+) -> WheelLock:
     """Lock exactly these wheels for Python 3.11, as if somebody had chosen them."""
     locked = []
     for path in wheels:
@@ -66,7 +66,7 @@ def lock(
         own = (only or {}).get(path.name, platforms)
         locked.append(LockedWheel(name, version, path.name, digest_of_file(str(path)), own))
     texts = read_requirements(read_project(str(root))).texts
-    made = Lock("3.11", platforms, texts, tuple(sorted(locked)))
+    made = WheelLock("3.11", platforms, texts, tuple(sorted(locked)))
     write_lock(str(root), made, lock_bytes(str(root)))
     return made
 

@@ -24,7 +24,7 @@ from cloacina_ctl.operations.packaging.vendoring import WorkFolder
 from cloacina_ctl.operations.sign import SignRequest, sign
 from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.runtime.process.bundle import Material
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.registry.killing import in_child, kill_at_call
 from tests.registry.stores import SCRATCH
 from tests.verbs.test_sign_sidecar import source_package
@@ -68,13 +68,13 @@ def converted(folder: Path) -> object:
     return convert(
         ConvertRequest(
             str(folder / "x"), str(folder / "converted"), choose_target("source", None),
-            Rule(allow_unsigned=True), lossy=True,
+            VerificationPolicy(allow_unsigned=True), lossy=True,
         )
     )  # fmt: skip
 
 
 def unpacked(folder: Path) -> object:
-    return unpack(str(folder / "x"), str(folder / "there"), Rule(allow_unsigned=True))
+    return unpack(str(folder / "x"), str(folder / "there"), VerificationPolicy(allow_unsigned=True))
 
 
 def material(folder: Path) -> None:

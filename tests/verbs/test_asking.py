@@ -4,14 +4,18 @@ import pytest
 
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.manifest.model import Param, Task, Trigger, Workflow
-from cloacina_ctl.operations.packaging.build import ask, completed, spoken
+from cloacina_ctl.operations.packaging.build import (
+    describe_library,
+    merge_described,
+    merge_trigger_rules,
+)
 from cloacina_ctl.platforms import read_library
 from cloacina_ctl.platforms.library import LibraryGraph
 from cloacina_ctl.runtime.metadata import (
-    Described,
     DescribedInterface,
     DescribedTask,
     DescribedTrigger,
+    PackageMetadata,
 )
 from tests.runtime.plugins import plugin
 
@@ -28,10 +32,10 @@ def built(**changes):
 
 def test_the_loaded_library_says_its_tasks_and_its_interface():
     path, library = built()
-    described = ask(path, library)
+    described = describe_library(path, library)
     assert described is not None
     assert described.interface.abi == 500
-    (graph,) = spoken(library, described).graphs
+    (graph,) = merge_described(library, described).graphs
     assert graph.name == "flow"
     assert dict(graph.tasks) == {**dict(TASKS), "fetch": ()}  # which a constructor makes
     assert graph.fingerprint == "00ff"
@@ -39,24 +43,24 @@ def test_the_loaded_library_says_its_tasks_and_its_interface():
 
 def test_a_trigger_rule_that_a_file_never_shows_is_no_disagreement():
     path = str(plugin(500, RULED=1))
-    described = ask(path, read_library(path)._replace(graphs=(GRAPH,)))
+    described = describe_library(path, read_library(path)._replace(graphs=(GRAPH,)))
     assert described is not None
     rules = {task.id: task.trigger_rules for task in described.tasks}
     assert "TaskFailed" in rules["after"]
     flow = Workflow("flow", (Task("after", ("echo",)),))
-    (workflow,), _ = completed((flow,), described, path)
+    (workflow,), _ = merge_trigger_rules((flow,), described, path)
     assert [task.trigger_rules for task in workflow.tasks] == [rules["after"]]
 
 
 @pytest.mark.parametrize("graphs", [(), (GRAPH, GRAPH._replace(name="other"))])
 def test_what_no_package_is_made_of_is_not_loaded(graphs):
     path, library = built(graphs=graphs)
-    assert ask(path, library) is None
+    assert describe_library(path, library) is None
 
 
 def test_a_library_for_another_machine_is_not_loaded():
     path, library = built(tag="manylinux_2_17_s390x")
-    assert ask(path, library) is None
+    assert describe_library(path, library) is None
 
 
 @pytest.mark.parametrize(
@@ -80,7 +84,7 @@ def test_a_library_for_another_machine_is_not_loaded():
 def test_a_library_that_is_not_what_its_file_says_is_refused(graph, words):
     path, library = built(graphs=(graph,))
     with pytest.raises(Refused) as refused:
-        ask(path, library)
+        describe_library(path, library)
     (found,) = refused.value.diagnostics
     assert (found.code, found.message) == (Code.CODE_DISAGREES, words)
     assert "--no-load" in (found.hint or "")
@@ -91,12 +95,12 @@ def test_a_library_whose_file_says_another_interface_is_refused():
     (plugin_,) = library.plugins
     lying = library._replace(plugins=(plugin_._replace(version=1),))
     with pytest.raises(Refused, match="version of its interface"):
-        ask(path, lying)
+        describe_library(path, lying)
 
 
 def told(rule):
     tasks = (DescribedTask("a"), DescribedTask("b", ("a",), trigger_rules=rule))
-    return Described(DescribedInterface("fidius"), "flow", tasks=tasks)
+    return PackageMetadata(DescribedInterface("fidius"), "flow", tasks=tasks)
 
 
 @pytest.mark.parametrize(
@@ -109,14 +113,14 @@ def told(rule):
 )  # fmt: skip
 def test_the_trigger_rule_that_runs_is_the_one_of_the_manifest(written, rule, settled):
     flow = Workflow("flow", (Task("a"), Task("b", ("a",), trigger_rules=written)))
-    (workflow,), found = completed((flow,), told(rule), "x")
+    (workflow,), found = merge_trigger_rules((flow,), told(rule), "x")
     assert found == ()
     assert [task.trigger_rules for task in workflow.tasks] == [None, settled]
 
 
 def test_a_trigger_rule_that_the_source_spells_otherwise_is_an_error():
     flow = Workflow("flow", (Task("a"), Task("b", ("a",), trigger_rules='task_success("a")')))
-    _, (found,) = completed((flow,), told(RULE), "x")
+    _, (found,) = merge_trigger_rules((flow,), told(RULE), "x")
     assert found.message.startswith("the trigger rule of the task `b` is {")
     assert found.message.endswith('and the source says task_success("a")')
 
@@ -133,7 +137,7 @@ def test_triggers_and_parameters_that_the_source_does_not_show_are_the_codes():
     )
     written = Trigger("nightly", "cron", cron="0 3 * * *", timezone="Europe/Vienna")
     flow = Workflow("flow", (Task("a"), Task("b", ("a",))), triggers=(written,))
-    (workflow,), found = completed((flow,), code, "x")
+    (workflow,), found = merge_trigger_rules((flow,), code, "x")
     assert found == ()
     assert workflow.triggers == (Trigger("inbox", "poll", 5000), written)
     assert workflow.params == (Param("day", "any"),)
@@ -142,7 +146,7 @@ def test_triggers_and_parameters_that_the_source_does_not_show_are_the_codes():
 def test_a_trigger_that_the_source_spells_otherwise_is_an_error_with_a_way_round():
     code = told(None)._replace(triggers=(DescribedTrigger("inbox", "flow", "5000ms"),))
     flow = Workflow("flow", (Task("a"),), triggers=(Trigger("inbox", "poll", 9000),))
-    _, found = completed((flow,), code, "x")
+    _, found = merge_trigger_rules((flow,), code, "x")
     assert found[-1].message == (
         "the trigger `inbox` is polled every 5000 ms, and the source says polled every 9000 ms"
     )

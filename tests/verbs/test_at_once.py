@@ -19,7 +19,7 @@ from cloacina_ctl.operations.keys import ExportRequest, export_key, signing_keys
 from cloacina_ctl.operations.sign import SignRequest, sign
 from cloacina_ctl.operations.verify import verify
 from cloacina_ctl.signing.sidecar import find_sidecar
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.verbs.conftest import Outcome
 from tests.verbs.refusals import check_words, leftovers
 from tests.verbs.test_sign_sidecar import source_package
@@ -76,7 +76,7 @@ def test_six_that_sign_one_package_at_once_are_all_in_it(unsigned, tmp_path):
     ends = at_once(tmp_path, *[("sign", unsigned, "--key", name) for name in names])
     assert [end.status for end in ends] == [0] * 6, ends
     assert signers(unsigned) == fingerprints(names)
-    assert verify(str(unsigned), Rule(threshold=6)).complete
+    assert verify(str(unsigned), VerificationPolicy(threshold=6)).complete
     assert leftovers(tmp_path) == []
 
 
@@ -94,7 +94,7 @@ def test_adding_removing_and_replacing_signatures_at_once_loses_none(unsigned, t
     )
     assert [end.status for end in ends] == [0] * 5, ends
     assert signers(unsigned) == fingerprints(names[2:])
-    assert verify(str(unsigned), Rule(threshold=4)).complete
+    assert verify(str(unsigned), VerificationPolicy(threshold=4)).complete
 
 
 @pytest.mark.slow
@@ -219,7 +219,7 @@ def test_a_packer_waits_for_who_signs_the_package_that_it_replaces(unsigned, tmp
     assert ends[1].status == 0, ends
     assert ends[0].status == 0 or "error[I012]" in ends[0].err, ends
     assert signers(unsigned) in ([], fingerprints([name]))
-    assert verify(str(unsigned), Rule(allow_unsigned=True)).complete
+    assert verify(str(unsigned), VerificationPolicy(allow_unsigned=True)).complete
     assert leftovers(tmp_path) == []
 
 

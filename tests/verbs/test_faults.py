@@ -19,7 +19,7 @@ import pytest
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.verify import verify
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.tools import small_disk
 from tests.verbs.conftest import Outcome
 from tests.verbs.refusals import check_object, check_words, leftovers, refused, tree
@@ -74,7 +74,7 @@ def test_a_full_disk(refused, project, tmp_path, signed):
 
 
 def signer(path):
-    return verify(str(path)).vouched_by[0]
+    return verify(str(path)).trusted_signers[0]
 
 
 def test_a_file_may_not_get_that_large(limited, project, tmp_path):
@@ -275,7 +275,7 @@ def test_of_packers_to_one_output_one_wins_whole(project, tmp_path):
         check_words(end)
     assert sorted(end.status for end in ends) == [0, 8, 8, 8]
     assert all("error[I001]" in end.err for end in ends if end.status)
-    assert verify(str(tmp_path / "x"), Rule(allow_unsigned=True)).complete
+    assert verify(str(tmp_path / "x"), VerificationPolicy(allow_unsigned=True)).complete
     assert leftovers(tmp_path) == []
 
 
@@ -284,7 +284,7 @@ def test_packers_that_may_replace_leave_a_whole_package(project, tmp_path):
     words = ("package", project, "--no-sign", "--force", "-o", "x")
     ends = at_once(tmp_path, *[(*words, "--level", level) for level in range(1, 5)])
     assert [end.status for end in ends] == [0, 0, 0, 0]
-    assert verify(str(tmp_path / "x"), Rule(allow_unsigned=True)).complete
+    assert verify(str(tmp_path / "x"), VerificationPolicy(allow_unsigned=True)).complete
     assert leftovers(tmp_path) == []
 
 

@@ -11,10 +11,10 @@ from cloacina_ctl.errors import Code, FileProblem, Refused
 from cloacina_ctl.formats.opening import open_any
 from cloacina_ctl.formats.sinks import MemorySink
 from cloacina_ctl.signing.fidius_signature import TreeDigest, sign_tree
-from cloacina_ctl.signing.judge import KnownKey, Status
 from cloacina_ctl.signing.keys import PrivateKey
 from cloacina_ctl.signing.sidecar import make_sidecar
-from cloacina_ctl.verification.tree_signature import TreeSink, judge_beside
+from cloacina_ctl.signing.signatures import KnownKey, SignatureStatus
+from cloacina_ctl.verification.tree_signature import TreeSignatureSink, check_sidecar
 
 KEY = PrivateKey.from_raw(bytes(range(32)))
 KNOWN = (KnownKey(KEY.public, "ada"),)
@@ -62,9 +62,9 @@ def write(tmp_path):
 def judge(path, known=KNOWN):
     """Judge both signatures as `verify` does; return them and the files that went through."""
     with open_any(str(path)) as package:
-        beside = judge_beside(package, known)
+        beside = check_sidecar(package, known)
         memory = MemorySink()
-        sink = TreeSink(memory)
+        sink = TreeSignatureSink(memory)
         contents = package.stream(sink).contents
         return (*beside, *sink.judge(package, contents, known)), memory.files
 
@@ -80,7 +80,7 @@ def test_sidecar_and_package_sig_are_judged_in_one_pass(write):
     path.with_name("x.cloacina.sig").write_bytes(make_sidecar(Digest.of(path.read_bytes()), KEY))
     judged, files = judge(path)
     assert [one.scheme.name for one in judged] == ["sidecar", "package.sig"]
-    assert [one.status for one in judged] == [Status.TRUSTED, Status.TRUSTED]
+    assert [one.status for one in judged] == [SignatureStatus.TRUSTED, SignatureStatus.TRUSTED]
     assert files == signed()
 
 
@@ -88,7 +88,7 @@ def test_sidecar_and_package_sig_are_judged_in_one_pass(write):
 def test_files_in_an_order_that_upstream_never_writes_are_read_once_more(write, reverse):
     path = write([*sorted(signed().items(), reverse=True)] if reverse else _signature_last())
     judged, files = judge(path)
-    assert [one.status for one in judged] == [Status.TRUSTED]
+    assert [one.status for one in judged] == [SignatureStatus.TRUSTED]
     assert files == signed()
 
 
@@ -100,14 +100,14 @@ def test_a_changed_file_and_another_key_are_told_apart_by_nobody(write):
     changed = {**signed(), "workflow/demo/tasks.py": b"import evil\n"}
     judged, _ = judge(write(sorted(changed.items())))
     stranger, _ = judge(write(_signature_last()), known=())
-    assert [one.status for one in (*judged, *stranger)] == [Status.UNKNOWN_KEY] * 2
+    assert [one.status for one in (*judged, *stranger)] == [SignatureStatus.UNKNOWN_KEY] * 2
     assert judged == stranger
 
 
 @pytest.mark.parametrize("name", ["workflow/plugin.so.sig", "workflow/target/build.sh"])
 def test_a_file_that_rides_along_takes_the_vouching_away(write, name):
     judged, _ = judge(write(sorted({**signed(), name: b"evil"}.items())))
-    assert [one.status for one in judged] == [Status.VALID]
+    assert [one.status for one in judged] == [SignatureStatus.VALID]
     assert name in judged[0].reason
 
 

@@ -24,15 +24,15 @@ from cloacina_ctl.operations.sign import SignRequest, sign
 from cloacina_ctl.operations.uninstall import uninstall
 from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.registry.store import Registry
-from cloacina_ctl.vendoring.locks.lock import Lock, lock_bytes, write_lock
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.vendoring.locks.lock import WheelLock, lock_bytes, write_lock
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.registry.killing import state_of as registry_state
 from tests.registry.stores import check_tidy, put
 from tests.tools import small_disk
 from tests.verbs.test_sign_sidecar import source_package
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "python_report"
-ANY = Rule(allow_unsigned=True)
+ANY = VerificationPolicy(allow_unsigned=True)
 STEP = 4  # KiB: a page, which is the least that such a disk gives out
 MOST = 2048
 
@@ -51,7 +51,7 @@ def ready(tmp_path, monkeypatch):
     export_key(ExportRequest("default", str(tmp_path / "key"), private=True))
     (folder / "y").write_bytes(source_package())
     (folder / "daemon").mkdir()
-    lock = Lock("3.11", ("linux_x86_64",), ("one",), ())
+    lock = WheelLock("3.11", ("linux_x86_64",), ("one",), ())
     write_lock(str(project), lock)
     for version in ("1", "2"):
         put(folder / "registry", "a", version, sidecar=b"s" * 3000)
@@ -62,7 +62,7 @@ def ready(tmp_path, monkeypatch):
 def locked(folder):
     project = str(folder / "project")
     texts = tuple(f"requirement-{number}" for number in range(400))
-    write_lock(project, Lock("3.11", ("linux_x86_64",), texts, ()), lock_bytes(project))
+    write_lock(project, WheelLock("3.11", ("linux_x86_64",), texts, ()), lock_bytes(project))
 
 
 def packed(folder, form):

@@ -14,10 +14,10 @@ from cloacina_ctl.cli import main
 from cloacina_ctl.cli.parsing import table
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.operations.results import signature_view
-from cloacina_ctl.signing.fidius_signature import judge_tree, sign_tree
-from cloacina_ctl.signing.judge import KnownKey
+from cloacina_ctl.signing.fidius_signature import check_tree_signature, sign_tree
 from cloacina_ctl.signing.keys import PrivateKey
-from cloacina_ctl.signing.sidecar import judge_sidecar, make_sidecar, parse_sidecar
+from cloacina_ctl.signing.sidecar import check_sidecar_signature, make_sidecar, parse_sidecar
+from cloacina_ctl.signing.signatures import KnownKey
 from tests.tools import need
 from tests.verbs.conftest import FIXTURES
 from tests.verbs.test_sign_sidecar import source_package
@@ -173,7 +173,7 @@ def test_verify(answer, signed, unsigned):
     assert len(answer("verify", signed, signed)["result"]) == 2
     assert len(answer("verify", signed, "absent", status=8)["result"]) == 1
     assert answer("verify", unsigned, status=4)["result"] is None
-    assert answer("verify", unsigned, "--allow-unsigned")["result"]["vouched_by"] == []
+    assert answer("verify", unsigned, "--allow-unsigned")["result"]["trusted_signers"] == []
     answer("verify", project_file(), status=3)
 
 
@@ -220,15 +220,15 @@ def test_signatures_of_other_generations():
     beside = parse_sidecar(make_sidecar(digest, key), where="x.cloacina.sig")
     inside = sign_tree(digest, key)
     for judged in (
-        judge_sidecar(beside, digest, known),
-        judge_sidecar(beside, digest, ()),
-        judge_sidecar(beside, Digest.of(b"x"), known),
-        judge_tree(inside, digest, known),
-        judge_tree(inside, digest, ()),
-        judge_tree(inside, digest, known, ["target/a"]),
+        check_sidecar_signature(beside, digest, known),
+        check_sidecar_signature(beside, digest, ()),
+        check_sidecar_signature(beside, Digest.of(b"x"), known),
+        check_tree_signature(inside, digest, known),
+        check_tree_signature(inside, digest, ()),
+        check_tree_signature(inside, digest, known, ["target/a"]),
     ):
         shape.validate(signature_view(judged).to_json())
-    nameless = signature_view(judge_tree(inside, digest, ())).to_json()
+    nameless = signature_view(check_tree_signature(inside, digest, ())).to_json()
     assert not shape.is_valid({**nameless, "signed_at": "2026-01-02T03:04:05Z"})
     assert not shape.is_valid({"status": "unknown-key"})
 

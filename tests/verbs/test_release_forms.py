@@ -14,16 +14,16 @@ from cloacina_ctl.errors import Refused
 from cloacina_ctl.manifest import BuiltWith, Param, Retry, Trigger
 from cloacina_ctl.operations.inspect import inspect
 from cloacina_ctl.operations.package import PackageRequest, package
-from cloacina_ctl.operations.run import RunRequest, Watch, plan_run, run
+from cloacina_ctl.operations.run import RunObserver, RunRequest, plan_run, run
 from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.project.build import cargo
 from cloacina_ctl.runtime.scheduler.trigger_rules import read_rule
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.engines import crates
 
 pytestmark = pytest.mark.slow
 
-UNSIGNED = Rule(allow_unsigned=True)
+UNSIGNED = VerificationPolicy(allow_unsigned=True)
 
 
 @pytest.fixture(params=crates.ALL)
@@ -37,7 +37,7 @@ def packed(tmp_path, monkeypatch):
 
     def make(release, kind):
         library = crates.library(release, kind)
-        built = cargo.Built(str(library), str(tmp_path), BuiltWith("rustc", "release", "host"))
+        built = cargo.BuiltCrate(str(library), str(tmp_path), BuiltWith("rustc", "release", "host"))
         monkeypatch.setattr(cargo, "build", lambda *_: built)
         path = str(tmp_path / "x.cloacina")
         return path, package(PackageRequest(str(library.parent), path))
@@ -121,7 +121,7 @@ def test_every_form_of_a_task_is_packed_judged_and_run(packed, release):
     assert planned["fixed"].attempts == 4
     assert planned["plain"].attempts == 3
     lines = []
-    watch = Watch(output=lines.append)
+    watch = RunObserver(output=lines.append)
     outcome = run(RunRequest(path, keep_going=True), UNSIGNED, watch).outcome
     assert {task.id: (task.status, task.attempts) for task in outcome.tasks} == ends(release)
     if crates.minor(release) >= 6:  # before, a library calls the function alone

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from cloacina_ctl.operations.execution.files import Access, refusal_hint
+from cloacina_ctl.operations.execution.files import FileAccess, refusal_hint
 from tests.verbs.test_run import lines_of, made
 
 __all__ = ["made"]
@@ -136,7 +136,7 @@ def test_isolation_can_be_required(run):
 )
 def test_a_hint_is_given_where_the_error_leaves_nothing_open(tmp_path, error, hint):
     (tmp_path / "there").touch()
-    found = refusal_hint(error and error.format(tmp_path), Access())
+    found = refusal_hint(error and error.format(tmp_path), FileAccess())
     if hint is None:
         assert found is None
     else:
@@ -145,7 +145,7 @@ def test_a_hint_is_given_where_the_error_leaves_nothing_open(tmp_path, error, hi
 
 def test_what_was_given_is_not_offered_again(tmp_path):
     (tmp_path / "there").touch()
-    given = Access(reads=(str(tmp_path),), writes=(str(tmp_path),))
+    given = FileAccess(reads=(str(tmp_path),), writes=(str(tmp_path),))
     for number in (2, 13, 30):
         assert refusal_hint(f"[Errno {number}] no: '{tmp_path}/there'", given) is None
     assert os.path.exists(tmp_path / "there")
@@ -163,6 +163,6 @@ def test_what_was_given_is_not_offered_again(tmp_path):
     ],
 )
 def test_where_shared_memory_is_everybodys_the_hint_says_so(error, hint):
-    found = refusal_hint(error, Access(has_root=False))
+    found = refusal_hint(error, FileAccess(has_root=False))
     assert found is None if hint is None else hint in found
-    assert refusal_hint(error, Access()) is None
+    assert refusal_hint(error, FileAccess()) is None

@@ -10,11 +10,11 @@ from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.packaging.target import choose_target
 from cloacina_ctl.operations.run import RunRequest, run, run_graph
 from cloacina_ctl.runtime.scheduler.select import choose_workflow, only_task
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.foreign import archives
 from tests.runtime.plugins import raw
 
-ALLOWED = Rule(allow_unsigned=True)
+ALLOWED = VerificationPolicy(allow_unsigned=True)
 
 
 def ids(plan):
@@ -22,7 +22,7 @@ def ids(plan):
 
 
 def test_the_plan_has_the_layers_of_the_manifest(signed):
-    plan = plan_run(str(signed), Rule())
+    plan = plan_run(str(signed), VerificationPolicy())
     assert plan.workflow == "daily_report"
     assert ids(plan) == [["read_orders"], ["check_orders"], ["sum_by_country"], ["write_report"]]
     attempts = {task.id: task.attempts for layer in plan.layers for task in layer}
@@ -54,13 +54,13 @@ def test_inspect_and_the_plan_tell_the_same_attempts_in_the_same_words(cli, sign
 
 def test_nobody_vouches_and_so_nothing_is_shown(unsigned):
     with pytest.raises(NotTrusted):
-        plan_run(str(unsigned), Rule())
+        plan_run(str(unsigned), VerificationPolicy())
     assert plan_run(str(unsigned), ALLOWED).name == "daily-report"
 
 
 def test_a_pin_that_does_not_hold_ends_it(signed):
     with pytest.raises(NotTrusted) as caught:
-        plan_run(str(signed), Rule(version="9.9.9"))
+        plan_run(str(signed), VerificationPolicy(version="9.9.9"))
     assert caught.value.diagnostics[0].code is Code.PIN_MISMATCH
 
 

@@ -14,9 +14,9 @@ from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code
 from cloacina_ctl.operations import keys
 from cloacina_ctl.operations.sign import SignRequest, sign
-from cloacina_ctl.signing.judge import KnownKey, Status
 from cloacina_ctl.signing.keys import load_public_key
-from cloacina_ctl.signing.sidecar import find_sidecar, judge_sidecar
+from cloacina_ctl.signing.sidecar import check_sidecar_signature, find_sidecar
+from cloacina_ctl.signing.signatures import KnownKey, SignatureStatus
 
 WHEN = "2026-01-02T03:04:05Z"
 TOML = (
@@ -68,7 +68,7 @@ def fingerprint(name="default"):
 def judged(package, config, name="default"):
     public = load_public_key(str(config / "keys" / f"{name}.pub.pem"))
     digest = Digest.of(package.read_bytes())
-    return judge_sidecar(find_sidecar(str(package)), digest, [KnownKey(public)])
+    return check_sidecar_signature(find_sidecar(str(package)), digest, [KnownKey(public)])
 
 
 def test_a_source_package_gets_a_sidecar_beside_it_and_stays_as_it_is(run, package, config):
@@ -78,7 +78,7 @@ def test_a_source_package_gets_a_sidecar_beside_it_and_stays_as_it_is(run, packa
     assert "x.cloacina.sig signs every byte of x.cloacina" in out
     assert "no server takes it" in err
     assert package.read_bytes() == before
-    assert judged(package, config).status is Status.TRUSTED
+    assert judged(package, config).status is SignatureStatus.TRUSTED
     assert sorted(os.listdir()) == ["x.cloacina", "x.cloacina.sig"]
 
 
@@ -100,9 +100,9 @@ def test_the_answer_names_the_sidecar_and_the_digest_that_it_signs(run, package)
 def test_the_same_key_renews_its_sidecar_after_the_package_changed(run, package, config):
     assert run("sign", "x.cloacina")[0] == 0
     package.write_bytes(bz2.compress(bz2.decompress(package.read_bytes()), 1))
-    assert judged(package, config).status is Status.INVALID
+    assert judged(package, config).status is SignatureStatus.INVALID
     assert run("sign", "x.cloacina")[0] == 0
-    assert judged(package, config).status is Status.TRUSTED
+    assert judged(package, config).status is SignatureStatus.TRUSTED
 
 
 def test_the_sidecar_of_another_key_is_replaced_only_by_force(run, package, config):
@@ -116,7 +116,7 @@ def test_the_sidecar_of_another_key_is_replaced_only_by_force(run, package, conf
     status, out, _ = run("sign", "x.cloacina", "--key", "other", "--force", "--json")
     assert status == 0
     assert json.loads(out)["result"]["removed"] == [fingerprint()]
-    assert judged(package, config, "other").status is Status.TRUSTED
+    assert judged(package, config, "other").status is SignatureStatus.TRUSTED
 
 
 def test_a_second_sidecar_goes_where_the_user_says(run, package):
@@ -163,7 +163,7 @@ def test_a_file_that_is_no_sidecar_is_replaced_only_by_force(run, package, conte
     assert "is no sidecar" in err
     assert there.read_bytes() == content
     assert run("sign", "x.cloacina", "--force")[0] == 0
-    assert judged(package, config).status is Status.TRUSTED
+    assert judged(package, config).status is SignatureStatus.TRUSTED
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("gone", path)])

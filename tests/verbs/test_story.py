@@ -16,7 +16,7 @@ from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.unpack import unpack
 from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.paths import MemberPath
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from tests.verbs.conftest import FIXTURES
 
 
@@ -60,7 +60,7 @@ def test_the_folder_that_unpack_makes_is_a_project_again(signed, tmp_path, monke
     assert there == "daily-report-1.4.0"
     assert validate(there).report.findings == ()
     package(PackageRequest(there, "again.cloacina"))
-    unpack("again.cloacina", "again", Rule(allow_unsigned=True))
+    unpack("again.cloacina", "again", VerificationPolicy(allow_unsigned=True))
     assert files_under(tmp_path / "again") == files_under(tmp_path / there)
     with pytest.raises(FileProblem) as caught:
         unpack(str(signed))

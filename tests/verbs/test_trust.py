@@ -8,7 +8,7 @@ from cloacina_ctl.errors import Code, NotTrusted
 from cloacina_ctl.operations import keys
 from cloacina_ctl.operations.sign import SignRequest, sign
 from cloacina_ctl.operations.verify import verify
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 
 
 def codes(caught):
@@ -17,7 +17,7 @@ def codes(caught):
 
 def test_every_flipped_bit_of_a_signed_package_is_refused(signed):
     whole = signed.read_bytes()
-    rule = Rule(keys=("default",), jobs=1)
+    rule = VerificationPolicy(keys=("default",), jobs=1)
     fd = os.open(signed, os.O_WRONLY)
     missed = []
     step = 1 if os.environ.get("CI") else 15
@@ -97,14 +97,14 @@ def test_a_second_signature_leaves_the_payload_alone(signed, tmp_path):
     made = sign(SignRequest(str(signed), keys=keys.signing_keys(("second",))))
     assert made.signatures == 2
     after = signed.read_bytes()
-    head = verify(str(signed), Rule(threshold=2))
-    assert len(head.vouched_by) == 2
+    head = verify(str(signed), VerificationPolicy(threshold=2))
+    assert len(head.trusted_signers) == 2
     assert before[-2000:] == after[-2000:]
 
 
 def test_one_key_counts_once(signed):
     with pytest.raises(NotTrusted) as caught:
-        verify(str(signed), Rule(threshold=2))
+        verify(str(signed), VerificationPolicy(threshold=2))
     assert codes(caught) == [Code.THRESHOLD]
 
 

@@ -17,10 +17,10 @@ from cloacina_ctl.operations.installation.choose import find_package
 from cloacina_ctl.operations.package import PackageRequest, package, prepare
 from cloacina_ctl.operations.run import RunRequest, plan_run, run
 from cloacina_ctl.operations.validate import validate
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 
 CRATE = Path(__file__).parents[2] / "fixtures" / "rust_etl"
-ALLOWED = Rule(allow_unsigned=True)
+ALLOWED = VerificationPolicy(allow_unsigned=True)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def installed(here, project):
 def test_a_project_runs_unsigned_and_leaves_nothing(here, project):
     before = sorted(os.listdir(project))
     ran = run(RunRequest("project", context={"text": "17, AT, 1250"}))
-    assert (ran.path, ran.outcome.status, ran.vouched_by) == ("project", "completed", ())
+    assert (ran.path, ran.outcome.status, ran.trusted_signers) == ("project", "completed", ())
     assert ran.outcome.context["sums"] == {"AT": 1740}
     assert sorted(os.listdir(project)) == before
     assert sorted(os.listdir(here)) == ["project"]
@@ -76,9 +76,9 @@ def test_what_is_wrong_with_a_project_is_said_of_the_folder(project, here):
 
 def test_a_pin_holds_for_a_project_too_and_a_signature_cannot(here, project):
     with pytest.raises(NotTrusted) as caught:
-        run(RunRequest("project"), Rule(version="9.9.9"))
+        run(RunRequest("project"), VerificationPolicy(version="9.9.9"))
     assert caught.value.diagnostics[0].code is Code.PIN_MISMATCH
-    for rule in (Rule(keys=("x.pub",)), Rule(threshold=2)):
+    for rule in (VerificationPolicy(keys=("x.pub",)), VerificationPolicy(threshold=2)):
         with pytest.raises(UsageError, match="has no signatures"):
             find_package("./project", rule)
 
@@ -94,7 +94,7 @@ def test_a_crate_is_looked_at_without_a_build(here, monkeypatch):
     assert (shown.format, shown.size, shown.content) == ("project", None, None)
     ids = {task.id: task.attempts for one in shown.manifest.workflows for task in one.tasks}
     assert ids == {"load_orders": 5, "check_orders": 1, "total_orders": 3, "report": 3}
-    plan = plan_run("etl", Rule())
+    plan = plan_run("etl", VerificationPolicy())
     assert {task.id for layer in plan.layers for task in layer} == ids.keys()
     assert not (here / "etl" / "target").exists()
 

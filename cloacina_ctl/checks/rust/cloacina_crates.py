@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.engine import Finding, RuleSet
 from cloacina_ctl.checks.rust.macro_tables import FIRST_GRAPH_BY_USE
 from cloacina_ctl.checks.rust.releases import CARGO_TOML, code_of, facts_of, releases_of, within
 from cloacina_ctl.errors import Code, Severity
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.project.model import Project
 
-RULES: Rules[Project] = Rules()
+RULES: RuleSet[Project] = RuleSet()
 
 _GRAPHS, _PLUGIN = "cloacina-computation-graph", "cloacina-workflow-plugin"
 _GRAPH_MACROS = ("computation_graph", "reactor")

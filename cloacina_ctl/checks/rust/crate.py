@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.engine import Finding, RuleSet
 from cloacina_ctl.checks.rule_names import short_names
 from cloacina_ctl.checks.rust import cloacina_crates, macro_arguments, task_functions, trigger_rules
 from cloacina_ctl.checks.rust.releases import CARGO_TOML, facts_of, releases_of
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 # What goes wrong with Rust crates, judged from Cargo.toml and the syntax tree alone.
 
-RULES: Rules[Project] = Rules()
+RULES: RuleSet[Project] = RuleSet()
 # What `package` does without where it builds, and the compilers of some releases do not.
-BUILD_RULES: Rules[Project] = Rules()
+BUILD_RULES: RuleSet[Project] = RuleSet()
 
 _PUBLIC = "public"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.engine import Finding, RuleSet
 from cloacina_ctl.errors import Code, Severity, first_of
 from cloacina_ctl.project.crate_source.facts import OUTSIDE
 from cloacina_ctl.project.crate_source.local_packages import no_workspace
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.project.crate_source.facts import SourceFacts
 
-RULES: Rules[SourceFacts] = Rules()
+RULES: RuleSet[SourceFacts] = RuleSet()
 
 
 @RULES.rule(Code.COMPILED_IN)

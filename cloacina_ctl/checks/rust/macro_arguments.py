@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.engine import Finding, RuleSet
 from cloacina_ctl.checks.rust import macro_tables as tables
 from cloacina_ctl.checks.rust.releases import code_of, facts_of, releases_of, span, within
 from cloacina_ctl.errors import Code, Severity
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.rust.macro_uses import Expression, MacroArgument, MacroUse
     from cloacina_ctl.releases.table import Release
 
-RULES: Rules[Project] = Rules()
+RULES: RuleSet[Project] = RuleSet()
 
 _INT_32 = range(-(2**31), 2**31)
 _ON = {"function": "a function", "mod": "a module", "struct": "a struct"}

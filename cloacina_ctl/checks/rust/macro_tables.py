@@ -146,7 +146,7 @@ RULE_OPERATORS = frozenset(
 )  # fmt: skip
 
 
-class Import(NamedTuple):
+class CrateItem(NamedTuple):
     """A name that Cloacina's crates have in some releases: since which, until which, the cure."""
 
     since: Number
@@ -155,15 +155,15 @@ class Import(NamedTuple):
 
 
 IMPORTS = {
-    "cloacina_workflow_plugin::TaskHandle": Import(
+    "cloacina_workflow_plugin::TaskHandle": CrateItem(
         (0, 11), None, "take the parameter out, or depend on 0.11 or later"
     ),
-    "cloacina_macros::packaged_workflow": Import((0, 2), (0, 3), "import `workflow`"),
-    "cloacina::packaged_workflow": Import((0, 2), (0, 3), "import `workflow`"),
-    "cloacina_workflow::Trigger": Import((0, 6), None, "depend on 0.6 or later"),
-    "cloacina_workflow::input_interface": Import((0, 9), None, "depend on 0.9 or later"),
-    "cloacina_workflow::SecretResolver": Import((0, 10), None, "depend on 0.10 or later"),
-    "cloacina_workflow::SecretAccessError": Import((0, 10), None, "depend on 0.10 or later"),
+    "cloacina_macros::packaged_workflow": CrateItem((0, 2), (0, 3), "import `workflow`"),
+    "cloacina::packaged_workflow": CrateItem((0, 2), (0, 3), "import `workflow`"),
+    "cloacina_workflow::Trigger": CrateItem((0, 6), None, "depend on 0.6 or later"),
+    "cloacina_workflow::input_interface": CrateItem((0, 9), None, "depend on 0.9 or later"),
+    "cloacina_workflow::SecretResolver": CrateItem((0, 10), None, "depend on 0.10 or later"),
+    "cloacina_workflow::SecretAccessError": CrateItem((0, 10), None, "depend on 0.10 or later"),
 }
 METHODS_SINCE: Number = (0, 8)
 METHODS = {

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.engine import Finding, RuleSet
 from cloacina_ctl.checks.rust import macro_tables as tables
 from cloacina_ctl.checks.rust.releases import code_of, facts_of, releases_of, span, within
 from cloacina_ctl.errors import Code, Severity
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.project.rust.macro_uses import MacroUse, Signature
 
-RULES: Rules[Project] = Rules()
+RULES: RuleSet[Project] = RuleSet()
 
 _HANDLES = ("handle", "task_handle")
 _BY_VALUE = re.compile(r"(?:[a-z_]+ ?:: ?)*Context ?(?:<.*)?")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.checks.engine import Finding, Rules
+from cloacina_ctl.checks.engine import Finding, RuleSet
 from cloacina_ctl.checks.rust import macro_tables as tables
 from cloacina_ctl.checks.rust.macro_arguments import is_duration
 from cloacina_ctl.checks.rust.releases import code_of
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.project.rust.macro_uses import Expression, MacroUse
 
-RULES: Rules[Project] = Rules()
+RULES: RuleSet[Project] = RuleSet()
 
 _FIELDS = range(5, 8)
 _WHICH = f"{', '.join(tables.RULE_FUNCTIONS)}, {', '.join(tables.RULE_GROUPS)} and always"

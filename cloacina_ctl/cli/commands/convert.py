@@ -53,7 +53,7 @@ def _run(options: _ConvertOptions, reporter: Reporter) -> int:
     reporter.line(f"converted from {converted.source_format} {converted.source_content}")
     for loss in converted.losses:
         reporter.note(f"lost: {escape(loss)}")
-    if not converted.vouched_by:
+    if not converted.trusted_signers:
         reporter.note(ACCEPTED_UNSIGNED)
     reporter.note("not signed: no signature survives a conversion; `cloacina-ctl sign` makes one")
     return 0
@@ -70,7 +70,7 @@ def _as_json(converted: Converted) -> dict[str, object]:
         "padding": converted.padding,
         "source": {"format": converted.source_format, "content": converted.source_content},
         "losses": list(converted.losses),
-        "vouched_by": list(converted.vouched_by),
+        "trusted_signers": list(converted.trusted_signers),
     }
 
 

@@ -53,11 +53,11 @@ def _inspect(word: str, options: _InspectOptions, reporter: Reporter) -> Inspect
     if not is_address(word):
         from cloacina_ctl.cli.terminal.escape import escape
         from cloacina_ctl.operations.installation.choose import find_package
-        from cloacina_ctl.operations.policy import Rule
+        from cloacina_ctl.operations.policy import VerificationPolicy
 
         chosen = find_package(
             word,
-            Rule(allow_unsigned=True),
+            VerificationPolicy(allow_unsigned=True),
             tenant=options.installed.tenant,
             registry=options.installed.registry,
         )

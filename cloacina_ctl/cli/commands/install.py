@@ -102,12 +102,12 @@ def _tell(installed: Installed, reporter: Reporter) -> None:
         reporter.line(f"{what} is installed and active already, for tenant {package.tenant}")
     else:
         reporter.line(f"{what} is installed and active, for tenant {package.tenant}")
-        if installed.mended:
+        if installed.repaired:
             reporter.line("  what was stored of it was damaged, and is whole again")
         if installed.before not in (None, package.version):
             reporter.line(f"  before it: {escape(installed.before or '')}; `rollback` goes back")
     reporter.line(f"  content {package.content}")
-    if not package.vouched_by:
+    if not package.trusted_signers:
         reporter.note(ACCEPTED_UNSIGNED)
 
 
@@ -118,7 +118,7 @@ def _as_json(installed: Installed) -> dict[str, object]:
         "package": installed.package.to_json(),
         "before": installed.before,
         "changed": installed.changed,
-        "mended": installed.mended,
+        "repaired": installed.repaired,
         "signatures": [signature.to_json() for signature in installed.signatures],
     }
 
@@ -166,7 +166,7 @@ def _tell_delivered(delivered: Delivered, reporter: Reporter) -> None:
         reporter.line(f"  in the place of {replaced}: install that package again to go back")
     if delivered.restart:
         reporter.note("start the daemon again: until then it does not run what lies there now")
-    if not delivered.vouched_by:
+    if not delivered.trusted_signers:
         reporter.note(ACCEPTED_UNSIGNED)
     elif delivered.source_format == "native":
         reporter.note("its signature was verified here and does not go along")
@@ -184,7 +184,7 @@ def _daemon_json(delivered: Delivered) -> dict[str, object]:
         "size": delivered.size,
         "source_format": delivered.source_format,
         "losses": list(delivered.losses),
-        "vouched_by": list(delivered.vouched_by),
+        "trusted_signers": list(delivered.trusted_signers),
         "replaced": list(delivered.replaced),
         "restart": delivered.restart,
         "changed": delivered.changed,

@@ -121,7 +121,7 @@ def _table(packages: tuple[InstalledPackage, ...], reporter: Reporter) -> list[s
             one.tenant,
             one.format,
             one.installed_at,
-            one.vouched_by[0][:16] if one.vouched_by else "not signed",
+            one.trusted_signers[0][:16] if one.trusted_signers else "not signed",
         )
         for one in packages
     ]

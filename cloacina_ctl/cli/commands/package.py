@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.operations.packaging.build import BuildOptions
     from cloacina_ctl.operations.packaging.vendoring import VendorRequest
     from cloacina_ctl.signing.keys import PrivateKey
-    from cloacina_ctl.vendoring.notes import Change
+    from cloacina_ctl.vendoring.notes import LockChange
 
 
 class _TargetOptions(TargetOptions):
@@ -312,7 +312,7 @@ def _tell_vendoring(diagnostics: tuple[Diagnostic, ...], reporter: Reporter) -> 
             reporter.diagnostic(one)
 
 
-def _tell_changes(changes: tuple[Change, ...], reporter: Reporter) -> None:
+def _tell_changes(changes: tuple[LockChange, ...], reporter: Reporter) -> None:
     """Name what came into the lock and what went, as uv does; of many only the first."""
     from cloacina_ctl.cli.terminal.escape import escape
 

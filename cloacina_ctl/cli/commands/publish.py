@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.errors import Diagnostic
-    from cloacina_ctl.operations.publication.deployment import Run, Step
+    from cloacina_ctl.operations.publication.deployment import DeploymentStep, Run
     from cloacina_ctl.operations.publish import Published, PublishRequest
 
 WAIT_SECONDS = 900
@@ -133,14 +133,14 @@ def _request(options: _PublishOptions, reporter: Reporter) -> PublishRequest:
     )
 
 
-def _watch(reporter: Reporter) -> Callable[[Step], None]:
+def _watch(reporter: Reporter) -> Callable[[DeploymentStep], None]:
     """Return what tells on standard error what the server is at: changes, and a sign of life."""
     from cloacina_ctl.cli.terminal.escape import escape
 
     last: list[str] = []
     next_at = 0.0
 
-    def watch(step: Step) -> None:
+    def watch(step: DeploymentStep) -> None:
         nonlocal next_at
         if step.what == "log":
             _show_log(step.text, reporter)
@@ -233,7 +233,7 @@ def _as_json(published: Published) -> dict[str, object]:
         "content": published.content,
         "size": published.size,
         "converted": published.converted,
-        "vouched_by": list(published.vouched_by),
+        "trusted_signers": list(published.trusted_signers),
         "server": published.server,
         "tenant": published.tenant,
         "package_id": published.package_id,

@@ -19,7 +19,7 @@ from cloacina_ctl.errors import Code, Diagnostic, Severity, UsageError
 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.terminal.reporter import Reporter
-    from cloacina_ctl.operations.policy import Rule
+    from cloacina_ctl.operations.policy import VerificationPolicy
     from cloacina_ctl.operations.run import Ran, RunRequest
 
 
@@ -202,7 +202,7 @@ def _end_stopped(stop: KeyboardInterrupt, ran: Ran, reporter: Reporter) -> int:
     return exits.status_of_signal(stopped.number)
 
 
-def _package(options: _RunOptions, reporter: Reporter) -> tuple[str, Rule]:
+def _package(options: _RunOptions, reporter: Reporter) -> tuple[str, VerificationPolicy]:
     from cloacina_ctl.cli.terminal.escape import escape
     from cloacina_ctl.operations.installation.choose import find_package
 
@@ -219,7 +219,7 @@ def _package(options: _RunOptions, reporter: Reporter) -> tuple[str, Rule]:
     return chosen.path, chosen.rule
 
 
-def _request(options: _RunOptions, reporter: Reporter) -> tuple[RunRequest, Rule]:
+def _request(options: _RunOptions, reporter: Reporter) -> tuple[RunRequest, VerificationPolicy]:
     from cloacina_ctl.operations.execution.context import read_context
     from cloacina_ctl.operations.run import RunRequest
 

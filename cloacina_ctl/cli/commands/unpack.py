@@ -51,7 +51,7 @@ def _run(options: _UnpackOptions, reporter: Reporter) -> int:
     reporter.line(f"unpacked {files}, {size(unpacked.size)}, into {escape(unpacked.destination)}")
     if not unpacked.complete:
         reporter.note("only these were proved; the rest of the package was not looked at")
-    if not unpacked.vouched_by:
+    if not unpacked.trusted_signers:
         reporter.note(ACCEPTED_UNSIGNED)
     return 0
 
@@ -67,7 +67,7 @@ def _as_json(unpacked: Unpacked) -> dict[str, object]:
         "files": list(unpacked.files),
         "size": unpacked.size,
         "complete": unpacked.complete,
-        "vouched_by": list(unpacked.vouched_by),
+        "trusted_signers": list(unpacked.trusted_signers),
         "signatures": [signature.to_json() for signature in unpacked.signatures],
     }
 

@@ -18,7 +18,7 @@ from cloacina_ctl.errors import Code, UsageError
 
 if TYPE_CHECKING:
     from cloacina_ctl.cli.terminal.reporter import Reporter
-    from cloacina_ctl.operations.policy import Rule
+    from cloacina_ctl.operations.policy import VerificationPolicy
     from cloacina_ctl.operations.validate import Validated
 
 
@@ -37,13 +37,13 @@ def _run(options: _ValidateOptions, reporter: Reporter) -> int:
     import sys
 
     from cloacina_ctl.cli import exits
-    from cloacina_ctl.operations.validate import BuildOptions, BuildRequest, Choice, validate
+    from cloacina_ctl.operations.validate import BuildOptions, BuildRequest, FindingFilter, validate
 
     features = options.features
     built = BuildOptions(features=features.chosen(), default_features=not features.no_default)
     validated = validate(
         options.path,
-        Choice(options.select, options.ignore),
+        FindingFilter(options.select, options.ignore),
         build=BuildRequest(options.package, built),
         load=_rule(options),
         limits=options.limits.read(),
@@ -61,12 +61,12 @@ def _run(options: _ValidateOptions, reporter: Reporter) -> int:
     return exits.DONE if report.ok else exits.NO
 
 
-def _rule(options: _ValidateOptions) -> Rule | None:
+def _rule(options: _ValidateOptions) -> VerificationPolicy | None:
     """Return what a package must be to be loaded; None where nothing is to be."""
-    from cloacina_ctl.operations.policy import Rule
+    from cloacina_ctl.operations.policy import VerificationPolicy
 
     if options.load:
-        return Rule(
+        return VerificationPolicy(
             keys=options.keys.key,
             allow_unsigned=options.keys.allow_unsigned,
             limits=options.limits.read(),

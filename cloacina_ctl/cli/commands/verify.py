@@ -57,7 +57,7 @@ def _lines(verified: Verified, reporter: Reporter) -> Iterator[str]:
         yield "  " + signature_line(signature, reporter.paint)
         for line in coverage_lines(signature):
             yield "    " + line
-    if not verified.vouched_by:
+    if not verified.trusted_signers:
         yield "  " + reporter.paint("yellow", ACCEPTED_UNSIGNED)
 
 
@@ -71,7 +71,7 @@ def _as_json(verified: Verified) -> dict[str, object]:
         "size": verified.size,
         "files": verified.files,
         "complete": verified.complete,
-        "vouched_by": list(verified.vouched_by),
+        "trusted_signers": list(verified.trusted_signers),
         "signatures": [signature.to_json() for signature in verified.signatures],
     }
 

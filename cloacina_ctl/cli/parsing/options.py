@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.cli.terminal.reporter import Reporter
     from cloacina_ctl.formats.limits import Limits
-    from cloacina_ctl.operations.packaging.target import Target
-    from cloacina_ctl.operations.policy import Rule
+    from cloacina_ctl.operations.packaging.target import FormatTarget
+    from cloacina_ctl.operations.policy import VerificationPolicy
 
 ACCEPTED_UNSIGNED = "warning: no trusted signature (accepted by --allow-unsigned)"
 # What signs, for the help of whoever signs.
@@ -109,7 +109,7 @@ class TargetOptions(Options, panel="Other runtimes"):
         "--pad", "Add padding where a source package would be too compressible to be loaded."
     )
 
-    def choose(self) -> Target:
+    def choose(self) -> FormatTarget:
         """Return the format and the runtime that are asked for."""
         from cloacina_ctl.operations.packaging.target import choose_target
 
@@ -151,17 +151,17 @@ class TrustOptions(KeyOptions):
         reporter: Reporter,
         *,
         jobs: int | None = None,
-    ) -> Rule:
+    ) -> VerificationPolicy:
         """Return what ``packages`` must be; warn of keys that are not seen.
 
         A key is read here, once for all packages: a pipe is there only once.
         """
-        from cloacina_ctl.operations.policy import Rule, public_keys, unread_keys
+        from cloacina_ctl.operations.policy import VerificationPolicy, public_keys, unread_keys
 
         refuse_stdin_twice(packages, self.key)
         if not self.key:
             reporter.aside(unread_keys(allow_unsigned=self.allow_unsigned))
-        return Rule(
+        return VerificationPolicy(
             keys=public_keys(self.key),
             threshold=self.threshold,
             allow_unsigned=self.allow_unsigned,
@@ -181,7 +181,7 @@ class VerificationOptions(Options):
     jobs = JOBS
     limits = group(LimitOptions)
 
-    def rule(self, packages: str | tuple[str, ...], reporter: Reporter) -> Rule:
+    def rule(self, packages: str | tuple[str, ...], reporter: Reporter) -> VerificationPolicy:
         """Return what ``packages`` must be, as ``TrustOptions.rule`` does."""
         return self.trust.rule(packages, self.limits, reporter, jobs=self.jobs)
 

@@ -244,12 +244,12 @@ _TYPES: dict[Kind, Any] = {
 
 
 def _printing_behind_help(base: Any, end: str) -> Any:  # noqa: ANN401 - typer's classes are untyped
-    class Ending(base):  # type: ignore[misc]
+    class CommandEnd(base):  # type: ignore[misc]
         def format_help(self, *given: Any) -> None:  # noqa: ANN401 - as click calls it
             super().format_help(*given)
             typer.echo(end)
 
-    return Ending
+    return CommandEnd
 
 
 def _keyword(name: str, kind: Any, info: Any, default: Any) -> inspect.Parameter:  # noqa: ANN401

@@ -12,7 +12,7 @@ from cloacina_ctl.cli.terminal.units import count, size
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cloacina_ctl.inspection.manifest_view import ForeignView
+    from cloacina_ctl.inspection.manifest_view import LegacyView
     from cloacina_ctl.manifest import Artifact, Manifest, Task, Trigger, Workflow
     from cloacina_ctl.operations.inspect import Inspection
     from cloacina_ctl.operations.results import SignatureView
@@ -119,7 +119,7 @@ def releases_text(releases: tuple[str, ...]) -> str:
     return f"Cloacina {', '.join(releases)}" if releases else "no release (`validate` says why)"
 
 
-def _requires(manifest: Manifest | ForeignView) -> str | None:
+def _requires(manifest: Manifest | LegacyView) -> str | None:
     requires = manifest.requires
     if requires is None:
         return None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloacina_ctl.cli.terminal.render import Paint
-    from cloacina_ctl.operations.run import Access, GraphRan, Polled, Ran, RunPlan, TaskResult
+    from cloacina_ctl.operations.run import FileAccess, GraphRan, Polled, Ran, RunPlan, TaskResult
 
 # What libraries say where there is no network, or nothing but an empty one.
 _NO_NETWORK = (
@@ -118,7 +118,7 @@ def ran_as_json(ran: Ran) -> dict[str, object]:
         "context": outcome.context,
         "context_of": outcome.context_of,
         "tasks": [_task_as_json(task) for task in outcome.tasks],
-        "vouched_by": list(ran.vouched_by),
+        "trusted_signers": list(ran.trusted_signers),
         **({} if outcome.engine is None else {"engine": outcome.engine._asdict()}),
     }
 
@@ -158,7 +158,7 @@ def _hint(task: TaskResult, ran: Ran) -> str | None:
     return None if task.attempts == 1 else "the words are of its last attempt"
 
 
-def isolation_hint(error: str | None, access: Access, *, is_closed: bool) -> str | None:
+def isolation_hint(error: str | None, access: FileAccess, *, is_closed: bool) -> str | None:
     """Return which option gives what an error is for want of: a file, or the network."""
     from cloacina_ctl.operations.run import refusal_hint
 

@@ -13,7 +13,7 @@ from cloacina_ctl.cli.terminal.live import WaitingLine, cursor_back_when_suspend
 from cloacina_ctl.cli.terminal.reporter import wants_color
 from cloacina_ctl.cli.terminal.run_lines import RunLines
 from cloacina_ctl.cli.terminal.run_table import RunTable
-from cloacina_ctl.operations.run import Watch
+from cloacina_ctl.operations.run import RunObserver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,9 +69,9 @@ class Watcher:
         self._warned: set[Diagnostic] = set()
         self.stopped: Ran | None = None
 
-    def watch(self) -> Watch:
+    def watch(self) -> RunObserver:
         """Return what an operation is given."""
-        return Watch(
+        return RunObserver(
             begins=self.begin,
             event=self.take,
             output=self.print,

@@ -32,7 +32,7 @@ def polled_as_json(polled: Polled) -> dict[str, object]:
         "trigger": polled.trigger,
         "fires": polled.fires,
         "context": polled.context,
-        "vouched_by": list(polled.vouched_by),
+        "trusted_signers": list(polled.trusted_signers),
     }
 
 
@@ -63,7 +63,7 @@ def graph_as_json(ran: GraphRan) -> dict[str, object]:
         "status": ran.status,
         "outputs": list(ran.outputs),
         **({} if ran.error is None else {"error": ran.error}),
-        "vouched_by": list(ran.vouched_by),
+        "trusted_signers": list(ran.trusted_signers),
     }
 
 

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.formats.legacy.manifest_json import read_old_manifest
-from cloacina_ctl.formats.legacy.model import Generation, V1Manifest, V2Manifest
+from cloacina_ctl.formats.legacy.model import Format, V1Manifest, V2Manifest
 from cloacina_ctl.formats.legacy.package_toml import read_package_toml, read_provider
 from cloacina_ctl.formats.legacy.streams import GZIP
 
 if TYPE_CHECKING:
-    from cloacina_ctl.formats.legacy.model import ForeignManifest
+    from cloacina_ctl.formats.legacy.model import LegacyManifest
     from cloacina_ctl.formats.limits import Limits
 
 MANIFEST, PACKAGE_TOML, PROVIDER = "manifest.json", "package.toml", "provider.json"
 WORKFLOW_FOLDER = "workflow/"
 
 
-class Layout:
+class ArchiveLayout:
     """Where the members of one archive belong, judged as they come.
 
     ``root`` is the one folder at the top of a bzip2 package; gzip packages have none.
@@ -47,7 +47,7 @@ class Layout:
 
     def read(
         self, texts: dict[str, bytes], paths: frozenset[str], limits: Limits
-    ) -> tuple[Generation, ForeignManifest]:
+    ) -> tuple[Format, LegacyManifest]:
         """Return the generation and what the manifest says, with the members that it needs."""
         first = self.manifests[0]
         if first not in texts:
@@ -58,14 +58,14 @@ class Layout:
         if not self._is_flat:
             if PROVIDER in texts:
                 provider = read_provider(texts[first], texts[PROVIDER], self._where)
-                return Generation.PROVIDER, provider
-            return Generation.SOURCE, read_package_toml(texts[first], where)
+                return Format.PROVIDER, provider
+            return Format.SOURCE, read_package_toml(texts[first], where)
         manifest = read_old_manifest(texts[first], where, limits)
         if isinstance(manifest, V1Manifest):
             self._check_v1(manifest, paths)
-            return Generation.V1, manifest
+            return Format.V1, manifest
         self._check_v2(manifest, paths)
-        return Generation.V2, manifest
+        return Format.V2, manifest
 
     def _check_v1(self, manifest: V1Manifest, paths: frozenset[str]) -> None:
         library = manifest.library.filename

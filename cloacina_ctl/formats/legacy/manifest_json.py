@@ -17,7 +17,7 @@ from cloacina_ctl.formats.legacy.model import (
     V2Task,
     V2Trigger,
 )
-from cloacina_ctl.formats.legacy.table_reader import Fields, Problems, shown
+from cloacina_ctl.formats.legacy.table_reader import Problems, TableFields, shown
 from cloacina_ctl.strict_json import parse_json
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def read_old_manifest(data: bytes, where: str, limits: Limits) -> V1Manifest | V
     Raises ``Refused`` with all that is wrong with its form, and for one of a newer format.
     """
     problems = Problems(where)
-    top = Fields(parse_json(data, where), "", problems)
+    top = TableFields(parse_json(data, where), "", problems)
     version = top.raw("format_version")
     manifest = _v1(top, where, limits) if version is None else _v2(top, version, where, limits)
     top.note_unknown()
@@ -40,7 +40,7 @@ def read_old_manifest(data: bytes, where: str, limits: Limits) -> V1Manifest | V
     return manifest._replace(unknown=tuple(problems.unknown))
 
 
-def _v1(top: Fields, where: str, limits: Limits) -> V1Manifest:
+def _v1(top: TableFields, where: str, limits: Limits) -> V1Manifest:
     package, library = top.table("package"), top.table("library")
     tasks = tuple(_v1_task(task) for task in top.tables("tasks", required=True))
     limits.check("tasks", len(tasks), where=where, what="the number of tasks")
@@ -67,7 +67,7 @@ def _v1(top: Fields, where: str, limits: Limits) -> V1Manifest:
     return manifest
 
 
-def _v1_task(fields: Fields) -> V1Task:
+def _v1_task(fields: TableFields) -> V1Task:
     task = V1Task(
         id=fields.text("id"),
         dependencies=fields.texts("dependencies"),
@@ -79,7 +79,7 @@ def _v1_task(fields: Fields) -> V1Task:
     return task
 
 
-def _graph(top: Fields) -> V1Graph | None:
+def _graph(top: TableFields) -> V1Graph | None:
     graph = top.maybe_table("graph")
     if graph is None:
         return None
@@ -91,7 +91,7 @@ def _graph(top: Fields) -> V1Graph | None:
     )
 
 
-def _v2(top: Fields, version: object, where: str, limits: Limits) -> V2Manifest:
+def _v2(top: TableFields, version: object, where: str, limits: Limits) -> V2Manifest:
     if version != "2":
         raise Refused.of(
             Code.NEWER_FORMAT,
@@ -128,7 +128,7 @@ def _v2(top: Fields, version: object, where: str, limits: Limits) -> V2Manifest:
     return manifest
 
 
-def _v2_task(fields: Fields) -> V2Task:
+def _v2_task(fields: TableFields) -> V2Task:
     task = V2Task(
         id=fields.text("id"),
         function=fields.text("function"),
@@ -141,7 +141,7 @@ def _v2_task(fields: Fields) -> V2Task:
     return task
 
 
-def _v2_trigger(fields: Fields) -> V2Trigger:
+def _v2_trigger(fields: TableFields) -> V2Trigger:
     fields.raw("config")
     trigger = V2Trigger(
         name=fields.text("name"),
@@ -154,7 +154,7 @@ def _v2_trigger(fields: Fields) -> V2Trigger:
     return trigger
 
 
-def _plain_name(fields: Fields, key: str) -> str:
+def _plain_name(fields: TableFields, key: str) -> str:
     """Return the name of a member at the top: the library is looked up by it, never by a path."""
     name = fields.text(key)
     if "/" in name or name == "manifest.json":

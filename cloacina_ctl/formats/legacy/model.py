@@ -11,7 +11,7 @@ import enum
 from cloacina_ctl.values import NamedTuple
 
 
-class Generation(str, enum.Enum):
+class Format(str, enum.Enum):
     """What kind of package a file is."""
 
     NATIVE = "native"
@@ -163,4 +163,4 @@ class ProviderManifest(NamedTuple):
     constructors: tuple[str, ...] = ()
 
 
-ForeignManifest = V1Manifest | V2Manifest | SourceManifest | ProviderManifest
+LegacyManifest = V1Manifest | V2Manifest | SourceManifest | ProviderManifest

@@ -14,7 +14,7 @@ from cloacina_ctl.formats.legacy.model import (
     SourceManifest,
     SourceTrigger,
 )
-from cloacina_ctl.formats.legacy.table_reader import Fields, Problems, shown
+from cloacina_ctl.formats.legacy.table_reader import Problems, TableFields, shown
 from cloacina_ctl.strict_json import parse_json
 from cloacina_ctl.toml import parse_toml
 
@@ -26,7 +26,7 @@ _RUNTIMES = ("rust", "python", "wasm")
 def read_package_toml(data: bytes, where: str) -> SourceManifest:
     """Return what a ``package.toml`` says, or raise ``Refused`` with all that is wrong with it."""
     problems = Problems(where)
-    manifest = _read(Fields(parse_toml(data, where=where), "", problems))
+    manifest = _read(TableFields(parse_toml(data, where=where), "", problems))
     problems.raise_any()
     return manifest._replace(unknown=tuple(problems.unknown))
 
@@ -36,15 +36,15 @@ def read_provider(package_toml: bytes, provider_json: bytes, where: str) -> Prov
     package = read_package_toml(package_toml, f"{where}: package.toml")
     place = f"{where}: provider.json"
     problems = Problems(place)
-    top = Fields(parse_json(provider_json, place), "", problems)
+    top = TableFields(parse_json(provider_json, place), "", problems)
     names = tuple(entry.text("name") for entry in top.tables("constructors", required=True))
     problems.raise_any()
     return ProviderManifest(package, names)
 
 
-def _read(top: Fields) -> SourceManifest:
+def _read(top: TableFields) -> SourceManifest:
     package = top.table("package")
-    metadata = top.maybe_table("metadata") or Fields({}, "metadata.", top.problems)
+    metadata = top.maybe_table("metadata") or TableFields({}, "metadata.", top.problems)
     python, wasm = top.maybe_table("python"), top.maybe_table("wasm")
     manifest = SourceManifest(
         name=package.text("name"),
@@ -79,7 +79,7 @@ def _read(top: Fields) -> SourceManifest:
 
 
 def _check_runtime(
-    package: Fields, runtime: str | None, *, has_python: bool, has_wasm: bool
+    package: TableFields, runtime: str | None, *, has_python: bool, has_wasm: bool
 ) -> None:
     """Refuse what fidius refuses: an unknown runtime, or a section of another one."""
     if runtime is not None and runtime not in _RUNTIMES:
@@ -90,15 +90,15 @@ def _check_runtime(
             package.bad("runtime", f"{what}, and the runtime is {shown(runtime or 'rust')}")
 
 
-def _module(fields: Fields, key: str) -> str | None:
+def _module(fields: TableFields, key: str) -> str | None:
     name = fields.optional(key)
     if name is not None and (len(name) > _MAX_MODULE or _MODULE.fullmatch(name) is None):
         fields.bad(key, f"not the dotted name of a module: {shown(name)}")
     return name
 
 
-def _accumulator(fields: Fields) -> SourceAccumulator:
-    config = fields.maybe_table("config") or Fields({}, "", fields.problems)
+def _accumulator(fields: TableFields) -> SourceAccumulator:
+    config = fields.maybe_table("config") or TableFields({}, "", fields.problems)
     return SourceAccumulator(
         name=fields.text("name"),
         accumulator_type=fields.optional("accumulator_type"),
@@ -106,12 +106,12 @@ def _accumulator(fields: Fields) -> SourceAccumulator:
     )
 
 
-def _providers(metadata: Fields) -> tuple[str, ...]:
+def _providers(metadata: TableFields) -> tuple[str, ...]:
     providers = metadata.maybe_table("providers")
     return providers.names() if providers else ()
 
 
-def _triggers(metadata: Fields) -> tuple[SourceTrigger, ...]:
+def _triggers(metadata: TableFields) -> tuple[SourceTrigger, ...]:
     return tuple(
         SourceTrigger(
             name=entry.text("name"),

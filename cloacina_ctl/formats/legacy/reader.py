@@ -20,7 +20,7 @@ from cloacina_ctl.files.staging import reported
 from cloacina_ctl.formats import detect
 from cloacina_ctl.formats.file_index import FileEntry
 from cloacina_ctl.formats.legacy.bounds import Bounds
-from cloacina_ctl.formats.legacy.layouts import Layout
+from cloacina_ctl.formats.legacy.layouts import ArchiveLayout
 from cloacina_ctl.formats.legacy.model import ProviderManifest
 from cloacina_ctl.formats.legacy.streams import GZIP, inflate
 from cloacina_ctl.formats.legacy.tar_members import Members
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from cloacina_ctl.formats.legacy.model import ForeignManifest, Generation
-    from cloacina_ctl.formats.legacy.tar_members import Member
+    from cloacina_ctl.formats.legacy.model import Format, LegacyManifest
+    from cloacina_ctl.formats.legacy.tar_members import TarMember
     from cloacina_ctl.formats.sinks import Sink
     from cloacina_ctl.progress import StageProgress
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 # zlib, bzip2 and hashing release the interpreter's lock, so one thread decompresses while the other
 # parses, hashes and writes: as fast as tar with a decompressor in a process of its own.
 
-AHEAD = 8  # pieces: 2 MiB
+PREFETCHED = 8  # pieces: 2 MiB
 
 
 class _Failed:
@@ -54,7 +54,7 @@ class _Failed:
         self.error = error
 
 
-def read_ahead(pieces: Iterable[bytes], most: int = AHEAD) -> Generator[bytes, None, None]:
+def prefetch(pieces: Iterable[bytes], most: int = PREFETCHED) -> Generator[bytes, None, None]:
     """Yield ``pieces``, drawn by another thread that is at most ``most`` of them ahead.
 
     What raises there is raised here, at its place. Leaving early stops the thread. With ``most``
@@ -106,7 +106,7 @@ _PIECE = 256 << 10
 SMALL = 64 << 10  # below, a thread costs more than it gives
 
 
-class Contents(NamedTuple):
+class ArchiveContents(NamedTuple):
     """What went through: everything that is in the package.
 
     ``files`` are in the order of the archive, with paths under ``root``, the top folder of a
@@ -114,8 +114,8 @@ class Contents(NamedTuple):
     ``digest`` of the whole compressed file.
     """
 
-    generation: Generation
-    manifest: ForeignManifest
+    generation: Format
+    manifest: LegacyManifest
     manifest_bytes: bytes
     root: str | None
     files: tuple[FileEntry, ...]
@@ -149,7 +149,7 @@ class LegacyPackage:
         self._fd = fd
         self.size = os.fstat(fd).st_size
         start = os.pread(fd, detect.SNIFF_BYTES, 0)
-        self.container = detect.require_generation(start, where=path).name
+        self.container = detect.require_legacy(start, where=path).name
         self._digest: Digest | None = None
 
     def __enter__(self) -> Self:
@@ -193,9 +193,11 @@ class LegacyPackage:
         bounds = Bounds(self.size, self.limits, self.path)
         reading = _Reading(self._fd, self.path)
         pieces = bounds.of_stream(inflate(reading.read, self.container, self.path))
-        ahead = read_ahead(pieces, AHEAD if self.size > SMALL else 0)
+        ahead = prefetch(pieces, PREFETCHED if self.size > SMALL else 0)
         try:
-            streaming = _Streaming(Layout(self.container, self.path), sink, self.limits, self.path)
+            streaming = _Streaming(
+                ArchiveLayout(self.container, self.path), sink, self.limits, self.path
+            )
             for _ in streaming.take_all(Members(ahead, bounds, self.path)):
                 if progress:
                     progress(reading.position, self.size)
@@ -229,7 +231,7 @@ class _Reading:
 class _Streaming:
     """One pass over the members: what goes to the sink, what is kept of it."""
 
-    def __init__(self, layout: Layout, sink: Sink, limits: Limits, where: str) -> None:
+    def __init__(self, layout: ArchiveLayout, sink: Sink, limits: Limits, where: str) -> None:
         self._layout = layout
         self._sink = sink
         self._limits = limits
@@ -250,7 +252,7 @@ class _Streaming:
             else:
                 yield from self._take(path, member, members.body())
 
-    def _take(self, path: str, member: Member, body: Iterator[memoryview]) -> Iterator[None]:
+    def _take(self, path: str, member: TarMember, body: Iterator[memoryview]) -> Iterator[None]:
         keeps = path in self._layout.manifests
         if keeps:
             what = f"the size of {path}"
@@ -270,10 +272,10 @@ class _Streaming:
             self._texts[path] = b"".join(kept)
         self._files.append(file._replace(sha256=Digest(sha256.hexdigest())))
 
-    def contents(self, digest: Digest) -> Contents:
+    def contents(self, digest: Digest) -> ArchiveContents:
         paths = frozenset(str(file.path) for file in self._files)
         generation, manifest = self._layout.read(self._texts, paths, self._limits)
-        return Contents(
+        return ArchiveContents(
             generation=generation,
             manifest=manifest,
             manifest_bytes=self._texts[self._layout.manifests[0]],

@@ -37,7 +37,7 @@ class Problems:
             raise Refused(*self._found[:100])
 
 
-class Fields:
+class TableFields:
     """One table; ``place`` is its path in the manifest, with a dot at its end or empty."""
 
     def __init__(self, value: object, place: str, problems: Problems) -> None:
@@ -86,21 +86,21 @@ class Fields:
             return ()
         return tuple(values)
 
-    def table(self, key: str) -> Fields:
+    def table(self, key: str) -> TableFields:
         """Return the table under ``key``; an empty one where there is none, which is a problem."""
         value = self._get(key, dict, "a table", required=True)
-        return Fields(value or {}, f"{self.place}{key}.", self.problems)
+        return TableFields(value or {}, f"{self.place}{key}.", self.problems)
 
-    def maybe_table(self, key: str) -> Fields | None:
+    def maybe_table(self, key: str) -> TableFields | None:
         """Return the table under ``key``, or None where there is none."""
         value = self._get(key, dict, "a table")
-        return None if value is None else Fields(value, f"{self.place}{key}.", self.problems)
+        return None if value is None else TableFields(value, f"{self.place}{key}.", self.problems)
 
-    def tables(self, key: str, *, required: bool = False) -> Iterator[Fields]:
+    def tables(self, key: str, *, required: bool = False) -> Iterator[TableFields]:
         """Yield the tables in the list under ``key``."""
         values = self._get(key, list, "a list of tables", required=required) or []
         for number, value in enumerate(values):
-            yield Fields(value, f"{self.place}{key}[{number}].", self.problems)
+            yield TableFields(value, f"{self.place}{key}[{number}].", self.problems)
 
     def raw(self, key: str) -> object:
         """Return what stands under ``key``, whatever it is."""

@@ -45,7 +45,7 @@ class Dialect(enum.Enum):
     OLD = bytes(8)
 
 
-class Header(NamedTuple):
+class TarHeader(NamedTuple):
     """What a header says; ``kind`` is file, folder, long name or pax header, ``size`` in bytes."""
 
     name: bytes
@@ -55,7 +55,7 @@ class Header(NamedTuple):
     dialect: Dialect
 
 
-def read_header(block: bytes, where: str) -> Header:
+def read_header(block: bytes, where: str) -> TarHeader:
     """Return what the header ``block`` says, or raise ``Refused`` for any other form."""
     _check_sum(block, where)
     try:
@@ -71,7 +71,7 @@ def read_header(block: bytes, where: str) -> Header:
     mode = _number(block[_MODE], "mode", where) if any(block[_MODE]) else 0
     if kind == "folder" and size:
         raise bad("a folder with a body", where)
-    return Header(_name(block, dialect, where), kind, size, mode, dialect)
+    return TarHeader(_name(block, dialect, where), kind, size, mode, dialect)
 
 
 def _check_sum(block: bytes, where: str) -> None:

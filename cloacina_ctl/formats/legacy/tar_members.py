@@ -11,8 +11,8 @@ import re
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Refused
-from cloacina_ctl.formats.legacy.tar_headers import BLOCK, Dialect, Header, bad, read_header
-from cloacina_ctl.paths import fold, judge_foreign_path
+from cloacina_ctl.formats.legacy.tar_headers import BLOCK, Dialect, TarHeader, bad, read_header
+from cloacina_ctl.paths import check_legacy_path, fold
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def read_long_name(body: bytes, where: str) -> bytes:
 # one has to be seen before anything of it is written.
 
 
-class Names:
+class MemberNames:
     """The names so far; ``where`` is the file that they come from."""
 
     def __init__(self, where: str) -> None:
@@ -118,7 +118,7 @@ class Names:
         except UnicodeDecodeError as error:
             shown = raw[:200].decode("utf-8", "backslashreplace")
             raise self._bad(f"a name that is not UTF-8: {shown}") from error
-        rule = judge_foreign_path(name)
+        rule = check_legacy_path(name)
         if rule is not None:
             raise self._bad(f"{rule}: {name[:200]}")
         return name
@@ -148,7 +148,7 @@ class Names:
 RECORD = 20 * BLOCK  # to a multiple of which some programs fill an archive up
 
 
-class Member(NamedTuple):
+class TarMember(NamedTuple):
     """A file or folder; ``size`` in bytes, ``executable`` as the owner's x bit says."""
 
     name: str
@@ -201,10 +201,10 @@ class Members:
         self._bytes = _Bytes(pieces, where)
         self._bounds = bounds
         self._where = where
-        self._names = Names(where)
+        self._names = MemberNames(where)
         self._body = 0
 
-    def __iter__(self) -> Iterator[Member]:
+    def __iter__(self) -> Iterator[TarMember]:
         while (block := self._bytes.take(BLOCK)).strip(b"\0"):
             header, raw = self._resolve(read_header(block, self._where))
             is_folder = header.kind == "folder"
@@ -213,7 +213,7 @@ class Members:
                 raise bad("a file whose name ends with a slash", self._where)
             name = self._names.take(raw, is_folder=is_folder)
             self._body = header.size
-            yield Member(name, header.size, is_folder, bool(header.mode & 0o100))
+            yield TarMember(name, header.size, is_folder, bool(header.mode & 0o100))
             for _ in self.body():
                 pass
         self._end()
@@ -226,7 +226,7 @@ class Members:
             if any(self._bytes.take(-count % BLOCK)):
                 raise bad("the padding behind a file is not zero", self._where)
 
-    def _resolve(self, header: Header) -> tuple[Header, bytes]:
+    def _resolve(self, header: TarHeader) -> tuple[TarHeader, bytes]:
         """Return the header of a file or folder and its name, which may stand before it."""
         if header.kind in ("file", "folder"):
             return header, header.name
@@ -240,7 +240,7 @@ class Members:
             raise bad("a pax header gives a file another size than its header", self._where)
         return own, own.name if raw is None else raw
 
-    def _extension(self, header: Header) -> tuple[bytes | None, int | None]:
+    def _extension(self, header: TarHeader) -> tuple[bytes | None, int | None]:
         is_pax = header.kind == "pax header"
         if header.dialect is not (Dialect.POSIX if is_pax else Dialect.GNU):
             raise bad(f"a {header.kind} of a dialect that has none", self._where)

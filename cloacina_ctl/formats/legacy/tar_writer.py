@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.files.staging import write_all
-from cloacina_ctl.formats.chunk_buffer import Pieces
+from cloacina_ctl.formats.chunk_buffer import ChunkBuffer
 from cloacina_ctl.formats.file_index import FileEntry
 from cloacina_ctl.formats.native.tar import BLOCK, END_OF_ARCHIVE, padding
 from cloacina_ctl.formats.sources import SourceFiles
@@ -37,7 +37,7 @@ PIECE = 1 << 20
 _WAITING = 4  # pieces between the two threads: what bounds memory
 
 
-class Pipeline(Pieces):
+class Pipeline(ChunkBuffer):
     """Hands pieces of ``PIECE`` bytes to ``work`` in a thread of their own, in order.
 
     Use it as a context manager: leaving it without an error waits until all is worked on, and

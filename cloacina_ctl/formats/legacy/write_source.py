@@ -51,7 +51,7 @@ class SizeRules(NamedTuple):
     check: Callable[[int, int, int | None], None] = _take_all
 
 
-class Output(NamedTuple):
+class Destination(NamedTuple):
     """Where a package goes.
 
     ``before`` is called when all of it is on the disk and it has not appeared yet, ``after`` when
@@ -60,11 +60,11 @@ class Output(NamedTuple):
 
     path: str
     replace: bool = False
-    before: Callable[[Written], None] | None = None
+    before: Callable[[WrittenArchive], None] | None = None
     after: Callable[[], None] | None = None
 
 
-class Written(NamedTuple):
+class WrittenArchive(NamedTuple):
     """A package: its files in the order of the stream, ``padding`` the bytes of it added."""
 
     files: tuple[FileEntry, ...]
@@ -94,8 +94,8 @@ def check_paths(root: str, paths: Iterable[str]) -> None:
 
 
 def write_source(
-    output: Output, root: str, feed: Feed, rules: SizeRules, *, pad: bool = False
-) -> Written:
+    output: Destination, root: str, feed: Feed, rules: SizeRules, *, pad: bool = False
+) -> WrittenArchive:
     """Make the package; afterwards it is there, whole, or nothing is.
 
     ``feed`` gives the files to the stream, in order; with ``pad`` it may be asked again, for the
@@ -110,12 +110,12 @@ def write_source(
                 break
             padding += lacking
             written = _write(staged, root, feed, seed, padding)
-        made = Written(written.files, written.size, written.digest, padding)
+        made = WrittenArchive(written.files, written.size, written.digest, padding)
         appear(staged, made, output, rules)
     return made
 
 
-def appear(staged: StagedFile, made: Written, output: Output, rules: SizeRules) -> None:
+def appear(staged: StagedFile, made: WrittenArchive, output: Destination, rules: SizeRules) -> None:
     """Give the package its name, between what has to come before and after."""
     rules.check(len(made.files), sum(file.size for file in made.files), made.size)
     if output.before is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.files.staging import StagedFile, reported
 from cloacina_ctl.formats.legacy.tar_writer import TarStream
-from cloacina_ctl.formats.legacy.write_source import Output, SizeRules, Written, appear
+from cloacina_ctl.formats.legacy.write_source import Destination, SizeRules, WrittenArchive, appear
 
 if TYPE_CHECKING:
     from cloacina_ctl.formats.legacy.model import V1Manifest, V1Task
@@ -45,12 +45,12 @@ class Gzip:
         return self._header + self._deflate.flush() + end
 
 
-def write_v1(output: Output, feed: Feed, rules: SizeRules = SizeRules()) -> Written:
+def write_v1(output: Destination, feed: Feed, rules: SizeRules = SizeRules()) -> WrittenArchive:
     """Make the package of the two files that ``feed`` gives; it is there, whole, or nothing is."""
     with StagedFile(output.path, replace=output.replace) as staged:
         with reported(output.path), TarStream(staged.fd, "", Gzip()) as stream:
             feed(stream)
-        made = Written(tuple(stream.files), stream.size, stream.digest)
+        made = WrittenArchive(tuple(stream.files), stream.size, stream.digest)
         appear(staged, made, output, rules)
     return made
 

@@ -16,7 +16,7 @@ from cloacina_ctl.digest import Digest
 from cloacina_ctl.files.folders import close_quietly
 from cloacina_ctl.files.staging import StagedFile, reported, unnamed_file, write_all
 from cloacina_ctl.formats import file_index, layout
-from cloacina_ctl.formats.chunk_buffer import Pieces
+from cloacina_ctl.formats.chunk_buffer import ChunkBuffer
 from cloacina_ctl.formats.file_index import FRAME_SIZE, FileEntry, FrameEntry, Index, Tool
 from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.formats.native import frames as zstd
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.progress import StageProgress
 
 
-class Written(NamedTuple):
+class WrittenPayload(NamedTuple):
     """A payload on the disk: what the manifest needs to know of it, and its frames."""
 
     files: tuple[FileEntry, ...]
@@ -93,7 +93,7 @@ class PackageWriter:
             self._payload_fd = -1
         self._staged.__exit__()
 
-    def write_payload(self, plan: Plan, progress: StageProgress | None = None) -> Written:
+    def write_payload(self, plan: Plan, progress: StageProgress | None = None) -> WrittenPayload:
         """Read every file of ``plan`` once and write all frames; progress is in bytes of files."""
         files: list[FileEntry] = []
         frames: list[FrameEntry] = []
@@ -110,9 +110,11 @@ class PackageWriter:
                 write_all(self._payload_fd, frame)
                 frames.append(entry)
         check_ratio(frames, where=plan.root, limits=self._options.limits)
-        return Written(tuple(files), file_index.encode_files(files), tuple(frames))
+        return WrittenPayload(tuple(files), file_index.encode_files(files), tuple(frames))
 
-    def write_head(self, manifest: Manifest, written: Written, tool: Tool) -> tuple[Head, Digest]:
+    def write_head(
+        self, manifest: Manifest, written: WrittenPayload, tool: Tool
+    ) -> tuple[Head, Digest]:
         """Make the head frame; return what it says and the digest that signatures are over."""
         limits = self._options.limits
         check_manifest_members(manifest, written.files)
@@ -178,7 +180,7 @@ def _cut(plan: Plan, files: list[FileEntry], progress: StageProgress | None) -> 
     """Yield the frames' contents in order; fill ``files`` with the digests on the way."""
     total, done = plan.size, 0
     full: list[bytearray] = []
-    cutter, section = Pieces(FRAME_SIZE, full.append), ""
+    cutter, section = ChunkBuffer(FRAME_SIZE, full.append), ""
     with SourceFiles() as sources:
         for file in plan.files:
             if file.section != section:
@@ -205,7 +207,7 @@ def _cut(plan: Plan, files: list[FileEntry], progress: StageProgress | None) -> 
     yield _Piece(layout.END, bytearray(tar.END_OF_ARCHIVE))
 
 
-def _rest(cutter: Pieces, section: str) -> Iterator[_Piece]:
+def _rest(cutter: ChunkBuffer, section: str) -> Iterator[_Piece]:
     rest = cutter.rest()
     if rest is not None:
         yield _Piece(section, rest)

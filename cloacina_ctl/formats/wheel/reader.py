@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from cloacina_ctl.formats.limits import Limits
-    from cloacina_ctl.formats.wheel.zip_reader import Member, WheelZip
+    from cloacina_ctl.formats.wheel.zip_reader import WheelMember, WheelZip
 
 MAX_METADATA_BYTES = 4 << 20
 MAX_RECORD_BYTES = 64 << 20
@@ -288,7 +288,9 @@ class _Unpacking:
             return None, _STARTUP
         return path, ""
 
-    def _write(self, member: Member, destination: str, record: dict[str, _Vouched]) -> WheelFile:
+    def _write(
+        self, member: WheelMember, destination: str, record: dict[str, _Vouched]
+    ) -> WheelFile:
         target = os.path.join(self._folder, *destination.split("/"))
         with reported(target):
             os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)

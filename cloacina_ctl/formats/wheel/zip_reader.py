@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.files.staging import reported
-from cloacina_ctl.paths import collisions, judge_path
+from cloacina_ctl.paths import check_path, collisions
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _ENCRYPTED, _UTF8 = 0x1, 0x800
 _UNIX_MODE_SHIFT = 16
 
 
-class Member(NamedTuple):
+class WheelMember(NamedTuple):
     """A file in a wheel: its path there, its size in bytes, whether its owner may run it."""
 
     path: str
@@ -54,10 +54,10 @@ class WheelZip:
         self._infos = {info.filename: info for info in archive.infolist() if not info.is_dir()}
 
     @property
-    def members(self) -> tuple[Member, ...]:
+    def members(self) -> tuple[WheelMember, ...]:
         """The files, sorted by path."""
         return tuple(
-            Member(path, info.file_size, bool(_mode(info) & stat.S_IXUSR))
+            WheelMember(path, info.file_size, bool(_mode(info) & stat.S_IXUSR))
             for path, info in sorted(self._infos.items())
         )
 
@@ -91,7 +91,7 @@ def open_wheel_zip(file: IO[bytes], size: int, where: str, limits: Limits) -> It
     with _understood(where):
         archive = zipfile.ZipFile(file)
     with archive:
-        _judge(archive, where, limits)
+        _check(archive, where, limits)
         yield WheelZip(archive, where)
 
 
@@ -117,7 +117,7 @@ def _check_end(file: IO[bytes], size: int, where: str, limits: Limits) -> None:
         raise bad_wheel(f"its list of members has {length} bytes", where)
 
 
-def _judge(archive: zipfile.ZipFile, where: str, limits: Limits) -> None:
+def _check(archive: zipfile.ZipFile, where: str, limits: Limits) -> None:
     infos = archive.infolist()
     limits.check("files", len(infos), where=where, what="the number of members")
     problems = [f"{rule}: {info.orig_filename[:200]}" for info in infos if (rule := _rule(info))]
@@ -142,7 +142,7 @@ def _rule(info: zipfile.ZipInfo) -> str | None:
         return "a name that is not marked as UTF-8"
     if name != info.filename:
         return "a name that is read in two ways"
-    rule = judge_path(name.removesuffix("/"))
+    rule = check_path(name.removesuffix("/"))
     if rule is not None:
         return rule
     if info.flag_bits & _ENCRYPTED:

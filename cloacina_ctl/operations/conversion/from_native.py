@@ -11,7 +11,7 @@ from cloacina_ctl.errors import Code, Diagnostic, Incompatible, Refused, refuse_
 from cloacina_ctl.files.staging import reported, scratch_folder, unnamed_file, write_all
 from cloacina_ctl.formats import layout
 from cloacina_ctl.formats.legacy.write_source import (
-    Output,
+    Destination,
     check_paths,
     source_order,
     write_source,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.formats.file_index import FileEntry
     from cloacina_ctl.formats.legacy.tar_writer import Feed, TarStream
-    from cloacina_ctl.formats.legacy.write_source import Written
+    from cloacina_ctl.formats.legacy.write_source import WrittenArchive
     from cloacina_ctl.formats.native.reader import NativePackage
     from cloacina_ctl.operations.conversion.request import ConvertRequest
     from cloacina_ctl.project.model import RustFacts
@@ -44,7 +44,7 @@ _RUN_BYTES = 16 << 20  # after which progress is told
 _MAX_TEXT = 1 << 20  # what a manifest may have, TOML's own bound
 
 
-class Member(NamedTuple):
+class ConvertedMember(NamedTuple):
     """A file of the result: one of the package under another path, or bytes made here."""
 
     path: MemberPath
@@ -74,7 +74,7 @@ def convert_native(proof: Proof, request: ConvertRequest, progress: Progress | N
         source_format=NATIVE,
         source_content=package.head.content,
         losses=losses,
-        vouched_by=evidence.trusted_signers,
+        trusted_signers=evidence.trusted_signers,
         padding=written.padding,
         runtime=runtime.name if runtime is not None else None,
     )
@@ -99,7 +99,7 @@ def _refuse_other_release(package: NativePackage, request: ConvertRequest) -> No
 
 def _to_source(
     package: NativePackage, request: ConvertRequest, progress: Progress | None
-) -> tuple[tuple[str, ...], Written]:
+) -> tuple[tuple[str, ...], WrittenArchive]:
     manifest = package.head.manifest
     files = _moved(package)
     text = _read(package, layout.PACKAGE_TOML)
@@ -112,13 +112,13 @@ def _to_source(
     provenance = f"{NATIVE} {package.head.content}"
     data = resolve(header, text, release, provenance)
     path = MemberPath(layout.PACKAGE_TOML)
-    files[path] = Member(path, len(data), False, None, data)
+    files[path] = ConvertedMember(path, len(data), False, None, data)
     members = sorted(files.values(), key=lambda member: source_order(member.path))
     rules = size_rules(release, SOURCE, package.head.root)
     check_paths(package.head.root, files)
     rules.check(len(members), sum(member.size for member in members), None)
     feed = _feed(package, members, stage(progress, "converting"))
-    output = Output(request.output, request.overwrite)
+    output = Destination(request.output, request.overwrite)
     return losses, write_source(output, package.head.root, feed, rules, pad=request.pad)
 
 
@@ -126,7 +126,7 @@ def _losses(package: NativePackage, request: ConvertRequest) -> Iterator[str]:
     return losses_of_native(package, request.target.format, delivered=request.delivered)
 
 
-def _moved(package: NativePackage) -> dict[MemberPath, Member]:
+def _moved(package: NativePackage) -> dict[MemberPath, ConvertedMember]:
     """Return the files by the path that they get; vendored ones of a platform have no place.
 
     What else is for the one platform there is lies beside the files for every one.
@@ -141,7 +141,7 @@ def _moved(package: NativePackage) -> dict[MemberPath, Member]:
         if moved != entry.path and not together:
             continue
         path = MemberPath(moved.removeprefix(layout.SOURCE_FOLDER))
-        files[path] = Member(path, entry.size, entry.executable, entry)
+        files[path] = ConvertedMember(path, entry.size, entry.executable, entry)
     if package.head.manifest.language.value == "rust" and CARGO_TOML not in files:
         raise Incompatible.of(
             Code.NOT_FOR_RUNTIME,
@@ -188,7 +188,9 @@ def _read(package: NativePackage, path: str) -> bytes | None:
 
 
 def _feed(
-    package: NativePackage, members: list[Member], progress: Callable[[int, int], None] | None
+    package: NativePackage,
+    members: list[ConvertedMember],
+    progress: Callable[[int, int], None] | None,
 ) -> Feed:
     """Return what gives the members to a stream, drawing the package's files in their order."""
     total = sum(member.size for member in members)
@@ -208,10 +210,12 @@ def _feed(
     return feed
 
 
-def _runs(package: NativePackage, members: list[Member]) -> Iterator[list[Member]]:
+def _runs(
+    package: NativePackage, members: list[ConvertedMember]
+) -> Iterator[list[ConvertedMember]]:
     """Yield the members in parts, each of one pass: in the order in which the package has them."""
     place = {file.path: number for number, file in enumerate(package.head.files)}
-    run: list[Member] = []
+    run: list[ConvertedMember] = []
     last, size = -1, 0
     for member in members:
         number = -1 if member.entry is None else place[member.entry.path]
@@ -225,7 +229,7 @@ def _runs(package: NativePackage, members: list[Member]) -> Iterator[list[Member
         yield run
 
 
-def _give(member: Member, stream: TarStream) -> None:
+def _give(member: ConvertedMember, stream: TarStream) -> None:
     stream.begin(member.path, member.size, executable=member.executable)
     stream.write(member.data)
     stream.end()
@@ -236,7 +240,7 @@ class _Renaming:
 
     divisible = False
 
-    def __init__(self, stream: TarStream, members: list[Member]) -> None:
+    def __init__(self, stream: TarStream, members: list[ConvertedMember]) -> None:
         self._stream = stream
         self._members = iter(members)
 
@@ -256,7 +260,7 @@ class _Renaming:
 
 def _to_v1(
     package: NativePackage, request: ConvertRequest, progress: Progress | None
-) -> tuple[tuple[str, ...], Written]:
+) -> tuple[tuple[str, ...], WrittenArchive]:
     from cloacina_ctl.formats.legacy.write_v1 import dump_v1, write_v1
     from cloacina_ctl.operations.packaging.v1 import release_of_library, v1_manifest
     from cloacina_ctl.platforms import read_library
@@ -279,12 +283,12 @@ def _to_v1(
     text = dump_v1(said)
     path = MemberPath(layout.MANIFEST)
     members = [
-        Member(path, len(text), False, None, text),
-        Member(MemberPath(said.library.filename), entry.size, True, entry),
+        ConvertedMember(path, len(text), False, None, text),
+        ConvertedMember(MemberPath(said.library.filename), entry.size, True, entry),
     ]
     feed = _feed(package, members, stage(progress, "converting"))
     rules = size_rules(release, V1, package.head.root)
-    return losses, write_v1(Output(request.output, request.overwrite), feed, rules)
+    return losses, write_v1(Destination(request.output, request.overwrite), feed, rules)
 
 
 class _Spooled:

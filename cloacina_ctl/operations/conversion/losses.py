@@ -20,7 +20,7 @@ from cloacina_ctl.operations.packaging.target import SOURCE, V1
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cloacina_ctl.formats.legacy.reader import Contents
+    from cloacina_ctl.formats.legacy.reader import ArchiveContents
     from cloacina_ctl.formats.native.reader import NativePackage
     from cloacina_ctl.manifest import Artifact, Manifest
 
@@ -100,7 +100,7 @@ def _tasks(manifest: Manifest) -> Iterator[str]:
             yield f"parameters and triggers of the workflow {workflow.name}"
 
 
-def losses_of_foreign(contents: Contents, signatures: int) -> Iterator[str]:
+def losses_of_legacy(contents: ArchiveContents, signatures: int) -> Iterator[str]:
     """Yield what a package of another generation says that a native one does not."""
     manifest = contents.manifest
     if signatures:
@@ -117,7 +117,7 @@ def losses_of_foreign(contents: Contents, signatures: int) -> Iterator[str]:
         yield f"keys that no release knows: {_named(manifest.unknown)}"
 
 
-def _empty_folders(contents: Contents) -> list[str]:
+def _empty_folders(contents: ArchiveContents) -> list[str]:
     held = {folder for file in contents.files for folder in _above(str(file.path))}
     return [folder for folder in contents.folders if folder.rstrip("/") not in held]
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Diagnostic, Refused
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cloacina_ctl.operations.packaging.target import Target
+    from cloacina_ctl.operations.packaging.target import FormatTarget
 
 
 class ConvertRequest(NamedTuple):
@@ -23,8 +23,8 @@ class ConvertRequest(NamedTuple):
 
     path: str
     output: str
-    target: Target
-    rule: Rule = Rule()
+    target: FormatTarget
+    rule: VerificationPolicy = VerificationPolicy()
     lossy: bool = False
     pad: bool = False
     overwrite: bool = False
@@ -46,7 +46,7 @@ class Converted(NamedTuple):
     source_format: str
     source_content: str
     losses: tuple[str, ...]
-    vouched_by: tuple[str, ...]
+    trusted_signers: tuple[str, ...]
     padding: int = 0
     runtime: str | None = None
 

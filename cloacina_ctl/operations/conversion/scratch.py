@@ -10,7 +10,7 @@ from cloacina_ctl.files.leftovers import locked_private_folder
 from cloacina_ctl.files.staging import reported, scratch_folder
 from cloacina_ctl.operations.conversion.from_native import convert_native
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 from cloacina_ctl.verification.verify import begin
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Copy(NamedTuple):
     """An open file without a name that holds what was ``converted``; ``rule`` takes it alone."""
 
     fd: int
-    rule: Rule
+    rule: VerificationPolicy
     converted: Converted
 
 
@@ -49,7 +49,9 @@ def converted_copy(
         with reported(made):
             fd = folder.open_file(_NAME)
     try:
-        pinned = Rule(allow_unsigned=True, content=converted.content, limits=request.rule.limits)
+        pinned = VerificationPolicy(
+            allow_unsigned=True, content=converted.content, limits=request.rule.limits
+        )
         yield Copy(fd, pinned, converted)
     finally:
         os.close(fd)

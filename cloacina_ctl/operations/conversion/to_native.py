@@ -20,9 +20,8 @@ from cloacina_ctl.formats.plan import PlannedFile, make_plan
 from cloacina_ctl.formats.threads import default_jobs
 from cloacina_ctl.inspection.legacy_contents import LegacyContents, read_contents
 from cloacina_ctl.inspection.manifest_view import view_of
-from cloacina_ctl.manifest import Contents as ManifestContents
-from cloacina_ctl.manifest import Language, Manifest, Requires
-from cloacina_ctl.operations.conversion.losses import losses_of_foreign
+from cloacina_ctl.manifest import Contents, Language, Manifest, Requires
+from cloacina_ctl.operations.conversion.losses import losses_of_legacy
 from cloacina_ctl.operations.conversion.request import Converted, allow_losses
 from cloacina_ctl.operations.package import TOOL
 from cloacina_ctl.operations.packaging.target import NATIVE
@@ -35,12 +34,12 @@ from cloacina_ctl.signing.fidius_signature import SIGNATURE_FILE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.formats.legacy.reader import Contents
+    from cloacina_ctl.formats.legacy.reader import ArchiveContents
     from cloacina_ctl.manifest import Artifact, Workflow
     from cloacina_ctl.operations.conversion.request import ConvertRequest
     from cloacina_ctl.verification.verify import Proof
 
-_NO_CONTENTS = ManifestContents(files=1, sha256="0" * 64, size=0)
+_NO_CONTENTS = Contents(files=1, sha256="0" * 64, size=0)
 _NEEDED = ("id", "dependencies", "**")  # of a task, for a manifest that is true
 _KEPT_FOLDERS = (layout.SOURCE_FOLDER, layout.PLATFORM_FOLDER)
 
@@ -54,7 +53,7 @@ def convert_legacy(proof: Proof, request: ConvertRequest, progress: Progress | N
             extraction.commit()
         contents, evidence = looked.contents, looked.evidence
         _refuse_unreadable(looked, request.path)
-        losses = allow_losses(losses_of_foreign(contents, len(evidence.signatures)), request)
+        losses = allow_losses(losses_of_legacy(contents, len(evidence.signatures)), request)
         manifest = _manifest(looked)
         provenance = f"{contents.generation.value} {contents.content}"
         files = [*_files(looked, manifest, tree), *_package_toml(looked, manifest, provenance)]
@@ -76,7 +75,7 @@ def convert_legacy(proof: Proof, request: ConvertRequest, progress: Progress | N
         source_format=contents.generation.value,
         source_content=contents.content,
         losses=losses,
-        vouched_by=evidence.trusted_signers,
+        trusted_signers=evidence.trusted_signers,
     )
 
 
@@ -168,7 +167,7 @@ def _files(looked: LegacyContents, manifest: Manifest, tree: str) -> Iterator[Pl
         yield PlannedFile(MemberPath.parse(path), source, size, executable, "converted")
 
 
-def _places(contents: Contents, manifest: Manifest) -> dict[str, str]:
+def _places(contents: ArchiveContents, manifest: Manifest) -> dict[str, str]:
     """Return what each file of the old package is called in the new one; what is left out has none.
 
     The manifest and a signature over the old files are left out, and padding that we added.

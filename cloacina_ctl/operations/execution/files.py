@@ -33,7 +33,7 @@ _MAX_PATHS = 8
 _SHARED = ("/psm_", "/dev/shm/")  # noqa: S108 - what Python's own module calls it, and where it is
 
 
-class Access(NamedTuple):
+class FileAccess(NamedTuple):
     """What a run may read and write besides the system's files, absolute; and a note on it.
 
     ``has_root`` tells whether the folders for temporary files are its own.
@@ -45,7 +45,7 @@ class Access(NamedTuple):
     has_root: bool = True
 
 
-def access_of(request: RunRequest, isolation: Isolation | None = None) -> Access:
+def access_of(request: RunRequest, isolation: Isolation | None = None) -> FileAccess:
     """Return what is given to the code: what is asked for, and the current folder to read."""
     refuse_empty("--allow-read", request.allow_read)
     refuse_empty("--allow-write", request.allow_write)
@@ -62,10 +62,10 @@ def access_of(request: RunRequest, isolation: Isolation | None = None) -> Access
     own = () if here.path is None else (here.path,)
     reads = both_spellings((*map(expanded, request.allow_read), *own))
     has_root = isolation is None or NO_ROOT not in isolation.missing
-    return Access(reads, both_spellings(map(expanded, request.allow_write)), note, has_root)
+    return FileAccess(reads, both_spellings(map(expanded, request.allow_write)), note, has_root)
 
 
-def refusal_hint(error: str | None, access: Access) -> str | None:
+def refusal_hint(error: str | None, access: FileAccess) -> str | None:
     """Return how a task gets a file that it was refused, where its error says which it was.
 
     The error names the file and the system's number of what was wrong; that the file is there, and
@@ -93,7 +93,7 @@ def refusal_hint(error: str | None, access: Access) -> str | None:
 
 
 @contextlib.contextmanager
-def refusals_explained(access: Access) -> Iterator[None]:
+def refusals_explained(access: FileAccess) -> Iterator[None]:
     """Add to an error of code that is loaded which option gives the file that it wanted."""
     try:
         yield
@@ -120,7 +120,7 @@ def _hint_for_shared(paths: list[str]) -> str | None:
     return None
 
 
-def _hint_for(path: str, number: int, access: Access) -> str | None:
+def _hint_for(path: str, number: int, access: FileAccess) -> str | None:
     from shlex import quote
 
     if number not in (_READ_ONLY, _DENIED, _NOT_THERE) or any(is_below(path, one) for one in _OWN):
@@ -157,7 +157,7 @@ def _whole_path_of(name: str) -> str | None:
     return f"the code is in a folder of its own, not in yours: give the task the whole path, {path}"
 
 
-def _is_closed_folder(path: str, access: Access) -> bool:
+def _is_closed_folder(path: str, access: FileAccess) -> bool:
     is_open = path in (*TEMPORARY, "/") or _is_visible(path, access)
     return not is_open and os.path.isdir(path) and not holds_secrets(path)
 
@@ -166,7 +166,7 @@ def _is_closed_folder(path: str, access: Access) -> bool:
 _OWN = ("/proc", "/dev", "/sys")
 
 
-def _to_write(path: str, access: Access) -> str | None:
+def _to_write(path: str, access: FileAccess) -> str | None:
     is_given = any(is_below(path, one) for one in access.writes)
     if is_given or not os.access(path, os.W_OK) or holds_secrets(path):
         return None
@@ -179,6 +179,6 @@ def _is(path: str) -> bool:
     return os.path.lexists(path)
 
 
-def _is_visible(path: str, access: Access) -> bool:
+def _is_visible(path: str, access: FileAccess) -> bool:
     places = (*access.reads, *access.writes, *SYSTEM, sys.prefix, sys.base_prefix)
     return any(is_below(path, one) for one in places)

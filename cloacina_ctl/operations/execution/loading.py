@@ -7,8 +7,8 @@ import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cloacina_ctl.errors import Code, UsageError
-from cloacina_ctl.operations.execution.files import Access, access_of, refusals_explained
-from cloacina_ctl.operations.installation.damage import damage_explained
+from cloacina_ctl.operations.execution.files import FileAccess, access_of, refusals_explained
+from cloacina_ctl.operations.installation.damage import explain_damage
 from cloacina_ctl.runtime.package import open_package
 from cloacina_ctl.runtime.process.child import HostOptions
 from cloacina_ctl.runtime.scheduler.run import DEFAULT_JOBS, MAX_TIMEOUT_SECONDS
@@ -21,19 +21,21 @@ if TYPE_CHECKING:
     from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.manifest.model import Workflow
     from cloacina_ctl.progress import Progress
-    from cloacina_ctl.runtime.engine import Engine
+    from cloacina_ctl.runtime.engine import EngineWheel
     from cloacina_ctl.runtime.metadata import (
-        Described,
         GraphOutcome,
         Isolation,
+        PackageMetadata,
         TaskOutcome,
         TriggerOutcome,
     )
-    from cloacina_ctl.runtime.package import Loaded, Verification
+    from cloacina_ctl.runtime.package import RunnablePackage, Verification
     from cloacina_ctl.runtime.scheduler.events import Event, WorkflowOutcome
-    from cloacina_ctl.verification.policy import Rule
+    from cloacina_ctl.verification.policy import VerificationPolicy
 
-    Loader = Callable[["RunRequest", Rule, "Watch"], AbstractContextManager["LoadedPackage"]]
+    Loader = Callable[
+        ["RunRequest", VerificationPolicy, "RunObserver"], AbstractContextManager["LoadedPackage"]
+    ]
 
 MAX_JOBS = 1000
 
@@ -63,7 +65,7 @@ class RunRequest(NamedTuple):
     quiet: bool = False
 
 
-class Watch(NamedTuple):
+class RunObserver(NamedTuple):
     """Who wants to know while it runs. ``begins`` gets the ids of all tasks before the first event.
 
     ``waits`` gets what is waited for from then on, in words with foreign names in them; ``warns``
@@ -82,7 +84,7 @@ class Watch(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """How a run ended, and of what; ``vouched_by`` as ``verify`` has it.
+    """How a run ended, and of what; ``trusted_signers`` as ``verify`` has it.
 
     ``network_is_closed`` says whether the code was without a network, ``only_task`` which task was
     asked for, where it was one.
@@ -92,12 +94,12 @@ class Ran(NamedTuple):
     name: str
     version: str
     content: str
-    vouched_by: tuple[str, ...]
+    trusted_signers: tuple[str, ...]
     outcome: WorkflowOutcome
     warnings: tuple[Diagnostic, ...] = ()
     network_is_closed: bool = False
     only_task: str | None = None
-    access: Access = Access()
+    access: FileAccess = FileAccess()
     verification: Verification | None = None
 
 
@@ -120,7 +122,7 @@ class LoadedCode(Protocol):
     def isolation(self) -> Isolation:
         """What the code was kept from."""
 
-    def describe(self) -> Described:
+    def describe(self) -> PackageMetadata:
         """Return what the code says of itself."""
 
     def run_task(
@@ -153,7 +155,7 @@ class LoadedPackage(Protocol):
         """Its identity."""
 
     @property
-    def vouched_by(self) -> tuple[str, ...]:
+    def trusted_signers(self) -> tuple[str, ...]:
         """Who vouches for it, by fingerprint."""
 
     @property
@@ -174,7 +176,9 @@ class LoadedPackage(Protocol):
 
 
 @contextlib.contextmanager
-def from_file(request: RunRequest, rule: Rule, watch: Watch) -> Iterator[LoadedPackage]:
+def from_file(
+    request: RunRequest, rule: VerificationPolicy, watch: RunObserver
+) -> Iterator[LoadedPackage]:
     """Verify the package that is asked for and load it into a child process.
 
     Of a project's folder a package is made first, and removed when that is loaded and has ended.
@@ -195,7 +199,9 @@ def from_file(request: RunRequest, rule: Rule, watch: Watch) -> Iterator[LoadedP
 
 
 @contextlib.contextmanager
-def _from_package(request: RunRequest, rule: Rule, watch: Watch) -> Iterator[Loaded]:
+def _from_package(
+    request: RunRequest, rule: VerificationPolicy, watch: RunObserver
+) -> Iterator[RunnablePackage]:
     told, access = watch.output, access_of(request)
     options = HostOptions(
         allow_network=request.allow_network,
@@ -215,25 +221,25 @@ def _from_package(request: RunRequest, rule: Rule, watch: Watch) -> Iterator[Loa
         loads=lambda name: tell_waits(watch, f"loading {name}"),
     )
     with contextlib.ExitStack() as stack:
-        with damage_explained(request.path, rule), refusals_explained(access):
+        with explain_damage(request.path, rule), refusals_explained(access):
             loaded = stack.enter_context(opened)
         notes = () if access.note is None else (access.note,)
         yield loaded._replace(warnings=(*loaded.warnings, *notes))
 
 
-def _engine(spelled: str) -> Engine:
+def _engine(spelled: str) -> EngineWheel:
     from cloacina_ctl.runtime.engine import find_engine
 
     return find_engine(spelled)
 
 
-def tell_waits(watch: Watch, what: str) -> None:
+def tell_waits(watch: RunObserver, what: str) -> None:
     """Say what is waited for from now on."""
     if watch.waits is not None:
         watch.waits(what)
 
 
-def warn(watch: Watch, loaded: LoadedPackage) -> None:
+def warn(watch: RunObserver, loaded: LoadedPackage) -> None:
     """Say what is odd about a package, before anything of it runs."""
     if watch.warns is not None:
         watch.warns((*loaded.warnings, *loaded.session.warnings))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.formats.package import PackageIdentity
 from cloacina_ctl.manifest.graph import layers
 from cloacina_ctl.manifest.model import Language
-from cloacina_ctl.operations.installation.damage import damage_explained
+from cloacina_ctl.operations.installation.damage import explain_damage
 from cloacina_ctl.runtime.scheduler.run import read_rules
 from cloacina_ctl.runtime.scheduler.select import choose_workflow, needs_build, no_workflow
 from cloacina_ctl.values import NamedTuple
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cloacina_ctl.manifest.model import Workflow
-    from cloacina_ctl.verification.policy import Rule
+    from cloacina_ctl.verification.policy import VerificationPolicy
     from cloacina_ctl.verification.verify import Proof
 
 
@@ -49,7 +49,7 @@ class RunPlan(NamedTuple):
     layers: tuple[tuple[PlannedTask, ...], ...]
 
 
-def plan_run(path: str, rule: Rule, workflow: str | None = None) -> RunPlan:
+def plan_run(path: str, rule: VerificationPolicy, workflow: str | None = None) -> RunPlan:
     """Return in which order the tasks of the package, or the project, at ``path`` would run.
 
     Raises what ``verify`` raises, ``UsageError`` for a workflow that is not there, ``Incompatible``
@@ -57,7 +57,7 @@ def plan_run(path: str, rule: Rule, workflow: str | None = None) -> RunPlan:
     """
     if os.path.isdir(path):
         return _plan_project(path, rule, workflow)
-    with damage_explained(path, rule), verifying(path, rule) as proof:
+    with explain_damage(path, rule), verifying(path, rule) as proof:
         if proof.native is None:
             return _plan_legacy(proof, workflow)
         manifest = proof.native.head.manifest
@@ -66,7 +66,7 @@ def plan_run(path: str, rule: Rule, workflow: str | None = None) -> RunPlan:
         return _plan(proof.identity, manifest.workflows, workflow)
 
 
-def _plan_project(folder: str, rule: Rule, workflow: str | None) -> RunPlan:
+def _plan_project(folder: str, rule: VerificationPolicy, workflow: str | None) -> RunPlan:
     from cloacina_ctl.operations.own_project import prepare_own
 
     prepared = prepare_own(folder, rule.limits)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, UsageError
-from cloacina_ctl.operations.execution.files import Access, access_of
+from cloacina_ctl.operations.execution.files import FileAccess, access_of
 from cloacina_ctl.operations.execution.loading import (
     LoadedPackage,
+    RunObserver,
     RunRequest,
-    Watch,
     from_file,
     refuse_odd_limits,
     tell_waits,
@@ -17,7 +17,7 @@ from cloacina_ctl.operations.execution.loading import (
 )
 from cloacina_ctl.runtime.scheduler.run import DEFAULT_TIMEOUT_SECONDS
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 
 if TYPE_CHECKING:
     from cloacina_ctl.errors import Diagnostic
@@ -31,14 +31,14 @@ class Polled(NamedTuple):
     name: str
     version: str
     content: str
-    vouched_by: tuple[str, ...]
+    trusted_signers: tuple[str, ...]
     trigger: str
     fires: bool
     context: dict[str, Any] | None
     error: str | None
     warnings: tuple[Diagnostic, ...] = ()
     network_is_closed: bool = False
-    access: Access = Access()
+    access: FileAccess = FileAccess()
 
 
 class GraphRan(NamedTuple):
@@ -51,22 +51,22 @@ class GraphRan(NamedTuple):
     name: str
     version: str
     content: str
-    vouched_by: tuple[str, ...]
+    trusted_signers: tuple[str, ...]
     graph: str
     status: str
     outputs: tuple[object, ...]
     error: str | None
     warnings: tuple[Diagnostic, ...] = ()
     network_is_closed: bool = False
-    access: Access = Access()
+    access: FileAccess = FileAccess()
     absent: tuple[str, ...] = ()
 
 
 def poll(
     request: RunRequest,
     trigger: str,
-    rule: Rule = Rule(),
-    watch: Watch = Watch(),
+    rule: VerificationPolicy = VerificationPolicy(),
+    watch: RunObserver = RunObserver(),
     load: Loader = from_file,
 ) -> Polled:
     """Verify the package, load it, and ask ``trigger`` once whether it fires; raises as ``run``.
@@ -100,8 +100,8 @@ def poll(
 def run_graph(
     request: RunRequest,
     graph: str,
-    rule: Rule = Rule(),
-    watch: Watch = Watch(),
+    rule: VerificationPolicy = VerificationPolicy(),
+    watch: RunObserver = RunObserver(),
     load: Loader = from_file,
 ) -> GraphRan:
     """Verify the package, load it, and run ``graph`` once; raises as ``run``.
@@ -136,7 +136,7 @@ def run_graph(
 
 
 def _of(request: RunRequest, loaded: LoadedPackage) -> tuple[str, str, str, str, tuple[str, ...]]:
-    return request.path, loaded.name, loaded.version, loaded.content, loaded.vouched_by
+    return request.path, loaded.name, loaded.version, loaded.content, loaded.trusted_signers
 
 
 def _refuse_engine(request: RunRequest, why: str, hint: str) -> None:

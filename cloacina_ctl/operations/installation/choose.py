@@ -11,7 +11,7 @@ from cloacina_ctl.formats.native.reader import STDIN
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from cloacina_ctl.verification.policy import Rule
+    from cloacina_ctl.verification.policy import VerificationPolicy
 
 
 class Chosen(NamedTuple):
@@ -22,13 +22,13 @@ class Chosen(NamedTuple):
     """
 
     path: str
-    rule: Rule
+    rule: VerificationPolicy
     is_project: bool = False
     note: str | None = None
 
 
 def find_package(
-    word: str, rule: Rule, *, tenant: str | None = None, registry: str | None = None
+    word: str, rule: VerificationPolicy, *, tenant: str | None = None, registry: str | None = None
 ) -> Chosen:
     """Return what ``word`` means.
 
@@ -81,7 +81,7 @@ def _neither(error: CloacinaError, reason: str) -> CloacinaError:
     return type(error)(first._replace(hint=hint), *others)
 
 
-def _at_path(path: str, rule: Rule) -> Chosen:
+def _at_path(path: str, rule: VerificationPolicy) -> Chosen:
     if not os.path.isdir(path):
         return Chosen(path, rule)
     if rule.keys or rule.threshold > 1:

@@ -27,9 +27,9 @@ from cloacina_ctl.formats.opening import descriptor, open_descriptor, require_pa
 from cloacina_ctl.manifest.model import Language
 from cloacina_ctl.operations.verify import verify_open
 from cloacina_ctl.progress import stage
-from cloacina_ctl.registry.daemon_folder import Dropped, file_name, is_fifo, watched_files
+from cloacina_ctl.registry.daemon_folder import StagedDelivery, file_name, is_fifo, watched_files
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification.policy import Rule, check_rule
+from cloacina_ctl.verification.policy import VerificationPolicy, check_policy
 from cloacina_ctl.verification.verify import examine
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class DaemonRequest(NamedTuple):
     """
 
     path: str
-    rule: Rule = Rule()
+    rule: VerificationPolicy = VerificationPolicy()
     folder: str | None = None
     release: str | None = None
     lossy: bool = False
@@ -81,7 +81,7 @@ class Delivered(NamedTuple):
     size: int
     source_format: str
     losses: tuple[str, ...]
-    vouched_by: tuple[str, ...]
+    trusted_signers: tuple[str, ...]
     replaced: tuple[str, ...]
     restart: bool
     changed: bool
@@ -108,16 +108,16 @@ def install_for_daemon(
     """
     from cloacina_ctl.releases.table import find_release
 
-    check_rule(request.rule)
+    check_policy(request.rule)
     runtime = find_release(request.release or daemon_release())
-    warnings = _judge_daemon(runtime, force=request.force)
+    warnings = _check_daemon(runtime, force=request.force)
     folder = request.folder or settings.daemon_folder()
-    into = Dropped(folder, waits=waits)
+    into = StagedDelivery(folder, waits=waits)
     with into as dropped, _right_format(request, runtime, progress) as source:
         dropped.copy_from(source.fd, request.path, stage(progress, "copying"))
         verified = _verify(dropped, source, progress)
         looked = _inspect(dropped, verified)
-        warnings += _judge_release(looked, runtime, force=request.force)
+        warnings += _check_release(looked, runtime, force=request.force)
         there, unread = _look_around(folder)
         place = _put(dropped, verified, there, force=request.force)
     replaced = {one.version for one in there if one.name == verified.name} - {verified.version}
@@ -131,7 +131,9 @@ def install_for_daemon(
         size=verified.size,
         source_format=source.format,
         losses=source.losses,
-        vouched_by=verified.vouched_by if source.vouched_by is None else source.vouched_by,
+        trusted_signers=verified.trusted_signers
+        if source.trusted_signers is None
+        else source.trusted_signers,
         replaced=tuple(sorted(replaced)),
         restart=_needs_restart(place, looked.manifest.language),
         changed=not place.is_there or bool(place.gone),
@@ -139,7 +141,9 @@ def install_for_daemon(
     )
 
 
-def _put(dropped: Dropped, verified: Verified, there: tuple[_There, ...], *, force: bool) -> _Place:
+def _put(
+    dropped: StagedDelivery, verified: Verified, there: tuple[_There, ...], *, force: bool
+) -> _Place:
     """Have it lie there, and nothing else of its name."""
     place = _place(dropped, verified, there, force=force)
     if not place.is_there:
@@ -172,14 +176,14 @@ def daemon_release() -> str:
 
 
 class _Source(NamedTuple):
-    """The bytes to deliver; ``vouched_by`` where what they were converted from was judged."""
+    """The bytes to deliver; ``trusted_signers`` where what they were converted from was judged."""
 
     fd: int
     path: str
     format: str
-    rule: Rule
+    rule: VerificationPolicy
     losses: tuple[str, ...] = ()
-    vouched_by: tuple[str, ...] | None = None
+    trusted_signers: tuple[str, ...] | None = None
 
 
 @contextlib.contextmanager
@@ -225,11 +229,11 @@ def _converted(
             format=made.source_format,
             rule=copy.rule,
             losses=made.losses,
-            vouched_by=made.vouched_by,
+            trusted_signers=made.trusted_signers,
         )
 
 
-def _verify(dropped: Dropped, source: _Source, progress: Progress | None) -> Verified:
+def _verify(dropped: StagedDelivery, source: _Source, progress: Progress | None) -> Verified:
     """Verify what was copied, as it lies beside the daemon's packages."""
     with open_descriptor(os.dup(dropped.fd), source.path, source.rule.limits) as package:
         verified = verify_open(package, source.rule, progress)
@@ -243,7 +247,7 @@ def _verify(dropped: Dropped, source: _Source, progress: Progress | None) -> Ver
     return verified
 
 
-def _judge_daemon(runtime: Release, *, force: bool) -> tuple[Diagnostic, ...]:
+def _check_daemon(runtime: Release, *, force: bool) -> tuple[Diagnostic, ...]:
     """Refuse a daemon that loads nothing that is copied into its folder."""
     if runtime.name in LOADING:
         return ()
@@ -265,7 +269,7 @@ def _judge_daemon(runtime: Release, *, force: bool) -> tuple[Diagnostic, ...]:
     return (found._replace(severity=Severity.WARNING),)
 
 
-def _inspect(dropped: Dropped, verified: Verified) -> Inspection:
+def _inspect(dropped: StagedDelivery, verified: Verified) -> Inspection:
     from cloacina_ctl.formats.legacy.reader import LegacyPackage
     from cloacina_ctl.operations.inspect import inspect_legacy
 
@@ -273,7 +277,7 @@ def _inspect(dropped: Dropped, verified: Verified) -> Inspection:
         return inspect_legacy(examine(package))
 
 
-def _judge_release(looked: Inspection, runtime: Release, *, force: bool) -> tuple[Diagnostic, ...]:
+def _check_release(looked: Inspection, runtime: Release, *, force: bool) -> tuple[Diagnostic, ...]:
     """Refuse a package that releases of the daemon do not load, as far as it tells."""
     releases = looked.releases
     if runtime.name in releases:
@@ -322,7 +326,7 @@ class _Place(NamedTuple):
 
 
 def _place(
-    dropped: Dropped, verified: Verified, there: tuple[_There, ...], *, force: bool
+    dropped: StagedDelivery, verified: Verified, there: tuple[_There, ...], *, force: bool
 ) -> _Place:
     """Return the place of the one file of its name; refuse where another has its version."""
     path = os.path.join(dropped.folder, file_name(verified.name, verified.version))

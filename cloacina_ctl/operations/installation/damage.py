@@ -13,11 +13,11 @@ from cloacina_ctl.errors import CloacinaError, Code, FileProblem, Refused
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.verification.policy import Rule
+    from cloacina_ctl.verification.policy import VerificationPolicy
 
 
 @contextlib.contextmanager
-def damage_explained(path: str, rule: Rule) -> Iterator[None]:
+def explain_damage(path: str, rule: VerificationPolicy) -> Iterator[None]:
     """Where the body fails at a stored package that is damaged, say that instead.
 
     ``path`` and ``rule`` are those of ``find_installed``; at any other path nothing is said. What

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl import settings
 from cloacina_ctl.errors import Code, NotTrusted, UsageError
-from cloacina_ctl.operations.installation.damage import damage_explained, damaged
+from cloacina_ctl.operations.installation.damage import damaged, explain_damage
 from cloacina_ctl.redaction import refuse_secret_text
 from cloacina_ctl.registry.layout import DEFAULT_TENANT, check_tenant
 from cloacina_ctl.registry.store import Registry
 from cloacina_ctl.values import NamedTuple
-from cloacina_ctl.verification.policy import Rule
+from cloacina_ctl.verification.policy import VerificationPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,8 +36,7 @@ class InstalledPackage(NamedTuple):
     """A version in the registry, and why it was let in.
 
     ``path`` is its file there, ``digest`` the SHA-256 of the file's bytes; times are UTC.
-    ``vouched_by`` are the fingerprints that counted at ``verified_at``; ``rule`` is what it was
-    judged by.
+    ``trusted_signers`` are the fingerprints that counted at ``verified_at``, by ``rule``.
     """
 
     tenant: str
@@ -51,12 +50,12 @@ class InstalledPackage(NamedTuple):
     path: str
     installed_at: str
     verified_at: str
-    vouched_by: tuple[str, ...]
+    trusted_signers: tuple[str, ...]
     rule: JsonObject
 
     def to_json(self) -> JsonObject:
         """Return it as JSON."""
-        return {**self._asdict(), "vouched_by": list(self.vouched_by)}
+        return {**self._asdict(), "trusted_signers": list(self.trusted_signers)}
 
 
 class Found(NamedTuple):
@@ -64,7 +63,7 @@ class Found(NamedTuple):
 
     installed: InstalledPackage
     path: str
-    rule: Rule
+    rule: VerificationPolicy
 
 
 def registry_at(folder: str | None) -> str:
@@ -103,13 +102,17 @@ def shown(registry: Registry, stored: Stored, *, active: bool) -> InstalledPacka
         path=registry.package_path(stored),
         installed_at=stored.installed_at,
         verified_at=trust.verified_at,
-        vouched_by=trust.vouched_by,
+        trusted_signers=trust.trusted_signers,
         rule=trust.rule_to_json(),
     )
 
 
 def find_installed(
-    spec: str, rule: Rule = Rule(), *, tenant: str = DEFAULT_TENANT, registry: str | None = None
+    spec: str,
+    rule: VerificationPolicy = VerificationPolicy(),
+    *,
+    tenant: str = DEFAULT_TENANT,
+    registry: str | None = None,
 ) -> Found:
     """Return where ``NAME[@VERSION]`` lies, without a version the active one.
 
@@ -143,7 +146,11 @@ def find_installed(
 
 @contextlib.contextmanager
 def open_installed(
-    spec: str, rule: Rule = Rule(), *, tenant: str = DEFAULT_TENANT, registry: str | None = None
+    spec: str,
+    rule: VerificationPolicy = VerificationPolicy(),
+    *,
+    tenant: str = DEFAULT_TENANT,
+    registry: str | None = None,
 ) -> Iterator[tuple[InstalledPackage, Package]]:
     """Open the installed ``NAME[@VERSION]`` when every byte of it is proved, and who vouches.
 
@@ -155,7 +162,7 @@ def open_installed(
 
     found = find_installed(spec, rule, tenant=tenant, registry=registry)
     with contextlib.ExitStack() as opened:
-        with damage_explained(found.path, found.rule):
+        with explain_damage(found.path, found.rule):
             package = open_any(found.path, found.rule.limits)
             opened.enter_context(package)
             begin(package, found.rule).stream()
@@ -163,7 +170,7 @@ def open_installed(
 
 
 def _by_trusted_keys(stored: Stored) -> bool:
-    return bool(stored.trust.vouched_by) and not stored.trust.keys
+    return bool(stored.trust.trusted_signers) and not stored.trust.keys
 
 
 def _refuse_damaged(stored: Stored, path: str, sidecar: str | None) -> None:

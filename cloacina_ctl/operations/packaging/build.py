@@ -28,16 +28,18 @@ if TYPE_CHECKING:
     from cloacina_ctl.manifest import Artifact
     from cloacina_ctl.platforms import Library
     from cloacina_ctl.platforms.folders import SearchPath
-    from cloacina_ctl.project.build.cargo import Built as CargoBuilt
+    from cloacina_ctl.project.build.cargo import BuiltCrate as CargoBuilt
     from cloacina_ctl.project.model import Project
-    from cloacina_ctl.runtime.metadata import Described
+    from cloacina_ctl.runtime.metadata import PackageMetadata
 
 # A library that was just built is loaded once, in a child process, and described by its own code:
 # its tasks, dependencies and interface. Its file, read without running it, must say the same, for
 # that is what ``validate`` goes by later.
 
 
-def ask(path: str, library: Library, patches: tuple[Patch, ...] = ()) -> Described | None:
+def describe_library(
+    path: str, library: Library, patches: tuple[Patch, ...] = ()
+) -> PackageMetadata | None:
     """Return what the library at ``path`` says once it is loaded, or None where it cannot be.
 
     It is loaded as it is packed, with ``patches`` over it.
@@ -69,7 +71,7 @@ def ask(path: str, library: Library, patches: tuple[Patch, ...] = ()) -> Describ
 _HINT = "build it anew; `--no-load` goes by the file and the source alone"
 
 
-def _shown_by(graph: LibraryGraph, described: Described) -> Workflow:
+def _shown_by(graph: LibraryGraph, described: PackageMetadata) -> Workflow:
     """Return the workflow that the library's file shows, with the names that it leaves open."""
     return Workflow(
         name=graph.name or described.workflow or "",
@@ -78,7 +80,7 @@ def _shown_by(graph: LibraryGraph, described: Described) -> Workflow:
     )
 
 
-def spoken(library: Library, described: Described) -> Library:
+def merge_described(library: Library, described: PackageMetadata) -> Library:
     """Return ``library`` with the workflow as the loaded code has it."""
     tasks = (*described.tasks, *described.constructors)
     graph = LibraryGraph(
@@ -92,8 +94,8 @@ def spoken(library: Library, described: Described) -> Library:
     return library._replace(graphs=(graph,))
 
 
-def completed(
-    workflows: tuple[Workflow, ...], described: Described, where: str
+def merge_trigger_rules(
+    workflows: tuple[Workflow, ...], described: PackageMetadata, where: str
 ) -> tuple[tuple[Workflow, ...], tuple[Diagnostic, ...]]:
     """Return the workflows with what only the loaded code tells, and where the source disagrees.
 
@@ -122,7 +124,7 @@ def completed(
     return tuple(settled), tuple(one._replace(hint=_HINT) for one in found)
 
 
-__all__ = ["BuildOptions", "BuildRequest", "Built", "build_library", "refuse_options"]
+__all__ = ["BuildOptions", "BuildRequest", "BuiltLibrary", "build_library", "refuse_options"]
 
 _PATH_LEFT = (
     "the compiler could not be told to leave out folders with a space in their names",
@@ -139,7 +141,7 @@ _PATH_CURES = {
 }
 
 
-class Built(NamedTuple):
+class BuiltLibrary(NamedTuple):
     """A library on the disk, what the manifest says of it, and what is worth a warning.
 
     ``exports`` are the symbols that hosts look up, ``files_read`` the files that the build read.
@@ -180,7 +182,7 @@ def refuse_options(request: BuildRequest, why: str) -> None:
         )
 
 
-def build_library(project: Project, request: BuildRequest) -> Built:
+def build_library(project: Project, request: BuildRequest) -> BuiltLibrary:
     """Build the crate of ``project`` with cargo and return its library, and what it says.
 
     Raises ``BuildFailed`` where cargo did, ``Refused`` for a library that no host can load.
@@ -198,10 +200,10 @@ def build_library(project: Project, request: BuildRequest) -> Built:
     judged = _judged(library, built.library)
     described = _asked(built, library) if request.load else None
     workflows, found = _workflows(project, library, described, built.library)
-    found = (*found, *said_of(built), *judged)
+    found = (*found, *library_findings(built), *judged)
     path = library_path(library.tag, os.path.basename(built.library))
     artifact = artifact_of(library, path=path, built_with=built.built_with)
-    return Built(
+    return BuiltLibrary(
         built.library,
         os.stat(built.library).st_size,
         artifact._replace(unloaded=described is None),
@@ -219,7 +221,7 @@ def _judged(library: Library, where: str) -> tuple[Diagnostic, ...]:
     Raises ``Refused`` for a library that no host loads, or whose plugin is not read.
     """
     from cloacina_ctl.platforms.elf.header import reads_plugins
-    from cloacina_ctl.platforms.findings import judge_library
+    from cloacina_ctl.platforms.findings import library_findings
     from cloacina_ctl.platforms.triples import unread
 
     if not reads_plugins(library.machine):
@@ -231,13 +233,13 @@ def _judged(library: Library, where: str) -> tuple[Diagnostic, ...]:
             where=where,
             hint="write `cloacina_workflow_plugin::package!();` once at the top of the crate",
         )
-    return refuse_errors(judge_library(library, where))
+    return refuse_errors(library_findings(library, where))
 
 
-def _asked(built: CargoBuilt, library: Library) -> Described | None:
+def _asked(built: CargoBuilt, library: Library) -> PackageMetadata | None:
     """Return what the library says once it is loaded, as it is packed."""
     try:
-        return ask(built.library, library, built.search.patches)
+        return describe_library(built.library, library, built.search.patches)
     except Refused as error:
         first, *others = error.diagnostics
         if not built.search.removed or first.code is not Code.LOAD_FAILED:
@@ -268,7 +270,7 @@ def _said_of_search(search: SearchPath, where: str) -> Iterator[Diagnostic]:
         )
 
 
-def said_of(built: CargoBuilt) -> Iterator[Diagnostic]:
+def library_findings(built: CargoBuilt) -> Iterator[Diagnostic]:
     """Yield what a user should know of how the library came about, and what is in it."""
     for left in built.paths_left[:_SHOWN_PATHS]:
         times = f", {left.times} times" if left.times > 1 else ""
@@ -300,7 +302,7 @@ def said_of(built: CargoBuilt) -> Iterator[Diagnostic]:
 
 
 def _workflows(
-    project: Project, library: Library, described: Described | None, where: str
+    project: Project, library: Library, described: PackageMetadata | None, where: str
 ) -> tuple[tuple[Workflow, ...], tuple[Diagnostic, ...]]:
     """Return the workflows that run, and what is odd; raise ``Refused`` where the source lies."""
     from cloacina_ctl.project.rust.project import merge_library
@@ -308,8 +310,8 @@ def _workflows(
     if described is None:
         workflows, found = merge_library(project.workflows, library)
     else:
-        workflows, found = merge_library(project.workflows, spoken(library, described))
-        workflows, more = completed(workflows, described, where)
+        workflows, found = merge_library(project.workflows, merge_described(library, described))
+        workflows, more = merge_trigger_rules(workflows, described, where)
         found = (*found, *more)
     return workflows, refuse_errors(found)
 

@@ -91,7 +91,7 @@ def crate_files(
     return found._replace(diagnostics=(*found.diagnostics, *said, *_left_behind(crate, found)))
 
 
-def judge_build(
+def check_build(
     project: Project, selection: Selection, read: FilesRead, source: CrateFiles
 ) -> tuple[Diagnostic, ...]:
     """Return a warning for each file that a build script watches and that is not packed.

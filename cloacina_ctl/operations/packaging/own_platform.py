@@ -81,7 +81,7 @@ class _Places:
         return path
 
 
-def _judge_targets(code: OwnCode, project: Project, request: VendorRequest) -> None:
+def _check_targets(code: OwnCode, project: Project, request: VendorRequest) -> None:
     """Raise ``Refused`` where the project's code is not for the runtime's Python and platforms.
 
     These are named on the command line or in the configuration.
@@ -115,7 +115,7 @@ def with_own_python(project: Project, code: OwnCode, request: VendorRequest) -> 
     Raises ``Refused`` where that is none of those that the project is for, and where the code is
     not for the runtime that ``request`` or the configuration names.
     """
-    _judge_targets(code, project, request)
+    _check_targets(code, project, request)
     if not code.minors:
         return project
     from packaging.specifiers import SpecifierSet

@@ -13,7 +13,7 @@ from cloacina_ctl.formats import layout
 from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.formats.plan import Plan, PlannedFile
 from cloacina_ctl.operations.packaging.build import BuildRequest
-from cloacina_ctl.operations.packaging.target import NATIVE, SOURCE, Target
+from cloacina_ctl.operations.packaging.target import NATIVE, SOURCE, FormatTarget
 from cloacina_ctl.operations.packaging.vendoring import VendorRequest
 from cloacina_ctl.project.selection.compiled import OwnCode
 from cloacina_ctl.values import NamedTuple
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.manifest import Language, Manifest, Workflow
     from cloacina_ctl.project.model import Project, SelectedFile, Selection
     from cloacina_ctl.signing.keys import PrivateKey
-    from cloacina_ctl.vendoring.notes import Change
+    from cloacina_ctl.vendoring.notes import LockChange
     from cloacina_ctl.vendoring.vendor import Vendored
 
 
@@ -55,7 +55,7 @@ class PackageRequest(NamedTuple):
     level: int = 3
     limits: Limits = DEFAULT_LIMITS
     vendor: VendorRequest = VendorRequest()
-    target: Target = Target()
+    target: FormatTarget = FormatTarget()
     pad: bool = False
     sign_fidius: bool = False
     version: str | None = None
@@ -104,7 +104,7 @@ class Packaged(NamedTuple):
     sidecar: str | None = None
     padding: int = 0
     vendored: tuple[tuple[str, str], ...] = ()
-    changes: tuple[Change, ...] = ()
+    changes: tuple[LockChange, ...] = ()
 
 
 def output_path(request: PackageRequest, project: Project) -> str:
@@ -142,7 +142,9 @@ def _without_output(files: tuple[SelectedFile, ...], output: str) -> tuple[Selec
     )
 
 
-def judge_project(project: Project, selection: Selection, code: OwnCode) -> list[Diagnostic]:
+def check_selected_project(
+    project: Project, selection: Selection, code: OwnCode
+) -> list[Diagnostic]:
     """Return warnings and notes; raise all errors at once, as ``validate`` would list them."""
     from cloacina_ctl.checks.engine import report
     from cloacina_ctl.checks.project import check_project
@@ -158,7 +160,7 @@ def judge_project(project: Project, selection: Selection, code: OwnCode) -> list
     return list(refuse_errors(findings))
 
 
-def judge_imports(
+def check_selected_imports(
     project: Project, selection: Selection, request: PackageRequest, vendored: Vendored | None
 ) -> list[Diagnostic]:
     """Return warnings of imports that fail in the package; raise the errors.
@@ -191,7 +193,7 @@ def source_workflows(project: Project, selection: Selection) -> tuple[Workflow, 
     return tuple(to_manifest(workflow, places) for workflow in project.workflows)
 
 
-def refuse_rewritten_sources(prepared: Prepared, files: tuple[FileEntry, ...]) -> None:
+def check_sources_unchanged(prepared: Prepared, files: tuple[FileEntry, ...]) -> None:
     """Refuse when a source that the manifest speaks of was not packed as it was parsed."""
     facts = prepared.project.python
     packed = {str(file.path): file.sha256 for file in files}

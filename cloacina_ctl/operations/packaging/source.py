@@ -14,7 +14,11 @@ from cloacina_ctl.formats.legacy.write_source import SizeRules, check_paths, sou
 from cloacina_ctl.formats.plan import Plan, PlannedFile
 from cloacina_ctl.operations.packaging.crate_files import crate_files
 from cloacina_ctl.operations.packaging.own_platform import unstated, with_own_python
-from cloacina_ctl.operations.packaging.prepare import Prepared, judge_imports, selected_files
+from cloacina_ctl.operations.packaging.prepare import (
+    Prepared,
+    check_selected_imports,
+    selected_files,
+)
 from cloacina_ctl.operations.packaging.vendoring import (
     planned_flat,
     searched_elsewhere,
@@ -67,7 +71,7 @@ def prepare_source(
 
         files.append(room_for_signature())
     found += unstated(read.code, project, request.vendor)
-    found += tuple(judge_imports(project, selection, request, vendored))
+    found += tuple(check_selected_imports(project, selection, request, vendored))
     if vendored is not None:
         files += planned_flat(vendored, project, request.vendor)
         found += (*vendored.diagnostics, *searched_elsewhere(vendored))

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 NATIVE, SOURCE, V1 = "native", "source", "v1"
 
 
-class Target(NamedTuple):
+class FormatTarget(NamedTuple):
     """A format; ``runtime`` None is whatever loads it."""
 
     format: str = NATIVE
     runtime: Release | None = None
 
 
-def choose_target(form: str | None, version: str | None, *, pad: bool = False) -> Target:
+def choose_target(form: str | None, version: str | None, *, pad: bool = False) -> FormatTarget:
     """Return the format, which a runtime's ``version`` chooses where ``form`` is None.
 
     Raises ``UsageError`` for a runtime that no rules are known of, and where the three contradict
@@ -48,4 +48,4 @@ def choose_target(form: str | None, version: str | None, *, pad: bool = False) -
         raise UsageError.of(
             Code.USAGE, f"--pad is for `source` packages: no reader of `{chosen}` needs it"
         )
-    return Target(chosen, runtime)
+    return FormatTarget(chosen, runtime)

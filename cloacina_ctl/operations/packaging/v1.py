@@ -24,7 +24,7 @@ from cloacina_ctl.releases.rules import (
 from cloacina_ctl.releases.table import PYTHON, RELEASES, V1, Release
 
 if TYPE_CHECKING:
-    from cloacina_ctl.manifest import Artifact, Package, Task, Workflow
+    from cloacina_ctl.manifest import Artifact, PackageInfo, Task, Workflow
     from cloacina_ctl.operations.packaging.prepare import PackageRequest
     from cloacina_ctl.progress import Progress
 
@@ -49,7 +49,7 @@ def release_of_library(artifact: Artifact, wanted: Release | None) -> Release:
 
 
 def v1_manifest(
-    package: Package,
+    package: PackageInfo,
     workflow: Workflow,
     artifact: Artifact,
     exports: tuple[str, ...],

@@ -12,13 +12,13 @@ from cloacina_ctl.digest import CONTENT_PREFIX
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Severity, UsageError
 from cloacina_ctl.files.staging import StagedFile, reported, write_all
 from cloacina_ctl.formats.legacy.tar_writer import feed_plan
-from cloacina_ctl.formats.legacy.write_source import Output, SizeRules, write_source
+from cloacina_ctl.formats.legacy.write_source import Destination, SizeRules, write_source
 from cloacina_ctl.formats.legacy.write_v1 import write_v1
 from cloacina_ctl.manifest import Language
 from cloacina_ctl.operations.packaging.prepare import (
     Packaged,
+    check_sources_unchanged,
     output_path,
-    refuse_rewritten_sources,
 )
 from cloacina_ctl.operations.packaging.target import SOURCE
 from cloacina_ctl.operations.packaging.vendoring import write_new_lock
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from cloacina_ctl.digest import Digest
-    from cloacina_ctl.formats.legacy.write_source import Written
+    from cloacina_ctl.formats.legacy.write_source import WrittenArchive
     from cloacina_ctl.operations.packaging.prepare import PackageRequest, Prepared
     from cloacina_ctl.progress import Progress
 
 
-def write_foreign(
+def write_legacy(
     request: PackageRequest, prepared: Prepared, progress: Progress | None
 ) -> Packaged:
     """Make the package and, where there is a key, its sidecar.
@@ -66,22 +66,22 @@ def write_foreign(
 
 def _write(
     request: PackageRequest, prepared: Prepared, signer: Signer, progress: Progress | None
-) -> Written:
+) -> WrittenArchive:
     tree = None
     if request.sign_fidius:
         from cloacina_ctl.operations.packaging.fidius_signature import SignedTree
 
         tree = SignedTree(prepared.plan, request.keys[0])
 
-    def before(written: Written) -> None:
+    def before(written: WrittenArchive) -> None:
         if tree is not None:
             tree.check(written.files)
-        refuse_rewritten_sources(prepared, written.files)
+        check_sources_unchanged(prepared, written.files)
         signer.stage(written.digest)
         write_new_lock(prepared.project, prepared.vendored)
 
     plan = tree.plan if tree is not None else prepared.plan
-    to = Output(signer.output, request.overwrite, before, signer.commit)
+    to = Destination(signer.output, request.overwrite, before, signer.commit)
     feed = feed_plan(plan, stage(progress, "packing"))
     rules = prepared.rules or SizeRules()
     if request.target.format == SOURCE:

@@ -39,7 +39,7 @@ class AccessRequest(NamedTuple):
     allow_http: bool = False
 
 
-class Access(NamedTuple):
+class ServerAccess(NamedTuple):
     """The server, the token for it, and what the user should know of where that was."""
 
     address: Address
@@ -47,7 +47,7 @@ class Access(NamedTuple):
     warnings: tuple[Diagnostic, ...] = ()
 
 
-def find_access(request: AccessRequest, ask: Ask | None = None) -> Access:
+def find_access(request: AccessRequest, ask: Ask | None = None) -> ServerAccess:
     """Return the server that is meant and a token for it; ``ask`` may be asked to type one.
 
     Raises ``UsageError`` where no server is named, ``NetworkProblem`` where everybody on the way to
@@ -74,7 +74,7 @@ def find_access(request: AccessRequest, ask: Ask | None = None) -> Access:
     if profile is not None and profile.address.origin != address.origin:
         profile = None
     token = _token(request, address, profile, ask)
-    return Access(address, token, profile.warnings() if profile is not None else ())
+    return ServerAccess(address, token, profile.warnings() if profile is not None else ())
 
 
 def _profile(request: AccessRequest) -> Profile | None:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, cast
 from cloacina_ctl.checks.releases import facts_of_package
 from cloacina_ctl.checks.subjects import LegacySubject
 from cloacina_ctl.errors import Code, Diagnostic, Incompatible, refuse_errors
-from cloacina_ctl.formats.legacy.model import Generation
+from cloacina_ctl.formats.legacy.model import Format
 from cloacina_ctl.inspection.legacy_contents import read_contents
-from cloacina_ctl.manifest.texts import judge_pep440, judge_semver
+from cloacina_ctl.manifest.texts import pep440_problem, semver_problem
 from cloacina_ctl.releases.rules import PackageFacts, Sizes, reasons_against
 from cloacina_ctl.releases.table import PYTHON, SOURCE
 from cloacina_ctl.values import NamedTuple
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.formats.legacy.reader import LegacyPackage
     from cloacina_ctl.progress import Progress
     from cloacina_ctl.releases.table import Release
-    from cloacina_ctl.verification.policy import Rule
+    from cloacina_ctl.verification.policy import VerificationPolicy
 
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
@@ -36,7 +36,7 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 _WITHOUT_TASKS = (Code.NO_PYTHON_TASK, Code.NO_RUST_WORKFLOW)
 
 
-class Checked(NamedTuple):
+class CheckedPackage(NamedTuple):
     """What is known of a package that a server of that release would load.
 
     ``workflow`` is None and ``tasks`` are empty where it holds computation graphs alone.
@@ -47,13 +47,16 @@ class Checked(NamedTuple):
     content: str
     workflow: str | None
     tasks: tuple[str, ...]
-    vouched_by: tuple[str, ...]
+    trusted_signers: tuple[str, ...]
     warnings: tuple[Diagnostic, ...]
 
 
 def check_for_server(
-    package: LegacyPackage, rule: Rule, release: Release, progress: Progress | None = None
-) -> Checked:
+    package: LegacyPackage,
+    rule: VerificationPolicy,
+    release: Release,
+    progress: Progress | None = None,
+) -> CheckedPackage:
     """Read all of ``package`` once, and return what it is.
 
     Raises ``NotTrusted`` where the rule is not met, ``Refused`` for what is wrong with it whatever
@@ -71,13 +74,13 @@ def check_for_server(
         raise Incompatible(*against)
     manifest = _manifest(subject)
     workflows = subject.source.workflows if subject.source is not None else ()
-    return Checked(
+    return CheckedPackage(
         name=manifest.name,
         version=manifest.version,
         content=subject.contents.content,
         workflow=workflows[0].name if workflows else None,
         tasks=tuple(sorted(one.id for each in workflows for one in each.tasks if one.id)),
-        vouched_by=read.evidence.trusted_signers,
+        trusted_signers=read.evidence.trusted_signers,
         warnings=tuple(found),
     )
 
@@ -89,9 +92,9 @@ def _refuse_too_large(package: LegacyPackage, release: Release) -> None:
         raise Incompatible(*against)
 
 
-def require_source(package: LegacyPackage, generation: Generation) -> None:
+def require_source(package: LegacyPackage, generation: Format) -> None:
     """Refuse what no server reads: servers take source packages alone."""
-    if generation is not Generation.SOURCE:
+    if generation is not Format.SOURCE:
         raise Incompatible.of(
             Code.OTHER_GENERATION,
             f"it is a {generation.value} package, and servers read source packages alone",
@@ -122,7 +125,7 @@ def _identity_problems(subject: LegacySubject) -> Iterator[Diagnostic]:
             Code.FIELD_VALUE, f"no package can have this name: {manifest.name[:80]}", subject.path
         )
     version = manifest.version
-    if judge_semver(version) is not None and judge_pep440(version) is not None:
+    if semver_problem(version) is not None and pep440_problem(version) is not None:
         yield Diagnostic(
             Code.FIELD_VALUE, f"not a version such as 1.2.3: {version[:80]}", subject.path
         )

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloacina_ctl.errors import BuildFailed, Code, NetworkProblem
 from cloacina_ctl.server.bounded_socket import Patience
-from cloacina_ctl.server.client import Package, Server, ServerRefused, TaskRun
+from cloacina_ctl.server.client import Server, ServerPackage, ServerRefused, TaskRun
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
-    from cloacina_ctl.operations.publication.checks import Checked
+    from cloacina_ctl.operations.publication.checks import CheckedPackage
 
 _Found = TypeVar("_Found")
 
@@ -25,7 +25,7 @@ _MAX_LOG = 64 << 10
 _MAX_SHOWN = 900  # of a compiler's words in one message
 
 
-class Step(NamedTuple):
+class DeploymentStep(NamedTuple):
     """What the server is at: ``what`` is ``build``, ``load``, ``run``, or ``log``.
 
     ``text`` is the server's status, or for ``log`` the compiler's words in their lines.
@@ -36,7 +36,7 @@ class Step(NamedTuple):
     seconds: float
 
 
-Watch = Callable[[Step], None]
+Watch = Callable[[DeploymentStep], None]
 
 
 class Pace(NamedTuple):
@@ -72,7 +72,7 @@ class Wait:
     def tell(self, what: str, text: str) -> None:
         """Tell whoever watches."""
         if self._watch is not None:
-            self._watch(Step(what, text, time.monotonic() - self._begun))
+            self._watch(DeploymentStep(what, text, time.monotonic() - self._begun))
 
     def until(self, seconds: float) -> float:
         """Return the moment at which a stage of so many seconds ends, or the whole wait."""
@@ -102,7 +102,9 @@ class Run(NamedTuple):
         return self.status == COMPLETED
 
 
-def await_build(server: Server, package_id: str, checked: Checked, wait: Wait) -> Package:
+def await_build(
+    server: Server, package_id: str, checked: CheckedPackage, wait: Wait
+) -> ServerPackage:
     """Return the package as the server has built it.
 
     Raises ``BuildFailed``, or ``NetworkProblem`` where it is not built in time.
@@ -129,7 +131,9 @@ def await_build(server: Server, package_id: str, checked: Checked, wait: Wait) -
             )
 
 
-def await_tasks(server: Server, package: Package, checked: Checked, wait: Wait) -> Package:
+def await_tasks(
+    server: Server, package: ServerPackage, checked: CheckedPackage, wait: Wait
+) -> ServerPackage:
     """Return the package with the tasks that the server lists; raises where it lists none in time.
 
     A package without tasks, of computation graphs alone, cannot prove itself like this.
@@ -148,8 +152,12 @@ def await_tasks(server: Server, package: Package, checked: Checked, wait: Wait) 
 
 
 def run_once(
-    server: Server, package: Package, checked: Checked, context: dict[str, Any], wait: Wait
-) -> tuple[Package, Run]:
+    server: Server,
+    package: ServerPackage,
+    checked: CheckedPackage,
+    context: dict[str, Any],
+    wait: Wait,
+) -> tuple[ServerPackage, Run]:
     """Run the workflow once; return the package with its tasks, and how the execution ended.
 
     An awake tenant loads the package by itself, and only then is it not an older version that
@@ -197,8 +205,8 @@ def _through_outages(ask: Callable[[], _Found], wait: Wait, what: str) -> _Found
 
 
 def _look_for_tasks(
-    server: Server, package: Package, checked: Checked, wait: Wait, seconds: float
-) -> Package:
+    server: Server, package: ServerPackage, checked: CheckedPackage, wait: Wait, seconds: float
+) -> ServerPackage:
     end = wait.until(seconds)
     while _lists_none(package, checked):
         wait.tell("load", "not loaded yet")
@@ -208,7 +216,7 @@ def _look_for_tasks(
     return package
 
 
-def _lists_none(package: Package, checked: Checked) -> bool:
+def _lists_none(package: ServerPackage, checked: CheckedPackage) -> bool:
     return package.tasks == () and bool(checked.tasks)
 
 
@@ -261,7 +269,7 @@ def _is_not_yet(error: ServerRefused) -> bool:
     return said.code == "execution_failed" and "not found in registry" in said.words
 
 
-def _package(server: Server, package_id: str, checked: Checked) -> Package:
+def _package(server: Server, package_id: str, checked: CheckedPackage) -> ServerPackage:
     package = server.package(package_id)
     if package is None:
         raise _nonsense(server, f"no package {package_id}, which it made itself")
@@ -274,7 +282,7 @@ def _nonsense(server: Server, what: str) -> NetworkProblem:
     return NetworkProblem.of(Code.BAD_ANSWER, f"the server says {what}", where=server.address.url)
 
 
-def _build_failed(server: Server, package: Package, wait: Wait) -> BuildFailed:
+def _build_failed(server: Server, package: ServerPackage, wait: Wait) -> BuildFailed:
     log = (package.build_error or "").strip()[-_MAX_LOG:]
     if log:
         wait.tell("log", log)

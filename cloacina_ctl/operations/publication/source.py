@@ -20,28 +20,33 @@ if TYPE_CHECKING:
     from cloacina_ctl.formats.legacy.reader import LegacyPackage
     from cloacina_ctl.progress import Progress
     from cloacina_ctl.releases.table import Release
-    from cloacina_ctl.verification.policy import Rule
+    from cloacina_ctl.verification.policy import VerificationPolicy
 
 _FORMAT = "source"
 
 
-class Source(NamedTuple):
+class UploadSource(NamedTuple):
     """An open source package, the descriptor of the same file, and the rule that it must meet.
 
-    ``vouched_by`` is there where it was converted: who vouches for what it was made of.
+    ``trusted_signers`` is there where it was converted: who vouches for what it was made of.
     """
 
     package: LegacyPackage
     fd: int
-    rule: Rule
-    vouched_by: tuple[str, ...] | None = None
+    rule: VerificationPolicy
+    trusted_signers: tuple[str, ...] | None = None
     losses: tuple[Diagnostic, ...] = ()
 
 
 @contextlib.contextmanager
 def open_for_server(
-    path: str, rule: Rule, runtime: Release, progress: Progress | None, *, convert: bool
-) -> Iterator[Source]:
+    path: str,
+    rule: VerificationPolicy,
+    runtime: Release,
+    progress: Progress | None,
+    *,
+    convert: bool,
+) -> Iterator[UploadSource]:
     """Open the package at ``path``; with ``convert`` a native one becomes a source package first.
 
     Raises ``Incompatible`` for a native one otherwise; what conversions raise.
@@ -50,7 +55,7 @@ def open_for_server(
     try:
         with open_descriptor(os.dup(fd), path, rule.limits) as package:
             if not isinstance(package, NativePackage):
-                yield Source(package, fd, rule)
+                yield UploadSource(package, fd, rule)
             elif convert:
                 with _converted(package, rule, runtime, progress) as source:
                     yield source
@@ -67,8 +72,8 @@ def open_for_server(
 
 @contextlib.contextmanager
 def _converted(
-    package: NativePackage, rule: Rule, runtime: Release, progress: Progress | None
-) -> Iterator[Source]:
+    package: NativePackage, rule: VerificationPolicy, runtime: Release, progress: Progress | None
+) -> Iterator[UploadSource]:
     """Convert into a file of our own, which is gone before anything is sent: its bytes stay open.
 
     What is lost of the manifest is lost for the server alone, so it is told and not asked for.
@@ -90,7 +95,7 @@ def _converted(
         converted = copy.converted
         with LegacyPackage(os.dup(copy.fd), package.path, rule.limits) as source:
             losses = tuple(_lost(loss, package.path) for loss in converted.losses)
-            yield Source(source, copy.fd, copy.rule, converted.vouched_by, losses)
+            yield UploadSource(source, copy.fd, copy.rule, converted.trusted_signers, losses)
 
 
 def _lost(loss: str, path: str) -> Diagnostic:

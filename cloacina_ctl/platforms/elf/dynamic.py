@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.platforms.baseline import Need
 from cloacina_ctl.platforms.elf.header import other_kind
-from cloacina_ctl.platforms.elf.reader import OverLimit, Unreadable
+from cloacina_ctl.platforms.elf.reader import BadLibrary, OverLimit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,10 +80,10 @@ class Dynamic:
             if tag == NEEDED:
                 self._needed.append(value)
             elif tag in self._single and tag in _SINGLE:
-                raise Unreadable(f"its dynamic section has the entry {tag:#x} twice")
+                raise BadLibrary(f"its dynamic section has the entry {tag:#x} twice")
             else:
                 self._single[tag] = value
-        raise Unreadable("its dynamic section has no end")
+        raise BadLibrary("its dynamic section has no end")
 
     def has(self, tag: int) -> bool:
         """Tell whether the section has the entry ``tag``."""
@@ -101,7 +101,7 @@ class Dynamic:
         if not address or not size:
             return (0, 0)
         if self.value(tag_of_one) != size_of_one or size % size_of_one:
-            raise Unreadable(
+            raise BadLibrary(
                 f"entries of the table {address_tag:#x} have {size_of_one} bytes: "
                 f"it says {self.value(tag_of_one)}, and {size} in all"
             )
@@ -152,7 +152,7 @@ class Dynamic:
             yield from (Need(name, one) for one in self._versions_at(address + aux, count))
             left -= 1
             if left and not following:
-                raise Unreadable("its list of symbol versions ends before its count")
+                raise BadLibrary("its list of symbol versions ends before its count")
             address += following
 
     def _versions_at(self, address: int, count: int) -> Iterator[str]:
@@ -162,7 +162,7 @@ class Dynamic:
             if not flags & _WEAK_VERSION:
                 yield self._name(name)
             if left > 1 and not following:
-                raise Unreadable("its list of symbol versions ends before its count")
+                raise BadLibrary("its list of symbol versions ends before its count")
             address += following
 
     def exports(self) -> dict[str, int]:
@@ -176,7 +176,7 @@ class Dynamic:
         encoding = self._image.encoding
         size = encoding.symbol_size
         if self.value(SYMENT) != size:
-            raise Unreadable(f"symbols have {size} bytes, it says {self.value(SYMENT)}")
+            raise BadLibrary(f"symbols have {size} bytes, it says {self.value(SYMENT)}")
         wanted = name.encode() + b"\0"
         for index in self._candidates(name.encode()):
             symbol = encoding.symbol(self._image.read(self.value(SYMTAB) + index * size, size))
@@ -210,7 +210,7 @@ class Dynamic:
         if not index:
             return
         if index < first:
-            raise Unreadable(f"its hash table names the symbol {index}, and begins at {first}")
+            raise BadLibrary(f"its hash table names the symbol {index}, and begins at {first}")
         chain = bucket_table + 4 * buckets - 4 * first
         for number in range(index, index + _MOST_CHAIN):
             entry = self._image.number(chain + 4 * number, 4)
@@ -231,7 +231,7 @@ class Dynamic:
             if not index:
                 return
             if index >= symbols:
-                raise Unreadable(f"its hash table names the symbol {index} of {symbols}")
+                raise BadLibrary(f"its hash table names the symbol {index} of {symbols}")
             yield index
             index = self._image.number(table + width * (buckets + index), width)
         raise OverLimit(f"more than {_MOST_CHAIN} symbols in one chain of the hash table")
@@ -239,14 +239,14 @@ class Dynamic:
     def _string_is(self, offset: int, wanted: bytes) -> bool:
         start, size = self._strings
         if offset >= size:
-            raise Unreadable(f"a name begins at {offset} of {size} bytes of names")
+            raise BadLibrary(f"a name begins at {offset} of {size} bytes of names")
         count = min(len(wanted), size - offset)
         return self._image.read(start + offset, count) == wanted
 
     def _name(self, offset: int) -> str:
         start, size = self._strings
         if offset >= size:
-            raise Unreadable(f"a name begins at {offset} of {size} bytes of names")
+            raise BadLibrary(f"a name begins at {offset} of {size} bytes of names")
         name = self._image.string(start + offset, min(_MOST_NAME, size - offset - 1))
         # Names are bytes to a loader; what is not UTF-8 is shown, and kept, as escapes.
         return name.decode("utf-8", "backslashreplace")

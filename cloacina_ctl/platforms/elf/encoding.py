@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Header(NamedTuple):
+class ElfHeader(NamedTuple):
     """The fields of the file's header that are used."""
 
     kind: int
@@ -73,12 +73,12 @@ class Encoding:
         """Return the unsigned number that ``data`` is."""
         return int.from_bytes(data, "big" if self.big_endian else "little")
 
-    def header(self, data: bytes) -> Header:
+    def header(self, data: bytes) -> ElfHeader:
         """Return the file's header."""
         kind, machine, _, _, segments, sections, flags, _, size, count, *rest = self._header.unpack(
             data
         )
-        return Header(kind, machine, segments, sections, flags, size, count, rest[0], rest[1])
+        return ElfHeader(kind, machine, segments, sections, flags, size, count, rest[0], rest[1])
 
     def segments(self, data: bytes) -> Iterator[SegmentHeader]:
         """Yield the program headers."""

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.platforms.elf.encoding import ENCODINGS
-from cloacina_ctl.platforms.elf.reader import Unreadable
+from cloacina_ctl.platforms.elf.reader import BadLibrary
 from cloacina_ctl.platforms.recognition import SYSTEMS, describe_elf
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.platforms.elf.encoding import Encoding, Header, SegmentHeader
-    from cloacina_ctl.platforms.elf.reader import Source
+    from cloacina_ctl.platforms.elf.encoding import ElfHeader, Encoding, SegmentHeader
+    from cloacina_ctl.platforms.elf.reader import ElfSource
 
 _MOST_HEADER = 64
 _VERSION = 1
@@ -84,7 +84,7 @@ class Segment(NamedTuple):
         return bool(self.flags & _EXECUTABLE)
 
 
-class Layout(NamedTuple):
+class ProgramHeaders(NamedTuple):
     """What the program headers say."""
 
     segments: tuple[Segment, ...]
@@ -97,7 +97,7 @@ class Image:
     """The bytes of a library by the addresses that it is loaded at, were it loaded at 0."""
 
     def __init__(
-        self, source: Source, machine: Machine, encoding: Encoding, layout: Layout
+        self, source: ElfSource, machine: Machine, encoding: Encoding, layout: ProgramHeaders
     ) -> None:
         self.machine = machine
         self.encoding = encoding
@@ -116,20 +116,20 @@ class Image:
         return bool(self._stack_flags & _EXECUTABLE)
 
     def segment_at(self, address: int) -> Segment:
-        """Return the segment whose bytes of the file hold ``address``; raise ``Unreadable``."""
+        """Return the segment whose bytes of the file hold ``address``; raise ``BadLibrary``."""
         index = bisect_right(self._starts, address) - 1
         if index >= 0:
             segment = self.segments[index]
             if address < segment.start + segment.size:
                 return segment
-        raise Unreadable(f"it refers to the address {address:#x}, which holds nothing of it")
+        raise BadLibrary(f"it refers to the address {address:#x}, which holds nothing of it")
 
     def read(self, address: int, count: int) -> bytes:
         """Return exactly ``count`` bytes at ``address``; they lie in one segment."""
         segment = self.segment_at(address)
         inside = address - segment.start
         if count > segment.size - inside:
-            raise Unreadable(f"{count} bytes at the address {address:#x} run over their segment")
+            raise BadLibrary(f"{count} bytes at the address {address:#x} run over their segment")
         return self._source.read(segment.offset + inside, count)
 
     def number(self, address: int, size: int) -> int:
@@ -148,7 +148,7 @@ class Image:
             if end >= 0:
                 return self.read(address, done + end)
             done += count
-        raise Unreadable(f"the string at the address {address:#x} has no end within {room} bytes")
+        raise BadLibrary(f"the string at the address {address:#x} has no end within {room} bytes")
 
     def find(self, needle: bytes) -> Iterator[int]:
         """Yield the addresses where ``needle`` stands, ascending."""
@@ -161,20 +161,20 @@ class Image:
         """Tell whether the processor could run what is at ``address``."""
         try:
             return self.segment_at(address).executable
-        except Unreadable:
+        except BadLibrary:
             return False
 
 
-def open_image(source: Source) -> Image:
+def open_image(source: ElfSource) -> Image:
     """Return the image of an ELF shared library for Linux.
 
-    Raises ``Refused`` (B001) where ``source`` is another kind of ELF file, ``Unreadable`` where
+    Raises ``Refused`` (B001) where ``source`` is another kind of ELF file, ``BadLibrary`` where
     it is one that contradicts itself.
     """
     head = source.read(0, min(source.size, _MOST_HEADER))
     encoding = ENCODINGS.get((head[4], head[5])) if len(head) > 5 else None
     if len(head) < (encoding.header_size if encoding else _MOST_HEADER):
-        raise Unreadable(f"it is cut short within its header, after {len(head)} bytes")
+        raise BadLibrary(f"it is cut short within its header, after {len(head)} bytes")
     if encoding is None or head[6] != _VERSION or head[7] not in SYSTEMS:
         raise other_kind(describe_elf(head))
     header = encoding.header(head[: encoding.header_size])
@@ -200,31 +200,31 @@ def _is_hard_float(flags: int) -> bool:
     return flags & _ARM_ABI == _ARM_ABI_5 and not flags & _ARM_SOFT_FLOAT
 
 
-def _check_sections(source: Source, header: Header, encoding: Encoding) -> None:
+def _check_sections(source: ElfSource, header: ElfHeader, encoding: Encoding) -> None:
     offset, size, count = header.section_offset, header.section_size, header.section_count
     if offset == 0:
         return
     if count and size != encoding.section_size:
-        raise Unreadable(f"section headers have {encoding.section_size} bytes, and it says {size}")
+        raise BadLibrary(f"section headers have {encoding.section_size} bytes, and it says {size}")
     if offset + count * size > source.size:
-        raise Unreadable(
+        raise BadLibrary(
             f"it is cut short: its section headers end at {offset + count * size}, "
             f"the file at {source.size}"
         )
 
 
-def _layout(source: Source, header: Header, encoding: Encoding) -> Layout:
+def _layout(source: ElfSource, header: ElfHeader, encoding: Encoding) -> ProgramHeaders:
     size, count = header.segment_size, header.segment_count
     if size != encoding.segment_size:
-        raise Unreadable(f"program headers have {encoding.segment_size} bytes, and it says {size}")
+        raise BadLibrary(f"program headers have {encoding.segment_size} bytes, and it says {size}")
     if not 0 < count <= _MOST_SEGMENTS:
-        raise Unreadable(f"it has between 1 and {_MOST_SEGMENTS} program headers, it says {count}")
+        raise BadLibrary(f"it has between 1 and {_MOST_SEGMENTS} program headers, it says {count}")
     headers = list(encoding.segments(source.read(header.segment_offset, count * size)))
     dynamic = [(one.address, one.file_size) for one in headers if one.kind == _PT_DYNAMIC]
     if len(dynamic) != 1:
-        raise Unreadable(f"it has one dynamic section, and it says {len(dynamic)}")
+        raise BadLibrary(f"it has one dynamic section, and it says {len(dynamic)}")
     stack = [one.flags for one in headers if one.kind == _PT_GNU_STACK]
-    return Layout(
+    return ProgramHeaders(
         segments=_segments(source, headers, 1 << (encoding.bits - 1)),
         dynamic=dynamic[0],
         interpreted=any(one.kind == _PT_INTERP for one in headers),
@@ -232,7 +232,7 @@ def _layout(source: Source, header: Header, encoding: Encoding) -> Layout:
     )
 
 
-def _segments(source: Source, headers: list[SegmentHeader], top: int) -> tuple[Segment, ...]:
+def _segments(source: ElfSource, headers: list[SegmentHeader], top: int) -> tuple[Segment, ...]:
     """Return what is loaded; all of it lies beneath the address ``top``."""
     segments = []
     free_from = 0
@@ -240,17 +240,17 @@ def _segments(source: Source, headers: list[SegmentHeader], top: int) -> tuple[S
         if one.kind != _PT_LOAD:
             continue
         if one.offset + one.file_size > source.size:
-            raise Unreadable(
+            raise BadLibrary(
                 f"it is cut short: a segment ends at {one.offset + one.file_size}, "
                 f"the file at {source.size}"
             )
         end = one.address + one.memory_size
         if one.file_size > one.memory_size or one.address < free_from or end >= top:
-            raise Unreadable(
+            raise BadLibrary(
                 f"the segment at the address {one.address:#x} overlaps or wraps around"
             )
         free_from = end
         segments.append(Segment(one.address, one.file_size, one.offset, one.flags))
     if not segments:
-        raise Unreadable("nothing of it would be loaded")
+        raise BadLibrary("nothing of it would be loaded")
     return tuple(segments)

@@ -10,7 +10,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.platforms.elf.dynamic import RELA, RELAENT, RELASZ, RELR, RELRENT, RELRSZ
-from cloacina_ctl.platforms.elf.reader import OverLimit, Unreadable
+from cloacina_ctl.platforms.elf.reader import BadLibrary, OverLimit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -36,13 +36,13 @@ class Pointers:
     def at(self, place: int) -> int | None:
         """Return the address that the word at ``place`` holds; None for a null pointer.
 
-        Raises ``Unreadable`` where the word is neither.
+        Raises ``BadLibrary`` where the word is neither.
         """
         target = self._targets().get(place)
         if target is not None:
             return target
         if self._image.number(place, 8):
-            raise Unreadable(f"the word at the address {place:#x} is no pointer")
+            raise BadLibrary(f"the word at the address {place:#x} is no pointer")
         return None
 
     def to(self, targets: Collection[int]) -> list[tuple[int, int]]:

@@ -22,7 +22,7 @@ WHOLE = 8 << 20
 PIECE = 1 << 20
 
 
-class Unreadable(Exception):
+class BadLibrary(Exception):
     """The bytes contradict themselves; the text says how. Never leaves this package."""
 
 
@@ -30,13 +30,13 @@ class OverLimit(Exception):
     """More than any library has, and more than is read; the text says of what."""
 
 
-class Source(Protocol):
+class ElfSource(Protocol):
     """The bytes of a file."""
 
     size: int
 
     def read(self, offset: int, count: int) -> bytes:
-        """Return exactly ``count`` bytes from ``offset``, or raise ``Unreadable``."""
+        """Return exactly ``count`` bytes from ``offset``, or raise ``BadLibrary``."""
 
     def find(self, needle: bytes, start: int, end: int) -> Iterator[int]:
         """Yield the offsets of ``needle`` within ``start`` and ``end``, ascending."""
@@ -50,7 +50,7 @@ class BytesSource:
         self.size = len(data)
 
     def read(self, offset: int, count: int) -> bytes:
-        """Return exactly ``count`` bytes from ``offset``, or raise ``Unreadable``."""
+        """Return exactly ``count`` bytes from ``offset``, or raise ``BadLibrary``."""
         _within(self.size, offset, count)
         return bytes(self._data[offset : offset + count])
 
@@ -71,13 +71,13 @@ class FileSource:
         self._patches = patches
 
     def read(self, offset: int, count: int) -> bytes:
-        """Return exactly ``count`` bytes from ``offset``, or raise ``Unreadable``."""
+        """Return exactly ``count`` bytes from ``offset``, or raise ``BadLibrary``."""
         _within(self.size, offset, count)
         start, pieces = offset, []
         while count:
             piece = os.pread(self._fd, count, offset)
             if not piece:
-                raise Unreadable("it became shorter while it was read")
+                raise BadLibrary("it became shorter while it was read")
             pieces.append(piece)
             offset += len(piece)
             count -= len(piece)
@@ -96,7 +96,7 @@ class FileSource:
             start += count - len(needle) + 1
 
 
-def open_source(fd: int, patches: tuple[Patch, ...] = ()) -> Source:
+def open_source(fd: int, patches: tuple[Patch, ...] = ()) -> ElfSource:
     """Return the bytes behind ``fd``, ``patches`` over them: whole in memory when they are few."""
     size = os.fstat(fd).st_size
     source = FileSource(fd, size, patches)
@@ -105,7 +105,7 @@ def open_source(fd: int, patches: tuple[Patch, ...] = ()) -> Source:
 
 def _within(size: int, offset: int, count: int) -> None:
     if offset < 0 or count < 0 or offset + count > size:
-        raise Unreadable(
+        raise BadLibrary(
             f"it is cut short or points outside itself: "
             f"{count} bytes expected at {offset}, the file ends at {size}"
         )

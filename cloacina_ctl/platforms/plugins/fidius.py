@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.platforms.elf.reader import OverLimit, Unreadable
+from cloacina_ctl.platforms.elf.reader import BadLibrary, OverLimit
 from cloacina_ctl.platforms.library import KIND_FIDIUS, Plugin
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def find_plugins(image: Image, pointers: Pointers) -> Iterator[Plugin]:
     for place, _ in pointers.to(names):
         try:
             plugin = _descriptor(image, pointers, place - 8)
-        except Unreadable:
+        except BadLibrary:
             # Other things point to the name too; only what is a descriptor throughout counts.
             continue
         if plugin is not None:
@@ -98,4 +98,4 @@ def _text(image: Image, address: int) -> str:
     try:
         return image.string(address, _MOST_TEXT).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Unreadable("the name of its plugin is not UTF-8") from error
+        raise BadLibrary("the name of its plugin is not UTF-8") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cloacina_ctl.platforms.elf.reader import OverLimit, Unreadable
+from cloacina_ctl.platforms.elf.reader import BadLibrary, OverLimit
 from cloacina_ctl.platforms.library import LibraryGraph
 from cloacina_ctl.platforms.plugins.graph_text import MOST_BYTES, STARTS, extent_of, parse_tasks
 
@@ -87,7 +87,7 @@ def _entry(image: Image, pointers: Pointers, place: int, size: int) -> LibraryGr
             author=_text(image, pointers, place + _AUTHOR),
             fingerprint=fingerprint,
         )
-    except Unreadable:
+    except BadLibrary:
         return None
 
 
@@ -98,8 +98,8 @@ def _text(image: Image, pointers: Pointers, place: int) -> str | None:
         return None
     address = pointers.at(place)
     if address is None or size > _MOST_TEXT:
-        raise Unreadable(f"no text at the address {place:#x}")
+        raise BadLibrary(f"no text at the address {place:#x}")
     try:
         return image.read(address, size).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Unreadable(f"the text at the address {address:#x} is not UTF-8") from error
+        raise BadLibrary(f"the text at the address {address:#x} is not UTF-8") from error

@@ -11,7 +11,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.platforms.elf.dynamic import C_COLLECTION, C_EXECUTE, C_TASKS
-from cloacina_ctl.platforms.elf.reader import OverLimit, Unreadable
+from cloacina_ctl.platforms.elf.reader import BadLibrary, OverLimit
 from cloacina_ctl.platforms.library import KIND_C_0_2, KIND_C_0_3, LibraryGraph, Plugin
 from cloacina_ctl.platforms.plugins.graph_text import MOST_BYTES, parse_list, parse_tasks
 from cloacina_ctl.values import NamedTuple
@@ -68,13 +68,13 @@ class _Reader:
         try:
             return text.decode("utf-8") or None
         except UnicodeDecodeError as error:
-            raise Unreadable(f"the text at the address {address:#x} is not UTF-8") from error
+            raise BadLibrary(f"the text at the address {address:#x} is not UTF-8") from error
 
     def is_graph(self, place: int) -> bool:
         """Tell whether the word at ``place`` points to the text of a task graph."""
         try:
             text = self.text(place, MOST_BYTES) or ""
-        except Unreadable:
+        except BadLibrary:
             return False
         return parse_tasks(text.encode()) is not None
 
@@ -84,7 +84,7 @@ def find_raw_plugin(
 ) -> RawPlugin | None:
     """Return what the getter's structures say; None where there is no getter that can be followed.
 
-    Raises ``Unreadable`` where the structures are there and contradict themselves.
+    Raises ``BadLibrary`` where the structures are there and contradict themselves.
     """
     if C_TASKS not in exports or C_EXECUTE not in exports:
         return None
@@ -119,7 +119,7 @@ def _tasks(reader: _Reader, base: int) -> tuple[tuple[str, tuple[str, ...]], ...
         raise OverLimit(f"{count} tasks")
     first = reader.pointers.at(base + _TASKS)
     if first is None:
-        raise Unreadable("its list of tasks is not there")
+        raise BadLibrary("its list of tasks is not there")
     return tuple(sorted(_task(reader, first + _TASK_SIZE * index) for index in range(count)))
 
 
@@ -127,7 +127,7 @@ def _task(reader: _Reader, place: int) -> tuple[str, tuple[str, ...]]:
     id_ = reader.text(place + _TASK_ID)
     needs = parse_list((reader.text(place + _TASK_NEEDS) or "[]").encode())
     if id_ is None or needs is None:
-        raise Unreadable(
+        raise BadLibrary(
             f"the task at the address {place:#x} has no id, or no list of dependencies"
         )
     return id_, tuple(sorted(set(needs)))
@@ -140,7 +140,7 @@ def _workflow_name(reader: _Reader, exports: Mapping[str, int]) -> str | None:
         return None
     try:
         return reader.text(base + _COLLECTION_WORKFLOW)
-    except Unreadable:
+    except BadLibrary:
         return None
 
 
@@ -151,7 +151,7 @@ def returned_address(image: Image, function: int) -> int | None:
             return _after_lea(image, function)
         if image.machine.name == "aarch64":
             return _after_adrp(image, function)
-    except Unreadable:
+    except BadLibrary:
         return None
     return None
 

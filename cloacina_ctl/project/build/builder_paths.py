@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cloacina_ctl.files.overlay import Patch
-    from cloacina_ctl.project.rust.cargo_workspace import Compiler, Workspace
+    from cloacina_ctl.project.rust.cargo_workspace import CargoWorkspace, Compiler
     from cloacina_ctl.project.subprocesses import Program
 
 _CHUNK = 1 << 20
@@ -40,7 +40,7 @@ SOURCE = "the place of a source file"
 ELSEWHERE = "env! of a variable, or a file that was linked"
 
 
-class Folder(NamedTuple):
+class BuilderFolder(NamedTuple):
     """A folder of the builder and what stands for it in the library."""
 
     path: str
@@ -56,7 +56,9 @@ class PathLeft(NamedTuple):
     package: str | None = None
 
 
-def source_folders(workspace: Workspace, cargo: Program, compiler: Compiler) -> tuple[Folder, ...]:
+def source_folders(
+    workspace: CargoWorkspace, cargo: Program, compiler: Compiler
+) -> tuple[BuilderFolder, ...]:
     """Return the folders that sources come from, the outer ones first.
 
     Where several match, the compiler takes the last that it was given. The home folder is one, for
@@ -67,25 +69,25 @@ def source_folders(workspace: Workspace, cargo: Program, compiler: Compiler) -> 
         (home_of("cargo", cargo.environment), "/cargo"),
     )
     found = [
-        *(Folder(path, name) for path, name in homes if path is not None),
-        Folder(workspace.root, "/project"),
-        Folder(workspace.build_folder, "/target"),
-        Folder(workspace.target_folder, "/target"),
+        *(BuilderFolder(path, name) for path, name in homes if path is not None),
+        BuilderFolder(workspace.root, "/project"),
+        BuilderFolder(workspace.build_folder, "/target"),
+        BuilderFolder(workspace.target_folder, "/target"),
     ]
     known = tuple(one.path for one in _all_spellings(found))
     home = user_home()
     if home is not None:
-        found.append(Folder(home, "/home"))
+        found.append(BuilderFolder(home, "/home"))
     for package in workspace.packages:
         place = os.path.normpath(package.folder)
         if package.by_path and not _is_inside(place, (workspace.root,)):
-            found.append(Folder(package.folder, f"/dependency/{package.name}"))
+            found.append(BuilderFolder(package.folder, f"/dependency/{package.name}"))
         elif not _is_inside(place, known):
-            found.append(Folder(os.path.dirname(package.folder), "/vendor"))
+            found.append(BuilderFolder(os.path.dirname(package.folder), "/vendor"))
     if compiler.sysroot and compiler.commit:
         # What the compiler itself writes where the library's sources are not installed.
         sources = os.path.join(compiler.sysroot, "lib", "rustlib", "src", "rust")
-        found.append(Folder(sources, f"/rustc/{compiler.commit}"))
+        found.append(BuilderFolder(sources, f"/rustc/{compiler.commit}"))
     return tuple(sorted(_all_spellings(found), key=lambda one: (len(one.path), one.path)))
 
 
@@ -93,7 +95,7 @@ def _is_inside(path: str, folders: Iterable[str]) -> bool:
     return any(path == folder or path.startswith(folder + os.sep) for folder in folders)
 
 
-def _all_spellings(folders: list[Folder]) -> Iterator[Folder]:
+def _all_spellings(folders: list[BuilderFolder]) -> Iterator[BuilderFolder]:
     """Yield each folder once, as it is spelled and as it is without links; never the root.
 
     Cargo spells a source that is configured as ``../vendor`` with the dots in it.
@@ -110,15 +112,15 @@ def _all_spellings(folders: list[Folder]) -> Iterator[Folder]:
                 yield one._replace(path=path)
 
 
-def remap_flags(folders: Iterable[Folder]) -> tuple[str, ...]:
+def remap_flags(folders: Iterable[BuilderFolder]) -> tuple[str, ...]:
     """Return the compiler's flags for the folders, in their order."""
     return tuple(f"--remap-path-prefix={one.path}={one.name}" for one in folders)
 
 
 def paths_left(
     library: str,
-    folders: Iterable[Folder],
-    workspace: Workspace,
+    folders: Iterable[BuilderFolder],
+    workspace: CargoWorkspace,
     user: str | None,
     patches: tuple[Patch, ...] = (),
 ) -> tuple[PathLeft, ...]:
@@ -182,7 +184,7 @@ def _whole(before: str, text: str, place: str) -> str:
     return place + (tail[: end.end()] if end else tail)
 
 
-def _origin(path: str, workspace: Workspace) -> tuple[str, str | None]:
+def _origin(path: str, workspace: CargoWorkspace) -> tuple[str, str | None]:
     """Return whence a path likely comes, and the package that it names, if it does."""
     owners = [one for one in workspace.packages if _is_inside(path, (one.folder,))]
     owner = max(owners, key=lambda one: len(one.folder), default=None)

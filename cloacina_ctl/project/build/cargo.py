@@ -34,7 +34,7 @@ from cloacina_ctl.project.rust.cargo_config import (
 )
 from cloacina_ctl.project.rust.cargo_workspace import (
     COMMON,
-    Workspace,
+    CargoWorkspace,
     ask_compiler,
     ask_workspace,
     chosen_flags,
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from cloacina_ctl.errors import Diagnostic
-    from cloacina_ctl.project.build.builder_paths import Folder
+    from cloacina_ctl.project.build.builder_paths import BuilderFolder
     from cloacina_ctl.project.model import BuildOptions, Crate
     from cloacina_ctl.project.rust.cargo_workspace import SourcePackage
 
@@ -64,7 +64,7 @@ _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _FEATURE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+./?-]*")
 
 
-class Built(NamedTuple):
+class BuiltCrate(NamedTuple):
     """What was built: the library's absolute path and how it came about.
 
     ``paths_left`` are paths of the builder that are in the library; ``complete_remap`` is false
@@ -102,7 +102,7 @@ def find_cargo() -> str:
 
 def build(
     crate: Crate, options: BuildOptions, on_message: Callable[[str], None] | None = None
-) -> Built:
+) -> BuiltCrate:
     """Build the crate's shared library and return where it is.
 
     With ``on_message`` each line that cargo and the compiler write for people goes there;
@@ -110,7 +110,7 @@ def build(
     ``BuildFailed`` where cargo is missing or fails (its messages were shown by then) and
     ``UsageError`` for options that cargo would take for something else.
     """
-    _judge(options)
+    _check(options)
     environment = clean_environment()
     options = _with_target_folder(options, environment)
     cargo = Program(find_cargo(), (), crate.root, environment)
@@ -125,7 +125,7 @@ def build(
     rustc, host = _compiler(workspace, cargo)
     search = cut_search_path(library)
     user = environment.get("USER")
-    return Built(
+    return BuiltCrate(
         library=library,
         target_folder=workspace.target_folder,
         built_with=BuiltWith(rustc, options.profile, options.target or artifacts.target or host),
@@ -143,8 +143,8 @@ def _builder(
     cargo: Program,
     crate: Crate,
     options: BuildOptions,
-    workspace: Workspace,
-    folders: tuple[Folder, ...],
+    workspace: CargoWorkspace,
+    folders: tuple[BuilderFolder, ...],
 ) -> tuple[Program, bool]:
     """Return cargo with all its arguments, and whether every compiler gets all of our flags.
 
@@ -169,7 +169,7 @@ class _Build:
         self,
         builder: Program,
         crate: Crate,
-        workspace: Workspace,
+        workspace: CargoWorkspace,
         options: BuildOptions,
         on_message: Callable[[str], None] | None,
     ) -> None:
@@ -182,7 +182,7 @@ class _Build:
     def run(self) -> tuple[_Artifacts, tuple[str, ...]]:
         """Build; return what was built, and the packages that were compiled anew for that."""
         options, workspace = self._options, self._workspace
-        record = target_folders.Record(workspace, f"{options.target or ''}/{options.profile}")
+        record = target_folders.BuildRecord(workspace, f"{options.target or ''}/{options.profile}")
         anew = record.moved()
         self._forget(anew)
         record.write()
@@ -233,7 +233,7 @@ class _Build:
             raise failed(status)
 
 
-def _stale(workspace: Workspace, packages: Iterable[SourcePackage]) -> BuildFailed:
+def _stale(workspace: CargoWorkspace, packages: Iterable[SourcePackage]) -> BuildFailed:
     names = ", ".join(sorted({one.name for one in packages}))
     return BuildFailed.of(
         Code.STALE_UNITS,
@@ -243,7 +243,7 @@ def _stale(workspace: Workspace, packages: Iterable[SourcePackage]) -> BuildFail
     )
 
 
-def _judge(options: BuildOptions) -> None:
+def _check(options: BuildOptions) -> None:
     """Refuse names that cargo would read as something else than a name."""
     words = (("profile", options.profile), ("target", options.target))
     bad = [f"{what}: {word}" for what, word in words if word and not _WORD.fullmatch(word)]
@@ -268,7 +268,7 @@ def _with_target_folder(options: BuildOptions, environment: dict[str, str]) -> B
     return options
 
 
-def _arguments(crate: Crate, options: BuildOptions, workspace: Workspace) -> tuple[str, ...]:
+def _arguments(crate: Crate, options: BuildOptions, workspace: CargoWorkspace) -> tuple[str, ...]:
     arguments = [
         "rustc",
         "--lib",
@@ -295,7 +295,7 @@ def _network(options: BuildOptions) -> tuple[str, ...]:
     return tuple(flag for flag, wanted in asked.items() if wanted)
 
 
-def _places(options: BuildOptions, workspace: Workspace) -> Iterator[str]:
+def _places(options: BuildOptions, workspace: CargoWorkspace) -> Iterator[str]:
     """Yield where cargo builds, and for which platform: its folders follow from both."""
     yield f"--target-dir={workspace.target_folder}"
     if workspace.build_folder != workspace.target_folder:
@@ -331,7 +331,7 @@ def _lacks_feature(crate: Crate) -> bool:
 class _Artifacts:
     """The libraries that cargo says it made of our package."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: CargoWorkspace) -> None:
         self._workspace = workspace
         self._found: list[str] = []
         self._by_path = {one.id for one in workspace.packages if one.by_path}
@@ -392,7 +392,7 @@ def _is_library(name: object) -> bool:
     return isinstance(name, str) and name.endswith(_LIBRARY_SUFFIXES)
 
 
-def _compiler(workspace: Workspace, program: Program) -> tuple[str, str]:
+def _compiler(workspace: CargoWorkspace, program: Program) -> tuple[str, str]:
     """Return the compiler's version and its own platform, from where cargo keeps them."""
     texts = []
     for folder in dict.fromkeys((workspace.build_folder, workspace.target_folder)):

@@ -16,7 +16,7 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.project.rust.cargo_workspace import SourcePackage, Workspace
+    from cloacina_ctl.project.rust.cargo_workspace import CargoWorkspace, SourcePackage
 
 _MAX_OUTPUT = 1 << 20
 _WATCHES = ("cargo:rerun-if-changed=", "cargo::rerun-if-changed=")
@@ -32,7 +32,7 @@ class FilesRead(NamedTuple):
     watched: tuple[str, ...] = ()
 
 
-def files_read(library: str, workspace: Workspace) -> FilesRead:
+def files_read(library: str, workspace: CargoWorkspace) -> FilesRead:
     """Return what the build of ``library`` read, but for what build scripts made and registries."""
     named = {path for one in workspace.packages if one.by_path for path in _watched(one, workspace)}
     found = sorted({os.path.normpath(path) for path in sources_of(library, workspace)})
@@ -43,7 +43,7 @@ def files_read(library: str, workspace: Workspace) -> FilesRead:
     )
 
 
-def _watched(package: SourcePackage, workspace: Workspace) -> Iterator[str]:
+def _watched(package: SourcePackage, workspace: CargoWorkspace) -> Iterator[str]:
     """Yield what the build script of a package said it watches, whenever that was."""
     place = glob.escape(workspace.build_folder)
     script = os.path.join("build", f"{glob.escape(package.name)}-*", "output")

@@ -17,7 +17,7 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from cloacina_ctl.project.rust.cargo_workspace import SourcePackage, Workspace
+    from cloacina_ctl.project.rust.cargo_workspace import CargoWorkspace, SourcePackage
 
 _MAX_BYTES = 64 << 20
 
@@ -30,7 +30,7 @@ class FreshUnit(NamedTuple):
 
 
 def outdated(
-    units: Iterable[FreshUnit], library: str, workspace: Workspace
+    units: Iterable[FreshUnit], library: str, workspace: CargoWorkspace
 ) -> tuple[SourcePackage, ...]:
     """Return the packages by path of which a unit is older than files of its package.
 
@@ -60,7 +60,7 @@ def _built(units: Iterable[FreshUnit]) -> dict[str, int]:
     return found
 
 
-def sources_of(library: str, workspace: Workspace) -> Iterator[str]:
+def sources_of(library: str, workspace: CargoWorkspace) -> Iterator[str]:
     """Yield the files that the library was made of, but for those that build scripts made."""
     made = (workspace.build_folder + os.sep, workspace.target_folder + os.sep)
     try:

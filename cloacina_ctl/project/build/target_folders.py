@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cloacina_ctl.files.folders import Folder
-    from cloacina_ctl.project.rust.cargo_workspace import SourcePackage, Workspace
+    from cloacina_ctl.project.rust.cargo_workspace import CargoWorkspace, SourcePackage
 
 OUR_FOLDER = "cloacina-ctl"
 RECORD = "workspace.json"
@@ -38,7 +38,7 @@ _TAG = "CACHEDIR.TAG"
 _TAG_TEXT = b"Signature: 8a477f597d28d172789f06886806bc55\n# Made by cloacina-ctl.\n"
 
 
-def with_own_folders(workspace: Workspace) -> Workspace:
+def with_own_folders(workspace: CargoWorkspace) -> CargoWorkspace:
     """Return the workspace with our folders in place of those of the author's own builds."""
     name = _name(workspace.root)
     return workspace._replace(
@@ -51,13 +51,13 @@ def _name(root: str) -> str:
     return Digest.of(os.fsencode(os.path.realpath(root)))[:_NAME_LENGTH]
 
 
-class Record:
+class BuildRecord:
     """What is known of the packages that were compiled in the folder, for one kind of build.
 
     ``kind`` is the profile with the target: each has units of its own.
     """
 
-    def __init__(self, workspace: Workspace, kind: str) -> None:
+    def __init__(self, workspace: CargoWorkspace, kind: str) -> None:
         self._workspace = workspace
         self._kind = kind
         self._path = os.path.join(workspace.build_folder, RECORD)
@@ -109,7 +109,7 @@ def place_of(package: SourcePackage) -> str:
     return f"{facts.st_dev}:{facts.st_ino}:{os.path.realpath(package.folder)}"
 
 
-def clear_abandoned(workspace: Workspace) -> tuple[str, ...]:
+def clear_abandoned(workspace: CargoWorkspace) -> tuple[str, ...]:
     """Remove what was built for workspaces that are gone; return their roots.
 
     That is so where no folder is left at the root that the record names, or where the record lies

@@ -41,7 +41,7 @@ _RESOLVERS = {"2021": "2", "2024": "3"}
 _BESIDE = ("readme", "license-file")
 
 
-class Written(NamedTuple):
+class WrittenCargoToml(NamedTuple):
     """A Cargo.toml for the packed source, and the files that it names which are not in it yet.
 
     ``beside`` are paths on the disk by the name that each gets beside the Cargo.toml.
@@ -53,7 +53,7 @@ class Written(NamedTuple):
 
 def normal_manifest(
     package: LocalPackage, packages: Collection[LocalPackage], packed: Collection[str]
-) -> Written:
+) -> WrittenCargoToml:
     """Return the Cargo.toml of ``package`` among ``packages``, whose files ``packed`` are.
 
     ``packed`` are paths in the packed source.
@@ -86,7 +86,7 @@ class _Writer:
         self._manifests = package.manifests
         self._beside: dict[str, str] = {}
 
-    def write(self) -> Written:
+    def write(self) -> WrittenCargoToml:
         is_root = not self._package.place
         table = {
             key: value for key, value in self._manifests.table.items() if key not in _OF_A_ROOT
@@ -106,7 +106,7 @@ class _Writer:
         if parse_toml(text, where=CARGO_TOML) != ordered:  # no number is like NaN, above all
             where = self._package.path(CARGO_TOML)
             raise Refused.of(Code.BAD_TOML, "a value that cannot be written out", where=where)
-        return Written(text, self._beside)
+        return WrittenCargoToml(text, self._beside)
 
     def _filled(self) -> Table:
         """Return ``[package]``; what it names outside of its folder comes beside it, or goes."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.project.detect import PYPROJECT_TOML
 from cloacina_ctl.project.own_files import read_own_toml
-from cloacina_ctl.project.python.layout import BuildLayout, Part, leads_out, normal
+from cloacina_ctl.project.python.layout import BuildLayout, SourcePart, leads_out, normal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -59,14 +59,14 @@ def _hatch(project: str, document: Table) -> BuildLayout:
     if not taken and "include" in table:
         key = "include"
         taken, unread = _literal(project, _texts(table, "include"))
-    parts = [Part(one, _hatch_target(one, sources)) for one in taken]
+    parts = [SourcePart(one, _hatch_target(one, sources)) for one in taken]
     for source, target in sources.items():
         inside = source.rstrip("/")
         if any(inside.startswith(f"{one}/") for one in taken):
-            parts.append(Part(inside, target.rstrip("/")))
+            parts.append(SourcePart(inside, target.rstrip("/")))
     forced = _inner(table, "force-include")
     parts += [
-        Part(normal(one), normal(target)) for one, target in forced.items()
+        SourcePart(normal(one), normal(target)) for one, target in forced.items()
         if isinstance(target, str) and taken and target.endswith(".py") == one.endswith(".py")
     ]  # fmt: skip
     return BuildLayout(
@@ -111,7 +111,7 @@ def _poetry(_project: str, document: Table) -> BuildLayout:
             unread.append(package["include"])
             continue
         target = normal(os.path.join(_text(package, "to"), literal))
-        parts.append(Part(normal(os.path.join(root, literal)), target))
+        parts.append(SourcePart(normal(os.path.join(root, literal)), target))
         roots.add(root)
     return BuildLayout(
         place=_place("tool.poetry.packages"),
@@ -128,7 +128,7 @@ def _pdm(project: str, document: Table) -> BuildLayout:
     usual = "src" if os.path.isdir(os.path.join(project, "src")) else ""
     root = normal(declared) if isinstance(declared, str) else usual
     taken, unread = _literal(project, _texts(table, "includes"))
-    parts = [Part(one, _within(one, root)) for one in taken]
+    parts = [SourcePart(one, _within(one, root)) for one in taken]
     key = "includes" if parts else "package-dir"
     return BuildLayout(
         place=_place(f"tool.pdm.build.{key}"),
@@ -144,7 +144,7 @@ def _flit(project: str, document: Table) -> BuildLayout:
     if not name:
         return BuildLayout()
     base = name.replace(".", "/")
-    places = [Part(f"{root}{base}{end}", f"{base}{end}") for end in ("", ".py")
+    places = [SourcePart(f"{root}{base}{end}", f"{base}{end}") for end in ("", ".py")
               for root in ("", "src/")]  # fmt: skip
     part = next((one for one in places if os.path.exists(os.path.join(project, one.source))), None)
     part = part or places[0]
@@ -165,7 +165,7 @@ def _uv(_project: str, document: Table) -> BuildLayout:
     parts = []
     for name in names if isinstance(names, list) else [names]:
         base = str(name).replace(".", "/")
-        parts.append(Part(normal(os.path.join(root, base)), base))
+        parts.append(SourcePart(normal(os.path.join(root, base)), base))
     key = "module-name" if "module-name" in table else "module-root"
     return BuildLayout(
         place=_place(f"tool.uv.build-backend.{key}"),
@@ -187,7 +187,7 @@ def _maturin(project: str, document: Table) -> BuildLayout:
     name = _text(table, "module-name") or _text(_inner(document, "project"), "name")
     top = name.partition(".")[0].replace("-", "_")
     parts = [
-        Part(f"{root}/{one}" if root else one, one)
+        SourcePart(f"{root}/{one}" if root else one, one)
         for one in dict.fromkeys((top, *_texts(table, "python-packages")))
         if os.path.isdir(os.path.join(project, root, one))
     ]

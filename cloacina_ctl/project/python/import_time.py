@@ -24,7 +24,7 @@ class Function(NamedTuple):
     name: str
 
 
-class Engine(NamedTuple):
+class EngineName(NamedTuple):
     """Something of the engine's module; an empty name is the module itself."""
 
     name: str = ""
@@ -38,11 +38,11 @@ class Elsewhere(NamedTuple):
     name: str
 
 
-class Unreadable(NamedTuple):
+class NotConstant(NamedTuple):
     """A value that only running the code would tell."""
 
 
-UNREADABLE = Unreadable()
+UNREADABLE = NotConstant()
 
 
 def executed(tree: ast.Module) -> Iterator[ast.stmt]:
@@ -80,15 +80,15 @@ def _may_be_true(test: ast.expr) -> bool:
 def names_of(tree: ast.Module) -> dict[str, object]:
     """Return what the module's top-level names stand for.
 
-    A plain value, the syntax of a list, :class:`Function`, :class:`Engine`, :class:`Elsewhere`,
+    A plain value, the syntax of a list, :class:`Function`, :class:`EngineName`, :class:`Elsewhere`,
     or :data:`UNREADABLE` for what is bound twice or to anything else.
     """
     names: dict[str, object] = {}
     for statement in executed(tree):
         for name, value in _bindings(statement, names):
-            if isinstance(names.get(name), Engine):
+            if isinstance(names.get(name), EngineName):
                 continue  # `cloaca = None` where the import fails: there is no engine then
-            known = name in names and names[name] != value and not isinstance(value, Engine)
+            known = name in names and names[name] != value and not isinstance(value, EngineName)
             names[name] = UNREADABLE if known else value
     return names
 
@@ -99,7 +99,7 @@ def _bindings(statement: ast.stmt, names: dict[str, object]) -> Iterator[tuple[s
     elif isinstance(statement, ast.Import):
         for alias in statement.names:
             name = alias.asname or alias.name.partition(".")[0]
-            yield name, Engine() if alias.name == MODULE else Elsewhere(alias.name, 0, "")
+            yield name, EngineName() if alias.name == MODULE else Elsewhere(alias.name, 0, "")
     elif isinstance(statement, ast.ImportFrom):
         yield from _imported(statement)
     elif isinstance(statement, ast.Assign):
@@ -128,9 +128,9 @@ def _imported(statement: ast.ImportFrom) -> Iterator[tuple[str, object]]:
         if module != MODULE or statement.level:
             yield name, Elsewhere(module, statement.level, alias.name)
         elif alias.name == "*":
-            yield from ((word, Engine(word)) for word in ("task", "trigger", "WorkflowBuilder"))
+            yield from ((word, EngineName(word)) for word in ("task", "trigger", "WorkflowBuilder"))
         else:
-            yield name, Engine(alias.name)
+            yield name, EngineName(alias.name)
 
 
 def _value(node: ast.expr, names: dict[str, object]) -> object:
@@ -141,14 +141,14 @@ def _value(node: ast.expr, names: dict[str, object]) -> object:
     if isinstance(node, ast.Name):
         return names.get(node.id, UNREADABLE)
     engine = engine_name(node, names)
-    return UNREADABLE if engine is None else Engine(engine)
+    return UNREADABLE if engine is None else EngineName(engine)
 
 
 def engine_name(node: ast.expr, names: dict[str, object]) -> str | None:
     """Return which name of the engine's module ``node`` is, in whatever spelling, or None."""
     if isinstance(node, ast.Name):
         value = names.get(node.id)
-        return value.name if isinstance(value, Engine) else None
+        return value.name if isinstance(value, EngineName) else None
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        return node.attr if names.get(node.value.id) == Engine() else None
+        return node.attr if names.get(node.value.id) == EngineName() else None
     return None

@@ -26,7 +26,7 @@ NOT_PACKAGES = frozenset(
 _CURE = 'set `source_root = "FOLDER"` in [tool.cloacina]'
 
 
-class Part(NamedTuple):
+class SourcePart(NamedTuple):
     """A folder or module of the project, relative to its root, and its path as imports see it.
 
     An empty ``target`` stands for everything in the folder.
@@ -55,7 +55,7 @@ class BuildLayout(NamedTuple):
 
     place: str = ""
     roots: tuple[str, ...] = ()
-    parts: tuple[Part, ...] = ()
+    parts: tuple[SourcePart, ...] = ()
     exclude: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     namespaces: bool = False
@@ -72,15 +72,15 @@ def leads_out(path: str) -> bool:
     return path.startswith("/") or f"{path}/".startswith("../")
 
 
-def judge_layout(project: str, layout: BuildLayout) -> None:
+def check_layout(project: str, layout: BuildLayout) -> None:
     """Raise ``Refused`` where the layout names what is not there, not the project's, or a link."""
     names = dict.fromkeys([part.source for part in layout.parts] or layout.roots)
-    problems = tuple(_judge(project, layout.place, names))
+    problems = tuple(_check(project, layout.place, names))
     if problems:
         raise Refused(*problems)
 
 
-def _judge(project: str, place: str, names: Iterable[str]) -> Iterator[Diagnostic]:
+def _check(project: str, place: str, names: Iterable[str]) -> Iterator[Diagnostic]:
     for name in names:
         if leads_out(name):
             yield Diagnostic(Code.SOURCE_ROOT, f"outside of the project: {name}", place, _CURE)

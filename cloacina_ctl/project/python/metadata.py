@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloacina_ctl.errors import Code, Diagnostic, Refused
-from cloacina_ctl.manifest import Package, Requires
+from cloacina_ctl.manifest import PackageInfo, Requires
 from cloacina_ctl.manifest.fields import MODULE, NAME
-from cloacina_ctl.manifest.texts import judge_pep440
+from cloacina_ctl.manifest.texts import pep440_problem
 from cloacina_ctl.project.detect import PACKAGE_TOML, PYPROJECT_TOML
 from cloacina_ctl.project.identity import make_package, overridden
-from cloacina_ctl.project.model import Config, Layout
+from cloacina_ctl.project.model import Config, ProjectLayout
 from cloacina_ctl.project.own_files import read_own_toml
 from cloacina_ctl.values import NamedTuple
 
@@ -25,7 +25,7 @@ class Metadata(NamedTuple):
     """What a project says of itself; ``place`` is the file that says it."""
 
     place: str
-    package: Package
+    package: PackageInfo
     requires: Requires | None
     entry_module: str | None
     workflow_name: str
@@ -79,13 +79,13 @@ class _Table:
         return None if found else value
 
 
-def read_metadata(folder: str, layout: Layout, config: Config) -> Metadata:
+def read_metadata(folder: str, layout: ProjectLayout, config: Config) -> Metadata:
     """Return what the project says of itself; the configuration wins.
 
     Versions and specifiers come in the normal form of PEP 440. Raises ``Refused`` with everything
     that no package may have, and with the cure.
     """
-    if layout is Layout.PYTHON_TREE:
+    if layout is ProjectLayout.PYTHON_TREE:
         return _read_tree(folder, config)
     return _read_pyproject(folder, config)
 
@@ -152,7 +152,7 @@ def _read_tree(folder: str, config: Config) -> Metadata:
     )
 
 
-def _package(values: dict[str, Any], config: Config, table: _Table, cure: str) -> Package:
+def _package(values: dict[str, Any], config: Config, table: _Table, cure: str) -> PackageInfo:
     """Return the package, or raise with all problems of the table too."""
     chosen = overridden(values, config)
     chosen["version"] = _normal_version(chosen["version"])
@@ -200,7 +200,7 @@ def _license(table: _Table) -> str | None:
 
 def _normal_version(version: str | None) -> str | None:
     """Return the version in its normal form; what is no version is left for the judging."""
-    if not version or judge_pep440(version) is None:
+    if not version or pep440_problem(version) is None:
         return version or None
     from packaging.version import InvalidVersion, Version
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MAX_REEXPORTS = 16
 
 
-class Modules(Protocol):
+class ModuleSources(Protocol):
     """Where modules are found and read: in a project's folder, or among the files of a package."""
 
     def find(self, module: str) -> str | None:
@@ -104,7 +104,7 @@ def mentions_engine(root: SourceRoot, path: str) -> bool:
     return MODULE.encode() in read_bytes(root.project, path, root.boundary)
 
 
-def imported_by(modules: Modules, entry: str) -> Iterator[tuple[str, ModuleSource]]:
+def imported_by(modules: ModuleSources, entry: str) -> Iterator[tuple[str, ModuleSource]]:
     """Yield every one of ``modules`` that importing ``entry`` runs, with what it declares."""
     names = _Names(modules)
     waiting, seen = [entry], set[str]()
@@ -124,7 +124,7 @@ def imported_by(modules: Modules, entry: str) -> Iterator[tuple[str, ModuleSourc
 
 
 def needed_by(
-    modules: Modules, sources: Mapping[str, ModuleSource], entry: str
+    modules: ModuleSources, sources: Mapping[str, ModuleSource], entry: str
 ) -> Iterator[Import]:
     """Yield what importing ``entry`` cannot do without; no name is relative.
 
@@ -151,7 +151,7 @@ def needed_by(
 class _Names:
     """What names of the project's modules stand for; each module is read once."""
 
-    def __init__(self, modules: Modules) -> None:
+    def __init__(self, modules: ModuleSources) -> None:
         self._modules = modules
         self._known: dict[str, dict[str, object]] = {}
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.files.staging import reported
 from cloacina_ctl.project.model import (
     Config,
-    Layout,
     Project,
+    ProjectLayout,
     PythonFacts,
     SourceWorkflow,
 )
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 VENDOR_FOLDER = "vendor"
 
 
-def read_python_project(folder: str, layout: Layout, config: Config) -> Project:
+def read_python_project(folder: str, layout: ProjectLayout, config: Config) -> Project:
     """Return the Python project in ``folder``, read; nothing of it is imported.
 
     Raises ``Refused`` for a name or version that no package may have, and for what is no TOML.
@@ -42,7 +42,7 @@ def read_python_project(folder: str, layout: Layout, config: Config) -> Project:
     metadata = read_metadata(folder, layout, config)
     root = find_source_root(
         folder,
-        tree=layout is Layout.PYTHON_TREE,
+        tree=layout is ProjectLayout.PYTHON_TREE,
         chosen=config.source_root,
         boundary=boundary_of(folder) if config.links == CONTENTS else None,
     )

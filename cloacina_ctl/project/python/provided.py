@@ -34,7 +34,7 @@ class Lack(enum.Enum):
     SOME_PYTHONS = "only some versions of Python have it"
 
 
-class Missing(NamedTuple):
+class MissingModule(NamedTuple):
     """An import that fails; ``pythons`` are the minor versions of the project that lack it."""
 
     module: str
@@ -68,7 +68,7 @@ class _Tree:
 
 def missing_imports(
     imports: Iterable[Import], paths: Collection[str], minors: Callable[[], Iterable[int]]
-) -> Iterator[Missing]:
+) -> Iterator[MissingModule]:
     """Yield the imports that fail in a package with the files ``paths``, each name once a place.
 
     ``minors`` returns the minor versions of Python 3 that the package is for; few imports ask.
@@ -87,14 +87,14 @@ def missing_imports(
             if lost is not None:
                 above = lost.rpartition(".")[0].replace(".", "/")
                 whole = own.has(f"{above}/__init__")
-                yield Missing(lost, one, Lack.NO_MODULE if whole else Lack.NO_PART)
+                yield MissingModule(lost, one, Lack.NO_MODULE if whole else Lack.NO_PART)
             continue
         if not known:
-            yield Missing(top, one, Lack.NOTHING)
+            yield MissingModule(top, one, Lack.NOTHING)
             continue
         lacking = tuple(minor for minor in minors() if minor not in known)
         if lacking:
-            yield Missing(top, one, Lack.SOME_PYTHONS, lacking)
+            yield MissingModule(top, one, Lack.SOME_PYTHONS, lacking)
 
 
 def standard_wins(module: str, minors: Callable[[], Iterable[int]]) -> bool:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.project.detect import PYPROJECT_TOML
 from cloacina_ctl.project.own_files import read_own_text
-from cloacina_ctl.project.python.layout import NOT_PACKAGES, BuildLayout, Part, leads_out, normal
+from cloacina_ctl.project.python.layout import (
+    NOT_PACKAGES,
+    BuildLayout,
+    SourcePart,
+    leads_out,
+    normal,
+)
 from cloacina_ctl.project.selection.exclusions import deny_folder
 from cloacina_ctl.values import NamedTuple
 
@@ -48,7 +54,7 @@ def read_setuptools(project: str, table: dict[str, Any]) -> BuildLayout:
     packages = dict(_packages(project, options))
     root = options.folders.get("", "")
     modules = [
-        Part(normal(os.path.join(root, f"{path}.py")), f"{path}.py")
+        SourcePart(normal(os.path.join(root, f"{path}.py")), f"{path}.py")
         for path in (name.replace(".", "/") for name in options.modules)
     ]
     where = options.find.where if options.find is not None else (root,)
@@ -183,12 +189,12 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _parts(packages: dict[str, str]) -> Iterator[Part]:
+def _parts(packages: dict[str, str]) -> Iterator[SourcePart]:
     """Yield the outermost packages; what lies in them comes with them."""
     for name, folder in packages.items():
         above, _, last = name.rpartition(".")
         if above not in packages or f"{packages[above]}/{last}" != folder:
-            yield Part(folder, name.replace(".", "/"))
+            yield SourcePart(folder, name.replace(".", "/"))
 
 
 def _not_listed(project: str, packages: dict[str, str]) -> Iterator[str]:

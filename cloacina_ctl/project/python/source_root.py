@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, FileProblem
 from cloacina_ctl.files.staging import reported
-from cloacina_ctl.project.python.layout import NOT_PACKAGES, BuildLayout, Part, judge_layout, normal
+from cloacina_ctl.project.python.layout import (
+    NOT_PACKAGES,
+    BuildLayout,
+    SourcePart,
+    check_layout,
+    normal,
+)
 from cloacina_ctl.project.python.namespaces import INIT
 from cloacina_ctl.values import NamedTuple
 
@@ -36,7 +42,7 @@ class SourceRoot(NamedTuple):
 
     project: str
     folders: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[SourcePart, ...]
     exclude: tuple[str, ...] = ()
     place: str = ""
     unread: tuple[str, ...] = ()
@@ -94,7 +100,7 @@ def find_source_root(
     if chosen:
         roots = tuple(dict.fromkeys(map(normal, chosen)))
         layout = BuildLayout("[tool.cloacina] source_root", roots, exclude=layout.exclude)
-    judge_layout(project, layout)
+    check_layout(project, layout)
     usual = "src" if os.path.isdir(os.path.join(project, "src")) else ""
     roots = layout.roots or (usual,)
     return SourceRoot(
@@ -109,9 +115,9 @@ def find_source_root(
     )
 
 
-def _declared_parts(project: str, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+def _declared_parts(project: str, parts: tuple[SourcePart, ...]) -> tuple[SourcePart, ...]:
     """Return the parts, of one without a name everything in it; the innermost folders first."""
-    found: dict[Part, None] = {}
+    found: dict[SourcePart, None] = {}
     for part in parts:
         inner = (part,) if part.target else _parts(project, (part.source,), None)
         found.update(dict.fromkeys(inner))
@@ -120,9 +126,9 @@ def _declared_parts(project: str, parts: tuple[Part, ...]) -> tuple[Part, ...]:
 
 def _parts(
     project: str, roots: tuple[str, ...], boundary: str | None, *, namespaces: bool = False
-) -> tuple[Part, ...]:
+) -> tuple[SourcePart, ...]:
     return tuple(
-        Part(f"{root}/{name}" if root else name, name)
+        SourcePart(f"{root}/{name}" if root else name, name)
         for root in roots
         for name in _top_level(project, root, follow=boundary is not None, namespaces=namespaces)
     )

@@ -12,7 +12,7 @@ MAX_LOCK = 16 << 20
 Locked = tuple[str, str]
 
 
-class Lock(NamedTuple):
+class CargoLock(NamedTuple):
     """Each package of a lock file, by name and version, and the lines of those it depends on.
 
     ``versions`` are those of each name.
@@ -47,7 +47,7 @@ class Lock(NamedTuple):
         return found
 
 
-def read_lock(text: str) -> Lock:
+def read_lock(text: str) -> CargoLock:
     """Return the packages of a Cargo.lock of cargo's."""
     packages: dict[Locked, tuple[str, ...]] = {}
     versions: dict[str, tuple[str, ...]] = {}
@@ -58,4 +58,4 @@ def read_lock(text: str) -> Lock:
         needs = tuple(line.strip(' ",') for line in inside.splitlines() if line.strip(' ",'))
         packages[name, version] = needs
         versions[name] = (*versions.get(name, ()), version)
-    return Lock(packages, versions)
+    return CargoLock(packages, versions)

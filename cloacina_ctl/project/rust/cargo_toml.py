@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cloacina_ctl.errors import CloacinaError, Code, Refused, UsageError
 from cloacina_ctl.project.model import Crate, PackedList
 from cloacina_ctl.project.own_files import read_own_text, read_own_toml
-from cloacina_ctl.project.rust.cargo_lock import MAX_LOCK, Lock, read_lock
+from cloacina_ctl.project.rust.cargo_lock import MAX_LOCK, CargoLock, read_lock
 from cloacina_ctl.project.rust.cfg import closure
 from cloacina_ctl.project.rust.cloacina_crates import also_locked, cloacina_crates, is_ours
 from cloacina_ctl.releases.table import release_of_crate
@@ -218,7 +218,7 @@ def _crate(manifest: _Manifest, workspace: _Manifest, members: tuple[str, ...]) 
     features = _features(manifest.table)
     dependencies = dict(_dependencies(manifest.table, _table(shared, "dependencies")))
     version = _text(package, "version")
-    lock = _lock(workspace) if _uses_cloacina(dependencies) else Lock()
+    lock = _lock(workspace) if _uses_cloacina(dependencies) else CargoLock()
     own = (name, version or "")
     cloacina = cloacina_crates(own, dependencies, lock)
     types = _texts(lib, "crate-type") or _texts(lib, "crate_type")
@@ -258,14 +258,14 @@ def _crate(manifest: _Manifest, workspace: _Manifest, members: tuple[str, ...]) 
     )
 
 
-def _lock(workspace: _Manifest) -> Lock:
+def _lock(workspace: _Manifest) -> CargoLock:
     """Return the workspace's lock, empty where there is none that can be read."""
     if workspace.files is not None or not workspace.has(CARGO_LOCK):
-        return Lock()
+        return CargoLock()
     try:
         data = read_own_text(workspace.folder, CARGO_LOCK, max_bytes=MAX_LOCK)
     except CloacinaError:
-        return Lock()  # cargo says what is wrong with it
+        return CargoLock()  # cargo says what is wrong with it
     return read_lock(data.decode("utf-8", "replace"))
 
 

@@ -47,7 +47,7 @@ class SourcePackage(NamedTuple):
     by_path: bool
 
 
-class Workspace(NamedTuple):
+class CargoWorkspace(NamedTuple):
     """Where a crate belongs: its package, the workspace's root, the folders that cargo builds in.
 
     ``target_folder`` holds what is built, ``build_folder`` what is made on the way.
@@ -103,7 +103,7 @@ def ask_workspace(
     options: BuildOptions,
     compiler: Compiler,
     on_message: Callable[[str], None] | None = None,
-) -> Workspace:
+) -> CargoWorkspace:
     """Ask cargo for the workspace of the crate in its folder.
 
     Raises ``BuildFailed`` where cargo cannot say; what it wrote was shown by then.
@@ -246,10 +246,10 @@ def user_home() -> str | None:
         return None
 
 
-def _read(answer: dict[str, Any], manifest: str) -> Workspace:
+def _read(answer: dict[str, Any], manifest: str) -> CargoWorkspace:
     ours = (p for p in answer["packages"] if os.path.realpath(p["manifest_path"]) == manifest)
     target = answer["target_directory"]
-    return Workspace(
+    return CargoWorkspace(
         package_id=next(ours)["id"],
         root=answer["workspace_root"],
         target_folder=target,

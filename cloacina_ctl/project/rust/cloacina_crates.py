@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cloacina_ctl.project.model import Crate
-    from cloacina_ctl.project.rust.cargo_lock import Lock, Locked
+    from cloacina_ctl.project.rust.cargo_lock import CargoLock, Locked
     from cloacina_ctl.releases.table import Release
 
 
@@ -47,7 +47,7 @@ class CloacinaCrate(NamedTuple):
 
 
 def cloacina_crates(
-    package: Locked, dependencies: Mapping[str, dict[str, Any]], lock: Lock
+    package: Locked, dependencies: Mapping[str, dict[str, Any]], lock: CargoLock
 ) -> tuple[CloacinaCrate, ...]:
     """Return the direct dependencies that are Cloacina's, by name."""
     own = lock.needs(package)
@@ -68,7 +68,7 @@ def also_locked(
     package: Locked,
     dependencies: Mapping[str, dict[str, Any]],
     crates: Iterable[CloacinaCrate],
-    lock: Lock,
+    lock: CargoLock,
 ) -> tuple[Locked, ...]:
     """Return those of Cloacina's crates that only other dependencies bring, at any depth.
 

@@ -66,7 +66,7 @@ _OWN_METHODS = re.compile(rb"\bfn\s+(get_as|get_required|insert_as)\b")
 _INSIDE = re.compile(rb"\b(?:get_as|get_required|insert_as)\b|\bworkflow\s*!")
 
 
-class Named(NamedTuple):
+class FirstUse(NamedTuple):
     """A name, and the first place where the source uses it."""
 
     name: str
@@ -83,10 +83,10 @@ class RustCode(NamedTuple):
     """
 
     uses: tuple[MacroUse, ...] = ()
-    crates: tuple[Named, ...] = ()
-    imports: tuple[Named, ...] = ()
-    results: tuple[Named, ...] = ()
-    methods: tuple[Named, ...] = ()
+    crates: tuple[FirstUse, ...] = ()
+    imports: tuple[FirstUse, ...] = ()
+    results: tuple[FirstUse, ...] = ()
+    methods: tuple[FirstUse, ...] = ()
 
     def of(self, *macros: str) -> tuple[MacroUse, ...]:
         """Return the uses of these macros that a package has."""
@@ -115,9 +115,9 @@ class CodeReader:
         self._declared: set[str] = set()
         self._macros: set[str] = set()
         self._foreign_glob = self._any_glob = False
-        self._imports: list[Named] = []
-        self._results: dict[str, Named] = {}
-        self._methods: list[Named] = []
+        self._imports: list[FirstUse] = []
+        self._results: dict[str, FirstUse] = {}
+        self._methods: list[FirstUse] = []
 
     def item(self, item: Item, path: str, scope: Scope, *, left_out: bool = False) -> None:
         """Gather from an item in ``scope``; of one that is ``left_out``, from its marks alone."""
@@ -156,14 +156,14 @@ class CodeReader:
     def workflow(self, scope: Scope, place: str) -> None:
         """Note the module of a workflow."""
         if scope.result is not None and not scope.conditional:
-            self._results.setdefault(place, Named(scope.result, place))
+            self._results.setdefault(place, FirstUse(scope.result, place))
 
     def finish(self) -> RustCode:
         """Return what was gathered of the whole crate."""
         absent = {} if self._foreign_glob else self._named
         return RustCode(
             uses=tuple(self._resolved()),
-            crates=tuple(Named(n, p) for n, p in absent.items() if n not in self._declared),
+            crates=tuple(FirstUse(n, p) for n, p in absent.items() if n not in self._declared),
             imports=tuple(self._imports),
             results=tuple(self._results.values()),
             methods=tuple(one for one in self._methods if one.name not in self._declared),
@@ -221,7 +221,7 @@ class CodeReader:
             elif ours:
                 self._macros.add(name)
             if ours and not conditional:
-                self._imports.append(Named("::".join(parts), place_of(path, node)))
+                self._imports.append(FirstUse("::".join(parts), place_of(path, node)))
             if parts[0] in self._absent and not conditional:
                 self._named.setdefault(parts[0], place_of(path, node))
             if len(parts) > 1 or name != parts[0]:
@@ -290,7 +290,7 @@ class CodeReader:
             return
         receiver, field = function.child_by_field_name("value"), function.children[-1]
         if receiver is not None and text_of(receiver) in contexts:
-            self._methods.append(Named(text_of(field), place_of(path, field)))
+            self._methods.append(FirstUse(text_of(field), place_of(path, field)))
 
 
 def _cfgs(item: Item) -> Iterator[Attribute]:

@@ -74,7 +74,7 @@ class Item(NamedTuple):
         return None
 
 
-class DeclaredTrigger(NamedTuple):
+class RustTrigger(NamedTuple):
     """A trigger and the name of the workflow that it starts."""
 
     on: str | None
@@ -151,7 +151,7 @@ def read_workflow(
     return workflow, tuple(filter(None, _texts(values.get("triggers", ()))))
 
 
-def read_trigger(item: Item, attribute: Attribute) -> DeclaredTrigger:
+def read_trigger(item: Item, attribute: Attribute) -> RustTrigger:
     """Return the trigger that ``#[trigger(…)]`` makes of a function."""
     values = {argument.name: argument.tokens for argument in arguments_of(attribute.group)}
     cron = text_value(values.get("cron", ()))
@@ -163,7 +163,7 @@ def read_trigger(item: Item, attribute: Attribute) -> DeclaredTrigger:
         timezone=text_value(values.get("timezone", ())),
         allow_concurrent=boolean_value(values.get("allow_concurrent", ())) is True,
     )
-    return DeclaredTrigger(on=text_value(values.get("on", ())), trigger=trigger)
+    return RustTrigger(on=text_value(values.get("on", ())), trigger=trigger)
 
 
 def _is_unreadable(name: str, values: dict[str, tuple[Node, ...]]) -> bool:

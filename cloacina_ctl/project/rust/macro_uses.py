@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
-    from cloacina_ctl.project.rust.syntax import Argument, Attribute
+    from cloacina_ctl.project.rust.syntax import Attribute, AttributeArgument
 
 TEXT, INTEGER, FLOAT, BOOLEAN = "text", "integer", "float", "boolean"
 WORD, CALL, LIST, GROUP, OTHER = "word", "call", "list", "group", "other"
@@ -137,7 +137,7 @@ def _has_empty_part(tokens: Sequence[Node]) -> bool:
     return False
 
 
-def _argument(argument: Argument) -> MacroArgument:
+def _argument(argument: AttributeArgument) -> MacroArgument:
     if argument.sign == "=":
         return MacroArgument(argument.name, "=", expression_of(argument.tokens))
     sign = text_of(argument.tokens[0])[:1] if argument.tokens else ""

@@ -11,13 +11,13 @@ from unicodedata import normalize
 
 from cloacina_ctl import manifest
 from cloacina_ctl.errors import Code, Diagnostic, Severity
-from cloacina_ctl.manifest.texts import judge_source
+from cloacina_ctl.manifest.texts import source_problem
 from cloacina_ctl.project.identity import make_package, overridden
 from cloacina_ctl.project.model import (
     BuildOptions,
     Crate,
-    Layout,
     Project,
+    ProjectLayout,
     RustFacts,
     SourceWorkflow,
 )
@@ -62,7 +62,7 @@ def read_rust_project(
     release = config.requires_cloacina
     return Project(
         root=crate.root,
-        layout=Layout.RUST,
+        layout=ProjectLayout.RUST,
         package=package,
         config=config,
         workflows=found.workflows,
@@ -244,7 +244,7 @@ def _task(id_: str, needs: tuple[str, ...], source: SourceTask | None) -> manife
     return task._replace(
         description=_shown(source.description),
         function=source.function,
-        source=None if judge_source(source.place) else source.place,
+        source=None if source_problem(source.place) else source.place,
         retry=source.retry,
         trigger_rules=_shown(source.trigger_rules),
     )

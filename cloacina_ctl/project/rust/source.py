@@ -18,8 +18,8 @@ from cloacina_ctl.project.rust.cfg import attributes_of, features_in, standing
 from cloacina_ctl.project.rust.code import CodeReader, RustCode, Scope, result_in
 from cloacina_ctl.project.rust.declarations import (
     WORKFLOW_MACROS,
-    DeclaredTrigger,
     Item,
+    RustTrigger,
     name_of,
     read_constructor,
     read_task,
@@ -180,7 +180,7 @@ class _Reader:
         self._seconds_left = MAX_PARSE_SECONDS
         self._problems: list[SyntaxProblem] = []
         self._workflows: list[tuple[SourceWorkflow, tuple[str, ...]]] = []
-        self._triggers: list[DeclaredTrigger] = []
+        self._triggers: list[RustTrigger] = []
         self._stray: list[SourceTask] = []
         self._reads: list[CompileRead] = []
         self._off: set[str] = set()

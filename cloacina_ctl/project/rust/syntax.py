@@ -47,7 +47,7 @@ _INTEGER = re.compile(
 _FLOAT_SUFFIX = re.compile(r"f(?:16|32|64|128)$")
 
 
-class Argument(NamedTuple):
+class AttributeArgument(NamedTuple):
     """One ``name = value`` or ``name(…)`` of an attribute; ``tokens`` is the value.
 
     ``sign`` is ``=`` where that stands between them, else empty.
@@ -219,7 +219,7 @@ def split_list(tokens: Sequence[Node]) -> Iterator[tuple[Node, ...]]:
         yield tuple(part)
 
 
-def arguments_of(group: Node | None) -> tuple[Argument, ...]:
+def arguments_of(group: Node | None) -> tuple[AttributeArgument, ...]:
     """Return the named arguments of a group; a name without a value has no tokens."""
     if group is None:
         return ()
@@ -227,7 +227,7 @@ def arguments_of(group: Node | None) -> tuple[Argument, ...]:
     for part in split_list(tokens_of(group)):
         value = part[1:]
         sign = "=" if value and value[0].type == "=" else ""
-        found.append(Argument(text_of(part[0]), value[len(sign) :], sign))
+        found.append(AttributeArgument(text_of(part[0]), value[len(sign) :], sign))
     return tuple(found)
 
 

@@ -33,7 +33,7 @@ REFUSE, CONTENTS = "refuse", "contents"
 _MAX_LINKS = 40  # as the kernel has it
 
 
-class Target(NamedTuple):
+class LinkTarget(NamedTuple):
     """What a link leads to: its path from the ``boundary`` on, without links, and what it is."""
 
     boundary: str
@@ -78,7 +78,7 @@ def away(path: str, reason: Away) -> Diagnostic:
     return Diagnostic(Code.LINK_AWAY, f"a link that leads {reason}", path, hint)
 
 
-def follow(boundary: str, path: str) -> Target:
+def follow(boundary: str, path: str) -> LinkTarget:
     """Return what ``path``, from the ``boundary`` on, leads to. Raises ``Away``, ``OSError``."""
     with _Way(boundary) as way:
         name = way.walk(path)
@@ -86,7 +86,7 @@ def follow(boundary: str, path: str) -> Target:
         facts = os.fstat(way.fd) if name is None else way.folder.look(name)
         if facts is None:
             raise Away("to nothing")
-        return Target(boundary, "/".join(steps), facts)
+        return LinkTarget(boundary, "/".join(steps), facts)
 
 
 def open_followed(boundary: str, path: str) -> int:
@@ -173,7 +173,7 @@ def _inside(boundary: str, target: str) -> str:
     return target[len(boundary) + 1 :]
 
 
-def judge_target(target: Target) -> tuple[Denied | None, tuple[Patterns, ...]]:
+def check_target(target: LinkTarget) -> tuple[Denied | None, tuple[Patterns, ...]]:
     """Return why what a link leads to stays out, if it does, and the ignore rules that count there.
 
     The patterns are over paths from the boundary on.

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.errors import Code, Refused, first_of
 from cloacina_ctl.formats import layout
 from cloacina_ctl.project.detect import VENDOR_LOCK
-from cloacina_ctl.project.model import Layout, PackedList
+from cloacina_ctl.project.model import PackedList, ProjectLayout
 from cloacina_ctl.project.selection.links import CONTENTS
 from cloacina_ctl.project.selection.walk import TreeRules, select_tree
 
@@ -52,7 +52,7 @@ def select_files(project: Project) -> Selection:
     facts = project.python
     if facts is None:
         return select_source(project)
-    if project.layout is Layout.PYTHON_TREE:
+    if project.layout is ProjectLayout.PYTHON_TREE:
         rules = TreeRules(left_out=_tool_files(project), reserved=_RESERVED)
     else:
         rules = TreeRules(
@@ -103,7 +103,7 @@ def _nothing(project: Project, selection: Selection) -> Refused:
     reasons = [f"{one.path} ({one.reason})" for one in selection.left_out]
     some = first_of(reasons, _MOST_SHOWN)
     hint = "name what belongs to it: `include = [...]` in the configuration"
-    if project.layout is Layout.PYTHON:
+    if project.layout is ProjectLayout.PYTHON:
         hint = 'name the folder that holds its modules: `source_root = "FOLDER"` in [tool.cloacina]'
     said = f"no file of the project gets packed; left out: {some}" if some else "an empty folder"
     return Refused.of(Code.NOTHING_TO_PACK, said, where=project.root, hint=hint)

@@ -11,7 +11,7 @@ import stat
 from typing import TYPE_CHECKING, Protocol
 
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused
-from cloacina_ctl.paths import MAX_DEPTH, MemberPath, all_plain, collisions, fold, judge_path
+from cloacina_ctl.paths import MAX_DEPTH, MemberPath, all_plain, check_path, collisions, fold
 from cloacina_ctl.project.model import LeftOut, SelectedFile, Selection
 from cloacina_ctl.project.own_files import FOLLOW_CURE, link, read_head
 from cloacina_ctl.project.selection.exclusions import deny_file, deny_folder, deny_marked_folder
@@ -22,7 +22,7 @@ from cloacina_ctl.project.selection.ignore_files import (
     is_ignored,
     read_ignore_files,
 )
-from cloacina_ctl.project.selection.links import Away, away, boundary_of, follow, judge_target
+from cloacina_ctl.project.selection.links import Away, away, boundary_of, check_target, follow
 from cloacina_ctl.project.selection.repository import DOT_GIT, MODULES_FILE
 from cloacina_ctl.project.selection.surroundings import Surroundings
 from cloacina_ctl.values import NamedTuple
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from cloacina_ctl.paths import Collision
-    from cloacina_ctl.project.selection.links import Target
+    from cloacina_ctl.project.selection.links import LinkTarget
 
 INCLUDED = "included by the configuration"
 EMPTY_FOLDER = "an empty folder"
@@ -286,7 +286,7 @@ class _Walk:
         if target.is_folder:
             return self._linked_folder(entry.name, path, folder, target)
         why = self._why_out(entry.name, path, folder)
-        left, _ = judge_target(target)
+        left, _ = check_target(target)
         if left is not None and target.path.removeprefix(self._prefix) not in self._exact:
             why = why or LeftOut(path, f"a link to {target.path}: {left.reason}", left.secret)
         if why is None:
@@ -296,7 +296,7 @@ class _Walk:
         return None
 
     def _linked_folder(
-        self, name: str, path: str, folder: _Folder, target: Target
+        self, name: str, path: str, folder: _Folder, target: LinkTarget
     ) -> _Folder | None:
         """Return the folder that a link leads to, to be visited in the link's place."""
         if self._matches(self._exclude, path, is_folder=True):
@@ -305,7 +305,7 @@ class _Walk:
         state = self._state_of_folder(name, path, folder)
         if state != _OPEN or folder.depth >= MAX_DEPTH:
             return None
-        left, ignores = judge_target(target)
+        left, ignores = check_target(target)
         if left is not None:
             reason = f"a link to {target.path}/: {left.reason}"
             self._left_out.append(LeftOut(path + "/", reason, left.secret))
@@ -408,7 +408,7 @@ class _Walk:
     ) -> None:
         """Pack the file at ``full``, or note why that cannot be."""
         try:
-            kind = _judge_kind(facts.st_mode, path, full)
+            kind = _check_kind(facts.st_mode, path, full)
         except OSError as error:
             self._cannot_read(path, error)
             return
@@ -494,7 +494,7 @@ class _Walk:
 
     def _is_allowed(self, file: SelectedFile) -> bool:
         """Tell whether a package may hold the path; note the rule that it breaks."""
-        rule = judge_path(file.path)
+        rule = check_path(file.path)
         if rule is not None:
             place = file.place(self._root)
             self._problems.append(Diagnostic(Code.PROJECT_PATH, rule, place, _CURE))
@@ -507,7 +507,7 @@ class _Walk:
             yield Diagnostic(Code.PROJECT_PATH, f"beside {first}: {clash.rule}", second, _CURE)
 
 
-def _judge_kind(mode: int, path: str, full: str) -> Diagnostic | None:
+def _check_kind(mode: int, path: str, full: str) -> Diagnostic | None:
     """Return what is wrong with a thing that is no regular file."""
     if stat.S_ISREG(mode):
         return None

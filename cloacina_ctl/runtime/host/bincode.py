@@ -66,7 +66,7 @@ class Shape(Protocol):
         """Return the value of its JSON, or raise ``BadWire``."""
 
 
-class Text:
+class TextType:
     """A text in UTF-8."""
 
     def read(self, cursor: Cursor) -> str:
@@ -128,7 +128,7 @@ class Flag:
         return value
 
 
-class Option:
+class OptionType:
     """A value or none."""
 
     def __init__(self, shape: Shape) -> None:
@@ -212,15 +212,15 @@ class Table:
         return {key: self._shape.of_json(one) for key, one in value.items()}
 
 
-class Record:
+class RecordType:
     """Fields in their order; bincode has the values alone."""
 
     def __init__(self, **fields: Shape) -> None:
         self.fields = fields
 
-    def with_(self, **fields: Shape) -> Record:
+    def with_(self, **fields: Shape) -> RecordType:
         """Return the record with more fields behind."""
-        return Record(**self.fields, **fields)
+        return RecordType(**self.fields, **fields)
 
     def read(self, cursor: Cursor) -> dict[str, Any]:
         """Return the values by the names of their fields."""
@@ -238,12 +238,12 @@ class Record:
 
     def _named(self, value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         for name, shape in self.fields.items():
-            if name not in value and not isinstance(shape, Option):
+            if name not in value and not isinstance(shape, OptionType):
                 raise BadWire(f"the field `{name}` is not there")
             yield name, shape.of_json(value.get(name, _MISSING))
 
 
-TEXT = Text()
+TEXT = TextType()
 NUMBER = Number()
 FLAG = Flag()
 

@@ -17,7 +17,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.runtime.host.engine_tables import Reader
-from cloacina_ctl.runtime.host.engine_tracker import Watch
+from cloacina_ctl.runtime.host.engine_tracker import RunTracker
 from cloacina_ctl.runtime.host.host import LoadFailure
 from cloacina_ctl.runtime.host.late_reads import watch_late_reads
 from cloacina_ctl.runtime.host.python_import import import_entry, words_of
@@ -124,7 +124,7 @@ class EngineHost:
         self._workflow = order["workflow"]
         self._folder = os.getcwd()
         self._tasks: dict[str, _Declared] = {}
-        self._watch: Watch | None = None
+        self._watch: RunTracker | None = None
         self._runner: Any = None
         self._requests: queue.SimpleQueue[tuple[Answer, queue.SimpleQueue[Answer]]]
         self._requests = queue.SimpleQueue()
@@ -227,7 +227,7 @@ class EngineHost:
         database = os.path.join(home, "engine.db")
         self._reader.begin(database, self._prefix(workflow))
         can_stall = all(map(_is_seen, self._tasks.values()))
-        watch = Watch(self._reader, self._tell, request, can_stall=can_stall)
+        watch = RunTracker(self._reader, self._tell, request, can_stall=can_stall)
         self._watch = watch
         _thread.start_new_thread(watch.look_on, ())
         try:

@@ -27,7 +27,7 @@ _DEFAULT_TIMEOUT_SECONDS = 300
 _STOPPING_SECONDS = 5
 
 
-class Watch:
+class RunTracker:
     """Follows one run of the engine and tells what happens, in the order in which it does."""
 
     def __init__(self, reader: Reader, tell: Tell, request: Answer, *, can_stall: bool) -> None:

@@ -19,7 +19,7 @@ class LoadFailure(Exception):
         self.hint = hint
 
 
-class Host(Protocol):
+class LoadedHost(Protocol):
     """A loaded package, in the child."""
 
     def describe(self) -> Answer:

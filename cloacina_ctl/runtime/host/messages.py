@@ -18,9 +18,9 @@ from cloacina_ctl.runtime.host.bincode import (
     TEXT,
     BadWire,
     Many,
-    Option,
+    OptionType,
     Pair,
-    Record,
+    RecordType,
     Shape,
     Table,
     decode,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     Sane = Callable[[Any], bool]
 
-_MAYBE = Option(TEXT)
+_MAYBE = OptionType(TEXT)
 
 
 class Results:
@@ -58,7 +58,7 @@ class Results:
         return list(map(json.dumps, found))
 
 
-TASK = Record(
+TASK = RecordType(
     index=NUMBER, id=TEXT, namespaced_id_template=TEXT, dependencies=Many(TEXT), description=TEXT,
     source_location=TEXT,
 )  # fmt: skip
@@ -66,8 +66,8 @@ _TASK_0_8 = TASK.with_(trigger_rules=TEXT)
 _TASK_NEWEST = _TASK_0_8.with_(requires_handle=FLAG)
 
 
-def _tasks_metadata(task: Record) -> Record:
-    return Record(
+def _tasks_metadata(task: RecordType) -> RecordType:
+    return RecordType(
         workflow_name=TEXT, package_name=TEXT, package_description=_MAYBE, package_author=_MAYBE,
         workflow_fingerprint=_MAYBE, graph_data_json=_MAYBE, tasks=Many(task),
     )  # fmt: skip
@@ -79,8 +79,8 @@ TASKS_METADATA = (
     _tasks_metadata(TASK).with_(triggers=Many(TEXT)),
     _tasks_metadata(TASK),
 )
-ACCUMULATOR = Record(name=TEXT, accumulator_type=TEXT, config=Table(TEXT))
-_GRAPH = Record(
+ACCUMULATOR = RecordType(name=TEXT, accumulator_type=TEXT, config=Table(TEXT))
+_GRAPH = RecordType(
     graph_name=TEXT, package_name=TEXT, reaction_mode=TEXT, input_strategy=TEXT,
     accumulators=Many(ACCUMULATOR),
 )  # fmt: skip
@@ -91,36 +91,42 @@ GRAPH_METADATA = (
 )
 REACTORS = (
     Many(
-        Record(name=TEXT, package_name=TEXT, reaction_mode=TEXT, accumulators=Many(ACCUMULATOR)),
+        RecordType(
+            name=TEXT, package_name=TEXT, reaction_mode=TEXT, accumulators=Many(ACCUMULATOR)
+        ),
     ),
 )
-_TIMES = Record(
+_TIMES = RecordType(
     package_name=TEXT, poll_interval=TEXT, cron_expression=_MAYBE, allow_concurrent=FLAG
 )
 TRIGGERS = (
-    Many(Record(name=TEXT, workflow_name=TEXT).with_(**_TIMES.fields)),
-    Many(Record(name=TEXT).with_(**_TIMES.fields)),
+    Many(RecordType(name=TEXT, workflow_name=TEXT).with_(**_TIMES.fields)),
+    Many(RecordType(name=TEXT).with_(**_TIMES.fields)),
 )
-CALLABLE_GRAPHS = (Many(Record(name=TEXT, package_name=TEXT, terminal_node_names=Many(TEXT))),)
-INPUTS = (Record(entries=Many(Record(surface_kind=TEXT, surface_name=TEXT, slots_json=TEXT))),)
+CALLABLE_GRAPHS = (Many(RecordType(name=TEXT, package_name=TEXT, terminal_node_names=Many(TEXT))),)
+INPUTS = (
+    RecordType(entries=Many(RecordType(surface_kind=TEXT, surface_name=TEXT, slots_json=TEXT))),
+)
 _CONSTRUCTOR: dict[str, Shape] = {
     "workflow": TEXT, "id": TEXT, "from": TEXT, "constructor": TEXT,
     "config": Many(Pair(TEXT, TEXT)), "grants": Many(Pair(TEXT, Many(TEXT))),
     "dependencies": Many(TEXT),
 }  # fmt: skip
-CONSTRUCTORS = (Many(Record(**_CONSTRUCTOR)),)
+CONSTRUCTORS = (Many(RecordType(**_CONSTRUCTOR)),)
 
-TASK_REQUEST = Record(
+TASK_REQUEST = RecordType(
     task_name=TEXT, context_json=TEXT, resolved_secrets=Table(Table(TEXT)), task_execution_id=TEXT
 )
-TASK_RESULT = Record(success=FLAG, context_json=_MAYBE, error=_MAYBE)
-GRAPH_REQUEST = Record(cache=Table(TEXT))
-GRAPH_RESULT = Record(success=FLAG, terminal_outputs_json=Option(Many(TEXT)), error=_MAYBE)
-TRIGGER_REQUEST = Record(trigger_name=TEXT)
-TRIGGER_RESULT = Record(fire=FLAG, context_json=_MAYBE, error=_MAYBE)
-CALLABLE_GRAPH_REQUEST = Record(graph_name=TEXT, context_json=TEXT)
-CALLABLE_GRAPH_RESULT = Record(success=FLAG, terminal_outputs_json=Option(Results()), error=_MAYBE)
-PLUGIN_ERROR = Record(code=TEXT, message=TEXT, details=_MAYBE)
+TASK_RESULT = RecordType(success=FLAG, context_json=_MAYBE, error=_MAYBE)
+GRAPH_REQUEST = RecordType(cache=Table(TEXT))
+GRAPH_RESULT = RecordType(success=FLAG, terminal_outputs_json=OptionType(Many(TEXT)), error=_MAYBE)
+TRIGGER_REQUEST = RecordType(trigger_name=TEXT)
+TRIGGER_RESULT = RecordType(fire=FLAG, context_json=_MAYBE, error=_MAYBE)
+CALLABLE_GRAPH_REQUEST = RecordType(graph_name=TEXT, context_json=TEXT)
+CALLABLE_GRAPH_RESULT = RecordType(
+    success=FLAG, terminal_outputs_json=OptionType(Results()), error=_MAYBE
+)
+PLUGIN_ERROR = RecordType(code=TEXT, message=TEXT, details=_MAYBE)
 
 
 def decode_any(forms: Sequence[Shape], data: bytes, sane: Sane | None = None) -> Any:  # noqa: ANN401

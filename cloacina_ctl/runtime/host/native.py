@@ -15,13 +15,13 @@ from cloacina_ctl.runtime.host.fidius import FidiusHost
 from cloacina_ctl.runtime.host.host import LoadFailure
 
 if TYPE_CHECKING:
-    from cloacina_ctl.runtime.host.host import Host
+    from cloacina_ctl.runtime.host.host import LoadedHost
 
 _FIDIUS = "fidius_get_registry"
 _RAW = "cloacina_get_task_metadata"
 
 
-def load_library(order: dict[str, Any]) -> Host:
+def load_library(order: dict[str, Any]) -> LoadedHost:
     """Load the library of ``order`` and return its host. Raises ``LoadFailure``."""
     try:
         library = ctypes.CDLL(order["library"], mode=os.RTLD_NOW | os.RTLD_LOCAL)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.runtime.host.cloaca_api import module
 from cloacina_ctl.runtime.host.cloaca_api.context import Context
-from cloacina_ctl.runtime.host.cloaca_api.registry import REGISTRY, DeclaredTask, Names
+from cloacina_ctl.runtime.host.cloaca_api.registry import REGISTRY, DeclaredFor, DeclaredTask
 from cloacina_ctl.runtime.host.cloaca_api.tasks import TaskHandle
 from cloacina_ctl.runtime.host.cloaca_api.triggers import polled
 from cloacina_ctl.runtime.host.host import LoadFailure
@@ -39,7 +39,7 @@ REFUSED_NAMES = frozenset(
 def load_modules(order: dict[str, Any], tell: Callable[[Answer], None]) -> PythonHost:
     """Import the entry module of ``order`` and return its host. Raises ``LoadFailure``."""
     module.install()
-    names = Names(order["tenant"], order["package"], order["workflow"])
+    names = DeclaredFor(order["tenant"], order["package"], order["workflow"])
     REGISTRY.enter(names)
     try:
         import_entry(order)
@@ -144,7 +144,7 @@ def _cure(distribution: str | None) -> str:
 class PythonHost:
     """What an imported package declared, ready to be called."""
 
-    def __init__(self, names: Names, entry: str) -> None:
+    def __init__(self, names: DeclaredFor, entry: str) -> None:
         self._workflow, declared = _own_tasks(names)
         self._tasks = {task.id: task for task in declared}
         if not self._tasks and not REGISTRY.reactors and not REGISTRY.graphs:
@@ -216,9 +216,9 @@ class PythonHost:
         return _ended(graph.run(inputs))
 
 
-def _own_tasks(names: Names) -> tuple[str, list[DeclaredTask]]:
+def _own_tasks(names: DeclaredFor) -> tuple[str, list[DeclaredTask]]:
     """Return the package's workflow and its tasks; those of a builder's workflow are none of it."""
-    by_names: dict[Names, list[DeclaredTask]] = {}
+    by_names: dict[DeclaredFor, list[DeclaredTask]] = {}
     for (declared_for, _), task in REGISTRY.tasks.items():
         by_names.setdefault(declared_for, []).append(task)
     if names not in by_names and by_names:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cloacina_ctl.runtime.host.confinement.confine import Confinement
-    from cloacina_ctl.runtime.host.host import Host
+    from cloacina_ctl.runtime.host.host import LoadedHost
 
     Answer = dict[str, Any]
 
@@ -62,7 +62,7 @@ def serve() -> None:
     from cloacina_ctl.runtime.host.confinement import limits
     from cloacina_ctl.runtime.host.confinement.confine import Confinement
     from cloacina_ctl.runtime.host.confinement.memory import MemoryGroup
-    from cloacina_ctl.runtime.host.confinement.supervisor import begin_family
+    from cloacina_ctl.runtime.host.confinement.supervisor import start_supervisor
 
     limits.lead_own_session()
     _keep_descriptors()
@@ -76,7 +76,7 @@ def serve() -> None:
     memory = MemoryGroup(rules["limits"]["memory"])
     confinement = Confinement(rules)
     confinement.enter_namespaces()
-    begin_family(rules["folder"], tuple(rules["identity"]), confinement, memory)
+    start_supervisor(rules["folder"], tuple(rules["identity"]), confinement, memory)
     if confinement.has_users:
         limits.limit_processes(rules["limits"]["processes"])
     print_line_by_line()
@@ -139,7 +139,7 @@ def _keep_descriptors() -> None:
 
 def _load(
     order: dict[str, Any], engine: dict[str, Any] | None, tell: Callable[[Answer], None]
-) -> Host:
+) -> LoadedHost:
     if order["kind"] == "python":
         with contextlib.suppress(OSError):
             os.close(LIBRARY)
@@ -157,7 +157,7 @@ def _load(
 
 def _load_modules(
     order: dict[str, Any], engine: dict[str, Any] | None, tell: Callable[[Answer], None]
-) -> Host:
+) -> LoadedHost:
     if engine is not None:
         from cloacina_ctl.runtime.host.engine import load_into_engine
 
@@ -193,11 +193,11 @@ class _Serving:
 
     def __init__(self) -> None:
         self._calls: dict[str, Callable[[dict[str, Any]], Answer]] = {}
-        self._host: Host | None = None
+        self._host: LoadedHost | None = None
         self._writing = _thread.allocate_lock()
         self._busy: set[int] = set()
 
-    def open(self, host: Host, answer: Answer) -> None:
+    def open(self, host: LoadedHost, answer: Answer) -> None:
         """Take requests for ``host`` from here on."""
         self._host = host
         self._calls = host.calls()

@@ -27,7 +27,7 @@ _FILE = "library"
 _MFD_EXEC = 0x10  # newer kernels refuse to load from a memory file that is not made for it
 
 
-class Modules(NamedTuple):
+class ModuleTree(NamedTuple):
     """A Python package in the folder ``tree``; ``vendored`` are folders of it with other packages.
 
     ``tenant``, ``package`` and ``workflow`` name what its decorators declare tasks for.
@@ -95,7 +95,7 @@ class Material:
                 _seal(self.library)
         self._order = {"kind": NATIVE, "library": self._path, "layout": layout}
 
-    def take_modules(self, modules: Modules) -> None:
+    def take_modules(self, modules: ModuleTree) -> None:
         """Hold a tree of modules."""
         self._order = {"kind": PYTHON, **modules._asdict()}
 

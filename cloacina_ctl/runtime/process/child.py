@@ -31,14 +31,14 @@ from cloacina_ctl.runtime.process.framing import (
     pack,
 )
 from cloacina_ctl.runtime.process.grants import grants_of
-from cloacina_ctl.runtime.process.incoming import Incoming, TooLarge
-from cloacina_ctl.runtime.process.output import Output
+from cloacina_ctl.runtime.process.incoming import MessageReader, TooLarge
+from cloacina_ctl.runtime.process.output import OutputLines
 from cloacina_ctl.values import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cloacina_ctl.runtime.engine import Engine
+    from cloacina_ctl.runtime.engine import EngineWheel
 
     Message = dict[str, Any]
     OnOutput = Callable[[str, str], None]
@@ -87,13 +87,13 @@ class HostOptions(NamedTuple):
     environment: Mapping[str, str] = {}
     on_output: OnOutput | None = None
     one_stream: bool = False
-    engine: Engine | None = None
+    engine: EngineWheel | None = None
     allow_read: tuple[str, ...] = ()
     allow_write: tuple[str, ...] = ()
     require_isolation: bool = False
 
 
-class Died(NamedTuple):
+class ProcessExit(NamedTuple):
     """How the process ended, in words; ``is_expected`` where it was told to.
 
     ``said`` are the last words that it wrote.
@@ -115,7 +115,7 @@ class Child:
         library: int | None,
         *,
         on_message: Callable[[Message], None],
-        on_death: Callable[[Died], None],
+        on_death: Callable[[ProcessExit], None],
     ) -> None:
         self._limits = options.limits
         self._on_message = on_message
@@ -127,7 +127,7 @@ class Child:
         self._is_cut_off = False
         self._gone = threading.Event()
         limits = options.limits
-        self.output = Output(limits.output, limits.lines, options.on_output)
+        self.output = OutputLines(limits.output, limits.lines, options.on_output)
         grants = grants_of(options)
         self._open(options, folder, library)
         self._listener = threading.Thread(target=self._listen, daemon=True)
@@ -262,7 +262,7 @@ class Child:
         death = Death(self._pid)
         is_gone = False
         try:
-            self._follow(Incoming(self._limits.answer), death)
+            self._follow(MessageReader(self._limits.answer), death)
             is_gone = True
         finally:
             if not is_gone:  # whoever takes the output raised something
@@ -270,7 +270,7 @@ class Child:
                 death.wait()
             self._bury(death)
 
-    def _follow(self, incoming: Incoming, death: Death) -> None:
+    def _follow(self, incoming: MessageReader, death: Death) -> None:
         poll = select.poll()
         for fd in (self._answers, *self._streams, *death.watched):
             poll.register(fd, select.POLLIN)
@@ -295,7 +295,7 @@ class Child:
             if broke_off is not None and time.monotonic() - broke_off > _DYING_SECONDS:
                 self.kill("it broke off the conversation")
 
-    def _take_rest(self, incoming: Incoming) -> None:
+    def _take_rest(self, incoming: MessageReader) -> None:
         """Take what is left in the pipes of a process that is gone."""
         self._take_output(set(self._streams))
         for _ in range(_LAST_READS):
@@ -321,7 +321,7 @@ class Child:
             self.output.end()
         finally:
             said = self.output.last_words()
-            self._on_death(Died(words, is_expected=expected, said=said))
+            self._on_death(ProcessExit(words, is_expected=expected, said=said))
 
     def _take_output(self, ready: set[int]) -> list[int]:
         """Take what the ready streams hold; return those that ended."""
@@ -337,7 +337,7 @@ class Child:
                     break
         return ended
 
-    def _take_answers(self, data: bytes, incoming: Incoming) -> bool:
+    def _take_answers(self, data: bytes, incoming: MessageReader) -> bool:
         """Hand on the answers that are whole with ``data``; False where none can follow."""
         if not data:
             return False

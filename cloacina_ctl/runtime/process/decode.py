@@ -8,7 +8,6 @@ from cloacina_ctl.errors import CloacinaError, Code, Incompatible, Refused
 from cloacina_ctl.manifest.model import Retry
 from cloacina_ctl.platforms.library import METHODS
 from cloacina_ctl.runtime.metadata import (
-    Described,
     DescribedGraph,
     DescribedInput,
     DescribedInterface,
@@ -17,6 +16,7 @@ from cloacina_ctl.runtime.metadata import (
     DescribedTrigger,
     GraphOutcome,
     Isolation,
+    PackageMetadata,
     TaskOutcome,
 )
 from cloacina_ctl.runtime.process.results import BadResult, context_of, output_of
@@ -94,7 +94,7 @@ def isolation_of(said: object) -> Isolation:
     )
 
 
-def described_of(said: object, where: str | None) -> Described:
+def metadata_of(said: object, where: str | None) -> PackageMetadata:
     """Return what the code says of itself. Raises ``Refused`` where that has no sense."""
     try:
         return _described(_object(said, "the description"))
@@ -167,13 +167,13 @@ def plain(text: str) -> str:
     return text[:MAX_ERROR].encode("utf-8", "replace").decode()
 
 
-def _described(said: dict[str, Any]) -> Described:
+def _described(said: dict[str, Any]) -> PackageMetadata:
     graph = said.get("graph")
     workflow, package = _maybe(said, "workflow"), _maybe(said, "package")
     tasks = _each(said, "tasks", lambda one: _task(one, (package, workflow)))
     if len({task.id for task in tasks}) != len(tasks):
         raise _Odd("two tasks with one id")
-    return Described(
+    return PackageMetadata(
         interface=_interface(_object(said.get("interface"), "the interface")),
         workflow=workflow,
         package=package,

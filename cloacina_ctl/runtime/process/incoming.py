@@ -11,7 +11,7 @@ class TooLarge(Exception):
     """A message that is longer than an answer may be."""
 
 
-class Incoming:
+class MessageReader:
     """Cuts what comes in at the lengths; no message has more than ``longest`` bytes."""
 
     def __init__(self, longest: int) -> None:

@@ -15,7 +15,7 @@ _KEPT_LINES = 40
 _AFTER_PANIC = 6  # its place, its message, how to see more, and why the process ends
 
 
-class Output:
+class OutputLines:
     """Takes bytes of both streams and gives lines to ``handle``; one thread uses it.
 
     ``limit`` is of bytes, ``lines`` of lines: an empty one costs whoever takes it as much as any.

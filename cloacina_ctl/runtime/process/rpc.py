@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from cloacina_ctl.errors import Code, Incompatible, Refused
 from cloacina_ctl.runtime.process import amounts
-from cloacina_ctl.runtime.process.child import Child, Died, HostOptions
+from cloacina_ctl.runtime.process.child import Child, HostOptions, ProcessExit
 from cloacina_ctl.runtime.process.decode import (
-    described_of,
     failure_of,
     isolation_of,
+    metadata_of,
     oddness_of,
     plain,
 )
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _MAX_BESIDE = 8
 
 
-class Ending:
+class CallFailure:
     """Why a request has no answer."""
 
     def __init__(self, words: str, *, crashed: bool = False, timed_out: bool = False) -> None:
@@ -40,7 +40,7 @@ class Ending:
         self.timed_out = timed_out
 
 
-class Host:
+class RpcClient:
     """One child process with the package in it, and the requests that wait for it."""
 
     def __init__(self, material: Material, options: HostOptions) -> None:
@@ -48,13 +48,13 @@ class Host:
         self.is_spent = False
         self.isolation: Isolation | None = None
         self.notice: Callable[[dict[str, Any]], None] = lambda _: None
-        self._waiting: dict[int, queue.SimpleQueue[dict[str, Any] | Ending]] = {}
+        self._waiting: dict[int, queue.SimpleQueue[dict[str, Any] | CallFailure]] = {}
         self._asked: dict[int, str] = {}
         self._beside = ""
         self._lock = threading.Lock()
         self._last = 0
         self._where = material.where
-        self._died: Died | None = None
+        self._died: ProcessExit | None = None
         self._loaded = self._slot(0)
         self.child = Child(
             options,
@@ -90,19 +90,19 @@ class Host:
         self.child.kill(why)
         self.child.join()
 
-    def _take_description(self, answer: dict[str, Any] | Ending) -> None:
-        if isinstance(answer, Ending):
+    def _take_description(self, answer: dict[str, Any] | CallFailure) -> None:
+        if isinstance(answer, CallFailure):
             raise Refused.of(
                 Code.CRASHED, f"it cannot be loaded: {answer.words}", where=self._where
             )
         loaded = answer.get("ok")
         if not isinstance(loaded, dict):
             raise failure_of(answer, self._where)
-        self.described = described_of(loaded.get("described"), self._where)
+        self.described = metadata_of(loaded.get("described"), self._where)
 
     def ask(
         self, request: dict[str, Any], timeout: float | None
-    ) -> tuple[dict[str, Any], Ending | None]:
+    ) -> tuple[dict[str, Any], CallFailure | None]:
         """Send a request and wait for what becomes of it."""
         with self._lock:
             self._last += 1
@@ -117,25 +117,25 @@ class Host:
         except queue.Empty:
             self.is_spent = True
             words = f"not done within {amounts.seconds(timeout or 0)}"
-            return {}, Ending(words, timed_out=True)
+            return {}, CallFailure(words, timed_out=True)
         finally:
             self._waiting.pop(number, None)
             self._asked.pop(number, None)
-        if isinstance(answer, Ending):
+        if isinstance(answer, CallFailure):
             return {}, answer
         return self._unwrapped(answer)
 
-    def _unwrapped(self, answer: dict[str, Any]) -> tuple[dict[str, Any], Ending | None]:
+    def _unwrapped(self, answer: dict[str, Any]) -> tuple[dict[str, Any], CallFailure | None]:
         done = answer.get("ok")
         if isinstance(done, dict):
             return done, None
         odd = oddness_of(answer)
         if odd is not None:
-            return {}, Ending(f"it broke the protocol: {odd}")
-        return {}, Ending(f"the host failed: {plain(answer['failed']['message'])}")
+            return {}, CallFailure(f"it broke the protocol: {odd}")
+        return {}, CallFailure(f"the host failed: {plain(answer['failed']['message'])}")
 
-    def _slot(self, number: int) -> queue.SimpleQueue[dict[str, Any] | Ending]:
-        slot: queue.SimpleQueue[dict[str, Any] | Ending] = queue.SimpleQueue()
+    def _slot(self, number: int) -> queue.SimpleQueue[dict[str, Any] | CallFailure]:
+        slot: queue.SimpleQueue[dict[str, Any] | CallFailure] = queue.SimpleQueue()
         with self._lock:
             self._waiting[number] = slot
             died = self._died
@@ -156,7 +156,7 @@ class Host:
         if slot is not None:
             slot.put(message)
 
-    def _die(self, died: Died) -> None:
+    def _die(self, died: ProcessExit) -> None:
         self.is_spent = True
         with self._lock:
             self._died = died
@@ -165,15 +165,15 @@ class Host:
         for slot in waiting:
             slot.put(self._fate(died))
 
-    def _fate(self, died: Died) -> Ending:
+    def _fate(self, died: ProcessExit) -> CallFailure:
         if died.is_expected:
-            return Ending("the session was closed")
+            return CallFailure("the session was closed")
         words = f"the process died: {died.words}"
         if self._beside:
             # Whoever of them it was that said it.
             last = f"; the last line printed there: {died.said}" if died.said else ""
-            return Ending(f"{words}{self._beside}{last}", crashed=True)
-        return Ending(f"{words}{_words(died.said)}", crashed=True)
+            return CallFailure(f"{words}{self._beside}{last}", crashed=True)
+        return CallFailure(f"{words}{_words(died.said)}", crashed=True)
 
 
 def _beside(names: list[str]) -> str:

@@ -17,7 +17,7 @@ from cloacina_ctl.runtime.scheduler.events import (
     TaskStarted,
     WorkflowOutcome,
 )
-from cloacina_ctl.runtime.scheduler.schedule import Attempt, Schedule, Status, steps_of
+from cloacina_ctl.runtime.scheduler.schedule import Attempt, Schedule, TaskStatus, steps_of
 from cloacina_ctl.runtime.scheduler.select import only_task
 from cloacina_ctl.runtime.scheduler.trigger_rules import BadRule, read_rule, unknown_tasks
 from cloacina_ctl.values import NamedTuple
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from cloacina_ctl.runtime.metadata import TaskOutcome
     from cloacina_ctl.runtime.scheduler.context import Context
     from cloacina_ctl.runtime.scheduler.events import Events
-    from cloacina_ctl.runtime.scheduler.schedule import Change, Start
-    from cloacina_ctl.runtime.scheduler.trigger_rules import Rule
+    from cloacina_ctl.runtime.scheduler.schedule import Start, StatusChange
+    from cloacina_ctl.runtime.scheduler.trigger_rules import TriggerRule
 
 # Both as the engines have them.
 DEFAULT_JOBS = 4
@@ -113,7 +113,7 @@ def run_task(
     return run_workflow(session, only_task(workflow, task_id), context, options, events)
 
 
-def read_rules(workflow: Workflow) -> dict[str, Rule]:
+def read_rules(workflow: Workflow) -> dict[str, TriggerRule]:
     """Return the trigger rules by task, without those that say `always`.
 
     Raises ``Refused`` where one cannot be read, or names a task that is not there: an engine would
@@ -129,7 +129,7 @@ def read_rules(workflow: Workflow) -> dict[str, Rule]:
     return rules
 
 
-def _read(task: Task, text: str) -> Rule | None:
+def _read(task: Task, text: str) -> TriggerRule | None:
     try:
         return read_rule(text)
     except BadRule as why:
@@ -232,17 +232,17 @@ class _Run:
     def stopped_outcome(self) -> WorkflowOutcome:
         """Return what it has come to that is interrupted: cancelled, and so is what had begun."""
         tasks = map(self._stopped, self._schedule.standing())
-        return self.outcome()._replace(status=Status.CANCELLED.value, tasks=tuple(tasks))
+        return self.outcome()._replace(status=TaskStatus.CANCELLED.value, tasks=tuple(tasks))
 
-    def _stopped(self, change: Change) -> TaskResult:
+    def _stopped(self, change: StatusChange) -> TaskResult:
         result = self._result(change)
-        if change.status is Status.RUNNING:
+        if change.status is TaskStatus.RUNNING:
             spent = result.seconds + self._now() - self._since.get(change.task, self._now())
-            return result._replace(status=Status.CANCELLED.value, seconds=spent)
-        if change.status is Status.RETRYING:
-            return result._replace(status=Status.CANCELLED.value)
-        if change.status is Status.WAITING:
-            return result._replace(status=Status.NOT_STARTED.value)
+            return result._replace(status=TaskStatus.CANCELLED.value, seconds=spent)
+        if change.status is TaskStatus.RETRYING:
+            return result._replace(status=TaskStatus.CANCELLED.value)
+        if change.status is TaskStatus.WAITING:
+            return result._replace(status=TaskStatus.NOT_STARTED.value)
         return result
 
     def _start(self) -> None:
@@ -267,9 +267,9 @@ class _Run:
             return _LONGEST_WAIT_SECONDS
         return min(max(next_at - self._now(), 0.0), _LONGEST_WAIT_SECONDS)
 
-    def _tell(self, changes: Iterable[Change]) -> None:
+    def _tell(self, changes: Iterable[StatusChange]) -> None:
         for change in changes:
-            if change.status is Status.RETRYING:
+            if change.status is TaskStatus.RETRYING:
                 self._events(
                     TaskRetrying(
                         task=change.task,
@@ -292,7 +292,7 @@ class _Run:
                     )
                 )
 
-    def _result(self, change: Change) -> TaskResult:
+    def _result(self, change: StatusChange) -> TaskResult:
         return TaskResult(
             id=change.task,
             status=change.status.value,

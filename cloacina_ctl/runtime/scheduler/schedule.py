@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cloacina_ctl.runtime.scheduler.context import Context
-    from cloacina_ctl.runtime.scheduler.trigger_rules import Rule
+    from cloacina_ctl.runtime.scheduler.trigger_rules import TriggerRule
 
 # A failed attempt is repeated by the rules of the engines' ``RetryPolicy``: ``attempts`` counts
 # every run of the task, the first one too; the delay follows from the number of the attempt that
@@ -68,7 +68,7 @@ def delay_seconds(retry: Retry, attempt: int, chance: float) -> float:
     return delay / 1000
 
 
-class Status(str, enum.Enum):
+class TaskStatus(str, enum.Enum):
     """How it stands with a task. The last five are for good; `CANCELLED` is for who drives it."""
 
     WAITING = "waiting"
@@ -81,13 +81,13 @@ class Status(str, enum.Enum):
     CANCELLED = "cancelled"
 
 
-class Step(NamedTuple):
+class ScheduledTask(NamedTuple):
     """A task as it is scheduled; ``rule`` is None where it always runs."""
 
     id: str
     needs: tuple[str, ...] = ()
     retry: Retry = Retry()
-    rule: Rule | None = None
+    rule: TriggerRule | None = None
 
 
 class Start(NamedTuple):
@@ -107,11 +107,11 @@ class Attempt(NamedTuple):
     timed_out: bool = False
 
 
-class Change(NamedTuple):
+class StatusChange(NamedTuple):
     """A task that has a new status; ``delay`` is in seconds, where it is tried again."""
 
     task: str
-    status: Status
+    status: TaskStatus
     attempts: int
     error: str | None = None
     delay: float | None = None
@@ -122,9 +122,9 @@ class _Progress:
 
     __slots__ = ("attempts", "error", "input", "missing", "status", "step")
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: ScheduledTask) -> None:
         self.step = step
-        self.status = Status.WAITING
+        self.status = TaskStatus.WAITING
         self.missing = len(set(step.needs))
         self.attempts = 0
         self.error: str | None = None
@@ -135,7 +135,7 @@ class Schedule:
     """One run. Every need of a step must be a step, and none may wait for itself in the end."""
 
     def __init__(
-        self, steps: Iterable[Step], context: Context, *, keep_going: bool, overlays: bool
+        self, steps: Iterable[ScheduledTask], context: Context, *, keep_going: bool, overlays: bool
     ) -> None:
         """Begin: nothing has started yet.
 
@@ -152,7 +152,7 @@ class Schedule:
         for id_ in self._order:
             for need in set(self._tasks[id_].step.needs):
                 self._needed_by[need].append(id_)
-        self._statuses = dict.fromkeys(self._tasks, Status.WAITING.value)
+        self._statuses = dict.fromkeys(self._tasks, TaskStatus.WAITING.value)
         self._outputs: dict[str, Context] = {}
         self._ready: list[tuple[int, str]] = []
         self._delayed: list[tuple[float, int, str]] = []
@@ -161,10 +161,10 @@ class Schedule:
         self._last: tuple[float, str] | None = None
         self.context_of: str | None = None
 
-    def begin(self) -> tuple[Change, ...]:
+    def begin(self) -> tuple[StatusChange, ...]:
         """Judge the tasks that wait for nothing; call it once, before anything else."""
         free = [id_ for id_ in self._order if not self._tasks[id_].missing]
-        return tuple(self._judge(free))
+        return tuple(self._check(free))
 
     def take(self, now: float, most: int) -> Iterator[Start]:
         """Yield up to ``most`` attempts that may begin at ``now``, in seconds; each has begun."""
@@ -174,14 +174,14 @@ class Schedule:
         for _ in range(min(most, len(self._ready))):
             task = self._tasks[heapq.heappop(self._ready)[1]]
             task.attempts += 1
-            self._set(task, Status.RUNNING)
+            self._set(task, TaskStatus.RUNNING)
             yield Start(task=task.step.id, attempt=task.attempts, context=dict(task.input))
 
     def next_at(self) -> float | None:
         """Return when the next delayed attempt may begin, None where none is delayed."""
         return self._delayed[0][0] if self._delayed else None
 
-    def finish(self, id_: str, how: Attempt, now: float, chance: float) -> tuple[Change, ...]:
+    def finish(self, id_: str, how: Attempt, now: float, chance: float) -> tuple[StatusChange, ...]:
         """Take how the attempt that is running ended; return what has changed, in order.
 
         ``chance`` is from 0 to 1; the delay before another attempt is spread by it.
@@ -189,16 +189,16 @@ class Schedule:
         task = self._tasks[id_]
         if how.succeeded:
             self._keep(task, how.context, now)
-            return tuple(self._end(task, Status.COMPLETED))
+            return tuple(self._end(task, TaskStatus.COMPLETED))
         task.error = how.error or "it did not say why"
         retry = task.step.retry
         again = is_retried(retry, task.attempts, task.error, timed_out=how.timed_out)
         if again and not self._is_held_back(task.step):
             delay = delay_seconds(retry, task.attempts, chance)
-            self._set(task, Status.RETRYING)
+            self._set(task, TaskStatus.RETRYING)
             heapq.heappush(self._delayed, (now + delay, self._order[id_], id_))
             return (self._change(task, delay),)
-        return tuple(self._end(task, Status.FAILED))
+        return tuple(self._end(task, TaskStatus.FAILED))
 
     @property
     def is_done(self) -> bool:
@@ -206,10 +206,10 @@ class Schedule:
         return not self._left
 
     @property
-    def status(self) -> Status:
+    def status(self) -> TaskStatus:
         """Return how the workflow ended: failed where a task did."""
-        failed = any(task.status is Status.FAILED for task in self._tasks.values())
-        return Status.FAILED if failed else Status.COMPLETED
+        failed = any(task.status is TaskStatus.FAILED for task in self._tasks.values())
+        return TaskStatus.FAILED if failed else TaskStatus.COMPLETED
 
     @property
     def context(self) -> Context:
@@ -220,19 +220,19 @@ class Schedule:
         """
         return self._context if self.context_of is None else self._outputs[self.context_of]
 
-    def standing(self) -> tuple[Change, ...]:
+    def standing(self) -> tuple[StatusChange, ...]:
         """Return how it stands with every task, in the order of the layers."""
         return tuple(self._change(self._tasks[id_]) for id_ in self._order)
 
-    def _judge(self, ids: list[str]) -> Iterator[Change]:
+    def _check(self, ids: list[str]) -> Iterator[StatusChange]:
         """Decide about tasks whose needs have all ended, and about what follows from that."""
         for id_ in ids:  # grows while it is walked
             task = self._tasks[id_]
             rule = task.step.rule
             if rule is not None and not rule.holds(self._statuses, overlaid(self._inputs(task))):
-                ended = Status.SKIPPED
+                ended = TaskStatus.SKIPPED
             elif self._is_held_back(task.step):
-                ended = Status.NOT_STARTED
+                ended = TaskStatus.NOT_STARTED
             else:
                 task.input = merged(self._inputs(task))
                 heapq.heappush(self._ready, (self._order[id_], id_))
@@ -252,15 +252,15 @@ class Schedule:
             self._last = (now, task.step.id)
             self.context_of = task.step.id
 
-    def _end(self, task: _Progress, status: Status) -> Iterator[Change]:
+    def _end(self, task: _Progress, status: TaskStatus) -> Iterator[StatusChange]:
         following = self._settle(task, status)
         yield self._change(task)
-        if status is Status.FAILED and not self._keep_going and not self._stopping:
+        if status is TaskStatus.FAILED and not self._keep_going and not self._stopping:
             self._stopping = True
             yield from self._hold_back()
-        yield from self._judge(following)
+        yield from self._check(following)
 
-    def _hold_back(self) -> Iterator[Change]:
+    def _hold_back(self) -> Iterator[StatusChange]:
         """End what has not begun, and what waits for another attempt."""
         waiting = [id_ for _, id_ in sorted(self._ready)]
         delayed = [id_ for *_, id_ in sorted(self._delayed)]
@@ -272,14 +272,16 @@ class Schedule:
         heapq.heapify(self._delayed)
         for id_ in held:
             task = self._tasks[id_]
-            following = self._settle(task, Status.FAILED if task.attempts else Status.NOT_STARTED)
+            following = self._settle(
+                task, TaskStatus.FAILED if task.attempts else TaskStatus.NOT_STARTED
+            )
             yield self._change(task)
-            yield from self._judge(following)
+            yield from self._check(following)
 
-    def _is_held_back(self, step: Step) -> bool:
+    def _is_held_back(self, step: ScheduledTask) -> bool:
         return self._stopping and step.rule is None
 
-    def _settle(self, task: _Progress, status: Status) -> list[str]:
+    def _settle(self, task: _Progress, status: TaskStatus) -> list[str]:
         """Give a task its last status and return those that waited for nothing else."""
         self._set(task, status)
         self._left -= 1
@@ -291,24 +293,24 @@ class Schedule:
                 free.append(id_)
         return free
 
-    def _set(self, task: _Progress, status: Status) -> None:
+    def _set(self, task: _Progress, status: TaskStatus) -> None:
         task.status = status
         self._statuses[task.step.id] = status.value
 
-    def _change(self, task: _Progress, delay: float | None = None) -> Change:
-        return Change(
+    def _change(self, task: _Progress, delay: float | None = None) -> StatusChange:
+        return StatusChange(
             task=task.step.id,
             status=task.status,
             attempts=task.attempts,
-            error=None if task.status is Status.COMPLETED else task.error,
+            error=None if task.status is TaskStatus.COMPLETED else task.error,
             delay=delay,
         )
 
 
-def steps_of(tasks: Iterable[Any], rules: dict[str, Rule]) -> tuple[Step, ...]:
+def steps_of(tasks: Iterable[Any], rules: dict[str, TriggerRule]) -> tuple[ScheduledTask, ...]:
     """Return the steps for the tasks of a manifest; one without retry settings has the default."""
     return tuple(
-        Step(
+        ScheduledTask(
             id=task.id,
             needs=task.dependencies,
             retry=task.retry or Retry(),

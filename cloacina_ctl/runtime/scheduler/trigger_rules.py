@@ -51,7 +51,7 @@ class Condition(NamedTuple):
     value: Any = None
 
 
-class Rule(NamedTuple):
+class TriggerRule(NamedTuple):
     """When a task runs: ``All``, ``Any`` or ``None`` of the conditions hold."""
 
     kind: str
@@ -69,7 +69,7 @@ class Rule(NamedTuple):
         return any(held) if self.kind == "Any" else not any(held)
 
 
-def read_rule(text: str) -> Rule | None:
+def read_rule(text: str) -> TriggerRule | None:
     """Return the rule that ``text`` spells, as JSON or as source; None where it is `always`.
 
     Raises ``BadRule`` for what is none, or what only running the code would tell.
@@ -87,7 +87,7 @@ def read_rule(text: str) -> Rule | None:
         raise BadRule("it is neither JSON nor a call of the known rules") from None
 
 
-def rule_of_json(value: object) -> Rule | None:
+def rule_of_json(value: object) -> TriggerRule | None:
     """Return the rule of its JSON, as libraries have it; None where it is `Always`.
 
     A condition by itself is the rule that all of it must hold. Raises ``BadRule``.
@@ -101,8 +101,8 @@ def rule_of_json(value: object) -> Rule | None:
         conditions = value.get("conditions")
         if not isinstance(conditions, list):
             raise BadRule("it has no list of conditions")
-        return Rule(kind=kind, conditions=tuple(map(_condition_of_json, conditions)))
-    return Rule(kind="All", conditions=(_condition_of_json(value),))
+        return TriggerRule(kind=kind, conditions=tuple(map(_condition_of_json, conditions)))
+    return TriggerRule(kind="All", conditions=(_condition_of_json(value),))
 
 
 def _condition_of_json(value: object) -> Condition:
@@ -127,15 +127,17 @@ def _context_value(key: str, operator: object, value: object) -> Condition:
     return Condition(kind="ContextValue", subject=key, operator=str(operator), value=value)
 
 
-def _rule_of_source(node: ast.expr) -> Rule | None:
+def _rule_of_source(node: ast.expr) -> TriggerRule | None:
     if isinstance(node, ast.Dict | ast.Constant):
         return rule_of_json(ast.literal_eval(node))
     name = _name(node.func if isinstance(node, ast.Call) else node)
     if name == "always":
         return None
     if name in _RULES and isinstance(node, ast.Call):
-        return Rule(kind=_RULES[name], conditions=tuple(map(_condition_of_source, node.args)))
-    return Rule(kind="All", conditions=(_condition_of_source(node),))
+        return TriggerRule(
+            kind=_RULES[name], conditions=tuple(map(_condition_of_source, node.args))
+        )
+    return TriggerRule(kind="All", conditions=(_condition_of_source(node),))
 
 
 def _condition_of_source(node: ast.expr) -> Condition:
@@ -238,6 +240,6 @@ _COMPARISONS: dict[str, Callable[[Mapping[str, Any], str, object], bool]] = {
 }
 
 
-def unknown_tasks(rule: Rule, known: Iterable[str]) -> list[str]:
+def unknown_tasks(rule: TriggerRule, known: Iterable[str]) -> list[str]:
     """Return the tasks that the rule names and that are none of ``known``, sorted."""
     return sorted(rule.tasks() - set(known))

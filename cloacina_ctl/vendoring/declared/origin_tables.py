@@ -28,7 +28,7 @@ from cloacina_ctl.vendoring.declared.workspace import read_workspace_elsewhere, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from cloacina_ctl.vendoring.declared.workspace import Document, Workspace
+    from cloacina_ctl.vendoring.declared.workspace import Document, UvWorkspace
 
 _POETRY = (("tool", "poetry", "dependencies"), ("tool", "poetry", "group", "main", "dependencies"))
 _PIXI = ("tool", "pixi", "pypi-dependencies")
@@ -50,7 +50,7 @@ _PIXI_OPTIONS = (
 _PIXI_KEYS = ("index-url", "extra-index-urls", "find-links")
 
 
-def read_origins(workspace: Workspace | None, direct: Iterable[Origin]) -> Origins:
+def read_origins(workspace: UvWorkspace | None, direct: Iterable[Origin]) -> Origins:
     """Return all origins: ``direct`` ones, and those of the project's and its workspace's tables.
 
     What the project says of a name counts, not what its workspace says of it.
@@ -68,7 +68,7 @@ def read_origins(workspace: Workspace | None, direct: Iterable[Origin]) -> Origi
     return Origins(tuple(found), tuple(indexes))
 
 
-def _of_folders(named: Iterable[Origin], workspace: Workspace) -> Iterator[Origin]:
+def _of_folders(named: Iterable[Origin], workspace: UvWorkspace) -> Iterator[Origin]:
     """Yield what the projects say of their dependencies in whose folders the origins are.
 
     Tools read it to the end of the chain: a library in a folder names its own libraries so. The
@@ -100,7 +100,7 @@ def _seen_from(base: str, origin: Origin) -> Origin:
     return origin._replace(location=location, extra=None)
 
 
-def _members(workspace: Workspace) -> Iterator[Origin]:
+def _members(workspace: UvWorkspace) -> Iterator[Origin]:
     """Yield the members of the workspace: uv takes none of them from an index."""
     place = f"{workspace.root.place}: [tool.uv.workspace]"
     for name, folder in workspace.members.items():
@@ -108,7 +108,7 @@ def _members(workspace: Workspace) -> Iterator[Origin]:
         yield Origin(name, WORKSPACE, location, place, path=folder)
 
 
-def _uv(document: Document, workspace: Workspace) -> Iterator[Origin]:
+def _uv(document: Document, workspace: UvWorkspace) -> Iterator[Origin]:
     place = f"{document.place}: [tool.uv.sources]"
     for key, value in document.inner("tool", "uv", "sources").items():
         name = str(canonicalize_name(key))
@@ -212,7 +212,7 @@ def _titles(value: object, key: str) -> Iterator[str]:
             yield key if one is True else str(one)
 
 
-def _with_url(origin: Origin, workspace: Workspace) -> Origin:
+def _with_url(origin: Origin, workspace: UvWorkspace) -> Origin:
     """Return an origin that is the name of an index with the index's URL, where it is known."""
     for table in [table for one in workspace.documents for _, table in one.uv]:
         for entry in tables_in(table.get("index")):

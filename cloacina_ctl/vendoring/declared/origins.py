@@ -22,7 +22,7 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-    from cloacina_ctl.vendoring.target import Target
+    from cloacina_ctl.vendoring.target import PythonTarget
 
 PATH, WORKSPACE, GIT, URL, INDEX, OTHER = "path", "workspace", "git", "url", "index", "other"
 # The public index, which nobody has to name.
@@ -67,7 +67,7 @@ class Origin(NamedTuple):
         """The wheel that the project itself names; None where it names something else."""
         return self.path if self.path is not None and self.path.endswith(".whl") else None
 
-    def applies(self, target: Target, extras: frozenset[str] = frozenset()) -> bool:
+    def applies(self, target: PythonTarget, extras: frozenset[str] = frozenset()) -> bool:
         """Tell whether it counts on ``target``, whatever its patch release is."""
         if self.extra is not None and self.extra not in extras:
             return False
@@ -93,7 +93,7 @@ class Origins(NamedTuple):
     named: tuple[Origin, ...] = ()
     indexes: tuple[ProjectIndex, ...] = ()
 
-    def on(self, target: Target, extras: frozenset[str] = frozenset()) -> dict[str, Origin]:
+    def on(self, target: PythonTarget, extras: frozenset[str] = frozenset()) -> dict[str, Origin]:
         """Return the origins that count on ``target``, by name."""
         return {one.name: one for one in self.named if one.applies(target, extras)}
 
@@ -162,7 +162,7 @@ def contradiction(origin: Origin) -> Diagnostic | None:
     return None
 
 
-def judge_version(origin: Origin, version: str, file: str) -> None:
+def check_version(origin: Origin, version: str, file: str) -> None:
     """Raise ``Refused`` where a wheel's version is not the one that its folder says.
 
     A folder that is not there, or that says no version, proves nothing.

@@ -16,7 +16,7 @@ from packaging.version import InvalidVersion, Version
 
 from cloacina_ctl.errors import Code, Diagnostic, Refused
 from cloacina_ctl.project.detect import PYPROJECT_TOML, REQUIREMENTS_TXT
-from cloacina_ctl.project.model import Layout
+from cloacina_ctl.project.model import ProjectLayout
 from cloacina_ctl.project.own_files import read_own_toml
 from cloacina_ctl.values import NamedTuple
 from cloacina_ctl.vendoring.declared.origins import Origin, direct_origin
@@ -133,7 +133,7 @@ def is_unsafe(text: str) -> bool:
 
 def _find(project: Project) -> tuple[str, RequirementsFile]:
     """Return the file that counts, and what it says."""
-    if project.layout is Layout.PYTHON_TREE:
+    if project.layout is ProjectLayout.PYTHON_TREE:
         if os.path.lexists(os.path.join(project.root, REQUIREMENTS_TXT)):
             return REQUIREMENTS_TXT, read_requirements_file(project.root)
         if not os.path.lexists(os.path.join(project.root, PYPROJECT_TOML)):

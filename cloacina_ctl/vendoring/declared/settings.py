@@ -18,7 +18,7 @@ from cloacina_ctl.vendoring.declared.requirements import is_unsafe, spelled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cloacina_ctl.vendoring.declared.workspace import Document, Workspace
+    from cloacina_ctl.vendoring.declared.workspace import Document, UvWorkspace
 
 # Settings of one text that `uv pip compile` takes as options of the same name, and the value that
 # pip does by itself, if it does one.
@@ -33,7 +33,7 @@ _NEVER = "python_version < '0'"
 _PDM = (("resolution", "overrides"), ("resolution", "excludes"))
 
 
-class Settings(NamedTuple):
+class InstallerSettings(NamedTuple):
     """What to tell uv and pip. ``constraints`` and ``overrides`` are requirements, spelled.
 
     ``options`` are for uv; ``uv_only`` are the settings that pip cannot keep. ``sources_only`` are
@@ -48,18 +48,18 @@ class Settings(NamedTuple):
     sources_only: frozenset[str] = frozenset()
 
 
-def read_settings(workspace: Workspace | None) -> Settings:
+def read_settings(workspace: UvWorkspace | None) -> InstallerSettings:
     """Return the settings that count, or raise ``Refused`` for what cannot be read.
 
     uv reads those of the workspace's root alone.
     """
     if workspace is None:
-        return Settings()
+        return InstallerSettings()
     place, table = workspace.root.uv[0]
     excluded = [f"{name}; {_NEVER}" for name in _names(table, "exclude-dependencies", place)]
     overrides = (*_requirements(table, "override-dependencies", place), *excluded)
     options = tuple(_options(table, place))
-    return Settings(
+    return InstallerSettings(
         place=place,
         constraints=tuple(_requirements(table, "constraint-dependencies", place)),
         overrides=overrides,
@@ -69,7 +69,7 @@ def read_settings(workspace: Workspace | None) -> Settings:
     )
 
 
-def refuse_unkept(workspace: Workspace | None) -> None:
+def refuse_unkept(workspace: UvWorkspace | None) -> None:
     """Raise ``Refused`` for a setting that neither uv nor pip can be told here.
 
     A lock of the project was made with it: then nothing is chosen.
@@ -106,7 +106,7 @@ def _deep(table: dict[str, Any], keys: tuple[str, ...]) -> object:
     return found
 
 
-def only_uv(settings: Settings, *, pip_knows: bool) -> Refused | None:
+def only_uv(settings: InstallerSettings, *, pip_knows: bool) -> Refused | None:
     """Return the error for settings that need uv to choose; None where pip will do.
 
     ``pip_knows`` tells whether pip chooses because it alone was told of an index.

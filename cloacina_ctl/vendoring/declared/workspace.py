@@ -46,7 +46,7 @@ class Document(NamedTuple):
         return inner(self.table, *keys)
 
 
-class Workspace(NamedTuple):
+class UvWorkspace(NamedTuple):
     """The project's own document, and that of the workspace's root (the same where it is that).
 
     ``members`` are the folders of all other members, by the normal form of their names.
@@ -77,7 +77,7 @@ def tables_in(values: object) -> Iterator[dict[str, Any]]:
             yield one
 
 
-def read_workspace(root: str) -> Workspace | None:
+def read_workspace(root: str) -> UvWorkspace | None:
     """Return the workspace of the project in ``root``; None where there is no pyproject.toml."""
     folder = os.path.abspath(root)
     path = os.path.join(folder, PYPROJECT_TOML)
@@ -86,13 +86,13 @@ def read_workspace(root: str) -> Workspace | None:
     return _workspace(_document(folder, PYPROJECT_TOML, read_own_text), folder)
 
 
-def _workspace(own: Document, base: str) -> Workspace:
+def _workspace(own: Document, base: str) -> UvWorkspace:
     is_root = "workspace" in own.inner("tool", "uv")
     top = own if is_root else _root_above(own.folder, base) or own
-    return Workspace(own, top, dict(_named_members(top, own.folder)))
+    return UvWorkspace(own, top, dict(_named_members(top, own.folder)))
 
 
-def read_workspace_elsewhere(folder: str, base: str) -> Workspace | None:
+def read_workspace_elsewhere(folder: str, base: str) -> UvWorkspace | None:
     """Return the workspace of another project, which is not packed: its files may be links.
 
     Messages call its files as they are seen from ``base``.

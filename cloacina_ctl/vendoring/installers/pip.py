@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.digest import Digest
     from cloacina_ctl.vendoring.installers.configuration import Users
     from cloacina_ctl.vendoring.installers.programs import Question
-    from cloacina_ctl.vendoring.target import Target
+    from cloacina_ctl.vendoring.target import PythonTarget
 
 _NOTHING = "(from versions: none)"  # how pip says that no index has the name
 # Without an index pip still fetches what a wheel's metadata has an address of: by a proxy that
@@ -46,7 +46,7 @@ class Pin(NamedTuple):
 
 
 def choose_with_pip(
-    question: Question, target: Target, folder: str, told: Users
+    question: Question, target: PythonTarget, folder: str, told: Users
 ) -> Mapping[str, LockedVersion]:
     """Return what pip chooses, and all that it needs, by name, from its report of an installation.
 
@@ -80,7 +80,9 @@ def _reported(item: Any) -> LockedVersion:  # noqa: ANN401 - what pip says
     return LockedVersion(normal(name), version, () if file is None else (file,))
 
 
-def fetch_pinned(pins: Sequence[Pin], target: Target, folder: str, told: Users) -> tuple[str, ...]:
+def fetch_pinned(
+    pins: Sequence[Pin], target: PythonTarget, folder: str, told: Users
+) -> tuple[str, ...]:
     """Return the paths of the wheels for ``pins``, which pip compares with their digests.
 
     An index that the user told pip of is asked for their names as well, before their addresses
@@ -95,7 +97,7 @@ def fetch_pinned(pins: Sequence[Pin], target: Target, folder: str, told: Users) 
     return _fetch(second, target, folder, told)
 
 
-def _fetch(pins: Sequence[Pin], target: Target, folder: str, told: Users) -> tuple[str, ...]:
+def _fetch(pins: Sequence[Pin], target: PythonTarget, folder: str, told: Users) -> tuple[str, ...]:
     listed = write_lines(folder, "pinned.txt", [_line(pin, told) for pin in pins])
     destination = os.path.join(folder, "fetched")
     with reported(destination):
@@ -111,7 +113,9 @@ def _line(pin: Pin, told: Users) -> str:
     return f"{pin.name}{at} --hash=sha256:{pin.digest}"
 
 
-def _run(words: list[str], target: Target, house: str | None, folder: str, told: Users) -> None:
+def _run(
+    words: list[str], target: PythonTarget, house: str | None, folder: str, told: Users
+) -> None:
     command = [
         *pip_command(), *words, "--only-binary=:all:", "--no-input",
         "--disable-pip-version-check", "--progress-bar=off", "--no-color", *target.pip_options(),

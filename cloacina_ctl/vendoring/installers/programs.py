@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from cloacina_ctl.vendoring.installers.configuration import Users
-    from cloacina_ctl.vendoring.target import Target
+    from cloacina_ctl.vendoring.target import PythonTarget
 
 # What uv or pip said when they failed: the reason, and whether it lies with the network.
 #
@@ -211,7 +211,7 @@ def pip_command() -> tuple[str, ...]:
     return found
 
 
-def uv_for(target: Target, told: Users, house: str | None) -> str | None:
+def uv_for(target: PythonTarget, told: Users, house: str | None) -> str | None:
     """Return the path of uv where uv is asked for ``target``, None where pip is.
 
     Where one of the two alone knows where distributions are, it is that one. Raises ``Refused``

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.vendoring.installers.configuration import Users
     from cloacina_ctl.vendoring.locks.project_lock import LockedVersion
-    from cloacina_ctl.vendoring.target import Target
+    from cloacina_ctl.vendoring.target import PythonTarget
 
 _ANSWER = "pylock.toml"
 _FAILED = ("uv", "uv cannot choose versions")
@@ -28,7 +28,7 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy
 
 
 def choose_with_uv(
-    uv: str, question: Question, target: Target, folder: str, told: Users
+    uv: str, question: Question, target: PythonTarget, folder: str, told: Users
 ) -> Mapping[str, LockedVersion]:
     """Return what uv chooses, by name; ``folder`` is a scratch folder.
 

@@ -31,7 +31,7 @@ from cloacina_ctl.vendoring.declared.origins import without_user
 from cloacina_ctl.vendoring.declared.workspace import inner
 from cloacina_ctl.vendoring.locks.project_lock import MAX_LOCK_BYTES
 from cloacina_ctl.vendoring.locks.pylock import Pylock
-from cloacina_ctl.vendoring.target import Target, accepts, parse_target, target_for
+from cloacina_ctl.vendoring.target import PythonTarget, accepts, parse_target, target_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -68,7 +68,7 @@ class LockedWheel(NamedTuple):
         return f"{self.name} {self.version}"
 
 
-class Lock(NamedTuple):
+class WheelLock(NamedTuple):
     """What was chosen, for one version of Python on some platforms.
 
     ``inputs`` are what of the project decided: requirements, where a distribution comes from, what
@@ -80,7 +80,7 @@ class Lock(NamedTuple):
     inputs: tuple[str, ...]
     wheels: tuple[LockedWheel, ...]
 
-    def targets(self, requires: str | None) -> tuple[Target, ...]:
+    def targets(self, requires: str | None) -> tuple[PythonTarget, ...]:
         """Return what it was made for, within what the project requires of Python."""
         return tuple(target_for(requires, self.python, one) for one in self.platforms)
 
@@ -97,7 +97,7 @@ class _OwnLock(Pylock):
         return tuple(sorted(value))
 
 
-def read_lock(root: str) -> Lock | None:
+def read_lock(root: str) -> WheelLock | None:
     """Return the lock of the project in ``root``, None where there is none.
 
     Raises ``Refused`` for one that cannot be read, it may be half of a merge, and for one that
@@ -120,7 +120,7 @@ def read_lock(root: str) -> Lock | None:
         raise found.problem("`platforms` must name one")
     wheels = locked_wheels((target, found.select(target).values()) for target in targets)
     platforms = tuple(target.platform for target in targets)
-    return Lock(python[1], platforms, found.texts("inputs"), wheels)
+    return WheelLock(python[1], platforms, found.texts("inputs"), wheels)
 
 
 def unfit_lock(message: str) -> Refused:
@@ -129,7 +129,7 @@ def unfit_lock(message: str) -> Refused:
 
 
 def locked_wheels(
-    chosen: Iterable[tuple[Target, Iterable[LockedVersion]]],
+    chosen: Iterable[tuple[PythonTarget, Iterable[LockedVersion]]],
 ) -> tuple[LockedWheel, ...]:
     """Return of each version the wheel that fits the target best; one for several is one wheel."""
     found: dict[Digest, LockedWheel] = {}
@@ -151,7 +151,7 @@ def locked_wheels(
     return tuple(sorted(found.values()))
 
 
-def misfit(lock: Lock, inputs: tuple[str, ...], requires_python: str | None) -> str | None:
+def misfit(lock: WheelLock, inputs: tuple[str, ...], requires_python: str | None) -> str | None:
     """Return why the lock is not the one of these inputs, None where it is."""
     added = sorted(set(inputs) - set(lock.inputs))
     gone = sorted(set(lock.inputs) - set(inputs))
@@ -176,7 +176,7 @@ def lock_bytes(root: str) -> bytes | None:
     return None
 
 
-def write_lock(root: str, lock: Lock, found: bytes | None = None) -> None:
+def write_lock(root: str, lock: WheelLock, found: bytes | None = None) -> None:
     """Write the lock beside the project; the old one is replaced in one step.
 
     ``found`` is what was in the file when the new one was chosen. Raises ``FileProblem`` (I012)
@@ -210,7 +210,7 @@ def _write_instead(path: str, data: bytes, found: bytes | None) -> None:
         write_file(path, data, replaced=replaced)
 
 
-def refuse_unsayable(lock: Lock, root: str, folder: str) -> None:
+def refuse_unsayable(lock: WheelLock, root: str, folder: str) -> None:
     """Raise ``Refused`` where the lock, written into ``folder`` and read again, says another one.
 
     A lock tells platforms apart by the machine and by what wheels are named for: not what musl
@@ -230,7 +230,7 @@ def refuse_unsayable(lock: Lock, root: str, folder: str) -> None:
     )
 
 
-def dump_lock(lock: Lock, root: str) -> bytes:
+def dump_lock(lock: WheelLock, root: str) -> bytes:
     """Return the lock as text, for the project in ``root``: the same for the same lock."""
     versions = groupby(sorted(lock.wheels), key=attrgetter("name", "version"))
     machines = _machines(lock.platforms)
@@ -247,7 +247,7 @@ def dump_lock(lock: Lock, root: str) -> bytes:
 
 
 def _machines(platforms: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted({Target("", one).machine for one in platforms}))
+    return tuple(sorted({PythonTarget("", one).machine for one in platforms}))
 
 
 def _package(wheels: Sequence[LockedWheel], machines: tuple[str, ...], root: str) -> Package:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from cloacina_ctl.vendoring.declared.origins import Origin
-    from cloacina_ctl.vendoring.target import Target
+    from cloacina_ctl.vendoring.target import PythonTarget
 
 MAX_LOCK_BYTES = 32 << 20
 _URL = re.compile(r"https?://[^\s#${}\\\"'<>\x00-\x20\x7f]+")
@@ -52,7 +52,7 @@ class LockedVersion(NamedTuple):
     registry: str | None = None
     origin: Origin | None = None
 
-    def best(self, target: Target) -> LockedFile | None:
+    def best(self, target: PythonTarget) -> LockedFile | None:
         """Return the wheel that fits the target best, None where none does."""
         ranked = [
             (rank, one.file, one)
@@ -81,7 +81,7 @@ class ProjectLock(ABC):
             raise self.problem(error.diagnostics[0].message) from error
 
     @abstractmethod
-    def select(self, target: Target) -> Mapping[str, LockedVersion]:
+    def select(self, target: PythonTarget) -> Mapping[str, LockedVersion]:
         """Return what it has for ``target``, by name. Raises ``Refused`` where it cannot tell."""
 
     def problem(self, message: str) -> Refused:
@@ -89,7 +89,7 @@ class ProjectLock(ABC):
         return Refused.of(self.code, message, where=self.place, hint=self.renewal)
 
     def by_name(
-        self, versions: Iterable[LockedVersion], target: Target
+        self, versions: Iterable[LockedVersion], target: PythonTarget
     ) -> dict[str, LockedVersion]:
         """Return the versions by name, or raise ``Refused`` where one name has two."""
         found: dict[str, LockedVersion] = {}

@@ -19,7 +19,7 @@ from cloacina_ctl.vendoring.locks.project_lock import (
 if TYPE_CHECKING:
     from packaging.markers import Environment
 
-    from cloacina_ctl.vendoring.target import Target
+    from cloacina_ctl.vendoring.target import PythonTarget
 
 _COMMANDS = {
     "uv": "uv lock && uv export --format pylock.toml -o {}",
@@ -44,11 +44,11 @@ class Pylock(ProjectLock):
             raise self.problem(f"no lock by PEP 751: {error}") from error
         self._extras = extras & set(self.document.extras or ())
 
-    def select(self, target: Target) -> dict[str, LockedVersion]:
+    def select(self, target: PythonTarget) -> dict[str, LockedVersion]:
         """Return what it has for ``target``, for its first and its last patch release."""
         return self.by_name(map(self._version, self._packages(target)), target)
 
-    def _packages(self, target: Target) -> list[Package]:
+    def _packages(self, target: PythonTarget) -> list[Package]:
         """Return the packages for any patch release; a lock may be for later ones alone."""
         found: list[Package] = []
         failure: PylockSelectError | None = None

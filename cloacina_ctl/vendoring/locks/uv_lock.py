@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloacina_ctl.vendoring.declared.requirements import Requirements
-    from cloacina_ctl.vendoring.declared.workspace import Workspace
-    from cloacina_ctl.vendoring.target import Target
+    from cloacina_ctl.vendoring.declared.workspace import UvWorkspace
+    from cloacina_ctl.vendoring.target import PythonTarget
 
 _VERSION = 1
 # How a lock calls the folders of the workspace.
@@ -40,7 +40,7 @@ class UvLock(ProjectLock):
     renewal = "renew it: `uv lock`"
 
     def __init__(
-        self, path: str, place: str, workspace: Workspace, requirements: Requirements
+        self, path: str, place: str, workspace: UvWorkspace, requirements: Requirements
     ) -> None:
         """Read it, or raise ``Refused``."""
         super().__init__(path, place)
@@ -56,7 +56,7 @@ class UvLock(ProjectLock):
         self._own = self._find_own(workspace, requirements)
         self._extras = requirements.extras
 
-    def _find_own(self, workspace: Workspace, requirements: Requirements) -> dict[str, Any]:
+    def _find_own(self, workspace: UvWorkspace, requirements: Requirements) -> dict[str, Any]:
         """Return the entry of the project itself."""
         name = requirements.own.name if requirements.own else ""
         for package in self._packages.get(name, ()):
@@ -68,7 +68,7 @@ class UvLock(ProjectLock):
                     return package
         raise self.problem(f"the project `{name}` is not in it")
 
-    def select(self, target: Target) -> dict[str, LockedVersion]:
+    def select(self, target: PythonTarget) -> dict[str, LockedVersion]:
         """Return what the project's own dependencies lead to on ``target``."""
         walked = (one for here in target.environments() for one in self._walk(here))
         return self.by_name(map(self._version, walked), target)

@@ -30,7 +30,7 @@ class Node(NamedTuple):
     routes: tuple[tuple[str | None, str], ...] = ()
 
 
-class Graph(NamedTuple):
+class BuiltGraph(NamedTuple):
     """A graph in an order in which it can be run; ``reactor`` is what feeds it."""
 
     name: str
@@ -114,7 +114,7 @@ class ComputationGraphBuilder:
         if kind is None:
             self._check()
             reactor = self._reactor
-            REGISTRY.graphs[self.NAME] = Graph(
+            REGISTRY.graphs[self.NAME] = BuiltGraph(
                 name=self.NAME,
                 nodes=_in_order(self._nodes),
                 functions=self.functions,

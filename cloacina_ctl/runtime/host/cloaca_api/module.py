@@ -34,7 +34,7 @@ NAMES = {
     "none_of": rules.none_of,
     "always": rules.always,
     "WorkflowBuilder": workflows.WorkflowBuilder,
-    "Workflow": workflows.Workflow,
+    "Workflow": workflows.BuiltWorkflow,
     "WorkflowContext": workflows.WorkflowContext,
     "TaskNamespace": workflows.TaskNamespace,
     "register_workflow_constructor": workflows.register_workflow_constructor,

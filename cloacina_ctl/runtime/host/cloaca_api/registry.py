@@ -10,10 +10,10 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cloacina_ctl.runtime.host.cloaca_api.graphs import Graph
+    from cloacina_ctl.runtime.host.cloaca_api.graphs import BuiltGraph
 
 
-class Names(NamedTuple):
+class DeclaredFor(NamedTuple):
     """The workflow that a decorator declares something for."""
 
     tenant: str
@@ -25,7 +25,7 @@ class DeclaredTask(NamedTuple):
     """A task as its decorator declared it; ``invokes`` is the name of a graph."""
 
     id: str
-    names: Names
+    names: DeclaredFor
     function: Callable[..., object]
     dependencies: tuple[str, ...]
     retry: dict[str, Any] | None
@@ -48,18 +48,18 @@ class DeclaredTrigger(NamedTuple):
     allow_concurrent: bool
 
 
-class Registry:
+class Declarations:
     """All declarations, in the order in which they were made; the last of one name counts."""
 
     def __init__(self) -> None:
-        self.tasks: dict[tuple[Names, str], DeclaredTask] = {}
+        self.tasks: dict[tuple[DeclaredFor, str], DeclaredTask] = {}
         self.triggers: dict[str, DeclaredTrigger] = {}
         self.reactors: dict[str, tuple[tuple[str, ...], str]] = {}
-        self.graphs: dict[str, Graph] = {}
+        self.graphs: dict[str, BuiltGraph] = {}
         self.accumulators: dict[str, tuple[str, dict[str, str]]] = {}
         self._scopes = _local()
 
-    def enter(self, names: Names) -> None:
+    def enter(self, names: DeclaredFor) -> None:
         """Declare for this workflow from here on, in this thread."""
         self._stack().append(names)
 
@@ -67,7 +67,7 @@ class Registry:
         """Declare for the workflow before."""
         self._stack().pop()
 
-    def names(self) -> Names:
+    def names(self) -> DeclaredFor:
         """Return the workflow that is declared for. Raises ``ValueError`` where there is none."""
         stack = self._stack()
         if not stack:
@@ -77,11 +77,11 @@ class Registry:
             )
         return stack[-1]
 
-    def _stack(self) -> list[Names]:
+    def _stack(self) -> list[DeclaredFor]:
         if not hasattr(self._scopes, "stack"):
             self._scopes.stack = []
-        stack: list[Names] = self._scopes.stack
+        stack: list[DeclaredFor] = self._scopes.stack
         return stack
 
 
-REGISTRY = Registry()
+REGISTRY = Declarations()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cloacina_ctl.runtime.host.cloaca_api.registry import REGISTRY, Names
+from cloacina_ctl.runtime.host.cloaca_api.registry import REGISTRY, DeclaredFor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ class WorkflowContext:
         self.workflow_id = workflow_id
 
 
-class Workflow:
+class BuiltWorkflow:
     """A workflow that a builder made: a name, and what was said of it."""
 
     def __init__(self, name: str, description: str) -> None:
@@ -87,7 +87,7 @@ class WorkflowBuilder:
         workflow: str | None = None,
     ) -> None:
         self._name = name
-        self._names = Names(
+        self._names = DeclaredFor(
             tenant=tenant or "public", package=package or "embedded", workflow=workflow or name
         )
         self._description = ""
@@ -107,9 +107,9 @@ class WorkflowBuilder:
                 f"Task '{id_}' not found in registry. Make sure it was decorated with @task."
             )
 
-    def build(self) -> Workflow:
+    def build(self) -> BuiltWorkflow:
         """Return the workflow."""
-        return Workflow(self._name, self._description)
+        return BuiltWorkflow(self._name, self._description)
 
     def __enter__(self) -> Self:
         REGISTRY.enter(self._names)
@@ -125,7 +125,7 @@ class WorkflowBuilder:
 def register_workflow_constructor(name: str, constructor: Callable[[], object]) -> None:
     """Call the constructor, as a server does; its workflow's name is known already."""
     workflow = constructor()
-    if not isinstance(workflow, Workflow):
+    if not isinstance(workflow, BuiltWorkflow):
         raise TypeError(f"the constructor of '{name}' returns no Workflow")
 
 

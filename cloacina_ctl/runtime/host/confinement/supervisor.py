@@ -35,7 +35,7 @@ _REMOVING_ATTEMPTS = 20
 _STDERR = 2
 
 
-def begin_family(
+def start_supervisor(
     path: str, identity: tuple[int, int], confinement: Confinement, memory: MemoryGroup
 ) -> None:
     """Return in the process that the code runs in; this one ends, later, as that one does.

@@ -1,6 +1,6 @@
 """Whether the signatures of a package hold: the argument, step by step.
 
-For each envelope, before the head is decompressed (``judge_head``):
+For each envelope, before the head is decompressed (``check_head_signatures``):
 
 (1) Its ``keyid`` names a key that the caller knows. It is a hint to find the key, no more; an
     envelope of a key that nobody asked for is ignored, whatever it holds.
@@ -10,7 +10,7 @@ For each envelope, before the head is decompressed (``judge_head``):
     nothing twice.
 (4) The statement is about these bytes of the head.
 
-and after the head was read (``judge_subject``):
+and after the head was read (``check_signed_subjects``):
 
 (5) The subject's name is that of the package, and for a package signature so are its name, version
     and content.
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.signing.schemes import Scheme
 
 
-class Status(str, enum.Enum):
+class SignatureStatus(str, enum.Enum):
     """What is known of one signature."""
 
     TRUSTED = "trusted"
@@ -64,7 +64,7 @@ class KnownKey(NamedTuple):
     trusted: bool = True
 
 
-class Judged(NamedTuple):
+class CheckedSignature(NamedTuple):
     """One signature and what is known of it.
 
     ``name`` is what the user calls the key, ``reason`` why the signature is INVALID. ``claims`` is
@@ -75,7 +75,7 @@ class Judged(NamedTuple):
 
     envelope: Envelope | None
     keyid: str
-    status: Status
+    status: SignatureStatus
     name: str | None = None
     reason: str | None = None
     claims: Claims | None = None
@@ -84,7 +84,7 @@ class Judged(NamedTuple):
     @property
     def holds(self) -> bool:
         """Tell whether the signature was verified."""
-        return self.status in (Status.TRUSTED, Status.VALID)
+        return self.status in (SignatureStatus.TRUSTED, SignatureStatus.VALID)
 
     @property
     def predicate_type(self) -> str | None:
@@ -109,17 +109,19 @@ class Judged(NamedTuple):
         return self.claims.signed_at
 
 
-def judge_head(
+def check_head_signatures(
     envelopes: Iterable[Envelope], head: Digest, known: Iterable[KnownKey]
-) -> tuple[Judged, ...]:
+) -> tuple[CheckedSignature, ...]:
     """Judge each envelope against the bytes of the head, without what the head says."""
     keys = by_fingerprint(known)
-    return tuple(_judge_one(envelope, head, keys) for envelope in envelopes)
+    return tuple(_check_one(envelope, head, keys) for envelope in envelopes)
 
 
-def judge_subject(judged: Iterable[Judged], subject: Subject) -> tuple[Judged, ...]:
+def check_signed_subjects(
+    judged: Iterable[CheckedSignature], subject: Subject
+) -> tuple[CheckedSignature, ...]:
     """Judge what holds so far against what the head says (5)."""
-    return tuple(_judge_claims(one, subject) for one in judged)
+    return tuple(_check_claims(one, subject) for one in judged)
 
 
 def by_fingerprint(known: Iterable[KnownKey]) -> dict[str, KnownKey]:
@@ -134,16 +136,20 @@ def by_fingerprint(known: Iterable[KnownKey]) -> dict[str, KnownKey]:
     return keys
 
 
-def _judge_one(envelope: Envelope, head: Digest, keys: dict[str, KnownKey]) -> Judged:
+def _check_one(envelope: Envelope, head: Digest, keys: dict[str, KnownKey]) -> CheckedSignature:
     claimed = claims(envelope)
     known = keys.get(envelope.keyid)  # (1)
     if known is None:
-        return Judged(envelope, envelope.keyid, Status.UNKNOWN_KEY, claims=claimed)
+        return CheckedSignature(
+            envelope, envelope.keyid, SignatureStatus.UNKNOWN_KEY, claims=claimed
+        )
     reason = _why_not(envelope, claimed, head, known.key)
     if reason is not None:
-        return Judged(envelope, envelope.keyid, Status.INVALID, known.name, reason, claimed)
-    status = Status.TRUSTED if known.trusted else Status.VALID
-    return Judged(envelope, envelope.keyid, status, known.name, claims=claimed)
+        return CheckedSignature(
+            envelope, envelope.keyid, SignatureStatus.INVALID, known.name, reason, claimed
+        )
+    status = SignatureStatus.TRUSTED if known.trusted else SignatureStatus.VALID
+    return CheckedSignature(envelope, envelope.keyid, status, known.name, claims=claimed)
 
 
 def _why_not(
@@ -165,7 +171,7 @@ def _why_not(
     return None
 
 
-def _judge_claims(judged: Judged, subject: Subject) -> Judged:
+def _check_claims(judged: CheckedSignature, subject: Subject) -> CheckedSignature:
     kind = judged.predicate_type
     if judged.envelope is None or not judged.holds or kind is None:
         return judged
@@ -178,4 +184,6 @@ def _judge_claims(judged: Judged, subject: Subject) -> Judged:
         expected += [subject.name, subject.version, subject.content]
     if said == expected:
         return judged
-    return judged._replace(status=Status.INVALID, reason="it names another package than this one")
+    return judged._replace(
+        status=SignatureStatus.INVALID, reason="it names another package than this one"
+    )
