@@ -20,8 +20,8 @@ import pytest
 import cloacina_ctl
 from cloacina_ctl.cli.parsing import table
 from cloacina_ctl.manifest import canonical
-from tests.manifest.documents import rust
-from tests.tools import need
+from tests.support.machine import need
+from tests.support.manifests import rust
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cloacina_ctl"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 HEAVY = (
     "typer", "rich", "click", "dataclasses", "inspect", "pathlib", "logging", "tempfile",
@@ -187,6 +188,17 @@ def imported(path: Path) -> Iterator[str]:
 def test_no_module_imports_what_none_needs():
     found = [f"{inside(path)}: {name}" for path in MODULES for name in imported(path)
              if name in FORBIDDEN_MODULES]  # fmt: skip
+    assert found == []
+
+
+def test_no_file_of_the_tests_is_a_library_of_another():
+    """What two of them need is in `tests.support`, or a module of their folder beside them."""
+    imports = re.compile(
+        r"^ *(?:from|import) tests[\w.]*\.(?:conftest|test_\w+)\b"
+        r"|^ *from tests[\w.]* import .*\b(?:conftest|test_\w+)\b", re.MULTILINE
+    )  # fmt: skip
+    found = [f"{path.relative_to(ROOT)}: {match[0].strip()}" for path in TESTS
+             for match in imports.finditer(path.read_text("utf-8"))]  # fmt: skip
     assert found == []
 
 

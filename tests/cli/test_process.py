@@ -6,7 +6,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -107,6 +106,7 @@ def start(tmp_path, body, **options):
     code.write_text(probe(body))
     child = subprocess.Popen(
         [sys.executable, str(code)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -117,29 +117,34 @@ def start(tmp_path, body, **options):
     return child
 
 
-WAITS = """import os, time
+# Until the signal it waits for a pipe that stays open, and then, if it is to, for one that closes.
+WAITS = """import os
+silent = os.pipe()
 try:
     os.write(1, b"ready\\n")
-    time.sleep(20)
+    os.read(silent[0], 1)
 finally:
-    time.sleep({cleanup})
+    os.write(1, b"cleaning\\n")
+    os.read(0, 1)
     os.write(1, b"cleaned\\n")"""
 
 
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_signal_cleans_up_and_says_so(tmp_path, name, status):
-    child = start(tmp_path, WAITS.format(cleanup=0))
+    child = start(tmp_path, WAITS)
     child.send_signal(getattr(signal, name))
-    out, err = child.communicate(timeout=10)
-    assert (child.returncode, out, err) == (status, "cleaned\n", f"error[X002] stopped by {name}\n")
+    out, err = child.communicate(timeout=30)
+    assert (child.returncode, out) == (status, "cleaning\ncleaned\n")
+    assert err == f"error[X002] stopped by {name}\n"
 
 
 def test_a_second_signal_does_not_stop_the_cleaning_up(tmp_path):
-    child = start(tmp_path, WAITS.format(cleanup=0.3))
+    child = start(tmp_path, WAITS)
+    child.send_signal(signal.SIGINT)
+    assert child.stdout.readline() == "cleaning\n"
     for _ in range(4):
         child.send_signal(signal.SIGINT)
-        time.sleep(0.05)
-    out, _ = child.communicate(timeout=10)
+    out, _ = child.communicate(timeout=30)
     assert (child.returncode, out) == (130, "cleaned\n")
 
 
@@ -147,11 +152,10 @@ def test_a_signal_that_the_caller_ignores_stays_ignored(tmp_path):
     def ignore():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    child = start(
-        tmp_path, "import time; print('ready', flush=True); time.sleep(0.3)", preexec_fn=ignore
-    )
+    body = "import os\nprint('ready', flush=True)\nos.read(0, 1)"
+    child = start(tmp_path, body, preexec_fn=ignore)
     child.send_signal(signal.SIGHUP)
-    assert child.communicate(timeout=10)[1] == ""
+    assert child.communicate(timeout=30)[1] == ""
     assert child.returncode == 0
 
 

@@ -1,13 +1,12 @@
 """The page of the command line."""
 
-from pathlib import Path
-
 from cloacina_ctl.cli.parsing import table
 from cloacina_ctl.cli.parsing.reference import reference
+from tests.support.projects import DOCS
 
 
 def test_the_page_is_that_of_this_program():
-    page = Path(__file__).parent.parent.parent / "docs" / "cli.md"
+    page = DOCS / "cli.md"
     assert page.read_text() == reference(), (
         "python -m cloacina_ctl.cli.parsing.reference > docs/cli.md"
     )

@@ -1,9 +1,6 @@
 """The table of a run, drawn on a terminal that only exists in memory, and on a real one."""
 
 import io
-import os
-import pty
-import subprocess
 import sys
 
 import pytest
@@ -12,6 +9,7 @@ from rich.console import Console
 from cloacina_ctl.cli.terminal.run_table import RunTable
 from cloacina_ctl.cli.terminal.units import seconds
 from cloacina_ctl.operations.run import TaskEnded, TaskRetrying, TaskStarted
+from tests.support.terminals import Terminal, cursor_is_back
 
 EVENTS = (
     TaskStarted("read", 1, 0.0),
@@ -115,36 +113,20 @@ table = RunTable(["a", "b"], color=True)
 table.take(TaskStarted("a", 1, 0.0))
 while not table.print("printed by a"):
     time.sleep(0.01)
-time.sleep(0.3)
 table.take(TaskEnded("a", "completed", 1, 0.5, 0.5))
 table.close()
-print("done")
+print("done", file=sys.stderr)
 """
 
 
 def test_on_a_terminal_lines_stand_above_the_table_which_is_gone_at_the_end():
-    main, terminal = pty.openpty()
-    done = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT], stdout=terminal, stderr=terminal,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"},
-    )  # fmt: skip
-    os.close(terminal)
-    said = b""
-    while True:
-        try:
-            piece = os.read(main, 4096)
-        except OSError:  # what Linux says at the end
-            break
-        if not piece:
-            break
-        said += piece
-    assert done.wait(30) == 0
-    os.close(main)
-    text = said.decode()
+    ended = Terminal(sys.executable, "-c", SCRIPT).end()
+    assert (ended.status, ended.out) == (0, "")
+    text = ended.err
     assert "printed by a" in text
     assert "of 2 tasks ended" in text
     assert text.index("printed by a") < text.index("done")
-    assert text.count("\x1b[?25l") == text.count("\x1b[?25h"), "the cursor is back"
+    assert cursor_is_back(text)
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from cloacina_ctl.errors import Code
+from tests.support.projects import DOCS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "codes.md").read_text("utf-8")
+PAGE = (DOCS / "codes.md").read_text("utf-8")
 HEADING = re.compile(r"^### (\S+) (.*)$", re.MULTILINE)
 HEADINGS = HEADING.findall(PAGE)
 LETTERS = re.findall(r"^## ([A-Z]): ", PAGE, re.MULTILINE)

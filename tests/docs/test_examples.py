@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -11,8 +10,8 @@ from cloacina_ctl.operations import keys
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.unpack import Wanted, unpack
 from cloacina_ctl.verification.policy import VerificationPolicy
+from tests.support.projects import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = re.findall(
     r"```python\n(.*?)```", (ROOT / "docs" / "manifest.md").read_text(), re.DOTALL
 )

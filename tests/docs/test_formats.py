@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from cloacina_ctl.releases.table import RELEASES, SHADOWED_NAMES, SOURCES
+from tests.support.projects import DOCS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
+PAGE = (DOCS / "formats.md").read_text("utf-8")
 
 
 def between(name: str) -> str:

@@ -2,17 +2,16 @@
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 
 from cloacina_ctl.cli.parsing import table
 from cloacina_ctl.cli.parsing.declaration import COMMON
-from tests.docs.transcripts import normal, said_by, steps_of
-from tests.tools import need
-from tests.verbs.conftest import FIXTURES
+from tests.support.machine import need
+from tests.support.projects import DOCS, FIXTURES
+from tests.support.transcripts import normal, said_by, steps_of
 
-PAGE = (Path(__file__).parents[2] / "docs" / "from-cloacina-ctl-0.2.md").read_text("utf-8")
+PAGE = (DOCS / "from-cloacina-ctl-0.2.md").read_text("utf-8")
 ROWS = [
     [re.findall(r"`([^`]+)`", cell) for cell in line.strip("|").split(" | ")]
     for line in PAGE.splitlines()

@@ -10,9 +10,9 @@ import pytest
 
 from cloacina_ctl.cli import exits
 from cloacina_ctl.cli.parsing import table
-from tests.docs.transcripts import normal, said_by, steps_of
+from tests.support.projects import ROOT
+from tests.support.transcripts import normal, said_by, steps_of
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = sorted(
     path.relative_to(ROOT) for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from cloacina_ctl.checks.rust.macro_tables import MACROS, RULE_FUNCTIONS, RULE_OPERATORS
 from cloacina_ctl.checks.rust.releases import FIRST, span
 from cloacina_ctl.releases.table import RELEASES
 from tests.engines.rust_cases import CASES
+from tests.support.projects import DOCS
 
-PATH = Path(__file__).parents[2] / "docs" / "rust-macros.md"
+PATH = DOCS / "rust-macros.md"
 PAGE = PATH.read_text("utf-8")
 
 

@@ -5,16 +5,15 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from cloacina_ctl.errors import NotTrusted
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.signing.keys import PrivateKey, load_private_key
-from tests.tools import as_user, folder_of
+from tests.support.machine import as_user, folder_of
+from tests.support.projects import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "signing.md").read_text("utf-8")
 CI = PAGE.partition("### In CI")[2].partition("### ")[0]
 KEY = PrivateKey.from_raw(bytes(range(32)))

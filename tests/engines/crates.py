@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.cache import cache_folder, locked
-from tests.tools import need
+from tests.support.cache import cache_folder, locked
+from tests.support.machine import need
+from tests.support.projects import FIXTURES
 
 PROJECTS = Path(__file__).with_name("projects") / "releases"
-FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 OWN = "0.6.1"  # the release that the fixture is written for
 _RANGES = {
     "0.4.0": ">=0.4, <0.5",
@@ -66,11 +66,16 @@ def build(crate: Path) -> Path:
 
 
 def cargo(*words: str, folder: Path) -> None:
-    """Run cargo with a target folder of our own."""
+    """Run cargo with a target folder of our own.
+
+    No crate is optimized there, the fixture neither: else it would compile all that the small
+    crates of its release depend on a second time, and for twice as long.
+    """
+    ours = {"CARGO_TARGET_DIR": str(target_folder()), "CARGO_PROFILE_RELEASE_OPT_LEVEL": "0"}
     done = subprocess.run(
         ["cargo", *words],
         cwd=folder,
-        env={**os.environ, "CARGO_TARGET_DIR": str(target_folder())},
+        env={**os.environ, **ours},
         capture_output=True,
         text=True,
         check=False,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.engines import libc
-from tests.engines.cache import locked
+from tests.support.cache import locked
 
 # Release → what it is called on PyPI, and how its module is called.
 RELEASES = {

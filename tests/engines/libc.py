@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.cache import locked
-from tests.tools import need
+from tests.support.cache import locked
+from tests.support.machine import need
 
 NEEDED = (2, 39)
 # The first suite of each distribution whose glibc is new enough.

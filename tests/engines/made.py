@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.engines import crates, stock
-from tests.tools import need
-from tests.vendoring.wheels import wheel
+from tests.support.machine import need
+from tests.support.wheels import wheel
 
 PROJECTS = Path(__file__).with_name("projects")
 FIRST_SOURCE, LAST_V1 = "0.4", "0.3"

@@ -16,8 +16,9 @@ from typing import Any
 from tests.engines.matrix import ALL, ROWS, SOURCE, Row, note
 from tests.engines.measured import FILE, as_cell, measure_cell, measure_trap, measured
 from tests.engines.traps import TRAPS, Trap
+from tests.support.projects import DOCS
 
-PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
+PAGE = DOCS / "compatibility.md"
 _SIGNS = {"runs": "✓", "loads": "loads", "refused": "–"}
 
 TEMPLATE = Path(__file__).with_name("page.md")

@@ -1,6 +1,6 @@
 """Small crates that the macros of Cloacina take or refuse, each with the finding it must get.
 
-One table, read twice: `tests/project/test_rust_rules.py` asks the rules, for every release, and
+One table, read twice: `tests/checks/test_rust_rules.py` asks the rules, for every release, and
 `test_rust_rules.py` beside this file asks rustc, for some. A case says in which releases it is
 refused; in the others it builds, and nothing is found.
 """

@@ -15,11 +15,11 @@ import pytest
 
 from cloacina_ctl.project.build.compiler_errors import explain
 from cloacina_ctl.project.rust.cargo_toml import read_crate
-from tests.engines.cache import cache_folder, locked
 from tests.engines.crates import target_folder
 from tests.engines.rust_cases import CASES, EXPLAINED, Case, changes, files_of, releases_of
-from tests.project.trees import plant
-from tests.tools import need
+from tests.support.cache import cache_folder, locked
+from tests.support.machine import need
+from tests.support.trees import plant
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,14 +7,13 @@ import pytest
 from tests.engines.matrix import SOURCE
 from tests.engines.measured import as_cell, measure_trap, measured
 from tests.engines.traps import TRAPS
-from tests.verbs.conftest import cli, config  # noqa: F401 - fixtures
 
 slow = [pytest.mark.slow, pytest.mark.engines]
 PARAMETERS = [pytest.param(trap, id=trap.name) for trap in TRAPS]
 
 
 @pytest.mark.parametrize("trap", PARAMETERS)
-def test_we_find_it_too(trap, cli, tmp_path):  # noqa: F811 - the fixture
+def test_we_find_it_too(trap, cli, tmp_path):
     package = tmp_path / "trap.cloacina"
     package.write_bytes(trap.build())
     found = json.loads(cli("validate", package, "--json").out)["diagnostics"]

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.hostile.builder import Recipe, build
+from tests.support.builder import Recipe, build
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

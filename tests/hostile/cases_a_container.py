@@ -6,9 +6,9 @@ import gzip
 import struct
 from typing import TYPE_CHECKING, Any
 
-from tests.hostile import tar_bytes, zstd_bytes
-from tests.hostile.builder import FILES, File, Recipe, Stored, build, make
 from tests.hostile.case import Case, of
+from tests.support import tar_bytes, zstd_bytes
+from tests.support.builder import FILES, File, Recipe, Stored, build, make
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

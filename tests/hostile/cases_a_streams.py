@@ -7,21 +7,20 @@ import zlib
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from tests.foreign import archives
 from tests.hostile.case import Case
-from tests.hostile.foreign_case import (
+from tests.hostile.legacy_case import (
     END,
     PACK,
-    foreign_case,
-    library,
+    legacy_case,
     of_stream,
     package_of,
     stream_of,
-    v1_manifest,
-    v1_package,
     with_members,
 )
-from tests.hostile.tar_bytes import header
+from tests.support import archives
+from tests.support.legacy import library, v1, v1_manifest
+from tests.support.legacy_cases import TAILS, bzip2_refused, gzip_refused
+from tests.support.tar_bytes import header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +38,7 @@ def changed(
         def build(kind: str = kind) -> bytes:
             return change(kind, package_of(kind))
 
-        yield foreign_case(case_id, kind, what, build, **options)
+        yield legacy_case(case_id, kind, what, build, **options)
 
 
 def controls() -> Iterator[Case]:
@@ -52,7 +51,7 @@ def controls() -> Iterator[Case]:
         )  # fmt: skip
     manifest = archives.pretty(v1_manifest())
     yield Case(
-        id="OK-gz-v1", what="a package of 0.2.0", build=v1_package, expected="accept",
+        id="OK-gz-v1", what="a package of 0.2.0", build=v1, expected="accept",
         tree={"manifest.json": manifest, "libdemo.so": library()},
     )  # fmt: skip
     last = archives.entry("libdemo.so", library()) + archives.entry("manifest.json", manifest) + END
@@ -63,7 +62,7 @@ def controls() -> Iterator[Case]:
 
 
 def _files(kind: str) -> dict[str, bytes]:
-    from tests.hostile.foreign_case import files_of
+    from tests.hostile.legacy_case import files_of
 
     return files_of(kind)
 
@@ -85,7 +84,7 @@ def contents() -> Iterator[Case]:
             def nested(pack: Callable[[bytes], bytes] = pack, inner: str = inner) -> bytes:
                 return pack(package_of(inner))
 
-            yield foreign_case(f"A3-{inner}", outer, "compressed twice", nested, codes=("A011",))
+            yield legacy_case(f"A3-{inner}", outer, "compressed twice", nested, codes=("A011",))
     for at in range(3):
 
         def damage(kind: str, good: bytes, at: int = at) -> bytes:
@@ -108,14 +107,7 @@ def ends() -> Iterator[Case]:
             return good[:-left]
 
         yield from changed(f"A5-without-{left}-bytes", "cut short", trailer, codes=STREAM)
-    tails = {
-        "nul": b"\0",
-        "newline": b"\n",
-        "text": b"text",
-        "512-zeros": bytes(512),
-        "random": b"\x93\x5a",
-    }
-    for name, tail in tails.items():
+    for name, tail in TAILS.items():
 
         def append(kind: str, good: bytes, tail: bytes = tail) -> bytes:
             return good + tail
@@ -143,20 +135,8 @@ def ends() -> Iterator[Case]:
 def gzip_headers() -> Iterator[Case]:
     """A22 to A24: fields of gzip."""
     stream = stream_of("gz")
-    good = archives.gz(stream)
-    refused = {
-        "A22-crc": good[:-8] + bytes(4) + good[-4:],
-        "A22-isize": good[:-4] + bytes(4),
-        "A22-method": archives.gz(stream, method=7),
-        "A22-reserved-flags": archives.gz(stream, flags=0xE0),
-        "A22-header-crc": archives.gz(stream, flags=2, fields=b"\0\0"),
-        "A22-no-trailer": good[:-8],
-        "A22-magic-only": good[:2],
-        "A24-name-without-end": archives.gz(stream, flags=8, fields=b"A" * 4 * MIB)[: 4 * MIB],
-        "A24-name-4-mib": archives.gz(stream, flags=8, fields=b"A" * 4 * MIB + b"\0"),
-    }
-    for name, data in refused.items():
-        yield foreign_case(name, "gz", "a field of gzip", lambda d=data: d, codes=STREAM)
+    for name, data in gzip_refused(stream).items():
+        yield legacy_case(name, "gz", "a field of gzip", lambda d=data: d, codes=STREAM)
     names = b"../../evil\0" + b"\x1b[2Jcomment\0"
     extra = struct.pack("<H", 65535) + bytes(65535)
     taken = {
@@ -164,7 +144,7 @@ def gzip_headers() -> Iterator[Case]:
         "A24-extra-64-kib": archives.gz(stream, flags=4, fields=extra),
     }
     for name, data in taken.items():
-        yield foreign_case(
+        yield legacy_case(
             name, "gz", "a field that is ignored", lambda d=data: d, expected="accept",
             tree=_files("gz"),
         )  # fmt: skip
@@ -173,16 +153,10 @@ def gzip_headers() -> Iterator[Case]:
 def bzip2_headers() -> Iterator[Case]:
     """A25: fields of bzip2."""
     good = package_of("bz2")
-    made = {
-        "A25-block-crc": good[:10] + bytes(4) + good[14:],
-        "A25-level-0": good[:3] + b"0" + good[4:],
-        "A25-randomised": good[:14] + bytes([good[14] | 0x80]) + good[15:],
-        "A25-block-magic": good[:4] + b"\0" + good[5:],
-    }
-    for name, data in made.items():
-        yield foreign_case(name, "bz2", "a field of bzip2", lambda d=data: d, codes=STREAM)
+    for name, data in bzip2_refused(stream_of("bz2")).items():
+        yield legacy_case(name, "bz2", "a field of bzip2", lambda d=data: d, codes=STREAM)
     bzip0 = good[:2] + b"0" + good[3:]
-    yield foreign_case("A25-bzip0", "bz2", "an early bzip", lambda: bzip0, codes=("A001",))
+    yield legacy_case("A25-bzip0", "bz2", "an early bzip", lambda: bzip0, codes=("A001",))
 
 
 @lru_cache(maxsize=4)
@@ -212,9 +186,9 @@ def bombs() -> Iterator[Case]:
         def bomb(kind: str = kind, size: int = size) -> bytes:
             return zeros(kind, size)
 
-        yield foreign_case("A26-bomb", kind, "a bomb", bomb, **large)
+        yield legacy_case("A26-bomb", kind, "a bomb", bomb, **large)
     for kind in PACK:
-        yield foreign_case(
+        yield legacy_case(
             "A26-64-mib", kind, "a small bomb", lambda k=kind: zeros(k, 64 * MIB), codes=("L",)
         )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tests.hostile import tar_bytes
-from tests.hostile.builder import FILES, File, Recipe
 from tests.hostile.case import Case, of
+from tests.support import tar_bytes
+from tests.support.builder import FILES, File, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.hostile import tar_bytes, zstd_bytes
-from tests.hostile.builder import FILES, FRAME_SIZE, File, Json, Recipe, Stored, build, make
 from tests.hostile.case import Case, of
 from tests.hostile.cases_c_types import ROOT, TASKS, before, everywhere
+from tests.support import tar_bytes, zstd_bytes
+from tests.support.builder import FILES, FRAME_SIZE, File, Json, Recipe, Stored, build, make
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,9 +6,9 @@ import copy
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.hostile.builder import Json, Recipe
 from tests.hostile.case import Case, of, slug
-from tests.hostile.full_manifest import FULL_FILES, full_manifest
+from tests.support.builder import Json, Recipe
+from tests.support.full_manifest import FULL_FILES, full_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -180,7 +180,7 @@ def each_field() -> Iterator[Case]:
 
 def build_full() -> Json:
     """Return the full manifest with what the recipe adds."""
-    from tests.hostile.builder import files_json, manifest_json
+    from tests.support.builder import files_json, manifest_json
 
     recipe = Recipe(files=FULL_FILES, manifest=full_manifest())
     made: Json = json.loads(manifest_json(recipe, files_json(recipe)))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tests.hostile.builder import FILES, File, Json, Recipe, build, plain_manifest
 from tests.hostile.case import Case, of
-from tests.hostile.full_manifest import FULL_FILES, full_manifest
+from tests.support.builder import FILES, File, Json, Recipe, build, plain_manifest
+from tests.support.full_manifest import FULL_FILES, full_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,9 +102,26 @@ def descriptions() -> Iterator[Case]:
         )
 
 
+Tasks = Iterable[tuple[str, list[str]]]
+
+
 def _tasks(*tasks: tuple[str, list[str]]) -> Callable[[Json], None]:
-    made = [{"dependencies": needs, "id": name} for name, needs in tasks]
-    return lambda m: m["workflows"][0].update(tasks=made)
+    return _many(lambda: tasks)
+
+
+def _many(make: Callable[[], Tasks]) -> Callable[[Json], None]:
+    """Tasks that are made when the case is: some of these lists are long."""
+    return lambda m: m["workflows"][0].update(
+        tasks=[{"dependencies": needs, "id": name} for name, needs in make()]
+    )
+
+
+def _chain(length: int) -> Tasks:
+    return ((f"t{n:06}", [f"t{n - 1:06}"] if n else []) for n in range(length))
+
+
+def _ring(length: int) -> Tasks:
+    return ((f"t{n:06}", [f"t{(n - 1) % length:06}"]) for n in range(length))
 
 
 def graphs() -> Iterator[Case]:
@@ -135,27 +153,22 @@ def graphs() -> Iterator[Case]:
         yield of_manifest(
             f"E16-injection-{name}", "an id for a drawing", _tasks((text, [])), expected="any"
         )
-    chain = [(f"t{n:06}", [f"t{n - 1:06}"] if n else []) for n in range(5000)]
     # Right in form; `validate` alone compares them with what the packed modules declare.
     made_up: dict[str, Any] = {
         "expected": "accept",
         "verdicts": {"validate": "refuse"},
         "codes": ("Y014",),
     }
-    yield of_manifest("E17-chain-5000", "a long chain", _tasks(*chain), **made_up)
-    dense = [(f"t{n:03}", [f"t{k:03}" for k in range(n)]) for n in range(300)]
-    yield of_manifest("E17-dense-300", "all depend on all", _tasks(*dense), **made_up)
+    yield of_manifest("E17-chain-5000", "a long chain", _many(lambda: _chain(5000)), **made_up)
+    dense = _many(lambda: ((f"t{n:03}", [f"t{k:03}" for k in range(n)]) for n in range(300)))
+    yield of_manifest("E17-dense-300", "all depend on all", dense, **made_up)
     late: dict[str, Any] = {"slow": True, "heavy": True}
-    ring = [(f"t{n:06}", [f"t{(n - 1) % 99_000:06}"]) for n in range(99_000)]
-    yield of_manifest("E16-cycle-99000", "a long cycle", _tasks(*ring), seconds=10, **late)
-    many = [(f"t{n:06}", []) for n in range(100_001)]
-    yield of_manifest(
-        "E17-100001-tasks", "a task over the limit", _tasks(*many), seconds=10, **late
-    )
-    line = [(f"t{n:06}", [f"t{n - 1:06}"] if n else []) for n in range(99_000)]
-    yield of_manifest(
-        "E17-chain-99000", "a long chain", _tasks(*line), seconds=20, **made_up, **late
-    )
+    ring = _many(lambda: _ring(99_000))
+    yield of_manifest("E16-cycle-99000", "a long cycle", ring, seconds=10, **late)
+    many = _many(lambda: ((f"t{n:06}", []) for n in range(100_001)))
+    yield of_manifest("E17-100001-tasks", "a task over the limit", many, seconds=10, **late)
+    line = _many(lambda: _chain(99_000))
+    yield of_manifest("E17-chain-99000", "a long chain", line, seconds=20, **made_up, **late)
 
 
 DIGESTS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.hostile import json_texts
+from tests.support import json_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

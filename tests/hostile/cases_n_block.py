@@ -6,9 +6,9 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from tests.hostile import json_texts, zstd_bytes
 from tests.hostile.case import NOT_TRUSTED, Case, of
-from tests.hostile.envelopes import (
+from tests.support import json_texts, zstd_bytes
+from tests.support.envelopes import (
     ALICE,
     BOB,
     MALLORY,
@@ -21,7 +21,7 @@ from tests.hostile.envelopes import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.hostile.builder import Json, Stored
+    from tests.support.builder import Json, Stored
 from tests.hostile.cases_n_native import HEAD, SECTIONS
 
 # These verbs are not told which key counts.

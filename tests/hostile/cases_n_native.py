@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.hostile import json_texts, tar_bytes, zstd_bytes
-from tests.hostile.builder import FILES, FRAME_SIZE, File, Json, Recipe, Stored
 from tests.hostile.case import Case, of
+from tests.support import json_texts, tar_bytes, zstd_bytes
+from tests.support.builder import FILES, FRAME_SIZE, File, Json, Recipe, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.hostile import zstd_bytes
-from tests.hostile.builder import FILES, FRAME_SIZE, File, Recipe, plain_manifest
 from tests.hostile.case import Case, of
 from tests.hostile.cases_n_block import unknown_predicate
-from tests.hostile.envelopes import ALICE, BOB
-from tests.hostile.full_manifest import FULL_FILES, full_manifest
+from tests.support import zstd_bytes
+from tests.support.builder import FILES, FRAME_SIZE, File, Recipe, plain_manifest
+from tests.support.envelopes import ALICE, BOB
+from tests.support.full_manifest import FULL_FILES, full_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

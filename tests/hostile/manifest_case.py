@@ -9,7 +9,7 @@ from tests.hostile.case import Case, of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.hostile.builder import Json
+    from tests.support.builder import Json
 
 MANIFEST = ("A008", "A014", "A015", "G", "L", "M", "A003")
 

@@ -24,7 +24,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.hostile import verbs
-from tests.hostile.envelopes import ALICE, public_key
+from tests.support.envelopes import ALICE, public_key
+from tests.support.projects import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,7 +167,7 @@ def call(verb: verbs.Verb, path: str, destination: str, key: str) -> Outcome:
 
 def call_apart(name: str, path: str, sandbox: Sandbox) -> Outcome:
     """Call a verb in a process of its own and measure its memory."""
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    root = str(ROOT)
     environment = {**os.environ, **sandbox.environment(), "PYTHONPATH": root}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
     command = [sys.executable, "-m", "tests.hostile.runner", name, path]

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 import zstandard
 
-from tests.hostile import cases_ok, tar_bytes, zstd_bytes
-from tests.hostile.builder import FRAME_SIZE, Recipe, build, make
-from tests.hostile.envelopes import ALICE, canonical
+from tests.hostile import cases_ok
+from tests.support import tar_bytes, zstd_bytes
+from tests.support.builder import FRAME_SIZE, Recipe, build, make
+from tests.support.envelopes import ALICE, canonical
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from tests.hostile.builder import Recipe, build
 from tests.hostile.case import ROW
 from tests.hostile.catalogue import ROWS, every_case
+from tests.support.builder import Recipe, build
 
 CASES = every_case()
 PARTS = (
@@ -65,6 +65,7 @@ def _without_hooks(recipe: Recipe) -> Recipe:
     return Recipe(**{part: getattr(recipe, part) for part in PARTS})
 
 
+@pytest.mark.slow  # each is built twice
 def test_every_mutation_changes_the_package() -> None:
     """A hook that finds nothing to change would make a case that tests nothing."""
     same = []

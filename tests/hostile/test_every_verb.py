@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from cloacina_ctl.cli import main
-from tests.hostile.builder import RAN
 from tests.hostile.case import NOT_TRUSTED, REFUSED
 from tests.hostile.catalogue import every_case
-from tests.hostile.envelopes import ALICE
 from tests.hostile.runner import MAX_LINE_BYTES, Sandbox
+from tests.support.builder import RAN
+from tests.support.envelopes import ALICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ import pytest
 
 from cloacina_ctl.errors import Code, FileProblem, Refused
 from tests.hostile import verbs
-from tests.hostile.builder import FILES, Recipe
 from tests.hostile.case import Case, of
 from tests.hostile.runner import Sandbox, expected_tree, run
+from tests.support.builder import FILES, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloacina_ctl.manifest import Manifest, canonical, find_cycle, layers, parse
-from tests.manifest.documents import changed, document, task
+from tests.support.manifests import changed, document, task
 
 KEYS = "abcdef"
 GRAPHS = st.fixed_dictionaries({key: st.lists(st.sampled_from(KEYS), max_size=3) for key in KEYS})

@@ -13,7 +13,7 @@ import pytest
 import cloacina_ctl
 from cloacina_ctl import manifest
 from cloacina_ctl.manifest import canonical
-from tests.manifest.documents import rust
+from tests.support.manifests import rust
 
 if TYPE_CHECKING:
     import pathlib

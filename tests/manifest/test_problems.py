@@ -10,7 +10,7 @@ import pytest
 
 from cloacina_ctl.errors import Code
 from cloacina_ctl.manifest import ManifestError, canonical, parse
-from tests.manifest.documents import changed, document, places, problems, rust, task
+from tests.support.manifests import changed, document, places, problems, rust, task
 
 TASKS = "/workflows/0/tasks"
 ARTIFACT = "/artifacts/0"

@@ -14,8 +14,8 @@ from cloacina_ctl.errors import Code
 from cloacina_ctl.manifest import canonical
 from cloacina_ctl.manifest.fields import MANIFEST
 from cloacina_ctl.paths import MemberPath
-from tests.manifest.documents import document, rust
 from tests.manifest.strategies import manifests
+from tests.support.manifests import document, rust
 
 SLOW = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
 

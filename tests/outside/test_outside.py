@@ -10,7 +10,7 @@ import pytest
 from cloacina_ctl.cli.parsing import table
 from tests.outside.public_names import PAGE, public_names
 from tests.outside.transcripts import FOLDER, HERE, WRITTEN_WITH, blurred, is_slow, played
-from tests.tools import need
+from tests.support.machine import need
 
 if TYPE_CHECKING:
     from pathlib import Path

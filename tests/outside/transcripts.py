@@ -46,9 +46,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from cloacina_ctl import __version__
 from cloacina_ctl.cli import main
-from tests.foreign.archives import gz, v2_tar
-from tests.hostile.envelopes import ALICE, BOB, MALLORY, public_key
-from tests.hostile.foreign_case import v1_package
+from tests.support.archives import gz, v2_tar
+from tests.support.envelopes import ALICE, BOB, MALLORY, public_key
+from tests.support.legacy import v1
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,7 +164,7 @@ class _Stage:
             shutil.copytree(ROOT / "fixtures", self._here / "fixtures", ignore=without)
         for name, seed in KEYS.items():
             _write_key(self._here / "keys" / name, Ed25519PrivateKey.from_private_bytes(seed))
-        for name, made in (("v1", v1_package()), ("v2", gz(v2_tar()))):
+        for name, made in (("v1", v1()), ("v2", gz(v2_tar()))):
             (self._here / "legacy" / f"{name}.cloacina").write_bytes(_stored(gzip.decompress(made)))
         self._environment = {
             "PATH": os.environ["PATH"],

@@ -18,9 +18,10 @@ from cloacina_ctl.platforms.baseline import GLIBC, MUSL, Need
 from tests.platforms.wheels.compared import REASONS, SAME, compare, names_beside, release
 from tests.platforms.wheels.fetched import auditwheel_says, fetch, unpacked
 from tests.platforms.wheels.pinned import AUDITWHEEL, OTHER_SYSTEMS, WHEELS
+from tests.support.projects import DOCS
 
 pytestmark = pytest.mark.slow
-PAGE = Path(__file__).parents[2] / "docs" / "platforms.md"
+PAGE = DOCS / "platforms.md"
 # What our tables say otherwise than auditwheel's policies, by family and version, and why.
 OTHERWISE = {
     # A step later than where some machines have it: a tag promises less, and nothing breaks.

@@ -13,8 +13,8 @@ from cloacina_ctl.manifest import Libc
 from cloacina_ctl.platforms import library_file as read
 from cloacina_ctl.platforms import read_library
 from cloacina_ctl.platforms.elf.reader import WHOLE, BadLibrary, ElfSource, FileSource, open_source
-from tests.platforms.elf_builder import AARCH64, PT_INTERP, Elf
-from tests.platforms.workflow_libraries import ETL_TASKS, fidius_library
+from tests.support.elf_builder import AARCH64, PT_INTERP, Elf
+from tests.support.workflow_libraries import ETL_TASKS, fidius_library
 
 
 def test_reads_names_in_the_order_of_the_file():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloacina_ctl.platforms.plugins.graph_text import Extent, extent_of, parse_list, parse_tasks
-from tests.platforms.workflow_libraries import ETL_TASKS, graph_json
+from tests.support.workflow_libraries import ETL_TASKS, graph_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.platforms import read_library
-from tests.platforms import elf_builder as elf_bytes
-from tests.platforms.elf_builder import AARCH64, DATA, PT_DYNAMIC, PT_LOAD, Elf, Pointer
-from tests.platforms.workflow_libraries import (
+from tests.support import elf_builder as elf_bytes
+from tests.support.elf_builder import AARCH64, DATA, PT_DYNAMIC, PT_LOAD, Elf, Pointer
+from tests.support.workflow_libraries import (
     add_descriptor,
     add_entry,
     fidius_library,

@@ -14,7 +14,7 @@ from cloacina_ctl.platforms import read_library
 from cloacina_ctl.platforms.elf.dynamic import ENTRY_POINTS
 from cloacina_ctl.platforms.elf.header import MACHINES, reads_plugins
 from cloacina_ctl.platforms.triples import refuse_unread
-from tests.platforms.elf_builder import Elf
+from tests.support.elf_builder import Elf
 
 HARD_FLOAT, SOFT_FLOAT, NO_MARK = 0x05000400, 0x05000200, 0x05000000
 ARM = 40

@@ -7,8 +7,8 @@ import pytest
 from cloacina_ctl.manifest import BuiltWith, Interface, Libc
 from cloacina_ctl.platforms import artifact_of, read_library
 from cloacina_ctl.platforms.library import METHODS, LibraryGraph, Plugin
-from tests.platforms.elf_builder import AARCH64, RELATIVE, X86_64, Elf, Pointer
-from tests.platforms.workflow_libraries import (
+from tests.support.elf_builder import AARCH64, RELATIVE, X86_64, Elf, Pointer
+from tests.support.workflow_libraries import (
     ETL,
     ETL_TASKS,
     FINGERPRINT,

@@ -13,8 +13,8 @@ import pytest
 from cloacina_ctl.errors import Refused
 from cloacina_ctl.platforms import host_platform, platform_fits, read_library
 from cloacina_ctl.platforms.library import LibraryGraph, Plugin
-from tests.platforms.workflow_libraries import FINGERPRINT, graph_json
-from tests.tools import need
+from tests.support.machine import need
+from tests.support.workflow_libraries import FINGERPRINT, graph_json
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="compilers here make no ELF")
 

@@ -8,7 +8,7 @@ import pytest
 
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.platforms import read_library
-from tests.platforms.elf_builder import Elf
+from tests.support.elf_builder import Elf
 
 
 def elf_head(klass: int, order: int, kind: int, machine: int, system: int = 0) -> bytes:

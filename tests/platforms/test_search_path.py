@@ -26,8 +26,8 @@ from cloacina_ctl.paths import MemberPath
 from cloacina_ctl.platforms import read_library
 from cloacina_ctl.platforms.folders import SearchPath, is_beside
 from cloacina_ctl.platforms.search_path import cut_search_path
-from tests.platforms.elf_builder import Elf
-from tests.tools import need
+from tests.support.elf_builder import Elf
+from tests.support.machine import need
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="compilers here make no ELF")
 OTHER_LINKERS = ("gold", "lld", "mold")  # those that are there

@@ -9,7 +9,7 @@ import pytest
 
 from cloacina_ctl.manifest import Libc
 from cloacina_ctl.platforms import HostPlatform, host_platform, platform_fits, read_library, tags
-from tests.platforms.elf_builder import Elf
+from tests.support.elf_builder import Elf
 
 GLIBC_2_36 = HostPlatform("x86_64", "linux", Libc("glibc", "2.36"))
 MUSL = HostPlatform("x86_64", "linux", Libc("musl", "1.2"))

@@ -9,7 +9,7 @@ from cloacina_ctl.project.config import read_config
 from cloacina_ctl.project.detect import detect
 from cloacina_ctl.project.model import ProjectLayout
 from cloacina_ctl.project.reading import read_project
-from tests.project.trees import PYPROJECT, TASK, TREE, found, plant
+from tests.support.trees import PYPROJECT, TASK, TREE, found, plant
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,13 +10,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.engines.cache import locked
-from tests.tools import need
+from tests.support.cache import locked
+from tests.support.machine import need
+from tests.support.projects import DOCS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAGE = Path(__file__).parents[2] / "docs" / "from-a-crate.md"
+PAGE = DOCS / "from-a-crate.md"
 SERVER = "https://host:8080"
 _FILE = re.compile(r"^`([^`\n]+)`:\n\n```\w+\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engines.cache import locked
+from tests.support.cache import locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

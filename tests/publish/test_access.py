@@ -15,11 +15,11 @@ from cloacina_ctl.errors import CloacinaError, Code, NotTrusted, UsageError
 from cloacina_ctl.operations.publication.access import AccessRequest, find_access
 from cloacina_ctl.server.profiles import find_profile
 from cloacina_ctl.server.token import MASK, Token
-from tests.publish.cloacina import TENANT, WRITE
-from tests.publish.sockets import Listener
-from tests.verbs.test_json_shapes import judge
+from tests.support.cloacina_server import TENANT, WRITE
+from tests.support.json_schemas import judge
+from tests.support.projects import ROOT
+from tests.support.sockets import Listener
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 URL = "http://127.0.0.1:8080"
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from cloacina_ctl.operations.package import PackageRequest
 from cloacina_ctl.operations.package import package as pack
-from tests.publish.cloacina import OTHER, READ, TENANT, WRITE, refusal, response
-from tests.verbs.conftest import FIXTURES
+from tests.support.cloacina_server import OTHER, READ, TENANT, WRITE, refusal, response
+from tests.support.projects import FIXTURES
 
 GET = f"/v1/tenants/{TENANT}/workflows/demo"
 POST = f"/v1/tenants/{TENANT}/workflows"

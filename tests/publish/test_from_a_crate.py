@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.publish import guide
-from tests.publish.cloacina import TENANT, WRITE
+from tests.support.cloacina_server import TENANT, WRITE
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import os
 import pytest
 
 from cloacina_ctl.operations import keys
-from tests.foreign import archives
-from tests.publish.conftest import source
-from tests.publish.test_real_server import CRATE
+from tests.publish.crate import CRATE
+from tests.support import archives
+from tests.support.legacy import version_of as source
 
 TOML = archives.PACKAGE_TOML
 

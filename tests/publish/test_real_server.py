@@ -16,63 +16,12 @@ from cloacina_ctl.operations.publication.access import AccessRequest, find_acces
 from cloacina_ctl.operations.publish import PublishRequest
 from cloacina_ctl.operations.publish import publish as publish_operation
 from cloacina_ctl.verification.policy import VerificationPolicy
-from tests.foreign import archives
 from tests.publish import guide, real
-from tests.publish.conftest import source
+from tests.publish.crate import CRATE
+from tests.support import archives
+from tests.support.legacy import version_of as source
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
-
-CRATE = {
-    "package.toml": b"""\
-[package]
-name = "crate-demo"
-version = "1.0.0"
-interface = "cloacina-workflow-plugin"
-interface_version = 1
-extension = "cloacina"
-
-[metadata]
-language = "rust"
-workflow_name = "crate_demo"
-""",
-    "Cargo.toml": b"""\
-[package]
-name = "crate-demo"
-version = "1.0.0"
-edition = "2021"
-
-[workspace]
-
-[lib]
-crate-type = ["cdylib"]
-
-[features]
-default = ["packaged"]
-packaged = []
-
-[dependencies]
-cloacina-workflow = { version = "0.12", features = ["packaged", "macros"] }
-cloacina-workflow-plugin = "0.12"
-serde_json = "1"
-""",
-    # Not that of these dependencies: the build fails at once.
-    "Cargo.lock": b'version = 4\n\n[[package]]\nname = "crate-demo"\nversion = "1.0.0"\n',
-    "src/lib.rs": b"""\
-use cloacina_workflow::{task, workflow, Context, TaskError};
-
-cloacina_workflow_plugin::package!();
-
-#[workflow(name = "crate_demo")]
-pub mod crate_demo {
-    use super::*;
-
-    #[task(id = "only")]
-    pub async fn only(context: &mut Context<serde_json::Value>) -> Result<(), TaskError> {
-        Ok(())
-    }
-}
-""",
-}
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 
 from cloacina_ctl.operations import keys
 from tests.publish import real
-from tests.publish.conftest import source
+from tests.support.legacy import version_of as source
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
 

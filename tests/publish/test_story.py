@@ -14,11 +14,11 @@ import pytest
 from cloacina_ctl.digest import Digest
 from cloacina_ctl.operations import keys
 from cloacina_ctl.operations.package import PackageRequest, package
-from tests.foreign import archives
-from tests.publish.cloacina import READ, TENANT, WRITE, refusal
-from tests.publish.conftest import QUICK, source
-from tests.verbs.conftest import FIXTURES
-from tests.verbs.test_json_shapes import judge
+from tests.support import archives
+from tests.support.cloacina_server import QUICK, READ, TENANT, WRITE, refusal
+from tests.support.json_schemas import judge
+from tests.support.legacy import version_of as source
+from tests.support.projects import FIXTURES
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from cloacina_ctl.server.address import parse_address
 from cloacina_ctl.server.client import Server
 from cloacina_ctl.server.multipart import Upload
 from cloacina_ctl.server.token import Token
-from tests.publish.cloacina import WRITE, Cloacina, response
-from tests.publish.sockets import Listener
-from tests.publish.test_misbehaving import IMPATIENT, sends
+from tests.server.clients import IMPATIENT, sends
+from tests.support.cloacina_server import WRITE, Cloacina, response
+from tests.support.sockets import Listener
 
 NOW = dt.datetime.now(dt.timezone.utc)
 DAY = dt.timedelta(days=1)
@@ -105,7 +105,7 @@ def test_publishes_over_tls_with_an_authority_of_our_own(publish, authority, tmp
 def test_a_large_package_goes_over_tls_too(publish, authority, tmp_path, package):
     import os
 
-    from tests.publish.conftest import source
+    from tests.support.legacy import version_of as source
 
     package.write_bytes(source(**{"workflow/demo/blob.bin": os.urandom(5 << 18)}))
     with Cloacina(context=speaking(certify("server", authority), tmp_path)) as server:

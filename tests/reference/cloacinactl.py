@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.engines.cache import VARIABLE, cache_folder, locked
+from tests.support.cache import VARIABLE, cache_folder, locked
 
 VERSION = "0.10.0"
 

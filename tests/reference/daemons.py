@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.cache import VARIABLE, cache_folder, locked
+from tests.support.cache import VARIABLE, cache_folder, locked
 
 RELEASES = ("0.4.0", "0.5.1")
 _MAIN = Path(__file__).with_name("daemon") / "main.rs"

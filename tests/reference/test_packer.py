@@ -13,7 +13,6 @@ from tests.engines import made
 from tests.engines.crates import FIXTURES
 from tests.engines.matrix import SINCE_0_6
 from tests.reference.cloacinactl import needed, start
-from tests.verbs.conftest import cli, config  # noqa: F401 - fixtures
 
 pytestmark = [pytest.mark.slow, pytest.mark.reference]
 
@@ -30,7 +29,7 @@ def tree(tmp_path):
 
 
 @pytest.fixture
-def whole(tree, cli):  # noqa: F811 - the fixture
+def whole(tree, cli):
     """The same with a whole manifest: packed as it lies there, not by way of a filtered copy."""
     assert cli("package", tree, "--runtime", "0.10", "-o", "ours.cloacina").status == 0
     assert cli("unpack", "ours.cloacina", "-o", "whole", "--allow-unsigned").status == 0
@@ -65,7 +64,7 @@ def _normalised(raw):
     return bytes(out)
 
 
-def test_ours_reads_what_the_real_packer_made(cli, real, tmp_path):  # noqa: F811
+def test_ours_reads_what_the_real_packer_made(cli, real, tmp_path):
     shown = cli("inspect", real, "--json")
     assert shown.status == 0, shown.err
     result = shown.json["result"]
@@ -78,7 +77,7 @@ def test_ours_reads_what_the_real_packer_made(cli, real, tmp_path):  # noqa: F81
         assert (tmp_path / "there" / name.partition("/")[2]).read_bytes() == data
 
 
-def test_the_members_are_those_of_ours_but_for_the_order_of_keys(cli, real, tree, tmp_path):  # noqa: F811
+def test_the_members_are_those_of_ours_but_for_the_order_of_keys(cli, real, tree, tmp_path):
     assert cli("package", tree, "--runtime", "0.10", "-o", "ours.cloacina").status == 0
     ours, theirs = _members(tmp_path / "ours.cloacina"), _members(real)
     assert [name for name, _ in ours] == [name for name, _ in theirs]
@@ -116,7 +115,7 @@ def test_the_real_validate_wants_a_graph_name_of_a_workflow_that_invokes_a_graph
     assert "a computation-graph package must declare graph_name" in said.err
 
 
-def test_what_it_packs_and_should_not_is_told(cli, whole, tmp_path):  # noqa: F811
+def test_what_it_packs_and_should_not_is_told(cli, whole, tmp_path):
     key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjE=\n"
     module = "workflow/sensor_readings"
     stray = {
@@ -142,7 +141,7 @@ def test_what_it_packs_and_should_not_is_told(cli, whole, tmp_path):  # noqa: F8
         assert any(where.startswith(f"{name} ") for where in found), (name, found)
 
 
-def test_the_copy_of_its_own_output_is_told(cli, whole):  # noqa: F811
+def test_the_copy_of_its_own_output_is_told(cli, whole):
     """It makes the output first and looks for files then."""
     assert start(whole, "package", "pack", ".", "--out", "own.cloacina").status == 0
     names = [name.partition("/")[2] for name, _ in _members(whole / "own.cloacina")]
@@ -150,7 +149,7 @@ def test_the_copy_of_its_own_output_is_told(cli, whole):  # noqa: F811
     assert any(where.startswith("own.cloacina ") for where in _found(cli, whole / "own.cloacina"))
 
 
-def _found(cli, package):  # noqa: F811
+def _found(cli, package):
     """Return where something was found, with its message."""
     listed = json.loads(cli("validate", package, "--json").out)["diagnostics"]
     return {f"{one['where']} {one['message']}" for one in listed if one["code"] != "S001"}

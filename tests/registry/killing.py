@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 
 from cloacina_ctl.registry.store import Registry
-from tests.registry.stores import SCRATCH, check_invariants, check_tidy, put
+from tests.support.registries import SCRATCH, check_invariants, check_tidy, put
 
 State = dict[tuple[str, str], tuple[tuple[str, ...], str]]
 Act = Callable[[str], object]

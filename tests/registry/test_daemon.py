@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,13 @@ from cloacina_ctl.operations.verify import verify
 from cloacina_ctl.registry import daemon_folder
 from cloacina_ctl.registry.daemon_folder import STAGING, StagedDelivery, file_name, watched_files
 from cloacina_ctl.verification.policy import VerificationPolicy
-from tests.foreign import archives
-from tests.registry.conftest import make_project
-from tests.registry.stores import read_only
-from tests.tools import small_disk
-from tests.verbs.test_json_shapes import judge
+from tests.support import archives
+from tests.support.json_schemas import judge
+from tests.support.machine import small_disk
+from tests.support.projects import ROOT
+from tests.support.registries import make_project, read_only, source
+from tests.support.waiting import wait_until
 
-ROOT = Path(__file__).parents[2]
 ANY = VerificationPolicy(allow_unsigned=True)
 OLD = ("--daemon-version", "0.5")
 
@@ -36,14 +35,6 @@ def folder(tmp_path) -> Path:
     folder = tmp_path / "packages"
     folder.mkdir()
     return folder
-
-
-def source(path: Path, version: str = "1.0.0", comment: bytes = b"") -> Path:
-    """Write a source package called `demo`."""
-    text = archives.PACKAGE_TOML.replace(b'version = "1.0.0"', b'version = "%s"' % version.encode())
-    files = {**archives.SOURCE, "package.toml": text, "workflow/demo/more.py": b"# " + comment}
-    path.write_bytes(archives.bz2(archives.source_tar(files, f"demo-{version}")))
-    return path
 
 
 def rust_source(path: Path, version: str, code: bytes = b"") -> Path:
@@ -117,10 +108,9 @@ def test_nothing_half_is_ever_seen(folder, tmp_path, cli):
     watcher.start()
     for _ in range(3):
         assert cli("install", path, "--daemon", folder, *OLD, "--allow-unsigned").status == 0
-        time.sleep(0.01)
+        wait_until(lambda: seen)
         (folder / "demo-1.0.0.cloacina").unlink()
     cli("install", path, "--daemon", folder, *OLD, "--allow-unsigned")
-    time.sleep(0.05)
     stop.set()
     watcher.join()
     assert seen == {path.read_bytes()}
@@ -132,7 +122,8 @@ def test_a_killed_delivery_leaves_nothing_that_is_seen_and_the_next_one_clears_u
 ):
     code = (
         "import sys, time; from cloacina_ctl.registry.daemon_folder import StagedDelivery\n"
-        "with StagedDelivery(sys.argv[1]) as d: d.write(b'half'); print('x', flush=True); time.sleep(60)"
+        "with StagedDelivery(sys.argv[1]) as d:\n"
+        "    d.write(b'half'); print('x', flush=True); time.sleep(60)"
     )
     killed = subprocess.Popen(
         [sys.executable, "-c", code, str(folder)], cwd=ROOT, stdout=subprocess.PIPE

@@ -25,8 +25,8 @@ from cloacina_ctl.operations.verify import verify
 from cloacina_ctl.signing.keys import PrivateKey
 from cloacina_ctl.signing.sidecar import make_sidecar
 from cloacina_ctl.verification.policy import VerificationPolicy
-from tests.registry.stores import check_tidy, read_only
-from tests.verbs.test_json_shapes import judge
+from tests.support.json_schemas import judge
+from tests.support.registries import check_tidy, read_only
 
 NAME = "daily-report"
 
@@ -176,7 +176,7 @@ def test_a_package_that_was_signed_again_takes_its_place(user, made, tmp_path, r
 
 
 def test_what_other_generations_call_themselves_may_be_no_name(user, tmp_path, monkeypatch):
-    from tests.foreign import archives
+    from tests.support import archives
 
     text = archives.PACKAGE_TOML.replace(b'version = "1.0.0"', b'version = "1.0.0 @ home"')
     files = {**archives.SOURCE, "package.toml": text}

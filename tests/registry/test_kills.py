@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.tools import run_program
-
-ROOT = Path(__file__).parents[2]
+from tests.support.machine import run_program
 
 
 def killing(*words: object) -> str:

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from cloacina_ctl.errors import CloacinaError
 from cloacina_ctl.registry.repair import check
 from cloacina_ctl.registry.store import Registry
-from tests.registry.stores import SCRATCH, check_invariants, check_tidy, put
+from tests.support.registries import SCRATCH, check_invariants, check_tidy, put
 
 TENANTS = st.sampled_from(["public", "etl"])
 NAMES = st.sampled_from(["alpha", "beta"])

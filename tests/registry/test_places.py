@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from tests.registry.conftest import FIXTURES
-from tests.verbs.test_json_shapes import judge
+from tests.support.json_schemas import judge
+from tests.support.projects import FIXTURES
 
 NAME = "daily-report"
 PLAIN = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

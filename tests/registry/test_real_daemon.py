@@ -16,12 +16,12 @@ import pytest
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.packaging.target import choose_target
 from cloacina_ctl.registry.daemon_folder import STAGING
-from tests.engines.cache import cache_folder
 from tests.engines.crates import crate_for, target_folder
 from tests.reference import cloacinactl, daemons
 from tests.registry.running import Daemon
-from tests.registry.test_daemon import source
-from tests.tools import need
+from tests.support.cache import cache_folder
+from tests.support.machine import need
+from tests.support.registries import source
 
 pytestmark = [pytest.mark.slow, pytest.mark.reference]
 

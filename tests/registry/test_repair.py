@@ -16,7 +16,7 @@ from cloacina_ctl.registry.layout import name_folder
 from cloacina_ctl.registry.records import NameRecord, Stored, Trust
 from cloacina_ctl.registry.repair import check, repair
 from cloacina_ctl.registry.store import Registry
-from tests.registry.stores import (
+from tests.support.registries import (
     check_invariants,
     check_tidy,
     files_in,

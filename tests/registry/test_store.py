@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,7 +21,9 @@ from cloacina_ctl.registry.layout import check_name, check_tenant
 from cloacina_ctl.registry.places import make_layout
 from cloacina_ctl.registry.repair import check
 from cloacina_ctl.registry.store import Registry
-from tests.registry.stores import (
+from tests.support.machine import as_user, folder_of, small_disk
+from tests.support.projects import ROOT
+from tests.support.registries import (
     check_invariants,
     check_tidy,
     files_in,
@@ -31,9 +32,6 @@ from tests.registry.stores import (
     read_only,
     records_in,
 )
-from tests.tools import as_user, folder_of, small_disk
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -227,7 +225,7 @@ def test_tenants_that_differ_in_large_letters_alone_have_records_of_their_own(fo
 
 def test_several_processes_install_at_once_and_nothing_is_lost(folder):
     code = (
-        "import sys; from tests.registry.stores import put\n"
+        "import sys; from tests.support.registries import put\n"
         "for version in range(8): put(sys.argv[1], sys.argv[2], str(version), busy_seconds=60)"
         "; put(sys.argv[1], 'both', sys.argv[2], busy_seconds=60)"
     )
@@ -253,12 +251,19 @@ def test_readers_never_wait_for_a_writer(folder):
 
 def test_who_does_not_let_go_is_waited_for_and_told_of(folder):
     put(folder, "a", "1")
+    begun = threading.Event()
+
+    @contextlib.contextmanager
+    def waits():
+        begun.set()
+        yield
+
     with ThreadPoolExecutor() as pool:
         with held(folder):
             told = refused(lambda: put(folder, "a", "2", busy_seconds=0.1), Code.REGISTRY_BUSY)
             assert "one that is gone holds nothing" in told
-            waiting = pool.submit(put, folder, "a", "2")
-            time.sleep(0.05)
+            waiting = pool.submit(put, folder, "a", "2", waits=waits)
+            assert begun.wait(10)
             assert not waiting.done()
         assert waiting.result(10).after == "2"
 

@@ -1,6 +1,6 @@
 """What the verbs of the registry say where there is nothing of what was asked for."""
 
-from tests.registry.test_install import NAME
+NAME = "daily-report"
 
 
 def test_an_empty_registry_is_named(cli, tmp_path):

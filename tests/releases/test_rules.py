@@ -27,9 +27,9 @@ from cloacina_ctl.releases.table import ANY_SOURCE, RELEASES, SOURCE, find_relea
 from tests.engines.matrix import ALL
 from tests.engines.measured import measured
 from tests.engines.traps import TRAPS
-from tests.foreign.archives import bz2, source_tar
-from tests.foreign.conftest import LIB_RS, STEPS_RS
-from tests.project.trees import plant
+from tests.support.archives import bz2, source_tar
+from tests.support.legacy import LIB_RS, STEPS_RS
+from tests.support.trees import plant
 
 OF_SOURCE = [release.name for release in RELEASES if release.format == SOURCE]
 NAMES = [release.name for release in RELEASES]

@@ -16,50 +16,12 @@ import pytest
 
 from cloacina_ctl.errors import Code
 from cloacina_ctl.files.folders import PrivateFolder
-from cloacina_ctl.runtime import load
-from cloacina_ctl.runtime.process.bundle import ModuleTree
-from cloacina_ctl.runtime.process.child import HostLimits, HostOptions
-from cloacina_ctl.runtime.session import Preparation
-from tests.tools import need
+from tests.runtime.python_sessions import NONE, do, opened, parts_of, state_of
+from tests.support.machine import need
+from tests.support.waiting import wait_until
 
-TASKS = """
-    import json, os, re, signal, time
-    import cloaca
-
-    SECOND = os.path.join(os.environ["TMPDIR"], "second")
-    if os.path.exists(SECOND):
-        time.sleep(600)
-
-    @cloaca.task(id="act")
-    def act(context):
-        exec(context["do"])
-        return context
-
-    def say(text):
-        data = text.encode()
-        os.write(4, len(data).to_bytes(4, "little") + data)
-"""
 STOP = "os.kill(os.getpid(), signal.SIGSTOP); time.sleep(600)"
 GIL = "re.match(r'(a+)+$', 'a' * 60 + 'b')"
-
-
-def opened(text=TASKS, options=HostOptions(), on_output=None, **limits):
-    """Return a session whose task runs what its context says."""
-    options = options._replace(limits=HostLimits(**limits), on_output=on_output)
-    with Preparation("x.cloacina", options) as ready:
-        tree = Path(ready.material.folder, "package")
-        module = tree / "workflow" / "pack" / "tasks.py"
-        module.parent.mkdir(parents=True)
-        module.with_name("__init__.py").touch()
-        module.write_text(dedent(text))
-        ready.material.take_modules(
-            ModuleTree(str(tree), entry_module="pack.tasks", workflow="flow", package="pack")
-        )
-        return load(ready)
-
-
-def do(session, what, timeout=None, **more):
-    return session.run_task("act", {"do": what, **more}, timeout=timeout)
 
 
 class Call(threading.Thread):
@@ -80,38 +42,8 @@ class Call(threading.Thread):
         return self._outcome
 
 
-def soon(seen):
-    """Return whether ``seen`` comes true within some seconds."""
-    for _ in range(500):
-        if seen():
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def state_of(pid):
-    """Return the letter that the kernel has for a process, None where there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    state = stat.rpartition(")")[2].split()[0]
-    return None if state == "Z" else state
-
-
-def parts_of(session):
-    """Return the processes of a session, from the one that it knows on down."""
-    return family(session._host.child._pid)
-
-
-def family(pid):
-    """Return a process and all that descend from it."""
-    below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(one for child in below for one in family(int(child)))]
-
-
 def all_gone(processes):
-    return soon(lambda: not any(map(state_of, processes)))
+    return wait_until(lambda: not any(map(state_of, processes)))
 
 
 def closes(session):
@@ -126,9 +58,9 @@ def test_closing_does_not_wait_for_a_message_that_nobody_takes():
     session = opened(stop_seconds=0.2)
     processes, folder = parts_of(session), session._material.folder
     stopped = Call(session, STOP)
-    assert soon(lambda: state_of(processes[-1]) == "T")
+    assert wait_until(lambda: state_of(processes[-1]) == "T")
     stuck = Call(session, "pass", more="x" * (1 << 20))
-    assert soon(session._host.child._sending.locked)
+    assert wait_until(session._host.child._sending.locked)
     assert closes(session)
     assert stopped.outcome().error == stuck.outcome().error == "the session was closed"
     assert all_gone(processes)
@@ -140,7 +72,7 @@ def test_closing_does_not_wait_for_a_package_that_is_loaded_again():
     folder = session._material.folder
     assert do(session, "open(SECOND, 'w').close(); os._exit(1)").crashed
     again = Call(session, "pass")
-    assert soon(session._loading.locked)
+    assert wait_until(session._loading.locked)
     assert closes(session)
     assert again.outcome().error == "the session was closed"
     assert not os.path.exists(folder)
@@ -150,7 +82,7 @@ def test_an_interrupt_while_closing_leaves_nothing_behind():
     session = opened(stop_seconds=60)
     processes, folder = parts_of(session), session._material.folder
     Call(session, STOP)
-    assert soon(lambda: state_of(processes[-1]) == "T")
+    assert wait_until(lambda: state_of(processes[-1]) == "T")
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     signal.setitimer(signal.ITIMER_REAL, 0.3)
     try:
@@ -183,7 +115,7 @@ def test_closing_does_not_wait_for_whoever_takes_the_output():
 def test_an_attempt_that_a_stopped_process_does_not_take_ran_out_of_time():
     with opened(stop_seconds=0.2) as session:
         Call(session, STOP)
-        assert soon(lambda: state_of(parts_of(session)[-1]) == "T")
+        assert wait_until(lambda: state_of(parts_of(session)[-1]) == "T")
         began = time.monotonic()
         outcome = do(session, "pass", timeout=0.5, more="x" * (1 << 20))
         assert time.monotonic() - began < 0.5 + 0.4
@@ -203,7 +135,7 @@ def test_an_attempt_that_a_stopped_process_does_not_take_ran_out_of_time():
 )
 def test_an_answer_that_code_forges_says_what_is_wrong_with_it(answer, words):
     with opened(stop_seconds=0.2) as session:
-        outcome = do(session, f"say('{{\"id\": 1, {answer}}}'); time.sleep(1)")
+        outcome = do(session, f"say('{{\"id\": 1, {answer}}}'); time.sleep(600)")
     assert outcome.error == f"it broke the protocol: {words}"
 
 
@@ -237,14 +169,15 @@ def test_the_group_is_ended_before_its_number_is_given_back(monkeypatch):
 
 KILLED = """
     import os, sys, threading
-    from tests.runtime.test_endings import do, family, opened, soon, state_of
+    from tests.runtime.python_sessions import do, family, opened, state_of
+    from tests.support.waiting import wait_until
     session = opened(stop_seconds=0.2)
     print(*family(session._host.child._pid), flush=True)
     call = lambda: do(session, sys.argv[1], mark=sys.argv[2])
     threading.Thread(target=call, daemon=True).start()
     worker = family(session._host.child._pid)[-1]
-    soon(lambda: state_of(worker) == "T" or "STOP" not in sys.argv[1])
-    import time; time.sleep(0.3)
+    wait_until(lambda: session._host._asked)
+    wait_until(lambda: state_of(worker) == "T" or "STOP" not in sys.argv[1])
     os.kill(os.getpid(), 9)
 """
 # What left its group goes on while everything else in the group is stopped.
@@ -255,11 +188,6 @@ if os.fork() == 0:
 time.sleep(0.2)
 os.kill(0, signal.SIGSTOP)
 """
-# What follows has no right to make a namespace, nor to have one made for it.
-NONE = (
-    "unshare", "-Ur", "sh", "-c",
-    'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all "$@"',
-)  # fmt: skip
 
 
 @pytest.fixture(params=[True, False], ids=["namespaces", "no namespaces"])
@@ -302,13 +230,13 @@ def test_the_code_ends_with_a_program_that_was_killed(tmp_path, around, what):
     processes = done.stdout.split()
     assert len(processes) == 3
     assert all_gone(processes)
-    assert soon(lambda: not named(mark))
-    assert soon(lambda: not os.listdir(tmp_path))
+    assert wait_until(lambda: not named(mark))
+    assert wait_until(lambda: not os.listdir(tmp_path))
 
 
 ENDED_FIRST = """
     import os
-    from tests.runtime.test_endings import opened, parts_of
+    from tests.runtime.python_sessions import opened, parts_of
     session = opened(stop_seconds=0.2)
     print(*parts_of(session), flush=True)
     input()
@@ -342,7 +270,7 @@ def test_the_code_ends_with_its_guardian():
 
 
 FLOODED = """
-    from tests.runtime.test_endings import do, opened
+    from tests.runtime.python_sessions import do, opened
     flood = (
         "if os.fork() == 0:\\n os.setsid()\\n if os.fork():\\n  os._exit(0)\\n"
         " while True:\\n  os.write(4, b'\\\\x02\\\\0\\\\0\\\\0{}' * 600)\\n"
@@ -367,7 +295,7 @@ def test_one_that_escaped_cannot_hold_the_session_by_what_it_says(around, how, e
 
 
 UNREADABLE = """
-    from tests.runtime.test_endings import do, opened
+    from tests.runtime.python_sessions import do, opened
     session = opened(stop_seconds=0.2)
     hidden = "here = os.environ['TMPDIR'] + '/a'; os.makedirs(here + '/b/c'); os.chmod(here, 0)"
     print(do(session, hidden).error)

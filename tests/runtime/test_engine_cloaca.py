@@ -23,9 +23,9 @@ from cloacina_ctl.runtime.process.child import HostLimits, HostOptions
 from cloacina_ctl.runtime.scheduler.events import TaskEnded, TaskRetrying, TaskStarted
 from cloacina_ctl.runtime.scheduler.select import only_task
 from cloacina_ctl.runtime.session import Preparation
-from tests.canary import make_canary, seen
 from tests.engines.installed import installed, make_venv
-from tests.runtime.plugins import plugin, session_of
+from tests.support.canary import make_canary, seen
+from tests.support.plugins import plugin, session_of
 
 # 0.7, 0.8 and 0.9 run too, but of 0.8 and 0.9 most runs stand still.
 RELEASES = ("0.4.0", "0.5.1", "0.6.1", "0.10.0", "0.11.1", "0.12.0")

@@ -13,8 +13,9 @@ import pytest
 from cloacina_ctl.errors import Code, FileProblem, Incompatible, Refused
 from cloacina_ctl.runtime import load_library
 from cloacina_ctl.runtime.process.child import HostOptions
-from tests.runtime.plugins import plugin, raw, session_of
-from tests.tools import need
+from tests.support.machine import need
+from tests.support.plugins import plugin, raw, session_of
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -44,12 +45,11 @@ def is_there(pid):
         return stat.read().rpartition(")")[2].split()[0] != "Z"
 
 
-def gone_soon(pid):
-    for _ in range(100):
-        if not is_there(pid):
-            return True
-        time.sleep(0.02)
-    return False
+def assert_that_nobody_writes(mark):
+    """A process that writes every 20 ms, were it there, would soon have written again."""
+    mark.write_text("")
+    with pytest.raises(AssertionError, match="did not happen"):
+        wait_until(mark.read_text, seconds=0.1)
 
 
 @pytest.mark.parametrize(
@@ -100,10 +100,7 @@ def test_who_ran_beside_a_task_that_crashes_is_told_to_all_of_them(session):
         target=lambda: ended.append(session.run_task("sleep", {"n": 20000}, timeout=60))
     )
     other.start()
-    for _ in range(2000):
-        if session._host._asked:
-            break
-        time.sleep(0.01)
+    wait_until(lambda: session._host._asked)
     outcome = do(session, "abort")
     other.join()
     for one in (outcome, ended[0]):
@@ -124,7 +121,7 @@ def test_an_endless_loop_ends_with_its_time_and_harms_no_other_task(session):
         target=lambda: slow.append(session.run_task("sleep", {"n": 600}, timeout=20))
     )
     other.start()
-    time.sleep(0.1)
+    wait_until(lambda: session._host._asked)
     outcome = do(session, "loop", timeout=0.2)
     assert outcome.timed_out
     assert outcome.error == "not done within 0.2 seconds"
@@ -149,15 +146,11 @@ def test_a_process_that_the_plugin_forked_ends_with_the_plugin(session, tmp_path
     mark = tmp_path / "alive"
     mark.write_text("")
     assert do(session, f"{how} {mark}\0").succeeded
-    time.sleep(0.1)
-    assert mark.read_text()
+    wait_until(mark.read_text)
     if crashes:
         assert do(session, "crash").crashed
     session.close()
-    time.sleep(0.05)
-    mark.write_text("")
-    time.sleep(0.1)
-    assert mark.read_text() == ""
+    assert_that_nobody_writes(mark)
 
 
 def test_a_plugin_that_ignores_the_request_to_end_is_ended(lines):
@@ -178,7 +171,7 @@ def test_closing_while_a_task_runs_is_an_outcome_of_that_task():
         target=lambda: outcomes.append(session.run_task("sleep", {"n": 30_000}))
     )
     sleeping.start()
-    time.sleep(0.2)
+    wait_until(lambda: session._host._asked)
     session.close()
     sleeping.join(10)
     assert not thread.is_alive()
@@ -336,7 +329,7 @@ def test_a_library_that_is_not_there_is_a_file_problem(tmp_path):
 def test_the_child_ends_when_whoever_started_it_is_killed(tmp_path):
     program = (
         "import os, sys\n"
-        "from tests.runtime.plugins import session_of\n"
+        "from tests.support.plugins import session_of\n"
         "from pathlib import Path\n"
         "s = session_of(Path(sys.argv[1]))\n"
         "os.makedirs(s._material.folder + '/package/workflow')\n"
@@ -350,7 +343,7 @@ def test_the_child_ends_when_whoever_started_it_is_killed(tmp_path):
         capture_output=True, check=False, env={**os.environ, "TMPDIR": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL
-    assert gone_soon(int(done.stdout))
+    wait_until(lambda: not is_there(int(done.stdout)))
     assert os.listdir(tmp_path) == [], "it tidies up behind the one that could not"
 
 
@@ -383,7 +376,7 @@ def test_what_the_kernel_does_not_allow_is_done_without_and_told(tmp_path, denie
     program = (
         "import sys, os\n"
         "from pathlib import Path\n"
-        "from tests.runtime.plugins import session_of\n"
+        "from tests.support.plugins import session_of\n"
         "from cloacina_ctl.runtime.process.child import HostOptions\n"
         "options = HostOptions(allow_write=(os.path.dirname(sys.argv[2]),))\n"
         "with session_of(Path(sys.argv[1]), options=options, stop_seconds=0.3) as session:\n"
@@ -403,6 +396,4 @@ def test_what_the_kernel_does_not_allow_is_done_without_and_told(tmp_path, denie
     if "unshare" in done.stderr:
         pytest.skip("no namespace at all can be had here")
     assert done.stdout.split() == [str(closed), "True"], done.stderr
-    mark.write_text("")
-    time.sleep(0.1)
-    assert mark.read_text() == ""
+    assert_that_nobody_writes(mark)

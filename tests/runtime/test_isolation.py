@@ -19,8 +19,9 @@ from cloacina_ctl.errors import FileProblem, UsageError
 from cloacina_ctl.runtime.host.confinement.syscall_numbers import NUMBERS, REFUSED
 from cloacina_ctl.runtime.process.child import HostOptions
 from cloacina_ctl.runtime.process.grants import current_folder
-from tests.runtime.test_endings import NONE, do, opened, parts_of, soon, state_of
-from tests.tools import folder_for_all, need, python_as_nobody
+from tests.runtime.python_sessions import CONNECT, NONE, READ, do, opened, parts_of, said, state_of
+from tests.support.machine import folder_for_all, need, python_as_nobody
+from tests.support.waiting import wait_until
 
 LINUX = sys.platform == "linux"
 pytestmark = pytest.mark.skipif(not LINUX, reason="only Linux isolates")
@@ -45,16 +46,6 @@ def session(places):
         yield session
 
 
-def said(session, what, **more):
-    """Return what a task found, or the number of the error that it met."""
-    names = "{'context': context, 'os': os}"
-    text = f"try:\n    exec({dedent(what)!r}, {names})\nexcept OSError as e:\n"
-    outcome = do(session, f"{text}    context['said'] = e.errno", timeout=30, **more)
-    assert outcome.error is None
-    return outcome.context.get("said")
-
-
-READ = "context['said'] = open(context['path']).read()"
 WRITE = "open(context['path'], 'w').write('x'); context['said'] = 'written'"
 GONE = (errno.ENOENT, errno.EACCES)
 
@@ -92,15 +83,6 @@ def test_it_sees_nothing_of_what_is_not_given(session, places, path):
 def test_its_own_folder_cannot_be_moved_or_removed(session):
     for what in ("os.rmdir(os.environ['HOME'])", "os.rename(os.environ['HOME'], '/tmp/away')"):
         assert said(session, what) in (errno.EBUSY, errno.EACCES, errno.EXDEV)
-
-
-CONNECT = """
-import socket
-with socket.socket(getattr(socket, context['family'])) as own:
-    address = context['address']
-    own.connect(tuple(address) if isinstance(address, list) else address)
-    context['said'] = 'connected'
-"""
 
 
 @pytest.mark.parametrize("kind", ["tcp", "path", "abstract"])
@@ -272,7 +254,7 @@ def test_memory_has_one_limit_for_all_processes():
         names = "{'context': context}"
         outcome = do(session, f"exec({GROWS!r}, {names})", timeout=30)
         assert outcome.crashed or set(outcome.context["said"]) == {-9}
-    assert soon(lambda: not os.path.isdir(group))
+    assert wait_until(lambda: not os.path.isdir(group))
 
 
 def _groups_of(pid):
@@ -288,7 +270,7 @@ def test_what_a_killed_guardian_leaves_of_its_limit_is_removed_by_the_next():
         guardian, *_, code = parts_of(session)
         left = _groups_of(code)
         os.kill(int(guardian), signal.SIGKILL)
-        assert soon(lambda: not any(map(state_of, (guardian, code))))
+        assert wait_until(lambda: not any(map(state_of, (guardian, code))))
         assert all(map(os.path.isdir, left))
         with opened(stop_seconds=0.3) as another:
             assert not any(map(os.path.isdir, left))
@@ -300,8 +282,7 @@ def test_what_a_killed_guardian_leaves_of_its_limit_is_removed_by_the_next():
 PROBES = """
     import os, socket, sys
     from cloacina_ctl.runtime.process.child import HostOptions
-    from tests.runtime.test_endings import do, opened
-    from tests.runtime.test_isolation import CONNECT, READ, said
+    from tests.runtime.python_sessions import CONNECT, READ, do, opened, said
     hidden, address = sys.argv[1:]
     with opened(stop_seconds=0.3) as session:
         print(*session.isolation.missing, sep=", ")
@@ -351,7 +332,7 @@ def test_who_runs_it_and_where_changes_only_what_it_says(how):
 REQUIRED = """
     from cloacina_ctl.errors import CloacinaError
     from cloacina_ctl.runtime.process.child import HostOptions
-    from tests.runtime.test_endings import opened
+    from tests.runtime.python_sessions import opened
     try:
         with opened("print('loaded', flush=True)", HostOptions(require_isolation=True),
                     on_output=lambda _, line: print(line)):
@@ -413,7 +394,7 @@ def test_no_common_limit_of_memory_is_said_and_is_no_lack_of_isolation():
 
 NO_GROUP = """
     from cloacina_ctl.runtime.process.child import HostOptions
-    from tests.runtime.test_endings import opened
+    from tests.runtime.python_sessions import opened
     with opened(options=HostOptions(require_isolation=True), stop_seconds=0.3) as session:
         print(session.isolation.memory_together)
         for one in session.warnings:

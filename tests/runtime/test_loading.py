@@ -33,11 +33,11 @@ from cloacina_ctl.runtime.metadata import (
     workflow_of,
 )
 from cloacina_ctl.verification.policy import VerificationPolicy
-from tests.foreign import archives
-from tests.project.trees import TASK, plant
-from tests.runtime.packages import AFTER, ECHO, FLOW, SLEEP, TASKS, pack
-from tests.runtime.plugins import plugin, raw
-from tests.verbs.conftest import FIXTURES
+from tests.support import archives
+from tests.support.plugin_packages import AFTER, ECHO, FLOW, SLEEP, TASKS, pack
+from tests.support.plugins import plugin, raw
+from tests.support.projects import FIXTURES
+from tests.support.trees import TASK, plant
 
 UNSIGNED = VerificationPolicy(allow_unsigned=True)
 

@@ -9,7 +9,7 @@ from cloacina_ctl.errors import Code, UsageError
 from cloacina_ctl.runtime import load_library
 from cloacina_ctl.runtime.metadata import DescribedInput
 from cloacina_ctl.runtime.process.child import HostOptions
-from tests.runtime.plugins import plugin, raw, session_of
+from tests.support.plugins import plugin, raw, session_of
 
 FINGERPRINT = "2cd523c85a1583c7"
 

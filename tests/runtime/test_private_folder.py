@@ -14,14 +14,15 @@ from textwrap import dedent
 
 import pytest
 
-from tests.canary import make_canary, seen
-from tests.runtime.test_endings import NONE, soon
-from tests.tools import folder_for_all, need, python_as_nobody
+from tests.runtime.python_sessions import NONE
+from tests.support.canary import make_canary, seen
+from tests.support.machine import folder_for_all, need, python_as_nobody
+from tests.support.waiting import wait_until
 
 PROGRAM = """
     import os, shutil, signal, sys
-    from tests.runtime.sessions import noticed
-    from tests.runtime.test_endings import do, opened
+    from tests.support.sessions import noticed
+    from tests.runtime.python_sessions import do, opened
     session = opened(stop_seconds=0.2)
     home = session._material.folder
     exec(sys.argv[2])
@@ -71,7 +72,7 @@ def run(tmp_path, canary):
             env={**os.environ, "TMPDIR": str(base)}, timeout=60,
         )  # fmt: skip
         assert done.returncode == (-signal.SIGKILL if how == "killed" else 0), done.stderr
-        assert soon(lambda: not os.listdir(base)), os.listdir(base)
+        assert wait_until(lambda: not os.listdir(base)), os.listdir(base)
         assert seen(canary) == before
         return done.stdout.splitlines()
 

@@ -2,7 +2,6 @@
 
 import shutil
 import threading
-import time
 from pathlib import Path
 from textwrap import dedent
 
@@ -15,8 +14,9 @@ from cloacina_ctl.runtime.loading import load
 from cloacina_ctl.runtime.process.bundle import ModuleTree
 from cloacina_ctl.runtime.process.child import HostLimits, HostOptions
 from cloacina_ctl.runtime.session import Preparation
-from tests.runtime.sessions import noticed
-from tests.verbs.conftest import FIXTURES
+from tests.support.projects import FIXTURES
+from tests.support.sessions import noticed
+from tests.support.waiting import wait_until
 
 
 class Loader:
@@ -551,10 +551,7 @@ def test_a_line_is_handed_on_while_the_task_runs(make):
     asked = threading.Thread(target=lambda: session.run_task("a", {}, timeout=60))
     asked.start()
     folder = Path(session._material.folder)
-    for _ in range(2000):
-        if make.lines:
-            break
-        time.sleep(0.01)
+    wait_until(lambda: make.lines)
     assert make.lines == ["begun"]
     (folder / "go").touch()
     asked.join()

@@ -5,14 +5,14 @@ import pytest
 from cloacina_ctl.runtime import open_package
 from cloacina_ctl.runtime.scheduler.run import RunOptions, run_workflow
 from cloacina_ctl.verification.policy import VerificationPolicy
-from tests.tools import need
-from tests.verbs.conftest import FIXTURES, cli, config  # noqa: F401 - fixtures
+from tests.support.machine import need
+from tests.support.projects import FIXTURES
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def packed(cli, tmp_path):  # noqa: F811 - the fixture
+def packed(cli, tmp_path):
     def make(name):
         need("cargo")
         made = cli("package", FIXTURES / name, "-o", "x.cloacina", "--locked", "--no-sign")

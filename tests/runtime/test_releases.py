@@ -13,7 +13,7 @@ from cloacina_ctl.runtime.metadata import workflow_of
 from cloacina_ctl.runtime.process.child import HostOptions
 from cloacina_ctl.runtime.scheduler.run import run_workflow
 from tests.engines import crates
-from tests.runtime.plugins import session_of
+from tests.support.plugins import session_of
 
 pytestmark = pytest.mark.slow
 

@@ -11,8 +11,9 @@ from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.manifest.model import Retry, Task, Workflow
 from cloacina_ctl.runtime.scheduler.events import TaskEnded, TaskRetrying, TaskStarted
 from cloacina_ctl.runtime.scheduler.run import RunOptions, run_workflow
-from tests.runtime.graphs import workflow
-from tests.runtime.sessions import CallingSession, fail, fail_times, time_out
+from tests.support.graphs import workflow
+from tests.support.sessions import CallingSession, fail, fail_times, time_out
+from tests.support.waiting import wait_until
 
 DIAMOND = workflow(a=(), b=("a",), c=("a",), d=("b", "c"))
 
@@ -50,11 +51,12 @@ def test_events_come_in_the_thread_that_runs():
 
 def test_independent_tasks_run_at_once_and_never_more_than_asked():
     wide = workflow(**{f"t{number}": () for number in range(12)})
-    session = CallingSession(**{f"t{number}": lambda _: time.sleep(0.02) for number in range(12)})
-    began = time.monotonic()
+    six = threading.Barrier(6)
+    session = CallingSession(
+        **{f"t{number}": lambda _: six.wait(60) and None for number in range(12)}
+    )
     run_workflow(session, wide, {}, RunOptions(jobs=6))
     assert session.most_at_once == 6
-    assert time.monotonic() - began < 12 * 0.02
 
 
 def test_a_failure_stops_the_run_and_says_what_was_not_started():
@@ -176,10 +178,7 @@ def test_an_interrupt_ends_the_run_at_once_and_leaves_no_thread_that_starts_more
         run_workflow(session, DIAMOND, {})
     assert time.monotonic() - began < 5
     release.set()
-    deadline = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert threading.active_count() <= before
+    wait_until(lambda: threading.active_count() <= before)
     assert session.calls == ["a"]
 
 

@@ -17,7 +17,7 @@ from cloacina_ctl.runtime.scheduler.schedule import (
     steps_of,
 )
 from cloacina_ctl.runtime.scheduler.trigger_rules import read_rule
-from tests.runtime.graphs import steps
+from tests.support.graphs import steps
 
 ENDED = {"completed", "failed", "skipped", "not-started"}
 

@@ -22,7 +22,7 @@ from cloacina_ctl.signing.keys import (
     load_private_key,
     load_public_key,
 )
-from tests.tools import need
+from tests.support.machine import need
 
 SEED = bytes(range(32))
 KEY = PrivateKey.from_raw(SEED)

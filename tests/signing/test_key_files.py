@@ -21,7 +21,7 @@ from cloacina_ctl.signing.keys import (
     load_private_key,
     load_public_key,
 )
-from tests.tools import need
+from tests.support.machine import need
 
 KEY = PrivateKey.from_raw(bytes(range(32)))
 SEALED = KEY.to_pem(b"secret")

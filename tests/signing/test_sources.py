@@ -11,7 +11,7 @@ from cloacina_ctl.errors import CloacinaError, Code, FileProblem, NotTrusted
 from cloacina_ctl.signing import sources
 from cloacina_ctl.signing.keys import PrivateKey, load_key, load_private_key, load_public_key
 from cloacina_ctl.signing.resolve import find_private, find_public
-from tests.tools import as_user, folder_of, small_disk
+from tests.support.machine import as_user, folder_of, small_disk
 
 KEY = PrivateKey.from_raw(bytes(range(32)))
 PEM = KEY.to_pem()

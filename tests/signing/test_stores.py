@@ -20,7 +20,7 @@ from cloacina_ctl.signing.resolve import find_private, find_public
 from cloacina_ctl.signing.signatures import KnownKey
 from cloacina_ctl.signing.store import KeyStore
 from cloacina_ctl.signing.trust import TrustStore, find_trusted, known_keys
-from tests.tools import as_user, folder_of, need
+from tests.support.machine import as_user, folder_of, need
 
 KEY = PrivateKey.from_raw(bytes(range(32)))
 FINGERPRINT = "56475aa75463474c0285df5dbf2bcab73da651358839e9b77481b2eab107708c"

@@ -18,11 +18,10 @@ from cloacina_ctl.errors import BuildFailed, Code, NetworkProblem, Refused
 from cloacina_ctl.project.detect import VENDOR_LOCK
 from cloacina_ctl.vendoring.installers import programs
 from cloacina_ctl.vendoring.locks.lock import write_lock
-from tests.platforms.elf_builder import AARCH64
-from tests.vendoring.conftest import UV, program, project
+from tests.support.elf_builder import AARCH64
+from tests.support.wheels import wheel
 from tests.vendoring.index import index
-from tests.vendoring.test_vendoring import ARM, library, lock, refused, vendored
-from tests.vendoring.wheels import wheel
+from tests.vendoring.projects import UV, library, lock, program, project, refused, vendored
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -351,7 +350,7 @@ def test_uv_and_pip_install_from_the_lock_what_is_vendored(
     tag = f"cp{PYTHON.replace('.', '')}-abi3-manylinux_2_17_"
     wheel(served, "native", {"native.so": library()}, tag=f"{tag}x86_64")
     wheel(served, "native", {"native.so": library(machine=AARCH64)}, tag=f"{tag}aarch64")
-    platforms = (ARM, "manylinux_2_28_x86_64")
+    platforms = ("manylinux_2_28_aarch64", "manylinux_2_28_x86_64")
     with index(served) as running:
         monkeypatch.setenv("UV_DEFAULT_INDEX", running.url)
         house = served if place == "a folder" else None

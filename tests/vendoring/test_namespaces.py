@@ -11,9 +11,9 @@ from cloacina_ctl.operations.run import RunRequest, run
 from cloacina_ctl.operations.validate import validate
 from cloacina_ctl.project.python.namespaces import bare_folders, extends_path, hidden_name
 from cloacina_ctl.verification.policy import VerificationPolicy
-from tests.project.trees import plant
-from tests.vendoring.test_vendoring import lock
-from tests.vendoring.wheels import wheel
+from tests.support.trees import plant
+from tests.support.wheels import wheel
+from tests.vendoring.projects import lock
 
 EXTEND = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
 TASK = (

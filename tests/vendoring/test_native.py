@@ -12,10 +12,9 @@ from cloacina_ctl.errors import Code, Diagnostic, Severity, UsageError
 from cloacina_ctl.manifest import Libc
 from cloacina_ctl.vendoring.target import parse_asked, parse_target
 from cloacina_ctl.vendoring.vendor import Vendored
-from tests.platforms.elf_builder import AARCH64, X86_64, Elf
-from tests.vendoring.conftest import project
-from tests.vendoring.test_vendoring import GLIBC, NATIVE, lock, refused, vendored
-from tests.vendoring.wheels import wheel
+from tests.support.elf_builder import AARCH64, X86_64, Elf
+from tests.support.wheels import wheel
+from tests.vendoring.projects import GLIBC, NATIVE, lock, project, refused, vendored
 
 MUSL_AARCH64 = "musllinux_1_2_aarch64"
 

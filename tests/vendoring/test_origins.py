@@ -10,38 +10,21 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from cloacina_ctl.cli.main import run as start
 from cloacina_ctl.errors import BuildFailed, Code, Refused, UsageError
-from cloacina_ctl.project.reading import read_project
-from cloacina_ctl.vendoring.choice import VendorOptions
 from cloacina_ctl.vendoring.locks.lock import lock_bytes, read_lock, write_lock
-from cloacina_ctl.vendoring.vendor import Vendored, vendor
-from tests.project.trees import TASK, plant, tree
-from tests.vendoring.conftest import GLIBC
+from tests.support.trees import plant, tree
+from tests.support.wheels import wheel
+from tests.vendoring import projects
 from tests.vendoring.index import index
-from tests.vendoring.test_vendoring import lock
-from tests.vendoring.wheels import wheel
+from tests.vendoring.projects import GLIBC, LIBRARY, app, lock, save, titles
 
-LIBRARY = '[project]\nname = "acme-lib"\nversion = "1.0"\n'
 UV_SOURCE = "[tool.uv.sources]\nacme-lib = {}\n"
-
-
-def app(
-    tmp_path: Path, dependencies: str = '["acme-lib"]', more: str = "", project: str = ""
-) -> Path:
-    """Plant a project `app` beside the library that it names, `libs/acme`."""
-    text = (
-        '[project]\nname = "flow"\nversion = "1.0"\nrequires-python = ">=3.10"\n'
-        f'dependencies = {dependencies}\n{project}\n{more}\n'
-        '[tool.cloacina]\nentry_module = "demo.tasks"\n'
-    )  # fmt: skip
-    plant(tmp_path / "libs" / "acme", {"pyproject.toml": LIBRARY, "src/acme_lib/__init__.py": ""})
-    files = {"pyproject.toml": text, "src/demo/__init__.py": "", "src/demo/tasks.py": TASK}
-    return plant(tmp_path / "app", files)
 
 
 @pytest.fixture
@@ -60,28 +43,8 @@ def strangers(tmp_path, monkeypatch, chooser):
         yield running
 
 
-def vendored(root: Path, work: Path, **options) -> Vendored:
-    folder = work / str(len(os.listdir(work)))
-    folder.mkdir()
-    given = VendorOptions(**{"python": "3.11", "platforms": (GLIBC,), **options})
-    return vendor(read_project(str(root)), given, str(folder))
-
-
-def save(root: Path, found: Vendored) -> None:
-    """Write the new lock, as `package` does."""
-    write_lock(str(root), found.new_lock, found.old_lock)
-
-
-def titles(found: Vendored) -> set[str]:
-    return {file.title for file in found.files}
-
-
-def refused(root: Path, work: Path, **options) -> list[tuple[Code, str]]:
-    with pytest.raises((Refused, BuildFailed)) as error:
-        vendored(root, work, **options)
-    return [(one.code, one.message) for one in error.value.diagnostics]
-
-
+vendored = partial(projects.vendored, python="3.11", platforms=(GLIBC,))
+refused = partial(projects.refused, python="3.11", platforms=(GLIBC,))
 NAMED = [
     UV_SOURCE.format('{ path = "../libs/acme", editable = true }'),
     UV_SOURCE.format("{ workspace = true }"),

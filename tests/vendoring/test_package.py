@@ -8,12 +8,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from cloacina_ctl.cli.main import run as start
 from cloacina_ctl.errors import Code, Refused
 from cloacina_ctl.formats.limits import DEFAULT_LIMITS
 from cloacina_ctl.operations.inspect import inspect
@@ -24,28 +22,27 @@ from cloacina_ctl.operations.packaging.vendoring import (
     vendored_files,
 )
 from cloacina_ctl.project.reading import read_project
-from tests.platforms.elf_builder import AARCH64, Elf
-from tests.project.trees import TASK, found, plant, tree
-from tests.vendoring.conftest import program, project
-from tests.vendoring.test_vendoring import GLIBC, NATIVE, library, lock
-from tests.vendoring.wheels import file_name, members, wheel, zipped
-
-ROOT = Path(__file__).parents[2]
+from tests.support.cli import Outcome
+from tests.support.elf_builder import AARCH64, Elf
+from tests.support.projects import ROOT
+from tests.support.trees import TASK, found, plant, tree
+from tests.support.waiting import wait_until
+from tests.support.wheels import file_name, members, wheel, zipped
+from tests.vendoring.projects import GLIBC, NATIVE, library, lock, program, project
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
+def run(tmp_path, monkeypatch, cli):
     """Run the command here; return its status, output and messages."""
     scratch = tmp_path / "tmp"
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
     monkeypatch.setattr("tempfile.tempdir", None)
 
-    def command(*words: object) -> tuple[int, str, str]:
-        status = start([str(word) for word in words])
-        said = capsys.readouterr()
+    def command(*words: object) -> Outcome:
+        said = cli(*words)
         assert os.listdir(scratch) == []
-        return status, said.out, said.err
+        return said
 
     return command
 
@@ -197,7 +194,7 @@ def test_a_crate_has_no_such_dependencies(run):
 
 
 @pytest.mark.parametrize(
-    ("config", "says"),
+    ("table", "says"),
     [
         ('vendor = "yes"', "true or false"),
         ("wheelhouse = 1", "must be a text"),
@@ -206,18 +203,18 @@ def test_a_crate_has_no_such_dependencies(run):
         ("vendors = true", "no such key"),
     ],
 )
-def test_a_configuration_that_is_none_is_refused(config, says, tmp_path):
-    root = project(tmp_path, "[]", config=config)
+def test_a_configuration_that_is_none_is_refused(table, says, tmp_path):
+    root = project(tmp_path, "[]", config=table)
     with pytest.raises(Refused, match=says):
         read_project(str(root))
 
 
 @pytest.mark.parametrize(
-    "config",
+    "table",
     ["vendor = true", "vendor_platforms = []", 'wheelhouse = "x"', 'vendor_python = "3.11"'],
 )
-def test_a_crate_configures_no_vendoring(config, tmp_path):
-    cargo = f'[package]\nname = "x"\nversion = "1.0.0"\n[package.metadata.cloacina]\n{config}\n'
+def test_a_crate_configures_no_vendoring(table, tmp_path):
+    cargo = f'[package]\nname = "x"\nversion = "1.0.0"\n[package.metadata.cloacina]\n{table}\n'
     plant(tmp_path, {"Cargo.toml": cargo, "src/lib.rs": ""})
     with pytest.raises(Refused, match="for Python projects"):
         read_project(str(tmp_path))
@@ -312,10 +309,7 @@ def test_ctrl_c_ends_the_resolver_and_leaves_nothing(tmp_path):
         env={**os.environ, "PATH": str(tmp_path / "bin"), "TMPDIR": str(scratch)},
         stderr=subprocess.PIPE,
     )
-    deadline = time.monotonic() + 30
-    while not (tmp_path / "pid").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(0.1)
+    wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130

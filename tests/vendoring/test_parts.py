@@ -27,9 +27,9 @@ from cloacina_ctl.vendoring.locks.lock import (
     write_lock,
 )
 from cloacina_ctl.vendoring.target import PythonTarget, accepted_pythons, accepts, parse_target
-from tests.project.trees import found, plant, tree
-from tests.vendoring.conftest import project
-from tests.vendoring.wheels import file_name, metadata
+from tests.support.trees import found, plant, tree
+from tests.support.wheels import file_name, metadata
+from tests.vendoring.projects import project
 
 GLIBC = PythonTarget("3.11", "manylinux_2_28_x86_64")
 A, B = Digest("a" * 64), Digest("b" * 64)

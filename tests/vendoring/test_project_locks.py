@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,15 +18,17 @@ from cloacina_ctl.formats.wheel.reader import digest_of_file
 from cloacina_ctl.project.detect import VENDOR_LOCK
 from cloacina_ctl.project.reading import read_project
 from cloacina_ctl.vendoring.locks.lock import read_lock
-from tests.project.trees import plant
-from tests.tools import need
-from tests.vendoring.conftest import GLIBC, UV
+from tests.support.machine import need
+from tests.support.trees import plant
+from tests.support.wheels import wheel
+from tests.vendoring import projects
 from tests.vendoring.index import index
-from tests.vendoring.test_origins import app, refused, save, titles, vendored
-from tests.vendoring.test_vendoring import lock
-from tests.vendoring.wheels import wheel
+from tests.vendoring.projects import GLIBC, UV, app, lock, save, titles
 
 HEAD = 'lock-version = "1.0"\ncreated-by = "uv"\nrequires-python = ">=3.10"\n'
+
+vendored = partial(projects.vendored, python="3.11", platforms=(GLIBC,))
+refused = partial(projects.refused, python="3.11", platforms=(GLIBC,))
 
 
 def pylock(root: Path, *wheels: Path, url: str | None = None, more: str = "", name="pylock.toml"):

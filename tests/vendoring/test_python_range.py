@@ -17,10 +17,9 @@ from cloacina_ctl.vendoring.closure import Distribution, Roots, reach
 from cloacina_ctl.vendoring.locks.lock import LockedWheel
 from cloacina_ctl.vendoring.python_range import Wheels
 from cloacina_ctl.vendoring.target import PYTHONS, PythonTarget, accepts, patches, target_for
-from tests.platforms.elf_builder import Elf
-from tests.vendoring.conftest import GLIBC, project
-from tests.vendoring.test_vendoring import lock, refused, vendored
-from tests.vendoring.wheels import PURE, file_name, wheel
+from tests.support.elf_builder import Elf
+from tests.support.wheels import PURE, file_name, wheel
+from tests.vendoring.projects import GLIBC, lock, project, refused, vendored
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from cloacina_ctl.operations.package import PackageRequest, package
 from cloacina_ctl.operations.packaging.vendoring import VendorRequest
-from tests.vendoring.conftest import project
+from tests.vendoring.projects import project
 
 pytestmark = pytest.mark.slow
 # Asked before a test takes it out of PATH; the test group of the project brings it.

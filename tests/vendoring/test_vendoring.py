@@ -14,74 +14,38 @@ from cloacina_ctl.errors import (
     Code,
     FileProblem,
     NetworkProblem,
-    Refused,
     Severity,
     UsageError,
 )
 from cloacina_ctl.formats.wheel.reader import digest_of_file
 from cloacina_ctl.project.detect import VENDOR_LOCK
-from cloacina_ctl.project.reading import read_project
-from cloacina_ctl.vendoring.choice import VendorOptions
-from cloacina_ctl.vendoring.declared.requirements import read_requirements
 from cloacina_ctl.vendoring.installers import programs
 from cloacina_ctl.vendoring.installers.configuration import Users
 from cloacina_ctl.vendoring.locks.lock import (
-    LockedWheel,
-    WheelLock,
     dump_lock,
-    lock_bytes,
     read_lock,
     write_lock,
 )
 from cloacina_ctl.vendoring.store import Cache
-from cloacina_ctl.vendoring.vendor import Vendored, vendor
-from tests.platforms.elf_builder import AARCH64, X86_64, Elf
-from tests.project.trees import plant, tree
-from tests.vendoring.conftest import program, project, uv_that_chooses
-from tests.vendoring.wheels import PURE, file_name, members, wheel, zipped
+from cloacina_ctl.vendoring.vendor import Vendored
+from tests.support.elf_builder import AARCH64
+from tests.support.trees import plant, tree
+from tests.support.wheels import PURE, file_name, members, wheel, zipped
+from tests.vendoring.projects import (
+    NATIVE,
+    library,
+    lock,
+    program,
+    project,
+    refused,
+    uv_that_chooses,
+    vendored,
+)
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 GLIBC, ARM = "manylinux_2_36_x86_64", "manylinux_2_28_aarch64"
-NATIVE = "cp311-cp311-manylinux_2_17_x86_64"
-
-
-def library(glibc: str = "2.17", machine: int = X86_64, needed: str = "libc.so.6") -> bytes:
-    versions = {needed: [(f"GLIBC_{glibc}", 0)]} if glibc else {}
-    return Elf(machine=machine, needed=(needed,), versions=versions).build()
-
-
-def lock(
-    root: Path,
-    *wheels: Path,
-    platforms: tuple[str, ...] = (GLIBC,),
-    only: dict[str, tuple[str, ...]] | None = None,
-) -> WheelLock:
-    """Lock exactly these wheels for Python 3.11, as if somebody had chosen them."""
-    locked = []
-    for path in wheels:
-        name, version = path.name.split("-")[:2]
-        name = name.replace("_", "-").lower()
-        own = (only or {}).get(path.name, platforms)
-        locked.append(LockedWheel(name, version, path.name, digest_of_file(str(path)), own))
-    texts = read_requirements(read_project(str(root))).texts
-    made = WheelLock("3.11", platforms, texts, tuple(sorted(locked)))
-    write_lock(str(root), made, lock_bytes(str(root)))
-    return made
-
-
-def vendored(root: Path, work: Path, house: Path | None = None, **options) -> Vendored:
-    folder = work / str(len(os.listdir(work)))
-    folder.mkdir()
-    given = VendorOptions(wheelhouse=str(house) if house else None, **options)
-    return vendor(read_project(str(root)), given, str(folder))
-
-
-def refused(root: Path, work: Path, house: Path | None = None, **options) -> list[tuple[Code, str]]:
-    with pytest.raises((Refused, BuildFailed)) as error:
-        vendored(root, work, house, **options)
-    return [(one.code, one.message) for one in error.value.diagnostics]
 
 
 def paths(found: Vendored) -> list[str]:
@@ -485,7 +449,7 @@ def test_a_wheel_that_is_named_for_another_is_refused(tmp_path, work, house, no_
     info = "one-1.0.dist-info/METADATA"
     found[info] = found[info].replace(b"Name: one", b"Name: two")
     del found["one-1.0.dist-info/RECORD"]
-    from tests.vendoring.wheels import row
+    from tests.support.wheels import row
 
     rows = [row(path, data) for path, data in found.items()]
     found["one-1.0.dist-info/RECORD"] = "\n".join([*rows, "one-1.0.dist-info/RECORD,,"]).encode()

@@ -20,7 +20,7 @@ from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Code, FileProblem, Refused
 from cloacina_ctl.formats.limits import DEFAULT_LIMITS, MIB
 from cloacina_ctl.formats.wheel.reader import digest_of_file, names_a_wheel, unpack_wheel
-from tests.vendoring.wheels import file_name, members, row, wheel, zipped
+from tests.support.wheels import file_name, members, row, wheel, zipped
 
 if TYPE_CHECKING:
     from pathlib import Path

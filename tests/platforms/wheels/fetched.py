@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cloacina_ctl.vendoring.target import parse_target
-from tests.engines.cache import locked
 from tests.platforms.wheels.pinned import AUDITWHEEL, PYTHON, VERSIONS
+from tests.support.cache import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

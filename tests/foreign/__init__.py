@@ -1,1 +1,0 @@
-"""Packages of other generations: reading them, and every verb on them."""
