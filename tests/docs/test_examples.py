@@ -18,9 +18,7 @@ EXAMPLES = re.findall(
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("CLOACINA_CTL_CONFIG_DIR", str(tmp_path / "user"))
-    monkeypatch.delenv("CLOACINA_CTL_SIGNING_KEY", raising=False)
+def folder(tmp_path):
     keys.generate_key()
     keys.export_key(keys.ExportRequest("default", str(tmp_path / "author.pub")))
     made = PackageRequest(

@@ -21,9 +21,8 @@ COMMANDS = tuple(dict.fromkeys(re.findall(r"(?:run: |- )(cloacina-ctl .*)", CI))
 
 
 @pytest.fixture
-def job(tmp_path, monkeypatch):
+def job(tmp_path):
     """Make the folder of a job of CI: a package, and the secrets that its settings give it."""
-    monkeypatch.setenv("CLOACINA_CTL_CONFIG_DIR", str(tmp_path / "user"))
     (tmp_path / "dist").mkdir()
     made = PackageRequest(
         str(ROOT / "fixtures" / "python_report"), str(tmp_path / "dist" / "etl.cloacina")

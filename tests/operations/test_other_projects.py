@@ -131,10 +131,9 @@ def wrong(row: Row, expected: dict[str, str]) -> str | None:
     return next((verb for verb, one in after.items() if one[0] != exits.DONE), None)
 
 
-def test_other_peoples_projects_are_judged_right(tmp_path, capsys, monkeypatch):
+def test_other_peoples_projects_are_judged_right(tmp_path, capsys):
     if "CLOACINA_CTL_TEST_PROJECTS" not in os.environ:
         pytest.skip("CLOACINA_CTL_TEST_PROJECTS names no folder with projects")
-    monkeypatch.setenv("CLOACINA_CTL_CONFIG_DIR", str(tmp_path / "user"))
     page = top() / "expected.toml"
     expected = parse_toml(page.read_bytes(), where=str(page))["broken"] if page.exists() else {}
     projects = found_in(top())

@@ -44,8 +44,7 @@ UNSIGNED = VerificationPolicy(allow_unsigned=True)
 
 @pytest.fixture(autouse=True)
 def user(tmp_path_factory, monkeypatch):
-    """A user without keys, and a folder of this test's own for temporary files."""
-    monkeypatch.setenv("CLOACINA_CTL_CONFIG_DIR", str(tmp_path_factory.mktemp("user")))
+    """A folder of this test's own for temporary files."""
     folder = tmp_path_factory.mktemp("tmp")
     monkeypatch.setenv("TMPDIR", str(folder))
     return folder

@@ -139,8 +139,7 @@ def test_examples_and_names_of_variables_are_no_credentials(text):
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A project with secrets among its files, and a user of this test's own."""
-    monkeypatch.setenv("CLOACINA_CTL_CONFIG_DIR", str(tmp_path / "user"))
+    """A project with secrets among its files."""
     monkeypatch.chdir(tmp_path)
     names = (".env", "id_rsa", "data.sqlite", "dump.sql", ".aws/credentials")
     root = tree(tmp_path / "p", {entry(name): "x" for name in names})
