@@ -238,6 +238,30 @@ def test_only_named_modules_start_another_process():
     assert starting == FORKING
 
 
+def test_no_two_public_classes_have_one_name():
+    """A name that means two things needs an alias where both are used, and a guess elsewhere."""
+    places: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in nodes(path):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(inside(path))
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+def test_no_package_exports_a_name_that_one_of_its_modules_has():
+    """What the import of such a name gives depends on what was imported before."""
+    found = [
+        f"{inside(path)}: {name}"
+        for path in MODULES
+        if path.name == "__init__.py"
+        for name in re.findall(
+            r"^    \"?(\w+)\"?: \"\w+(?:\.\w+)*\",$", path.read_text("utf-8"), re.MULTILINE
+        )
+        if (path.parent / f"{name}.py").exists()
+    ]
+    assert found == []
+
+
 def test_the_picture_of_the_layers_has_every_part_and_no_other():
     names = {path.name for path in PACKAGE.iterdir()} - {"py.typed"}
     parts = {name.removesuffix(".py") for name in names if not name.startswith("_")}

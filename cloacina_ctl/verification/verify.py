@@ -33,8 +33,6 @@ from cloacina_ctl.formats.detect import NATIVE
 from cloacina_ctl.formats.native.reader import NativePackage
 from cloacina_ctl.formats.opening import open_any
 from cloacina_ctl.formats.package import PackageIdentity
-from cloacina_ctl.formats.sinks import DISCARD
-from cloacina_ctl.formats.threads import default_jobs
 from cloacina_ctl.signing.policy import (
     Requirement,
     failed_signatures,
@@ -179,17 +177,22 @@ class Proof:
 
     def stream(
         self,
-        sink: Sink = DISCARD,
+        sink: Sink | None = None,
         files: Sequence[FileEntry] | None = None,
         progress: StageProgress | None = None,
     ) -> Evidence:
         """Read the package into ``sink`` and return what is proved then: (7), and what is left.
 
-        Of a native package ``files`` alone, all where None. A sink gets bytes before the whole is
-        proved, so it keeps what it makes of them out of sight until this returns. Raises
-        ``Refused`` for a byte that is not the one that was promised, ``NotTrusted`` where the
-        policy is not met.
+        Without a sink nothing is kept. Of a native package ``files`` alone, all where None. A sink
+        gets bytes before the whole is proved, so it keeps what it makes of them out of sight until
+        this returns. Raises ``Refused`` for a byte that is not the one that was promised,
+        ``NotTrusted`` where the policy is not met.
         """
+        # Here, for `inspect` reads no further than the head.
+        from cloacina_ctl.formats.sinks import DISCARD
+        from cloacina_ctl.formats.threads import default_jobs
+
+        sink = sink or DISCARD
         if self.legacy is None:
             jobs = (self._policy.jobs if self._policy is not None else None) or default_jobs()
             streamed = self.package.stream(sink, files, jobs=jobs, progress=progress)  # (7)
