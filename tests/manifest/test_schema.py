@@ -162,7 +162,10 @@ def _is_beyond(message: str) -> bool:
             "not a version range",
             "not a version specifier",
             "not an SPDX expression",
-            "a part that",
+            "a part ",
             "a name that Windows",
+            "a character that not every system",
+            "a backslash in a name",
+            "more than ",
         )
     )
