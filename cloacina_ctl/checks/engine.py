@@ -1,4 +1,4 @@
-"""Rules and how they are run: each yields findings, the engine gives them code and severity."""
+"""Runs rules: each yields findings, to which a rule set adds code and severity."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Subject = TypeVar("Subject")
 
 
 class Finding(NamedTuple):
-    """What a rule found: a diagnostic that lacks only its code.
+    """The result of a rule: a diagnostic without its code.
 
-    ``severity`` overrides the rule's own where one place is worse or better than the usual.
+    ``severity`` overrides that of the rule where one place is worse or better than usual.
     """
 
     message: str
@@ -45,7 +45,7 @@ class RuleSet(Generic[Subject]):
         return register
 
     def run(self, subject: Subject) -> Iterator[Diagnostic]:
-        """Yield what all rules find in ``subject``, in the order of their registration."""
+        """Yield the findings of all rules for ``subject``, in the order of their registration."""
         for code, usual, function in self._rules:
             for found in function(subject):
                 severity = found.severity or usual
@@ -59,21 +59,21 @@ class FindingFilter(NamedTuple):
     ignore: tuple[str, ...] = ()
 
     def takes(self, diagnostic: Diagnostic) -> bool:
-        """Tell whether ``diagnostic`` is wanted."""
+        """Return whether ``diagnostic`` is wanted."""
         code = str(diagnostic.code)
         selected = not self.select or code.startswith(self.select)
         return selected and not code.startswith(self.ignore or ("\0",))
 
 
 class Report(NamedTuple):
-    """The answer of ``validate``: findings in a fixed order, and whether any is an error."""
+    """The result of ``validate``: findings in a fixed order, and whether any is an error."""
 
     findings: tuple[Diagnostic, ...]
     skipped: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Tell whether nothing found is an error."""
+        """Return whether no finding is an error."""
         return all(finding.severity is not Severity.ERROR for finding in self.findings)
 
 

@@ -1,7 +1,7 @@
-"""The graph of tasks, as a project's source declares it: ids, dependencies, cycles.
+"""Checks the graph of tasks that a project's source declares: ids, dependencies, cycles.
 
-A manifest's own graph is judged where it is parsed (``manifest.rules``); these rules say the same
-of sources, with the line that has to change.
+The graph of a manifest is checked where it is parsed (``manifest.rules``); these rules check
+sources in the same way, and report the line to change.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _by_id(workflow: SourceWorkflow) -> dict[str, SourceTask]:
 
 @RULES.rule(Code.DUPLICATE_TASK)
 def duplicate_task(workflow: SourceWorkflow) -> Iterator[Finding]:
-    """Two tasks with one id: an engine keeps the last and says nothing."""
+    """Two tasks with one id: an engine silently keeps the last one."""
     first: dict[str, SourceTask] = {}
     for task in workflow.tasks:
         if task.id is None:
@@ -46,7 +46,7 @@ def duplicate_task(workflow: SourceWorkflow) -> Iterator[Finding]:
 
 @RULES.rule(Code.UNKNOWN_DEPENDENCY)
 def unknown_dependency(workflow: SourceWorkflow) -> Iterator[Finding]:
-    """A dependency that no task has as its id: the workflow never loads."""
+    """A dependency that is not the id of a task: the workflow never loads."""
     known = _by_id(workflow)
     by_function = {task.function: task for task in workflow.tasks}
     for task in workflow.tasks:
@@ -54,13 +54,11 @@ def unknown_dependency(workflow: SourceWorkflow) -> Iterator[Finding]:
             wanted = dependency.id
             if wanted is None or wanted in known:
                 continue
-            message = (
-                f"the task `{task.id}` depends on `{wanted}`, which is no task of {_name(workflow)}"
-            )
+            message = f"the task `{task.id}` depends on `{wanted}`, not a task of {_name(workflow)}"
             meant = by_function.get(wanted) if dependency.is_function else None
             hint = did_you_mean(wanted, list(known))
             if meant is not None and meant.id is not None:
-                hint = f'a function stands for its own name; write the id: "{meant.id}"'
+                hint = f'a function counts by its own name; write the id: "{meant.id}"'
             yield Finding(message, task.place, hint)
 
 
@@ -76,7 +74,7 @@ def self_dependency(workflow: SourceWorkflow) -> Iterator[Finding]:
 
 @RULES.rule(Code.DUPLICATE_DEPENDENCY)
 def duplicate_dependency(workflow: SourceWorkflow) -> Iterator[Finding]:
-    """A dependency listed twice is a slip of the hand: perhaps another was meant."""
+    """A dependency that is listed twice is a mistake: perhaps another one was meant."""
     for task in workflow.tasks:
         ids = [dependency.id for dependency in task.dependencies if dependency.id is not None]
         for twice in sorted(one for one, times in Counter(ids).items() if times > 1):
@@ -98,6 +96,6 @@ def cycle(workflow: SourceWorkflow) -> Iterator[Finding]:
 
 
 def check_graph(workflow: SourceWorkflow) -> Iterator[Diagnostic]:
-    """Yield what is wrong with the graph of a workflow that is there whatever the platform."""
+    """Yield the problems of the graph of a workflow that exists on every platform."""
     if workflow.is_certain:
         yield from RULES.run(workflow)

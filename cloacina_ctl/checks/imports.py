@@ -1,7 +1,7 @@
-"""What a package's modules import and nothing in the package provides.
+"""Finds imports of a package's modules that nothing in the package provides.
 
-Engines install nothing: what is neither in the standard library nor in the package is missing. The
-same of a project, by the files that would be packed, and of a package.
+Engines install nothing: a module that is neither in the standard library nor in the package is
+missing. A project, by the files that would be packed, and a package are checked in the same way.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.python.imports import Import
     from cloacina_ctl.project.python.provided import MissingModule
 
-# Where a project has a module that its package lacks: left out, or under another name.
+# The places of modules in a project that its package lacks: left out, or under another name.
 
-# Folders of modules lie near the top of a project; further down a name says little.
+# Folders of modules lie near the top of a project; further down a name means little.
 _DEPTH = 3
 _MOST = 20_000
 
 
 class ModulePlace(NamedTuple):
-    """Where the project has a module, relative to its root, as a folder or a file.
+    """The folder or file of a module, relative to the root of the project.
 
-    ``reason`` says why it is left out of the package, None where it has another name there.
+    ``reason`` says why it is left out of the package, None if it has another name there.
     """
 
     path: str
@@ -49,7 +49,7 @@ class ModulePlace(NamedTuple):
 
 
 class ModulePlaces:
-    """Where a project has modules that its package lacks; it is walked when that is first asked."""
+    """Finds modules of a project that its package lacks; it is walked when first needed."""
 
     def __init__(self, project: str, facts: PythonFacts, selection: Selection) -> None:
         self._project = project
@@ -58,7 +58,7 @@ class ModulePlaces:
         self._named: dict[str, str] | None = None
 
     def of(self, module: str) -> ModulePlace | None:
-        """Return where the project has the dotted ``module`` that the package lacks."""
+        """Return the place in the project of the dotted ``module`` that the package lacks."""
         found = self._root.find(module)
         if found is not None:
             reasons = (
@@ -73,7 +73,7 @@ class ModulePlaces:
         return ModulePlace(path) if path is not None else None
 
     def from_top(self, module: str) -> str | None:
-        """Return the path of the dotted ``module`` where its name counts from the project's top."""
+        """Return the path of the dotted ``module`` if its name is relative to the project's top."""
         path = module.replace(".", "/")
         if os.path.isfile(os.path.join(self._project, f"{path}.py")):
             return f"{path}.py"
@@ -108,7 +108,7 @@ def _named(project: str) -> Iterator[tuple[str, str]]:
 
 _PACK = "cloacina-ctl package {} --vendor"
 _MOST_SHOWN = 8
-_OTHERS = (Lack.NOTHING, Lack.NO_PART)  # what a dependency can bring
+_OTHERS = (Lack.NOTHING, Lack.NO_PART)  # a dependency can provide these
 
 
 def check_imports(
@@ -118,11 +118,11 @@ def check_imports(
     *,
     severity: Severity = Severity.WARNING,
 ) -> Iterator[Diagnostic]:
-    """Yield what importing the project's modules needs and the package would not have.
+    """Yield the imports of the project's modules that the package would lack.
 
-    ``vendored`` are the paths in the package of vendored dependencies, None where none are; without
-    them a project that configures vendoring is told of what no dependency can bring alone.
-    ``severity`` is that of dependencies that are left out.
+    ``vendored`` are the paths of vendored dependencies in the package, None if nothing is vendored.
+    Without them a project that configures vendoring gets only the imports that no dependency can
+    provide. ``severity`` is that of dependencies that are left out.
     """
     facts = project.python
     if facts is None or not selection.files:
@@ -136,23 +136,23 @@ def check_imports(
     command = _PACK.format(_shown(project.root))
     if left:
         them = "it" if len(left) == 1 else "them"
-        cure = f"pack {them} with `{command}`, or set `vendor = true` in the configuration"
-        yield Diagnostic(Code.NOT_PACKED, _left_words(left), _declares(project), cure, severity)
+        hint = f"pack {them} with `{command}`, or set `vendor = true` in the configuration"
+        yield Diagnostic(Code.NOT_PACKED, _left_words(left), _declares(project), hint, severity)
     places = ModulePlaces(project.root, facts, selection)
     known = declared if vendored is None else ()
     requires = project.requires.python if project.requires else None
     for missing in missing_imports(facts.imports, paths, partial(minors_of, requires)):
         if missing.lack in _OTHERS and distribution_of(missing.module, known) is not None:
-            continue  # said above, or to come
+            continue  # reported above, or to be vendored
         if awaited and declared and missing.lack in _OTHERS:
-            continue  # a dependency may bring it
+            continue  # a dependency may provide it
         other = _elsewhere(project, places, selection, missing)
         if other is None:
             unless = ", unless one that is declared has it" if left else ""
-            cure = f"declare its distribution as a dependency{unless}; then run `{command}`"
-            yield _not_provided(missing, cure)
+            hint = f"declare its distribution as a dependency{unless}; then run `{command}`"
+            yield _not_provided(missing, hint)
         elif left and other.severity is Severity.ERROR:
-            yield other._replace(severity=Severity.WARNING)  # one that is left out may have it
+            yield other._replace(severity=Severity.WARNING)  # a left out dependency may have it
         else:
             yield other
 
@@ -163,22 +163,22 @@ def check_packed_imports(
     members: Iterable[str],
     requires: Requires | None = None,
 ) -> Iterator[Diagnostic]:
-    """Yield what importing the modules of the package at ``path`` needs and it does not have.
+    """Yield the imports of the modules of the package at ``path`` that it lacks.
 
-    ``members`` are the paths of its files, ``requires`` what its manifest says that it needs.
+    ``members`` are the paths of its files, ``requires`` the requirements in its manifest.
     """
     paths = frozenset(members)
     declared = [name_of(text) for text in requires.dependencies] if requires else []
     left = not_packed(declared, paths)
     command = _PACK.format("PROJECT")
     if left:
-        cure = f"whoever has the project can pack them: `{command}`"
-        yield Diagnostic(Code.NOT_PACKED, _left_words(left), path, cure, Severity.WARNING)
+        hint = f"package the project again with them: `{command}`"
+        yield Diagnostic(Code.NOT_PACKED, _left_words(left), path, hint, Severity.WARNING)
     python = requires.python if requires else None
     for missing in missing_imports(imports, paths, partial(minors_of, python)):
         if missing.lack in _OTHERS and distribution_of(missing.module, left) is not None:
             continue
-        yield _not_provided(missing, f"whoever has the project can pack it: `{command}`")
+        yield _not_provided(missing, f"package the project again with it: `{command}`")
 
 
 def _left_words(names: Collection[str]) -> str:
@@ -186,9 +186,9 @@ def _left_words(names: Collection[str]) -> str:
     return f"{what} declared and not packed: {first_of([*names], _MOST_SHOWN)}"
 
 
-def _not_provided(missing: MissingModule, cure: str) -> Diagnostic:
+def _not_provided(missing: MissingModule, usual_hint: str) -> Diagnostic:
     when = f"the task `{missing.imported.task}` imports" if missing.imported.task else "imports"
-    hint: str | None = cure
+    hint: str | None = usual_hint
     if missing.lack in (Lack.NO_MODULE, Lack.NO_PART):
         why, hint = "which is not in the package", "add the module, or correct the import"
     elif missing.lack is Lack.SOME_PYTHONS:
@@ -202,14 +202,14 @@ def _not_provided(missing: MissingModule, cure: str) -> Diagnostic:
 
 
 def _declares(project: Project) -> str:
-    """Return the file that has the dependencies."""
+    """Return the file that lists the dependencies."""
     own = project.layout is ProjectLayout.PYTHON_TREE
     listed = own and os.path.lexists(os.path.join(project.root, REQUIREMENTS_TXT))
     return REQUIREMENTS_TXT if listed else PYPROJECT_TOML
 
 
 def _shown(root: str) -> str:
-    """Return the project's folder as somebody in the current folder would write it."""
+    """Return the project's folder, relative to the current folder if it lies in it."""
     try:
         near = os.path.relpath(root)
     except OSError:  # the current folder is gone
@@ -220,7 +220,7 @@ def _shown(root: str) -> str:
 def _elsewhere(
     project: Project, places: ModulePlaces, selection: Selection, missing: MissingModule
 ) -> Diagnostic | None:
-    """Return what is said of a module that the project has, and the package not, or not so."""
+    """Return the finding for a module that the package lacks or has under another name."""
     if missing.lack is Lack.SOME_PYTHONS:
         return None
     packed = {file.place(project.root): str(file.path) for file in selection.files}
@@ -241,19 +241,19 @@ def _elsewhere(
     if missing.lack is not Lack.NOTHING:
         return None
     name = _packed_name(place.path, packed)
-    has = f"the package has it as `{name}`" if name else "it lies outside of what is packed"
+    has = f"the package has it as `{name}`" if name else "it lies outside of the packed folders"
     above = os.path.dirname(place.path)
-    cure = f'set `source_root = "{above or "."}"` in [tool.cloacina]'
+    hint = f'set `source_root = "{above or "."}"` in [tool.cloacina]'
     if f"{above}/__init__.py" in packed:
-        cure = f"import it as `{name}`"
+        hint = f"import it as `{name}`"
     message = f"imports the project's own `{imported}`, and {has}: {place.path}"
-    return Diagnostic(Code.OTHER_NAME, message, where, cure)
+    return Diagnostic(Code.OTHER_NAME, message, where, hint)
 
 
 def _from_top(
     places: ModulePlaces, packed: Mapping[str, str], imported: Import
 ) -> Diagnostic | None:
-    """Return what is said of an own module whose name counts from the project's top."""
+    """Return the finding for an own module with a name relative to the project's top."""
     path = places.from_top(imported.module)
     if path is None:
         return None
@@ -263,10 +263,10 @@ def _from_top(
         message = f"{own}, and the package has it as `{name}`: {path}"
         return Diagnostic(Code.OTHER_NAME, message, imported.place, f"import it as `{name}`")
     if not (path.endswith(".py") and "/" in path):
-        return None  # a folder or a script may well have the name of a dependency
+        return None  # a folder or script may have the name of a dependency
     message = f"{own}, which is not packed: {path}"
-    cure = "move it to the modules that are"
-    return Diagnostic(Code.NOT_PROVIDED, message, imported.place, cure, Severity.WARNING)
+    hint = "move it to the packed modules"
+    return Diagnostic(Code.NOT_PROVIDED, message, imported.place, hint, Severity.WARNING)
 
 
 def _packed_name(path: str, packed: Mapping[str, str]) -> str | None:

@@ -1,7 +1,7 @@
-"""What the manifests of the gzip generations say against the code beside them.
+"""Compares the manifests of `v1` and `v2` packages with the code beside them.
 
-The packers of 0.2 and 0.3 write much that they do not know: a fixed list of symbols, an empty
-order, descriptions made of names. An engine never reads it; people do.
+The packers of 0.2 and 0.3 write many values without knowing them: a fixed list of symbols, an
+empty order, descriptions made of names. An engine never reads these; people do.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _both(subject: LegacySubject) -> V1Manifest | V2Manifest | None:
 
 @RULES.rule(Code.NO_PLUGIN)
 def no_plugin(subject: LegacySubject) -> Iterator[Finding]:
-    """The engines ask a library for its tasks by these names."""
+    """The engines use these names to get the tasks of a library."""
     library, manifest = subject.library, _v1(subject)
     if library is None or manifest is None:
         return
@@ -83,7 +83,7 @@ def symbols(subject: LegacySubject) -> Iterator[Finding]:
 
 @RULES.rule(Code.PLATFORM_MISMATCH)
 def architecture(subject: LegacySubject) -> Iterator[Finding]:
-    """The architecture is what the packer ran on, or what it was told; the library knows."""
+    """The architecture is that of the packer's machine, or its option; the library is reliable."""
     library, manifest = subject.library, _both(subject)
     if library is None or manifest is None:
         return
@@ -95,11 +95,11 @@ def architecture(subject: LegacySubject) -> Iterator[Finding]:
         return
     if not any(_fits(claim, library) for claim in claims):
         said = ", ".join(claims)[:80] or "nothing"
-        yield Finding(f"it says {said}; the library is for {library.tag}", _MANIFEST)
+        yield Finding(f"it states {said}; the library is for {library.tag}", _MANIFEST)
 
 
 def _fits(claim: str, library: Library) -> bool:
-    """Tell whether ``x86_64-unknown-linux-gnu``, ``x86_64`` or ``linux-x86_64`` can be meant."""
+    """Return whether a claim such as ``x86_64-unknown-linux-gnu`` or ``x86_64`` can be meant."""
     words = claim.lower().split("-")
     machines = {_MACHINES.get(word, word) for word in words}
     systems = {_SYSTEMS[word] for word in words if word in _SYSTEMS}
@@ -133,7 +133,7 @@ def execution_order(subject: LegacySubject) -> Iterator[Finding]:
 
 @RULES.rule(Code.PLACEHOLDER, Severity.NOTE)
 def placeholders(subject: LegacySubject) -> Iterator[Finding]:
-    """Descriptions that are made of a name say nothing."""
+    """Descriptions that are made of a name have no information."""
     manifest = _v1(subject)
     if manifest is None:
         return
@@ -147,7 +147,7 @@ def placeholders(subject: LegacySubject) -> Iterator[Finding]:
 
 @RULES.rule(Code.TASKS_MISSTATED)
 def tasks(subject: LegacySubject) -> Iterator[Finding]:
-    """What runs is the library."""
+    """The tasks of the manifest must be those of the library, which is what runs."""
     library, manifest = subject.library, _both(subject)
     if manifest is None:
         return
@@ -183,7 +183,7 @@ def _different(first: Tasks, second: Tasks) -> str:
 
 @RULES.rule(Code.PYTHON_DISAGREES)
 def modules(subject: LegacySubject) -> Iterator[Finding]:
-    """The tasks of a ``format_version`` 2 manifest are those that its modules declare."""
+    """The tasks of a ``format_version`` 2 manifest must be those that its modules declare."""
     manifest, source = subject.contents.manifest, subject.source
     if not isinstance(manifest, V2Manifest) or source is None or source.python is None:
         return
@@ -202,24 +202,24 @@ def modules(subject: LegacySubject) -> Iterator[Finding]:
 
 @RULES.rule(Code.UNPROVABLE, Severity.NOTE)
 def unprovable(subject: LegacySubject) -> Iterator[Finding]:
-    """The fingerprint of a second format is of an archive that was thrown away."""
+    """The fingerprint in a `v2` package is of an archive that was thrown away."""
     manifest = subject.contents.manifest
     if isinstance(manifest, V2Manifest):
         yield Finding("`fingerprint` and `created_at` prove nothing", _MANIFEST)
         if manifest.signature is not None:
-            yield Finding("`signature` is of no known form, and was not checked", _MANIFEST)
+            yield Finding("`signature` has an unknown form and was not checked", _MANIFEST)
 
 
 @RULES.rule(Code.RELEASES_REFUSE)
 def no_release(subject: LegacySubject) -> Iterator[Finding]:
-    """No release wrote or reads a ``format_version`` 2 manifest."""
+    """No release writes or reads a ``format_version`` 2 manifest."""
     if isinstance(subject.contents.manifest, V2Manifest):
         message = "no release loads a package with `format_version` 2"
         yield Finding(message, _MANIFEST, "convert it", Severity.WARNING)
 
 
 def manifest_workflow(subject: LegacySubject) -> SourceWorkflow | None:
-    """Return the tasks of the manifest as a workflow, for the rules of graphs."""
+    """Return the tasks of the manifest as a workflow, for the rules for graphs."""
     manifest = _both(subject)
     if manifest is None:
         return None
@@ -243,21 +243,21 @@ def _task(task: V1Task | V2Task, number: int) -> SourceTask:
 def check_library(subject: LegacySubject) -> Iterator[Diagnostic]:
     """Yield why the library cannot be read: an error, unless it is for another system.
 
-    And what it needs that not every system has.
+    Also yield its requirements that not every system meets.
     """
     if subject.library is not None:
         yield from library_findings(subject.library, subject.path)
     problem = subject.library_problem
     for found in problem.diagnostics if problem is not None else ():
         if any(kind in found.message for kind in _OTHER_SYSTEMS):
-            message = f"{found.message}; what it holds was not judged"
+            message = f"{found.message}; its content was not checked"
             yield found._replace(message=message, severity=Severity.WARNING)
         else:
             yield found
 
 
 def check_tasks(subject: LegacySubject) -> Iterator[Diagnostic]:
-    """Yield what is wrong with the graph that the manifest draws."""
+    """Yield the problems of the graph in the manifest."""
     workflow = manifest_workflow(subject)
     if workflow is not None:
         yield from graph.check_graph(workflow)

@@ -1,7 +1,7 @@
-"""What can be wrong with a package of another generation whose form is right.
+"""The rules for a legacy package of valid form.
 
-Its claims against its own code, what should not be in it, which releases refuse it, and everything
-that is said of a project's sources.
+They compare its manifest with its code, and report unwanted files, releases that refuse it, and
+all problems that are reported for a project's sources.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from cloacina_ctl.checks.engine import Finding, RuleSet
 from cloacina_ctl.checks.releases import release_findings
 from cloacina_ctl.checks.rust import crate_source
 from cloacina_ctl.checks.rust.crate import check_crate
-from cloacina_ctl.checks.signatures import failing, is_judged
+from cloacina_ctl.checks.signatures import failing, is_checked
 from cloacina_ctl.errors import Code, Severity
 from cloacina_ctl.formats.layout import VENDOR_FOLDER
 from cloacina_ctl.formats.legacy.model import (
@@ -42,13 +42,13 @@ _SHOWN = 20
 
 
 def check_legacy(subject: LegacySubject) -> Iterator[Diagnostic]:
-    """Yield everything that is found wrong with a package of another generation."""
+    """Yield all problems of a legacy package."""
     yield from check_contents(subject)
     yield from release_findings(subject)
 
 
 def check_contents(subject: LegacySubject) -> Iterator[Diagnostic]:
-    """Yield what is wrong with it, but for which releases load it."""
+    """Yield all its problems except which releases load it."""
     yield from RULES.run(subject)
     yield from legacy_manifest.RULES.run(subject)
     yield from legacy_manifest.check_library(subject)
@@ -71,7 +71,7 @@ def check_contents(subject: LegacySubject) -> Iterator[Diagnostic]:
 
 
 def _project(subject: LegacySubject) -> Project | None:
-    """Return the sources as a project, for the rules of projects; None where there are none."""
+    """Return the sources as a project, for the rules for projects; None if there are none."""
     source, manifest = subject.source, subject.contents.manifest
     if source is None or (source.python is None and source.rust is None):
         return None
@@ -90,10 +90,10 @@ def _project(subject: LegacySubject) -> Project | None:
 
 @RULES.rule(Code.UNSIGNED, Severity.WARNING)
 def unsigned(subject: LegacySubject) -> Iterator[Finding]:
-    """Nobody can tell who made an unsigned package."""
+    """The maker of an unsigned package is unknown."""
     if not subject.signatures:
         yield Finding(
-            "nothing signs it: no sidecar beside it, no package.sig in it",
+            "it is not signed: no sidecar beside it, no package.sig in it",
             subject.path,
             how_to_sign(subject.path),
         )
@@ -101,19 +101,19 @@ def unsigned(subject: LegacySubject) -> Iterator[Finding]:
 
 @RULES.rule(Code.BAD_SIGNATURE)
 def bad_signature(subject: LegacySubject) -> Iterator[Finding]:
-    """A signature under a known key that fails is a forgery or an accident, never nothing."""
+    """A failing signature by a known key is a forgery or an accident, and always reported."""
     yield from failing(subject.signatures, subject.path)
 
 
 @RULES.rule(Code.NOT_VOUCHED, Severity.NOTE)
-def not_vouched(subject: LegacySubject) -> Iterator[Finding]:
-    """Signatures by keys that this user does not know say nothing to this user."""
-    if subject.signatures and not is_judged(subject.signatures):
+def no_trusted_signer(subject: LegacySubject) -> Iterator[Finding]:
+    """Signatures by keys that this user does not trust prove nothing to this user."""
+    if subject.signatures and not is_checked(subject.signatures):
         reason = next((one.reason for one in subject.signatures if one.reason), None)
         yield Finding(
-            f"nobody known vouches for it{f': {reason}' if reason else ''}",
+            f"no trusted key has signed it{f': {reason}' if reason else ''}",
             subject.path,
-            "`cloacina-ctl trust add` makes a key known",
+            "trust a key with `cloacina-ctl trust add`",
         )
 
 
@@ -129,42 +129,42 @@ def root_name(subject: LegacySubject) -> Iterator[Finding]:
 
 @RULES.rule(Code.SECRET_PACKED, Severity.WARNING)
 def secret_packed(subject: LegacySubject) -> Iterator[Finding]:
-    """Whoever has the package has the secret."""
+    """Everyone with the package has the secret."""
     for path, reason, _ in _denied(subject, secret=True):
         yield Finding(
-            reason, path, "take it out, pack again, and replace the secret: it is known now"
+            reason, path, "remove it, package again, and replace the secret: it is exposed"
         )
 
 
 @RULES.rule(Code.PRIVATE_KEY)
 def private_key(subject: LegacySubject) -> Iterator[Finding]:
-    """A private key by its first line, whatever the file is called."""
+    """A private key, recognized by its first line in a file of any name."""
     for secret in subject.secrets:
         if secret.is_private_key:
-            hint = "make a new one: this one is known already"
+            hint = "make a new one: this one is exposed"
             yield Finding(f"{secret.what} stands in it", secret.place, hint)
 
 
 @RULES.rule(Code.CREDENTIAL, Severity.WARNING)
 def credential(subject: LegacySubject) -> Iterator[Finding]:
-    """An access key or token by its form, whatever the file is called."""
+    """An access key or token, recognized by its form in a file of any name."""
     for secret in subject.secrets:
         if not secret.is_private_key:
-            hint = "take it out, pack again, and revoke it: it is known now"
+            hint = "remove it, package again, and revoke it: it is exposed"
             yield Finding(f"{secret.what} stands in it", secret.place, hint)
 
 
 @RULES.rule(Code.STRAY_FILE, Severity.WARNING)
 def stray_file(subject: LegacySubject) -> Iterator[Finding]:
-    """Upstream's packer takes everything that lies in the folder, its own output too."""
+    """Upstream's packer packs all files in the folder, including its own output."""
     for path, reason, size in _denied(subject, secret=False):
         empty = path.endswith(".cloacina") and not size
         message = "an empty copy of the packer's own output" if empty else reason
-        yield Finding(message, path, "remove it from the project's folder and pack again")
+        yield Finding(message, path, "remove it from the project's folder and package again")
 
 
 def _denied(subject: LegacySubject, *, secret: bool) -> Iterator[tuple[str, str, int]]:
-    """Yield path, reason and size of files that this tool would not pack; of a folder one alone."""
+    """Yield path, reason and size of files that this tool would not pack; one for each folder."""
     seen: set[str] = set()
     marked = _marked_folders(subject)
     for file in subject.contents.files:
@@ -178,12 +178,12 @@ def _denied(subject: LegacySubject, *, secret: bool) -> Iterator[tuple[str, str,
 
 
 def _marked_folders(subject: LegacySubject) -> dict[str, Denied]:
-    """Return the folders that a tool marked as its own: environments, caches, builds."""
+    """Return the folders that a tool marked as its own: environments, caches, build folders."""
     names: dict[str, set[str]] = {}
     for file in subject.contents.files:
         folder, _, name = str(file.path).rpartition("/")
         names.setdefault(folder, set()).add(name)
-        while folder:  # what a folder holds are folders, too
+        while folder:  # the folders above are marked, too
             folder, _, name = folder.rpartition("/")
             names.setdefault(folder, set()).add(name)
     found = {folder: deny_marked_folder(folder, held) for folder, held in names.items() if folder}
@@ -191,7 +191,7 @@ def _marked_folders(subject: LegacySubject) -> dict[str, Denied]:
 
 
 def _deny(path: str, marked: dict[str, Denied]) -> tuple[str, Denied | None]:
-    """Return the file, or the outermost folder around it, that would stay out, and why."""
+    """Return the file, or the outermost folder around it, that would be left out, and why."""
     *folders, name = path.split("/")
     for depth, folder in enumerate(folders):
         place = "/".join(folders[: depth + 1])
@@ -203,11 +203,11 @@ def _deny(path: str, marked: dict[str, Denied]) -> tuple[str, Denied | None]:
 
 @RULES.rule(Code.LIMIT, Severity.WARNING)
 def unread(subject: LegacySubject) -> Iterator[Finding]:
-    """What was not read was not judged."""
+    """A source that was not read was not checked."""
     if subject.unread:
         names = ", ".join(subject.unread[:3])
         count = len(subject.unread)
-        yield Finding(f"{count} sources are too large to be read: {names}", subject.path)
+        yield Finding(f"{count} sources are too large to read: {names}", subject.path)
 
 
 @RULES.rule(Code.MISSING_MEMBER)
@@ -238,15 +238,15 @@ def entry_missing(subject: LegacySubject) -> Iterator[Finding]:
 
 @RULES.rule(Code.RUST_SYNTAX)
 def crate_unreadable(subject: LegacySubject) -> Iterator[Finding]:
-    """A Cargo.toml that cannot be read builds nothing."""
+    """A crate with an unreadable Cargo.toml cannot be built."""
     for problem in subject.source.problems if subject.source else ():
         yield Finding(problem.message, problem.place)
 
 
 @RULES.rule(Code.FIELD_UNKNOWN, Severity.NOTE)
 def unknown_keys(subject: LegacySubject) -> Iterator[Finding]:
-    """A key that no release gives a meaning is a slip, or from elsewhere."""
+    """A key without a meaning in any release is a mistake, or of another tool."""
     manifest = subject.contents.manifest
     for place in () if isinstance(manifest, ProviderManifest) else manifest.unknown[:_SHOWN]:
         if not (isinstance(manifest, SourceManifest) and place.startswith("metadata.")):
-            yield Finding(f"a key that no release gives a meaning: {place}", subject.path)
+            yield Finding(f"a key that no release knows: {place}", subject.path)

@@ -1,4 +1,4 @@
-"""What can be wrong with a package whose form is right: its claims against its own code."""
+"""The rules for a native package of valid form: its manifest compared with its code."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks import other_python, rule_names
 from cloacina_ctl.checks.engine import Finding, RuleSet
-from cloacina_ctl.checks.signatures import failing, is_judged
+from cloacina_ctl.checks.signatures import failing, is_checked
 from cloacina_ctl.errors import Code, Severity, first_of
 from cloacina_ctl.formats.layout import section_of
 from cloacina_ctl.manifest import Language
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 RULES: RuleSet[PackageSubject] = RuleSet()
 _MOST = 8
 
-_RUNPATH_CURES = {
-    "cdylib": "package the crate again: `package` takes such folders out",
+_RUNPATH_HINTS = {
+    "cdylib": "package the crate again: `package` removes such folders",
     "wheel-tree": "link it without -rpath, or with $ORIGIN: `package` does not change it",
 }
 
@@ -46,54 +46,54 @@ def _libraries(subject: PackageSubject) -> Iterator[tuple[ReadLibrary, Library, 
 
 @RULES.rule(Code.UNSIGNED, Severity.WARNING)
 def unsigned(subject: PackageSubject) -> Iterator[Finding]:
-    """Nobody can tell who made an unsigned package."""
+    """The maker of an unsigned package is unknown."""
     if not subject.signatures:
         yield Finding("the package is not signed", subject.path, how_to_sign(subject.path))
 
 
 @RULES.rule(Code.BAD_SIGNATURE)
 def bad_signature(subject: PackageSubject) -> Iterator[Finding]:
-    """A signature under a known key that fails is a forgery or an accident, never nothing."""
+    """A failing signature by a known key is a forgery or an accident, and always reported."""
     yield from failing(subject.signatures, subject.path)
 
 
 @RULES.rule(Code.NOT_VOUCHED, Severity.NOTE)
-def not_vouched(subject: PackageSubject) -> Iterator[Finding]:
-    """Signatures by keys that this user does not know say nothing to this user."""
-    if subject.signatures and not is_judged(subject.signatures):
+def no_trusted_signer(subject: PackageSubject) -> Iterator[Finding]:
+    """Signatures by keys that this user does not trust prove nothing to this user."""
+    if subject.signatures and not is_checked(subject.signatures):
         yield Finding(
-            "signed, but by nobody whose key is known here",
+            "signed, but not by a trusted key",
             subject.path,
-            "`cloacina-ctl trust add` makes a key known",
+            "trust a key with `cloacina-ctl trust add`",
         )
 
 
 @RULES.rule(Code.WITHHELD, Severity.WARNING)
 def withheld(subject: PackageSubject) -> Iterator[Finding]:
-    """A section that was taken out could not be looked at."""
+    """A withheld section cannot be checked."""
     for section in subject.withheld:
         yield Finding(f"the section `{section}` is not in this file", subject.path)
 
 
 @RULES.rule(Code.PLATFORM_MISMATCH)
 def platform_mismatch(subject: PackageSubject) -> Iterator[Finding]:
-    """A library for another platform than its folder says loads nowhere that it is chosen."""
+    """A library for a platform other than that of its folder loads nowhere that it is chosen."""
     for read, library, artifact in _libraries(subject):
         if not states(artifact.platform, library.tag, library.libc):
-            message = f"it stands under `{artifact.platform}` and is for `{library.tag}`"
+            message = f"it is packed under `{artifact.platform}` and is for `{library.tag}`"
             yield Finding(message, read.path)
 
 
 @RULES.rule(Code.ARTIFACT_MISMATCH)
 def artifact_mismatch(subject: PackageSubject) -> Iterator[Finding]:
-    """The manifest must not say of a library what the library does not say of itself."""
+    """The manifest's statements about a library must match the library."""
     for read, library, artifact in _libraries(subject):
         derived = artifact_of(library, path=artifact.path, built_with=artifact.built_with)
         for field in ("machine", "os", "libc", "needed", "interface"):
             claimed, found = getattr(artifact, field), getattr(derived, field)
-            if claimed != found and not (field == "libc" and _is_told(claimed, found)):
+            if claimed != found and not (field == "libc" and _is_stated(claimed, found)):
                 yield Finding(
-                    f"the manifest says {field} {_shown(claimed)}, the library {_shown(found)}",
+                    f"the manifest states {field} {_shown(claimed)}, the library {_shown(found)}",
                     read.path,
                 )
 
@@ -114,7 +114,7 @@ def no_plugin(subject: PackageSubject) -> Iterator[Finding]:
 
 @RULES.rule(Code.SOURCE_DISAGREES)
 def tasks_disagree(subject: PackageSubject) -> Iterator[Finding]:
-    """The tasks of the manifest are those of the library's own graph, which has no constructors."""
+    """The tasks of the manifest must be those of the library's graph (without constructors)."""
     made = {task.id for task in _tasks(subject) if task.function == CONSTRUCTOR}
     claimed = {
         (id_, tuple(need for need in needs if need not in made))
@@ -147,7 +147,7 @@ def python_syntax(subject: PackageSubject) -> Iterator[Finding]:
 
 @RULES.rule(Code.NOT_JUDGED, Severity.WARNING)
 def not_checked(subject: PackageSubject) -> Iterator[Finding]:
-    """The Python of whoever looks at a package says nothing of the runtime's."""
+    """The Python of this machine may differ from that of the engine."""
     requires = _python_of(subject)
     for source in subject.sources:
         problem = source.problem
@@ -157,14 +157,14 @@ def not_checked(subject: PackageSubject) -> Iterator[Finding]:
 
 @RULES.rule(Code.OLDER_PYTHON, Severity.WARNING)
 def older_python(subject: PackageSubject) -> Iterator[Finding]:
-    """Importing it raises `SyntaxError` on a Python that the package says it is for."""
+    """Importing it raises `SyntaxError` on a Python that the package claims to support."""
     for source in subject.sources:
         yield from other_python.too_new(source.newer, _python_of(subject))
 
 
 @RULES.rule(Code.WORKFLOW_BUILDER)
 def workflow_builder(subject: PackageSubject) -> Iterator[Finding]:
-    """The loader makes the workflow itself, and finds no task that a builder took."""
+    """The loader makes the workflow itself, and does not find tasks of a builder."""
     for source in subject.sources:
         for place in source.builders:
             message = "the module builds its workflow itself: engines find none of its tasks"
@@ -173,7 +173,7 @@ def workflow_builder(subject: PackageSubject) -> Iterator[Finding]:
 
 @RULES.rule(Code.LIBRARY_ONLY)
 def library_only(subject: PackageSubject) -> Iterator[Finding]:
-    """Servers bring a `cloaca` of their own, for declaring tasks and not for running them."""
+    """Servers provide their own `cloaca`, which declares tasks but does not run them."""
     for source in subject.sources:
         for place, name in source.library_only:
             message = f"importing the module needs `cloaca.{name}`, which packages do not have"
@@ -187,7 +187,7 @@ def _python_of(subject: PackageSubject) -> str | None:
 
 @RULES.rule(Code.PYTHON_DISAGREES)
 def python_disagrees(subject: PackageSubject) -> Iterator[Finding]:
-    """The tasks of the manifest are those that the packed modules declare."""
+    """The tasks of the manifest must be those that the packed modules declare."""
     if not subject.sources or any(source.problem or source.hidden for source in subject.sources):
         return
     declared = {
@@ -209,7 +209,7 @@ def python_disagrees(subject: PackageSubject) -> Iterator[Finding]:
 
 @RULES.rule(Code.SHORT_RULE, Severity.WARNING)
 def short_rule(subject: PackageSubject) -> Iterator[Finding]:
-    """Engines compare what a rule of a Python task names with full names."""
+    """Engines compare the names in a rule of a Python task with full names."""
     manifest = subject.head.manifest
     if manifest.language is not Language.PYTHON:
         return
@@ -221,7 +221,7 @@ def short_rule(subject: PackageSubject) -> Iterator[Finding]:
 
 @RULES.rule(Code.UNSTATED_PLATFORM, Severity.WARNING)
 def unstated_platform(subject: PackageSubject) -> Iterator[Finding]:
-    """Where it does not fit the machine, importing it fails, and nothing tells that before."""
+    """On another platform importing it fails, without a check beforehand."""
     if subject.unstated:
         yield Finding(
             f"compiled code without a stated platform: {first_of(subject.unstated, _MOST)}",
@@ -232,16 +232,16 @@ def unstated_platform(subject: PackageSubject) -> Iterator[Finding]:
 
 @RULES.rule(Code.RUNPATH, Severity.WARNING)
 def runpath(subject: PackageSubject) -> Iterator[Finding]:
-    """A fixed folder of the builder's machine is searched on every machine that loads it."""
+    """A folder of the builder's machine is searched on every machine that loads the library."""
     for read, library, artifact in _libraries(subject):
         folders = fixed_folders(library)
         if folders:
-            yield Finding(searches(folders), read.path, _RUNPATH_CURES[artifact.kind])
+            yield Finding(searches(folders), read.path, _RUNPATH_HINTS[artifact.kind])
 
 
 @RULES.rule(Code.ABSOLUTE_NEEDED, Severity.WARNING)
 def needed_by_path(subject: PackageSubject) -> Iterator[Finding]:
-    """A library that is needed by path is found on the builder's machine alone."""
+    """A library that is needed by path is found only on the builder's machine."""
     for read, library, _ in _libraries(subject):
         for name in library.needed:
             if "/" in name:
@@ -253,19 +253,19 @@ def executable_stack(subject: PackageSubject) -> Iterator[Finding]:
     """An executable stack switches off a protection of the whole process."""
     for read, library, _ in _libraries(subject):
         if library.executable_stack:
-            yield Finding("it asks for an executable stack", read.path)
+            yield Finding("it requests an executable stack", read.path)
 
 
 @RULES.rule(Code.TEXT_RELOCATIONS, Severity.WARNING)
 def text_relocations(subject: PackageSubject) -> Iterator[Finding]:
-    """Code that is rewritten when it is loaded is refused by hardened systems."""
+    """Hardened systems refuse code that is rewritten when it is loaded."""
     for read, library, _ in _libraries(subject):
         if library.text_relocations:
             yield Finding("it rewrites its own code when it is loaded", read.path)
 
 
-def _is_told(claimed: Libc | None, found: Libc | None) -> bool:
-    """Tell whether the manifest says a release of musl, where no library does."""
+def _is_stated(claimed: Libc | None, found: Libc | None) -> bool:
+    """Return whether the manifest states a release of musl, which a library never does."""
     return claimed is not None and claimed.name == MUSL and found == claimed._replace(floor=None)
 
 
@@ -278,7 +278,7 @@ def _tasks(subject: PackageSubject) -> Iterator[Task]:
 
 
 def check_package(subject: PackageSubject) -> Iterator[Diagnostic]:
-    """Yield everything that is found wrong with a package whose form is right."""
+    """Yield all problems of a package of valid form."""
     for read in subject.libraries:
         for diagnostic in read.problem.diagnostics if read.problem else ():
             yield diagnostic._replace(where=read.path)
@@ -296,7 +296,7 @@ def check_package(subject: PackageSubject) -> Iterator[Diagnostic]:
 
 
 def _beside(subject: PackageSubject, path: str) -> set[str]:
-    """Return the names of the files that a package has for the platform of one."""
+    """Return the names of all files for the same platform as ``path``."""
     section = section_of(path)
     files = (file.path for file in subject.head.files if section_of(file.path) == section)
     return {one.rpartition("/")[2] for one in files}

@@ -1,4 +1,4 @@
-"""What goes wrong with any project, and all the rules for one together."""
+"""The rules for any project, and all rules for one together."""
 
 from __future__ import annotations
 
@@ -26,55 +26,55 @@ _NAMED = 3
 
 @RULES.rule(Code.SECRET, Severity.NOTE)
 def left_out_secret(subject: ProjectSubject) -> Iterator[Finding]:
-    """A file that may hold a secret is left out, and that is said: it may have been meant."""
+    """A file that may hold a secret is left out and reported: it may be intended."""
     for left_out in subject.selection.left_out:
         if left_out.secret:
             path, place = left_out.path, subject.project.config.place or "the configuration"
-            cure = f'if it is no secret: `include = ["{path}"]`'
+            hint = f'if it is not a secret: `include = ["{path}"]`'
             if path.endswith("/"):
-                cure = "if a file in it is no secret: name its path in `include`"
-            yield Finding(f"left out: {left_out.reason}", path, f"{cure}, in {place}")
+                hint = "if a file in it is not a secret: name its path in `include`"
+            yield Finding(f"left out: {left_out.reason}", path, f"{hint}, in {place}")
 
 
 @RULES.rule(Code.PRIVATE_KEY, Severity.WARNING)
 def private_key(subject: ProjectSubject) -> Iterator[Finding]:
-    """Whoever gets the package gets the key."""
+    """Everyone with the package would have the key."""
     for secret in subject.secrets:
         if secret.is_private_key:
             yield Finding(
                 f"{secret.what} stands in a file that gets packed",
                 secret.place,
-                "take it out, and make a new one: this one may be known already",
+                "remove it, and make a new one: this one may be exposed",
             )
 
 
 @RULES.rule(Code.CREDENTIAL, Severity.WARNING)
 def credential(subject: ProjectSubject) -> Iterator[Finding]:
-    """Whoever gets the package can log in with it."""
+    """Everyone with the package could log in with it."""
     for secret in subject.secrets:
         if not secret.is_private_key:
             yield Finding(
                 f"{secret.what} stands in a file that gets packed",
                 secret.place,
-                "take it out, and revoke it: it may be known already",
+                "remove it, and revoke it: it may be exposed",
             )
 
 
 @RULES.rule(Code.EMPTY_FOLDER, Severity.NOTE)
 def empty_folder(subject: ProjectSubject) -> Iterator[Finding]:
-    """A package holds files alone."""
+    """A package contains only files."""
     for left_out in subject.selection.left_out:
         if left_out.reason == EMPTY_FOLDER:
             yield Finding(
                 "left out: an empty folder",
                 left_out.path,
-                "put a file into it if it has to be there",
+                "put a file into it if it is needed",
             )
 
 
 @RULES.rule(Code.TRACKED_IGNORED, Severity.WARNING)
 def tracked_ignored(subject: ProjectSubject) -> Iterator[Finding]:
-    """Whoever added a file by force, against a rule, expects it in the package."""
+    """A file that was added to git by force, against a rule, is expected in the package."""
     files = subject.selection.tracked
     if not files:
         return
@@ -82,13 +82,13 @@ def tracked_ignored(subject: ProjectSubject) -> Iterator[Finding]:
     yield Finding(
         f"{what} ignored by a rule and not packed: {first_of(files, _NAMED)}",
         files[0],
-        f"name what belongs into the package: include = {json.dumps(files[:_NAMED])}",
+        f"name the files that belong into the package: include = {json.dumps(files[:_NAMED])}",
     )
 
 
 @RULES.rule(Code.NO_SUBMODULE, Severity.WARNING)
 def no_submodule(subject: ProjectSubject) -> Iterator[Finding]:
-    """The package would be one of a project without these files, and nobody would see why."""
+    """The package would silently lack these files."""
     for left_out in subject.selection.left_out:
         if left_out.reason == NO_SUBMODULE:
             path = left_out.path.rstrip("/")
@@ -101,30 +101,30 @@ def no_submodule(subject: ProjectSubject) -> Iterator[Finding]:
 
 @RULES.rule(Code.GIT_UNREAD, Severity.WARNING)
 def git_unread(subject: ProjectSubject) -> Iterator[Finding]:
-    """Rules may be missing, and with them what they leave out."""
+    """Rules may be missing, so files may be packed that they would leave out."""
     for problem in subject.selection.git_problems:
         if problem.is_link:
-            message, hint = "its rules do not count", "put the file itself there"
+            message, hint = "its rules are ignored", "put the file itself there"
         else:
-            message = "the repository cannot be read, and rules of it may be missing"
+            message = "the repository cannot be read, and some of its rules may be missing"
             hint = "copy the whole repository, or repeat its rules in a .gitignore of the project"
         yield Finding(f"{message}: {problem.reason}", problem.path, hint)
 
 
 @RULES.rule(Code.ALL_EXECUTABLE, Severity.NOTE)
 def all_executable(subject: ProjectSubject) -> Iterator[Finding]:
-    """The package would be another one where the file system has modes."""
+    """On a file system with modes the package would be different."""
     if subject.selection.all_executable:
         yield Finding(
-            "every file is marked executable: those count that begin with `#!` or are programs",
+            "every file is marked executable: only programs and files that begin with `#!` count",
             None,
-            "if the file system has modes, take the mark from modules and data: `chmod a-x`",
+            "if the file system has modes, remove the mark from modules and data: `chmod a-x`",
         )
 
 
 @RULES.rule(Code.OWN_PLATFORM, Severity.WARNING)
 def own_platform(subject: ProjectSubject) -> Iterator[Finding]:
-    """A build leaves such a file in the source tree, and the package then runs on few machines."""
+    """A build may leave such a file in the source tree, and the package runs on few machines."""
     code = subject.code
     files = [one for one in code.files if not one.is_meant]
     if not files or code.strictest is None or code.problems:
@@ -135,10 +135,10 @@ def own_platform(subject: ProjectSubject) -> Iterator[Finding]:
     others = len(names) - 1
     more = f", and {others} more such file{'s' * (others > 1)}" if others else ""
     yield Finding(
-        f"compiled code{more}: this makes a package for {code.strictest.tag}{pythons} alone",
+        f"compiled code{more}: this makes the package run only on {code.strictest.tag}{pythons}",
         names[0],
         "if `maturin develop` or `build_ext --inplace` left it there: "
-        f"exclude = {json.dumps(names[:_NAMED])}; if it is meant, name it in `include`",
+        f"exclude = {json.dumps(names[:_NAMED])}; if it is intended, name it in `include`",
     )
 
 
@@ -148,32 +148,32 @@ def runpath(subject: ProjectSubject) -> Iterator[Finding]:
     for one in subject.code.files:
         folders = fixed_folders(one.library) if one.library is not None else ()
         if folders:
-            cure = (
+            hint = (
                 "link it without -rpath, or with $ORIGIN: what lies in the project is not changed"
             )
-            yield Finding(searches(folders), one.path, cure)
+            yield Finding(searches(folders), one.path, hint)
 
 
 @RULES.rule(Code.UNSTATED_PLATFORM, Severity.WARNING)
 def unstated_platform(subject: ProjectSubject) -> Iterator[Finding]:
-    """What is for several systems, or for none that a package runs on, decides nothing."""
+    """Code for several systems, or for one that runs no packages, decides no platform."""
     files = subject.code.others
     if files:
         what = first_of([f"{one.path} ({one.words})" for one in files], _NAMED)
         yield Finding(
-            f"compiled code that does not decide what the package is for: {what}",
+            f"compiled code that does not decide the platform of the package: {what}",
             files[0].path,
             "leave out what is not needed on Linux: `exclude` in the configuration",
         )
 
 
 def check_selection(subject: ProjectSubject) -> Iterator[Diagnostic]:
-    """Yield what is found wrong with the files that get packed, and with those that do not."""
+    """Yield the problems of the files that are packed, and of those that are not."""
     yield from RULES.run(subject)
 
 
 def check_project(subject: ProjectSubject) -> Iterator[Diagnostic]:
-    """Yield everything that is found wrong with a project, from its text alone."""
+    """Yield all problems of a project, from its text alone."""
     project = subject.project
     if project.python is not None:
         yield from python.RULES.run(project)
@@ -183,11 +183,11 @@ def check_project(subject: ProjectSubject) -> Iterator[Diagnostic]:
         yield from graph.check_graph(workflow)
     yield from check_selection(subject)
     yield from subject.code.problems
-    yield from _judged_code(subject)
+    yield from _check_code(subject)
 
 
-def _judged_code(subject: ProjectSubject) -> Iterator[Diagnostic]:
-    """Yield what would be said of each library in the package."""
+def _check_code(subject: ProjectSubject) -> Iterator[Diagnostic]:
+    """Yield the problems that each library would have in the package."""
     beside = {file.path.rpartition("/")[2] for file in subject.selection.files}
     for one in subject.code.files:
         if one.library is not None and not one.is_program:

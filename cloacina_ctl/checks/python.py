@@ -1,4 +1,4 @@
-"""What goes wrong with Python projects, judged from their text alone."""
+"""The rules for Python projects, checked from their text alone."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _tasks(project: Project) -> Iterator[SourceTask]:
 
 @RULES.rule(Code.NO_ENTRY_MODULE)
 def no_entry_module(project: Project) -> Iterator[Finding]:
-    """Without an entry module no engine knows what to import."""
+    """Without an entry module an engine does not know what to import."""
     facts = _facts(project)
     if facts.entry_module is None:
         several = f": tasks are in {', '.join(facts.candidates)}" if facts.candidates else ""
@@ -53,7 +53,7 @@ def entry_module_missing(project: Project) -> Iterator[Finding]:
         yield Finding(
             f"the entry module is not there: {facts.entry_module}",
             project.config.place,
-            f"it is looked for under {', '.join(root or '.' for root in facts.roots) or '.'}"
+            f"searched folders: {', '.join(root or '.' for root in facts.roots) or '.'}"
             + (f", by {facts.declared_by}" if facts.declared_by else "")
             + ("" if facts.declared_by else "; `source_root` names another folder"),
         )
@@ -61,7 +61,7 @@ def entry_module_missing(project: Project) -> Iterator[Finding]:
 
 @RULES.rule(Code.SHADOWED_NAME)
 def shadowed_name(project: Project) -> Iterator[Finding]:
-    """A top-level name that the engines refuse, or that another module of that name hides."""
+    """A top-level name that the engines refuse, or that another module of the name hides."""
     facts = _facts(project)
     minors = partial(other_python.minors_of, _requires(project))
     entry = (facts.entry_module or "").partition(".")[0]
@@ -69,7 +69,7 @@ def shadowed_name(project: Project) -> Iterator[Finding]:
         for name in names:
             if name == "cloaca":
                 message = f"`{name}` in {folder}/ takes the place of the engine's own module"
-                yield Finding(message, name, "remove it: the engine brings it")
+                yield Finding(message, name, "remove it: the engine provides it")
             elif name in SHADOWED_NAMES:
                 message = (
                     f"`{name}` in {folder}/ has the name of a standard module; engines refuse it"
@@ -83,22 +83,22 @@ def shadowed_name(project: Project) -> Iterator[Finding]:
 
 
 def _standard_entry(name: str, minors: Iterable[int]) -> Iterator[Finding]:
-    """Yield what becomes of an entry module whose first name a standard module has.
+    """Yield the problem of an entry module whose first name is that of a standard module.
 
-    Loaders take the folders that have it off the path, so it is imported, and little else is.
+    Loaders remove the folders with that name from the path, so it is imported, but little else is.
     """
     known = [f"3.{minor}" for minor in minors if minor in pythons_with(name)]
     if known:
         message = (
             f"the entry module's first name `{name}` is that of a standard module of Python "
-            f"{', '.join(known)}: engines hide that, and with it the standard library"
+            f"{', '.join(known)}: engines hide that module, and with it the standard library"
         )
         yield Finding(message, name, "give it another name", Severity.WARNING)
 
 
 @RULES.rule(Code.NO_PYTHON_TASK)
 def no_python_task(project: Project) -> Iterator[Finding]:
-    """A package whose entry module registers nothing is refused by every engine."""
+    """Every engine refuses a package whose entry module registers nothing."""
     facts = _facts(project)
     silent = not (any(_tasks(project)) or facts.graphs)
     if facts.entry_path is not None and not facts.syntax_problems and silent:
@@ -111,7 +111,7 @@ def no_python_task(project: Project) -> Iterator[Finding]:
 
 @RULES.rule(Code.ASYNC_TASK)
 def async_task(project: Project) -> Iterator[Finding]:
-    """A coroutine is no result: the engine fails the task."""
+    """A coroutine is not a result: the engine fails the task."""
     for task in _tasks(project):
         if task.is_async:
             message = (
@@ -131,7 +131,7 @@ def python_syntax(project: Project) -> Iterator[Finding]:
 
 @RULES.rule(Code.NOT_JUDGED)
 def not_checked(project: Project) -> Iterator[Finding]:
-    """A Python that does not know the syntax says nothing of the source."""
+    """A Python that does not know the syntax cannot check the source."""
     facts, requires = _facts(project), _requires(project)
     for problem in facts.syntax_problems:
         if other_python.is_for_newer(problem, requires, packed=facts.packed):
@@ -141,7 +141,7 @@ def not_checked(project: Project) -> Iterator[Finding]:
 
 @RULES.rule(Code.OLDER_PYTHON)
 def older_python(project: Project) -> Iterator[Finding]:
-    """Importing it raises `SyntaxError` on a Python that the project says it is for."""
+    """Importing it raises `SyntaxError` on a Python that the project claims to support."""
     facts = _facts(project)
     severity = Severity.WARNING if facts.packed else Severity.ERROR
     for found in other_python.too_new(facts.newer_syntax, _requires(project)):
@@ -164,7 +164,7 @@ def task_value(project: Project) -> Iterator[Finding]:
 
 @RULES.rule(Code.TASK_CALL)
 def task_call(project: Project) -> Iterator[Finding]:
-    """`@task` without parentheses hands the function to a parameter and registers nothing."""
+    """`@task` without parentheses passes the function to a parameter and registers nothing."""
     for task in _tasks(project):
         if not task.is_called:
             message = f"`@task` without parentheses on `{task.function}`"
@@ -181,7 +181,7 @@ def task_argument(project: Project) -> Iterator[Finding]:
 
 @RULES.rule(Code.SHORT_RULE, Severity.WARNING)
 def short_rule(project: Project) -> Iterator[Finding]:
-    """Engines compare what a rule names with full names."""
+    """Engines compare the names in a rule with full names."""
     for task in _tasks(project):
         names = rule_names.short_names(task.trigger_rules or "")
         if names:
@@ -194,7 +194,7 @@ def hidden_task(project: Project) -> Iterator[Finding]:
     """A task that the source does not show would be missing from the manifest."""
     for place in _facts(project).hidden_tasks:
         yield Finding(
-            "a task or trigger that only running the code would tell",
+            "a task or trigger that is known only when the code runs",
             place,
             "declare it with a decorator at the top of a module, with literal arguments",
         )
@@ -211,25 +211,25 @@ def no_init(project: Project) -> Iterator[Finding]:
             "add an empty one, unless a dependency has modules in a folder of this name",
         )
     for folder in facts.namespaces:
-        message = "a namespace package: runtimes from 0.10 on do not reload its modules"
+        message = "a namespace package: engines from 0.10 on do not reload its modules"
         yield Finding(message, folder, severity=Severity.NOTE)
 
 
 @RULES.rule(Code.BUILD_PATTERN, Severity.WARNING)
 def build_pattern(project: Project) -> Iterator[Finding]:
-    """What the wheel would hold and the package does not, or the other way round, is said."""
+    """A difference between the files of the wheel and of the package is reported."""
     facts = _facts(project)
     for pattern in facts.unread_patterns:
         yield Finding(
-            f"a pattern that names no folder or module, not followed: {pattern}",
+            f"a pattern that names no folder or module is ignored: {pattern}",
             facts.declared_by or None,
-            "name the folders that hold the modules: `source_root` in [tool.cloacina]",
+            "name the folders of the modules: `source_root` in [tool.cloacina]",
         )
 
 
 @RULES.rule(Code.WORKFLOW_BUILDER)
 def workflow_builder(project: Project) -> Iterator[Finding]:
-    """The loader makes the workflow itself, and finds no task that a builder took."""
+    """The loader makes the workflow itself, and does not find tasks of a builder."""
     facts = _facts(project)
     for place in facts.workflow_builders:
         yield Finding(
@@ -239,18 +239,18 @@ def workflow_builder(project: Project) -> Iterator[Finding]:
             "the workflow",
         )
     for place in facts.loose_builders:
-        message = "packaged modules do not build their workflow themselves"
+        message = "a packaged module must not build its workflow itself"
         yield Finding(message, place, "declare tasks only", Severity.WARNING)
 
 
 @RULES.rule(Code.LIBRARY_ONLY)
 def library_only(project: Project) -> Iterator[Finding]:
-    """Servers bring a `cloaca` of their own, for declaring tasks and not for running them."""
+    """Servers provide their own `cloaca`, which declares tasks but does not run them."""
     for place, name in _facts(project).library_only:
         yield Finding(
             f"importing the module needs `cloaca.{name}`, which packages do not have",
             place,
-            'use it under `if __name__ == "__main__":` alone, and import it there',
+            'use it only under `if __name__ == "__main__":`, and import it there',
         )
 
 

@@ -1,7 +1,7 @@
-"""The facts by which ``releases.rules`` decide, of a project or of a package; what `validate` says.
+"""Collects the facts for ``releases.rules``, of a project or a package, and reports the reasons.
 
-Only releases count that the package is made for. A reason of one of them is a warning while another
-loads the package, an error where none does.
+Only the releases for which the package is made count. A reason of one of them is a warning while
+another one loads the package, an error if none does.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from cloacina_ctl.checks.subjects import LegacySubject
     from cloacina_ctl.project.model import PythonFacts, RustFacts
 
-# What the rules for modules and crates find as well, and with its place.
+# Codes that the rules for modules and crates report as well, with a place.
 _FOUND_IN_CODE = (Code.ENTRY_MODULE_MISSING, Code.SHADOWED_NAME, Code.NO_PACKAGE_MACRO)
 
 
 def release_findings(subject: LegacySubject) -> Iterator[Diagnostic]:
-    """Yield each reason for which a release that the package is made for does not load it."""
+    """Yield each reason why a release for which the package is made does not load it."""
     facts = facts_of_package(subject)
     same_format = [release for release in RELEASES if release.format == facts.format]
     meant = [
@@ -80,7 +80,7 @@ def facts_of_source(
 
 
 def facts_of_package(subject: LegacySubject) -> PackageFacts:
-    """Return the facts of a package that was read to its end."""
+    """Return the facts of a package that was read completely."""
     contents, source = subject.contents, subject.source
     entries = len(contents.files) + len(contents.folders)
     sizes = Sizes(subject.size, contents.size, entries)

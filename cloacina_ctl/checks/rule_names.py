@@ -1,7 +1,7 @@
-"""Tasks that a trigger rule names by their id alone: engines wait for those for ever.
+"""Finds tasks that a trigger rule names by their id alone: engines never stop waiting for those.
 
 Measured in the engines of the wheels 0.10 to 0.12: a rule of a Python task is compared with full
-names, ``tenant::package::workflow::task``, and an id is none. The macros of Rust spell ids out.
+names, ``tenant::package::workflow::task``, not with ids. The macros of Rust write full names.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def short_names(rule: str) -> list[str]:
 
 
 def words(task: str, names: list[str]) -> str:
-    """Return what is said of such a rule."""
+    """Return the message about such a rule."""
     listed = ", ".join(f"`{name}`" for name in names)
     return f"the trigger rule of the task `{task}` names {listed} by the id alone"
 
@@ -34,7 +34,7 @@ def words(task: str, names: list[str]) -> str:
 def _parsed(rule: str) -> ast.AST:
     unreadable = (SyntaxError, ValueError, RecursionError, MemoryError)
     with contextlib.suppress(*unreadable), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the author's style
+        warnings.simplefilter("ignore")  # warnings about the author's style
         return ast.parse(rule.strip(), mode="eval")
     return ast.Module(body=[], type_ignores=[])
 

@@ -1,4 +1,4 @@
-"""What is wrong with signatures, of packages of every generation."""
+"""Checks the signatures of packages of every format."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ if TYPE_CHECKING:
 
 
 def failing(signatures: tuple[CheckedSignature, ...], path: str) -> Iterator[Finding]:
-    """Yield each signature under a known key that fails."""
-    for judged in signatures:
-        if judged.status is SignatureStatus.INVALID:
-            who = judged.name or judged.keyid
-            yield Finding(f"the signature of {who} fails: {judged.reason}", path)
+    """Yield each failing signature by a known key."""
+    for checked in signatures:
+        if checked.status is SignatureStatus.INVALID:
+            who = checked.name or checked.keyid
+            yield Finding(f"the signature of {who} fails: {checked.reason}", path)
 
 
-def is_judged(signatures: tuple[CheckedSignature, ...]) -> bool:
-    """Tell whether one of them is under a known key, whether it holds or fails."""
+def is_checked(signatures: tuple[CheckedSignature, ...]) -> bool:
+    """Return whether one of them is by a known key, valid or not."""
     return any(
-        judged.status in (SignatureStatus.TRUSTED, SignatureStatus.INVALID) for judged in signatures
+        checked.status in (SignatureStatus.TRUSTED, SignatureStatus.INVALID)
+        for checked in signatures
     )

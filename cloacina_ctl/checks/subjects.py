@@ -1,4 +1,4 @@
-"""What gets judged: facts that somebody else read, so that a rule reads nothing."""
+"""The subjects of rules: facts that were read before, so that a rule reads nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ProjectSubject(NamedTuple):
-    """A project, and what would be packed of it: all of it, secrets in it, compiled code in it."""
+    """A project, and its packed files: the selection, secrets in it, compiled code in it."""
 
     project: Project
     selection: Selection = Selection(())
@@ -32,7 +32,7 @@ class ProjectSubject(NamedTuple):
 
 
 class ReadLibrary(NamedTuple):
-    """A library of a package: what it says of itself, or why it could not be read."""
+    """A library of a package: its facts, or why it could not be read."""
 
     path: str
     library: Library | None = None
@@ -40,11 +40,11 @@ class ReadLibrary(NamedTuple):
 
 
 class PackageSubject(NamedTuple):
-    """A package that was opened and whose every byte is the right one.
+    """A package that was opened and whose bytes were all verified.
 
-    ``sources`` is what the Python modules in it declare that its entry module imports, ``imports``
-    what these cannot do without; ``unstated`` are compiled files of which the manifest does not say
-    the platform.
+    ``sources`` are the declarations of the Python modules that its entry module imports,
+    ``imports`` the imports that they need; ``unstated`` are compiled files whose platform the
+    manifest does not state.
     """
 
     path: str
@@ -60,8 +60,8 @@ class PackageSubject(NamedTuple):
 class LegacySubject(NamedTuple):
     """A package of an older format that is whole: its manifest, its code, its signatures.
 
-    ``size`` is of the file, in bytes. ``library`` or ``library_problem`` is there where it has a
-    library; ``unread`` names sources that were too many to be read.
+    ``size`` is of the file, in bytes. ``library`` or ``library_problem`` is set if it has a
+    library; ``unread`` names sources that were too many to read.
     """
 
     path: str
@@ -78,7 +78,7 @@ class LegacySubject(NamedTuple):
 
     @classmethod
     def of(cls, read: LegacyContents) -> LegacySubject:
-        """Return what rules see of a package that was read and proved."""
+        """Return the subject for a package that was read and verified."""
         return cls(
             path=read.evidence.identity.path,
             size=read.evidence.size,

@@ -1,6 +1,6 @@
-"""What would go wrong with vendoring a Python project's dependencies, judged from their text.
+"""Predicts the problems of vendoring a Python project's dependencies, from their text.
 
-A project that does not say that it is vendored is told of what it would meet in notes alone.
+For a project that does not configure vendoring the problems are only notes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def check_vendoring(project: Project) -> Iterator[Diagnostic]:
-    """Yield what vendoring would meet: an error where it fails, a warning where it needs help."""
+    """Yield the problems of vendoring: errors where it fails, warnings where it needs input."""
     if not (project.config.vendor or may_have_dependencies(project.root)):
         return
     from cloacina_ctl.vendoring.foresight import foresee

@@ -1,1 +1,1 @@
-"""Dependencies of a Python project, as wheels, into its package (docs/vendoring.md)."""
+"""Copies the dependencies of a Python project into its package, as wheels (docs/vendoring.md)."""

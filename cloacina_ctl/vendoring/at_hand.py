@@ -1,4 +1,4 @@
-"""The wheels that a lock names, from wherever they are: given, kept, or fetched by digest."""
+"""Finds the wheels that a lock names: among the given ones, in the cache, or by download."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _RENEW = "--upgrade-vendored"
 
 
 class Candidate(NamedTuple):
-    """A wheel that may get vendored, and where it lies."""
+    """A wheel that may be vendored, and its path."""
 
     wheel: LockedWheel
     path: str
 
 
 def candidate_of(path: str, target: PythonTarget) -> Candidate:
-    """Return the wheel in the file ``path`` as one for ``target``, and keep a copy of it."""
+    """Return the wheel in the file ``path`` as one for ``target``; a copy of it is cached."""
     file = os.path.basename(path)
     name, version, _, _ = parse_wheel_filename(file)
     digest = Cache().keep(path)
@@ -46,10 +46,10 @@ def candidate_of(path: str, target: PythonTarget) -> Candidate:
 
 
 class WheelPlaces(NamedTuple):
-    """Where wheels may be. ``house`` is the only folder, where there is one.
+    """Where wheels may be. ``house`` is the wheelhouse; if set, it is the only source.
 
-    ``given`` are paths by the name of the distribution, ``private`` the distributions that no index
-    is asked for.
+    ``given`` are paths by the name of the distribution, ``private`` the distributions that are
+    never requested from an index.
     """
 
     house: str | None = None
@@ -59,7 +59,7 @@ class WheelPlaces(NamedTuple):
 
 
 class AtHand:
-    """The wheels of a lock; their digests are compared again when they are unpacked."""
+    """The wheels of a lock. Their digests are compared again when they are unpacked."""
 
     def __init__(
         self,
@@ -79,9 +79,9 @@ class AtHand:
         self._cache = Cache()
 
     def candidates(self, *, some: bool = False) -> tuple[tuple[Candidate, ...], ...]:
-        """Return the wheels for each target, fetched where need be.
+        """Return the wheels for each target; missing ones are downloaded.
 
-        With ``some`` those that cannot be had are left out: the lock may have more than is needed.
+        With ``some`` unavailable wheels are skipped: the lock may list more than is needed.
         """
         found = {wheel: path for wheel in self._wheels if (path := self._find(wheel))}
         missing = [wheel for wheel in self._wheels if wheel not in found]
@@ -101,7 +101,7 @@ class AtHand:
         )
 
     def _find(self, wheel: LockedWheel) -> str | None:
-        """Return where it lies; what is given, or has its name in the wheelhouse, has to be it."""
+        """Return its path. A given wheel, or one of its name in the wheelhouse, has to match."""
         given = {digest_of_file(path): path for path in self._places.given.get(wheel.name, ())}
         if given and wheel.sha256 not in given:
             raise not_the_locked(wheel, next(iter(given)), self._renewal)
@@ -125,11 +125,11 @@ class AtHand:
             f"{len(missing)} of {len(self._wheels)} wheels are not in {place}: "
             f"{', '.join(wheel.file for wheel in missing[:5])}",
             where=self._house.folder if self._house else None,
-            hint="run it once with a network, or put them into a wheelhouse",
+            hint="run it once with network access, or put them into a wheelhouse",
         )
 
     def _refuse_private(self, missing: list[LockedWheel]) -> None:
-        """Refuse to ask an index for what comes from somewhere else."""
+        """Raise where a missing wheel has another origin: an index is never asked for it."""
         problems = [
             unavailable(self._places.private[wheel.name])
             for wheel in missing
@@ -140,7 +140,7 @@ class AtHand:
 
     def _fetch(self, missing: list[LockedWheel]) -> dict[LockedWheel, str]:
         found: dict[LockedWheel, str] = {}
-        told = users()
+        user = users()
         for number, target in enumerate(self._targets):
             wanted = {
                 wheel.file: wheel
@@ -152,9 +152,9 @@ class AtHand:
             folder = scratch(self._folder, f"locked-{number}")
             pins = [Pin(one.name, one.version, one.sha256, one.url) for one in wanted.values()]
             nowhere = [file for file, one in wanted.items() if one.url is None]
-            if nowhere and told.prefer_uv:
-                raise unknown_to_pip(told, f"the lock has no address of {nowhere[0]}")
-            for path in fetch_pinned(pins, target, folder, told):
+            if nowhere and user.prefer_uv:
+                raise unknown_to_pip(user, f"the lock has no address of {nowhere[0]}")
+            for path in fetch_pinned(pins, target, folder, user):
                 wheel = wanted.get(os.path.basename(path))
                 if wheel is not None and self._cache.keep(path) == wheel.sha256:
                     found[wheel] = path
@@ -165,10 +165,10 @@ class AtHand:
 
 
 def not_the_locked(wheel: LockedWheel, found: str, renewal: str = _RENEW) -> Refused:
-    """Return the error for a wheel that has the name of a locked one and is another."""
+    """Return the error for a wheel with the name of a locked one, but another digest."""
     return Refused.of(
         Code.WHEEL_DIGEST,
         f"expected sha256 {wheel.sha256}, found: {found}",
         where=wheel.file,
-        hint=f"if the change is meant, renew the lock: {renewal}",
+        hint=f"if the change is intended, renew the lock: {renewal}",
     )

@@ -1,4 +1,4 @@
-"""Which wheels: those of our lock where it fits, those of the project's other lock, or new ones."""
+"""Chooses wheels: from our lock if it fits, from another lock of the project, or by resolving."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ if TYPE_CHECKING:
     from cloacina_ctl.vendoring.rules import ResolutionRules
 
 
-# What of this machine is taken where nobody says what the runtime has.
+# The properties of this machine that are the default for the target.
 PYTHON, PLATFORM = "python", "platform"
 
 
 class VendorOptions(NamedTuple):
-    """How to vendor. ``wheelhouse`` is the only place to take wheels from, where it is given.
+    """How to vendor. ``wheelhouse``, if given, is the only source of wheels.
 
     ``sources`` are names with a wheel, or a folder of wheels, that is the only one for that name.
-    ``offline`` starts nothing that uses a network; ``locked`` takes what is locked or fails,
-    ``upgrade`` chooses anew. ``python`` and ``platforms`` are the runtime's: without, those of the
-    lock, else of this machine.
+    ``offline`` starts nothing that uses a network; ``locked`` takes the locked wheels or fails,
+    ``upgrade`` ignores the lock. ``python`` and ``platforms`` are those of the target machine; the
+    default is that of the lock, else of this machine.
     """
 
     wheelhouse: str | None = None
@@ -66,21 +66,21 @@ class VendorOptions(NamedTuple):
 
 
 class WheelChoice(NamedTuple):
-    """The candidates for each platform; ``locked`` is the lock that they stand in, if one does.
+    """The candidates for each platform; ``locked`` is the lock that lists them, if any.
 
-    ``why`` says why there is a new choice, None where there was no lock; ``found`` is what was in
-    the lock's file. ``own`` names what nobody said of the runtime, and this machine has:
-    ``python`` where another one of the project's may be chosen for instead. ``vouched``
-    are the digests of wheels that were given, or that a lock has: a distribution whose origin the
-    project names has one of these. ``without`` says of a distribution why a lock of the project
-    does not give its wheel; ``private`` are those of which such a lock has no file.
+    ``why`` is the reason for a new choice, None if there was no lock; ``found`` is the content of
+    the lock file. ``own`` names the properties of the target that default to this machine's;
+    ``python`` is in it if another Python of the project may be used instead. ``accepted`` are the
+    digests of wheels that were given or locked: a distribution whose origin the project names
+    must have one of these. ``without`` is, by distribution, why a lock of the project does not
+    provide its wheel; ``private`` are those for which such a lock has no file.
     """
 
     targets: tuple[PythonTarget, ...]
     candidates: tuple[tuple[Candidate, ...], ...]
     locked: WheelLock | None
     why: str | None
-    vouched: frozenset[Digest] = frozenset()
+    accepted: frozenset[Digest] = frozenset()
     without: Mapping[str, str] = {}
     found: bytes | None = None
     own: frozenset[str] = frozenset()
@@ -94,14 +94,14 @@ def choose(
     folder: str,
     otherwise: str | None = None,
 ) -> WheelChoice:
-    """Return which wheels the project gets; ``folder`` is a scratch folder.
+    """Return the wheels for the project; ``folder`` is a scratch folder.
 
-    ``otherwise`` is the Python to choose for where nobody names one and no lock does, in the place
-    of this machine's.
+    ``otherwise`` is the default Python, used instead of this machine's if neither the options nor
+    a lock name one.
 
-    Raises ``BuildFailed`` where they cannot be had, or with ``locked`` where there is no lock that
-    fits; ``Refused`` for a lock that cannot be read, for a wheel that is not the locked one, and
-    for a distribution whose origin the project names and of which no wheel is given.
+    Raises ``BuildFailed`` where wheels are unavailable, or with ``locked`` where no lock fits;
+    ``Refused`` for an unreadable lock, for a wheel that differs from the locked one, and for a
+    distribution whose origin the project names if no wheel of it is given.
     """
     python = project.requires.python if project.requires else None
     given_names(options.sources)
@@ -115,7 +115,7 @@ def choose(
         what = f"the lock does not fit: {why}" if old is not None else "there is no lock"
         raise BuildFailed.of(
             Code.LOCK_FILE, f"--locked, and {what}", where=VENDOR_LOCK,
-            hint="run it without --locked, look at the new lock and commit it",
+            hint="run it without --locked, review the new lock and commit it",
         )  # fmt: skip
     targets, own = _targets(asked, old, python, otherwise)
     if rules.lock is not None:
@@ -128,13 +128,13 @@ def choose(
 def _fresh(
     targets: tuple[PythonTarget, ...], rules: ResolutionRules, options: VendorOptions, folder: str
 ) -> WheelChoice:
-    """Return the choice that uv or pip make."""
+    """Return the wheels that uv or pip choose."""
     given = [given_wheels(options.sources, rules.origins_on([one]), one) for one in targets]
     fresh = Fresh(rules, options.wheelhouse, folder, offline=options.offline)
     fresh.refuse_what_cannot_be_kept(targets, given)
     candidates = tuple(map(fresh.candidates, targets, given))
-    vouched = frozenset(digest_of_file(path) for one in given for path in one.values())
-    return WheelChoice(targets, candidates, None, None, vouched)
+    accepted = frozenset(digest_of_file(path) for one in given for path in one.values())
+    return WheelChoice(targets, candidates, None, None, accepted)
 
 
 def _locked(
@@ -144,12 +144,12 @@ def _locked(
     folder: str,
     requires: str | None,
 ) -> WheelChoice:
-    """Return the choice that our own lock is."""
+    """Return the wheels of our own lock."""
     targets = lock.targets(requires)
     places = _places(targets, rules, options)
     candidates = AtHand(lock.wheels, targets, places, folder).candidates()
-    vouched = frozenset(wheel.sha256 for wheel in lock.wheels)
-    return WheelChoice(targets, candidates, lock, None, vouched)
+    accepted = frozenset(wheel.sha256 for wheel in lock.wheels)
+    return WheelChoice(targets, candidates, lock, None, accepted)
 
 
 def _places(
@@ -171,9 +171,9 @@ def _by_project_lock(
     options: VendorOptions,
     folder: str,
 ) -> WheelChoice:
-    """Return the choice of another tool's lock, with what was given for names that it lacks.
+    """Return the wheels of another tool's lock, and the given ones for names that it lacks.
 
-    What comes from a folder or from git is no file in any lock: its wheel has to be given.
+    A lock has no file for a distribution from a folder or from git: its wheel has to be given.
     """
     versions = [lock.select(target) for target in targets]
     private = {one.name: one.origin for found in versions for one in found.values() if one.origin}
@@ -198,8 +198,8 @@ def _by_project_lock(
         (*found, *_private({**private, **rules.private_on([target])}, options, target))
         for found, target in zip(hand.candidates(some=True), targets, strict=True)
     )
-    vouched = frozenset(one.wheel.sha256 for found in candidates for one in found)
-    return WheelChoice(targets, candidates, None, None, vouched, without, private=private)
+    accepted = frozenset(one.wheel.sha256 for found in candidates for one in found)
+    return WheelChoice(targets, candidates, None, None, accepted, without, private=private)
 
 
 def _wanted(
@@ -208,7 +208,7 @@ def _wanted(
     rules: ResolutionRules,
     target: PythonTarget,
 ) -> Iterator[LockedVersion]:
-    """Yield what a lock has the wheel of: not the engine, the project, or what is from a folder."""
+    """Yield the entries that need a wheel: not the engine, the project, or those from a folder."""
     private, origins = rules.private_on([target]), rules.origins_on([target])
     own = rules.requirements.own
     for name, locked in selected.items():
@@ -221,14 +221,14 @@ def _wanted(
 def _private(
     private: Mapping[str, Origin], options: VendorOptions, target: PythonTarget
 ) -> Iterator[Candidate]:
-    """Yield the wheels that are given for what no lock has as a file."""
+    """Yield the given wheels of distributions for which no lock has a file."""
     for name, path in given_wheels(options.sources, private, target).items():
         if name in private:
             yield candidate_of(path, target)
 
 
 def _refuse_other_index(lock: ProjectLock, locked: LockedVersion, origin: Origin | None) -> None:
-    """Refuse a lock that was made before the project named another index."""
+    """Raise ``Refused`` if the lock is older than the index that the project names."""
     if origin is None or origin.kind != INDEX or not (origin.url and locked.registry):
         return
     if not same_index(origin.url, locked.registry):
@@ -242,7 +242,7 @@ class _Asked(NamedTuple):
 
 
 def _asked(options: VendorOptions) -> _Asked:
-    """Return what the caller named, in its one spelling."""
+    """Return the Python and platforms that the caller named, normalized."""
     python = options.python
     parsed = [parse_asked(python or PYTHONS[-1], one).platform for one in options.platforms]
     if python is not None:
@@ -253,7 +253,7 @@ def _asked(options: VendorOptions) -> _Asked:
 def _why_not(
     lock: WheelLock | None, rules: ResolutionRules, python: str | None, asked: _Asked
 ) -> str | None:
-    """Return why the lock is not the one to take."""
+    """Return why the lock cannot be used, None if it can."""
     if lock is None:
         return None
     if asked.python not in (None, lock.python):
@@ -269,7 +269,7 @@ def _why_not(
 def _outgrown(
     lock: WheelLock, rules: ResolutionRules, targets: tuple[PythonTarget, ...]
 ) -> str | None:
-    """Return which folder says another version than the lock has of it, None where none does."""
+    """Return which folder states a version other than the locked one, None if none does."""
     origins = rules.origins_on(targets)
     for wheel in lock.wheels:
         origin = origins.get(wheel.name)
@@ -282,7 +282,7 @@ def _outgrown(
 def _other_than(
     lock: WheelLock, rules: ResolutionRules, targets: tuple[PythonTarget, ...]
 ) -> str | None:
-    """Return which wheel the project's other lock does not have, None where it has all."""
+    """Return which wheel is missing from the project's other lock, None if none is."""
     other = rules.lock
     if other is None:
         return None
@@ -302,9 +302,9 @@ def _other_than(
 def _targets(
     asked: _Asked, old: WheelLock | None, requires: str | None, otherwise: str | None
 ) -> tuple[tuple[PythonTarget, ...], frozenset[str]]:
-    """Return what to choose for: what was asked, else what was locked, else this machine.
+    """Return the targets: as requested, else as locked, else this machine.
 
-    Beside it what of this machine was taken because nobody said it.
+    Also return which properties of this machine were taken by default.
     """
     own = set()
     python = asked.python or (old.python if old and accepts(requires, old.python) else None)
@@ -314,7 +314,7 @@ def _targets(
     elif not accepts(requires, python):
         raise Refused.of(
             Code.DEPENDENCY, f"the project is for Python {requires}, not for {python}",
-            hint="name a version that it is for: --vendor-python",
+            hint="name a supported version: --vendor-python",
         )  # fmt: skip
     platforms = asked.platforms or (old.platforms if old else None)
     if platforms is None:
@@ -324,7 +324,7 @@ def _targets(
 
 
 def _default_python(requires: str | None) -> str:
-    """Return the version of this interpreter, or the first that the project is for."""
+    """Return the version of this interpreter, or the first that the project supports."""
     import sys
 
     mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -332,7 +332,7 @@ def _default_python(requires: str | None) -> str:
         if accepts(requires, python):
             return python
     raise Refused.of(
-        Code.DEPENDENCY, f"no version of Python that is known fits `requires-python`: {requires}",
+        Code.DEPENDENCY, f"no known version of Python fits `requires-python`: {requires}",
         hint="name one: --vendor-python",
     )  # fmt: skip
 

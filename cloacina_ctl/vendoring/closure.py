@@ -1,8 +1,7 @@
-"""Which distributions the requirements lead to, asked of the wheels themselves.
+"""Computes which distributions the requirements lead to, from the metadata of the wheels.
 
-Whoever chose the wheels, uv, pip or a lock, is not taken at its word: pip judges markers for the
-interpreter that it runs on, a lock may be edited. What is not reached is left out, what is reached
-and not there is an error.
+The choice of uv, pip or a lock is not trusted: pip evaluates markers for its own interpreter, and
+a lock may be edited. An unreached wheel is left out, a missing one is an error.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Distribution(NamedTuple):
-    """What a wheel says of itself: ``name`` in its normal form, ``python`` a specifier."""
+    """The metadata of a wheel: ``name`` in its normal form, ``python`` a specifier."""
 
     name: str
     version: Version
@@ -36,10 +35,10 @@ class Distribution(NamedTuple):
 
 
 class Roots(NamedTuple):
-    """Where the way begins: requirements, the project itself, and what replaces requirements.
+    """The starting points: requirements, the project itself, and replacements of requirements.
 
-    A requirement on the project itself leads to what its extras need. One on a name among
-    ``overrides`` is replaced by what stands there, as uv does.
+    A requirement on the project itself leads to the requirements of its extras. A requirement on
+    a name in ``overrides`` is replaced by that entry, as uv does.
     """
 
     texts: tuple[str, ...]
@@ -48,9 +47,9 @@ class Roots(NamedTuple):
 
 
 class UnmetRequirement(NamedTuple):
-    """A requirement that nothing meets, in words, and its name.
+    """A requirement that no wheel meets, as a text, and its name.
 
-    ``requirement`` is what would meet it, without its condition; None where there is another
+    ``requirement`` is the requirement without its condition; None if there is a wheel of another
     version.
     """
 
@@ -60,10 +59,10 @@ class UnmetRequirement(NamedTuple):
 
 
 class Closure(NamedTuple):
-    """The names that are reached, what is missing, and the engines on the way.
+    """The reached names, the missing requirements, and the engines that were met.
 
-    ``missing`` is empty where nothing is missing on some patch release; ``lacking`` has what is
-    missing on any.
+    ``missing`` is empty if nothing is missing on at least one patch release; ``lacking`` has what
+    is missing on any of them.
     """
 
     names: frozenset[str]
@@ -73,7 +72,7 @@ class Closure(NamedTuple):
 
 
 def read_metadata(metadata: bytes, where: str) -> Distribution:
-    """Return what `METADATA` says, or raise ``Refused``; ``where`` is the wheel's file."""
+    """Return the parsed `METADATA`, or raise ``Refused``; ``where`` is the wheel's file."""
     raw, _ = parse_email(metadata)
     try:
         python = raw.get("requires_python")
@@ -90,7 +89,7 @@ def read_metadata(metadata: bytes, where: str) -> Distribution:
 
 
 def reach(roots: Roots, known: Mapping[str, Distribution], target: PythonTarget) -> Closure:
-    """Return what the requirements lead to on ``target``, on any of its patch releases.
+    """Return what the requirements lead to on any patch release of ``target``.
 
     The project itself is not among the names.
     """
@@ -109,7 +108,7 @@ def reach(roots: Roots, known: Mapping[str, Distribution], target: PythonTarget)
 
 
 def conditions(roots: Roots, known: Mapping[str, Distribution]) -> list[str]:
-    """Return the conditions of all requirements, which may tell patch releases apart."""
+    """Return the conditions of all requirements, which may differ between patch releases."""
     given = map(Requirement, (*roots.texts, *roots.overrides))
     needs = (one for found in known.values() for one in found.requires)
     return [str(one.marker) for one in (*given, *needs) if one.marker is not None]
@@ -146,7 +145,7 @@ def _reach(roots: Roots, known: Mapping[str, Distribution], environment: dict[st
 
 
 def without_marker(requirement: Requirement) -> str:
-    """Return the requirement on a name and versions, whatever its condition or address."""
+    """Return the requirement without its condition and address."""
     copy = Requirement(str(requirement))
     copy.marker = copy.url = None
     return spelled(copy)
@@ -162,7 +161,7 @@ def _by_name(texts: Iterable[str]) -> dict[str, list[Requirement]]:
 def _needs(
     found: Distribution, requirement: Requirement, seen: set[tuple[str, str]]
 ) -> Iterator[tuple[Requirement, str, str]]:
-    """Yield what a distribution needs, with the extras that are asked of it, once for each."""
+    """Yield each requirement of a distribution once, with the requested extras."""
     for extra in ("", *(str(canonicalize_name(extra)) for extra in requirement.extras)):
         if (found.name, extra) not in seen:
             seen.add((found.name, extra))

@@ -1,7 +1,7 @@
-"""Files in which other tools keep dependencies or versions, and which decide nothing here.
+"""Reports files of other tools with dependencies or versions, which have no effect here.
 
-That is said where it matters: where nothing is vendored although such a file lists something, and
-where what was vendored is not what such a file has.
+They are reported where it matters: where nothing is vendored although such a file lists
+dependencies, and where other versions are vendored than such a file has.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MOST_NAMES = 5
 
 
 def unread_dependencies(root: str, requirements: Requirements) -> Iterator[Diagnostic]:
-    """Yield each file that lists dependencies, where the project has none that are read."""
+    """Yield each file that lists dependencies, if the project declares none that are read."""
     if requirements.texts:
         return
     for file, lists in _LISTS.items():
@@ -50,7 +50,7 @@ def unread_dependencies(root: str, requirements: Requirements) -> Iterator[Diagn
 
 
 def other_versions(rules: ResolutionRules, kept: Iterable[LockedWheel]) -> Iterator[Diagnostic]:
-    """Yield each lock beside the project that has other versions than those that are vendored."""
+    """Yield each lock beside the project with versions other than the vendored ones."""
     if rules.workspace is None:
         return
     for file, read in _VERSIONS.items():
@@ -66,7 +66,7 @@ def other_versions(rules: ResolutionRules, kept: Iterable[LockedWheel]) -> Itera
         if other:
             yield Diagnostic(
                 Code.LOCK_DIFFERS,
-                f"vendored are other versions: {first_of(other, _MOST_NAMES)}",
+                f"other versions are vendored: {first_of(other, _MOST_NAMES)}",
                 file,
                 "only pylock.toml and uv.lock decide versions: export this one to pylock.toml",
                 Severity.WARNING,
@@ -74,7 +74,7 @@ def other_versions(rules: ResolutionRules, kept: Iterable[LockedWheel]) -> Itera
 
 
 def _asked(read: Callable[[str], T], path: str, otherwise: T) -> T:
-    """Return what is read; a file that its own tool cannot read either says nothing."""
+    """Return the content, ``otherwise`` for a file that its own tool cannot read either."""
     try:
         return read(path)
     except (Refused, FileProblem, ValueError, RecursionError):
@@ -100,7 +100,7 @@ def _has_table(*keys: str) -> Callable[[str], bool]:
     return lambda path: bool(inner(_asked(read_toml, path, nothing), *keys).keys() - {"python"})
 
 
-# Where dependencies are listed, beside those that are read; behind a colon is the table.
+# Other places where dependencies are listed; the table follows a colon.
 _LISTS: Mapping[str, Callable[[str], bool]] = {
     REQUIREMENTS_TXT: _has_lines,
     "requirements.in": _has_lines,
@@ -117,7 +117,7 @@ _LISTS: Mapping[str, Callable[[str], bool]] = {
 
 
 def _packages(path: str) -> dict[str, set[str]]:
-    """Return the versions of a lock of Poetry's or PDM's."""
+    """Return the versions of a lock of Poetry or PDM."""
     found: dict[str, set[str]] = {}
     for one in tables_in(read_toml(path, max_bytes=MAX_LOCK_BYTES).get("package")):
         _note(found, one.get("name"), one.get("version"))
@@ -135,7 +135,7 @@ def _pipfile_lock(path: str) -> dict[str, set[str]]:
 
 
 def _pins(path: str) -> dict[str, set[str]]:
-    """Return the exact versions that a file for pip has."""
+    """Return the exact versions in a file for pip."""
     found: dict[str, set[str]] = {}
     for match in map(_PIN.match, _text(path).splitlines()):
         if match is not None:

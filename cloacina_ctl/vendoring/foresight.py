@@ -1,4 +1,4 @@
-"""What vendoring would meet in a project, from its text alone; nothing is chosen or fetched."""
+"""Predicts the problems of vendoring a project, from its text; nothing is chosen or fetched."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cloacina_ctl.values import NamedTuple
 from cloacina_ctl.vendoring.declared.origins import contradiction, unavailable
 from cloacina_ctl.vendoring.declared.requirements import read_requirements
 from cloacina_ctl.vendoring.elsewhere import unread_dependencies
-from cloacina_ctl.vendoring.fresh import foreign_indexes
+from cloacina_ctl.vendoring.fresh import unknown_indexes
 from cloacina_ctl.vendoring.installers.configuration import users
 from cloacina_ctl.vendoring.locks.lock import read_lock
 from cloacina_ctl.vendoring.rules import read_rules
@@ -27,11 +27,11 @@ _PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_28_aarch64")
 
 
 class Foresight(NamedTuple):
-    """What vendoring would meet.
+    """The problems that vendoring would meet.
 
-    ``unreadable`` stops it at once. ``broken`` are folders that are not what is said to come from
-    them, ``needing`` are dependencies of which a wheel has to be given; ``unread`` are those that
-    would be passed over.
+    ``unreadable`` stops it at once. ``broken`` are folders with another project than the stated
+    one, ``needing`` are dependencies for which a wheel has to be given; ``unread`` are those that
+    would be ignored.
     """
 
     unreadable: tuple[Diagnostic, ...] = ()
@@ -41,7 +41,7 @@ class Foresight(NamedTuple):
 
 
 def foresee(project: Project) -> Foresight:
-    """Return what vendoring the project would meet. Raises nothing for what it cannot read."""
+    """Return the problems of vendoring the project. Unreadable files raise nothing."""
     try:
         requirements = read_requirements(project)
         rules = read_rules(project, requirements)
@@ -53,7 +53,7 @@ def foresee(project: Project) -> Foresight:
     locked = lock.inputs if lock is not None else ()
     needing = [unavailable(one) for one in origins if one.wheel is None and one.text not in locked]
     if rules.lock is None and project.config.wheelhouse is None and requirements.texts:
-        needing += foreign_indexes(rules, users())
+        needing += unknown_indexes(rules, users())
     return Foresight(
         broken=tuple(found for one in origins if (found := contradiction(one)) is not None),
         needing=tuple(needing),
@@ -62,7 +62,7 @@ def foresee(project: Project) -> Foresight:
 
 
 def _private(project: Project, rules: ResolutionRules) -> list[Origin]:
-    """Return the origins that count on some runtime of the project."""
+    """Return the origins that apply to at least one Python of the project."""
     requires = project.requires.python if project.requires else None
     targets = [
         PythonTarget(python, platform)

@@ -1,4 +1,4 @@
-"""The wheels that uv or pip choose where no lock decides."""
+"""Has uv or pip choose wheels where there is no lock."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ if TYPE_CHECKING:
     from cloacina_ctl.vendoring.rules import ResolutionRules
     from cloacina_ctl.vendoring.target import PythonTarget
 
-# Each round finds what the wheels of the one before need.
+# Each round finds the requirements of the wheels of the round before.
 _MOST_ROUNDS = 12
 
 
 class Fresh:
-    """Asks uv or pip, for one target after the other."""
+    """Runs uv or pip, for one target after the other."""
 
     def __init__(
         self, rules: ResolutionRules, wheelhouse: str | None, folder: str, *, offline: bool
     ) -> None:
-        """Ask for what ``rules`` want; ``folder`` is a scratch folder."""
+        """Resolve for ``rules``; ``folder`` is a scratch folder."""
         self._rules = rules
-        self._told = users()
+        self._user = users()
         self._folder = folder
         self._house: str | None = None
         self._cache = Cache()
@@ -62,7 +62,7 @@ class Fresh:
     def refuse_what_cannot_be_kept(
         self, targets: Sequence[PythonTarget], given: Sequence[Mapping[str, str]]
     ) -> None:
-        """Raise ``Refused`` for all that would have to be dropped of what the project says."""
+        """Raise ``Refused`` for all statements of the project that cannot be honored."""
         if not self._rules.requirements.texts:
             return
         refuse_unkept(self._rules.workspace)
@@ -72,12 +72,12 @@ class Fresh:
                 if origin.name not in wheels:
                     problems[unavailable(origin)] = None
         if self._house is None:
-            problems.update(dict.fromkeys(foreign_indexes(self._rules, self._told)))
+            problems.update(dict.fromkeys(unknown_indexes(self._rules, self._user)))
         if problems:
             raise Refused(*problems)
 
     def _direct(self, target: PythonTarget) -> Iterator[Origin]:
-        """Yield the origins of what the project itself requires on ``target``."""
+        """Yield the origins of the project's own requirements on ``target``."""
         origins = self._rules.origins_on([target])
         for text in self._rules.requirements.texts:
             requirement = Requirement(text)
@@ -87,11 +87,11 @@ class Fresh:
                 yield origins[name]
 
     def candidates(self, target: PythonTarget, given: Mapping[str, str]) -> tuple[Candidate, ...]:
-        """Return the wheels for ``target``, those that are ``given`` among them.
+        """Return the wheels for ``target``, with the ``given`` ones.
 
-        None is of the engine or of the project itself, and of a name that is given none but that.
-        They are asked for again as long as they need what is not there: uv judges conditions for
-        the first patch release, pip for the Python that it runs on.
+        None is of the engine or of the project itself; a given wheel is the only one of its name.
+        The request is repeated as long as requirements are missing: uv evaluates conditions for
+        the first patch release, pip for its own Python.
         """
         if not self._rules.requirements.texts:
             return ()
@@ -114,15 +114,15 @@ class Fresh:
     def _ask(
         self, question: Question, never: frozenset[str], target: PythonTarget, folder: str
     ) -> tuple[Candidate, ...]:
-        """Return what uv, or else pip, chooses."""
-        uv = uv_for(target, self._told, self._house)
+        """Return the choice of uv, or else of pip."""
+        uv = uv_for(target, self._user, self._house)
         if uv is not None:
-            versions = choose_with_uv(uv, question, target, folder, self._told)
+            versions = choose_with_uv(uv, question, target, folder, self._user)
         else:
-            problem = only_uv(self._rules.settings, pip_knows=self._told.prefer_pip)
+            problem = only_uv(self._rules.settings, pip_knows=self._user.prefer_pip)
             if problem is not None:
                 raise problem
-            versions = choose_with_pip(question, target, folder, self._told)
+            versions = choose_with_pip(question, target, folder, self._user)
         chosen = [
             one for name, one in versions.items() if not is_engine(name) and name not in never
         ]
@@ -134,9 +134,9 @@ class Fresh:
     def _refuse_addresses(
         self, found: Iterable[Candidate], never: frozenset[str], target: PythonTarget
     ) -> None:
-        """Refuse what a wheel takes from an address of its own: pip follows it, and uv does not.
+        """Refuse a dependency that a wheel takes from a URL: pip follows it, uv does not.
 
-        Nobody of the project has named that address.
+        The project has not named that URL.
         """
         known = self._described(found)
         reached = reach(self._rules.roots, known, target).names
@@ -153,14 +153,14 @@ class Fresh:
     def _described(self, found: Iterable[Candidate]) -> dict[str, Distribution]:
         known = {}
         for wheel, path in found:
-            with contextlib.suppress(Refused):  # whoever unpacks it says why
+            with contextlib.suppress(Refused):  # unpacking reports why
                 known[wheel.name] = read_metadata(metadata_of(path), wheel.file)
         return known
 
     def _lacking(self, found: Iterable[Candidate], target: PythonTarget) -> set[str]:
-        """Return what the wheels need on some patch release, and nobody chose.
+        """Return the unmet requirements of the wheels on any patch release.
 
-        What comes from elsewhere by the project is not asked for.
+        Distributions whose origin the project names are not requested.
         """
         origins = self._rules.origins_on([target])
         known = self._described(found)
@@ -171,7 +171,7 @@ class Fresh:
         }
 
     def _question(self, given: Mapping[str, str], folder: str) -> Question:
-        """Return what is asked: what is given, and the project's own name, is one file."""
+        """Return the request; given wheels, and the project's own name, map to one file each."""
         rules = self._rules
         paths = dict(given)
         own = rules.requirements.own
@@ -192,7 +192,7 @@ class Fresh:
     def _take(
         self, chosen: Sequence[LockedVersion], target: PythonTarget, folder: str
     ) -> tuple[Candidate, ...]:
-        """Return the wheels of versions that were chosen, from where it is said that they are."""
+        """Return the wheels of the chosen versions, from the stated places."""
         for one in chosen:
             if one.best(target) is None:
                 raise BuildFailed.of(
@@ -204,7 +204,7 @@ class Fresh:
         return AtHand(wheels, (target,), places, folder).candidates()[0]
 
     def _cached(self) -> str:
-        """Return a folder with all wheels of the cache, as uv and pip look for them."""
+        """Return a folder with all cached wheels, in the form that uv and pip search."""
         folder = scratch(self._folder, "cached")
         with reported(folder), open_folder(folder) as made:
             for path in self._cache.files():
@@ -214,9 +214,9 @@ class Fresh:
         return folder
 
 
-def foreign_indexes(rules: ResolutionRules, told: Users) -> Iterator[Diagnostic]:
-    """Yield the indexes that the project names for all, and that are not the user's own."""
-    known = {without_user(one).rstrip("/") for one in (*told.uv.urls, *told.pip.urls)}
+def unknown_indexes(rules: ResolutionRules, user: Users) -> Iterator[Diagnostic]:
+    """Yield the indexes that the project names for all packages and the user has not configured."""
+    known = {without_user(one).rstrip("/") for one in (*user.uv.urls, *user.pip.urls)}
     for index in rules.origins.indexes:
         if index.title.rstrip("/") not in known:
             yield Diagnostic(

@@ -1,6 +1,6 @@
-"""Wheels that were given for one distribution: by the caller, or by the project that names one.
+"""Wheels that were given for one distribution, by the caller or by the project.
 
-Such a wheel is the only one that its name may have, wherever the name is required.
+Such a wheel is the only one that is used for its name, wherever the name is required.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def given_names(sources: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return what the caller gave, by normal name; raise ``UsageError`` for a name given twice."""
+    """Return the given paths by normal name; raise ``UsageError`` for a name given twice."""
     found: dict[str, str] = {}
     for name, path in sources:
         if str(canonicalize_name(name)) in found:
@@ -39,8 +39,8 @@ def given_wheels(
 ) -> dict[str, str]:
     """Return the paths of the wheels that are given for ``target``, by name.
 
-    A path is a wheel, or a folder of which the one that fits is taken. Raises ``Refused`` where
-    it is of another distribution, of another version than its source says, or does not fit.
+    A path is a wheel, or a folder from which the fitting wheel is taken. Raises ``Refused`` if it
+    is of another distribution, has another version than its source states, or does not fit.
     """
     named = {name: one.wheel for name, one in origins.items() if one.wheel is not None}
     paths = {**named, **given_names(sources)}
@@ -50,7 +50,7 @@ def given_wheels(
 def _fitting(name: str, path: str, origin: Origin | None, target: PythonTarget) -> str:
     if not os.path.lexists(path):
         raise FileProblem.of(
-            Code.NOT_FOUND, f"the wheel that is given for `{name}` is not there", where=path
+            Code.NOT_FOUND, f"the wheel that was given for `{name}` does not exist", where=path
         )
     house = Wheelhouse(path) if os.path.isdir(path) else None
     files = house.files if house is not None else (_named(os.path.basename(path), path),)
@@ -91,5 +91,5 @@ def _version(file: str) -> Version:
 def _unfit(message: str, path: str) -> Refused:
     return Refused.of(
         Code.SOURCE_WHEEL, message, where=path,
-        hint="name its wheel, or a folder that has it",
+        hint="name its wheel, or a folder that contains it",
     )  # fmt: skip

@@ -1,7 +1,7 @@
-"""The compiled code of wheels: which platform it is for, and what it needs there.
+"""Reads the compiled code of wheels: its platform, and its requirements there.
 
-The libraries are read and tell the platform; the name of a wheel counts for musl alone, whose
-release no library tells.
+The platform is read from the libraries; the name of a wheel counts only for musl, whose release is
+not recorded in a library.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ _SCRIPTS = "scripts"
 
 
 class Native(NamedTuple):
-    """A library in a wheel, and what it says of itself."""
+    """A library in a wheel, and its facts."""
 
     file: WheelFile
     library: Library
 
 
 class Compiled(NamedTuple):
-    """The compiled code of a wheel: its libraries, and what else it has, in words."""
+    """The compiled code of a wheel: its libraries, and other compiled files, in words."""
 
     libraries: tuple[Native, ...] = ()
     others: tuple[str, ...] = ()
 
 
 def compiled_of(unpacked: Wheel) -> Compiled:
-    """Return the libraries of a wheel, its programs, and libraries that are not read.
+    """Return the libraries of a wheel, its programs, and unsupported libraries.
 
     Raises ``Refused`` for a library that is damaged or that no glibc loads.
     """
@@ -78,10 +78,10 @@ def compiled_of(unpacked: Wheel) -> Compiled:
 def artifact_for(
     target: PythonTarget, wheels: list[LockedWheel], compiled: Mapping[LockedWheel, Compiled]
 ) -> Artifact:
-    """Return what the manifest says of the compiled code of ``wheels`` for ``target``.
+    """Return the manifest's entry for the compiled code of ``wheels`` for ``target``.
 
-    It names the library that needs the most of the platform. Raises ``Refused`` for code that does
-    not run there, and where there is none that tells.
+    It names the library with the highest requirements on the platform. Raises ``Refused`` for code
+    that does not run there, and where no library shows the platform.
     """
     natives = [native for wheel in wheels for native in compiled[wheel].libraries]
     if not natives:
@@ -108,20 +108,20 @@ def said_of(
     compiled: Mapping[LockedWheel, Compiled],
     unpacked: Mapping[LockedWheel, Wheel],
 ) -> Iterator[Diagnostic]:
-    """Yield what a user should know of the compiled code of wheels for one platform."""
+    """Yield warnings about the compiled code of wheels for one platform."""
     wheels = tuple(wheels)
     beside = {file.path.rpartition("/")[2] for wheel in wheels for file in unpacked[wheel].files}
-    told: set[str] = set()
+    reported: set[str] = set()
     for wheel in wheels:
         libraries, others = compiled[wheel]
         for native in libraries:
             where = str(native.file.path)
             yield from no_promise(native.library, where)
-            missing = set(native.library.needs_outside(beside)) - told
-            told |= missing
+            missing = set(native.library.needs_outside(beside)) - reported
+            reported |= missing
             yield from outside(sorted(missing), where)
         if others and not libraries:
-            message = f"{wheel.title} holds no library, and what it holds is not used: {others[0]}"
+            message = f"{wheel.title} has no library, and its other code is not used: {others[0]}"
             yield Diagnostic(
                 Code.NATIVE_VENDORED, message, wheel.file, _elsewhere(wheel), Severity.WARNING
             )
@@ -137,27 +137,27 @@ def _refuse_other(native: Native, host: HostPlatform, target: PythonTarget) -> N
         Code.NATIVE_VENDORED,
         f"it is for {library.tag}, which is not on {target.platform}",
         where=str(native.file.path),
-        hint="name a newer platform, if the runtime has it: --vendor-platform",
+        hint="name a newer platform, if the target machine has it: --vendor-platform",
     )
 
 
 def _no_library(wheel: LockedWheel, compiled: Compiled) -> Refused:
-    """Return why the wheel is for one platform and nothing in it tells for which."""
+    """Return the error for a wheel of one platform without a library that shows which."""
     if compiled.others:
-        message = f"{wheel.title} holds no library that tells its platform: {compiled.others[0]}"
+        message = f"{wheel.title} has no library that shows its platform: {compiled.others[0]}"
         hint = _elsewhere(wheel)
     else:
-        message = f"{wheel.title} is named for one platform and holds no compiled code"
+        message = f"{wheel.title} is named for one platform and has no compiled code"
         hint = "give a wheel for every platform (`py3-none-any`): --wheelhouse DIR"
     return Refused.of(Code.NATIVE_VENDORED, message, where=wheel.file, hint=hint)
 
 
 def _elsewhere(wheel: LockedWheel) -> str:
-    return f"install {wheel.name} where the package runs, and take it out of the dependencies"
+    return f"install {wheel.name} where the package runs, and remove it from the dependencies"
 
 
 def _musl_tag(wheels: list[LockedWheel], target: PythonTarget) -> str:
-    """Return the platform of the wheel that says the newest release of musl."""
+    """Return the platform of the wheel with the newest release of musl in its name."""
     releases = []
     for wheel in wheels:
         named = {tag.platform for tag in parse_wheel_filename(wheel.file)[3]}
@@ -169,7 +169,7 @@ def _musl_tag(wheels: list[LockedWheel], target: PythonTarget) -> str:
 
 
 def _host(target: PythonTarget) -> HostPlatform:
-    """Return a machine that has exactly what the platform says."""
+    """Return a machine with exactly the properties of the platform."""
     family, _, rest = target.platform.partition("_")
     if family == "linux":
         return HostPlatform(target.machine, "linux")
@@ -179,7 +179,7 @@ def _host(target: PythonTarget) -> HostPlatform:
 
 
 def _demand(native: Native) -> tuple[bool, bool, tuple[int, ...], str]:
-    """Return how much a library needs: what no release promises is more than any."""
+    """Return a sort key for a library's requirements; those beyond any release sort last."""
     library = native.library
     floor = library.libc.floor if library.libc else None
     numbers = tuple(map(int, floor.split("."))) if floor else ()

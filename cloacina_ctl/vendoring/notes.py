@@ -1,4 +1,4 @@
-"""What people are told of vendoring beside the package: the lock, and what has no effect."""
+"""The notes of vendoring: about the lock, and about parts of wheels without effect."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST_CODE = 100  # characters of a line
 
 
 class LockChange(NamedTuple):
-    """A distribution that a new lock has (``+``), or that the old one had (``-``)."""
+    """A distribution that the new lock adds (``+``) or removes (``-``)."""
 
     sign: str
     name: str
@@ -31,7 +31,7 @@ class LockChange(NamedTuple):
 
 
 def without_effect(wheels: Mapping[LockedWheel, Wheel]) -> Iterator[Diagnostic]:
-    """Yield what of the wheels an installer would put to use, and vendoring does not."""
+    """Yield the parts of wheels that an installer would use and vendoring does not."""
     for wheel, unpacked in wheels.items():
         for one in unpacked.startup:
             what = [f"puts `{folder}` on the import path" for folder in one.folders[:1]]
@@ -52,13 +52,13 @@ def without_effect(wheels: Mapping[LockedWheel, Wheel]) -> Iterator[Diagnostic]:
                 f"{wheel.title} has data files that are left out: {unpacked.data[0]}"
                 + (f" and {len(unpacked.data) - 1} more" if len(unpacked.data) > 1 else ""),
                 wheel.file,
-                "nothing installs them; files inside of its packages are vendored",
+                "only files inside of its packages are vendored",
                 Severity.NOTE,
             )
 
 
 def changes_of(root: str, lock: WheelLock) -> Iterator[LockChange]:
-    """Yield how the new lock differs from what is there, by name; what cannot be read has none."""
+    """Yield how the new lock differs from the old one, by name; nothing if that is unreadable."""
     old = None
     with contextlib.suppress(Refused):
         old = read_lock(root)
@@ -68,8 +68,8 @@ def changes_of(root: str, lock: WheelLock) -> Iterator[LockChange]:
         yield LockChange("+" if (name, version) in after else "-", name, version)
 
 
-def told_of_lock(choice: WheelChoice, lock: WheelLock | None) -> Iterator[Diagnostic]:
-    """Yield what was written, why, and what was taken for the runtime's that nobody named."""
+def lock_notes(choice: WheelChoice, lock: WheelLock | None) -> Iterator[Diagnostic]:
+    """Yield what was written, why, and which properties of the target were taken by default."""
     if lock is None:
         return
     number = len(lock.wheels)
@@ -80,12 +80,12 @@ def told_of_lock(choice: WheelChoice, lock: WheelLock | None) -> Iterator[Diagno
     chosen = [option for one, option in options.items() if one in choice.own]
     if chosen:
         message += f", {_whose(choice, lock)}"
-    hint = f"commit it; for another runtime give {' and '.join(chosen)}" if chosen else "commit it"
+    hint = f"commit it; for another target give {' and '.join(chosen)}" if chosen else "commit it"
     yield Diagnostic(Code.LOCK_FILE, message, VENDOR_LOCK, hint, Severity.NOTE)
 
 
 def _whose(choice: WheelChoice, lock: WheelLock) -> str:
-    """Return why it is for this Python or platform, where nobody named one."""
+    """Return where the Python and platform of the lock come from, if they were not given."""
     platform = "this machine's platform" if PLATFORM in choice.own else ""
     if PYTHON not in choice.own:
         return platform
@@ -95,10 +95,10 @@ def _whose(choice: WheelChoice, lock: WheelLock) -> str:
 
 
 def skipped_engines(engines: tuple[str, ...]) -> Iterator[Diagnostic]:
-    """Yield what is not vendored because the engine brings it."""
+    """Yield what is not vendored because the engine provides it."""
     for name in engines:
         yield Diagnostic(
-            Code.ENGINE_VENDORED, f"not vendored: {name}, the engine brings it",
+            Code.ENGINE_VENDORED, f"not vendored: {name}, the engine provides it",
             severity=Severity.NOTE,
         )  # fmt: skip
 
@@ -106,7 +106,7 @@ def skipped_engines(engines: tuple[str, ...]) -> Iterator[Diagnostic]:
 def narrowed(
     fewer: str | None, requires: str | None, choice: WheelChoice, options: VendorOptions
 ) -> Iterator[Diagnostic]:
-    """Yield that the package is for fewer Pythons; where somebody chose one, as a detail."""
+    """Yield that the package is for fewer Pythons; as a detail if a Python was given."""
     if fewer is None:
         return
     python = choice.targets[0].python
@@ -114,6 +114,6 @@ def narrowed(
         Code.NARROWED_PYTHON,
         f"the package is for Python {fewer}, the project for {requires or 'any'}: the wheels were "
         f"chosen for {python}",
-        hint="name the runtime's Python: --vendor-python",
+        hint="name the Python of the target machine: --vendor-python",
         severity=Severity.WARNING if options.python is None else Severity.NOTE,
     )

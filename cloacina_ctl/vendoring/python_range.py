@@ -1,8 +1,8 @@
-"""For which releases of Python the vendored wheels are, out of those of the project.
+"""Computes which of the project's releases of Python the vendored wheels support.
 
-One rule, whoever asks: a release is one of the package where the project takes it, the tags and
-`Requires-Python` of all wheels take it, and nothing is missing that their conditions then ask for.
-What is chosen, what is refused and what the manifest says follow from it.
+One rule for all: the package supports a release if the project, and the tags and `Requires-Python`
+of all wheels, accept it, and all distributions that their conditions then require are there. The
+choice, the refusals and the manifest follow from it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.vendoring.locks.lock import LockedWheel
 
-# Versions to come: a clause of the project about one of them says something.
+# Future versions: a clause of the project may be about one of them.
 _TO_COME = ("3.15.0", "3.99.0", "4.0.0")
 
 
@@ -41,14 +41,14 @@ class PatchRelease(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The release as specifiers are asked about it."""
+        """The release in the form that specifiers compare."""
         return f"{self.python}.{self.patch}"
 
 
 class Wheels:
-    """The wheels that get vendored for ``targets``, and the releases of Python that they are for.
+    """The wheels to vendor for ``targets``, and the releases of Python that they support.
 
-    ``requires`` is what the project says of Python.
+    ``requires`` is the project's `requires-python`.
     """
 
     def __init__(
@@ -73,16 +73,16 @@ class Wheels:
 
     @property
     def fits_all(self) -> bool:
-        """Tell whether they are for every release that the project takes."""
+        """Return whether they support every release that the project accepts."""
         return self._good == self._releases
 
     @property
     def runs_anywhere(self) -> bool:
-        """Tell whether by their tags they are for every Python of the project."""
+        """Return whether their tags are for every Python of the project."""
         return all(map(self._has_tags, accepted_pythons(self._requires)))
 
     def unfit(self) -> Iterator[Diagnostic]:
-        """Yield what keeps them from being for any release of the target's Python."""
+        """Yield why they support no release of the target's Python."""
         python = self._targets[0].python
         if self._good_of(python):
             return
@@ -95,7 +95,7 @@ class Wheels:
                 f"{wheel.title} is not for Python {python}"
                 + (f": it needs {needs}" if needs else f", {wheel.file}"),
                 wheel.file,
-                "vendor for a Python that all are for: --vendor-python",
+                "vendor for a Python that all of them support: --vendor-python",
             )
 
     def _is_for(self, wheel: LockedWheel, releases: Sequence[str]) -> bool:
@@ -108,10 +108,10 @@ class Wheels:
         )
 
     def narrowed(self) -> str | None:
-        """Return the specifier of the releases that they are for, None for all of the project's.
+        """Return the specifier of the supported releases, None for all of the project's.
 
-        It takes those next to each other around the last one of the target's Python, and none that
-        the project does not take.
+        It accepts consecutive ones around the last one of the target's Python, and none that the
+        project does not accept.
         """
         if self.fits_all:
             return None
@@ -132,7 +132,7 @@ class Wheels:
             yield f"<{last.python}.{last.patch + 1}"
 
     def _run(self) -> Sequence[PatchRelease]:
-        """Return the good releases next to each other around the target's."""
+        """Return the consecutive supported releases around the target's."""
         last = self._good_of(self._targets[0].python)[-1]
         low = high = self._releases.index(last)
         good = set(self._good)
@@ -146,7 +146,7 @@ class Wheels:
         return [one for one in self._good if one.python == python]
 
     def _needed(self, clauses: list[str]) -> list[str]:
-        """Return the clauses without those that the others imply."""
+        """Return the clauses without redundant ones."""
         every = (*(one.text for one in self._every), *_TO_COME)
         meant = [all(takes(clause, one) for clause in clauses) for one in every]
         for clause in tuple(clauses):
@@ -156,7 +156,7 @@ class Wheels:
         return clauses
 
     def _fits(self, release: PatchRelease) -> bool:
-        """Tell whether the wheels are for a release, on each platform."""
+        """Return whether the wheels support a release, on each platform."""
         return self._has_tags(release.python) and all(
             self._fits_on(target, release) for target in self._targets
         )

@@ -1,4 +1,4 @@
-"""What a project decides of its vendored wheels beside its requirements, read once."""
+"""Reads the rules of a project for its vendored wheels, once."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _NAMED_PYLOCK = re.compile(r"pylock\.[^.]+\.toml")
 
 
 class ResolutionRules(NamedTuple):
-    """The requirements, where their distributions come from, and which versions may be chosen.
+    """The requirements, the origins of their distributions, and the allowed versions.
 
-    ``lock`` is a lock of another tool; where there is one it decides all versions.
+    ``lock`` is a lock of another tool; if there is one, it decides all versions.
     """
 
     requirements: Requirements
@@ -45,11 +45,11 @@ class ResolutionRules(NamedTuple):
 
     @property
     def roots(self) -> Roots:
-        """Where the way through the wheels' own requirements begins."""
+        """The starting points for walking the requirements of the wheels."""
         return Roots(self.requirements.texts, self.requirements.own, self.settings.overrides)
 
     def origins_on(self, targets: Iterable[PythonTarget]) -> dict[str, Origin]:
-        """Return the origins that count on one of the targets at least, by name."""
+        """Return the origins that apply on at least one of the targets, by name."""
         found: dict[str, Origin] = {}
         for target in targets:
             found.update(self.origins.on(target, self.requirements.extras))
@@ -59,14 +59,14 @@ class ResolutionRules(NamedTuple):
         return found
 
     def private_on(self, targets: Iterable[PythonTarget]) -> dict[str, Origin]:
-        """Return those of the origins that no lock of the project can stand for."""
+        """Return the origins that no lock of the project can replace."""
         found = self.origins_on(targets)
         if self.lock is None:
             return found
         return {name: one for name, one in found.items() if one.kind not in LOCKABLE}
 
     def inputs(self, names: Collection[str], targets: Iterable[PythonTarget]) -> tuple[str, ...]:
-        """Return what decides, as our lock has it, for one of the distributions ``names``."""
+        """Return the inputs of our lock for the distributions ``names``."""
         found = {one.text for name, one in self.origins_on(targets).items() if name in names}
         found.update(self.requirements.texts)
         if self.lock is not None:
@@ -79,7 +79,7 @@ class ResolutionRules(NamedTuple):
 
 
 def read_rules(project: Project, requirements: Requirements) -> ResolutionRules:
-    """Return the rules of the project, or raise ``Refused`` for what cannot be read."""
+    """Return the rules of the project, or raise ``Refused`` for unreadable ones."""
     workspace = read_workspace(project.root)
     origins, settings = read_origins(workspace, requirements.direct), read_settings(workspace)
     return ResolutionRules(
@@ -94,10 +94,10 @@ def read_rules(project: Project, requirements: Requirements) -> ResolutionRules:
 def _project_lock(
     root: str, workspace: UvWorkspace | None, requirements: Requirements
 ) -> ProjectLock | None:
-    """Return the lock that decides, None where there is none.
+    """Return the lock that decides, None if there is none.
 
-    `uv.lock` lies beside the root of the workspace. Raises ``Refused`` for one that cannot be
-    read: another choice would be a surprise.
+    `uv.lock` lies beside the root of the workspace. Raises ``Refused`` for an unreadable one:
+    another choice would be a surprise.
     """
     name = _pylock_name(root)
     if name is not None:
@@ -114,7 +114,7 @@ def _project_lock(
 
 
 def _pylock_name(root: str) -> str | None:
-    """Return the one for all, else the only one with a name; the one of our name is our own."""
+    """Return the unnamed lock, else the only named one; the one with our name is our own."""
     names = os.listdir(root)
     if PYLOCK in names:
         return PYLOCK
@@ -122,7 +122,7 @@ def _pylock_name(root: str) -> str | None:
     if len(named) > 1:
         raise Refused.of(
             Code.PROJECT_LOCK,
-            f"{len(named)} locks, and none that is for the project as a whole: {', '.join(named)}",
+            f"{len(named)} locks, and none for the project as a whole: {', '.join(named)}",
             hint=f"name the one that decides {PYLOCK}",
         )
     return named[0] if named else None

@@ -1,7 +1,7 @@
-"""Where wheels are kept: the user's wheelhouse, and what was fetched before.
+"""Stores of wheels: the user's wheelhouse, and the cache of downloaded ones.
 
-The cache has a folder for each SHA-256 with the one wheel in it; what it gives is hashed again
-before it is used.
+The cache has a folder for each SHA-256 with one wheel in it; a cached wheel is hashed again before
+it is used.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _READ_BYTES = 1 << 20
 
 
 class Wheelhouse:
-    """A folder of wheels; each is hashed once, when somebody asks for it."""
+    """A folder of wheels; each is hashed once, when it is first needed."""
 
     def __init__(self, folder: str) -> None:
         self.folder = os.path.abspath(folder)
@@ -35,13 +35,13 @@ class Wheelhouse:
         with reported(folder):
             if not os.path.isdir(folder):
                 raise FileProblem.of(
-                    Code.NOT_FOUND, "the wheelhouse is no folder", where=folder,
-                    hint="fill one where there is a network: `pip download -d FOLDER …`",
+                    Code.NOT_FOUND, "the wheelhouse is not a folder", where=folder,
+                    hint="fill one on a machine with network access: `pip download -d FOLDER …`",
                 )  # fmt: skip
             self.files = tuple(sorted(filter(names_a_wheel, os.listdir(folder))))
 
     def path(self, file: str) -> str:
-        """Return where the wheel lies."""
+        """Return the path of the wheel."""
         return os.path.join(self.folder, file)
 
     def digest(self, file: str) -> Digest:
@@ -52,13 +52,13 @@ class Wheelhouse:
 
 
 class Cache:
-    """The wheels that were fetched before; where no folder is known for them, there are none."""
+    """The wheels that were downloaded before; none if the folder for them is unknown."""
 
     def __init__(self) -> None:
         self._folder = _cache_folder()
 
     def find(self, file: str, digest: Digest) -> str | None:
-        """Return where the wheel lies, None where it is not kept (or was damaged)."""
+        """Return the path of the wheel, None if it is not cached (or was damaged)."""
         if self._folder is None:
             return None
         path = os.path.join(self._folder, digest, file)
@@ -69,7 +69,7 @@ class Cache:
     def keep(self, path: str) -> Digest:
         """Keep a copy of the wheel in the file ``path``, and return its SHA-256.
 
-        A cache that cannot be written is none: the wheel is at hand all the same.
+        An unwritable cache is ignored: the wheel is available all the same.
         """
         digest = digest_of_file(path)
         if self._folder is None:
@@ -87,7 +87,7 @@ class Cache:
         return digest
 
     def files(self) -> Iterator[str]:
-        """Yield the paths of all wheels that are kept."""
+        """Yield the paths of all cached wheels."""
         if self._folder is None or not os.path.isdir(self._folder):
             return
         for name in sorted(os.listdir(self._folder)):
@@ -109,7 +109,7 @@ def _copy(source: str, destination: str) -> None:
 
 
 def _cache_folder() -> str | None:
-    """Return the folder for wheels in the user's cache; None where no home is known for one."""
+    """Return the folder for wheels in the user's cache; None if the home folder is unknown."""
     chosen = os.environ.get(ENV_CACHE)
     if chosen:
         return os.path.join(os.path.abspath(chosen), "wheels")

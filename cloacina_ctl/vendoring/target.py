@@ -1,4 +1,4 @@
-"""What vendored code is for: one version of Python on one platform, and which wheels fit it."""
+"""The target of vendored code: one version of Python on one platform, and the wheels for it."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The versions of Python that exist, as far as it matters which of them something fits.
+# The versions of Python that matter here.
 PYTHONS = tuple(f"3.{minor}" for minor in range(9, 15))
-# No version of Python has had this many patch releases: it stands for all that are to come.
+# No version of Python has had this many patch releases: it stands for all future ones.
 LAST_PATCH = 99
 _PYTHON = re.compile(r"3\.(0|[1-9][0-9]?)")
 _PLATFORM = re.compile(r"(?:(manylinux|musllinux)_([0-9]{1,2})_([0-9]{1,3})|linux)_([a-z0-9_]+)")
 # The older names of three manylinux platforms (PEP 600).
 _OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
-# The platforms that uv knows by name, beside musl.
+# The platforms with a name in uv, beside musl.
 _UV_MACHINES = ("x86_64", "aarch64")
 _UV_MUSL = 2
 _UV_FLOORS = (17, 28, *range(31, 41))
-# A specifier or a marker that tells patch releases apart has numbers like this one.
+# A specifier or marker that depends on the patch release has numbers like this one.
 _PATCH = re.compile(r"3\.[0-9]+\.([0-9]{1,2})(?![0-9])")
 
 
 class PythonTarget(NamedTuple):
     """A version of Python such as ``3.11`` and a platform tag such as ``manylinux_2_28_x86_64``.
 
-    The platform is what the runtime has: wheels for an older one fit as well. ``patches`` are the
-    first and the last patch release that the runtime may have.
+    The platform is that of the target machine: wheels for an older one fit as well. ``patches``
+    are the first and the last patch release that it may have.
     """
 
     python: str
@@ -46,7 +46,7 @@ class PythonTarget(NamedTuple):
 
     @property
     def release(self) -> str:
-        """The first release of Python that the runtime may have, such as ``3.11.7``."""
+        """The first release of Python that the target may have, such as ``3.11.7``."""
         first = self.patches[0]
         return f"{self.python}.{first}" if first else self.python
 
@@ -56,7 +56,7 @@ class PythonTarget(NamedTuple):
         return _parts(self.platform)[3]
 
     def platforms(self) -> tuple[str, ...]:
-        """Return the platform tags of wheels that fit, the newest first."""
+        """Return the platform tags of fitting wheels, the newest first."""
         family, major, floor, machine = _parts(self.platform)
         found = []
         if family == "manylinux":
@@ -69,7 +69,7 @@ class PythonTarget(NamedTuple):
         return (*found, f"linux_{machine}")
 
     def musl_releases(self) -> tuple[tuple[int, str], ...]:
-        """Return the releases of musl 1 that wheels which fit are for, the newest first.
+        """Return the releases of musl 1 of fitting wheels, the newest first.
 
         Each is its second number and its tag.
         """
@@ -81,20 +81,20 @@ class PythonTarget(NamedTuple):
         )
 
     def rank(self, tags: frozenset[Tag]) -> int | None:
-        """Return how well a wheel with these tags fits, 0 best; None where it does not."""
+        """Return how well a wheel with these tags fits, 0 best; None if it does not fit."""
         ranks = _ranks(self)
         return min((ranks[tag] for tag in tags if tag in ranks), default=None)
 
     def tags(self) -> tuple[Tag, ...]:
-        """Return the tags of wheels that fit, best first."""
+        """Return the tags of fitting wheels, best first."""
         ranks = _ranks(self)
         return tuple(sorted(ranks, key=ranks.__getitem__))
 
     def environments(self, *texts: str) -> Iterator[dict[str, str]]:
-        """Yield what markers are about, for each patch release that may differ from its neighbors.
+        """Yield the marker environment of each patch release that may differ from its neighbors.
 
-        ``texts`` are the specifiers and markers that may tell patch releases apart; without any
-        these are the first and the last.
+        ``texts`` are the specifiers and markers that may depend on the patch release; without any
+        only the first and the last are yielded.
         """
         first, last = self.patches
         for patch in patch_edges(*texts):
@@ -119,14 +119,14 @@ class PythonTarget(NamedTuple):
         }
 
     def pip_options(self) -> tuple[str, ...]:
-        """Return how pip is told to look for this target's wheels."""
+        """Return the options of pip for this target's wheels."""
         compact = self.python.replace(".", "")
         options = ["--implementation=cp", f"--python-version={self.release}", f"--abi=cp{compact}"]
         options += ["--abi=abi3", "--abi=none"]
         return (*options, *(f"--platform={platform}" for platform in self.platforms()))
 
     def uv_platform(self) -> str | None:
-        """Return uv's name of the platform, None where it has none."""
+        """Return uv's name for the platform, None if it has none."""
         family, _, floor, machine = _parts(self.platform)
         if machine not in _UV_MACHINES or not family:
             return None
@@ -137,7 +137,7 @@ class PythonTarget(NamedTuple):
 
 
 def parse_target(python: str, platform: str) -> PythonTarget:
-    """Return the target, or raise ``UsageError`` for a name that is none."""
+    """Return the target, or raise ``UsageError`` for an invalid name."""
     if _PYTHON.fullmatch(python) is None:
         raise UsageError.of(
             Code.USAGE, f"expected a version of Python such as 3.11, found: {python[:40]}"
@@ -156,24 +156,24 @@ def parse_target(python: str, platform: str) -> PythonTarget:
 
 
 def parse_asked(python: str, platform: str) -> PythonTarget:
-    """Return the target that a user asks for, or raise ``UsageError``.
+    """Return the target that a user requests, or raise ``UsageError``.
 
-    Also (B016) for a machine whose libraries are not read: compiled code cannot be vendored for it.
+    Also (B016) for a machine whose libraries cannot be read: code cannot be vendored for it.
     """
     target = parse_target(python, platform)
     if target.machine not in MACHINE_NAMES:
         raise UsageError.of(
             Code.UNREAD_MACHINE,
-            f"no library for {target.machine[:40]} is read: {platform[:80]}",
-            hint=f"libraries for these machines are read: {', '.join(MACHINE_NAMES)}",
+            f"libraries for {target.machine[:40]} cannot be read: {platform[:80]}",
+            hint=f"libraries for these machines can be read: {', '.join(MACHINE_NAMES)}",
         )
     return target
 
 
 def patch_edges(*texts: str) -> tuple[int, ...]:
-    """Return the patch releases of any Python that specifiers or markers may tell apart.
+    """Return the patch releases of any Python at which specifiers or markers may change.
 
-    Between two of them that are next to each other nothing changes.
+    Between two consecutive ones nothing changes.
     """
     found = {0, LAST_PATCH}
     for text in texts:
@@ -184,9 +184,9 @@ def patch_edges(*texts: str) -> tuple[int, ...]:
 
 @lru_cache(maxsize=256)
 def patches(specifier: str | None, python: str) -> tuple[int, int] | None:
-    """Return the first and the last patch release of ``python`` that a specifier takes.
+    """Return the first and the last patch release of ``python`` that a specifier accepts.
 
-    None where it takes none of them; no specifier takes all.
+    None if it accepts none of them; no specifier accepts all.
     """
     if not specifier:
         return (0, LAST_PATCH)
@@ -196,29 +196,29 @@ def patches(specifier: str | None, python: str) -> tuple[int, int] | None:
 
 @lru_cache(maxsize=4096)
 def takes(specifier: str | None, release: str) -> bool:
-    """Tell whether a specifier takes a release of Python, such as ``3.11.7``."""
+    """Return whether a specifier accepts a release of Python, such as ``3.11.7``."""
     return not specifier or SpecifierSet(specifier).contains(release, prereleases=True)
 
 
 def accepts(specifier: str | None, python: str) -> bool:
-    """Tell whether a specifier takes some release of ``python``; no specifier takes all."""
+    """Return whether a specifier accepts some release of ``python``; no specifier accepts all."""
     return patches(specifier, python) is not None
 
 
 def accepted_pythons(specifier: str | None) -> Iterator[str]:
-    """Yield the versions of Python that a specifier takes."""
+    """Yield the versions of Python that a specifier accepts."""
     return (python for python in PYTHONS if accepts(specifier, python))
 
 
 def accepted_minors(specifier: str | None, last: int) -> list[int]:
-    """Return the minor versions of Python 3, from 3.10 up to ``last``, that a specifier takes."""
+    """Return the minor versions of Python 3, from 3.10 up to ``last``, that a specifier accepts."""
     return [minor for minor in range(10, last + 1) if accepts(specifier, f"3.{minor}")]
 
 
 def target_for(requires: str | None, python: str, platform: str) -> PythonTarget:
-    """Return the target within what a project requires of Python.
+    """Return the target within the project's `requires-python`.
 
-    Where it takes no release of ``python``, all count: whoever asks says so.
+    If that accepts no release of ``python``, all count: the caller reports it.
     """
     return PythonTarget(python, platform, patches(requires, python) or (0, LAST_PATCH))
 

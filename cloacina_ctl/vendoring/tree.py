@@ -1,8 +1,8 @@
-"""Where vendored files lie in a package, for which platform, and which of them clash.
+"""Places vendored files in a package, by platform, and finds clashes.
 
-What is for every platform goes to `vendor/`. A wheel with compiled code goes, with all that is in
-it, to `platform/<tag>/vendor/`; the tag is that of its libraries, read, not that of its name. The
-artifact of kind `wheel-tree` names the library that needs the most of the platform: where that one
+Files for every platform go to `vendor/`. A wheel with compiled code goes, as a whole, to
+`platform/<tag>/vendor/`; the tag is read from its libraries, not from its name. The artifact of
+kind `wheel-tree` names the library with the highest requirements on the platform: where that one
 loads, all do (docs/format.md, "Members, sections, frames").
 """
 
@@ -39,7 +39,7 @@ _INFO = ".dist-info"
 
 
 class VendoredFile(NamedTuple):
-    """A file to pack. ``inner`` is its path beneath `vendor/`, ``platform`` the tag that it is for.
+    """A file to pack. ``inner`` is its path beneath `vendor/`, ``platform`` its platform tag.
 
     ``title`` is the distribution's name and version; ``platform`` None is for every platform.
     """
@@ -59,9 +59,9 @@ class VendoredFile(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """All vendored files, sorted by path, and what the manifest says of each platform's.
+    """All vendored files, sorted by path, and the manifest's artifact of each platform.
 
-    ``said`` are warnings: what compiled code needs that not every system has.
+    ``said`` are warnings: requirements of compiled code that not every system meets.
     """
 
     files: tuple[VendoredFile, ...]
@@ -70,7 +70,7 @@ class Tree(NamedTuple):
 
 
 def make_tree(wheels: Mapping[LockedWheel, Wheel], targets: tuple[PythonTarget, ...]) -> Tree:
-    """Return where the files of ``wheels`` lie.
+    """Return the files of ``wheels`` with their places.
 
     Raises ``Refused`` for compiled code that is not for its platform, and for clashes.
     """
@@ -96,8 +96,8 @@ def make_tree(wheels: Mapping[LockedWheel, Wheel], targets: tuple[PythonTarget, 
     tags = [artifact.platform for artifact in artifacts]
     if len(set(tags)) < len(tags):
         raise Refused.of(
-            Code.NATIVE_VENDORED, f"the code for two platforms is for one and the same: {tags[0]}",
-            hint="name one of them alone: --vendor-platform",
+            Code.NATIVE_VENDORED, f"the code for two platforms has one and the same tag: {tags[0]}",
+            hint="name only one of them: --vendor-platform",
         )  # fmt: skip
     found = tuple(file for some in files for file in some)
     problems = tuple(_clashes(found))
@@ -109,7 +109,7 @@ def make_tree(wheels: Mapping[LockedWheel, Wheel], targets: tuple[PythonTarget, 
 
 
 def check_names(project: Project, files: Iterable[VendoredFile]) -> Iterator[Diagnostic]:
-    """Yield what is wrong with the names at the top of the vendored tree: errors and warnings."""
+    """Yield the problems of names at the top of the vendored tree: errors and warnings."""
     by_name: dict[str, list[VendoredFile]] = {}
     for file in files:
         by_name.setdefault(_top(file.inner), []).append(file)
@@ -137,7 +137,7 @@ def check_names(project: Project, files: Iterable[VendoredFile]) -> Iterator[Dia
 
 
 class _Own:
-    """The project's modules and its own `vendor/`, as far as vendored files may clash with them."""
+    """The project's modules and its own `vendor/`, with which vendored files may clash."""
 
     def __init__(self, project: Project) -> None:
         self._project = project.root
@@ -150,7 +150,7 @@ class _Own:
         self._vendored = frozenset(facts.vendored if facts is not None else ())
 
     def clash(self, name: str, files: list[VendoredFile]) -> Diagnostic | None:
-        """Return what is wrong where vendored ``files`` share the top-level ``name`` with it."""
+        """Return the problem of vendored ``files`` with the top-level ``name``, if any."""
         found = self._hides(name, files) if name in self._names else None
         if found is None and name in self._vendored:
             return self._beside(name, files)
@@ -170,7 +170,7 @@ class _Own:
         return Diagnostic(Code.VENDOR_CLASH, message, title, "rename the project's folder")
 
     def _beside(self, name: str, files: list[VendoredFile]) -> Diagnostic | None:
-        """Return what clashes with the project's own vendor/, which is one folder with the rest."""
+        """Return the clash with the project's own vendor/, which becomes the same folder."""
         own = _at(name, self._vendor)
         for file in files:
             if file.platform is None and _is_taken(file.inner, own):
@@ -199,7 +199,7 @@ def _at(name: str, root: SourceRoot) -> dict[str, str]:
 
 
 def _is_taken(path: str, own: Collection[str]) -> bool:
-    """Tell whether a module in one folder with ``own`` would be that of another, or hide it."""
+    """Return whether a module beside ``own`` would be the same as one of them, or hide it."""
     stem = path.removesuffix(".py")
     above = {stem[:end] for end in range(len(stem)) if stem[end] == "/"}
     return path in own or any(
@@ -208,7 +208,7 @@ def _is_taken(path: str, own: Collection[str]) -> bool:
 
 
 def _title_of(module: str, files: list[VendoredFile]) -> str:
-    """Return the distribution that has a module."""
+    """Return the title of the distribution with a module."""
     path = module.replace(".", "/")
     return next(
         (file.title for file in files if file.inner.startswith((f"{path}/", f"{path}."))),
@@ -228,7 +228,7 @@ def _is_pure(wheel: LockedWheel) -> bool:
 
 
 def _clashes(files: tuple[VendoredFile, ...]) -> Iterator[Diagnostic]:
-    """Yield what clashes: different files of one path, and packages that hide each other."""
+    """Yield the clashes: different files with one path, and packages that hide each other."""
     sections: dict[str | None, list[VendoredFile]] = {}
     for file in files:
         sections.setdefault(file.platform, []).append(file)
@@ -245,7 +245,7 @@ def _same_paths(files: list[VendoredFile]) -> Iterator[Diagnostic]:
     for file in files:
         other = seen.setdefault(file.inner, file)
         if other is not file and not _is_equal(other, file):
-            message = f"{other.title} and {file.title} have different files of one path"
+            message = f"{other.title} and {file.title} have different files with one path"
             yield Diagnostic(Code.VENDOR_CLASH, message, str(file.inner))
     for clash in collisions(seen):
         message = f"beside {clash.first}: {clash.rule}"
@@ -253,7 +253,7 @@ def _same_paths(files: list[VendoredFile]) -> Iterator[Diagnostic]:
 
 
 def _split_packages(common: list[VendoredFile], own: list[VendoredFile]) -> Iterator[Diagnostic]:
-    """Yield packages that lie in two folders, and of which only one is imported."""
+    """Yield packages that lie in two folders, only one of which is imported."""
     sources = {str(file.inner): file.source for file in common}
 
     def extends(path: str) -> bool:
@@ -268,7 +268,7 @@ def _split_packages(common: list[VendoredFile], own: list[VendoredFile]) -> Iter
 
 
 def _distinct(files: Iterable[VendoredFile]) -> tuple[VendoredFile, ...]:
-    """Return the files sorted by path, of equal ones the first."""
+    """Return the files sorted by path, the first of equal ones."""
     found: dict[str, VendoredFile] = {}
     for file in files:
         found.setdefault(file.path, file)
@@ -283,6 +283,6 @@ def _is_equal(one: VendoredFile, other: VendoredFile) -> bool:
 
 
 def _top(inner: str) -> str:
-    """Return the name that an import of the file begins with; of `*.dist-info` the folder's."""
+    """Return the first name of an import of the file; the folder's for `*.dist-info`."""
     first, slash, _ = inner.partition("/")
     return first if slash else first.partition(".")[0]

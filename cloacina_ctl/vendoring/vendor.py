@@ -1,8 +1,8 @@
-"""Vendoring from end to end: requirements → wheels → unpacked, judged files for the package.
+"""Vendors the dependencies of a project: requirements → wheels → checked files for the package.
 
-read the requirements → the lock, or uv or pip → compare each digest, unpack strictly → ask the
-wheels' own metadata whether they are complete → decide where the files lie. Nothing of a wheel is
-run; the project's folder is only read (`write_lock` is for whoever makes the package).
+read the requirements → the lock, or uv or pip → compare each digest, unpack strictly → check by
+the wheels' metadata that they are complete → place the files. Nothing in a wheel is run; the
+project's folder is only read (the caller writes the lock, with `write_lock`).
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from cloacina_ctl.vendoring.locks.lock import WheelLock, refuse_unsayable, unfit
 from cloacina_ctl.vendoring.notes import (
     LockChange,
     changes_of,
+    lock_notes,
     narrowed,
     skipped_engines,
-    told_of_lock,
     without_effect,
 )
 from cloacina_ctl.vendoring.python_range import Wheels
@@ -61,12 +61,11 @@ if TYPE_CHECKING:
 
 
 class Vendored(NamedTuple):
-    """What gets vendored: ``wheels``, each distribution once by name and version.
+    """The result: ``wheels`` has the name and version of each distribution once.
 
-    ``python`` is the specifier that the package has to say where the project's own says too much.
-    ``new_lock`` is to be written beside the project where it is not None, in the place of what the
-    file held, ``old_lock``; ``changes`` is how they differ. ``files`` lie in the scratch folder
-    that was given.
+    ``python`` is the package's specifier if it is narrower than the project's. ``new_lock``, if not
+    None, is to be written beside the project in place of ``old_lock``, the content of the file;
+    ``changes`` is how they differ. ``files`` lie in the given scratch folder.
     """
 
     files: tuple[VendoredFile, ...] = ()
@@ -88,8 +87,8 @@ def vendor(
 ) -> Vendored:
     """Return the vendored files of the project, unpacked into the scratch folder ``folder``.
 
-    Raises ``Refused`` for what cannot be vendored or clashes, a damaged wheel, one that is not the
-    locked one; ``BuildFailed`` where wheels cannot be had or the lock does not fit.
+    Raises ``Refused`` for files that cannot be vendored or clash, a damaged wheel, or one that
+    differs from the lock; ``BuildFailed`` where wheels are unavailable or the lock does not fit.
     """
     requirements = read_requirements(project)
     rules = read_rules(project, requirements)
@@ -118,7 +117,7 @@ def vendor(
             *tree.said,
             *others,
             *without_effect(chosen.wheels),
-            *told_of_lock(choice, lock),
+            *lock_notes(choice, lock),
             *skipped_engines(skipped),
             *narrowed(fewer, requires, choice, options),
         ),
@@ -126,7 +125,7 @@ def vendor(
 
 
 class _Chosen(NamedTuple):
-    """A choice, unpacked and judged: the wheels that are needed, and which Pythons they are for."""
+    """A choice, unpacked and checked: the needed wheels, and the Pythons that they support."""
 
     choice: WheelChoice
     wheels: Mapping[LockedWheel, Wheel]
@@ -137,26 +136,26 @@ class _Chosen(NamedTuple):
 def _choose(
     project: Project, rules: ResolutionRules, options: VendorOptions, folder: str, limits: Limits
 ) -> _Chosen:
-    """Return what is vendored, for as many Pythons of the project as can be.
+    """Return the wheels, for as many Pythons of the project as possible.
 
-    Nobody named one: then wheels that run on any are chosen for the oldest, where those for this
-    machine's Python leave it out. What is compiled for one Python is chosen for this one.
+    If no Python is given and the wheels run on any, they are chosen for the oldest if those for
+    this machine's Python do not support it. Wheels for one Python are chosen for this machine's.
     """
     requires = project.requires.python if project.requires else None
-    first = _judged(project, rules, options, scratch(folder, "first"), limits, None)
+    first = _checked(project, rules, options, scratch(folder, "first"), limits, None)
     oldest = next(accepted_pythons(requires), None) if requires else None
     if PYTHON not in first.choice.own or first.fits.fits_all or not first.fits.runs_anywhere:
         return first
     if oldest in (None, first.choice.targets[0].python) or first.choice.locked is not None:
         return first
     try:
-        second = _judged(project, rules, options, scratch(folder, "oldest"), limits, oldest)
+        second = _checked(project, rules, options, scratch(folder, "oldest"), limits, oldest)
     except (BuildFailed, NetworkProblem, Refused):
         return first
     return second if second.fits.fits_all else first
 
 
-def _judged(
+def _checked(
     project: Project,
     rules: ResolutionRules,
     options: VendorOptions,
@@ -164,13 +163,13 @@ def _judged(
     limits: Limits,
     python: str | None,
 ) -> _Chosen:
-    """Return the choice for ``python``, or raise where it is not complete or not allowed."""
+    """Return the choice for ``python``, or raise if it is not complete or not allowed."""
     choice = choose(project, rules, options, folder, python)
     found = _Unpacked(choice, folder, limits)
     known = {wheel: found.distributions[wheel.sha256] for wheel in found.wheels}
     kept, engines = _needed(choice, rules, known)
     _refuse_unlisted(rules.requirements, kept)
-    _refuse_strangers(choice, rules, kept, options)
+    _refuse_other_origins(choice, rules, kept, options)
     requires = project.requires.python if project.requires else None
     fits = Wheels(rules.roots, {one: known[one] for one in kept}, choice.targets, requires)
     problems = tuple(fits.unfit())
@@ -180,7 +179,7 @@ def _judged(
 
 
 class _Unpacked:
-    """The candidates, each unpacked once; one for several platforms is one wheel."""
+    """The candidates, each unpacked once; one for several platforms counts as one wheel."""
 
     def __init__(self, choice: WheelChoice, folder: str, limits: Limits) -> None:
         self.wheels: dict[LockedWheel, Wheel] = {}
@@ -205,7 +204,7 @@ class _Unpacked:
 
 
 def _described(unpacked: Wheel, wheel: LockedWheel) -> Distribution:
-    """Return what the wheel says of itself, which is what its file is named for."""
+    """Return the metadata of the wheel; raise if it does not match the name of the file."""
     found = read_metadata(unpacked.metadata, wheel.file)
     if (found.name, str(found.version)) != (wheel.name, wheel.version):
         message = f"METADATA is of another distribution: {found.name} {found.version}"
@@ -216,9 +215,9 @@ def _described(unpacked: Wheel, wheel: LockedWheel) -> Distribution:
 def _needed(
     choice: WheelChoice, rules: ResolutionRules, known: Mapping[LockedWheel, Distribution]
 ) -> tuple[tuple[LockedWheel, ...], tuple[str, ...]]:
-    """Return the wheels that the requirements lead to, and the engines on the way.
+    """Return the wheels that the requirements lead to, and the required engines.
 
-    Raises where one is missing. What a lock has beyond that is refused: nobody would notice it.
+    Raises if one is missing. An unneeded wheel in a lock is refused: it would go unnoticed.
     """
     reached: dict[LockedWheel, list[str]] = {wheel: [] for wheel in known}
     engines: set[str] = set()
@@ -252,15 +251,15 @@ def _incomplete(
         return unfit_lock(text)
     private = {**choice.private, **rules.private_on([target])}
     named = {one.name: private[one.name] for one in missing if one.name in private}
-    strangers = [origin for name, origin in named.items() if not _is_given(choice, name)]
-    if strangers:
-        return Refused(*map(unavailable, strangers))
+    unavailable_origins = [origin for name, origin in named.items() if not _is_given(choice, name)]
+    if unavailable_origins:
+        return Refused(*map(unavailable, unavailable_origins))
     if rules.lock is not None:
         return rules.lock.problem(f"it does not fit the project: {text}")
     return BuildFailed.of(
         Code.RESOLVING,
         f"what was chosen is not complete for Python {target.python} on {target.platform}: {text}",
-        hint="install uv: pip judges conditions of dependencies for the Python that it runs on",
+        hint="install uv: pip evaluates conditions of dependencies for its own Python",
     )
 
 
@@ -269,30 +268,30 @@ def _is_given(choice: WheelChoice, name: str) -> bool:
 
 
 def _refuse_unlisted(requirements: Requirements, kept: tuple[LockedWheel, ...]) -> None:
-    """Refuse a wheel whose digest is none of those that the requirements file allows."""
+    """Raise ``Refused`` for a wheel whose digest is not allowed by the requirements file."""
     allowed = dict(requirements.hashes)
     for wheel in kept:
         if wheel.name in allowed and f"sha256:{wheel.sha256}" not in allowed[wheel.name]:
             raise not_the_locked(wheel, wheel.sha256)
 
 
-def _refuse_strangers(
+def _refuse_other_origins(
     choice: WheelChoice,
     rules: ResolutionRules,
     kept: tuple[LockedWheel, ...],
     options: VendorOptions,
 ) -> None:
-    """Refuse a wheel of a distribution that comes from elsewhere, also where a wheel asks for it.
+    """Refuse a wheel of a distribution with another origin, also if only a wheel requires it.
 
-    Nor is one taken of what the project takes as source alone, and none is given for a name that
-    nothing needs: it may be misspelt.
+    Also refuse a wheel of a distribution that the project takes only as source, and one that is
+    given for an unneeded name: that may be misspelled.
     """
     unneeded = sorted(given_names(options.sources).keys() - {one.name for one in kept})
     if unneeded:
         raise UsageError.of(Code.USAGE, f"--vendor-source: nothing needs `{unneeded[0]}`")
     origins = rules.origins_on(choice.targets)
     found = [origins[one.name] for one in kept if one.name in origins
-             and one.sha256 not in choice.vouched]  # fmt: skip
+             and one.sha256 not in choice.accepted]  # fmt: skip
     problems = [unavailable(one) for one in found]
     problems += [
         Diagnostic(
@@ -304,7 +303,7 @@ def _refuse_strangers(
             f"`--vendor-source {one.name}=DIR`",
         )
         for one in kept
-        if one.name in rules.settings.sources_only and one.sha256 not in choice.vouched
+        if one.name in rules.settings.sources_only and one.sha256 not in choice.accepted
     ]
     if problems:
         raise Refused(*problems)
@@ -313,7 +312,7 @@ def _refuse_strangers(
 def _lock(
     choice: WheelChoice, rules: ResolutionRules, kept: tuple[LockedWheel, ...]
 ) -> WheelLock | None:
-    """Return the lock to write, None where the one that is there says the same."""
+    """Return the lock to write, None if the existing one is equal."""
     if choice.locked is not None or not (kept or choice.found is not None):
         return None
     return WheelLock(

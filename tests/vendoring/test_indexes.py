@@ -293,7 +293,7 @@ def test_pip_does_not_look_elsewhere_for_what_uv_was_told_of(tmp_path, work, pri
         vendored(root, work, platforms=("linux_x86_64",))
     (problem,) = error.value.diagnostics
     assert problem.code is Code.INDEX_UNKNOWN
-    assert "unknown to pip, known to uv" in problem.message
+    assert "the index is configured for uv only" in problem.message
     assert "UV_DEFAULT_INDEX" in problem.message
     monkeypatch.setenv("PATH", os.path.dirname(sys.executable) + "-none")
     with pytest.raises(Refused, match="uv is not installed"):

@@ -116,7 +116,7 @@ def test_code_for_32_bit_and_big_endian_machines_is_vendored(tmp_path, work, hou
 
 @pytest.mark.parametrize("machine", ["mips64", "armv6l", "sparc64", "ppc"])
 def test_a_platform_of_a_machine_that_is_not_read_is_refused_when_it_is_named(machine):
-    with pytest.raises(UsageError, match=f"no library for {machine} is read") as caught:
+    with pytest.raises(UsageError, match=f"libraries for {machine} cannot be read") as caught:
         parse_asked("3.11", f"manylinux_2_17_{machine}")
     assert caught.value.diagnostics[0].code is Code.UNREAD_MACHINE
     assert "armv7l, i686" in str(caught.value.diagnostics[0].hint)
@@ -144,7 +144,7 @@ def test_a_wheel_that_holds_no_library_that_is_read_is_refused_with_what_it_hold
     lock(root, wheel(house, "one", {place: data, "one/__init__.py": ""}, tag=NATIVE))
     ((code, message),) = refused(root, work, house)
     assert code is Code.NATIVE_VENDORED
-    assert f"one 1.0 holds no library that tells its platform: {place}: " in message
+    assert f"one 1.0 has no library that shows its platform: {place}: " in message
     assert words in message
 
 
@@ -159,7 +159,7 @@ def test_a_program_beside_libraries_of_others_is_left_out_with_a_warning(
     )  # fmt: skip
     (found,) = warnings(vendored(root, work, house))
     assert found.code is Code.NATIVE_VENDORED
-    assert "what it holds is not used: one-1.0.data/scripts/one: a script" in found.message
+    assert "its other code is not used: one-1.0.data/scripts/one: a script" in found.message
     assert "install one where the package runs" in str(found.hint)
 
 
@@ -168,7 +168,7 @@ def test_a_wheel_for_one_platform_without_compiled_code_is_refused(tmp_path, wor
     lock(root, wheel(house, "one", {"one.py": ""}, tag=NATIVE))
     ((code, message),) = refused(root, work, house)
     assert code is Code.NATIVE_VENDORED
-    assert message == "one 1.0 is named for one platform and holds no compiled code"
+    assert message == "one 1.0 is named for one platform and has no compiled code"
 
 
 def test_what_no_system_is_known_to_have_is_a_warning(tmp_path, work, house, no_pip):

@@ -496,7 +496,7 @@ def test_overrides_and_choices_of_uv_are_kept_by_uv_and_refused_with_pip(
     if chooser == "pip":
         ((code, message),) = refused(root, work)
         assert code is Code.RESOLVER_SETTING
-        assert "only uv keeps `override-dependencies`" in message
+        assert "only uv supports `override-dependencies`" in message
     else:
         found = vendored(root, work)
         assert titles(found) == {"needy 1.0", "idnx 2.0a1"}

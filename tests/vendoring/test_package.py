@@ -124,7 +124,7 @@ def test_a_new_lock_is_written_and_that_is_said(tmp_path, run, native):
     note, *changes = err.splitlines()[:3]
     assert note.endswith(
         f"pylock.cloacina.toml: new: 2 wheels for Python 3.11 on {GLIBC}, this machine's platform"
-        " — commit it; for another runtime give --vendor-platform"
+        " — commit it; for another target give --vendor-platform"
     )
     assert changes == [" + one 1.0", " + two 1.0"]
     assert 'name = "two"' in (native / "pylock.cloacina.toml").read_text()

@@ -121,8 +121,8 @@ def test_another_file_of_the_locked_version_is_refused(tmp_path, work, house, no
     ("text", "says"),
     [
         ("lock-version", "not TOML"),
-        ('lock-version = "1.0"\ncreated-by = "x"\n', "no lock by PEP 751"),
-        ('lock-version = "7.0"\ncreated-by = "x"\npackages = []\n', "no lock by PEP 751"),
+        ('lock-version = "1.0"\ncreated-by = "x"\n', "not a lock by PEP 751"),
+        ('lock-version = "7.0"\ncreated-by = "x"\npackages = []\n', "not a lock by PEP 751"),
         (HEAD.replace("3.10", "3.12") + "packages = []\n", "it is not for Python 3.11"),
     ],
 )
@@ -138,7 +138,7 @@ def test_of_several_named_locks_none_is_guessed(tmp_path, work, house):
     root = app(tmp_path, '["idnx"]')
     for name in ("pylock.a.toml", "pylock.b.toml"):
         locked(root, house, name=name)
-    assert "none that is for the project as a whole" in refused(root, work)[0][1]
+    assert "none for the project as a whole" in refused(root, work)[0][1]
     locked(root, house)
     assert titles(vendored(root, work, wheelhouse=str(house))) == {"idnx 1.0", "dep 1.0"}
 
@@ -391,7 +391,7 @@ def test_other_versions_than_those_of_another_tools_lock_are_said(
     found = vendored(root, work, wheelhouse=str(house))
     (said,) = [one for one in found.diagnostics if one.code is Code.LOCK_DIFFERS]
     assert (said.where, said.severity) == (file, Severity.WARNING)
-    assert said.message == "vendored are other versions: idnx 2.0 (there 1.0)"
+    assert said.message == "other versions are vendored: idnx 2.0 (there 1.0)"
     (root / file).write_text(text.replace("1.0", "2"))
     found = vendored(root, work, wheelhouse=str(house))
     assert Code.LOCK_DIFFERS not in {one.code for one in found.diagnostics}

@@ -267,7 +267,7 @@ def test_two_wheels_with_different_files_of_one_path_are_refused(tmp_path, work,
     two = wheel(house, "two", {"space/__init__.py": "2", "space/two.py": "", "same.py": "x"})
     lock(root, one, two)
     assert refused(root, work, house) == [
-        (Code.VENDOR_CLASH, "one 1.0 and two 1.0 have different files of one path")
+        (Code.VENDOR_CLASH, "one 1.0 and two 1.0 have different files with one path")
     ]
     two = wheel(house, "two", {"space/__init__.py": "1", "space/two.py": "", "same.py": "x"})
     lock(root, one, two)
@@ -403,7 +403,7 @@ def test_platforms_that_no_lock_tells_apart_are_refused_together(tmp_path, work,
     options = {"python": "3.11", "platforms": (GLIBC, musl)}
     ((code, message),) = refused(root, work, house, **options)
     assert code is Code.LOCK_FILE
-    assert message == f"the wheels for {GLIBC}, {musl} differ in what no lock can say"
+    assert message == f"the wheels for {GLIBC}, {musl} differ in a way that no lock can express"
     wheel(house, "one", files, version="2.0", tag=f"cp311-cp311-{musl}")
     assert len(vendored(root, work, house, **options).new_lock.wheels) == 2
 

@@ -1,1 +1,1 @@
-"""What `validate` knows of a Rust crate."""
+"""The rules for a Rust crate."""

@@ -1,4 +1,4 @@
-"""Whether the crates that a crate depends on are those that the macros and its own code name."""
+"""Checks that the crate's dependencies are those that the macros and its own code name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _GRAPH_MACROS = ("computation_graph", "reactor")
 
 @RULES.rule(Code.MIXED_RELEASES)
 def mixed_releases(project: Project) -> Iterator[Finding]:
-    """Two releases of Cloacina in one crate have types of one name that do not fit each other."""
+    """Two releases of Cloacina in one crate have incompatible types of the same name."""
     crate = facts_of(project).crate
     leading = release_of_crate(crate.cloacina_release)
     if leading is None:
@@ -35,7 +35,7 @@ def mixed_releases(project: Project) -> Iterator[Finding]:
         shares = _meets(name, project)
         yield Finding(
             f"`{name}` is of Cloacina {release.name}, and the crate is written for {leading.name}: "
-            + ("their types do not fit" if shares else "use one release of all"),
+            + ("their types are incompatible" if shares else "use one release of all"),
             CARGO_TOML,
             f"run `{add_command(name, crate)}`",
             None if shares else Severity.WARNING,
@@ -44,7 +44,7 @@ def mixed_releases(project: Project) -> Iterator[Finding]:
         other = release_of_crate(version)
         if other is not None and other is not leading:
             yield Finding(
-                f"another dependency brings `{name}` {version}, and the crate is written for "
+                f"another dependency requires `{name}` {version}, and the crate is written for "
                 f"Cloacina {leading.name}",
                 "Cargo.lock",
                 f"find it: `cargo tree --invert {name}@{version}`",
@@ -53,10 +53,10 @@ def mixed_releases(project: Project) -> Iterator[Finding]:
 
 
 def _meets(name: str, project: Project) -> bool:
-    """Tell whether types of that crate meet those of `cloacina-workflow`: then nothing builds."""
+    """Return whether types of that crate meet those of `cloacina-workflow`, which fails to build."""
     used = {one.name.split("::")[0] for one in code_of(project).imports}
     if name == _GRAPHS:
-        # Up to 0.9 `package!()` names it, later only graphs do.
+        # Up to 0.9 `package!()` names it, later only graphs do so.
         named = not within(releases_of(facts_of(project).crate), FIRST_GRAPH_BY_USE)
         return named or _has_graphs(project) or name.replace("-", "_") in used
     return name == _PLUGIN or (name == "cloacina" and name in used)
@@ -69,14 +69,14 @@ def _has_graphs(project: Project) -> bool:
 
 @RULES.rule(Code.MISSING_CRATE)
 def missing_crate(project: Project) -> Iterator[Finding]:
-    """A crate that the macros name and that is no dependency fails the build."""
+    """The build fails if a crate that the macros name is not a dependency."""
     crate = facts_of(project).crate
     for needed, why in _missing(project).items():
         yield Finding(why, CARGO_TOML, f"run `{add_command(needed, crate)}`")
 
 
 def _missing(project: Project) -> dict[str, str]:
-    """Return the crates that the code of the macros names and that are not there, and why."""
+    """Return the missing crates that the code of the macros names, and why they are needed."""
     crate = facts_of(project).crate
     release = release_of_crate(crate.cloacina_release)
     there = {name.replace("-", "_") for name in crate.dependencies}
@@ -95,13 +95,13 @@ def _missing(project: Project) -> dict[str, str]:
 
 @RULES.rule(Code.UNKNOWN_CRATE)
 def unknown_crate(project: Project) -> Iterator[Finding]:
-    """A path of the author's own code begins with a crate that is no dependency."""
+    """A path in the author's code begins with a crate that is not a dependency."""
     crate = facts_of(project).crate
     missing = {name.replace("-", "_") for name in _missing(project)}
     for named in code_of(project).crates:
         if named.name in missing:
             continue
-        cure = f"run `{add_command(package_of(named.name), crate)}`"
+        hint = f"run `{add_command(package_of(named.name), crate)}`"
         if named.name == "cloacina" and within(releases_of(crate), (0, 4)):
-            cure = "a package names `cloacina_workflow` instead: docs/from-a-crate.md"
-        yield Finding(f"`{named.name}` is used, and is no dependency", named.place, cure)
+            hint = "a package names `cloacina_workflow` instead: docs/from-a-crate.md"
+        yield Finding(f"`{named.name}` is used, but is not a dependency", named.place, hint)

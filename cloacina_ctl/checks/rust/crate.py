@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.project.model import Project, RustFacts, SourceTask, SourceWorkflow
 
-# What goes wrong with Rust crates, judged from Cargo.toml and the syntax tree alone.
+# The rules use only Cargo.toml and the syntax tree.
 
 RULES: RuleSet[Project] = RuleSet()
-# What `package` does without where it builds, and the compilers of some releases do not.
+# Rules that do not matter to `package`, but to the compilers of some releases.
 BUILD_RULES: RuleSet[Project] = RuleSet()
 
 _PUBLIC = "public"
 
 
 def _certain(project: Project) -> list[SourceWorkflow]:
-    """Return the workflows that the build has whatever the platform."""
+    """Return the workflows that are in the build on every platform."""
     return [workflow for workflow in project.workflows if workflow.is_certain]
 
 
 @BUILD_RULES.rule(Code.NOT_A_CDYLIB, Severity.WARNING)
 def not_a_cdylib(project: Project) -> Iterator[Finding]:
-    """Engines load a C library; `package` builds one all the same, `cargo build` does not."""
+    """Engines load a C library; `package` builds one in any case, `cargo build` does not."""
     if "cdylib" not in facts_of(project).crate.crate_types:
         yield Finding(
             "[lib] does not name `cdylib`; `package` adds it, other tools do not",
@@ -60,7 +60,7 @@ def no_packaged_feature(project: Project) -> Iterator[Finding]:
 
 @RULES.rule(Code.NO_PACKAGE_MACRO)
 def no_package_macro(project: Project) -> Iterator[Finding]:
-    """Without `package!()` the library builds without a warning, and no host can load it."""
+    """Without `package!()` the library builds without a warning, but cannot be loaded."""
     facts = facts_of(project)
     if facts.packaged_workflow or facts.package_macro or not project.workflows:
         return
@@ -80,13 +80,13 @@ def build_script(project: Project) -> Iterator[Finding]:
         yield Finding(
             "`cloacina_build::configure()` is not needed; `package` removes the folder it adds",
             facts.configures_build,
-            "from release 0.6 on build.rs can go",
+            "from release 0.6 on build.rs can be removed",
         )
 
 
 @RULES.rule(Code.NOT_PUBLIC)
 def not_public(project: Project) -> Iterator[Finding]:
-    """The code that the macros of some releases write names the task from outside its module."""
+    """The generated code of some releases names the task from outside its module."""
     release = release_of_crate(facts_of(project).crate.cloacina_release)
     if release is None or not release.visible_tasks:
         return
@@ -103,7 +103,7 @@ def not_public(project: Project) -> Iterator[Finding]:
 
 @RULES.rule(Code.TENANT_RULE, Severity.WARNING)
 def tenant_rule(project: Project) -> Iterator[Finding]:
-    """The macro writes its tenant into the rule; an engine has tasks under its own tenant."""
+    """The macro writes its tenant into the rule; an engine keeps tasks under its own tenant."""
     release = release_of_crate(facts_of(project).crate.cloacina_release)
     if release is None or not release.trigger_rules:
         return
@@ -113,15 +113,15 @@ def tenant_rule(project: Project) -> Iterator[Finding]:
             listed = ", ".join(f"`{name}`" for name in names)
             yield Finding(
                 f"the trigger rule of the task `{task.id}` names {listed} of the tenant "
-                f"`{workflow.tenant}`; in another tenant an engine waits for ever",
+                f"`{workflow.tenant}`; in another tenant an engine never stops waiting",
                 task.place,
-                f"publish it for the tenant `{workflow.tenant}` alone, or leave `tenant` out",
+                f"publish it only for the tenant `{workflow.tenant}`, or leave `tenant` out",
             )
 
 
 @RULES.rule(Code.UNKNOWN_RULE, Severity.WARNING)
 def unknown_rule(project: Project) -> Iterator[Finding]:
-    """The libraries of the first releases tell their engine no rules: every task runs."""
+    """The libraries of the first releases do not export rules: every task runs."""
     release = release_of_crate(facts_of(project).crate.cloacina_release)
     if release is None or release.trigger_rules:
         return
@@ -130,7 +130,7 @@ def unknown_rule(project: Project) -> Iterator[Finding]:
             f"engines of {release.name} do not know the trigger rule of the task `{task.id}`, and "
             "run it in any case",
             task.place,
-            "let the task look into its context, or use the crates of 0.8 or later",
+            "let the task check its context, or use the crates of 0.8 or later",
         )
 
 
@@ -143,7 +143,7 @@ def _ruled(project: Project) -> Iterator[tuple[SourceWorkflow, SourceTask]]:
 
 @RULES.rule(Code.SEVERAL_WORKFLOWS)
 def several_workflows(project: Project) -> Iterator[Finding]:
-    """Two workflows in one crate compile into one with the tasks of both."""
+    """Two workflows in one crate are compiled into one with the tasks of both."""
     certain = _certain(project)
     for workflow in certain[1:]:
         first = certain[0].name
@@ -164,7 +164,7 @@ def no_rust_workflow(project: Project) -> Iterator[Finding]:
     message = "no `#[workflow]` and no `#[packaged_workflow]` in the crate"
     hint = "put the attribute on a module with the tasks"
     if facts.features_off:
-        message += " with the features that are on"
+        message += " with the enabled features"
         hint = f"choose with --features: {', '.join(facts.features_off)}"
     yield Finding(message, facts.crate.lib_path, hint)
 
@@ -178,19 +178,19 @@ def rust_syntax(project: Project) -> Iterator[Finding]:
 
 @RULES.rule(Code.STRAY_TASK)
 def stray_task(project: Project) -> Iterator[Finding]:
-    """The macro of the workflow finds what stands in its module, nothing else."""
+    """The macro of the workflow finds only tasks in its module."""
     for task in facts_of(project).stray_tasks:
-        message = f"the task `{task.id or task.function}` stands outside of a workflow's module"
+        message = f"the task `{task.id or task.function}` is outside of a workflow's module"
         yield Finding(message, task.place, "move it into the module with `#[workflow]`")
 
 
 @RULES.rule(Code.PROJECT_CHOOSES, Severity.NOTE)
 def project_chooses(project: Project) -> Iterator[Finding]:
-    """These files choose the compiler, wrappers and flags of whoever builds the project."""
+    """These files choose the compiler, wrappers and flags of every build of the project."""
     place = facts_of(project).cargo_configuration
     if place is not None:
         yield Finding(
-            "the project tells cargo or rustup what to run", place, "read it before you build"
+            "the project configures what cargo or rustup run", place, "read it before you build"
         )
 
 
@@ -207,11 +207,11 @@ _IN_CODE = (RULES, *(module.RULES for module in _OTHERS))
 
 
 def check_crate(project: Project, *, packed: bool = False) -> Iterator[Diagnostic]:
-    """Yield everything that is found wrong with a crate.
+    """Yield all problems of a crate.
 
-    Of one without a library, or whose workflows are in a program, that alone: the rest is judged
-    when there is a library with a workflow. Of one that is ``packed``, the rules of each release
-    say what its compiler lacks.
+    For one without a library, or with its workflows in a program, only that is reported: the rest
+    is checked when there is a library with a workflow. For a ``packed`` one, the rules of each
+    release report what its compiler lacks.
     """
     unpackable = tuple(_without_a_workflow(facts_of(project)))
     yield from unpackable

@@ -1,4 +1,4 @@
-"""What keeps the source of a crate from building where nothing else of its project is."""
+"""Finds why the source of a crate does not build without the rest of its project."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ RULES: RuleSet[SourceFacts] = RuleSet()
 
 @RULES.rule(Code.COMPILED_IN)
 def compiled_in(subject: SourceFacts) -> Iterator[Finding]:
-    """A file that the compiler reads and that is not packed fails every build elsewhere."""
+    """A file that the compiler reads and that is not packed breaks every build elsewhere."""
     for missing in subject.missing:
         read, path = missing.read, missing.read.path
-        hint = "check the path; a file that the build makes belongs into OUT_DIR"
+        hint = "check the path; a generated file belongs into OUT_DIR"
         if missing.reason == OUTSIDE:
             hint = "move or copy the file into the crate, and correct the path"
         elif missing.left_out:
             hint = f"add include = {json.dumps([path])} to [package.metadata.cloacina]"
         yield Finding(
             f"`{read.how}` reads {path}, which is not packed: {missing.reason}",
-            subject.prefix + read.place or None,  # a build tells the file, and not who reads it
+            subject.prefix + read.place or None,  # a build lists the file, not its reader
             hint,
             None if read.is_certain else Severity.WARNING,
         )
@@ -39,10 +39,10 @@ def compiled_in(subject: SourceFacts) -> Iterator[Finding]:
 
 @RULES.rule(Code.WATCHED, Severity.WARNING)
 def watched(subject: SourceFacts) -> Iterator[Finding]:
-    """A build script that reads a file may do without it, so this is no error."""
+    """A build script may work without a file that it reads, so this is not an error."""
     for path in subject.watched:
         yield Finding(
-            "a build script watches it, and it is not in the package",
+            "a build script reads it, and it is not in the package",
             path,
             "make sure that the build script works without it",
         )
@@ -50,7 +50,7 @@ def watched(subject: SourceFacts) -> Iterator[Finding]:
 
 @RULES.rule(Code.NO_WORKSPACE)
 def needs_workspace(subject: SourceFacts) -> Iterator[Finding]:
-    """Cargo refuses a manifest that inherits from a workspace which is not there."""
+    """Cargo refuses a manifest that inherits from a missing workspace."""
     if subject.inherited:
         said = no_workspace(subject.inherited, subject.prefix + "Cargo.toml")
         yield Finding(said.message, said.where, said.hint)
@@ -63,16 +63,16 @@ def path_outside(subject: SourceFacts) -> Iterator[Finding]:
         yield Finding(
             f"`{name}` is a dependency by path, and its folder is not in the package",
             subject.prefix + "Cargo.toml",
-            "package the crate again: what it depends on by path is packed too",
+            "package the crate again: dependencies by path are packed too",
         )
 
 
 @RULES.rule(Code.PROJECT_CHOOSES, Severity.WARNING)
 def tells_cargo(subject: SourceFacts) -> Iterator[Finding]:
-    """These settings are for the machine where they were written, and count where it is built."""
+    """These settings are for the author's machine, and apply on every machine that builds it."""
     for path, keys in subject.settings:
         yield Finding(
-            f"the package tells cargo what to do: {first_of(keys, MOST_NAMED)}",
+            f"the package configures cargo: {first_of(keys, MOST_NAMED)}",
             subject.prefix + path,
-            "leave the file out, unless whoever builds needs these settings",
+            "leave the file out, unless every build needs these settings",
         )

@@ -1,4 +1,4 @@
-"""What the macros of Cloacina say of their arguments and of where they stand, by `macro_tables`."""
+"""Checks the arguments and places of Cloacina's macros, by the tables of `macro_tables`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ONCE = ("invokes", "post_invocation", "trigger", "graph", "name", "accumulators
 
 
 def _known_uses(project: Project) -> Iterator[tuple[MacroUse, tables.Macro]]:
-    """Yield the uses of macros that stand where they can, and whose release has them."""
+    """Yield the uses of macros in a permitted place, in a release that has them."""
     releases = releases_of(facts_of(project).crate)
     for use in code_of(project).uses:
         macro = tables.MACROS.get(use.macro)
@@ -54,7 +54,7 @@ def shown(use: MacroUse) -> str:
 
 @RULES.rule(Code.TASK_ARGUMENT)
 def unknown_argument(project: Project) -> Iterator[Finding]:
-    """An argument that the macro does not know is refused, and its cure depends on the release."""
+    """An unknown argument is refused; the hint depends on the release."""
     releases = releases_of(facts_of(project).crate)
     for use, macro in _known_uses(project):
         for argument in use.arguments:
@@ -64,7 +64,7 @@ def unknown_argument(project: Project) -> Iterator[Finding]:
                 yield Finding(message, use.place, did_you_mean(argument.name, macro.keys))
             elif key is not None and not any(_knows(key, one) for one in releases):
                 message = f"{shown(use)} takes `{argument.name}` {span(key.since, key.until)}"
-                yield Finding(message, use.place, "take it out, or depend on such a release")
+                yield Finding(message, use.place, "remove it, or depend on such a release")
 
 
 def _knows(key: tables.Key, release: Release) -> bool:
@@ -73,7 +73,7 @@ def _knows(key: tables.Key, release: Release) -> bool:
 
 @RULES.rule(Code.MACRO_ARGUMENT)
 def wrong_argument(project: Project) -> Iterator[Finding]:
-    """Arguments that are missing, twice there, or of another kind than the macro reads."""
+    """Arguments that are missing, repeated, or of a kind that the macro does not read."""
     releases = releases_of(facts_of(project).crate)
     for use, macro in _known_uses(project):
         for argument in use.arguments:
@@ -89,24 +89,24 @@ def wrong_argument(project: Project) -> Iterator[Finding]:
                     Severity.WARNING,
                 )
         if any(one.value.kind == OTHER for one in use.arguments) and use.macro != "task":
-            continue  # what the macro reads there may be more than one argument
+            continue  # the macro may read more than one argument there
         there = {argument.name for argument in use.arguments}
         for name, until in macro.required.items():
             if name not in there and within(releases, until=until):
                 which = f" {span(until=until)}" if until is not None else ""
                 message = f"{shown(use)} needs the argument `{name}`{which}"
-                yield Finding(message, use.place, _cure_of_missing(use, name))
+                yield Finding(message, use.place, _hint_for_missing(use, name))
         yield from (Finding(f"{shown(use)}: {said}", use.place) for said in _together(use))
 
 
-def _cure_of_missing(use: MacroUse, name: str) -> str:
+def _hint_for_missing(use: MacroUse, name: str) -> str:
     return f'write `{name} = "{use.name}"`' if use.macro == "task" else f"write `{name} = …`"
 
 
 def _wrong(argument: MacroArgument, macro: tables.Macro, use: MacroUse) -> str | None:
-    """Return what is wrong with one argument that the macro knows."""
+    """Return the problem of one known argument, None if there is none."""
     if not argument.name:
-        return "a comma too many"
+        return "there is an extra comma"
     key = macro.keys.get(argument.name)
     if key is None:
         return None
@@ -124,11 +124,11 @@ def _wrong(argument: MacroArgument, macro: tables.Macro, use: MacroUse) -> str |
     return None
 
 
-_NO_DURATION = "a duration is a whole number with ms, s or m behind it"
+_NO_DURATION = "a duration is a whole number followed by ms, s or m"
 
 
 def is_duration(text: str, units: str) -> bool:
-    """Tell whether the macros take ``text`` for a duration."""
+    """Return whether the macros accept ``text`` as a duration."""
     return re.fullmatch(rf"\+?[0-9]+(?:{units})", text.strip()) is not None
 
 
@@ -152,12 +152,12 @@ def _is(argument: MacroArgument, takes: str) -> bool:
 
 
 def _together(use: MacroUse) -> Iterator[str]:
-    """Yield what is wrong with arguments beside each other."""
+    """Yield the problems of combinations of arguments."""
     names = [argument.name for argument in use.arguments]
     if use.macro in ("task", "computation_graph", "reactor"):
         for name in _ONCE:
             if names.count(name) > 1:
-                yield f"`{name}` is there twice"
+                yield f"`{name}` is given twice"
     if use.macro == "task" and "post_invocation" in names and "invokes" not in names:
         yield "`post_invocation` needs `invokes = computation_graph(…)` beside it"
     if use.macro == "workflow":
@@ -208,7 +208,7 @@ def _reactor(use: MacroUse) -> Iterator[str]:
 
 @RULES.rule(Code.MACRO_PLACE)
 def wrong_place(project: Project) -> Iterator[Finding]:
-    """A macro on the wrong kind of item, of another release, or on a module without its text."""
+    """A macro on the wrong kind of item, of another release, or on a module in another file."""
     releases = releases_of(facts_of(project).crate)
     uses = code_of(project).uses
     for use in uses:
@@ -216,14 +216,14 @@ def wrong_place(project: Project) -> Iterator[Finding]:
         if macro is None or use.left_out or use.item == "macro":
             continue
         if not any(within((one,), macro.since, macro.until) for one in releases):
-            message = f"{shown(use)} is there {span(macro.since, macro.until)}"
-            cure = f"write {macro.instead}" if macro.instead else "depend on such a release"
-            yield Finding(message, use.place, cure)
+            message = f"{shown(use)} exists {span(macro.since, macro.until)}"
+            hint = f"write {macro.instead}" if macro.instead else "depend on such a release"
+            yield Finding(message, use.place, hint)
         elif use.item != macro.item:
-            yield Finding(f"{shown(use)} must stand on {_ON[macro.item]}", use.place)
+            yield Finding(f"{shown(use)} must be on {_ON[macro.item]}", use.place)
         elif use.item == "mod" and not use.has_body:
             yield Finding(
-                f"{shown(use)} stands on `mod {use.name};`, and rustc gives no macro the file",
+                f"{shown(use)} is on `mod {use.name};`, and rustc gives no macro the file",
                 use.place,
                 f"write `mod {use.name} {{ … }}` with the text of that file in it",
             )

@@ -1,6 +1,6 @@
-"""What the macros of Cloacina take, release by release: read in their sources, built with rustc.
+"""The arguments of Cloacina's macros in each release: read in their sources, built with rustc.
 
-``tests/engines/test_rust_rules.py`` builds what these tables refuse and what they take, with the
+``tests/engines/test_rust_rules.py`` builds refused and accepted cases of these tables with the
 crates of the releases. `docs/rust-macros.md` shows them.
 """
 
@@ -19,7 +19,7 @@ ANY = "an expression"
 
 
 class Key(NamedTuple):
-    """An argument of a macro: which values it takes, and the releases that know it."""
+    """An argument of a macro: the accepted values, and the releases that know it."""
 
     takes: str
     since: Number = FIRST
@@ -27,9 +27,9 @@ class Key(NamedTuple):
 
 
 class Macro(NamedTuple):
-    """A macro: its arguments, those that must be there (until which release), what it stands on.
+    """A macro: its arguments, the required ones (until which release), and its kind of item.
 
-    ``until`` None means that the newest release has it still.
+    ``until`` None means that the newest release still has it.
     """
 
     keys: dict[str, Key]
@@ -147,11 +147,11 @@ RULE_OPERATORS = frozenset(
 
 
 class CrateItem(NamedTuple):
-    """A name that Cloacina's crates have in some releases: since which, until which, the cure."""
+    """A name that Cloacina's crates have in some releases: the first, the last, and the hint."""
 
     since: Number
     until: Number | None
-    cure: str
+    hint: str
 
 
 IMPORTS = {

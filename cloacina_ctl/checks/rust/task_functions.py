@@ -1,4 +1,4 @@
-"""What the macros ask of a task's function, and how a task stays unseen by its workflow."""
+"""Checks the function of a task, and that the workflow's macro sees the task."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def _tasks(project: Project) -> tuple[MacroUse, ...]:
 
 @RULES.rule(Code.TASK_SIGNATURE)
 def task_signature(project: Project) -> Iterator[Finding]:
-    """The macro finds the context by its name, and calls the function with it alone."""
+    """The macro finds the context by its name, and passes nothing else to the function."""
     waits = within(releases_of(facts_of(project).crate), until=tables.LAST_ASYNC_ONLY)
     for use in _tasks(project):
         if use.signature is not None:
-            for message, cure in _wrong(use.signature):
-                yield Finding(f"the task `{use.name}` {message}", use.place, cure)
+            for message, hint in _wrong(use.signature):
+                yield Finding(f"the task `{use.name}` {message}", use.place, hint)
             if waits and not use.signature.is_async:
                 message = (
                     f"the task `{use.name}` must be `async` {span(until=tables.LAST_ASYNC_ONLY)}"
@@ -54,7 +54,7 @@ def _wrong(signature: Signature) -> Iterator[tuple[str, str]]:
     elif [name for name in names if name not in _HANDLES] != [contexts[0][0]]:
         yield "takes more than its context", "read the rest from the context"
     elif not _is_context(names[0]):
-        yield "takes its context second", "let the context come first, then the handle"
+        yield "takes its context second", "put the context first, then the handle"
     if signature.returns is None:
         yield "returns nothing", "write `-> Result<(), TaskError>`"
 
@@ -65,7 +65,7 @@ def _is_context(name: str | None) -> bool:
 
 @RULES.rule(Code.LOST_TASK)
 def lost_task(project: Project) -> Iterator[Finding]:
-    """The workflow's macro looks for the one word `task`: any other spelling is no task to it."""
+    """The workflow's macro looks only for the word `task`: it misses any other spelling."""
     for use in code_of(project).uses:
         if use.macro != "task" or use.workflow is None or use.item != "function":
             continue
@@ -89,7 +89,7 @@ def lost_task(project: Project) -> Iterator[Finding]:
 
 @RULES.rule(Code.ID_IN_CRATE)
 def id_in_crate(project: Project) -> Iterator[Finding]:
-    """The macros count the tasks of the whole crate; one workflow alone is judged by G001."""
+    """The macros compare the ids of the whole crate; G001 checks them in one workflow."""
     if not within(releases_of(facts_of(project).crate), tables.FIRST_UNIQUE_IDS):
         return
     first: dict[str, MacroUse] = {}
@@ -106,16 +106,16 @@ def id_in_crate(project: Project) -> Iterator[Finding]:
 
 @RULES.rule(Code.PACKAGE_MACRO_TWICE)
 def package_macro_twice(project: Project) -> Iterator[Finding]:
-    """Each `package!()` makes a module `_ffi` where it stands, and a plugin."""
+    """Each `package!()` makes a plugin, and a module `_ffi` in its place."""
     uses = [use for use in code_of(project).of("package") if not use.conditional]
     for use in uses[1:]:
-        message = f"`package!()` is there already, at {uses[0].place}"
+        message = f"`package!()` is used already, at {uses[0].place}"
         yield Finding(message, use.place, "remove one of them")
 
 
 @RULES.rule(Code.OTHER_RESULT)
 def other_result(project: Project) -> Iterator[Finding]:
-    """The code that the macros write names `Result` with two arguments."""
+    """The generated code names `Result` with two arguments."""
     for result in code_of(project).results:
         yield Finding(
             f"the workflow's module sees {result.name} instead of the standard `Result`, and the "
@@ -127,7 +127,7 @@ def other_result(project: Project) -> Iterator[Finding]:
 
 @RULES.rule(Code.PANIC_ABORTS, Severity.WARNING)
 def panic_aborts(project: Project) -> Iterator[Finding]:
-    """A panic that aborts ends the host's process, with all that it runs."""
+    """A panic that aborts ends the host's process, with all its tasks."""
     for profile in facts_of(project).crate.aborting:
         yield Finding(
             f'`panic = "abort"` in the profile `{profile}`: a panic of a task would end the host',
@@ -138,7 +138,7 @@ def panic_aborts(project: Project) -> Iterator[Finding]:
 
 @RULES.rule(Code.OF_OTHER_RELEASE)
 def of_other_release(project: Project) -> Iterator[Finding]:
-    """Names, methods and arguments that the crate's release does not have in a package."""
+    """Names, methods and arguments that packages of the crate's release do not have."""
     crate = facts_of(project).crate
     releases = releases_of(crate)
     yield from _imports(project)
@@ -152,7 +152,7 @@ def of_other_release(project: Project) -> Iterator[Finding]:
             yield Finding(
                 f"the task `{use.name}` takes a handle, which packages have from 0.11 on",
                 use.place,
-                tables.IMPORTS["cloacina_workflow_plugin::TaskHandle"].cure,
+                tables.IMPORTS["cloacina_workflow_plugin::TaskHandle"].hint,
             )
         last = tables.LAST_INVOKES_OF_ENGINE
         if use.argument("invokes") and not with_engine and within(releases, (0, 6), last):
@@ -167,7 +167,7 @@ def _package_macro(project: Project) -> Iterator[Finding]:
     if within(releases_of(facts_of(project).crate), until=(0, 5)):
         for use in code_of(project).of("package"):
             message = (
-                "`package!()` is there from 0.6 on: up to 0.5 the workflow's macro does its work"
+                "`package!()` exists from 0.6 on: up to 0.5 the workflow's macro does its work"
             )
             yield Finding(message, use.place, "remove it, or depend on 0.6 or later")
 
@@ -178,11 +178,11 @@ def _imports(project: Project) -> Iterator[Finding]:
         known = tables.IMPORTS.get(imported.name)
         if known and not any(within((one,), known.since, known.until) for one in releases):
             words = span(known.since, known.until)
-            yield Finding(f"`{imported.name}` is there {words}", imported.place, known.cure)
+            yield Finding(f"`{imported.name}` exists {words}", imported.place, known.hint)
     for method, times in Counter(one.name for one in code.methods).items():
-        cure = tables.METHODS.get(method)
-        if cure is not None and within(releases, until=(0, tables.METHODS_SINCE[1] - 1)):
+        hint = tables.METHODS.get(method)
+        if hint is not None and within(releases, until=(0, tables.METHODS_SINCE[1] - 1)):
             place = next(one.place for one in code.methods if one.name == method)
             more = f", {times} times" if times > 1 else ""
-            message = f"`Context::{method}` is there {span(tables.METHODS_SINCE)}{more}"
-            yield Finding(message, place, cure)
+            message = f"`Context::{method}` exists {span(tables.METHODS_SINCE)}{more}"
+            yield Finding(message, place, hint)

@@ -1,4 +1,4 @@
-"""Trigger rules of tasks, and the times of `#[trigger]`, as the macros read them."""
+"""Checks trigger rules of tasks, and the times of `#[trigger]`, as the macros read them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WHICH = f"{', '.join(tables.RULE_FUNCTIONS)}, {', '.join(tables.RULE_GROUPS)} a
 
 @RULES.rule(Code.RULE_REFUSED)
 def trigger_rule(project: Project) -> Iterator[Finding]:
-    """The macro reads a rule word by word: what it does not know is an error."""
+    """The macro reads a rule word by word: an unknown word is an error."""
     for use in code_of(project).of("task"):
         rule = use.argument("trigger_rules")
         said = _rule(rule) if rule is not None else None
@@ -35,7 +35,7 @@ def trigger_rule(project: Project) -> Iterator[Finding]:
 
 
 def _rule(rule: Expression) -> str | None:
-    """Return what is wrong with a rule; a group takes conditions, and no group in it."""
+    """Return the problem of a rule; a group takes conditions, but no group."""
     if rule.kind == WORD:
         return None if rule.text == "always" else f"no such rule: `{rule.text}`; there are {_WHICH}"
     if rule.kind == CALL and rule.text in tables.RULE_GROUPS:
@@ -66,7 +66,7 @@ def _comparison(operator: Expression, value: Expression) -> str | None:
 
 @RULES.rule(Code.TRIGGER_REFUSED)
 def trigger_time(project: Project) -> Iterator[Finding]:
-    """A trigger polls or has a schedule, and the macro reads both."""
+    """A trigger polls or has a schedule, but not both."""
     for use in code_of(project).of("trigger"):
         if use.item == "function":
             for said in _time(use):
@@ -81,7 +81,7 @@ def _time(use: MacroUse) -> Iterator[str]:
         yield "it takes `poll_interval` or `cron`, not both"
     elif interval is not None and interval.kind == TEXT:
         if not is_duration(interval.text, "ms|s|m|h"):
-            yield f"no duration: `{interval.text[:80]}`; write 100ms, 5s, 2m or 1h"
+            yield f"not a duration: `{interval.text[:80]}`; write 100ms, 5s, 2m or 1h"
     elif cron is not None and cron.kind == TEXT:
         yield from _cron(cron.text)
 
@@ -92,4 +92,4 @@ def _cron(text: str) -> Iterator[str]:
         yield f"a cron expression has 5 to 7 fields, `{text[:80]}` has {len(fields)}"
     for field in fields:
         if not re.fullmatch(r"[0-9,*/-]+", field):
-            yield f"a field of a cron expression has digits and , - * / alone: `{field[:80]}`"
+            yield f"a field of a cron expression has only digits and , - * /: `{field[:80]}`"

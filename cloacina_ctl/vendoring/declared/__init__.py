@@ -1,1 +1,1 @@
-"""What a project says of its dependencies and of where they come from."""
+"""Reads the dependencies that a project declares, and their origins."""

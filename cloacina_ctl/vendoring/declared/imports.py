@@ -1,4 +1,4 @@
-"""The dependencies that a project declares, for those who only name them."""
+"""The names of the dependencies that a project declares."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def may_have_dependencies(root: str) -> bool:
     """Tell whether the project may have dependencies.
 
-    Reading them loads as much as all else that `validate` does with a small project.
+    Reading them loads as many modules as all other checks of `validate` on a small project.
     """
     if os.path.lexists(os.path.join(root, REQUIREMENTS_TXT)):
         return True
@@ -28,10 +28,10 @@ def may_have_dependencies(root: str) -> bool:
 
 
 def declared_dependencies(project: Project) -> tuple[str, ...]:
-    """Return the requirements of the project in their one spelling, sorted, without sources.
+    """Return the requirements of the project, normalized and sorted, without sources.
 
-    Those that no Python of the project needs are none, nor is the engine. What cannot be read is
-    none either: vendoring says so.
+    Requirements that no Python of the project needs are left out, and so is the engine. Unreadable
+    ones are left out as well: vendoring reports them.
     """
     if project.python is None or not may_have_dependencies(project.root):
         return ()

@@ -1,6 +1,6 @@
-"""Reads where dependencies come from, out of the tables of uv, Poetry, PDM, Rye and pixi.
+"""Reads the origins of dependencies from the tables of uv, Poetry, PDM, Rye and pixi.
 
-What is not understood counts as an origin all the same: it is refused, never passed over.
+An entry of unknown form counts as an origin too: it is refused, never ignored.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _INDEXES = (
     ("pdm", "source"),
     ("rye", "sources"),
 )
-# What `[tool.uv]` has beside its tables, from before there were these.
+# Older keys of `[tool.uv]`, from before it had tables.
 _OLD_KEYS = ("index-url", "extra-index-url", "find-links", "no-index")
-# Tables of pixi's with keys of that kind; its list of indexes has a name of its own.
+# Tables of pixi with such keys; its list of indexes has another name.
 _PIXI_OPTIONS = (
     ("tool", "pixi", "pypi-options"),
     ("tool", "pixi", "workspace", "pypi-options"),
@@ -53,7 +53,7 @@ _PIXI_KEYS = ("index-url", "extra-index-urls", "find-links")
 def read_origins(workspace: UvWorkspace | None, direct: Iterable[Origin]) -> Origins:
     """Return all origins: ``direct`` ones, and those of the project's and its workspace's tables.
 
-    What the project says of a name counts, not what its workspace says of it.
+    For one name the project's table takes precedence over the workspace's.
     """
     found = list(direct)
     if workspace is None:
@@ -69,10 +69,10 @@ def read_origins(workspace: UvWorkspace | None, direct: Iterable[Origin]) -> Ori
 
 
 def _of_folders(named: Iterable[Origin], workspace: UvWorkspace) -> Iterator[Origin]:
-    """Yield what the projects say of their dependencies in whose folders the origins are.
+    """Yield the origins that projects in the folders of ``named`` give for their dependencies.
 
-    Tools read it to the end of the chain: a library in a folder names its own libraries so. The
-    indexes that it names for all packages are not read by them either.
+    Tools follow these chains to the end: a library in a folder may name its own libraries. Like
+    these tools, it ignores the indexes that such a library names for all packages.
     """
     base = workspace.own.folder
     seen = {os.path.realpath(one.folder) for one in workspace.documents}
@@ -92,16 +92,16 @@ def _of_folders(named: Iterable[Origin], workspace: UvWorkspace) -> Iterator[Ori
 
 
 def _seen_from(base: str, origin: Origin) -> Origin:
-    """Return an origin that another project names, with its path counted from ``base``.
+    """Return an origin that another project names, with its path relative to ``base``.
 
-    Which of its own extras are asked for is not known here: each counts.
+    The requested extras of that project are not known here: all of them count.
     """
     location = origin.location if origin.path is None else os.path.relpath(origin.path, base)
     return origin._replace(location=location, extra=None)
 
 
 def _members(workspace: UvWorkspace) -> Iterator[Origin]:
-    """Yield the members of the workspace: uv takes none of them from an index."""
+    """Yield the members of the workspace: uv never takes them from an index."""
     place = f"{workspace.root.place}: [tool.uv.workspace]"
     for name, folder in workspace.members.items():
         location = os.path.relpath(folder, workspace.own.folder)
@@ -114,7 +114,7 @@ def _uv(document: Document, workspace: UvWorkspace) -> Iterator[Origin]:
         name = str(canonicalize_name(key))
         for entry in value if isinstance(value, list) else [value]:
             table = entry if isinstance(entry, dict) else {}
-            # A source for a group is for developers; `workspace = false` says nothing.
+            # A source for a group is for developers; `workspace = false` has no effect.
             nothing = table.get("workspace") is False and not _NAMES & (
                 table.keys() - {"workspace"}
             )
@@ -133,7 +133,7 @@ def _uv(document: Document, workspace: UvWorkspace) -> Iterator[Origin]:
 def _other_tools(document: Document) -> Iterator[Origin]:
     """Yield the origins that Poetry's and pixi's tables of dependencies name.
 
-    pixi has some for a platform alone: which one that is, is not asked.
+    pixi has some for one platform only; they count on every platform.
     """
     platforms = document.inner(*_PIXI_PLATFORMS)
     for keys in (*_POETRY, _PIXI, *((*_PIXI_PLATFORMS, one, _PIXI[-1]) for one in platforms)):
@@ -144,7 +144,7 @@ def _other_tools(document: Document) -> Iterator[Origin]:
                     yield _origin(str(canonicalize_name(key)), entry, document.folder, place)
 
 
-# The keys that name an origin, in the words of all tools.
+# The keys that name an origin, of all tools.
 _NAMES = frozenset({"path", "file", "workspace", "git", "url", "index", "source"})
 
 
@@ -204,7 +204,7 @@ def _indexes(document: Document) -> Iterator[ProjectIndex]:
 
 
 def _titles(value: object, key: str) -> Iterator[str]:
-    """Yield how each index in a value is called: by its address, else by its key."""
+    """Yield the name of each index in a value: its address, else its key."""
     for one in value if isinstance(value, list) else [value]:
         if isinstance(one, dict):
             yield str(one.get("url") or one.get("path") or key)
@@ -213,7 +213,7 @@ def _titles(value: object, key: str) -> Iterator[str]:
 
 
 def _with_url(origin: Origin, workspace: UvWorkspace) -> Origin:
-    """Return an origin that is the name of an index with the index's URL, where it is known."""
+    """Return an origin that names an index with the URL of that index, if it is known."""
     for table in [table for one in workspace.documents for _, table in one.uv]:
         for entry in tables_in(table.get("index")):
             if entry.get("name") == origin.location:

@@ -1,7 +1,7 @@
-"""Where a project says that a distribution comes from: a folder, a workspace, git, a URL, an index.
+"""The origin of a distribution as a project states it: a folder, workspace, git, URL or index.
 
-A distribution with such an origin never comes from anywhere else: whoever registers its name on a
-public index would choose what is packed. Here are the values; ``origin_tables`` reads them.
+A distribution with such an origin is never taken from anywhere else: an attacker who registers its
+name on a public index would choose what is packed. ``origin_tables`` reads these values.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from cloacina_ctl.vendoring.target import PythonTarget
 
 PATH, WORKSPACE, GIT, URL, INDEX, OTHER = "path", "workspace", "git", "url", "index", "other"
-# The public index, which nobody has to name.
+# The public index, the default of all tools.
 PYPI = ("https://pypi.org/simple", "https://pypi.python.org/simple")
-# Kinds of which a lock of the project may hold the wheel itself, with its digest.
+# Kinds for which a lock of the project may have a wheel with its digest.
 LOCKABLE = frozenset({INDEX, URL})
 _USER = re.compile(r"(?<=//)[^/@]*@")
 _ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
 class Origin(NamedTuple):
-    """Where one distribution comes from. ``name`` is in its normal form.
+    """The origin of one distribution. ``name`` is in its normal form.
 
-    ``location`` is for people and holds no password; ``place`` is the table that says it.
-    ``marker`` and ``extra`` are the conditions under which it counts. ``path`` is the absolute
-    path of the folder or wheel that is named, ``url`` that of an index; None where none is.
+    ``location`` is for messages and holds no password; ``place`` is the table that states it.
+    ``marker`` and ``extra`` are the conditions under which it applies. ``path`` is the absolute
+    path of the named folder or wheel, ``url`` that of an index; None if there is none.
     """
 
     name: str
@@ -52,23 +52,23 @@ class Origin(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The origin in its one spelling, as the lock has it."""
+        """The normalized origin, as the lock has it."""
         return f"{self.name} from {self.kind} {self.location}"
 
     @property
     def words(self) -> str:
-        """The origin for people."""
+        """The origin for messages."""
         if self.kind == WORKSPACE and self.path is None:
             return "the workspace, which has no such member"
         return f"the index {self.location}" if self.kind == INDEX else self.location
 
     @property
     def wheel(self) -> str | None:
-        """The wheel that the project itself names; None where it names something else."""
+        """The wheel that the project names; None if the origin is something else."""
         return self.path if self.path is not None and self.path.endswith(".whl") else None
 
     def applies(self, target: PythonTarget, extras: frozenset[str] = frozenset()) -> bool:
-        """Tell whether it counts on ``target``, whatever its patch release is."""
+        """Return whether it applies on any patch release of ``target``."""
         if self.extra is not None and self.extra not in extras:
             return False
         if self.marker is None:
@@ -77,7 +77,7 @@ class Origin(NamedTuple):
             marker = Marker(self.marker)
             return any(map(marker.evaluate, target.environments(self.marker)))
         except ValueError:
-            return True  # what cannot be judged is not passed over
+            return True  # an unreadable condition is not ignored
 
 
 class ProjectIndex(NamedTuple):
@@ -88,13 +88,13 @@ class ProjectIndex(NamedTuple):
 
 
 class Origins(NamedTuple):
-    """All that a project says of where its dependencies come from."""
+    """All origins that a project states for its dependencies."""
 
     named: tuple[Origin, ...] = ()
     indexes: tuple[ProjectIndex, ...] = ()
 
     def on(self, target: PythonTarget, extras: frozenset[str] = frozenset()) -> dict[str, Origin]:
-        """Return the origins that count on ``target``, by name."""
+        """Return the origins that apply on ``target``, by name."""
         return {one.name: one for one in self.named if one.applies(target, extras)}
 
 
@@ -128,8 +128,8 @@ def local_path(url: str) -> str | None:
     return os.fsdecode(_ESCAPED.sub(lambda one: bytes.fromhex(one[1].decode()), path.encode()))
 
 
-def cure(origin: Origin) -> str:
-    """Return how its wheel is got and named."""
+def hint_for(origin: Origin) -> str:
+    """Return the hint that says how to get its wheel and name it."""
     name, location = origin.name, origin.location
     how = {
         PATH: f"build its wheel: `uv build --wheel -o DIR {location}`",
@@ -144,17 +144,17 @@ def cure(origin: Origin) -> str:
 
 
 def unavailable(origin: Origin) -> Diagnostic:
-    """Return the error for a distribution with an origin of which no wheel is given."""
+    """Return the error for a distribution with an origin and no given wheel."""
     return Diagnostic(
         Code.NAMED_SOURCE,
         f"`{origin.name}` comes from {origin.words}, and no wheel of it is given",
         origin.place,
-        cure(origin),
+        hint_for(origin),
     )
 
 
 def contradiction(origin: Origin) -> Diagnostic | None:
-    """Return what is wrong with the folder that an origin names, None where nothing is."""
+    """Return the problem of the folder that an origin names, None if there is none."""
     try:
         declared_version(origin)
     except Refused as error:
@@ -163,9 +163,9 @@ def contradiction(origin: Origin) -> Diagnostic | None:
 
 
 def check_version(origin: Origin, version: str, file: str) -> None:
-    """Raise ``Refused`` where a wheel's version is not the one that its folder says.
+    """Raise ``Refused`` if a wheel's version differs from the one that its folder states.
 
-    A folder that is not there, or that says no version, proves nothing.
+    A folder that is missing or states no version proves nothing.
     """
     said = declared_version(origin)
     if said is not None and said != version:
@@ -173,12 +173,12 @@ def check_version(origin: Origin, version: str, file: str) -> None:
             Code.SOURCE_WHEEL,
             f"the wheel is {origin.name} {version}, and {origin.location} says {said}",
             where=file,
-            hint=cure(origin),
+            hint=hint_for(origin),
         )
 
 
 def declared_version(origin: Origin) -> str | None:
-    """Return the version that the origin's folder says; raise where it is another project."""
+    """Return the version that the origin's folder states; raise if it is another project."""
     if origin.path is None or origin.wheel is not None or "\0" in origin.path:
         return None
     path = os.path.join(origin.path, PYPROJECT_TOML)
@@ -195,7 +195,7 @@ def declared_version(origin: Origin) -> str | None:
             Code.SOURCE_WHEEL,
             f"{origin.place} takes `{origin.name}` from this folder, which is `{name}`",
             where=where,
-            hint="name the folder of the project that is meant",
+            hint="name the folder of the intended project",
         )
     try:
         return str(Version(version)) if isinstance(version, str) else None

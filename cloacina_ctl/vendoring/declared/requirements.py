@@ -1,7 +1,7 @@
-"""What a project depends on: `[project] dependencies`, or a tree's `requirements.txt`.
+"""Reads the dependencies of a project: `[project] dependencies`, or a tree's `requirements.txt`.
 
-A reference to a URL or a folder (`name @ URL`) is taken apart: the name is a requirement, the rest
-says where it comes from. Options in a requirements file that cannot be kept are refused.
+A reference to a URL or a folder (`name @ URL`) is split: the name is a requirement, the rest is
+its origin. Unsupported options in a requirements file are refused.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.model import Project
     from cloacina_ctl.vendoring.declared.origins import ProjectIndex
 
-# What the engine brings itself, under the names that its releases have had.
+# The distributions that the engine provides, under the names of all its releases.
 ENGINES = frozenset({"cloaca", "cloaca-sqlite", "cloaca-postgres"})
 _HASH = re.compile(r"\s--hash[ =](\S+)")
 # In the text of a condition a new line would begin an option of pip's, and `${NAME}` a variable.
@@ -41,13 +41,13 @@ _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|\$\{")
 
 
 class Requirements(NamedTuple):
-    """The requirements in their one spelling, sorted; ``place`` is the file that has them.
+    """The normalized requirements, sorted; ``place`` is the file that lists them.
 
-    None is on the project itself, which ``own`` is; ``extras`` are those of its extras that are
-    part of them. ``constraints`` are spelled, too; ``indexes`` are those that a requirements file
-    names. ``engines`` are those that the engine brings, which are never vendored.
-    ``hashes`` are the SHA-256 digests that a requirements file allows for a distribution,
-    ``direct`` is where those come from that are given with a reference.
+    None is on the project itself (``own``); ``extras`` are those of its extras that are required.
+    ``constraints`` are normalized, too; ``indexes`` are those that a requirements file names.
+    ``engines`` are provided by the engine and never vendored. ``hashes`` are the SHA-256 digests
+    that a requirements file allows for a distribution, ``direct`` the origins of requirements
+    that are given with a reference.
     """
 
     place: str
@@ -62,14 +62,14 @@ class Requirements(NamedTuple):
 
 
 def read_requirements(project: Project) -> Requirements:
-    """Return what the project depends on, or raise ``Refused`` with all that is not vendored."""
+    """Return the project's dependencies, or raise ``Refused`` with all that cannot be vendored."""
     place, file = _find(project)
     problems = list(file.problems)
     hashes: dict[str, frozenset[str]] = {}
     found = list(_parsed(file.lines, hashes, problems))
     limits = list(_parsed(file.constraints, hashes, problems))
     problems += [
-        Diagnostic(Code.DEPENDENCY, f"a constraint is a name and versions, not: {one}", place)
+        Diagnostic(Code.DEPENDENCY, f"not a constraint of the form NAME VERSIONS: {one}", place)
         for one in limits
         if one.url is not None or one.extras
     ]
@@ -102,7 +102,7 @@ def read_requirements(project: Project) -> Requirements:
 def _parsed(
     lines: Iterable[Line], hashes: dict[str, frozenset[str]], problems: list[Diagnostic]
 ) -> Iterator[Requirement]:
-    """Yield the requirement of each line; digests and problems are noted."""
+    """Yield the requirement of each line; digests and problems are recorded."""
     for where, line in lines:
         requirement = _parse(where, line, problems)
         if requirement is None:
@@ -114,12 +114,12 @@ def _parsed(
 
 
 def is_engine(name: str) -> bool:
-    """Tell whether the engine brings the distribution itself."""
+    """Return whether the engine provides the distribution."""
     return canonicalize_name(name) in ENGINES
 
 
 def spelled(requirement: Requirement) -> str:
-    """Return the requirement in its one spelling."""
+    """Return the normalized requirement."""
     name = str(canonicalize_name(requirement.name))
     extras = f"[{','.join(sorted(map(canonicalize_name, requirement.extras)))}]"
     marker = f"; {requirement.marker}" if requirement.marker else ""
@@ -127,12 +127,12 @@ def spelled(requirement: Requirement) -> str:
 
 
 def is_unsafe(text: str) -> bool:
-    """Tell whether a text holds what would mean something else in a file for pip or uv."""
+    """Return whether a text has characters with another meaning in a file for pip or uv."""
     return _UNSAFE.search(text) is not None
 
 
 def _find(project: Project) -> tuple[str, RequirementsFile]:
-    """Return the file that counts, and what it says."""
+    """Return the file that counts, and its content."""
     if project.layout is ProjectLayout.PYTHON_TREE:
         if os.path.lexists(os.path.join(project.root, REQUIREMENTS_TXT)):
             return REQUIREMENTS_TXT, read_requirements_file(project.root)
@@ -144,7 +144,7 @@ def _find(project: Project) -> tuple[str, RequirementsFile]:
 
 
 def _own(project: Project) -> tuple[Own | None, dict[str, list[Diagnostic]]]:
-    """Return the distribution that the project is, and what is wrong in each of its extras."""
+    """Return the project as a distribution, and the problems of each of its extras."""
     table = _project_table(project.root)
     name, version = table.get("name"), table.get("version")
     if not isinstance(name, str):
@@ -163,7 +163,7 @@ def _own(project: Project) -> tuple[Own | None, dict[str, list[Diagnostic]]]:
 
 
 def is_version(text: str) -> bool:
-    """Tell whether a text is a version."""
+    """Return whether a text is a version."""
     try:
         Version(text)
     except InvalidVersion:
@@ -181,32 +181,34 @@ def _listed(table: dict[str, Any], key: str, name: str) -> list[str]:
     if key in table.get("dynamic", ()):
         raise Refused.of(
             Code.DEPENDENCY,
-            f"the {name} are dynamic: only a build would tell them",
+            f"the {name} are dynamic: only a build determines them",
             where=PYPROJECT_TOML,
             hint=f"list them under [project] {name}",
         )
     values = table.get(key, [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise Refused.of(Code.DEPENDENCY, f"`{name}` must be a list of texts", where=PYPROJECT_TOML)
+        raise Refused.of(
+            Code.DEPENDENCY, f"`{name}` must be a list of strings", where=PYPROJECT_TOML
+        )
     return values
 
 
 def _parse(where: str, line: str, problems: list[Diagnostic]) -> Requirement | None:
-    """Return the requirement that a line is; None, with the problem noted, where it is none."""
+    """Return the requirement of a line; None, and record the problem, if it is not one."""
     text = _HASH.sub("", f" {line}").strip()
     if text.startswith("-"):
-        message = f"an option that is not kept: {text}"
-        hint = "kept are -r, -c, --index-url, --extra-index-url, --find-links, --hash"
+        message = f"unsupported option: {text}"
+        hint = "supported are -r, -c, --index-url, --extra-index-url, --find-links, --hash"
         problems.append(Diagnostic(Code.DEPENDENCY, message, where, hint))
         return None
     if _UNSAFE.search(text):
-        message = f"a character that no requirement has: {text}"
+        message = f"a character that is not allowed in a requirement: {text}"
         problems.append(Diagnostic(Code.DEPENDENCY, message, where))
         return None
     try:
         requirement = Requirement(text)
     except InvalidRequirement as error:
-        message = f"no requirement: {text}: {str(error).splitlines()[0]}"
+        message = f"not a requirement: {text}: {str(error).splitlines()[0]}"
         problems.append(Diagnostic(Code.DEPENDENCY, message, where))
         return None
     return requirement

@@ -1,7 +1,7 @@
-"""Reads `requirements.txt` as pip and uv read it, with the files that it names in the project.
+"""Reads `requirements.txt` as pip and uv do, with the files in the project that it names.
 
-`-r` adds requirements, `-c` limits versions; an index that a line names counts as one that the
-project takes its dependencies from (``origin_tables``). Other options are left to the caller.
+`-r` adds requirements, `-c` limits versions; an index in a line counts as an index of the project
+(``origin_tables``). Other options are left to the caller.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _FILE = re.compile(r"(?:-([rc])\s*|--(requirement|constraint)[\s=]\s*)(\S.*)")
 _INDEX = re.compile(
     r"(?:-[if]\s*|--(?:index-url|pypi-url|extra-index-url|find-links)[\s=]\s*)(\S+)"
 )
-# What holds here whatever the file says: wheels alone are taken.
+# Options that have no effect: only wheels are taken in any case.
 _HOLDS = re.compile(r"--(?:prefer-binary|only-binary(?:[\s=]\s*\S+)?)")
 
 
@@ -48,7 +48,7 @@ class Line(NamedTuple):
 
 
 class RequirementsFile(NamedTuple):
-    """What the file says, with all files that it names."""
+    """The content of the file and of all files that it names."""
 
     lines: tuple[Line, ...] = ()
     constraints: tuple[Line, ...] = ()
@@ -57,15 +57,15 @@ class RequirementsFile(NamedTuple):
 
 
 def read_requirements_file(root: str) -> RequirementsFile:
-    """Return what the file in the project ``root`` says.
+    """Return the content of the file in the project ``root``.
 
-    Raises ``Refused`` for links, ``FileProblem`` for a file that is not there or too large.
+    Raises ``Refused`` for links, ``FileProblem`` for a file that is missing or too large.
     """
     return _Reading(root).run()
 
 
 def text_of(data: bytes) -> str:
-    """Return the text of a file for pip: a mark at its start tells the encoding, else UTF-8."""
+    """Return the text of a file for pip: a byte order mark sets the encoding, else UTF-8."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, "replace")
@@ -115,7 +115,7 @@ class _Reading:
             self._lines[limits].append(line)
 
     def _inner(self, path: str, line: Line, name: str) -> str | None:
-        """Return the file that a line names, from the project's folder; None outside of it."""
+        """Return the named file, relative to the project's folder; None if outside of it."""
         inner = os.path.normpath(os.path.join(os.path.dirname(name), path))
         away = "://" in path or os.path.isabs(inner) or inner.split(os.sep)[0] == os.pardir
         if not away and os.path.lexists(os.path.join(self._root, inner)):
@@ -126,7 +126,7 @@ class _Reading:
                 Code.DEPENDENCY,
                 f"{message}: {line.text}",
                 line.where,
-                "only files in the project count: put it there",
+                "only files in the project are read: put it there",
             )
         )
         return None

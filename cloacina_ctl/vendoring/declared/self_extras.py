@@ -1,7 +1,7 @@
 """A requirement of a project on itself: `flow[extra]` among the dependencies of `flow`.
 
-It means what `[project.optional-dependencies]` says of the extra, to the end of the chain. Whoever
-has the project's name on an index is somebody else.
+It stands for the entries of `[project.optional-dependencies]`, to the end of the chain. A
+distribution with the project's name on an index is another project.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 class Own(NamedTuple):
-    """The distribution that the project itself is: name in its normal form, what extras need."""
+    """The project as a distribution: normal form of its name, requirements of its extras."""
 
     name: str
     version: str
     extras: tuple[tuple[str, tuple[Requirement, ...]], ...] = ()
 
     def names(self, requirement: Requirement) -> bool:
-        """Tell whether a requirement is on the project itself."""
+        """Return whether a requirement is on the project itself."""
         return str(canonicalize_name(requirement.name)) == self.name
 
     def needs(self) -> tuple[Requirement, ...]:
-        """Return what the extras need, as the metadata of a wheel would say it."""
+        """Return the requirements of the extras, in the form of a wheel's metadata."""
         return tuple(
             with_marker(one, f'extra == "{extra}"')
             for extra, requirements in self.extras
@@ -39,9 +39,9 @@ class Own(NamedTuple):
 
 
 class Expanded(NamedTuple):
-    """Requirements of which none is on the project itself.
+    """Requirements without any on the project itself.
 
-    ``extras`` are those of the project that were asked for; ``unknown`` has what cannot be meant.
+    ``extras`` are the requested extras of the project; ``unknown`` has those that do not exist.
     """
 
     requirements: tuple[Requirement, ...]
@@ -50,7 +50,7 @@ class Expanded(NamedTuple):
 
 
 def expand(requirements: Iterable[Requirement], own: Own) -> Expanded:
-    """Return the requirements with each on the project itself replaced by what its extras need."""
+    """Return the requirements, with those on the project itself replaced by its extras'."""
     known, waiting = dict(own.extras), list(requirements)
     found: list[Requirement] = []
     unknown: list[str] = []
@@ -72,7 +72,7 @@ def expand(requirements: Iterable[Requirement], own: Own) -> Expanded:
 
 
 def with_marker(requirement: Requirement, marker: str) -> Requirement:
-    """Return the requirement under one condition more."""
+    """Return the requirement with one more condition."""
     copy = Requirement(str(requirement))
     own = copy.marker
     copy.marker = Marker(f"({own}) and ({marker})" if own is not None else marker)

@@ -1,7 +1,7 @@
-"""What a project tells its resolver about choosing versions, beside its dependencies: `[tool.uv]`.
+"""Reads the project's settings for choosing versions, beside its dependencies: `[tool.uv]`.
 
-Each is honored or refused: what is packed with a setting dropped was never tested by its author.
-A setting of PDM's is refused; Poetry has none. `[tool.uv.pip]` is for another command of uv.
+Each is honored or refused: the author never tested the versions that result without a setting.
+PDM's settings are refused; Poetry has none. `[tool.uv.pip]` is for another command of uv.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.vendoring.declared.workspace import Document, UvWorkspace
 
-# Settings of one text that `uv pip compile` takes as options of the same name, and the value that
-# pip does by itself, if it does one.
+# String settings that `uv pip compile` takes as options of the same name, and the value that is
+# pip's default, if any.
 _TEXTS = {
     "prerelease": "if-necessary-or-explicit",
     "resolution": "highest",
@@ -34,10 +34,10 @@ _PDM = (("resolution", "overrides"), ("resolution", "excludes"))
 
 
 class InstallerSettings(NamedTuple):
-    """What to tell uv and pip. ``constraints`` and ``overrides`` are requirements, spelled.
+    """Settings for uv and pip. ``constraints`` and ``overrides`` are normalized requirements.
 
-    ``options`` are for uv; ``uv_only`` are the settings that pip cannot keep. ``sources_only`` are
-    distributions that the project does not take as wheels.
+    ``options`` are for uv; ``uv_only`` are the settings that pip does not support.
+    ``sources_only`` are distributions that the project does not take as wheels.
     """
 
     place: str = ""
@@ -49,9 +49,9 @@ class InstallerSettings(NamedTuple):
 
 
 def read_settings(workspace: UvWorkspace | None) -> InstallerSettings:
-    """Return the settings that count, or raise ``Refused`` for what cannot be read.
+    """Return the effective settings, or raise ``Refused`` for unreadable ones.
 
-    uv reads those of the workspace's root alone.
+    uv reads only those of the workspace's root.
     """
     if workspace is None:
         return InstallerSettings()
@@ -70,9 +70,9 @@ def read_settings(workspace: UvWorkspace | None) -> InstallerSettings:
 
 
 def refuse_unkept(workspace: UvWorkspace | None) -> None:
-    """Raise ``Refused`` for a setting that neither uv nor pip can be told here.
+    """Raise ``Refused`` for a setting that cannot be passed to uv or pip here.
 
-    A lock of the project was made with it: then nothing is chosen.
+    Not called if the project has a lock: that was made with the setting, and nothing is chosen.
     """
     documents = (workspace.root,) if workspace is not None else ()
     problems = [one for document in documents for one in _unkept(document)]
@@ -107,19 +107,19 @@ def _deep(table: dict[str, Any], keys: tuple[str, ...]) -> object:
 
 
 def only_uv(settings: InstallerSettings, *, pip_knows: bool) -> Refused | None:
-    """Return the error for settings that need uv to choose; None where pip will do.
+    """Return the error for settings that need uv; None if pip is sufficient.
 
-    ``pip_knows`` tells whether pip chooses because it alone was told of an index.
+    ``pip_knows`` is whether pip chooses because an index is configured for pip only.
     """
     if not settings.uv_only:
         return None
-    why = "pip chooses, which alone knows an index" if pip_knows else "uv does not choose here"
-    cure = "name the index for uv, too: UV_DEFAULT_INDEX" if pip_knows else "install uv"
+    why = "an index is configured for pip only" if pip_knows else "uv cannot be used here"
+    remedy = "name the index for uv, too: UV_DEFAULT_INDEX" if pip_knows else "install uv"
     return Refused.of(
         Code.RESOLVER_SETTING,
-        f"only uv keeps `{settings.uv_only[0]}`, and {why}",
+        f"only uv supports `{settings.uv_only[0]}`, and {why}",
         where=settings.place,
-        hint=f"{cure}; or lock the dependencies where it is: `uv lock`",
+        hint=f"{remedy}; or lock the dependencies with uv: `uv lock`",
     )
 
 
@@ -129,7 +129,7 @@ def _options(table: dict[str, Any], place: str) -> Iterator[str]:
         if value is None:
             continue
         if not isinstance(value, str) or is_unsafe(value):
-            raise _bad(f"`{key}` must be a text", place)
+            raise _bad(f"`{key}` must be a string", place)
         yield f"--{key}={value}"
 
 
@@ -150,7 +150,7 @@ def _requirements(table: dict[str, Any], key: str, place: str) -> Iterator[str]:
         try:
             requirement = Requirement(text)
         except InvalidRequirement as error:
-            raise _bad(f"`{key}` has what is no requirement: {text}", place) from error
+            raise _bad(f"`{key}` has an entry that is not a requirement: {text}", place) from error
         if requirement.url is not None or is_unsafe(text):
             raise _bad(f"`{key}` has more than a name and versions: {text}", place)
         yield spelled(requirement)
@@ -163,12 +163,12 @@ def _names(table: dict[str, Any], key: str, place: str) -> Iterator[str]:
 def _texts(table: dict[str, Any], key: str, place: str) -> list[str]:
     values = table.get(key, [])
     if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
-        raise _bad(f"`{key}` must be a list of texts", place)
+        raise _bad(f"`{key}` must be a list of strings", place)
     return values
 
 
 def _bad(message: str, place: str) -> Refused:
     return Refused.of(
         Code.RESOLVER_SETTING, message, where=place,
-        hint="what vendoring keeps of [tool.uv] is in docs/vendoring.md",
+        hint="docs/vendoring.md lists the supported settings of [tool.uv]",
     )  # fmt: skip

@@ -26,7 +26,7 @@ UV_TOML = "uv.toml"
 
 
 class Document(NamedTuple):
-    """A `pyproject.toml`: its folder, how messages call it, its tables, and `uv.toml` beside it."""
+    """A `pyproject.toml`: its folder, its name in messages, its tables, and `uv.toml` beside it."""
 
     folder: str
     place: str
@@ -47,7 +47,7 @@ class Document(NamedTuple):
 
 
 class UvWorkspace(NamedTuple):
-    """The project's own document, and that of the workspace's root (the same where it is that).
+    """The project's own document, and that of the workspace's root (the same if it is the root).
 
     ``members`` are the folders of all other members, by the normal form of their names.
     """
@@ -58,12 +58,12 @@ class UvWorkspace(NamedTuple):
 
     @property
     def documents(self) -> tuple[Document, ...]:
-        """The documents that say something of the project, its own first."""
+        """The documents that apply to the project, its own first."""
         return (self.own,) if self.own.folder == self.root.folder else (self.own, self.root)
 
 
 def inner(table: dict[str, Any], *keys: str) -> dict[str, Any]:
-    """Return the table within tables; an empty one where there is none."""
+    """Return a nested table; an empty one if there is none."""
     for key in keys:
         found = table.get(key)
         table = found if isinstance(found, dict) else {}
@@ -71,14 +71,14 @@ def inner(table: dict[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def tables_in(values: object) -> Iterator[dict[str, Any]]:
-    """Yield the tables in a list, passing over what is none."""
+    """Yield the tables in a list, skipping everything else."""
     for one in values if isinstance(values, list) else ():
         if isinstance(one, dict):
             yield one
 
 
 def read_workspace(root: str) -> UvWorkspace | None:
-    """Return the workspace of the project in ``root``; None where there is no pyproject.toml."""
+    """Return the workspace of the project in ``root``; None without a pyproject.toml."""
     folder = os.path.abspath(root)
     path = os.path.join(folder, PYPROJECT_TOML)
     if not os.path.lexists(path):
@@ -95,7 +95,7 @@ def _workspace(own: Document, base: str) -> UvWorkspace:
 def read_workspace_elsewhere(folder: str, base: str) -> UvWorkspace | None:
     """Return the workspace of another project, which is not packed: its files may be links.
 
-    Messages call its files as they are seen from ``base``.
+    Messages name its files relative to ``base``.
     """
     path = os.path.join(folder, PYPROJECT_TOML)
     if not os.path.isfile(path):
@@ -123,7 +123,7 @@ def _named_members(root: Document, own: str) -> Iterator[tuple[str, str]]:
         try:
             table = read_toml(os.path.join(folder, PYPROJECT_TOML))
         except (Refused, FileProblem):
-            continue  # nobody can say what its name is
+            continue  # its name is not known
         name = inner(table, "project").get("name")
         if isinstance(name, str):
             yield str(canonicalize_name(name)), folder

@@ -1,1 +1,1 @@
-"""uv and pip: what the user told them, how they are asked, and what they say where they fail."""
+"""Runs uv and pip: the user's configuration, the requests, and the messages of failures."""

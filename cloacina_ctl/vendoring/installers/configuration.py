@@ -1,8 +1,8 @@
-"""What the user told uv and pip of where distributions are, and whom to trust there.
+"""Reads the user's configuration of uv and pip: indexes, credentials and certificates.
 
-Each of the two reads files and variables of its own. Whoever configured one of them alone means
-both: so who was told of an index chooses, and certificates, client certificates, proxies and
-keyrings are passed on from one to the other. Passwords in here are never shown.
+Each of the two reads its own files and variables. A user who configured only one of them means
+both: the one with an index chooses, and certificates, client certificates, proxies and keyrings
+are passed on from one to the other. Passwords in these values are never shown.
 """
 
 from __future__ import annotations
@@ -38,14 +38,13 @@ _UNQUOTED = frozenset(b"-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 _NAMED_URL = re.compile(r"([A-Za-z0-9_.-]+)=(.+)")
 
 
-class Told(NamedTuple):
-    """What one of the two was told.
+class InstallerConfiguration(NamedTuple):
+    """The configuration of one of the two.
 
-    ``places`` are its settings that say where distributions are, as people call them; ``urls`` what
-    they say, with passwords. ``authority`` is a file of certificates, ``client`` one with a
-    client's certificate, ``hosts`` those that are trusted without one; ``keyring`` tells whether a
-    keyring is asked; ``constraints`` are files. ``variables`` say to every command of pip what a
-    file says to one of them.
+    ``places`` are the titles of its settings for the places of distributions, ``urls`` their
+    values, with passwords. ``authority`` is a file of certificates, ``client`` one with a client
+    certificate, ``hosts`` those that are trusted without one; ``keyring`` is whether a keyring is
+    used; ``constraints`` are files. ``variables`` extend a setting of one pip command to all.
     """
 
     places: tuple[str, ...] = ()
@@ -60,35 +59,35 @@ class Told(NamedTuple):
 
 
 class Users(NamedTuple):
-    """What the user told each of them."""
+    """The user's configuration of both."""
 
-    uv: Told = Told()
-    pip: Told = Told()
+    uv: InstallerConfiguration = InstallerConfiguration()
+    pip: InstallerConfiguration = InstallerConfiguration()
 
     @property
     def prefer_pip(self) -> bool:
-        """Tell whether pip alone knows where distributions are."""
+        """Return whether an index is configured for pip only."""
         return bool(self.pip.places) and not self.uv.places
 
     @property
     def prefer_uv(self) -> bool:
-        """Tell whether uv alone knows where distributions are."""
+        """Return whether an index is configured for uv only."""
         return bool(self.uv.places) and not self.pip.places
 
     @property
     def constraints(self) -> tuple[str, ...]:
-        """The files that limit versions, whichever of the two was told of them."""
+        """The files that limit versions, of both configurations."""
         return tuple(dict.fromkeys((*self.uv.constraints, *self.pip.constraints)))
 
     @property
     def keyring(self) -> bool:
-        """Tell whether a keyring is asked for passwords."""
+        """Return whether a keyring is used for passwords."""
         return self.uv.keyring or self.pip.keyring
 
     def addressed(self, url: str) -> str:
-        """Return the URL with the user and password that uv was told for its server, if any.
+        """Return the URL with the user and password that uv has for its server, if any.
 
-        uv leaves them out of what it writes. pip has those of its own indexes by itself.
+        uv leaves them out of its output. pip adds those of its own indexes by itself.
         """
         wanted = _URL.fullmatch(url)
         if wanted is None or wanted[2]:
@@ -100,11 +99,11 @@ class Users(NamedTuple):
 
 
 def users() -> Users:
-    """Return what the user told uv and pip. A file that its program cannot read says nothing."""
+    """Return the user's configuration. A file that its own program cannot read is ignored."""
     return Users(_uv(), _pip())
 
 
-def _uv() -> Told:
+def _uv() -> InstallerConfiguration:
     named = [one for one in _UV_VARIABLES if _is_on(one) and _is_away(_uv_urls(one))]
     urls = [url for one in _UV_VARIABLES for url in _uv_urls(one)]
     keyring = os.environ.get("UV_KEYRING_PROVIDER")
@@ -121,7 +120,7 @@ def _uv() -> Told:
             urls += [one for key in keys for one in _table_urls(found[key])]
             keyring = keyring or found.get("keyring-provider")
             hosts += _listed(found.get("allow-insecure-host"))
-    return Told(
+    return InstallerConfiguration(
         places=tuple(named),
         urls=tuple(urls),
         authority=os.environ.get("SSL_CERT_FILE"),
@@ -133,7 +132,7 @@ def _uv() -> Told:
 
 
 def _paths(text: str) -> Iterator[str]:
-    """Yield the files in a setting; they are seen from the folder that the user is in."""
+    """Yield the files in a setting, relative to the current folder."""
     return (one if "://" in one else os.path.abspath(one) for one in text.split())
 
 
@@ -142,7 +141,7 @@ def _is_on(variable: str) -> bool:
 
 
 def _is_away(urls: Iterable[str]) -> bool:
-    """Tell whether a setting says another place than the public index, which both know."""
+    """Return whether a setting names a place other than the public index, the default of both."""
     found = [one.rstrip("/") for one in urls]
     return not found or not set(found) <= set(PYPI)
 
@@ -170,7 +169,7 @@ def _listed(value: object) -> Iterator[str]:
 
 
 def _with_user(url: str, name: object) -> str:
-    """Return the URL of an index of that name with the user that variables say for it."""
+    """Return the URL of the index ``name`` with the user from the variables for it."""
     key = re.sub(r"[^A-Z0-9]", "_", name.upper()) if isinstance(name, str) else ""
     user = os.environ.get(f"UV_INDEX_{key}_USERNAME")
     password = os.environ.get(f"UV_INDEX_{key}_PASSWORD")
@@ -186,7 +185,7 @@ def _quoted(text: str) -> str:
 
 
 def _uv_files() -> Iterator[str]:
-    """Yield uv's settings files of the user and of the system, those that are there."""
+    """Yield the existing settings files of uv, of the user and of the system."""
     chosen = os.environ.get("UV_CONFIG_FILE")
     if chosen:
         yield chosen
@@ -227,12 +226,12 @@ def _toml(path: str) -> dict[str, Any]:
         return {}
 
 
-def _pip() -> Told:
+def _pip() -> InstallerConfiguration:
     said = dict(_pip_settings())
     on = [key for key in _PLACES if key in said and said[key][1].lower() not in _OFF]
     places = [key for key in on if _is_away(said[key][1].split())]
     texts = {key: said[key][1] for key in _PIP_OTHERS if key in said}
-    return Told(
+    return InstallerConfiguration(
         places=tuple(said[key][0] for key in places),
         urls=tuple(one for key in places for one in said[key][1].split()),
         authority=texts.get("cert") or os.environ.get("REQUESTS_CA_BUNDLE"),
@@ -254,7 +253,7 @@ def _pip_variable(key: str) -> str:
 
 
 def _pip_settings() -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield pip's settings by name, each with what people call it; a later one counts."""
+    """Yield pip's settings by name, each with its title; a later one takes precedence."""
     for path in _pip_files():
         parser = configparser.RawConfigParser()
         try:
@@ -273,7 +272,7 @@ def _pip_settings() -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 def _pip_files() -> Iterator[str]:
-    """Yield pip's settings files that are there, the one that counts most last."""
+    """Yield the existing settings files of pip, the one with the highest precedence last."""
     chosen = os.environ.get("PIP_CONFIG_FILE")
     if chosen == os.devnull:
         return

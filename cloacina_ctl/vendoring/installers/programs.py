@@ -1,9 +1,8 @@
-"""Starts uv and pip, which choose and fetch. Nothing of what they fetch is run.
+"""Starts uv and pip, which choose and download. Nothing that they download is run.
 
-Both are told to take wheels alone (building a source distribution would run it), and both keep the
-user's own settings: indexes, certificates, credentials. A wheelhouse takes the place of all of
-these: what is meant to come from there never comes from an index that has another file of that
-name.
+Both take only wheels (building a source distribution would run it), and both keep the user's own
+settings: indexes, certificates, credentials. A wheelhouse replaces all of these: a wheel that is
+expected there is never taken from an index with another file of that name.
 """
 
 from __future__ import annotations
@@ -26,16 +25,15 @@ if TYPE_CHECKING:
     from cloacina_ctl.vendoring.installers.configuration import Users
     from cloacina_ctl.vendoring.target import PythonTarget
 
-# What uv or pip said when they failed: the reason, and whether it lies with the network.
+# The output of uv or pip after a failure: the reason, and whether it is the network.
 #
-# An index that refuses, or that is not there, is to both of them one that has nothing: what they
-# conclude from it ("no matching distribution") says nothing then. No address has a user or a
-# password here.
+# Both treat an index that refuses, or is unreachable, as an empty one: their conclusion ("no
+# matching distribution") is misleading then. No address has a user or a password here.
 
 _MOST_WORDS = 800
 _MOST_REASONS = 3
-# How pip, uv and the libraries beneath them say that it was the network. Names of distributions
-# (`certifi`, `tls-client`) stand in other lines: so no word alone counts.
+# The network errors of pip, uv and their libraries. Names of distributions (`certifi`,
+# `tls-client`) occur in other lines: so no single word counts.
 _REASONS = re.compile(
     r"\b(?:40[137]\b.{0,40}(?:error|unauthori[sz]ed|forbidden|authentication|credentials)|"
     r"(?:client|server) error \(?[45][0-9]{2}|[45][0-9]{2} (?:client|server) error|"
@@ -57,21 +55,21 @@ _ADDRESS = re.compile(r"https?://[^\s'\"`()<>,]+")
 _RETRYING = re.compile(r"Retrying \(.*?\) after connection broken by '(.*)': (\S+)$")
 _LABEL = re.compile(r"(?:warning|error|hint|cause): ?|could not fetch url ", re.IGNORECASE)
 _BUILD = (
-    "only wheels are taken; of what is published as source alone, build a wheel where you "
+    "only wheels are taken; if only the source is published, build a wheel where you "
     "trust it (`pip wheel -w FOLDER …`) and name the folder with --wheelhouse"
 )
 _GIVE = (
     "a wheel takes `{0}` from an address of its own: fetch or build that wheel into a folder DIR, "
     "and name it: `--vendor-source {0}=DIR`"
 )
-_NETWORK = "check the address, the password, the certificates and the proxy that {} is told of"
+_NETWORK = "check the address, password, certificates and proxy that are configured for {}"
 _URL_OF_DEPENDENCY = re.compile(r"Package `?([A-Za-z0-9._-]+)`? .*?URL", re.DOTALL)
 
 
 def failure(
     program: str, what: str, lines: Sequence[str], status: int, house: str | None
 ) -> CloacinaError:
-    """Return the error for ``program``, which said ``lines`` and did not do ``what``."""
+    """Return the error for ``program``, which printed ``lines`` and failed at ``what``."""
     said = [without_user(line.strip(" │├╰╴×─▶\r")) for line in lines]
     reasons = tuple(network_reasons(said))
     address = next((found[0] for line in said if (found := _ADDRESS.search(line))), None)
@@ -90,13 +88,13 @@ def failure(
         )
     text = _words(said) or f"exit status {status}"
     if _OTHER_DIGEST in text:
-        hint = "if the change is meant, renew the lock"
+        hint = "if the change is intended, renew the lock"
         return Refused.of(Code.WHEEL_DIGEST, f"{what}: {text}", hint=hint)
     return BuildFailed.of(Code.RESOLVING, f"{what}: {text}", hint=_hint(said, house))
 
 
 def network_reasons(lines: Iterable[str]) -> list[str]:
-    """Return what of ``lines`` says that it was the network, each once and with its address."""
+    """Return the network errors in ``lines``, each once and with its address."""
     found: dict[str, None] = {}
     address = ""
     for line in lines:
@@ -117,7 +115,7 @@ def _is_part(text: str, others: Iterable[str]) -> bool:
 
 
 def _words(said: Sequence[str]) -> str:
-    """Return what a program said that tells most, on one line: from its first error on."""
+    """Return the useful part of a program's output on one line: from its first error on."""
     kept = [line for line in said if line and not line.upper().startswith("WARNING")]
     first = next((n for n, line in enumerate(kept) if line.lower().startswith("error")), 0)
     text = re.sub(r"\s+", " ", " ".join(kept[first:]))
@@ -136,8 +134,8 @@ def _hint(said: Sequence[str], house: str | None) -> str:
 
 
 _KEPT_MESSAGES = 400
-# Settings of the two programs and of what they ask for passwords, beside those that every program
-# gets. They see credentials for an index, since nothing that they fetch is run.
+# Settings of the two programs and of their password helpers, beside those that every program
+# gets. They see credentials for an index, since nothing that they download is run.
 _SETTINGS = ("PIP_", "UV_", "XDG_", "KEYRING_")
 _OTHERS = frozenset(
     {
@@ -145,7 +143,7 @@ _OTHERS = frozenset(
         "DBUS_SESSION_BUS_ADDRESS",
     }
 )  # fmt: skip
-# Paths in these are seen from the folder that the user is in, where neither of the two is started.
+# Paths in these are relative to the user's current folder; both programs start elsewhere.
 _PATHS = frozenset(
     {
         "PIP_FIND_LINKS", "PIP_CERT", "PIP_CLIENT_CERT", "PIP_CONFIG_FILE", "PIP_CACHE_DIR",
@@ -154,7 +152,7 @@ _PATHS = frozenset(
         "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSL_CLIENT_CERT",
     }
 )  # fmt: skip
-# What would make them do something else than they are asked for.
+# Settings that would change what the programs do.
 _NOT_OURS = frozenset(
     {
         "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_DEST", "PIP_REQUIREMENT",
@@ -168,10 +166,10 @@ _NOT_OURS = frozenset(
 
 
 class Question(NamedTuple):
-    """What is asked of uv or pip, each text a line of a file for them.
+    """A request to uv or pip; each string is a line of a file for them.
 
-    ``files`` say of a name which file it is, wherever it is required. ``overrides`` and ``options``
-    are for uv alone. ``house`` is the folder that takes the place of all indexes.
+    ``files`` map a name to its file, wherever it is required. ``overrides`` and ``options`` are
+    for uv only. ``house`` is the folder that replaces all indexes.
     """
 
     requirements: tuple[str, ...]
@@ -183,12 +181,12 @@ class Question(NamedTuple):
 
 
 def find_uv() -> str | None:
-    """Return the absolute path of uv, None where it is not installed."""
+    """Return the absolute path of uv, None if it is not installed."""
     return find_program("uv")
 
 
 def find_pip() -> tuple[str, ...] | None:
-    """Return how pip is started: as a module of our own interpreter, from PATH, or through uv."""
+    """Return the command for pip: a module of our own interpreter, from PATH, or through uv."""
     if sys.executable and find_spec("pip") is not None:
         return (sys.executable, "-m", "pip")
     for name in ("pip3", "pip"):
@@ -200,38 +198,38 @@ def find_pip() -> tuple[str, ...] | None:
 
 
 def pip_command() -> tuple[str, ...]:
-    """Return how pip is started; raise ``BuildFailed`` where it is not there."""
+    """Return the command for pip; raise ``BuildFailed`` if it is not installed."""
     found = find_pip()
     if found is None:
         raise BuildFailed.of(
             Code.NO_RESOLVER,
-            "pip is not there to fetch wheels with, and neither is uv",
+            "neither pip nor uv is installed to download wheels",
             hint="install one of them, or take the locked wheels from a folder: --wheelhouse",
         )
     return found
 
 
-def uv_for(target: PythonTarget, told: Users, house: str | None) -> str | None:
-    """Return the path of uv where uv is asked for ``target``, None where pip is.
+def uv_for(target: PythonTarget, user: Users, house: str | None) -> str | None:
+    """Return the path of uv if uv is used for ``target``, None if pip is.
 
-    Where one of the two alone knows where distributions are, it is that one. Raises ``Refused``
-    where that is uv, and uv cannot be asked: on another index somebody else may have the names.
+    If an index is configured for only one of the two, that one is used. Raises ``Refused`` if that
+    is uv and it cannot be used: on another index an attacker may have registered the names.
     """
     uv, platform = find_uv(), target.uv_platform()
     if uv is not None and platform is not None:
-        return None if told.prefer_pip and house is None else uv
-    if told.prefer_uv and house is None:
+        return None if user.prefer_pip and house is None else uv
+    if user.prefer_uv and house is None:
         reason = "is not installed" if uv is None else f"does not know {target.platform}"
-        raise unknown_to_pip(told, f"uv {reason}", "; or install uv" if uv is None else "")
+        raise unknown_to_pip(user, f"uv {reason}", "; or install uv" if uv is None else "")
     return None
 
 
-def unknown_to_pip(told: Users, why: str, otherwise: str = "") -> Refused:
-    """Return the error where only uv was told of indexes; ``why`` says why that does not help."""
+def unknown_to_pip(user: Users, why: str, otherwise: str = "") -> Refused:
+    """Return the error for indexes that only uv has; ``why`` says why uv cannot be used."""
     return Refused.of(
         Code.INDEX_UNKNOWN,
-        f"unknown to pip, known to uv: where wheels come from ({told.uv.places[0]}); and {why}",
-        hint=f"tell pip, too: PIP_INDEX_URL or PIP_EXTRA_INDEX_URL{otherwise}",
+        f"the index is configured for uv only ({user.uv.places[0]}), and {why}",
+        hint=f"configure it for pip, too: PIP_INDEX_URL or PIP_EXTRA_INDEX_URL{otherwise}",
     )
 
 
@@ -240,13 +238,13 @@ def ask(
     folder: str,
     house: str | None,
     failed: tuple[str, str],
-    told: Users,
+    user: Users,
     variables: Mapping[str, str] | None = None,
 ) -> None:
     """Run the program to its end in ``folder``.
 
-    ``failed`` is its name, and what it then did not do. Raises what ``failure`` returns: with its
-    own words, or with the reason where it was the network.
+    ``failed`` is its name, and the text for a failure. Raises what ``failure`` returns: with its
+    own words, or with the reason if it was the network.
     """
     messages: list[str] = []
 
@@ -254,7 +252,7 @@ def ask(
         messages.append(line)
         del messages[:-_KEPT_MESSAGES]
 
-    environment = {**_environment(house, told), **(variables or {})}
+    environment = {**_environment(house, user), **(variables or {})}
     program = Program(command[0], command[1:], folder, environment)
     status = run(program, lambda line: on_message(line.decode("utf-8", "replace")), on_message)
     if status:
@@ -268,10 +266,10 @@ def write_lines(folder: str, name: str, lines: Sequence[str]) -> str:
     return path
 
 
-def _environment(house: str | None, told: Users) -> dict[str, str]:
-    """Return what the program sees: with a wheelhouse, none of the user's settings.
+def _environment(house: str | None, user: Users) -> dict[str, str]:
+    """Return the program's environment: with a wheelhouse, without any of the user's settings.
 
-    What asks a keyring's cloud for a password does it by whatever variables it needs.
+    With a keyring all variables are kept: its back end may need any of them.
     """
     if house is not None:
         return clean_environment()
@@ -280,7 +278,7 @@ def _environment(house: str | None, told: Users) -> dict[str, str]:
         for name, value in os.environ.items()
         if name.upper() not in _NOT_OURS
         and not name.startswith("CLOACINA_CTL_")
-        and (name.upper().startswith(_SETTINGS) or name in _OTHERS or told.keyring)
+        and (name.upper().startswith(_SETTINGS) or name in _OTHERS or user.keyring)
     }
     kept = clean_environment(own)
     kept.update({name: _seen_from_elsewhere(kept[name]) for name in _PATHS & kept.keys()})
@@ -288,6 +286,6 @@ def _environment(house: str | None, told: Users) -> dict[str, str]:
 
 
 def _seen_from_elsewhere(value: str) -> str:
-    """Return the value with each relative path that is there made absolute."""
+    """Return the value with each existing relative path made absolute."""
     words = (os.path.abspath(one) if os.path.exists(one) else one for one in value.split(" "))
     return " ".join(words)

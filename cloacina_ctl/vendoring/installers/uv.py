@@ -1,7 +1,7 @@
-"""Asks uv, which judges markers for any Python and platform: which wheels, and where they are.
+"""Runs uv, which evaluates markers for any Python and platform, to choose wheels.
 
-Its answer is a lock (PEP 751): versions, and of each wheel the digest and the address or path. uv
-has no command that keeps the files themselves.
+Its output is a lock (PEP 751): versions, and for each wheel the digest and the URL or path. uv has
+no command that downloads the files themselves.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy
 
 
 def choose_with_uv(
-    uv: str, question: Question, target: PythonTarget, folder: str, told: Users
+    uv: str, question: Question, target: PythonTarget, folder: str, user: Users
 ) -> Mapping[str, LockedVersion]:
-    """Return what uv chooses, by name; ``folder`` is a scratch folder.
+    """Return uv's choice, by name; ``folder`` is a scratch folder.
 
-    What the engine brings is overridden by nothing, so that it need not be had. A file overrides
-    each requirement on its name, also one with an address, and with it the extras that are asked
-    for: what these need has to be asked for. Without a house
-    the user's own indexes are asked. Raises ``BuildFailed`` with uv's own words where there is no
-    solution, ``NetworkProblem`` where an index does not answer.
+    Distributions of the engine are overridden by nothing, so that they need not be available. A
+    file overrides each requirement on its name, also one with a URL, and its extras: the
+    requirements of these have to be requested. Without a house the user's own indexes are used.
+    Raises ``BuildFailed`` with uv's own words where there is no solution, ``NetworkProblem`` where
+    an index does not answer.
     """
     never = [f"{name}; python_version < '0'" for name in sorted(ENGINES)]
     overrides = write_lines(folder, "overrides.in", (*never, *question.overrides, *question.files))
     constraints = write_lines(folder, "constraints.in", question.constraints)
     options = [f"--overrides={overrides}", f"--constraints={constraints}", *question.options]
     if question.house is None:
-        options += [f"--constraints={one}" for one in told.constraints]
+        options += [f"--constraints={one}" for one in user.constraints]
     listed = write_lines(folder, "requirements.in", question.requirements)
-    # uv takes the nearest settings file above it: in a folder for temporary files, anybody's.
+    # uv takes the nearest settings file above it: in a temporary folder that may be another user's.
     write_lines(folder, "uv.toml", ())
     answer = os.path.join(folder, _ANSWER)
     arguments = [
@@ -57,10 +57,10 @@ def choose_with_uv(
     if question.house is not None:
         arguments += ["--offline", "--no-index", "--no-config", f"--find-links={question.house}"]
     else:
-        arguments += _trust(told)
+        arguments += _trust(user)
     if sys.executable:
         arguments.append(f"--python={sys.executable}")
-    ask((uv, *arguments), folder, question.house, _FAILED, told, _from_pip(told))
+    ask((uv, *arguments), folder, question.house, _FAILED, user, _from_pip(user))
     try:
         return Pylock(folder, _ANSWER).select(target)
     except (FileProblem, Refused) as error:
@@ -68,21 +68,21 @@ def choose_with_uv(
         raise BuildFailed.of(Code.RESOLVING, message, hint="update uv") from error
 
 
-def _trust(told: Users) -> list[str]:
-    """Return what pip was told of whom to trust, and uv was not."""
-    options = [f"--allow-insecure-host={one}" for one in told.pip.hosts]
-    if told.pip.keyring and not told.uv.keyring:
+def _trust(user: Users) -> list[str]:
+    """Return the options for trust that are configured for pip only."""
+    options = [f"--allow-insecure-host={one}" for one in user.pip.hosts]
+    if user.pip.keyring and not user.uv.keyring:
         options.append("--keyring-provider=subprocess")
     return options
 
 
-def _from_pip(told: Users) -> dict[str, str]:
-    """Return the variables by which uv is told what pip was told alone."""
+def _from_pip(user: Users) -> dict[str, str]:
+    """Return the variables that give uv the settings that are configured for pip only."""
     found = {}
-    if told.pip.authority and not (told.uv.authority or os.environ.get("SSL_CERT_DIR")):
-        found["SSL_CERT_FILE"] = told.pip.authority
-    if told.pip.client and not told.uv.client:
-        found["SSL_CLIENT_CERT"] = told.pip.client
-    if told.pip.proxy and not any(map(os.environ.get, _PROXIES)):
-        found["ALL_PROXY"] = told.pip.proxy
+    if user.pip.authority and not (user.uv.authority or os.environ.get("SSL_CERT_DIR")):
+        found["SSL_CERT_FILE"] = user.pip.authority
+    if user.pip.client and not user.uv.client:
+        found["SSL_CLIENT_CERT"] = user.pip.client
+    if user.pip.proxy and not any(map(os.environ.get, _PROXIES)):
+        found["ALL_PROXY"] = user.pip.proxy
     return found

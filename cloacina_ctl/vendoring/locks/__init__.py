@@ -1,1 +1,1 @@
-"""Lock files: those that are read, and the one that is written."""
+"""Reads the lock files of projects, and writes our own."""

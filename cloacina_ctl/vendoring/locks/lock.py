@@ -1,8 +1,8 @@
-"""`pylock.cloacina.toml`: exactly which wheels a project's package gets, for one runtime.
+"""Reads and writes `pylock.cloacina.toml`: the exact wheels of a project's package.
 
-It is a lock in the standard format (PEP 751), by the name that the standard has for a lock of one
-service. Other tools install from it; under `[tool.cloacina-ctl]` is what only we need. Beside the
-project and under version control it makes the same package anywhere: same lock, same bytes.
+It is a lock in the standard format (PEP 751), with the standard's name for a lock of one service.
+Other tools install from it; `[tool.cloacina-ctl]` has our own fields. Beside the project and under
+version control it makes packages reproducible: same lock, same bytes.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ _HEAD = b"""\
 
 
 class LockedWheel(NamedTuple):
-    """One wheel: ``name`` in its normal form, the file that it is, and for which platforms.
+    """One wheel: ``name`` in its normal form, its file name, and its platforms.
 
-    ``url`` is where it was found, else ``path``, an absolute one; ``size`` is in bytes.
+    ``url`` is its address, else ``path`` its absolute path; ``size`` is in bytes.
     """
 
     name: str
@@ -64,15 +64,15 @@ class LockedWheel(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Name and version, for people."""
+        """Name and version, for messages."""
         return f"{self.name} {self.version}"
 
 
 class WheelLock(NamedTuple):
-    """What was chosen, for one version of Python on some platforms.
+    """The chosen wheels, for one version of Python on some platforms.
 
-    ``inputs`` are what of the project decided: requirements, where a distribution comes from, what
-    limits versions, the lock of another tool.
+    ``inputs`` are the statements of the project that decided: requirements, origins, limits of
+    versions, the lock of another tool.
     """
 
     python: str
@@ -81,7 +81,7 @@ class WheelLock(NamedTuple):
     wheels: tuple[LockedWheel, ...]
 
     def targets(self, requires: str | None) -> tuple[PythonTarget, ...]:
-        """Return what it was made for, within what the project requires of Python."""
+        """Return the targets that it was made for, within the project's `requires-python`."""
         return tuple(target_for(requires, self.python, one) for one in self.platforms)
 
 
@@ -90,17 +90,17 @@ class _OwnLock(Pylock):
     code = Code.LOCK_FILE
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Return a list of texts of our own table."""
+        """Return a list of strings from our own table."""
         value = inner(self.table, "tool", _TOOL).get(key)
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-            raise self.problem(f"`{key}` in [tool.{_TOOL}] must be a list of texts")
+            raise self.problem(f"`{key}` in [tool.{_TOOL}] must be a list of strings")
         return tuple(sorted(value))
 
 
 def read_lock(root: str) -> WheelLock | None:
-    """Return the lock of the project in ``root``, None where there is none.
+    """Return the lock of the project in ``root``, None if there is none.
 
-    Raises ``Refused`` for one that cannot be read, it may be half of a merge, and for one that
+    Raises ``Refused`` for an unreadable one, such as an unfinished merge, and for one that
     another tool made.
     """
     if not os.path.lexists(os.path.join(root, VENDOR_LOCK)):
@@ -124,14 +124,14 @@ def read_lock(root: str) -> WheelLock | None:
 
 
 def unfit_lock(message: str) -> Refused:
-    """Return the error for a lock that has not the wheels that the project needs."""
+    """Return the error for a lock without the wheels that the project needs."""
     return Refused.of(_OwnLock.code, message, where=VENDOR_LOCK, hint=_OwnLock.renewal)
 
 
 def locked_wheels(
     chosen: Iterable[tuple[PythonTarget, Iterable[LockedVersion]]],
 ) -> tuple[LockedWheel, ...]:
-    """Return of each version the wheel that fits the target best; one for several is one wheel."""
+    """Return the best wheel of each version per target; equal ones are merged into one."""
     found: dict[Digest, LockedWheel] = {}
     for target, versions in chosen:
         for one in versions:
@@ -152,20 +152,20 @@ def locked_wheels(
 
 
 def misfit(lock: WheelLock, inputs: tuple[str, ...], requires_python: str | None) -> str | None:
-    """Return why the lock is not the one of these inputs, None where it is."""
+    """Return why the lock does not match these inputs, None if it does."""
     added = sorted(set(inputs) - set(lock.inputs))
     gone = sorted(set(lock.inputs) - set(inputs))
     if added:
         return f"it was not made from: {added[0]}"
     if gone:
-        return f"it was made from what is gone: {gone[0]}"
+        return f"it was made from an input that is gone: {gone[0]}"
     if not accepts(requires_python, lock.python):
         return f"it is for Python {lock.python}, and the project for {requires_python}"
     return None
 
 
 def lock_bytes(root: str) -> bytes | None:
-    """Return what is in the lock of the project in ``root``, None where there is none."""
+    """Return the content of the lock file in ``root``, None if there is none."""
     path = os.path.join(root, VENDOR_LOCK)
     with (
         reported(path),
@@ -179,7 +179,7 @@ def lock_bytes(root: str) -> bytes | None:
 def write_lock(root: str, lock: WheelLock, found: bytes | None = None) -> None:
     """Write the lock beside the project; the old one is replaced in one step.
 
-    ``found`` is what was in the file when the new one was chosen. Raises ``FileProblem`` (I012)
+    ``found`` is the content of the file when the new lock was made. Raises ``FileProblem`` (I012)
     where another run has written another lock since then.
     """
     data = dump_lock(lock, root)
@@ -190,7 +190,7 @@ def write_lock(root: str, lock: WheelLock, found: bytes | None = None) -> None:
         except FileProblem as error:
             if error.diagnostics[0].code is not Code.EXISTS:
                 raise
-            continue  # there was none, and now there is: look at it
+            continue  # another run has created it: compare it
         return
 
 
@@ -204,17 +204,17 @@ def _write_instead(path: str, data: bytes, found: bytes | None) -> None:
     with open_to_replace(lambda: os.open(path, flags), path) as replaced:
         there = os.pread(replaced.fd, MAX_LOCK_BYTES + 1, 0)
         if there == data:
-            return  # another run came to the same
+            return  # another run wrote the same lock
         if there != found:
             raise changed_meanwhile(path)
         write_file(path, data, replaced=replaced)
 
 
 def refuse_unsayable(lock: WheelLock, root: str, folder: str) -> None:
-    """Raise ``Refused`` where the lock, written into ``folder`` and read again, says another one.
+    """Raise ``Refused`` if the lock differs after it is written into ``folder`` and read again.
 
-    A lock tells platforms apart by the machine and by what wheels are named for: not what musl
-    needs and glibc does not.
+    A lock distinguishes platforms by the machine and the tags of the wheels: it cannot express a
+    requirement on musl only.
     """
     write_file(os.path.join(folder, VENDOR_LOCK), dump_lock(lock, root))
     expected = {(one.sha256, one.platforms) for one in lock.wheels}
@@ -224,14 +224,14 @@ def refuse_unsayable(lock: WheelLock, root: str, folder: str) -> None:
             return
     raise Refused.of(
         Code.LOCK_FILE,
-        f"the wheels for {', '.join(lock.platforms)} differ in what no lock can say",
+        f"the wheels for {', '.join(lock.platforms)} differ in a way that no lock can express",
         where=VENDOR_LOCK,
         hint="make a package for each of them: --vendor-platform",
     )
 
 
 def dump_lock(lock: WheelLock, root: str) -> bytes:
-    """Return the lock as text, for the project in ``root``: the same for the same lock."""
+    """Return the lock as text, for the project in ``root``: the same bytes for the same lock."""
     versions = groupby(sorted(lock.wheels), key=attrgetter("name", "version"))
     machines = _machines(lock.platforms)
     system = "implementation_name == 'cpython' and sys_platform == 'linux' and platform_machine"
@@ -262,9 +262,9 @@ def _package(wheels: Sequence[LockedWheel], machines: tuple[str, ...], root: str
 
 
 def _wheel(wheel: LockedWheel, root: str) -> PackageWheel:
-    """Return a wheel with its address; without one, with the path from the project to it.
+    """Return a wheel with its URL; without one, with its path relative to the project.
 
-    Not with both: to other tools a path goes before the address, also where nothing lies there.
+    Not with both: other tools prefer a path to the URL, even if nothing exists there.
     """
     url = None if wheel.url is None else without_user(wheel.url)
     path = os.path.relpath(wheel.path, os.path.realpath(root)) if wheel.path else wheel.file

@@ -1,7 +1,7 @@
-"""A lock that the project has already: `pylock.toml` (PEP 751), else `uv.lock`.
+"""Reads the project's existing lock: `pylock.toml` (PEP 751), else `uv.lock`.
 
-It decides versions and digests: what its author tested is what is packed. Where it lacks what the
-project needs it is out of date, which is an error; nothing else is chosen then.
+It decides versions and digests: the packed versions are those that the author tested. A lock
+without a required distribution is out of date, which is an error; nothing else is chosen then.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 
 
 class LockedFile(NamedTuple):
-    """A wheel as a lock names it. ``url`` is where it was found, ``path`` where it lies here."""
+    """A wheel as a lock names it. ``url`` is its address, ``path`` its path on this machine."""
 
     file: str
     sha256: Digest
@@ -42,8 +42,8 @@ class LockedFile(NamedTuple):
 class LockedVersion(NamedTuple):
     """A distribution that a lock has for a target, with its wheels.
 
-    ``registry`` is the index that it is from, where the lock says it; ``origin`` the folder or
-    repository, of which no lock has a file.
+    ``registry`` is its index, if the lock states it; ``origin`` its folder or repository, for
+    which no lock has a file.
     """
 
     name: str
@@ -53,7 +53,7 @@ class LockedVersion(NamedTuple):
     origin: Origin | None = None
 
     def best(self, target: PythonTarget) -> LockedFile | None:
-        """Return the wheel that fits the target best, None where none does."""
+        """Return the wheel that fits the target best, None if none fits."""
         ranked = [
             (rank, one.file, one)
             for one in self.files
@@ -63,16 +63,16 @@ class LockedVersion(NamedTuple):
 
 
 class ProjectLock(ABC):
-    """A lock that was read. ``place`` is its file, ``renewal`` how it is renewed.
+    """A lock that was read. ``place`` is its file, ``renewal`` the hint that says how to renew it.
 
-    ``table`` is what the file holds, ``code`` that of its problems.
+    ``table`` is the content of the file, ``code`` that of its problems.
     """
 
     renewal = "renew it with the tool that made it"
     code = Code.PROJECT_LOCK
 
     def __init__(self, path: str, place: str) -> None:
-        """Read the table; raise ``Refused`` for what is no TOML, and for a link."""
+        """Read the table; raise ``Refused`` for invalid TOML, and for a link."""
         self.place = place
         folder, name = os.path.split(path)
         try:
@@ -82,7 +82,7 @@ class ProjectLock(ABC):
 
     @abstractmethod
     def select(self, target: PythonTarget) -> Mapping[str, LockedVersion]:
-        """Return what it has for ``target``, by name. Raises ``Refused`` where it cannot tell."""
+        """Return its versions for ``target``, by name. Raises ``Refused`` if it is ambiguous."""
 
     def problem(self, message: str) -> Refused:
         """Return the error for a lock that does not decide."""
@@ -91,7 +91,7 @@ class ProjectLock(ABC):
     def by_name(
         self, versions: Iterable[LockedVersion], target: PythonTarget
     ) -> dict[str, LockedVersion]:
-        """Return the versions by name, or raise ``Refused`` where one name has two."""
+        """Return the versions by name, or raise ``Refused`` if one name has two."""
         found: dict[str, LockedVersion] = {}
         for one in versions:
             if found.setdefault(one.name, one).version != one.version:
@@ -100,9 +100,9 @@ class ProjectLock(ABC):
 
 
 def locked_file(file: str, sha256: object, url: str | None, path: str | None) -> LockedFile | None:
-    """Return a wheel of a lock; None for what cannot be compared or fetched safely.
+    """Return a wheel of a lock; None if it cannot be compared or downloaded safely.
 
-    A URL goes into a file of pip's, where `${NAME}` and blanks mean something.
+    A URL goes into a file for pip, where `${NAME}` and blanks have a meaning.
     """
     text = sha256 if isinstance(sha256, str) else ""
     if not names_a_wheel(file) or _HEX.fullmatch(text) is None:
@@ -112,15 +112,15 @@ def locked_file(file: str, sha256: object, url: str | None, path: str | None) ->
 
 
 def same_index(one: str, other: str) -> bool:
-    """Tell whether two texts name one index."""
+    """Return whether two texts name the same index."""
     return one.rstrip("/") == other.rstrip("/")
 
 
 def file_of_url(url: str) -> str:
-    """Return the file that a URL names."""
+    """Return the name of the file in a URL."""
     return url.partition("#")[0].partition("?")[0].rpartition("/")[2].replace("%2B", "+")
 
 
 def normal(name: object) -> str:
-    """Return a name in its normal form; what is no text has the empty name."""
+    """Return a name in its normal form; the empty name if it is not a string."""
     return str(canonicalize_name(name)) if isinstance(name, str) else ""

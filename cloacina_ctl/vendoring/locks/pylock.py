@@ -29,7 +29,7 @@ _COMMANDS = {
 
 
 class Pylock(ProjectLock):
-    """A lock in the standard format; ``document`` is what it says."""
+    """A lock in the standard format; ``document`` is its content."""
 
     def __init__(self, root: str, name: str, extras: frozenset[str] = frozenset()) -> None:
         """Read it, or raise ``Refused``; ``extras`` are those of the project that it requires."""
@@ -41,15 +41,15 @@ class Pylock(ProjectLock):
         try:
             self.document = Document.from_dict(self.table)
         except PylockValidationError as error:
-            raise self.problem(f"no lock by PEP 751: {error}") from error
+            raise self.problem(f"not a lock by PEP 751: {error}") from error
         self._extras = extras & set(self.document.extras or ())
 
     def select(self, target: PythonTarget) -> dict[str, LockedVersion]:
-        """Return what it has for ``target``, for its first and its last patch release."""
+        """Return its versions for ``target``, for the first and the last patch release."""
         return self.by_name(map(self._version, self._packages(target)), target)
 
     def _packages(self, target: PythonTarget) -> list[Package]:
-        """Return the packages for any patch release; a lock may be for later ones alone."""
+        """Return the packages for any patch release; a lock may be for later ones only."""
         found: list[Package] = []
         failure: PylockSelectError | None = None
         for here in target.environments():
@@ -73,7 +73,7 @@ class Pylock(ProjectLock):
         return LockedVersion(str(package.name), version, files, package.index, origin)
 
     def _origin(self, package: Package) -> Origin | None:
-        """Return the folder or the repository that it is from."""
+        """Return the folder or repository of the package."""
         name, folder, other = str(package.name), package.directory, package.vcs
         if folder is not None:
             path = os.path.join(self._root, folder.path)

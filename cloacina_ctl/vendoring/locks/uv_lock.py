@@ -1,6 +1,6 @@
-"""Reads `uv.lock`: the versions that uv chose for the project, walked for one target.
+"""Reads `uv.lock`: the versions that uv chose for the project, for one target.
 
-The format is uv's own; what is read of it has been the same since its version 1, and another
+The format is uv's own; the fields that are read have been the same since version 1, and another
 version is refused. uv need not be installed.
 """
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from cloacina_ctl.vendoring.target import PythonTarget
 
 _VERSION = 1
-# How a lock calls the folders of the workspace.
+# The keys of a lock for folders of the workspace.
 _FOLDERS = ("editable", "virtual", "directory")
 
 
 class UvLock(ProjectLock):
-    """A lock of uv's."""
+    """A lock of uv."""
 
     renewal = "renew it: `uv lock`"
 
@@ -69,7 +69,7 @@ class UvLock(ProjectLock):
         raise self.problem(f"the project `{name}` is not in it")
 
     def select(self, target: PythonTarget) -> dict[str, LockedVersion]:
-        """Return what the project's own dependencies lead to on ``target``."""
+        """Return the versions that the project's dependencies lead to on ``target``."""
         walked = (one for here in target.environments() for one in self._walk(here))
         return self.by_name(map(self._version, walked), target)
 
@@ -93,7 +93,7 @@ class UvLock(ProjectLock):
                 yield package
 
     def _needs(self, package: dict[str, Any], extras: frozenset[str]) -> Iterator[dict[str, Any]]:
-        """Yield what an entry needs for its extras; the one without a name is the entry itself."""
+        """Yield the requirements of an entry and of its extras."""
         if "" in extras:
             yield from tables_in(package.get("dependencies"))
         optional = package.get("optional-dependencies")
@@ -102,7 +102,7 @@ class UvLock(ProjectLock):
                 yield from tables_in(needs)
 
     def _entry(self, need: dict[str, Any], environment: dict[str, str]) -> dict[str, Any] | None:
-        """Return the entry that a need leads to; it says the version where there are several."""
+        """Return the entry of a requirement, which states the version if there are several."""
         entries = self._packages.get(normal(need.get("name")), [])
         fitting = [
             one
@@ -112,7 +112,7 @@ class UvLock(ProjectLock):
         ]
         marked = [one for one in fitting if _is_for(one, environment)]
         if len(marked) > 1:
-            raise self.problem(f"several entries for one need: {normal(need.get('name'))}")
+            raise self.problem(f"several entries for one requirement: {normal(need.get('name'))}")
         return marked[0] if marked else None
 
     def _version(self, package: dict[str, Any]) -> LockedVersion:
@@ -148,7 +148,7 @@ def _applies(need: dict[str, Any], environment: dict[str, str]) -> bool:
 
 
 def _is_for(package: dict[str, Any], environment: dict[str, str]) -> bool:
-    """Tell whether an entry is for this environment: a fork of the resolution has its markers."""
+    """Return whether an entry is for this environment, by the markers of its fork."""
     markers = package.get("resolution-markers")
     if not isinstance(markers, list) or not markers:
         return True
@@ -161,4 +161,4 @@ def _holds(text: object, environment: dict[str, str]) -> bool:
     try:
         return Marker(text).evaluate({**environment, "extra": ""})
     except ValueError:
-        return True  # what cannot be judged is looked at: the wheels themselves decide
+        return True  # not evaluated here: the wheels themselves decide
