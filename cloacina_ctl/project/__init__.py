@@ -1,4 +1,4 @@
-"""What a source folder is, and what of it gets packed. Reads text; runs nothing but cargo.
+"""Reads a project and selects the files to pack. Reads text; runs nothing but cargo.
 
 ``reading`` folder to Project · ``detect`` which kind · ``config`` what the author configured ·
 ``python`` and ``rust`` what the source says · ``selection`` which files get packed ·

@@ -1,7 +1,7 @@
-"""What an author configures for this tool: `[tool.cloacina]`, `[package.metadata.cloacina]`.
+"""Reads the author's configuration: `[tool.cloacina]`, `[package.metadata.cloacina]`.
 
-``cloacina.toml`` is read only where neither pyproject.toml nor Cargo.toml exists. A key that is
-not known is an error: a misspelt one would silently do nothing.
+``cloacina.toml`` is read only if neither pyproject.toml nor Cargo.toml exists. An unknown key is
+an error: a misspelled one would silently do nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NEVER = ("sign", "signing", "signer", "signers", "key", "keys", "trust", "trust
 
 
 def read_config(folder: str, layout: ProjectLayout) -> Config:
-    """Return what the project in ``folder`` configures, or raise ``Refused`` with all mistakes."""
+    """Return the configuration of the project in ``folder``; raise ``Refused`` for all mistakes."""
     place, table = _find(folder, layout)
     if not isinstance(table, dict):
         raise Refused.of(Code.CONFIG_VALUE, "the configuration must be a table", where=place)
@@ -99,7 +99,7 @@ def _check(table: dict[str, object], layout: ProjectLayout, place: str) -> Itera
 
 def _check_text(key: str, value: object, layout: ProjectLayout) -> str | None:
     if not isinstance(value, str) or not value:
-        return f"`{key}` must be a text"
+        return f"`{key}` must be a string"
     if key in _PYTHON_ONLY and layout is ProjectLayout.RUST:
         return f"`{key}` is for Python projects"
     if key == "entry_module" and _MODULE.fullmatch(value) is None:
@@ -114,7 +114,7 @@ def _check_patterns(key: str, value: object) -> str | None:
         if pattern.startswith("!"):
             return f"`{key}` takes no pattern with `!`, the other list is for that: {pattern}"
         if "\n" in pattern or compile_patterns([pattern]) is None:
-            return f"`{key}` holds what is no pattern: {pattern}"
+            return f"`{key}` has an entry that is not a pattern: {pattern}"
     return None
 
 
@@ -124,7 +124,7 @@ def _check_vendoring(key: str, value: object, layout: ProjectLayout) -> str | No
     if key in _FLAGS:
         return None if isinstance(value, bool) else f"`{key}` must be true or false"
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-        return f"`{key}` must be a list of texts"
+        return f"`{key}` must be a list of strings"
     return None
 
 
@@ -148,7 +148,7 @@ def _unknown(key: str, place: str) -> Diagnostic:
     if any(word in _NEVER for word in (key, *re.split("[_-]", key))):
         return Diagnostic(
             Code.CONFIG_UNKNOWN_KEY,
-            f"a project never chooses a key: {key}",
+            f"a project cannot choose a signing key: {key}",
             place,
             "set it for yourself: --sign, CLOACINA_CTL_SIGNING_KEY or your own config.toml",
         )

@@ -1,4 +1,4 @@
-"""Which kind of project a folder is, by the files at its top."""
+"""Detects the kind of project in a folder, by the files at its top."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ WORKFLOW_FOLDER = "workflow"
 
 
 class Detected(NamedTuple):
-    """The layout, and the signs that tell it."""
+    """The layout, and the files that show it."""
 
     layout: ProjectLayout
     signs: tuple[str, ...]
 
 
 def detect(folder: str) -> Detected:
-    """Return which kind of project ``folder`` is.
+    """Return the kind of project in ``folder``.
 
-    Raises ``FileProblem`` where there is no such folder, ``Refused`` where it is no project or
-    more than one kind, or where one of the files that tell is a link.
+    Raises ``FileProblem`` where there is no such folder, ``Refused`` where it is not a project or
+    of more than one kind, or where one of these files is a link.
     """
     if not os.path.lexists(folder):
         raise FileProblem.of(Code.NOT_FOUND, "no such folder", where=folder)
@@ -45,7 +45,7 @@ def detect(folder: str) -> Detected:
             Code.TWO_KINDS,
             f"two kinds of project: {', '.join(rust)} for Rust and {', '.join(python)} for Python",
             where=folder,
-            hint="package each from a folder of its own",
+            hint="package each one from its own folder",
         )
     if rust:
         return Detected(ProjectLayout.RUST, rust)
@@ -62,7 +62,7 @@ def detect(folder: str) -> Detected:
 
 
 def _hint(folder: str) -> str:
-    """Return what to do: older Python projects have all that is needed, in another place."""
+    """Return the hint: older Python projects have the metadata in another file."""
     tools = _read(folder, PYPROJECT_TOML).get("tool") if _has(folder, PYPROJECT_TOML) else None
     known = tools if isinstance(tools, dict) else {}
     others = [f"[tool.{name}]" for name in ("poetry", "flit") if name in known]
@@ -83,14 +83,14 @@ def _python_signs(folder: str) -> tuple[str, ...]:
         signs.append(PACKAGE_TOML)
         if os.path.isdir(os.path.join(folder, WORKFLOW_FOLDER)):
             signs.append(f"{WORKFLOW_FOLDER}/")
-    # A pyproject.toml that only configures tools makes no project of a crate beside it.
+    # A pyproject.toml that only configures tools does not make a Python project.
     if _has(folder, PYPROJECT_TOML) and "project" in _read(folder, PYPROJECT_TOML):
         signs.append(PYPROJECT_TOML)
     return tuple(signs)
 
 
 def _is_rust_manifest(folder: str) -> bool:
-    """Tell whether package.toml belongs to a crate: other runtimes want one there as well."""
+    """Return whether package.toml belongs to a crate: other runtimes require one there as well."""
     table = _read(folder, PACKAGE_TOML)
     for name in ("metadata", "package"):
         part = table.get(name)

@@ -1,4 +1,4 @@
-"""Values in source text that can be read without running it."""
+"""Reads durations in source text, without running it."""
 
 from __future__ import annotations
 

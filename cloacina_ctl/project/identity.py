@@ -1,4 +1,4 @@
-"""Name, version and description of a project as a manifest may have them, or a cure."""
+"""Checks name, version and description of a project by the rules for a manifest."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.model import Config
 
 
-def make_package(values: dict[str, Any], *, rust: bool, place: str, cure: str) -> PackageInfo:
+def make_package(values: dict[str, Any], *, rust: bool, place: str, table: str) -> PackageInfo:
     """Return the package that ``values`` describe; raise ``Refused`` with all that is wrong.
 
-    ``place`` is the file that says it, ``cure`` the table where the author may say otherwise.
+    ``place`` is the file with these values, ``table`` the one where the author may override them.
     """
     problems = []
     for field in PACKAGE.fields:
         value = values.get(field.name)
         if value is None or value == ():
             if field.required:
-                problems.append(_missing(field.key, place, cure))
+                problems.append(_missing(field.key, place, table))
             continue
         bad: list[Any] = []
         field.form.read(list(value) if isinstance(value, tuple) else value, bad)
-        problems += [_bad(field.key, problem.message, place, cure) for problem in bad]
-    judge: Callable[[str], str | None] = semver_problem if rust else pep440_problem
+        problems += [_bad(field.key, problem.message, place, table) for problem in bad]
+    check: Callable[[str], str | None] = semver_problem if rust else pep440_problem
     version = values.get("version")
-    wrong = judge(version) if isinstance(version, str) and not problems else None
+    wrong = check(version) if isinstance(version, str) and not problems else None
     if wrong is not None:
-        problems.append(_bad("version", wrong, place, cure))
+        problems.append(_bad("version", wrong, place, table))
     if problems:
         raise Refused(*problems)
     return PackageInfo(**{name: value for name, value in values.items() if value is not None})
@@ -46,13 +46,13 @@ def overridden(values: dict[str, Any], config: Config) -> dict[str, Any]:
     return {**values, **{key: value for key, value in configured.items() if value is not None}}
 
 
-def _missing(key: str, place: str, cure: str) -> Diagnostic:
-    hint = f'write it, or `{key} = "…"` in {cure}'
+def _missing(key: str, place: str, table: str) -> Diagnostic:
+    hint = f'write it, or `{key} = "…"` in {table}'
     return Diagnostic(_CODES.get(key, Code.METADATA), f"no {key}", place, hint)
 
 
-def _bad(key: str, message: str, place: str, cure: str) -> Diagnostic:
-    hint = f'change it, or set `{key} = "…"` in {cure}' if key in _CODES else None
+def _bad(key: str, message: str, place: str, table: str) -> Diagnostic:
+    hint = f'change it, or set `{key} = "…"` in {table}' if key in _CODES else None
     return Diagnostic(_CODES.get(key, Code.METADATA), f"{key}: {message}", place, hint)
 
 

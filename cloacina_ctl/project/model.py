@@ -1,7 +1,7 @@
-"""What a project is, as far as its files say without anything of it being run.
+"""The facts of a project, read from its files without running anything in it.
 
-Plain facts: ``checks`` judges them, ``operations`` turns them into a manifest. Places are
-``path:line`` with the path relative to the project's root.
+``checks`` checks these facts, ``operations`` turns them into a manifest. Places are ``path:line``
+with the path relative to the project's root.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ProjectLayout(enum.Enum):
 
 
 class Config(NamedTuple):
-    """What the author configured for this tool; ``place`` is the file that says it."""
+    """The author's configuration of this tool; ``place`` is its file."""
 
     place: str | None = None
     name: str | None = None
@@ -49,12 +49,12 @@ class Config(NamedTuple):
     links: str = "refuse"
 
 
-# The function of a task that a server makes of what a constructor provider has.
+# The function of a task that a server makes from a constructor provider.
 CONSTRUCTOR = "constructor!"
 
 
 class SourceDependency(NamedTuple):
-    """One dependency of a task as its source says it; ``id`` is None where only running tells."""
+    """One dependency of a task in its source; ``id`` is None if it is known only at run time."""
 
     id: str | None
     text: str
@@ -64,8 +64,8 @@ class SourceDependency(NamedTuple):
 class SourceTask(NamedTuple):
     """One task as its source declares it.
 
-    ``is_visible`` tells of a Rust function whether it can be named outside of its module,
-    ``is_certain`` that it is there whatever the platform.
+    ``is_visible`` is whether a Rust function can be named outside of its module,
+    ``is_certain`` whether it exists on every platform.
     """
 
     id: str | None
@@ -98,9 +98,9 @@ class SourceWorkflow(NamedTuple):
 
 
 class SyntaxProblem(NamedTuple):
-    """A source file that the parser does not take.
+    """A source file that the parser refuses.
 
-    ``is_grammar`` where the parser of another Python might take it.
+    ``is_grammar`` if the parser of another Python may accept it.
     """
 
     place: str
@@ -109,14 +109,13 @@ class SyntaxProblem(NamedTuple):
 
 
 class PythonFacts(NamedTuple):
-    """What the files of a Python project say.
+    """The facts in the files of a Python project.
 
-    ``roots`` are the folders that modules are counted from, ``parts`` what of them gets packed;
-    ``build_exclude`` are patterns by which the build configuration leaves something out, and
-    ``unread_patterns`` what of it, at ``declared_by``, is not followed. ``namespaces`` are folders
-    without `__init__.py` on purpose, ``packages_without_init`` those where it is a slip.
-    ``imports`` are those that have to succeed, by absolute names. ``packed`` where it is a package
-    whose files these are.
+    ``roots`` are the folders to which module names are relative, ``parts`` their packed parts;
+    ``build_exclude`` are the exclude patterns of the build configuration, ``unread_patterns`` those
+    at ``declared_by`` that are ignored. ``namespaces`` are folders without `__init__.py` on
+    purpose, ``packages_without_init`` those without one by mistake. ``imports`` are those that have
+    to succeed, by absolute names. ``packed`` is true for the files of a package.
     """
 
     entry_module: str | None
@@ -144,10 +143,10 @@ class PythonFacts(NamedTuple):
 
 
 class PackedList(NamedTuple):
-    """What ``[package]`` of a Cargo.toml says of the files that get packed, as it says it.
+    """The keys of ``[package]`` in a Cargo.toml for the packed files, unchanged.
 
     ``include`` and ``exclude`` are patterns of gitignore, from the crate's root; ``readme`` and
-    ``license_file`` are paths, which are packed whatever the patterns say.
+    ``license_file`` are paths, which are packed in any case.
     """
 
     include: tuple[str, ...] = ()
@@ -159,8 +158,8 @@ class PackedList(NamedTuple):
 class CompileRead(NamedTuple):
     """A file that the compiler reads by its name in the source, from the crate's root.
 
-    ``place`` is where the source says so, ``how`` the macro or attribute. ``is_certain`` is false
-    where ``cfg`` decides whether that is compiled, and only the build knows.
+    ``place`` is the place in the source, ``how`` the macro or attribute. ``is_certain`` is false if
+    a ``cfg`` that only the build can evaluate decides whether it is compiled.
     """
 
     place: str
@@ -170,7 +169,7 @@ class CompileRead(NamedTuple):
 
 
 class Crate(NamedTuple):
-    """What a crate's Cargo.toml says, read as TOML; ``root`` is absolute.
+    """The content of a crate's Cargo.toml, read as TOML; ``root`` is absolute.
 
     ``dependencies`` are the names that the crate's code can use, without those for tests and build
     scripts. ``default_features`` holds all that are on by default, also through another;
@@ -212,13 +211,13 @@ class Crate(NamedTuple):
 
 
 class RustFacts(NamedTuple):
-    """What the files of a Rust crate say; a macro's place where it is used, else None.
+    """The facts in the files of a Rust crate; for a macro the place of its use, else None.
 
-    ``stray_tasks`` stand outside of a workflow's module, where no macro finds them;
-    ``features_off`` are the features for want of which modules are left out;
+    ``stray_tasks`` are outside of a workflow's module, where no macro finds them;
+    ``features_off`` are the disabled features without which modules are left out;
     ``configures_build`` is where the build script calls ``cloacina_build``;
-    ``cargo_configuration`` is the file by which the project tells cargo or rustup what to run;
-    ``reads`` are the files that the compiler reads; ``code`` is what rustc may refuse in the
+    ``cargo_configuration`` is the project's file that configures what cargo or rustup run;
+    ``reads`` are the files that the compiler reads; ``code`` are facts that rustc may refuse in the
     library, ``program_workflows`` are those that only a program of the crate declares.
     """
 
@@ -236,9 +235,9 @@ class RustFacts(NamedTuple):
 
 
 class BuildOptions(NamedTuple):
-    """What the caller asks of the build; ``jobs`` and ``cargo_flags`` are handed to cargo.
+    """The caller's options for the build; ``jobs`` and ``cargo_flags`` are passed to cargo.
 
-    ``default_features`` are on unless they are told not to be.
+    ``default_features`` are on by default.
     """
 
     profile: str = "release"
@@ -255,8 +254,8 @@ class BuildOptions(NamedTuple):
 class BuildRequest(NamedTuple):
     """What to build, the crate ``member`` of a workspace or the only one, and how.
 
-    With ``load`` a library for this machine is loaded, in a child process, and asked what it is.
-    Where no build is ``wanted``, what is asked for goes by the source alone.
+    With ``load`` a library for this machine is loaded, in a child process, to read its metadata.
+    If no build is ``wanted``, only the source is used.
     """
 
     member: str | None = None
@@ -266,7 +265,7 @@ class BuildRequest(NamedTuple):
 
 
 class Project(NamedTuple):
-    """A project, read. Exactly one of ``python`` and ``rust`` is there."""
+    """The facts of a project. Exactly one of ``python`` and ``rust`` is set."""
 
     root: str
     layout: ProjectLayout
@@ -279,9 +278,9 @@ class Project(NamedTuple):
 
 
 class SelectedFile(NamedTuple):
-    """A file that gets packed: where it is, what it is called in the package, why it is in.
+    """A file to pack: its source, its path in the package, and the reason.
 
-    ``link`` is the path in the project that leads to ``source``, where that is no path of its own.
+    ``link`` is the path in the project that leads to ``source``, if that is outside of it.
     """
 
     path: MemberPath
@@ -297,7 +296,7 @@ class SelectedFile(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """What was not packed, relative to the root, and why; ``secret`` where it may hold one."""
+    """A path that is not packed, relative to the root, and why; ``secret`` if it may hold one."""
 
     path: str
     reason: str
@@ -305,9 +304,9 @@ class LeftOut(NamedTuple):
 
 
 class GitProblem(NamedTuple):
-    """What keeps rules from counting, relative to the project's root, and why.
+    """Why ignore rules have no effect, with a path relative to the project's root.
 
-    A part of a repository that cannot be read, or an ignore file that ``is_link``.
+    It is an unreadable part of a repository, or an ignore file that ``is_link``.
     """
 
     path: str
@@ -316,11 +315,11 @@ class GitProblem(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """What gets packed and what does not: a function of the work tree alone.
+    """The packed files and the others: a function of the work tree alone.
 
-    ``tracked`` are the files that git tracks and an ignore rule alone leaves out; ``git_problems``
-    keep that, and rules of the repository, from being known. With ``all_executable`` every file has
-    the executable bit, as on file systems without modes.
+    ``tracked`` are the files that git tracks and that only an ignore rule leaves out;
+    ``git_problems`` are why these, or rules of the repository, may be unknown. With
+    ``all_executable`` every file has the executable bit, as on file systems without modes.
     """
 
     files: tuple[SelectedFile, ...]

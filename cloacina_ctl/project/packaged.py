@@ -1,7 +1,6 @@
-"""The sources in a package, read as those of a project: from memory, with nothing on the disk.
+"""Reads the sources in a package as those of a project: from memory, with nothing on the disk.
 
-What cannot be told without the files around it (a workspace, the crates of a lock file) is not
-asked.
+Facts that need other files (a workspace, the crates of a lock file) are left out.
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ WORKFLOW, VENDOR = "workflow/", "vendor/"
 
 
 class PackedSource(NamedTuple):
-    """What the sources of a package declare; places are paths in the package with a line.
+    """The declarations in the sources of a package; places are paths in the package with a line.
 
-    At most one of ``python`` and ``rust`` is there; ``problems`` keep it from being so.
-    ``source`` is what a crate lacks to be built.
+    At most one of ``python`` and ``rust`` is set; ``problems`` are why it is not.
+    ``source`` are the facts about what a crate lacks to be built.
     """
 
     workflows: tuple[SourceWorkflow, ...] = ()
@@ -135,5 +134,5 @@ def _top_level(paths: Collection[str], folder: str) -> tuple[str, ...]:
 
 
 def _below(paths: Collection[str], folder: str) -> list[str]:
-    """Return the paths in ``folder``, as they are counted from there."""
+    """Return the paths in ``folder``, relative to it."""
     return [path[len(folder) :] for path in paths if path.startswith(folder)]

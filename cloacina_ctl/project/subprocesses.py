@@ -1,9 +1,9 @@
 """Runs other programs: the one module that may start a process.
 
-A program is found once, through absolute entries of PATH alone, and gets an argument list (never
+A program is found once, through absolute entries of PATH only, and gets an argument list (never
 a shell), a session of its own that is killed as a whole, and an environment from an allow-list:
-what a build runs is somebody else's code, and must see neither tokens nor signing keys. Its
-standard output comes line by line within a bound. Nothing is printed here.
+a build runs third-party code, which must see neither tokens nor signing keys. Its standard output
+is passed on line by line, within limits. Nothing is printed here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # A line of cargo's JSON holds the rendered text of one message; the largest seen is some 100 KiB.
 MAX_LINE_BYTES = 8 << 20
-# No build says this much: something in it writes without end.
+# No build prints this much: something in it writes without end.
 MAX_OUTPUT_BYTES = 1 << 30
 # How long a program may take to end after SIGTERM before it is killed.
 GRACE_SECONDS = 2.0
@@ -50,8 +50,8 @@ _PASSED_ON_PREFIXES = (
     "CARGO_", "RUSTUP_", "RUST", "LC_", "PKG_CONFIG", "CC_", "CXX_", "AR_",
     "CFLAGS_", "CXXFLAGS_", "HOST_", "TARGET_", "OPENSSL_",
 )  # fmt: skip
-# `CARGO_REGISTRY_TOKEN` and its like: what needs them, `cargo fetch` can fetch beforehand. For the
-# same reason SSH_AUTH_SOCK is not passed on: an agent signs for whoever asks.
+# `CARGO_REGISTRY_TOKEN` and the like: `cargo fetch` can use them beforehand. For the
+# same reason SSH_AUTH_SOCK is not passed on: an agent signs for every client.
 _NEVER = ("TOKEN", "SECRET", "PASSWORD", "PASSPHRASE", "CREDENTIAL", "CLOACINA_CTL_")
 
 
@@ -67,7 +67,7 @@ class Program(NamedTuple):
 def search_path() -> tuple[str, ...]:
     """Return the folders of PATH that are absolute.
 
-    An empty entry and ``.`` mean the current folder: whoever wrote the project would choose the
+    An empty entry and ``.`` mean the current folder: the author of the project would choose the
     program.
     """
     entries = os.environ.get("PATH", "").split(os.pathsep)
@@ -144,7 +144,7 @@ def _started(program: Program, *, quiet: bool) -> Iterator[subprocess.Popen[byte
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the whole session: politely while its leader lives, then whoever is left."""
+    """End the whole session: its leader by SIGTERM, then the rest by SIGKILL."""
     if process.poll() is None:
         _signal(process.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -161,7 +161,7 @@ def _signal(group: int, number: int) -> None:
 def _pump(process: subprocess.Popen[bytes], streams: Mapping[int, _Lines]) -> None:
     """Read until all streams end, or the program has ended and nothing more is there.
 
-    A grandchild may keep the pipe open for ever: the program's own end is what counts.
+    A grandchild may never close the pipe: the program's own end decides.
     """
     left = MAX_OUTPUT_BYTES
     with selectors.DefaultSelector() as selector:

@@ -19,7 +19,7 @@ def edit(
     """Return ``text`` with each table as ``wanted`` has it and the tables ``without`` gone.
 
     Keys that are there keep their place and their comments. None where the editor does not take
-    what a parser took; whoever uses the result compares it with what was wanted.
+    what a parser took; the caller compares the result with the wanted tables.
     """
     import tomlkit
     from tomlkit.exceptions import TOMLKitError

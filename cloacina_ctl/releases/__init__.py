@@ -1,5 +1,5 @@
-"""What each release of Cloacina loads, as far as it is known without running one.
+"""The rules by which each release of Cloacina loads packages.
 
-``table`` what differs by release, and how that is known · ``ranges`` which releases a requirement
-takes · ``rules`` whether a release loads a package, asked before it is made and after.
+``table`` the rules that differ by release, and their sources · ``ranges`` the releases in a
+requirement · ``rules`` whether a release loads a package, checked before it is made and after.
 """

@@ -1,8 +1,8 @@
-"""Whether a release is in the range of releases that a package or a crate asks for.
+"""Checks whether a release is in the range that a package or a crate requires.
 
-Two languages write such ranges, and not all signs mean the same in both: ``~=0.5`` ends at 1 in
-one, ``~0.5`` at 0.6 in the other. Where readings differ the wider one counts, for outside of a
-range is only what is so by every reading.
+Such ranges are written in two languages, and some signs have different meanings: ``~=0.5`` ends at
+1 in one, ``~0.5`` at 0.6 in the other. If the meanings differ the wider one counts: a release is
+outside of a range only if it is outside by every meaning.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _NONE: Version = (1 << 32,)
 
 
 def takes_release(text: str, release: Release) -> bool:
-    """Tell whether the range ``text`` takes a patch release of the line of ``release``.
+    """Return whether the range ``text`` accepts a patch release of the line of ``release``.
 
-    A clause that cannot be read says nothing.
+    An unreadable clause is ignored.
     """
     low, high = _padded(release.number), _next(release.number)
     for clause in text.split(","):
@@ -36,7 +36,7 @@ def takes_release(text: str, release: Release) -> bool:
 
 
 def _bounds(sign: str, numbers: Version) -> tuple[Version, Version]:
-    """Return the first version that a clause takes, and the first behind it that it does not."""
+    """Return the first version that a clause accepts, and the first one after its range."""
     version = _padded(numbers)
     if sign == ">=":
         return version, _NONE

@@ -1,7 +1,7 @@
-"""Whether a release of Cloacina loads a package, and why not: one set of rules.
+"""Checks whether a release of Cloacina loads a package, and reports why not.
 
-They are asked before a package is made and of one that is there. What decides is a value of plain
-facts, so both get the same answer in the same words. What differs by release is in ``table``.
+The rules are used before a package is made and for an existing one. Both give the same facts, so
+both get the same result and messages. The differences between releases are in ``table``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CARGO_TOML, _PACKAGE_TOML = "Cargo.toml", "package.toml"
 
 
 class ManifestFacts(NamedTuple):
-    """The keys of the two tables of a ``package.toml``, and ``language`` as it is spelled."""
+    """The keys of the two tables of a ``package.toml``, and ``language`` as it is written."""
 
     package: tuple[str, ...]
     metadata: tuple[str, ...]
@@ -29,17 +29,17 @@ class ManifestFacts(NamedTuple):
 
 
 class ModuleFacts(NamedTuple):
-    """Names at the top of ``workflow/`` and ``vendor/``; whether the entry module is there."""
+    """Names at the top of ``workflow/`` and ``vendor/``; whether the entry module exists."""
 
     names: tuple[str, ...] = ()
     has_entry: bool = True
 
 
 class CrateFacts(NamedTuple):
-    """A crate as compilers find it.
+    """The facts of a crate that matter to compilers.
 
-    ``written_for`` is the release of its Cloacina crates, None where that is not known;
-    ``crate_types`` are empty where [lib] has none; ``is_packaged`` says that the feature `packaged`
+    ``written_for`` is the release of its Cloacina crates, None if it is not known;
+    ``crate_types`` are empty if [lib] has none; ``is_packaged`` is whether the feature `packaged`
     is on by default.
     """
 
@@ -51,7 +51,7 @@ class CrateFacts(NamedTuple):
 
 
 class LibraryFacts(NamedTuple):
-    """A compiled library: the interface of its plugin, None where it has none, and its system."""
+    """A compiled library: the interface of its plugin, None if it has none, and its system."""
 
     interface: str | None
     os: str = "linux"
@@ -69,7 +69,7 @@ class Sizes(NamedTuple):
 
 
 class PackageFacts(NamedTuple):
-    """What decides which releases load a package; None is not known, or not there.
+    """The facts that decide which releases load a package; None means unknown or missing.
 
     ``format`` is the kind of file, as ``Release.format``; ``language`` ``python`` or ``rust``.
     """
@@ -86,8 +86,8 @@ class PackageFacts(NamedTuple):
 class Reason(NamedTuple):
     """Why a release does not load a package.
 
-    ``rule`` is the field of ``Release`` that says so, "" where every release has the rule;
-    ``where`` the file of the project or package that it is about.
+    ``rule`` is the field of ``Release`` with the rule, "" if every release has the rule;
+    ``where`` the file of the project or package that it concerns.
     """
 
     rule: str
@@ -97,7 +97,7 @@ class Reason(NamedTuple):
     where: str | None = None
 
 
-# What helps where a crate lacks what a compiler needs.
+# Hints for a crate that lacks what a compiler needs.
 CRATE_HINTS = {
     Code.NO_LOCK_FILE: "run `cargo generate-lockfile`",
     Code.NOT_A_CDYLIB: 'write `crate-type = ["cdylib"]` under [lib]',
@@ -106,12 +106,12 @@ CRATE_HINTS = {
         "write `cloacina_workflow_plugin::package!();` once at the top of the crate"
     ),
 }
-# What a package is made for, rather than what is wrong with it.
+# Reasons about the target of a package, not about a problem in it.
 MADE_FOR = frozenset({"format", "languages", "interfaces", "crates"})
 
 
 def reasons_against(release: Release, facts: PackageFacts) -> Iterator[Reason]:
-    """Yield why the release does not load a package of these facts; nothing where it does."""
+    """Yield why the release does not load a package of these facts; nothing if it does."""
     if facts.format != release.format:
         message = f"`{facts.format}` packages are not loaded"
         yield Reason("format", Code.NOT_FOR_RUNTIME, message)
@@ -143,7 +143,7 @@ def releases_that_load(facts: PackageFacts) -> tuple[Release, ...]:
 def reasons_by_release(
     facts: PackageFacts, releases: Sequence[Release] = RELEASES
 ) -> dict[Reason, list[Release]]:
-    """Return each reason for which some of ``releases`` does not load it, with those releases."""
+    """Return each reason against loading it, with those of ``releases`` that have the reason."""
     found: dict[Reason, list[Release]] = {}
     for release in releases:
         for reason in reasons_against(release, facts):
@@ -157,9 +157,9 @@ def with_releases(message: str, releases: Sequence[Release]) -> str:
 
 
 def broken_rules(release: Release, facts: PackageFacts) -> tuple[Diagnostic, ...]:
-    """Return what keeps a package of these facts from being made for ``release``.
+    """Return why a package of these facts cannot be made for ``release``.
 
-    No source package is made without a lock file: no release builds the same twice without.
+    No source package is made without a lock file: its builds would not be reproducible.
     """
     packed_for = release._replace(lock_file=release.format == SOURCE)
     everywhere = reasons_by_release(facts)
@@ -186,15 +186,15 @@ def _keys(release: Release, manifest: ManifestFacts) -> Iterator[Reason]:
 def _hint_of_key(key: str) -> str:
     takers = [release for release in RELEASES if key in (release.metadata_keys or ())]
     if takers:
-        return f"remove it, or choose a release that takes it: {in_words(takers)}"
+        return f"remove it, or choose a release that accepts it: {in_words(takers)}"
     if key not in ("triggers", "package_type"):
         return "remove it, or correct its spelling"
     instead = "declare triggers in the code" if key == "triggers" else "remove it"
-    return f"{instead}, or choose a release that takes it: {releases_with(key, value=True)}"
+    return f"{instead}, or choose a release that accepts it: {releases_with(key, value=True)}"
 
 
 def _missing(release: Release, manifest: ManifestFacts, language: str | None) -> Iterator[Reason]:
-    """Yield what the release needs and the manifest leaves out."""
+    """Yield the required keys that are missing from the manifest."""
     if release.workflow_name and "workflow_name" not in manifest.metadata:
         yield _refused("workflow_name", "`workflow_name` under [metadata] is missing")
     if not (release.resolves and language == RUST):
@@ -211,7 +211,7 @@ def _missing(release: Release, manifest: ManifestFacts, language: str | None) ->
     if said is not None and said != said.lower():
         yield _refused("", f"`language` must be in lower case: {said[:80]}")
     if language is None:
-        yield _refused("", "nothing tells the language: python or rust")
+        yield _refused("", "the language is not stated: python or rust")
     if release.package_language and language == PYTHON and "language" not in manifest.package:
         message = "without `language` under [package] too, the compiler takes it for Rust"
         yield _refused("package_language", message)
@@ -230,7 +230,7 @@ def _modules(release: Release, modules: ModuleFacts) -> Iterator[Reason]:
 
 
 def _crate(release: Release, crate: CrateFacts) -> Iterator[Reason]:
-    """Yield why what the release's compiler makes of a crate is no library that it loads."""
+    """Yield why the release's compiler does not make a loadable library from a crate."""
     if crate.written_for is not None and crate.written_for not in release.crates:
         yield Reason(
             "crates",
@@ -276,7 +276,7 @@ def _library(release: Release, library: LibraryFacts) -> Iterator[Reason]:
 
 
 def _sizes(release: Release, sizes: Sizes) -> Iterator[Reason]:
-    """Yield the limits of the release that the package is over, as far as its sizes are known."""
+    """Yield the limits of the release that the package exceeds, by its known sizes."""
     package, files = sizes.package, sizes.files
     if release.ratio and package and files is not None and files > release.ratio * package:
         times = -(-10 * files // package) / 10
@@ -284,8 +284,8 @@ def _sizes(release: Release, sizes: Sizes) -> Iterator[Reason]:
             "ratio",
             Code.RELEASE_LIMIT,
             f"its files are {times:.1f} times as large as the package; "
-            f"at most {release.ratio} times is taken",
-            "add padding that compresses to nothing less, and that engines ignore: --pad",
+            f"at most {release.ratio} times is accepted",
+            "add incompressible padding, which engines ignore: --pad",
         )
     for rule, value, what, hint in (
         ("total", files, "bytes in all files", "leave out what it can fetch when it runs"),
@@ -294,5 +294,5 @@ def _sizes(release: Release, sizes: Sizes) -> Iterator[Reason]:
     ):
         most = getattr(release, rule)
         if value is not None and most is not None and value > most:
-            message = f"{value} {what}, at most {most} are taken"
+            message = f"{value} {what}, at most {most} are accepted"
             yield Reason(rule, Code.RELEASE_LIMIT, message, hint)

@@ -1,7 +1,7 @@
-"""What each release of Cloacina loads: the one table of rules that differ by release.
+"""The table of rules that differ between releases of Cloacina.
 
-Each release is written as what changed since the one before it. ``SOURCES`` says of every rule how
-it is known: measured (a released engine, server or crate did it) or read in the source of the
+Each release is written as the changes since the one before it. ``SOURCES`` states for every rule
+how it is known: measured (a released engine, server or crate did it) or read in the source of the
 release. ``releases.rules`` applies them to a package.
 """
 
@@ -21,7 +21,7 @@ V1, SOURCE = "v1", "source"
 PYTHON, RUST = "python", "rust"
 NEWEST = "newest"
 MIB = 1 << 20
-# What the request of an upload adds to the file: a boundary and two headers.
+# The overhead of an upload request: a boundary and two headers.
 _REQUEST_BYTES = 1024
 
 # Engines of 0.4 and later refuse a package with one of these at the top of `workflow/` or
@@ -46,11 +46,11 @@ _SINCE_0_4 = (
 
 
 class Release(NamedTuple):
-    """What the releases called ``name`` load; ``measured`` is the version that was measured.
+    """The rules of the releases ``name``; ``measured`` is the version that was measured.
 
-    ``metadata_keys`` None means that unknown keys under ``[metadata]`` are taken. Sizes are bytes,
+    ``metadata_keys`` None means that unknown ``[metadata]`` keys are accepted. Sizes are in bytes,
     None means no limit. ``crates`` are the releases of the crates whose libraries it can load,
-    ``needed_crates`` what the macros of that release name in the code that they write.
+    ``needed_crates`` those that the generated code of its macros names.
     """
 
     name: str
@@ -160,8 +160,8 @@ _0_12 = _0_11._replace(name="0.12", measured="0.12.0")
 
 RELEASES = (_0_2, _0_3, _0_4, _0_5, _0_6, _0_7, _0_8, _0_9, _0_10, _0_11, _0_12)
 NEWEST_RELEASE = RELEASES[-1]
-# What all take that load sources, but for keys that only some know: the rules of the newest, with
-# what an older one needs and a newer one does not mind.
+# Accepted by all releases that load sources, except for keys that only some know: the rules of the
+# newest, with the keys that an older one needs and a newer one ignores.
 ANY_SOURCE = NEWEST_RELEASE._replace(
     name="any",
     crates=tuple(release.name for release in RELEASES if release.format == SOURCE),
@@ -172,7 +172,7 @@ ANY_SOURCE = NEWEST_RELEASE._replace(
 
 
 class RuleSource(NamedTuple):
-    """What a rule says, and how it is known."""
+    """A rule in words, and how it is known."""
 
     rule: str
     known: str
@@ -294,7 +294,7 @@ SOURCES = {
 
 
 def find_release(text: str) -> Release:
-    """Return the release that ``text`` names: ``0.10``, ``0.3.1`` or ``newest``.
+    """Return the release with the name ``text``: ``0.10``, ``0.3.1`` or ``newest``.
 
     Rules go by major and minor: a patch release has those of its line. Raises ``UsageError`` with
     the range of known releases for any other.
@@ -309,28 +309,28 @@ def find_release(text: str) -> Release:
                 return release
     raise UsageError.of(
         Code.USAGE,
-        f"no such release of Cloacina is known: {text[:80]}",
+        f"unknown release of Cloacina: {text[:80]}",
         hint=f"use {RELEASES[0].name} to {RELEASES[-1].name}, or {NEWEST}",
     )
 
 
 @functools.lru_cache
 def release_of_crate(requirement: str | None) -> Release | None:
-    """Return the release that a crate which requires ``requirement`` of Cloacina is written for.
+    """Return the release for which a crate with ``requirement`` on Cloacina is written.
 
-    None where the requirement takes several releases, or none of those that rules are known of.
+    None if the requirement accepts several releases, or none of the known ones.
     """
     taken = [one for one in RELEASES if requirement and takes_release(requirement, one)]
     return taken[0] if len(taken) == 1 else None
 
 
 def releases_with(field: str, value: object) -> str:
-    """Return which releases have ``value`` for the rule ``field``, in words: ``0.6 to 0.12``."""
+    """Return the releases with ``value`` for the rule ``field``, in words: ``0.6 to 0.12``."""
     return in_words([release for release in RELEASES if getattr(release, field) == value])
 
 
 def in_words(releases: Sequence[Release]) -> str:
-    """Return the names of ``releases``, which are in their order: ``0.6 and later``, ``0.4, 0.6``.
+    """Return the names of the ordered ``releases``: ``0.6 and later``, ``0.4, 0.6``.
 
     Of none it is ``none``.
     """

@@ -96,7 +96,7 @@ def test_the_features_that_are_chosen_choose_the_workflow(
     assert len(found) == (0 if words is None else 1)
     assert found[0].startswith(words) if words else True
     if words and "R010" in words:
-        assert found[0].endswith("with the features that are on — choose with --features: one, two")
+        assert found[0].endswith("with the enabled features — choose with --features: one, two")
 
 
 def test_packed_sources_that_a_server_builds_otherwise_are_a_warning(tmp_path: Path) -> None:

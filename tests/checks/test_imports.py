@@ -220,7 +220,7 @@ def test_an_own_module_that_is_imported_by_another_name_is_an_error(tmp_path, fi
     project(tmp_path, "from p0.util import x\n", files)
     (only,) = [one for one in validate(str(tmp_path)).report.findings if one.code in ABOUT]
     assert (only.code, only.severity) == (Code.OTHER_NAME, Severity.ERROR)
-    has = f"the package has it as `{name}`" if name else "it lies outside of what is packed"
+    has = f"the package has it as `{name}`" if name else "it lies outside of the packed folders"
     assert has in only.message
     assert only.hint.startswith(cure)
 

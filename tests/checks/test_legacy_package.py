@@ -315,14 +315,14 @@ def test_everything_that_is_said_of_sources(place):
 
 def test_unknown_keys_are_a_note(place):
     path = place(v1({**v1_manifest(), "extra": 1}))
-    assert messages(path, "M003") == ["a key that no release gives a meaning: extra"]
+    assert messages(path, "M003") == ["a key that no release knows: extra"]
     assert errors(path) == set()
 
 
 def test_sources_that_were_not_read_are_named(place, monkeypatch):
     monkeypatch.setattr(legacy_contents, "MAX_SOURCES", 10)
     (told,) = messages(place(source()), "L001")
-    assert told == "1 sources are too large to be read: workflow/demo/tasks.py"
+    assert told == "1 sources are too large to read: workflow/demo/tasks.py"
 
 
 def test_findings_can_be_chosen(cli, place):

@@ -38,7 +38,7 @@ def test_source_for_a_newer_python_is_not_called_wrong(tmp_path):
     (only,) = about(root, Code.PYTHON_SYNTAX, Code.NOT_JUDGED)
     assert (only.code, only.severity) == (Code.NOT_JUDGED, Severity.ERROR)
     assert only.message.startswith(
-        f"not judged: this program runs on Python 3.{HERE}, and it is for Python >=3.{HERE + 1}: "
+        f"not checked: this program runs on Python 3.{HERE}, and it is for Python >=3.{HERE + 1}: "
     )
     assert only.hint == f"run cloacina-ctl with Python 3.{HERE + 1} or newer"
     with pytest.raises(Refused) as refused:
@@ -50,7 +50,7 @@ def test_source_for_a_newer_python_is_not_called_wrong(tmp_path):
 def test_source_that_a_python_of_the_project_cannot_read_is_wrong(tmp_path, requires):
     (only,) = about(project(tmp_path, requires, BROKEN), Code.PYTHON_SYNTAX, Code.NOT_JUDGED)
     assert (only.code, only.where) == (Code.PYTHON_SYNTAX, f"{tmp_path}/src/demo/more.py:1")
-    assert only.message.startswith(f"not Python 3.{HERE}: ")
+    assert only.message.startswith(f"not valid Python 3.{HERE}: ")
 
 
 @pytest.mark.parametrize(

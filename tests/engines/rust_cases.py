@@ -215,7 +215,7 @@ EXPLAINED = {
     "new_method": "`Context::get_required` is there from 0.8 on",
     "no_task_at_all": "the workflow's macro sees no task",
     "one_argument_of_result": "a `Result` with fewer than two arguments",
-    "package_before_its_time": "`package!()` is there from 0.6 on",
+    "package_before_its_time": "`package!()` exists from 0.6 on",
     "package_in_workflow": "`package` is an argument of 0.2 and 0.3",
     "package_in_two_modules": "`package!()` is there twice",
     "package_twice": "`package!()` is there twice",

@@ -85,7 +85,7 @@ def test_a_manifest_may_not_say_a_release_of_glibc_that_is_too_low(said):
 
     found = said(Elf(versions=versions), tag="manylinux_2_14_x86_64", change=change)
     assert found.keys() == {"B004", "B005"}
-    assert "it stands under `manylinux_2_14_x86_64`" in found["B004"][1]
+    assert "it is packed under `manylinux_2_14_x86_64`" in found["B004"][1]
 
 
 def test_a_library_for_musl_is_not_one_for_glibc(said):

@@ -53,7 +53,7 @@ def mixed_releases(project: Project) -> Iterator[Finding]:
 
 
 def _meets(name: str, project: Project) -> bool:
-    """Return whether types of that crate meet those of `cloacina-workflow`, which fails to build."""
+    """Return whether types of that crate meet those of `cloacina-workflow`: the build fails."""
     used = {one.name.split("::")[0] for one in code_of(project).imports}
     if name == _GRAPHS:
         # Up to 0.9 `package!()` names it, later only graphs do so.

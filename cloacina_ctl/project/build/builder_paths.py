@@ -1,9 +1,8 @@
-"""The builder's folders: how they are kept out of a library, and which are in it all the same.
+"""Keeps the builder's folders out of a library, and finds those that are in it nevertheless.
 
-The compiler is told to write a name of ours for each folder that sources come from. Names do not
-depend on where the folders lie, so that two checkouts give the same bytes. What the compiler does
-not write as a place of source stays what it is, `env!("CARGO_MANIFEST_DIR")` above all: so the
-finished library is searched.
+Compiler flags replace each source folder with a fixed name. The names do not depend on the places
+of the folders, so that two checkouts give the same bytes. Paths that are not places of source,
+above all `env!("CARGO_MANIFEST_DIR")`, are not replaced: so the finished library is searched.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _PATH = re.compile(r"[\w./+@%~=,-]*")
 _WORD = re.compile(r"[\w.-]")
 _C_SOURCE = re.compile(r"\.(?:cc|cpp|cxx|hpp|[chsS])$")
 
-# Whence a path likely comes: phrases that "in PACKAGE" may follow.
+# The likely origin of a path: phrases that "in PACKAGE" may follow.
 MANIFEST_DIR = 'env!("CARGO_MANIFEST_DIR") or another variable'
 OUT_DIR = 'env!("OUT_DIR") or a generated file'
 C_CODE = "C or C++ code"
@@ -41,14 +40,14 @@ ELSEWHERE = "env! of a variable, or a file that was linked"
 
 
 class BuilderFolder(NamedTuple):
-    """A folder of the builder and what stands for it in the library."""
+    """A folder of the builder and its replacement in the library."""
 
     path: str
     name: str
 
 
 class PathLeft(NamedTuple):
-    """A path of the builder that is in the library, how often, and whence it likely comes."""
+    """A path of the builder in the library, how often it occurs, and its likely origin."""
 
     path: str
     times: int
@@ -61,8 +60,8 @@ def source_folders(
 ) -> tuple[BuilderFolder, ...]:
     """Return the folders that sources come from, the outer ones first.
 
-    Where several match, the compiler takes the last that it was given. The home folder is one, for
-    what nobody foresaw.
+    If several match, the compiler takes the last one. The home folder is the outermost, for all
+    unforeseen paths.
     """
     homes = (
         (home_of("rustup", cargo.environment), "/rustup"),
@@ -85,7 +84,7 @@ def source_folders(
         elif not _is_inside(place, known):
             found.append(BuilderFolder(os.path.dirname(package.folder), "/vendor"))
     if compiler.sysroot and compiler.commit:
-        # What the compiler itself writes where the library's sources are not installed.
+        # The compiler's own name for the standard library's sources if they are not installed.
         sources = os.path.join(compiler.sysroot, "lib", "rustlib", "src", "rust")
         found.append(BuilderFolder(sources, f"/rustc/{compiler.commit}"))
     return tuple(sorted(_all_spellings(found), key=lambda one: (len(one.path), one.path)))
@@ -124,9 +123,9 @@ def paths_left(
     user: str | None,
     patches: tuple[Patch, ...] = (),
 ) -> tuple[PathLeft, ...]:
-    """Return the builder's paths that are in the library, in UTF-8 or UTF-16, the first first.
+    """Return the builder's paths in the library, in UTF-8 or UTF-16, in their order.
 
-    They are looked for in what is packed: the library with ``patches`` over it.
+    The packed bytes are searched: the library with ``patches`` applied.
     100 MB take some 50 ms: one pattern finds all folders, for they begin with the same character.
     """
     places = {one.path for one in folders if not one.path.startswith("/usr/lib")}
@@ -185,7 +184,7 @@ def _whole(before: str, text: str, place: str) -> str:
 
 
 def _origin(path: str, workspace: CargoWorkspace) -> tuple[str, str | None]:
-    """Return whence a path likely comes, and the package that it names, if it does."""
+    """Return the likely origin of a path, and the package that it names, if any."""
     owners = [one for one in workspace.packages if _is_inside(path, (one.folder,))]
     owner = max(owners, key=lambda one: len(one.folder), default=None)
     name = owner.name if owner else _registry_package(path)

@@ -1,8 +1,8 @@
-"""Builds a crate's shared library with cargo. This runs what the project and its dependencies say.
+"""Builds a crate's shared library with cargo. This runs code of the project and its dependencies.
 
-What was built is what cargo's own messages name, for this package, inside the target folder that
-we chose; never a guess. That folder lies under the author's, so that neither build spoils the
-other's cache, and is this workspace's alone, so that nobody else's units get in.
+The library is the one that cargo's own messages name for this package, inside the target folder
+that we chose; it is never guessed. That folder lies under the author's, so that neither build
+spoils the other's cache, and belongs to this workspace only, so that no other units get in.
 """
 
 from __future__ import annotations
@@ -65,15 +65,14 @@ _FEATURE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+./?-]*")
 
 
 class BuiltCrate(NamedTuple):
-    """What was built: the library's absolute path and how it came about.
+    """The result of a build: the library's absolute path and how it was built.
 
-    ``paths_left`` are paths of the builder that are in the library; ``complete_remap`` is false
-    where the compiler could not be told to leave all of them out. ``compiler_variables`` are the
-    names of environment variables that chose or changed the compiler. ``compiled_anew`` are the
-    packages whose units cargo would have taken though they were made of other files; ``cleared``
-    the workspaces that are gone, and what was built for them with them. ``search`` is what the
-    library has to be packed with, so that it searches no folder of this machine. ``files_read``
-    are those that the build read.
+    ``paths_left`` are paths of the builder in the library; ``complete_remap`` is false if the flags
+    could not remove all of them. ``compiler_variables`` are the names of environment variables that
+    chose or changed the compiler. ``compiled_anew`` are the recompiled packages, whose units cargo
+    would have reused though they were made of other files; ``cleared`` are deleted workspaces,
+    whose target folders were removed. ``search`` patches the library so that it searches no folder
+    of this machine. ``files_read`` are the files that the build read.
     """
 
     library: str
@@ -89,7 +88,7 @@ class BuiltCrate(NamedTuple):
 
 
 def find_cargo() -> str:
-    """Return the absolute path of cargo, or raise ``BuildFailed`` that says how to get it."""
+    """Return the absolute path of cargo; raise ``BuildFailed`` with a hint if there is none."""
     path = find_program("cargo")
     if path is None:
         raise BuildFailed.of(
@@ -105,10 +104,10 @@ def build(
 ) -> BuiltCrate:
     """Build the crate's shared library and return where it is.
 
-    With ``on_message`` each line that cargo and the compiler write for people goes there;
-    without, it goes to our standard error, where a terminal gets cargo's progress bar. Raises
-    ``BuildFailed`` where cargo is missing or fails (its messages were shown by then) and
-    ``UsageError`` for options that cargo would take for something else.
+    With ``on_message`` each message line of cargo and the compiler goes there; without, to our
+    standard error, where a terminal gets cargo's progress bar. Raises ``BuildFailed`` where cargo
+    is missing or fails (its messages were shown by then) and ``UsageError`` for options that cargo
+    would misread.
     """
     _check(options)
     environment = clean_environment()
@@ -120,7 +119,7 @@ def build(
     workspace = target_folders.with_own_folders(workspace)
     folders = source_folders(workspace, cargo, compiler)
     builder, complete = _builder(cargo, crate, options, workspace, folders)
-    artifacts, anew = _Build(builder, crate, workspace, options, on_message).run()
+    artifacts, recompiled = _Build(builder, crate, workspace, options, on_message).run()
     library = artifacts.only()
     rustc, host = _compiler(workspace, cargo)
     search = cut_search_path(library)
@@ -132,7 +131,7 @@ def build(
         complete_remap=complete,
         compiler_variables=compiler_variables(environment),
         paths_left=paths_left(library, folders, workspace, user, search.patches),
-        compiled_anew=anew,
+        compiled_anew=recompiled,
         cleared=target_folders.clear_abandoned(workspace),
         search=search,
         files_read=files_read(library, workspace),
@@ -146,9 +145,9 @@ def _builder(
     workspace: CargoWorkspace,
     folders: tuple[BuilderFolder, ...],
 ) -> tuple[Program, bool]:
-    """Return cargo with all its arguments, and whether every compiler gets all of our flags.
+    """Return cargo with all its arguments, and whether our flags reach every compilation.
 
-    Where it does not, the root's folder is at least left out of the last crate.
+    If they do not, the root's folder is at least removed from the last crate.
     """
     configured = configured_flags(cargo.folder, home_of("cargo", cargo.environment))
     added = add_flags(remap_flags(folders), cargo.environment, configured)
@@ -163,7 +162,7 @@ def _builder(
 
 
 class _Build:
-    """One build, in which no unit is taken that was made of another folder's files."""
+    """One build, which reuses no unit that was made of another folder's files."""
 
     def __init__(
         self,
@@ -180,20 +179,20 @@ class _Build:
         self._on_message = on_message
 
     def run(self) -> tuple[_Artifacts, tuple[str, ...]]:
-        """Build; return what was built, and the packages that were compiled anew for that."""
+        """Build; return the libraries, and the packages that were recompiled."""
         options, workspace = self._options, self._workspace
         record = target_folders.BuildRecord(workspace, f"{options.target or ''}/{options.profile}")
-        anew = record.moved()
-        self._forget(anew)
+        recompiled = record.moved()
+        self._forget(recompiled)
         record.write()
         artifacts = self._once()
         suspects = outdated(artifacts.fresh, artifacts.only(), workspace)
         if suspects:
             self._forget(suspects)
-            artifacts, anew = self._once(), (*anew, *suspects)
+            artifacts, recompiled = self._once(), (*recompiled, *suspects)
             if outdated(artifacts.fresh, artifacts.only(), workspace):
                 raise _stale(workspace, suspects)
-        return artifacts, tuple(dict.fromkeys(one.name for one in anew))
+        return artifacts, tuple(dict.fromkeys(one.name for one in recompiled))
 
     def _once(self) -> _Artifacts:
         artifacts = _Artifacts(self._workspace)
@@ -205,9 +204,9 @@ class _Build:
         return artifacts
 
     def _reasons(self) -> tuple[Diagnostic, ...]:
-        """Ask for the compiler's messages as data: what failed alone is compiled once more.
+        """Return the compiler's errors: only the failed crate is compiled again.
 
-        The first time they went to the terminal, together with cargo's progress.
+        The first time the messages went to the terminal, together with cargo's progress.
         """
         lines: list[bytes] = []
 
@@ -220,7 +219,7 @@ class _Build:
         return explain(map(read_json, lines), self._crate, self._workspace.root)
 
     def _forget(self, packages: Iterable[SourcePackage]) -> None:
-        """Let cargo remove the units of the packages, whatever they were made of."""
+        """Let cargo remove the units of the packages."""
         named = [f"--package={one.id}" for one in packages]
         if not named:
             return
@@ -237,14 +236,14 @@ def _stale(workspace: CargoWorkspace, packages: Iterable[SourcePackage]) -> Buil
     names = ", ".join(sorted({one.name for one in packages}))
     return BuildFailed.of(
         Code.STALE_UNITS,
-        f"cargo takes what it compiled of other files: {names}",
+        f"cargo reuses units that were compiled from other files: {names}",
         where=workspace.build_folder,
         hint="remove that folder, and build again",
     )
 
 
 def _check(options: BuildOptions) -> None:
-    """Refuse names that cargo would read as something else than a name."""
+    """Refuse names that cargo would not read as names."""
     words = (("profile", options.profile), ("target", options.target))
     bad = [f"{what}: {word}" for what, word in words if word and not _WORD.fullmatch(word)]
     bad += [f"feature: {word}" for word in options.features if not _FEATURE.fullmatch(word)]
@@ -253,9 +252,9 @@ def _check(options: BuildOptions) -> None:
 
 
 def _with_target_folder(options: BuildOptions, environment: dict[str, str]) -> BuildOptions:
-    """Return the options without ``--target-dir`` of the author's flags, and set what it says.
+    """Return the options without ``--target-dir`` of the author's flags, and set its value.
 
-    As with cargo, it counts from the folder in which the author stands.
+    As in cargo, it is relative to the current folder.
     """
     flags = list(options.cargo_flags)
     end = flags.index("--") if "--" in flags else len(flags)
@@ -272,7 +271,7 @@ def _arguments(crate: Crate, options: BuildOptions, workspace: CargoWorkspace) -
     arguments = [
         "rustc",
         "--lib",
-        # Alone, whatever else the crate asks for: beside an `rlib` there is no `lto` (cargo 1.95).
+        # Only this type, whatever the crate has: with an `rlib` there is no `lto` (cargo 1.95).
         "--crate-type=cdylib",
         f"--profile={options.profile}",
         _RENDERED,
@@ -296,7 +295,7 @@ def _network(options: BuildOptions) -> tuple[str, ...]:
 
 
 def _places(options: BuildOptions, workspace: CargoWorkspace) -> Iterator[str]:
-    """Yield where cargo builds, and for which platform: its folders follow from both."""
+    """Yield the options for the target folder and the platform, which decide cargo's folders."""
     yield f"--target-dir={workspace.target_folder}"
     if workspace.build_folder != workspace.target_folder:
         yield f"--config=build.build-dir={json.dumps(workspace.build_folder)}"
@@ -305,7 +304,7 @@ def _places(options: BuildOptions, workspace: CargoWorkspace) -> Iterator[str]:
 
 
 def _tail(crate: Crate, options: BuildOptions, remaps: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the author's own flags, then what goes to the compiler of this one crate."""
+    """Return the author's own flags, then the flags for the compiler of this crate only."""
     flags = [*remaps]
     if _lacks_feature(crate):
         flags += ["--cfg", f'feature="{PACKAGED}"', "-Aunexpected_cfgs"]
@@ -314,13 +313,13 @@ def _tail(crate: Crate, options: BuildOptions, remaps: tuple[str, ...]) -> tuple
 
 
 def _features(crate: Crate, options: BuildOptions) -> tuple[str, ...]:
-    """Return what was asked for, and ``packaged`` where the crate has it and it would be off."""
+    """Return the requested features, and ``packaged`` if the crate has it and it would be off."""
     is_off = PACKAGED in crate.features and PACKAGED not in features_on(crate, options)
     return (*options.features, PACKAGED) if is_off else options.features
 
 
 def _lacks_feature(crate: Crate) -> bool:
-    """Tell whether the macros want a feature that the crate does not have.
+    """Return whether the macros need a feature that the crate does not have.
 
     The macros of ``cloacina-workflow`` do; those of the full ``cloacina`` crate of 0.2 and 0.3
     export their plugin without it.
@@ -329,7 +328,7 @@ def _lacks_feature(crate: Crate) -> bool:
 
 
 class _Artifacts:
-    """The libraries that cargo says it made of our package."""
+    """The libraries that cargo reports for our package."""
 
     def __init__(self, workspace: CargoWorkspace) -> None:
         self._workspace = workspace
@@ -339,13 +338,13 @@ class _Artifacts:
         self.target: str | None = None
 
     def take(self, line: bytes) -> None:
-        """Note the library that a line of cargo's names, and what was not compiled now.
+        """Record the library that a line of cargo names, and the units that were not compiled now.
 
-        Most lines are about other dependencies. A macro can write to the same stream: what it
-        forges is a second library, or lies elsewhere, and both are refused.
+        Most lines are about other dependencies. A macro can write to the same stream: a library
+        that it forges is a second one, or lies elsewhere, and both are refused.
         """
-        told = b"cdylib" in line or (b'"fresh":true' in line and b'"path+' in line)
-        if b'"compiler-artifact"' not in line or not told:
+        relevant = b"cdylib" in line or (b'"fresh":true' in line and b'"path+' in line)
+        if b'"compiler-artifact"' not in line or not relevant:
             return
         message = read_json(line)
         target, names = message.get("target"), message.get("filenames")
@@ -378,7 +377,7 @@ class _Artifacts:
         return library
 
     def _target_of(self, library: str) -> str | None:
-        """Return the target that was asked for or configured: a folder above the profile's."""
+        """Return the requested or configured target: a folder above the profile's."""
         parts = self._parts(library)
         named = len(parts) > 2 and parts[0] != os.pardir and parts[1] != "deps"
         return parts[0] if named else None
@@ -393,7 +392,7 @@ def _is_library(name: object) -> bool:
 
 
 def _compiler(workspace: CargoWorkspace, program: Program) -> tuple[str, str]:
-    """Return the compiler's version and its own platform, from where cargo keeps them."""
+    """Return the compiler's version and its own platform, from cargo's cache."""
     texts = []
     for folder in dict.fromkeys((workspace.build_folder, workspace.target_folder)):
         with contextlib.suppress(OSError, AttributeError):
@@ -406,7 +405,7 @@ def _compiler(workspace: CargoWorkspace, program: Program) -> tuple[str, str]:
         host = re.search(r"^host: (\S+)$", facts, re.MULTILINE)
         if version and host:
             return version[1], host[1]
-    raise BuildFailed.of(Code.BUILD_FAILED, "the compiler does not say its version")
+    raise BuildFailed.of(Code.BUILD_FAILED, "the compiler does not report its version")
 
 
 def _ask_compiler(program: Program) -> str:

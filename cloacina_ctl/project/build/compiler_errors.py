@@ -1,7 +1,7 @@
-"""What rustc said of a crate, told as the step that is missing.
+"""Explains errors of rustc about a crate by the missing step.
 
-The macros of Cloacina write code, so rustc often names something that the author never wrote. What
-is not in the table is left to rustc's own words, which were shown by then.
+The macros of Cloacina write code, so rustc often names something that the author never wrote.
+Errors that are not in the table are left to rustc's own words, which were shown by then.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SHOWN = 5
 
 
 class _Said(NamedTuple):
-    """One error: its code, its text with all notes, its place; whether a macro wrote the code."""
+    """One error: its code, its text with all notes, its place; whether it is in generated code."""
 
     code: str
     text: str
@@ -32,16 +32,16 @@ class _Said(NamedTuple):
 
 
 class _Cause(NamedTuple):
-    """What an error looks like, and what it means; both texts may name its groups."""
+    """The pattern of an error, and its meaning and hint; both texts may name its groups."""
 
     pattern: re.Pattern[str]
     meaning: str
-    cure: str
+    hint: str
     codes: tuple[str, ...] = ()
 
 
-def _cause(pattern: str, meaning: str, cure: str, *codes: str) -> _Cause:
-    return _Cause(re.compile(pattern), meaning, cure, codes)
+def _cause(pattern: str, meaning: str, hint: str, *codes: str) -> _Cause:
+    return _Cause(re.compile(pattern), meaning, hint, codes)
 
 
 _ONE_RELEASE = "name one release of all crates of Cloacina in Cargo.toml"
@@ -53,12 +53,12 @@ _CAUSES = (
     ),
     _cause(
         r"`TaskHandle` in `cloacina_workflow_plugin`|cloacina_workflow_plugin::TaskHandle",
-        "packages have a `TaskHandle` from 0.11 on",
+        "packages have a `TaskHandle` only from 0.11 on",
         "take the parameter out, or depend on 0.11 or later",
     ),
     _cause(
         r"cannot find `package` in `cloacina_workflow_plugin`",
-        "`package!()` is there from 0.6 on",
+        "`package!()` exists from 0.6 on",
         "remove it, or depend on 0.6 or later",
     ),
     _cause(
@@ -69,7 +69,7 @@ _CAUSES = (
     ),
     _cause(
         r"no method named `(get_required|insert_as|get_as)`",
-        "`Context::{0}` is there from 0.8 on",
+        "`Context::{0}` exists from 0.8 on",
         "write `get` or `insert`, or depend on 0.8 or later",
         "E0599",
     ),
@@ -81,13 +81,13 @@ _CAUSES = (
     ),
     _cause(
         r"name `_ffi` is defined multiple times|symbol `fidius_\w+` is already defined",
-        "`package!()` is there twice",
+        "`package!()` is used twice",
         "remove one of them",
     ),
     _cause(
         r"requires 'id' attribute|must contain at least one #\[task\]",
         "the workflow's macro sees no task, or one without an `id`",
-        'write `#[task(id = "…", …)]` directly in the module; `validate` shows which are amiss',
+        'write `#[task(id = "…", …)]` directly in the module; `validate` shows which are wrong',
     ),
     _cause(
         r"Unknown attribute: '?package\b",
@@ -107,7 +107,7 @@ _CAUSES = (
     ),
     _cause(
         r"file modules in proc macro input",
-        "a macro stands on a module in a file of its own",
+        "a macro is on a module in a file of its own",
         "write `mod name {{ … }}` with the text of that file in it",
         "E0658",
     ),
@@ -134,17 +134,17 @@ _NO_CRATE = re.compile(
 def explain(
     messages: Iterable[dict[str, Any]], crate: Crate, folder: str
 ) -> tuple[Diagnostic, ...]:
-    """Return what the compiler's messages about ``crate`` mean, the author's own lines first.
+    """Return the meaning of the compiler's messages about ``crate``, the author's own lines first.
 
-    ``messages`` are objects as cargo prints them, ``folder`` is where their paths count from.
+    ``messages`` are objects as cargo prints them; their paths are relative to ``folder``.
     """
     said = sorted(_errors(messages, crate, folder), key=lambda one: one.by_macro)
     found: dict[tuple[str, str], Diagnostic] = {}
     for one in said:
-        told = _told(one, crate)
-        if told is not None:
-            diagnostic = Diagnostic(Code.BUILD_FAILED, told[0], one.place, told[1])
-            found.setdefault(told, diagnostic)
+        explained = _explained(one, crate)
+        if explained is not None:
+            diagnostic = Diagnostic(Code.BUILD_FAILED, explained[0], one.place, explained[1])
+            found.setdefault(explained, diagnostic)
     return tuple(found.values())[:_SHOWN]
 
 
@@ -166,7 +166,7 @@ def _errors(messages: Iterable[dict[str, Any]], crate: Crate, folder: str) -> It
 
 
 def _place(spans: object, folder: str, root: str) -> str | None:
-    """Return file and line, of a macro's code those where the macro is used."""
+    """Return file and line; for generated code those of the macro."""
     for span in spans if isinstance(spans, list) else []:
         if isinstance(span, dict) and span.get("is_primary"):
             name, line = str(span.get("file_name")), span.get("line_start")
@@ -175,13 +175,13 @@ def _place(spans: object, folder: str, root: str) -> str | None:
     return None
 
 
-def _told(one: _Said, crate: Crate) -> tuple[str, str] | None:
+def _explained(one: _Said, crate: Crate) -> tuple[str, str] | None:
     for cause in _CAUSES:
         found = cause.pattern.search(one.text)
         if found is not None and (not cause.codes or one.code in cause.codes):
             groups = [group or "" for group in found.groups()]
             add = add_command(package_of(groups[0]), crate) if groups else ""
-            return cause.meaning.format(*groups), cause.cure.format(*groups, add=add)
+            return cause.meaning.format(*groups), cause.hint.format(*groups, add=add)
     missing = _NO_CRATE.search(one.text)
     return None if missing is None else _not_there(missing[1], crate, by_macro=one.by_macro)
 
@@ -190,7 +190,7 @@ def _not_there(name: str, crate: Crate, *, by_macro: bool) -> tuple[str, str] | 
     if name == "cloacina" and by_macro:
         return (
             "a task takes a handle (packages: from 0.11 on) or invokes a graph (from 0.10 on)",
-            "take it out, or depend on such a release",
+            "remove it, or depend on such a release",
         )
     if name == "cloacina":
         return "a package has no crate `cloacina`", "write `cloacina_workflow` instead of it"
@@ -198,4 +198,4 @@ def _not_there(name: str, crate: Crate, *, by_macro: bool) -> tuple[str, str] | 
         return None
     whose = "the macros name" if by_macro else "the code names"
     command = add_command(package_of(name), crate)
-    return f"{whose} the crate `{name}`, which is no dependency", f"run `{command}`"
+    return f"{whose} the crate `{name}`, which is not a dependency", f"run `{command}`"

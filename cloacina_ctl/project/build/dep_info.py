@@ -1,7 +1,7 @@
-"""Which files a build read, by what cargo notes of it: the compiler's, and those of build scripts.
+"""Lists the files that a build read, from cargo's records: by the compiler and by build scripts.
 
-Cargo writes both into one list beside the library. What a build script names is told by its output:
-it says when to run the script again, and not that the file must be there.
+Cargo writes both into one list beside the library. A build script names files in its output: they
+decide when to run the script again, and need not exist.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WATCHES = ("cargo:rerun-if-changed=", "cargo::rerun-if-changed=")
 class FilesRead(NamedTuple):
     """Files and folders that a build read, absolute: by the compiler, and by build scripts alone.
 
-    Of the latter those that lie in the workspace: a header of the system is no file of a project.
+    Of the latter only those in the workspace: a system header is not a file of a project.
     """
 
     compiled: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class FilesRead(NamedTuple):
 
 
 def files_read(library: str, workspace: CargoWorkspace) -> FilesRead:
-    """Return what the build of ``library`` read, but for what build scripts made and registries."""
+    """Return the files that the build read, except generated ones and those of registries."""
     named = {path for one in workspace.packages if one.by_path for path in _watched(one, workspace)}
     found = sorted({os.path.normpath(path) for path in sources_of(library, workspace)})
     inside = os.path.join(workspace.root, "")
@@ -44,7 +44,7 @@ def files_read(library: str, workspace: CargoWorkspace) -> FilesRead:
 
 
 def _watched(package: SourcePackage, workspace: CargoWorkspace) -> Iterator[str]:
-    """Yield what the build script of a package said it watches, whenever that was."""
+    """Yield the files that the build script of a package has named in any run."""
     place = glob.escape(workspace.build_folder)
     script = os.path.join("build", f"{glob.escape(package.name)}-*", "output")
     for depth in ("*", "*/*"):  # with a target named, its folder lies above the profile's

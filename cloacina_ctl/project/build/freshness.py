@@ -1,8 +1,8 @@
-"""Whether what cargo calls fresh was compiled of the files that lie there now.
+"""Checks that units which cargo calls fresh were compiled from the current files.
 
 Cargo compares the time of the last change of a file with the time of the build. Files that were
 put there afterwards and kept an older date (`cp -p`, `rsync -a`, `tar`, `mv`) look old to it, and
-units of other code get into the library. The time at which a file was put there (ctime) tells.
+units of other code get into the library. The time at which a file was put there (ctime) shows it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MAX_BYTES = 64 << 20
 
 
 class FreshUnit(NamedTuple):
-    """A unit that cargo did not compile: its package and a file that was made of it."""
+    """A unit that cargo did not compile: its package and an output file of it."""
 
     package_id: str
     path: str
@@ -32,10 +32,10 @@ class FreshUnit(NamedTuple):
 def outdated(
     units: Iterable[FreshUnit], library: str, workspace: CargoWorkspace
 ) -> tuple[SourcePackage, ...]:
-    """Return the packages by path of which a unit is older than files of its package.
+    """Return the packages by path with a unit that is older than files of its package.
 
-    Which files there are is told by the list that cargo writes beside the library: all that
-    members, path dependencies, their build scripts and macros were made of.
+    The files are those in the list that cargo writes beside the library: the sources of members,
+    path dependencies, their build scripts and macros.
     """
     built = _built(units)
     known = [one for one in workspace.packages if one.by_path and one.id in built]
@@ -61,7 +61,7 @@ def _built(units: Iterable[FreshUnit]) -> dict[str, int]:
 
 
 def sources_of(library: str, workspace: CargoWorkspace) -> Iterator[str]:
-    """Yield the files that the library was made of, but for those that build scripts made."""
+    """Yield the source files of the library, except those that build scripts generated."""
     made = (workspace.build_folder + os.sep, workspace.target_folder + os.sep)
     try:
         with open(os.path.splitext(library)[0] + ".d", "rb") as file:
@@ -77,7 +77,7 @@ def sources_of(library: str, workspace: CargoWorkspace) -> Iterator[str]:
 def _owned(paths: Iterable[str], packages: list[SourcePackage]) -> dict[str, set[str]]:
     """Return the files and folders of each package, by its folder.
 
-    What lies in none, as a text that a source includes from elsewhere, counts for all.
+    A file in none of them, such as an included text from elsewhere, counts for all.
     """
     found: dict[str, set[str]] = {one.folder: set() for one in packages}
     for path in paths:
@@ -93,9 +93,9 @@ def _owned(paths: Iterable[str], packages: list[SourcePackage]) -> dict[str, set
 
 
 def _was_put_after(path: str, built: int) -> bool:
-    """Tell whether a file or folder came there after ``built`` with an older date.
+    """Return whether a file or folder was put there after ``built`` with an older date.
 
-    One with a newer date is left to cargo, which sees it; it does not see what a link was before.
+    Cargo notices one with a newer date by itself; it does not notice a changed link.
     """
     try:
         facts = os.lstat(path)

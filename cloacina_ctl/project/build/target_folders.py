@@ -1,10 +1,10 @@
-"""One target folder for each workspace, so that no build is given another checkout's units.
+"""One target folder for each workspace, so that no build uses another checkout's units.
 
-Cargo tells units of one target folder apart by names relative to the workspace, and old from new by
-times alone: two checkouts that share a target folder share what was compiled of their members,
-path dependencies and build scripts. So ours is named after the workspace's root, and a record in it
-says where each package by path lay when it was compiled (folder, device, inode). A package that
-lies elsewhere now, because its folder was replaced or a link leads to another, is compiled anew.
+Cargo identifies units in a target folder by names relative to the workspace, and outdated ones only
+by times: two checkouts that share a target folder share the units of their members, path
+dependencies and build scripts. So ours is named after the workspace's root, and a record in it
+has the place of each package by path when it was compiled (folder, device, inode). A package in
+another place, because its folder was replaced or a link leads to another, is recompiled.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 OUR_FOLDER = "cloacina-ctl"
 RECORD = "workspace.json"
-# A workspace that is gone may be one that only another machine or container sees.
+# A missing workspace may be visible only on another machine or in a container.
 KEEP_SECONDS = 24 * 3600
 
 _NAME_LENGTH = 16
@@ -52,7 +52,7 @@ def _name(root: str) -> str:
 
 
 class BuildRecord:
-    """What is known of the packages that were compiled in the folder, for one kind of build.
+    """The record of the packages that were compiled in the folder, for one kind of build.
 
     ``kind`` is the profile with the target: each has units of its own.
     """
@@ -75,7 +75,7 @@ class BuildRecord:
         )  # fmt: skip
 
     def write(self) -> None:
-        """Note where the packages lie now, and the day on which the folder was used."""
+        """Record the current places of the packages, and the day of use of the folder."""
         kinds = self._kinds()
         now = {one.folder: place_of(one) for one in self._by_path()}
         kinds = {**kinds, self._kind: {**kinds.get(self._kind, {}), **now}}
@@ -101,7 +101,7 @@ class BuildRecord:
 
 
 def place_of(package: SourcePackage) -> str:
-    """Return what tells the package's folder from another at the same path."""
+    """Return what distinguishes the package's folder from another one at the same path."""
     try:
         facts = os.stat(package.folder)
     except OSError:
@@ -110,10 +110,10 @@ def place_of(package: SourcePackage) -> str:
 
 
 def clear_abandoned(workspace: CargoWorkspace) -> tuple[str, ...]:
-    """Remove what was built for workspaces that are gone; return their roots.
+    """Remove the target folders of deleted workspaces; return the roots of these.
 
-    That is so where no folder is left at the root that the record names, or where the record lies
-    in a copy of the folder that it names, and nothing was built there for a day.
+    A workspace is deleted if there is no folder at the recorded root, or if the record lies in a
+    copy of the folder that it names, and nothing was built there for a day.
     """
     ours = {workspace.build_folder, workspace.target_folder}
     folders = sorted({os.path.dirname(folder) for folder in ours})
@@ -164,12 +164,12 @@ def _is_gone(root: str) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:
-        return False  # somebody else's: it may be there
+        return False  # another user's: it may exist
     return False
 
 
 def _read(path: str) -> dict[str, Any]:
-    """Return what a record says, nothing for one that is not there or is none."""
+    """Return the content of a record, empty for a missing or invalid one."""
     with contextlib.suppress(OSError), open_folder(os.path.dirname(path)) as folder:
         return _parsed(folder.open_file(os.path.basename(path)))
     return {}

@@ -1,1 +1,1 @@
-"""The source of a crate as it gets packed: complete, so that it builds where nothing else is."""
+"""Makes the packed source of a crate, which builds without the rest of its project."""

@@ -1,4 +1,4 @@
-"""What a packed source lacks to build where nothing else of its project is."""
+"""Finds what a packed source lacks to build without the rest of its project."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class MissingRead(NamedTuple):
 
 
 class SourceFacts(NamedTuple):
-    """The source of a crate as it is or would be packed; ``prefix`` is its folder in the package.
+    """The packed source of a crate; ``prefix`` is its folder in the package.
 
-    ``missing`` are files that the compiler reads, ``watched`` those that a build script does,
+    ``missing`` are files that the compiler reads, ``watched`` those that a build script reads,
     ``inherited`` keys without a workspace, ``outside`` dependencies by path without a folder, and
-    ``settings`` the files that tell cargo what to do, each with its keys.
+    ``settings`` the configuration files of cargo, each with its keys.
     """
 
     prefix: str = ""
@@ -57,9 +57,9 @@ def packed_facts(
     *,
     makes_files: bool = False,
 ) -> SourceFacts:
-    """Return what can be told of the source in a package: of its ``paths``, and what some hold.
+    """Return the facts of the source in a package, from its ``paths`` and some files.
 
-    ``table`` is its Cargo.toml, ``sources`` has the files that tell cargo what to do;
+    ``table`` is its Cargo.toml, ``sources`` has the configuration files of cargo;
     ``makes_files`` as ``missing_reads`` has it.
     """
     manifests = Manifests("", table, "", table)
@@ -100,9 +100,8 @@ def missing_reads(
 ) -> Iterator[MissingRead]:
     """Yield the reads of a package in ``folder`` that fail once it lies in ``place``.
 
-    ``packed`` are the paths of the packed source, each with the file that it is made of. With
-    ``makes_files`` the package has a build script: what is not there, or what git ignores, it may
-    well make, so that only a build knows.
+    ``packed`` are the paths of the packed source, each with its file on disk. With ``makes_files``
+    the package has a build script, which may generate missing or ignored files: only a build shows.
     """
     for read in reads:
         there = os.path.normpath(os.path.join(place, read.path))

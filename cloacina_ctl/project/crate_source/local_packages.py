@@ -1,8 +1,8 @@
-"""The packages of a crate that lie in folders, and where each of them goes in the packed source.
+"""Finds the packages of a crate that lie in folders, and their places in the packed source.
 
-A crate that needs nothing above it is packed as it stands, with the packages in its folder. Of any
-other the packages that it is built of come along: those in its folder stay in their place, those
-outside of it go under ``path-dependencies/``.
+A crate that needs nothing above it is packed as it is, with the packages in its folder. Any other
+is packed with the packages that it is built of: those in its folder keep their place, those outside
+of it go under ``path-dependencies/``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 class LocalPackage(NamedTuple):
     """A package in a folder; ``place`` is its folder in the packed source, empty for the crate.
 
-    ``is_outside`` tells that it does not lie in the crate's folder.
+    ``is_outside`` is true if it does not lie in the crate's folder.
     """
 
     name: str
@@ -53,21 +53,21 @@ class LocalPackage(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """Its folder, as the Cargo.toml that names it spells that."""
+        """Its folder, as spelled in the Cargo.toml that names it."""
         return self.manifests.folder
 
     @property
     def on_disk(self) -> str:
-        """The folder that its files are read from: one outside of the crate may be a link."""
+        """The folder from which its files are read: one outside of the crate may be a link."""
         return os.path.realpath(self.folder) if self.is_outside else self.folder
 
     def path(self, name: str) -> str:
-        """Return the path in the packed source of what ``name`` is from its own folder."""
+        """Return the path in the packed source of ``name``, relative to its own folder."""
         return os.path.normpath(os.path.join(self.place, name))
 
 
 class Needed(NamedTuple):
-    """A folder that a Cargo.toml names, by which name, and where the name stands."""
+    """A folder that a Cargo.toml names, under which name and in which place."""
 
     name: str
     folder: str
@@ -75,7 +75,7 @@ class Needed(NamedTuple):
 
 
 def stands_alone(crate: Crate, packed: Collection[str]) -> bool:
-    """Tell whether cargo needs nothing for the crate but the files ``packed``, from its root.
+    """Return whether cargo needs only the files ``packed`` (from its root) for the crate.
 
     That is so where it belongs to no workspace above it, and every member, dependency by path
     and patch lies in its folder and is packed.
@@ -128,7 +128,7 @@ def find_packages(crate: Crate) -> tuple[LocalPackage, ...]:
 def _taken(
     manifests: Manifests, locked: frozenset[str], root: str, *, is_root: bool
 ) -> Iterator[Needed]:
-    """Yield what a build takes: nothing that is for tests alone, and no patch without effect."""
+    """Yield the packages of a build: without those for tests only, and unused patches."""
     where = _shown(manifests.folder, root)
     for one in dependencies_of(manifests):
         if one.path is not None:
@@ -148,7 +148,7 @@ def _taken(
 
 
 def _needed(manifests: Manifests, *, with_patches: bool) -> Iterator[Needed]:
-    """Yield every folder that cargo looks for when it reads the package."""
+    """Yield every folder that cargo requires when it reads the package."""
     for one in dependencies_of(manifests):
         if one.path is not None:
             yield Needed(one.key, one.path, CARGO_TOML)
@@ -177,7 +177,7 @@ def _manifests_of(one: Needed, root: str) -> Manifests:
 
 
 def no_workspace(keys: tuple[str, ...], where: str) -> Diagnostic:
-    """Return what is said of a Cargo.toml whose workspace is not there."""
+    """Return the finding for a Cargo.toml whose workspace is missing."""
     return Diagnostic(
         Code.NO_WORKSPACE,
         f"it takes {first_of(keys, MOST_NAMED)} from a workspace, and there is none",
@@ -192,7 +192,7 @@ def _shown(folder: str, root: str, *, folder_only: bool = False) -> str:
 
 
 def _place(name: str, root: str, others: Collection[LocalPackage]) -> str:
-    """Return where a package outside of the crate goes: a folder of its own, taken by nothing."""
+    """Return the place of a package outside of the crate: an unused folder of its own."""
     taken = {one.place for one in others}
     wanted = f"{PLACE}/{name if _NAME.fullmatch(name) else 'package'}"
     place, number = wanted, 1
@@ -203,7 +203,7 @@ def _place(name: str, root: str, others: Collection[LocalPackage]) -> str:
 
 
 def _locked_names(workspace: str) -> frozenset[str]:
-    """Return the names of all packages in the lock; what it does not name no build takes."""
+    """Return the names of all packages in the lock; a build takes no others."""
     if not os.path.isfile(os.path.join(workspace, CARGO_LOCK)):
         return frozenset()
     table: dict[str, Any] = read_own_toml(workspace, CARGO_LOCK, max_bytes=MAX_LOCK)

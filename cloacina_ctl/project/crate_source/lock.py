@@ -1,10 +1,10 @@
-"""The Cargo.lock of a crate alone, cut out of that of its workspace.
+"""Cuts the Cargo.lock of one crate out of that of its workspace.
 
-Which entries are left depends on the features that the crate asks for, so cargo is asked: in a
-folder of our own that holds the manifests as they get packed, empty sources, and the workspace's
-lock. It runs in the crate's folder, where its settings and toolchain are those of every build, and
-writes nothing there. It keeps every version that it finds in the lock; one that is not there is an
-error, because the package would be built of something else than the workspace.
+The remaining entries depend on the requested features, so cargo computes them: in a folder of our
+own with the packed manifests, empty sources, and the workspace's lock. It runs in the crate's
+folder, where its settings and toolchain are those of every build, and writes nothing there. It
+keeps every version that it finds in the lock; a new one is an error, because the package would be
+built from other code than the workspace.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def cut_lock(
 ) -> bytes:
     """Return the lock of the crate whose ``manifests`` and ``sources`` these are, by their paths.
 
-    ``work`` is an empty folder to work in. Fetches what cargo must know of a dependency and does
-    not, unless ``offline`` is asked for. Raises ``BuildFailed`` where cargo cannot say, ``Refused``
+    ``work`` is an empty folder to work in. Downloads missing facts about dependencies, unless
+    ``offline`` is set. Raises ``BuildFailed`` where cargo cannot resolve the crate, ``Refused``
     where it needs another version.
     """
     whole = read_own_text(crate.workspace_root or crate.root, CARGO_LOCK, max_bytes=MAX_LOCK)
@@ -62,7 +62,7 @@ def _plant(path: str, data: bytes) -> None:
 
 
 def _ask(folder: str, work: str, options: BuildOptions) -> None:
-    """Have cargo resolve the crate in ``work``, which leaves the lock there as it has to be."""
+    """Have cargo resolve the crate in ``work`` and write the lock there."""
     manifest = f"--manifest-path={os.path.join(work, CARGO_TOML)}"
     arguments = ("metadata", "--format-version=1", manifest)
     said: list[str] = []
@@ -74,22 +74,22 @@ def _ask(folder: str, work: str, options: BuildOptions) -> None:
     text = " ".join(line.strip() for line in said[:_SHOWN_LINES]).replace(work, "")
     raise BuildFailed.of(
         Code.LOCK_NOT_CUT,
-        f"cargo does not take the crate alone: {text}",
+        f"cargo cannot resolve the crate alone: {text}",
         where=CARGO_LOCK,
         hint="run `cargo metadata` in the workspace; with --offline, `cargo fetch` first",
     )
 
 
 def _compare(whole: bytes, cut: bytes) -> None:
-    """Refuse a lock that names anything which the workspace's does not."""
+    """Refuse a lock with an entry that the workspace's lock does not have."""
     more = sorted(_entries(cut) - _entries(whole))
     if more:
         named = ", ".join(f"{name} {version}" for name, version, *_ in more[:3])
         raise Refused.of(
             Code.LOCK_NOT_CUT,
-            f"the crate alone needs what the workspace's Cargo.lock does not name: {named}",
+            f"the crate alone needs packages that the workspace's Cargo.lock lacks: {named}",
             where=CARGO_LOCK,
-            hint="bring the lock up to date: run `cargo metadata` in the workspace",
+            hint="update the lock: run `cargo metadata` in the workspace",
         )
 
 

@@ -1,8 +1,8 @@
 """The Cargo.toml of a crate for its packed source, as ``cargo package`` would write it.
 
-Nothing in it leads out of the source: what it inherits is filled in, dependencies by path name
-their place in the source, and what counts of the workspace's root (``[patch]``, ``[replace]``,
-``[profile]``, the resolver) stands in the crate's own, which is a root now.
+Nothing in it leads out of the source: inherited keys are filled in, dependencies by path name
+their place in the source, and the effective keys of the workspace's root (``[patch]``,
+``[replace]``, ``[profile]``, the resolver) are in the crate's own, which is a root now.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _BESIDE = ("readme", "license-file")
 
 
 class WrittenCargoToml(NamedTuple):
-    """A Cargo.toml for the packed source, and the files that it names which are not in it yet.
+    """A Cargo.toml for the packed source, and the files that it names and that must be added.
 
     ``beside`` are paths on the disk by the name that each gets beside the Cargo.toml.
     """
@@ -62,7 +62,7 @@ def normal_manifest(
 
 
 def missing_targets(package: LocalPackage, packed: Collection[str]) -> bool:
-    """Tell whether the package declares a program, example or test whose file is not packed."""
+    """Return whether the package declares a program, example or test without a packed file."""
     name = str(table_in(package.manifests.table, "package").get("name"))
     return any(
         not _is_there(entry, kind, name, package, packed)
@@ -103,13 +103,13 @@ class _Writer:
             table.update(self._of_the_root())
         ordered = {"package": table.pop("package"), **{k: v for k, v in table.items() if v != []}}
         text = LEAD + dump(ordered)
-        if parse_toml(text, where=CARGO_TOML) != ordered:  # no number is like NaN, above all
+        if parse_toml(text, where=CARGO_TOML) != ordered:  # such as NaN
             where = self._package.path(CARGO_TOML)
             raise Refused.of(Code.BAD_TOML, "a value that cannot be written out", where=where)
         return WrittenCargoToml(text, self._beside)
 
     def _filled(self) -> Table:
-        """Return ``[package]``; what it names outside of its folder comes beside it, or goes."""
+        """Return ``[package]``; files outside of its folder are added beside it, or removed."""
         found = filled_package(self._manifests)
         for key in _BESIDE:
             value = found.get(key)
@@ -130,7 +130,7 @@ class _Writer:
         return found
 
     def _may_come_along(self, path: str, name: str) -> bool:
-        """Tell whether a file outside of the crate is the workspace's to give."""
+        """Return whether a file outside of the crate belongs to the workspace."""
         top = os.path.join(os.path.realpath(self._manifests.workspace_folder), "")
         inside = os.path.realpath(path).startswith(top) and not os.path.islink(path)
         return inside and os.path.isfile(path) and deny_file(name) is None
@@ -144,7 +144,7 @@ class _Writer:
         ]
 
     def _replace_dependencies(self, table: Table, *, with_dev: bool) -> None:
-        """Write out all dependencies; those for tests only where they can be had."""
+        """Write out all dependencies; those for tests only if they are available."""
         if "target" in table:
             targets = table_in(table, "target")
             table["target"] = {key: dict(table_in(targets, key)) for key in targets}
@@ -163,7 +163,7 @@ class _Writer:
         return one.path is None or one.path in self._places
 
     def _placed(self, one: Dependency) -> Table:
-        """Return the dependency with the way to its place in the packed source."""
+        """Return the dependency with the path to its place in the packed source."""
         if one.path is None:
             return one.table
         here = self._package.place or os.curdir
@@ -171,7 +171,7 @@ class _Writer:
         return {**one.table, "path": os.path.relpath(there, here).replace(os.sep, "/")}
 
     def _of_the_root(self) -> Table:
-        """Return what cargo reads in the Cargo.toml of a workspace's root alone."""
+        """Return the keys that cargo reads only in the Cargo.toml of a workspace's root."""
         top = self._manifests.workspace_table
         found: Table = {key: top[key] for key in ("profile",) if key in top}
         for name, one in patches_of(self._manifests):
@@ -185,13 +185,13 @@ class _Writer:
         if resolver is not None:
             workspace["resolver"] = resolver
         apart = sorted(place for place in self._places.values() if place)
-        if apart:  # they are dependencies, no members: what their tests need is not there
+        if apart:  # they are dependencies, not members: requirements of their tests are missing
             workspace["exclude"] = apart
         return {**found, "workspace": workspace}
 
 
 def _resolver(manifests: Manifests) -> str | None:
-    """Return the resolver of the workspace: said, or by the edition of its root package."""
+    """Return the resolver of the workspace: as stated, or by the edition of its root package."""
     top = manifests.workspace_table
     said = table_in(top, "workspace").get("resolver") or table_in(top, "package").get("resolver")
     if said is not None:
@@ -210,7 +210,7 @@ def _entries(table: Table, kind: str) -> list[Table]:
 def _is_there(
     entry: Table, kind: str, package: str, at: LocalPackage, packed: Collection[str]
 ) -> bool:
-    """Tell whether the file of a target is packed, by the places where cargo looks for it."""
+    """Return whether the file of a target is packed, by the places where cargo looks for it."""
     name, said = entry.get("name"), entry.get("path")
     folder = _TARGETS[kind]
     places = (

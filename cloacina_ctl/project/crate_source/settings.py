@@ -1,4 +1,4 @@
-"""Cargo's own configuration files: which of their keys say how a build goes."""
+"""Reads cargo's configuration files: the keys that affect a build."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 CONFIG_FILES = (".cargo/config.toml", ".cargo/config")
 TOOLCHAIN_FILES = ("rust-toolchain.toml", "rust-toolchain")
-# https://doc.rust-lang.org/cargo/reference/config.html: the tables that no build depends on.
+# https://doc.rust-lang.org/cargo/reference/config.html: the tables without effect on a build.
 _FOR_PEOPLE = frozenset(
     {"alias", "term", "cache", "cargo-new", "future-incompat-report", "install"}
 )
 
 
 def telling_keys(name: str, read: Callable[[], Table]) -> tuple[str, ...]:
-    """Return what of the file ``name``, which ``read`` reads, a build depends on: its keys, sorted.
+    """Return the keys of the file ``name``, which ``read`` reads, that affect a build, sorted.
 
-    Its name alone where it is no TOML.
+    Only its name if it is not TOML.
     """
     if name in TOOLCHAIN_FILES:
         return ("the toolchain",)
@@ -42,7 +42,7 @@ def telling_keys(name: str, read: Callable[[], Table]) -> tuple[str, ...]:
 
 
 def settings_between(folder: str, top: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield what tells cargo what to do from ``folder`` up to ``top``, and which keys do.
+    """Yield the configuration files of cargo from ``folder`` up to ``top``, and their keys.
 
     A toolchain file in ``folder`` itself is not among them: it is the crate's own.
     """

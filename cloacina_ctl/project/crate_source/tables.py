@@ -41,24 +41,24 @@ class Dependency(NamedTuple):
 
     @property
     def package(self) -> str:
-        """The name of the package, which may be used under another."""
+        """The name of the package, which may differ from the name in code."""
         return str(self.table.get("package", self.key))
 
 
 def table_in(table: Table, key: str) -> Table:
-    """Return the table at ``key``, empty where there is none."""
+    """Return the table at ``key``, empty if there is none."""
     value = table.get(key)
     return value if isinstance(value, dict) else {}
 
 
 def texts_in(table: Table, key: str) -> list[str]:
-    """Return the texts in the list at ``key``."""
+    """Return the strings in the list at ``key``."""
     value = table.get(key)
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def inherits(value: object) -> bool:
-    """Tell whether a value is taken from the workspace."""
+    """Return whether a value is inherited from the workspace."""
     return isinstance(value, dict) and value.get("workspace") is True
 
 
@@ -76,13 +76,13 @@ def inherited_keys(table: Table) -> tuple[str, ...]:
 
 
 def places_of(table: Table) -> tuple[Table, ...]:
-    """Return the tables of a Cargo.toml that dependencies stand in: its own, and each target's."""
+    """Return the tables of a Cargo.toml with dependencies: its own, and each target's."""
     targets = table_in(table, "target").values()
     return (table, *(target for target in targets if isinstance(target, dict)))
 
 
 def filled_package(manifests: Manifests) -> Table:
-    """Return ``[package]`` with what it inherits; paths count from the package's own folder."""
+    """Return ``[package]`` with inherited keys; paths are relative to the package's own folder."""
     shared = table_in(table_in(manifests.workspace_table, "workspace"), "package")
     found: Table = {}
     for key, value in table_in(manifests.table, "package").items():
@@ -120,7 +120,7 @@ def resolved(key: str, kind: str, value: object, manifests: Manifests) -> Depend
 
 
 def _joined(key: str, own: Table, manifests: Manifests) -> Table:
-    """Return the workspace's entry with what a member may add: features, being optional."""
+    """Return the workspace's entry with the keys that a member may add: features, optional."""
     common = table_in(table_in(manifests.workspace_table, "workspace"), DEPENDENCIES).get(key)
     found: Table = {"version": common} if isinstance(common, str) else {}
     if isinstance(common, dict):
@@ -132,14 +132,14 @@ def _joined(key: str, own: Table, manifests: Manifests) -> Table:
         if name in own:
             found[name] = own[name]
     named = [name for name in ("default-features", "default_features") if name in own]
-    if named and own[named[0]] is True:  # a member can switch them on, and never off
+    if named and own[named[0]] is True:  # a member can switch them on, but not off
         found.pop("default_features", None)
         found["default-features"] = True
     return found
 
 
 def patches_of(manifests: Manifests) -> Iterator[tuple[str, Dependency]]:
-    """Yield what ``[patch]`` and ``[replace]`` of the workspace name, and in which table."""
+    """Yield the entries of ``[patch]`` and ``[replace]`` of the workspace, and their table."""
     table = manifests.workspace_table
     sources = [("replace", table_in(table, "replace"))]
     sources += [

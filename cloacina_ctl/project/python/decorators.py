@@ -1,4 +1,4 @@
-"""The arguments of ``task`` and ``trigger``, as far as the source alone tells them."""
+"""Reads the arguments of ``task`` and ``trigger`` from the source alone."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _LARGEST = 2**53 - 1
 class Arguments:
     """The arguments of one call, or of a decorator that is not called.
 
-    ``unreadable`` names those that only running the code would tell, ``unknown`` those that the
-    decorator does not take: by their name, or by a value that it may not have.
+    ``unreadable`` names those that are known only at run time, ``unknown`` those that the decorator
+    does not take: because of their name, or of a value that is not allowed.
     """
 
     def __init__(

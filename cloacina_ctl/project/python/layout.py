@@ -1,4 +1,4 @@
-"""Where the modules of a Python project lie: what its build configuration says of its wheel.
+"""The places of the modules of a Python project, as its build configuration declares them.
 
 A back end puts certain folders and modules of the project into a wheel, some under another name.
 The same ones make the package, so that an import finds what it finds where the wheel is installed.
@@ -23,7 +23,7 @@ NOT_PACKAGES = frozenset(
      "benchmarks", "documentation", "unit_test", "unit_tests", "htmlcov",
      "build", "dist", "vendor", "node_modules", "target", "workflow"}
 )  # fmt: skip
-_CURE = 'set `source_root = "FOLDER"` in [tool.cloacina]'
+_HINT = 'set `source_root = "FOLDER"` in [tool.cloacina]'
 
 
 class SourcePart(NamedTuple):
@@ -49,7 +49,7 @@ class BuildLayout(NamedTuple):
 
     ``roots`` are the folders that modules are counted from; without ``parts`` all in them is
     meant. ``exclude`` are patterns in the syntax of gitignore, from the project's root on;
-    ``unread`` are keys that are there and not followed. ``namespaces`` tells whether the back end
+    ``unread`` are keys that are ignored. ``namespaces`` is whether the back end
     finds packages in folders without `__init__.py` by itself.
     """
 
@@ -83,7 +83,7 @@ def check_layout(project: str, layout: BuildLayout) -> None:
 def _check(project: str, place: str, names: Iterable[str]) -> Iterator[Diagnostic]:
     for name in names:
         if leads_out(name):
-            yield Diagnostic(Code.SOURCE_ROOT, f"outside of the project: {name}", place, _CURE)
+            yield Diagnostic(Code.SOURCE_ROOT, f"outside of the project: {name}", place, _HINT)
             continue
         steps = name.split("/")
         above = ("/".join(steps[: end + 1]) for end in range(len(steps)))
@@ -91,6 +91,6 @@ def _check(project: str, place: str, names: Iterable[str]) -> Iterator[Diagnosti
         if linked is not None:
             yield link(linked, os.readlink(os.path.join(project, linked)))
         elif not (name.endswith(".py") or os.path.isdir(os.path.join(project, name))):
-            yield Diagnostic(Code.SOURCE_ROOT, f"no such folder: {name}", place, _CURE)
+            yield Diagnostic(Code.SOURCE_ROOT, f"no such folder: {name}", place, _HINT)
         elif name.endswith(".py") and not os.path.isfile(os.path.join(project, name)):
-            yield Diagnostic(Code.SOURCE_ROOT, f"no such module: {name}", place, _CURE)
+            yield Diagnostic(Code.SOURCE_ROOT, f"no such module: {name}", place, _HINT)

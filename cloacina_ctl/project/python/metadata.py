@@ -83,7 +83,7 @@ def read_metadata(folder: str, layout: ProjectLayout, config: Config) -> Metadat
     """Return what the project says of itself; the configuration wins.
 
     Versions and specifiers come in the normal form of PEP 440. Raises ``Refused`` with everything
-    that no package may have, and with the cure.
+    that no package may have, and with hints.
     """
     if layout is ProjectLayout.PYTHON_TREE:
         return _read_tree(folder, config)
@@ -95,7 +95,7 @@ def _read_pyproject(folder: str, config: Config) -> Metadata:
     table = _Table(document, "project", PYPROJECT_TOML)
     if "version" in table.texts("dynamic") and config.version is None:
         table.bad(
-            "the version is dynamic: only a build would tell it",
+            "the version is dynamic: only a build determines it",
             Code.DYNAMIC_METADATA,
             'set `version = "…"` in [tool.cloacina], or give it: `package --set-version V`',
         )
@@ -152,13 +152,13 @@ def _read_tree(folder: str, config: Config) -> Metadata:
     )
 
 
-def _package(values: dict[str, Any], config: Config, table: _Table, cure: str) -> PackageInfo:
+def _package(values: dict[str, Any], config: Config, table: _Table, table_name: str) -> PackageInfo:
     """Return the package, or raise with all problems of the table too."""
     chosen = overridden(values, config)
     chosen["version"] = _normal_version(chosen["version"])
-    place = PACKAGE_TOML if cure == PACKAGE_TOML else PYPROJECT_TOML
+    place = PACKAGE_TOML if table_name == PACKAGE_TOML else PYPROJECT_TOML
     try:
-        package = make_package(chosen, rust=False, place=place, cure=cure)
+        package = make_package(chosen, rust=False, place=place, table=table_name)
     except Refused as error:
         raise Refused(*table.problems, *error.diagnostics) from error
     if table.problems:
@@ -199,7 +199,7 @@ def _license(table: _Table) -> str | None:
 
 
 def _normal_version(version: str | None) -> str | None:
-    """Return the version in its normal form; what is no version is left for the judging."""
+    """Return the version in its normal form; an invalid one is returned unchanged."""
     if not version or pep440_problem(version) is None:
         return version or None
     from packaging.version import InvalidVersion, Version

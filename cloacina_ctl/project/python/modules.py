@@ -9,7 +9,7 @@ from cloacina_ctl.digest import Digest
 from cloacina_ctl.errors import Refused
 from cloacina_ctl.files.staging import reported
 from cloacina_ctl.formats.layout import module_paths
-from cloacina_ctl.project.own_files import FOLLOW_CURE, open_own
+from cloacina_ctl.project.own_files import FOLLOW_HINT, open_own
 from cloacina_ctl.project.python.import_time import MODULE, UNREADABLE, Elsewhere
 from cloacina_ctl.project.python.source import (
     MAX_SOURCE_BYTES,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.project.python.imports import Import
     from cloacina_ctl.project.python.source_root import SourceRoot
 
-# How often a name may be handed on from module to module before nobody follows.
+# How many times a name may be re-exported from module to module and still be followed.
 MAX_REEXPORTS = 16
 
 
@@ -42,7 +42,7 @@ class ModuleSources(Protocol):
 class ProjectModules:
     """The modules under a source root; ``digests`` holds what each was when it was read.
 
-    A source may be rewritten between its parsing and its packing: whoever packs compares.
+    A source may be rewritten between its parsing and its packing: packing compares the digests.
     """
 
     def __init__(self, root: SourceRoot) -> None:
@@ -85,7 +85,7 @@ def read_bytes(project: str, path: str, boundary: str | None = None) -> bytes:
 
 def _opened(project: str, path: str, boundary: str | None) -> int:
     if boundary is None:
-        return open_own(project, path, FOLLOW_CURE)
+        return open_own(project, path, FOLLOW_HINT)
     from cloacina_ctl.project.selection.links import Away, away, open_followed, within
 
     try:

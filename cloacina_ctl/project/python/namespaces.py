@@ -44,7 +44,7 @@ def hidden_name(
 ) -> str | None:
     """Return the dotted name of which Python reads one side alone, of two folders on its path.
 
-    Both are paths of files; those of data do not count. ``extends`` tells whether the
+    Both are paths of files; those of data do not count. ``extends`` returns whether the
     `__init__.py` at a path of the first side joins what others have (:func:`extends_path`).
     """
     one, other = _Names(first), _Names(second)

@@ -118,7 +118,7 @@ def _only(candidates: tuple[str, ...]) -> str | None:
 
 
 def _modules_with_tasks(root: SourceRoot) -> tuple[str, ...]:
-    """Return the modules that declare tasks; where none does, those of which nobody can tell."""
+    """Return the modules that declare tasks; if none does, those that may declare some."""
     found, broken = [], []
     for module in root.modules():
         path = root.find(module)

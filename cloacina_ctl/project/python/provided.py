@@ -1,6 +1,6 @@
-"""Which imports of a package nothing provides: engines install nothing.
+"""Finds imports of a package that nothing provides: engines install nothing.
 
-Judged by the paths that the package has, so of a project and of a package in one way.
+Only the paths of the package count, so a project and a package are checked in the same way.
 """
 
 from __future__ import annotations
@@ -106,12 +106,12 @@ def standard_wins(module: str, minors: Callable[[], Iterable[int]]) -> bool:
 
 
 def _lost_module(own: _Tree, module: str) -> str | None:
-    """Return the part of an own module's name that is not there, None where nobody can tell."""
+    """Return the missing part of an own module's name, None if it is not known."""
     steps = module.split(".")
     for end in range(1, len(steps)):
         above, path = "/".join(steps[:end]), "/".join(steps[: end + 1])
         if not own.is_folder(above):
-            return None  # a module may put others beneath itself
+            return None  # a module may add submodules to itself
         if not own.has(path):
             return ".".join(steps[: end + 1])
     return None

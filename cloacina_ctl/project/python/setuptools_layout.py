@@ -44,7 +44,7 @@ class _Find(NamedTuple):
 
 
 def read_setuptools(project: str, table: dict[str, Any]) -> BuildLayout:
-    """Return what setuptools is told; pyproject.toml wins where both files say something."""
+    """Return the configuration of setuptools; pyproject.toml takes precedence over setup.cfg."""
     options = _from_pyproject(table) or _from_setup_cfg(project)
     if options is None:
         return BuildLayout()

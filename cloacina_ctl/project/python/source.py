@@ -2,7 +2,7 @@
 
 The rules are those of the decorators: an id defaults to the function's name, a dependency is a
 text or a function, whose ``__name__`` is then used and not its task's id. Only what an import
-runs counts; a task that is declared in any other way is reported, for nobody can list it.
+runs counts; a task that is declared in any other way is reported, because it cannot be listed.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class ModuleSource(NamedTuple):
     ``hidden`` are places of tasks that only running the code would declare, ``graphs`` those of
     computation graphs and what they react to. ``builders`` take the tasks in them away from the
     package's workflow, ``loose_builders`` may not. ``needed`` are the imports that have to succeed;
-    ``changes_path`` tells whether the module may change where imports look. ``library_only`` are
+    ``changes_path`` is whether the module may change the import path. ``library_only`` are
     uses of what `cloaca` has outside of packages alone, ``newer`` is what an older Python does not
     read.
     """

@@ -2,7 +2,7 @@
 
 Source: `sys.stdlib_module_names` of CPython 3.10 to 3.13, and "What's New" of 3.14 for the newest;
 a test compares with the Python that runs it. Names with an underscore in front are those of any
-version: nobody promises them.
+version: they are not stable.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _PLAIN = "RUSTFLAGS"
 _BUILD = ("build", "rustflags")
 _MAX_INCLUDES = 8
 _REPLACING = frozenset({"source", "patch", "paths"})
-# Variables that choose or change the compiler: somebody who looks for why a build differs asks.
+# Variables that choose or change the compiler: reported to explain why a build differs.
 _CHOOSES_COMPILER = (
     "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_BOOTSTRAP", _PLAIN, _ENCODED,
     "CARGO_BUILD_RUSTC", "CARGO_BUILD_RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
@@ -42,7 +42,7 @@ class AddedFlags(NamedTuple):
 def add_flags(
     flags: tuple[str, ...], environment: Mapping[str, str], configured: Mapping[str, Any]
 ) -> AddedFlags:
-    """Return how cargo is told to add ``flags`` to those of the author.
+    """Return the arguments and variables that add ``flags`` to those of the author.
 
     ``environment`` is what cargo would get, ``configured`` what :func:`configured_flags` found.
     Where an author's flags are one text, cargo splits it at spaces: a flag with a space in it

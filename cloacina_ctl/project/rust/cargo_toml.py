@@ -89,7 +89,7 @@ def member_folders(folder: str) -> tuple[str, ...]:
 
 
 def read_packed_crate(table: Table, files: frozenset[str]) -> Crate:
-    """Return the crate that its Cargo.toml alone tells, with ``files`` as its files.
+    """Return the crate from its Cargo.toml alone, with ``files`` as its files.
 
     What it would inherit from a workspace is not there.
     """

@@ -1,7 +1,7 @@
-"""Which crates of Cloacina a crate depends on, and of which release: Cargo.toml and Cargo.lock.
+"""Finds the Cloacina crates that a crate depends on, and their release: Cargo.toml and Cargo.lock.
 
-The lock decides where the requirement in Cargo.toml takes what it says: cargo would choose anew
-where it does not.
+The lock decides if the requirement in Cargo.toml accepts its version: otherwise cargo would choose
+another one.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def also_locked(
 ) -> tuple[Locked, ...]:
     """Return those of Cloacina's crates that only other dependencies bring, at any depth.
 
-    A lock that Cargo.toml has outgrown says nothing of that: cargo will choose anew.
+    An outdated lock does not count: cargo will choose other versions.
     """
     direct = {(one.name, one.version) for one in crates}
     own = lock.needs(package)

@@ -114,7 +114,7 @@ class CodeReader:
         self._named: dict[str, str] = {}
         self._declared: set[str] = set()
         self._macros: set[str] = set()
-        self._foreign_glob = self._any_glob = False
+        self._external_glob = self._any_glob = False
         self._imports: list[FirstUse] = []
         self._results: dict[str, FirstUse] = {}
         self._methods: list[FirstUse] = []
@@ -160,7 +160,7 @@ class CodeReader:
 
     def finish(self) -> RustCode:
         """Return what was gathered of the whole crate."""
-        absent = {} if self._foreign_glob else self._named
+        absent = {} if self._external_glob else self._named
         return RustCode(
             uses=tuple(self._resolved()),
             crates=tuple(FirstUse(n, p) for n, p in absent.items() if n not in self._declared),
@@ -210,9 +210,9 @@ class CodeReader:
         for parts, name in imported(node):
             ours = parts[0].startswith("cloacina")
             if parts[-1] == "*":
-                foreign = parts[0] not in _LOCAL and parts[0][:1].islower()
-                self._foreign_glob |= foreign
-                self._any_glob |= foreign or ours
+                external = parts[0] not in _LOCAL and parts[0][:1].islower()
+                self._external_glob |= external
+                self._any_glob |= external or ours
                 continue
             if ours and len(parts) == 1 and name != parts[0]:
                 self._crate_aliases.add(name)
@@ -308,7 +308,7 @@ def _last(invocation: Node) -> str:
 
 
 def _parts_of(node: Node) -> Iterator[Node]:
-    """Yield the children to look into: nothing below a `cfg`, in a macro's own or foreign code."""
+    """Yield the children to search: nothing below a `cfg`, in macro definitions or `extern`."""
     if node.type == "macro_definition":
         return
     if node.type == "macro_invocation":

@@ -52,7 +52,7 @@ _BACKOFFS = ("fixed", "linear", "exponential")
 class Item(NamedTuple):
     """An item of a module with the attributes and documentation in front of it.
 
-    ``stands`` tells whether ``cfg`` leaves it in the build, None where that depends.
+    ``stands`` is whether ``cfg`` leaves it in the build, None if that is not known.
     """
 
     node: Node

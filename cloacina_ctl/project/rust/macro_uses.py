@@ -1,4 +1,4 @@
-"""Each use of a macro of Cloacina in a crate's source, as far as its syntax tells.
+"""Reads each use of a macro of Cloacina in a crate's source, from its syntax.
 
 Plain facts, the same for every release: `checks` knows which release refuses what. A value that is
 no literal, word, call or list is of the kind ``OTHER``, and so is what lies deeper than

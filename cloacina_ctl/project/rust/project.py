@@ -52,8 +52,8 @@ def read_rust_project(
     """
     crate = read_crate(folder, member)
     values = {field: getattr(crate, field) for field in _METADATA}
-    cure = "[package.metadata.cloacina]"
-    package = make_package(overridden(values, config), rust=True, place=CARGO_TOML, cure=cure)
+    table = "[package.metadata.cloacina]"
+    package = make_package(overridden(values, config), rust=True, place=CARGO_TOML, table=table)
     features = packaged_features(crate, options)
     found = CrateSource()
     if crate.has_lib:
@@ -117,7 +117,7 @@ def _configures_build(crate: Crate) -> str | None:
 
 
 def _cargo_configuration(crate: Crate) -> str | None:
-    """Return the file of the project that tells cargo or rustup what to run, if there is one."""
+    """Return the file of the project that configures what cargo or rustup run, if any."""
     for folder in dict.fromkeys((crate.root, crate.workspace_root or crate.root)):
         for name in _CARGO_CONFIGURATION:
             path = os.path.join(folder, name)
@@ -131,7 +131,7 @@ def merge_library(
 ) -> tuple[tuple[manifest.Workflow, ...], tuple[Diagnostic, ...]]:
     """Return the workflows for the manifest, and where source and library disagree.
 
-    Tasks and their dependencies are the library's: it is what runs. The source adds what the
+    Tasks and their dependencies are those of the library, which is run. The source adds what the
     library does not hold: retry settings, descriptions, trigger rules, places.
     """
     found = list(_count(workflows, library.graphs))
@@ -160,7 +160,7 @@ def _count(
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(shown))
         yield Diagnostic(
             Code.SEVERAL_WORKFLOWS,
-            f"several workflows in one crate: {names or len(graphs)}; a runtime sees one, with the "
+            f"several workflows in one crate: {names or len(graphs)}; an engine sees one, with the "
             "tasks of all",
             where=certain[1].place if len(certain) > 1 else None,
             hint=ONE_WORKFLOW,

@@ -1,6 +1,6 @@
 """Which files a source has the compiler read: the literal paths of ``include!`` and its kin.
 
-The macros are looked for in the bytes and judged in the syntax tree, so that comments and texts do
+The macros are found in the bytes and checked in the syntax tree, so that comments and texts do
 not count, and neither does what ``cfg`` keeps out of a packaged build. Paths count from the file
 that names them, as to rustc; ``env!("CARGO_MANIFEST_DIR")`` is the crate's root, as to cargo.
 """

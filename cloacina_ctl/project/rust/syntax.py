@@ -61,7 +61,7 @@ class AttributeArgument(NamedTuple):
 class Attribute(NamedTuple):
     """One attribute: the parts of its path, and what follows it.
 
-    ``from_cfg`` tells that it stands in a ``cfg_attr``, ``is_certain`` that the build has it
+    ``from_cfg`` is true inside a ``cfg_attr``, ``is_certain`` if the build has it
     whatever is built.
     """
 
@@ -166,7 +166,7 @@ def spelled(
 def spelled_plainly(tokens: Sequence[Node]) -> str:
     """Return the source of the tokens on one line, with literals as JSON has them.
 
-    Rust has more ways to write a text or a number than whoever reads a manifest knows.
+    Rust has more ways to write a string or a number than a reader of a manifest may know.
     """
     return spelled(tokens, _plain)
 

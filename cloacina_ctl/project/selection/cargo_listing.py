@@ -58,7 +58,7 @@ class PackageList:
         """Return why the file stays out, or the folder with all in it; None where it is packed."""
         if path in self._always:
             return None
-        if self.is_full:  # a folder is looked into: a pattern may name what is in it
+        if self.is_full:  # a folder is searched: a pattern may name a file in it
             is_in = is_folder or (
                 self._include is not None and self._include.nearest(path, is_folder=False)
             )

@@ -3,7 +3,7 @@
 Wheels say what they are for; what a build left in the source tree, what lies in ``vendor/`` by hand
 and what ``include`` adds says it by its bytes, and an extension module by its name as well. As with
 wheels, the package is then for that platform and that Python, or it is refused: code that is for
-somewhere else fails when it is imported, on the machine of whoever installs it.
+another platform fails when it is imported, on the user's machine.
 
 A program alone may be one of several that the code chooses from, as packages of tools carry them
 for each system: it decides nothing where there are several kinds.
@@ -105,7 +105,7 @@ def own_code(selection: Selection, root: str) -> OwnCode:
 def _read(file: SelectedFile, path: str) -> CompiledFile | None:
     """Return what the file is, None where no loader takes it.
 
-    Raises ``Refused`` where that cannot be told, or is not what its name says.
+    Raises ``Refused`` where that is not known, or differs from its name.
     """
     name, head = os.path.basename(path), read_head(file.source)
     form, tag = object_format(head), _TAG.search(name)

@@ -1,10 +1,10 @@
-"""Private keys and credentials that stand inside files which get packed.
+"""Finds private keys and credentials inside of packed files.
 
-A key in a file with an innocent name passes every list of names. What is vendored is somebody
-else's and public; large files are no texts that people write. Each rule looks for a few fixed bytes
-first: packing must not wait for what is nearly always nothing.
+A key in a file with an innocent name passes every list of names. Vendored files are third-party
+and public; large files are not written by people. Each rule looks for a few fixed bytes first, so
+that the usual case, no match, is fast.
 
-The rules are for what has a form of its own. Passwords have none, and are not found.
+The rules are for secrets with a recognizable form. Passwords have none, and are not found.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _search(data: bytes) -> list[tuple[int, _Rule]]:
 
 
 def _read(path: str) -> bytes:
-    """Return the file's bytes; nothing where it is gone: whoever packs it will say so."""
+    """Return the file's bytes; nothing if it is gone: packing it reports that."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

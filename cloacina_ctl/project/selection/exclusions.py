@@ -44,7 +44,7 @@ _LOG = _secret("what a program printed, which may hold secrets")
 _DATABASE = _secret("a database, which may hold personal data or passwords")
 _DATABASE_DUMP = _secret("a dump of a database, which may hold personal data or passwords")
 _TRAFFIC = _secret("recorded network traffic")
-_TRUST = _secret("whose keys somebody trusts")
+_TRUST = _secret("a list of trusted keys")
 
 _FOLDERS: dict[str, Denied] = {
     **dict.fromkeys(
@@ -177,7 +177,7 @@ _SUFFIXES: dict[str, Denied] = {
 _NOTES = r"(?:[._-][a-z0-9._-]*)?"
 _TEXT_FORMATS = r"\.(?:json|ya?ml|toml|ini|cfg|conf|txt|csv|xml|enc|properties|db)"
 _PACKED = r"\.(?:gz|bz2|xz|zst|zip|7z)"
-# What only a pattern over the whole name tells, in lower case; each in linear time.
+# Patterns over the whole name, in lower case; each runs in linear time.
 _PATTERNS: tuple[tuple[Denied, tuple[str, ...]], ...] = (
     (_ENVIRONMENT, (r"\.env(?:[._~-].*)?", r".*\.env\.(?:local|prod|production|staging|dev)")),
     (_KEYS, (r"id_[a-z0-9_-]+", r".*_(?:rsa|dsa|ecdsa|ed25519)", r"secring\..*", r"krb5cc_.*")),

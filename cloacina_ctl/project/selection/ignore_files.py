@@ -129,7 +129,7 @@ _WILDCARDS = frozenset("*?[\\")
 class Patterns:
     """Patterns that count from one folder on; the last that matches wins.
 
-    ``of_git`` tells those that count in the repository alone whose files say them.
+    ``of_git`` is true for those that count only in the repository with their files.
     """
 
     def __init__(

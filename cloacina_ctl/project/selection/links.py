@@ -58,10 +58,10 @@ class Away(Exception):
 def boundary_of(project: str) -> str:
     """Return the folder that links may lead to: the work tree around the project, or itself.
 
-    An absolute path without links. A repository that is somebody else's is no work tree here.
+    An absolute path without links. A repository of another user does not count as a work tree.
     """
     repository = find_repository(project)
-    if repository is None or repository.is_foreign:
+    if repository is None or repository.is_other_users:
         return os.path.realpath(project)
     return repository.top
 

@@ -1,7 +1,7 @@
 """The git repository around a folder, from its files alone: git itself is never started.
 
 git's configuration can name programs that git runs (``core.fsmonitor``), and a project may come
-with a ``.git`` of somebody else's making. So the few files that matter here are read directly.
+with a ``.git`` that an attacker made. So the few files that matter here are read directly.
 How git finds them: gitrepository-layout(5), and "git rev-parse" for the search.
 """
 
@@ -31,7 +31,7 @@ class Repository(NamedTuple):
     """The work tree whose top is ``top``, an absolute path without links.
 
     The two files may not exist. They are None where ``problem`` says why git's own folder cannot
-    be read; ``top`` is the top all the same, but for a repository that ``is_foreign``. One that
+    be read; ``top`` is set all the same, unless it ``is_other_users``. One that
     ``is_lost`` is none any more to git itself.
     """
 
@@ -39,7 +39,7 @@ class Repository(NamedTuple):
     exclude_file: str | None = None
     index_file: str | None = None
     problem: str | None = None
-    is_foreign: bool = False
+    is_other_users: bool = False
     is_lost: bool = False
 
 
@@ -68,7 +68,7 @@ def repository_at(top: str, *, owner: int) -> Repository | None:
     A folder ``.git`` that is no repository does not count, as for git, unless it was one: then
     what its rules kept out must not be packed without a word. One that belongs neither to
     this user, nor to the administrator, nor to ``owner``, who owns the project, is not used: its
-    rules would let a stranger decide what gets packed.
+    rules would let another user decide what gets packed.
     """
     path = os.path.join(top, DOT_GIT)
     try:
@@ -80,7 +80,7 @@ def repository_at(top: str, *, owner: int) -> Repository | None:
     except OSError as error:
         return Repository(top, problem=_reason(error))
     if found.st_uid not in (os.geteuid(), 0, owner):
-        return Repository(top, problem="it belongs to another user", is_foreign=True)
+        return Repository(top, problem="it belongs to another user", is_other_users=True)
     try:
         if stat.S_ISDIR(found.st_mode):
             return _opened(top, path) if _is_git_folder(path) else _damaged(top, path)

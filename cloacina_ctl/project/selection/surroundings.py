@@ -39,7 +39,7 @@ _HASH_BYTES = (20, 32)
 _EXTENDED, _LENGTH = 0x4000, 0xFFF
 _REGULAR = 0o100  # the upper bits of a regular file's mode
 _FIRST_COMPRESSED = 4
-# Extensions that a reader must know begin with a small letter. That of a sparse index tells of
+# Extensions that a reader must know begin with a small letter. That of a sparse index is about
 # folders that are not here; with any other the names may be somewhere else.
 _SPARSE = b"sdir"
 
@@ -152,7 +152,7 @@ class Surroundings:
         if repository.problem is not None:
             place = os.path.relpath(os.path.join(repository.top, DOT_GIT), os.path.realpath(root))
             self.problems = (GitProblem(place, repository.problem),)
-        if not repository.is_foreign:
+        if not repository.is_other_users:
             self._begin_in(repository)
 
     def note_links(self, path: str, folder: str) -> None:
@@ -180,10 +180,10 @@ class Surroundings:
         """Return the rules that count in ``folder``, which holds a ``.git``.
 
         In a repository of its own, a submodule for one, git's rules from above do not count; those
-        of our own ignore files do: they speak of the package, not of a repository.
+        of our own ignore files do: they are about the package, not about a repository.
         """
         repository = repository_at(path, owner=os.stat(self._root).st_uid)
-        if repository is None or repository.is_foreign or repository.is_lost:
+        if repository is None or repository.is_other_users or repository.is_lost:
             return ignores
         self._repositories.append((repository, folder, ""))
         own = (rules for rules in ignores if not rules.of_git)

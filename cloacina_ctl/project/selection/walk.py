@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Refused
 from cloacina_ctl.paths import MAX_DEPTH, MemberPath, all_plain, check_path, collisions, fold
 from cloacina_ctl.project.model import LeftOut, SelectedFile, Selection
-from cloacina_ctl.project.own_files import FOLLOW_CURE, link, read_head
+from cloacina_ctl.project.own_files import FOLLOW_HINT, link, read_head
 from cloacina_ctl.project.selection.exclusions import deny_file, deny_folder, deny_marked_folder
 from cloacina_ctl.project.selection.ignore_files import (
     Patterns,
@@ -42,11 +42,11 @@ EXCLUDED = "excluded by the configuration"
 IGNORED = "ignored by an ignore file"
 NOT_BUILT = "excluded by the build configuration"
 NO_PART = "not part of what gets packed"
-_CURE = "rename it, or leave it out: name it in .cloacinaignore"
+_HINT = "rename it, or leave it out: name it in .cloacinaignore"
 
 
 class TreeRules(NamedTuple):
-    """What a kind of project adds to the rules that hold for every tree; paths with slashes.
+    """The rules of a kind of project, beside those for every tree; paths with slashes.
 
     ``moves``: prefixes of paths and what becomes of them in the package, the first that fits.
     ``parts``: what holds the files to pack, None for all. ``left_out``: paths that stay out, with
@@ -54,7 +54,7 @@ class TreeRules(NamedTuple):
     to fill. ``bases`` are the folders whose folders can be parts. ``build_exclude`` are patterns
     that count like those of an ignore file at the root. ``left_out_names`` are names of folders
     that stay out wherever they lie, ``markers`` names of files whose folder does, but for the root.
-    ``listed`` is what the project tells other packers. ``follows`` packs what links lead to.
+    ``listed`` is the project's list for other packers. ``follows`` packs the targets of links.
     """
 
     moves: tuple[tuple[str, str], ...] = (("", ""),)
@@ -226,7 +226,7 @@ class _Walk:
             return None
         if folder.depth >= MAX_DEPTH:
             message = f"more than {MAX_DEPTH} folders deep"
-            self._problems.append(Diagnostic(Code.PROJECT_PATH, message, path, _CURE))
+            self._problems.append(Diagnostic(Code.PROJECT_PATH, message, path, _HINT))
             return None
         inside = folder.inside or self._is_part(path)
         return folder.inner(entry.name, folder.ignores, inside=inside, state=state)
@@ -419,7 +419,7 @@ class _Walk:
             self._problems.append(kind)
         elif not readable:
             message = "cannot be read: permission denied"
-            self._problems.append(Diagnostic(Code.UNREADABLE, message, path, _CURE))
+            self._problems.append(Diagnostic(Code.UNREADABLE, message, path, _HINT))
         elif self._is_free(path, packed):
             self._files.append(
                 SelectedFile(
@@ -456,7 +456,7 @@ class _Walk:
         first = packed.partition("/")[0]
         if fold(first) in self._rules.reserved:
             message = f"the format keeps this name for itself: {first}"
-            self._problems.append(Diagnostic(Code.RESERVED_NAME, message, path, _CURE))
+            self._problems.append(Diagnostic(Code.RESERVED_NAME, message, path, _HINT))
             return False
         return True
 
@@ -465,7 +465,7 @@ class _Walk:
         if isinstance(error, FileNotFoundError):
             raise FileProblem.of(Code.CHANGED, "changed while reading", where=path) from error
         message = f"cannot be read: {os.strerror(error.errno or 0).lower()}"
-        self._problems.append(Diagnostic(Code.UNREADABLE, message, path, _CURE))
+        self._problems.append(Diagnostic(Code.UNREADABLE, message, path, _HINT))
 
     def result(self) -> Selection:
         """Return the selection; raise ``Refused`` with all problems where there are any."""
@@ -497,14 +497,14 @@ class _Walk:
         rule = check_path(file.path)
         if rule is not None:
             place = file.place(self._root)
-            self._problems.append(Diagnostic(Code.PROJECT_PATH, rule, place, _CURE))
+            self._problems.append(Diagnostic(Code.PROJECT_PATH, rule, place, _HINT))
         return rule is None
 
     def _clashing(self, clashes: tuple[Collision, ...]) -> Iterator[Diagnostic]:
         places = {str(file.path): file.place(self._root) for file in self._files}
         for clash in clashes:
             first, second = (places.get(path, path) for path in (clash.first, clash.second))
-            yield Diagnostic(Code.PROJECT_PATH, f"beside {first}: {clash.rule}", second, _CURE)
+            yield Diagnostic(Code.PROJECT_PATH, f"beside {first}: {clash.rule}", second, _HINT)
 
 
 def _check_kind(mode: int, path: str, full: str) -> Diagnostic | None:
@@ -512,7 +512,7 @@ def _check_kind(mode: int, path: str, full: str) -> Diagnostic | None:
     if stat.S_ISREG(mode):
         return None
     if stat.S_ISLNK(mode):
-        return link(path, os.readlink(full), FOLLOW_CURE)
+        return link(path, os.readlink(full), FOLLOW_HINT)
     kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
     kind = kinds.get(stat.S_IFMT(mode), "a device")
-    return Diagnostic(Code.SPECIAL_FILE, f"neither a file nor a folder: {kind}", path, _CURE)
+    return Diagnostic(Code.SPECIAL_FILE, f"neither a file nor a folder: {kind}", path, _HINT)

@@ -178,7 +178,7 @@ def test_list_and_verbose_tell_each_reason_and_how_to_include_it(project, say):
     assert "left out: workflow/demo/dump.sql: a dump of a database" in err
     _, _, err = say("package", str(project), "--verbose")
     assert err.count("note[P011]") == 5
-    hint = 'if it is no secret: `include = ["workflow/demo/dump.sql"]`, in cloacina.toml'
+    hint = 'if it is not a secret: `include = ["workflow/demo/dump.sql"]`, in cloacina.toml'
     assert hint in err
     assert "left out 5" not in err
 

@@ -345,7 +345,7 @@ def test_an_ignore_file_that_is_a_link_does_not_count_and_is_said(mono, folder, 
     (mono / folder / name).symlink_to(mono / "rules")
     assert packed(mono / "svc") > MODULES
     message, place, hint = findings(mono / "svc")[Code.GIT_UNREAD]
-    assert (message, place) == ("its rules do not count: a link", where + name)
+    assert (message, place) == ("its rules are ignored: a link", where + name)
     assert hint == "put the file itself there"
 
 
