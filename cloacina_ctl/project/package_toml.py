@@ -1,8 +1,8 @@
-"""``package.toml``: the manifest that other runtimes read, with everything in it said.
+"""Writes ``package.toml``, the manifest for other runtimes, with all keys resolved.
 
-They fill in what is missing in some places and refuse it in others, so nothing is left to them.
-What the author wrote stays, with its comments and its order; the text depends on the project and
-on the release alone.
+Those fill in missing keys in some places and refuse them in others, so none is left out. The
+author's text keeps its comments and its order; the result depends only on the project and the
+release.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ INTERFACE = "cloacina-workflow-plugin"
 INTERFACE_VERSION = 1
 EXTENSION = "cloacina"
 PROVENANCE = "# converted by cloacina-ctl from "
-# The editor of texts takes quadratic time; what people write has a few hundred bytes.
+# The editor takes quadratic time; files of people have a few hundred bytes.
 MAX_EDITED = 64 << 10
-# What this tool derives itself; anything else that the author wrote under [metadata] stays.
+# The keys that this tool derives; any other key under [metadata] is kept.
 _DERIVED = (
     "language", "workflow_name", "description", "author", "requires_python", "entry_module",
 )  # fmt: skip
-# A section that makes the engines' library do other things: install, or look for WebAssembly.
+# A section with other effects in the engines' library: it installs, or looks for WebAssembly.
 _RUNTIME_TABLES = ("python", "wasm")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _ESCAPED = {
@@ -50,7 +50,7 @@ _ESCAPED = {
 
 
 class PackageHeader(NamedTuple):
-    """What a resolved ``package.toml`` has to say, whatever the author wrote."""
+    """The required content of a resolved ``package.toml``."""
 
     name: str
     version: str
@@ -64,20 +64,20 @@ class PackageHeader(NamedTuple):
 
 
 def resolved_package_toml(project: Project, release: Release | None = None) -> bytes:
-    """Return the resolved ``package.toml`` of the project, the same for the same project.
+    """Return the resolved ``package.toml`` of the project, reproducibly.
 
-    Without a release it is what all those take that load sources.
+    Without a release it is accepted by all releases that load sources.
     """
     return resolve(header_of(project), authored(project), release)
 
 
 def header_of(project: Project) -> PackageHeader:
-    """Return what the package of the project has to say."""
+    """Return the header for the package of the project."""
     package = project.package
     workflow = project.workflows[0] if project.workflows else None
     name = project.config.workflow_name or (workflow.name if workflow else None)
     if name is None and not (project.python is not None and project.python.graphs):
-        name = package.name  # what a graph alone has instead is a name for the graph
+        name = package.name  # a graph alone has only a name for the graph
     return PackageHeader(
         name=package.name,
         version=package.version,
@@ -92,7 +92,7 @@ def header_of(project: Project) -> PackageHeader:
 
 
 def header_of_manifest(manifest: Manifest) -> PackageHeader:
-    """Return what a package with that native manifest has to say."""
+    """Return the header for a package with that native manifest."""
     package, workflows = manifest.package, manifest.workflows
     return PackageHeader(
         name=package.name,
@@ -119,10 +119,10 @@ def resolve(
     release: Release | None,
     provenance: str | None = None,
 ) -> bytes:
-    """Return ``text`` with all that ``header`` says, or a text of its own where it is None.
+    """Return ``text`` with the content of ``header``, or a new text if it is None.
 
-    ``provenance`` says in a comment at the top what the package was converted from; a comment of
-    an earlier conversion goes. Raises ``Refused`` for a text that is not TOML.
+    ``provenance``, the source of a conversion, is written in a comment at the top; the comment of
+    an earlier conversion is removed. Raises ``Refused`` for a text that is not TOML.
     """
     if text is not None:
         text = without_provenance(text)
@@ -152,7 +152,7 @@ def without_provenance(text: bytes) -> bytes:
 def _wanted(
     header: PackageHeader, document: Mapping[str, Any], release: Release | None
 ) -> dict[str, dict[str, Any]]:
-    """Return the two tables as they have to be: keys in order, what is derived first."""
+    """Return the two resolved tables: keys in order, derived ones first."""
     package: dict[str, Any] = {
         "name": header.name,
         "version": header.version,
@@ -161,7 +161,7 @@ def _wanted(
         "extension": EXTENSION,
     }
     if header.language == Language.PYTHON.value and (release is None or release.package_language):
-        # Compilers of 0.6 and 0.7 look for it here, and take what says nothing for Rust.
+        # Compilers of 0.6 and 0.7 read it here, and take a package without it for Rust.
         package["language"] = header.language
     kept = _table_of(document, "package")
     package.update({key: kept[key] for key in sorted(kept) if key not in (*package, "runtime")})
@@ -195,7 +195,7 @@ def _table_of(document: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _edited(text: bytes, document: Mapping[str, Any], wanted: dict[str, dict[str, Any]]) -> bytes:
-    """Return ``text`` changed where it does not say what is wanted, and nowhere else."""
+    """Return ``text`` with only the differences to ``wanted`` changed."""
     if _says(document, wanted):
         return text
     if len(text) > MAX_EDITED:
@@ -206,7 +206,7 @@ def _edited(text: bytes, document: Mapping[str, Any], wanted: dict[str, dict[str
     try:
         if edited is not None and _says(parse_toml(edited, where=PACKAGE_TOML), wanted):
             return edited
-    except Refused:  # an editor's slip must not stop the packing: the comments are lost, no more
+    except Refused:  # an editor's error must not stop the packing: only the comments are lost
         pass
     return _plain(wanted)
 

@@ -1,4 +1,4 @@
-"""From a folder to a project: which kind it is, and then what its files say."""
+"""Reads the project in a folder: detects its kind, then reads its files."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def read_project(
 ) -> Project:
     """Return the project in ``folder``; of a Rust workspace the crate called ``member``.
 
-    ``options`` are those of the build: features choose what of a crate's source counts.
-    ``version`` takes the place of the one that a Python project says. Runs nothing. Raises
-    ``Refused`` for what is no project or cannot be read as one, ``UsageError`` for a version that
-    is none, or that is given for a crate; what is merely wrong with a project is for ``checks``.
+    ``options`` are those of the build: features choose which source of a crate counts.
+    ``version`` replaces that of a Python project. Runs nothing. Raises ``Refused`` for a folder
+    that is not a readable project, ``UsageError`` for an invalid version, or one that is given for
+    a crate; other problems of a project are reported by ``checks``.
     """
     root = os.path.abspath(folder)
     layout = detect(root).layout
@@ -64,9 +64,9 @@ def _pep440(text: str) -> str:
         version = ""
     wrong = None
     if not text:
-        wrong = "an empty text is no version"
+        wrong = "the version is empty"
     elif pep440_problem(version) is not None:
-        wrong = f"no version of a Python project (PEP 440): {shown_word(text)}"
+        wrong = f"not a version of a Python project (PEP 440): {shown_word(text)}"
     elif len(version) > VERSION.longest:
         wrong = f"a version has at most {VERSION.longest} characters, this one has {len(version)}"
     if wrong is not None:

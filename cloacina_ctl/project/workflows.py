@@ -1,4 +1,4 @@
-"""From what sources declare to what a manifest says: sorted, and with places in the package."""
+"""Turns the declarations of sources into those of a manifest: sorted, with package places."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def to_manifest(workflow: SourceWorkflow, places: Mapping[str, str]) -> Workflow
     """Return the workflow as a manifest has it.
 
     ``places`` maps paths of the project to paths of the package; a place that is not packed is
-    left out. What ``checks`` calls an error must not be there any more.
+    left out. The project must have no errors of ``checks``.
     """
     return Workflow(
         name=workflow.name or "",

@@ -100,7 +100,7 @@ def test_the_manifest_against_the_library(place):
     path = place(v1(made, elf.build()))
     assert errors(path) == {"B003", "B004", "B010", "M017"}
     (told,) = messages(path, "B004")
-    assert told == "it says aarch64-apple-darwin; the library is for manylinux_2_34_x86_64"
+    assert told == "it states aarch64-apple-darwin; the library is for manylinux_2_34_x86_64"
     assert "it lists the symbol `get_task_metadata`, which is not exported" in messages(
         path, "B010"
     )
@@ -279,7 +279,7 @@ def test_sizes_that_releases_refuse(place):
     files = {**archives.SOURCE, "data/zeros": bytes(100_000)}
     path = place(source(files))
     (told,) = messages(path, "A024")
-    assert "at most 10 times is taken (Cloacina 0.6 and later)" in told
+    assert "at most 10 times is accepted (Cloacina 0.6 and later)" in told
     assert errors(path) == set()
 
 
@@ -293,7 +293,7 @@ def test_signatures_are_findings_too(place, config):
     sidecar.write_bytes(make_sidecar(Digest.of(path.read_bytes()), key))
     assert not {one for one in found(path) if one[0].startswith("S")}
     keys.remove_key("default", forget=True)
-    assert messages(path, "S002") == ["nobody known vouches for it"]
+    assert messages(path, "S002") == ["no trusted key has signed it"]
 
 
 def test_members_that_the_language_needs(place):

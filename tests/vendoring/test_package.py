@@ -197,9 +197,9 @@ def test_a_crate_has_no_such_dependencies(run):
     ("table", "says"),
     [
         ('vendor = "yes"', "true or false"),
-        ("wheelhouse = 1", "must be a text"),
-        ("vendor_platforms = [1]", "list of texts"),
-        ('vendor_platforms = "x"', "list of texts"),
+        ("wheelhouse = 1", "must be a string"),
+        ("vendor_platforms = [1]", "list of strings"),
+        ('vendor_platforms = "x"', "list of strings"),
         ("vendors = true", "no such key"),
     ],
 )

@@ -505,7 +505,7 @@ def test_a_python_or_platform_that_the_project_is_not_for_is_refused(tmp_path, w
     root = project(tmp_path, '["one"]', python=">=3.12")
     assert "not for 3.11" in refused(root, work, house, python="3.11")[0][1]
     project(tmp_path, '["one"]', python=">=4")
-    assert "no version of Python" in refused(root, work, house)[0][1]
+    assert "no known version of Python" in refused(root, work, house)[0][1]
     with pytest.raises(UsageError):
         vendored(root, work, house, platforms=("windows",))
 

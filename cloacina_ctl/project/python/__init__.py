@@ -1,1 +1,1 @@
-"""What is particular to Python projects: where their modules lie, what these import."""
+"""Reads Python projects: the places of their modules, and the imports of these."""

@@ -1,7 +1,7 @@
-"""What the configuration of each build back end says of the modules in its wheel.
+"""Reads the configuration of each build back end for the modules in its wheel.
 
-Read as text: no back end is started, and what `setup.py` or a hook would say stays unknown. The
-back end is the one of `[build-system]`; without that table the one whose own table is there.
+It is read as text: no back end is started, and the effects of `setup.py` or a hook are unknown. The
+back end is that of `[build-system]`; without that table, the one with a table of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _WILDCARDS = frozenset("*?[{")
 
 
 def declared_layout(project: str) -> BuildLayout:
-    """Return what the build configuration of the project in the folder ``project`` says."""
+    """Return the layout in the build configuration of the project in the folder ``project``."""
     document = read_own_toml(project, PYPROJECT_TOML)
     read = _reader_of(document)
     return read(project, document) if read is not None else BuildLayout()
@@ -215,12 +215,12 @@ def _place(key: str) -> str:
 
 
 def _within(path: str, root: str) -> str:
-    """Return a path as it is counted from ``root``, where it lies in there."""
+    """Return a path relative to ``root``, if it lies in there."""
     return path[len(root) + 1 :] if root and f"{path}/".startswith(f"{root}/") else path
 
 
 def _literal(project: str, patterns: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return the folders and modules that patterns begin with, and patterns that name none."""
+    """Return the folders and modules at the start of patterns, and patterns without one."""
     found: dict[str, None] = {}
     unread = []
     for pattern in patterns:
@@ -235,7 +235,7 @@ def _literal(project: str, patterns: Iterable[str]) -> tuple[list[str], list[str
 
 
 def _literal_path(pattern: str) -> str | None:
-    """Return what a pattern begins with before its first wildcard; None where that is nothing."""
+    """Return the path before the first wildcard of a pattern; None if there is none."""
     steps = normal(pattern.lstrip("/")).split("/")
     end = next((i for i, step in enumerate(steps) if _WILDCARDS & set(step)), len(steps))
     return "/".join(steps[:end]) or None
@@ -258,7 +258,7 @@ def _texts(table: Table, key: str) -> list[str]:
 
 
 def _anchored(table: Table, key: str) -> Iterator[str]:
-    """Yield patterns that count from the project's top on, but for those of another archive."""
+    """Yield patterns relative to the project's top, except those for another archive."""
     for one in [*_texts(table, key), *_tables(table, key)]:
         formats = one.get("format", "wheel") if isinstance(one, dict) else "wheel"
         path = one.get("path") if isinstance(one, dict) else one

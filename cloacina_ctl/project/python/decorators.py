@@ -21,7 +21,7 @@ RETRY = {
     "retry_condition": ("condition", str),
     "retry_jitter": ("jitter", bool),
 }
-# Engines take any other text for `fixed` without a word.
+# Engines silently read any other string as `fixed`.
 BACKOFFS = ("fixed", "linear", "exponential")
 KNOWN = frozenset(
     {
@@ -29,7 +29,7 @@ KNOWN = frozenset(
         "retry", "trigger_rules",
     }
 )  # fmt: skip
-# A manifest holds integers that every JSON reader has.
+# A manifest has integers within the range of every JSON reader.
 _LARGEST = 2**53 - 1
 
 
@@ -58,7 +58,7 @@ class Arguments:
             self.unreadable.append("retry")
 
     def task_id(self, default: str) -> str | None:
-        """Return the id; None where it cannot be read."""
+        """Return the id; None if it cannot be read."""
         value = self.value("id")
         if value is None:
             return None if "**" in self.unreadable else default
@@ -68,7 +68,7 @@ class Arguments:
         return None
 
     def dependencies(self) -> tuple[SourceDependency, ...]:
-        """Return the dependencies; None as an id where it cannot be read."""
+        """Return the dependencies, with None for an unreadable id."""
         node = self._nodes.get("dependencies")
         listed = self._resolve(node.id) if isinstance(node, ast.Name) else node
         if listed is None or (isinstance(listed, ast.Constant) and listed.value is None):
@@ -91,9 +91,9 @@ class Arguments:
         return SourceDependency(id=None, text=text)
 
     def retry(self) -> Retry | None:
-        """Return the retry policy; None where none is given, or where not all can be read.
+        """Return the retry policy; None if none is given, or a part of it cannot be read.
 
-        A policy with a guess in it would be one that the author never wrote.
+        A policy with guessed parts would be one that the author never wrote.
         """
         settings: dict[str, Any] = {}
         complete = "**" not in self.unreadable and "retry" not in self._nodes
@@ -114,12 +114,12 @@ class Arguments:
         return None if node is None else self._text(node)
 
     def value(self, name: str) -> object:
-        """Return the value of the argument, None where it is not given."""
+        """Return the value of the argument, None if it is not given."""
         node = self._nodes.get(name)
         return None if node is None else self._read(node)
 
     def first(self) -> object:
-        """Return the value of the first positional argument, which has to be there."""
+        """Return the value of the first positional argument, which must exist."""
         return self._read(self.positional[0])
 
     def _not_readable(self, name: str, value: object) -> None:
@@ -146,7 +146,7 @@ def _is_allowed(field: str, value: str | int) -> bool:
 
 
 def read_trigger(function: str, arguments: Arguments) -> Trigger | None:
-    """Return the trigger that decorates ``function``; None where it cannot be read in full."""
+    """Return the trigger that decorates ``function``; None if it cannot be read completely."""
     given = {name: arguments.value(name) for name in ("name", "cron", "timezone", "poll_interval")}
     if arguments.positional:
         given["name"] = arguments.first()

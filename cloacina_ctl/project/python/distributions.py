@@ -1,7 +1,7 @@
-"""Which distribution a module is of, as far as names tell, and which ones a package holds.
+"""Matches modules with distributions by name, and finds the distributions in a package.
 
-A distribution and its module need not have one name, and only the distribution itself knows. So a
-name is matched, never looked for: what matches none is not said to be of any.
+The names of a distribution and its module may differ, and only the distribution has both. So names
+are only compared: a module that matches none is not assigned to any.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ _OTHERS = {
 
 
 def normal_name(name: str) -> str:
-    """Return a distribution's name in its one spelling (PEP 503)."""
+    """Return the normal form of a distribution's name (PEP 503)."""
     return _SEPARATORS.sub("-", name).lower()
 
 
 def name_of(requirement: str) -> str:
-    """Return the distribution that a requirement in its one spelling is on."""
+    """Return the name of the distribution in a normalized requirement."""
     match = _NAME.match(requirement)
     return normal_name(match[0]) if match else requirement
 
 
 def distribution_of(module: str, declared: Iterable[str]) -> str | None:
-    """Return which of the ``declared`` names the top-level ``module`` is of, by its name."""
+    """Return which of the ``declared`` names matches the top-level ``module``."""
     known = modules_of(set(declared))
     return known.get(module) or known.get(normal_name(module).replace("-", "_"))
 
 
 def modules_of(names: Iterable[str]) -> dict[str, str]:
-    """Return top-level modules that the distributions ``names`` may have, each with its own."""
+    """Return the likely top-level modules of the distributions ``names``, each with its name."""
     found: dict[str, str] = {}
     for name in sorted(names):
         found.setdefault(name.partition("-")[0], name)
@@ -72,7 +72,7 @@ def modules_of(names: Iterable[str]) -> dict[str, str]:
 
 
 def vendored_paths(paths: Iterable[str]) -> set[str]:
-    """Return the paths of vendored files of a package, counted from the folder on the path."""
+    """Return the paths of vendored files of a package, relative to the folder on the path."""
     found = set()
     for path in paths:
         everywhere = not path.startswith(PLATFORM_FOLDER)

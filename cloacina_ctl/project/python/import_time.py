@@ -1,6 +1,6 @@
-"""What importing a module runs, and what its names stand for: by the syntax tree alone.
+"""Finds the statements that an import runs, and the meaning of names, from the syntax tree.
 
-Bodies of functions are not run by an import, nor is what only type checkers or ``python -m`` run.
+An import does not run bodies of functions, nor code for type checkers or ``python -m``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Function(NamedTuple):
 
 
 class EngineName(NamedTuple):
-    """Something of the engine's module; an empty name is the module itself."""
+    """A name of the engine's module; an empty name is the module itself."""
 
     name: str = ""
 
@@ -39,7 +39,7 @@ class Elsewhere(NamedTuple):
 
 
 class NotConstant(NamedTuple):
-    """A value that only running the code would tell."""
+    """A value that is known only at run time."""
 
 
 UNREADABLE = NotConstant()
@@ -68,7 +68,7 @@ def _inner(statement: ast.stmt) -> list[ast.stmt]:
 
 
 def _may_be_true(test: ast.expr) -> bool:
-    """Tell whether the condition may hold in an import: not TYPE_CHECKING, not ``__main__``."""
+    """Return whether the condition may hold in an import: not TYPE_CHECKING, not ``__main__``."""
     if isinstance(test, ast.Name | ast.Attribute):
         name = test.id if isinstance(test, ast.Name) else test.attr
         return name != "TYPE_CHECKING"
@@ -78,10 +78,10 @@ def _may_be_true(test: ast.expr) -> bool:
 
 
 def names_of(tree: ast.Module) -> dict[str, object]:
-    """Return what the module's top-level names stand for.
+    """Return the meaning of the module's top-level names.
 
     A plain value, the syntax of a list, :class:`Function`, :class:`EngineName`, :class:`Elsewhere`,
-    or :data:`UNREADABLE` for what is bound twice or to anything else.
+    or :data:`UNREADABLE` for a name that is bound twice or to anything else.
     """
     names: dict[str, object] = {}
     for statement in executed(tree):
@@ -145,7 +145,7 @@ def _value(node: ast.expr, names: dict[str, object]) -> object:
 
 
 def engine_name(node: ast.expr, names: dict[str, object]) -> str | None:
-    """Return which name of the engine's module ``node`` is, in whatever spelling, or None."""
+    """Return the name of the engine's module that ``node`` refers to, or None."""
     if isinstance(node, ast.Name):
         value = names.get(node.id)
         return value.name if isinstance(value, EngineName) else None

@@ -1,8 +1,8 @@
-"""Which modules a Python source cannot do without, by its syntax tree alone.
+"""Finds the modules that a Python source requires, from its syntax tree.
 
-An import that may fail without harm is none of them: one in a `try` whose handler takes the
+An import that may fail without harm does not count: one in a `try` whose handler catches the
 failure, under `suppress`, in a branch, a loop or a `match`; and in a function, unless the function
-is a task and the import stands where each of its runs comes by.
+is a task and each of its runs reaches the import.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CATCHES = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseEx
 class Import(NamedTuple):
     """An import that has to succeed: of ``module``, relative by ``level`` dots, at ``place``.
 
-    ``task`` is the function that it stands in, None for what importing the module runs; ``names``
+    ``task`` is the function around it, None for an import at the top of the module; ``names``
     are those that are taken of the module.
     """
 
@@ -77,7 +77,7 @@ def _suppresses(item: ast.withitem) -> bool:
 
 
 def _takes_failure(caught: ast.expr | None) -> bool:
-    """Tell whether a handler of these exceptions takes that of a failed import; None is all."""
+    """Return whether a handler of these exceptions catches a failed import; None is all."""
     if caught is None:
         return True
     names = caught.elts if isinstance(caught, ast.Tuple) else [caught]

@@ -1,7 +1,7 @@
 """The places of the modules of a Python project, as its build configuration declares them.
 
 A back end puts certain folders and modules of the project into a wheel, some under another name.
-The same ones make the package, so that an import finds what it finds where the wheel is installed.
+The package has the same ones, so that imports work as with the installed wheel.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# At the top of a flat project these are not what gets imported.
+# At the top of a flat project these are not modules to import.
 NOT_PACKAGES = frozenset(
     {"tests", "test", "testing", "docs", "doc", "examples", "scripts", "tools", "benchmark",
      "benchmarks", "documentation", "unit_test", "unit_tests", "htmlcov",
@@ -36,7 +36,7 @@ class SourcePart(NamedTuple):
     target: str
 
     def locate(self, path: str) -> str | None:
-        """Return where the project has what imports see at ``path``, None where not in here."""
+        """Return the place in the project of the import ``path``, None if it is not in here."""
         if path == self.target:
             return self.source
         if path.startswith(f"{self.target}/"):
@@ -45,9 +45,9 @@ class SourcePart(NamedTuple):
 
 
 class BuildLayout(NamedTuple):
-    """What a build configuration says; ``place`` is the key that says it, empty for none.
+    """The layout in a build configuration; ``place`` is its key, empty for none.
 
-    ``roots`` are the folders that modules are counted from; without ``parts`` all in them is
+    ``roots`` are the folders to which modules are relative; without ``parts`` all in them is
     meant. ``exclude`` are patterns in the syntax of gitignore, from the project's root on;
     ``unread`` are keys that are ignored. ``namespaces`` is whether the back end
     finds packages in folders without `__init__.py` by itself.
@@ -68,12 +68,12 @@ def normal(path: str) -> str:
 
 
 def leads_out(path: str) -> bool:
-    """Tell whether a normal path leaves the folder that it is counted from."""
+    """Return whether a normal path leaves the folder to which it is relative."""
     return path.startswith("/") or f"{path}/".startswith("../")
 
 
 def check_layout(project: str, layout: BuildLayout) -> None:
-    """Raise ``Refused`` where the layout names what is not there, not the project's, or a link."""
+    """Raise ``Refused`` if the layout names a missing path, one outside, or a link."""
     names = dict.fromkeys([part.source for part in layout.parts] or layout.roots)
     problems = tuple(_check(project, layout.place, names))
     if problems:

@@ -1,4 +1,4 @@
-"""Name, version and description of a Python project, from pyproject.toml or package.toml."""
+"""Reads name, version and description of a Python project: pyproject.toml or package.toml."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Metadata(NamedTuple):
-    """What a project says of itself; ``place`` is the file that says it."""
+    """The metadata of a project; ``place`` is the file that has it."""
 
     place: str
     package: PackageInfo
@@ -33,7 +33,7 @@ class Metadata(NamedTuple):
 
 
 class _Table:
-    """A table of a TOML file, read field by field; what has the wrong type is a problem."""
+    """A table of a TOML file, read field by field; a value of the wrong type is a problem."""
 
     def __init__(self, table: dict[str, Any], name: str, place: str) -> None:
         inner = table.get(name, {})
@@ -45,11 +45,11 @@ class _Table:
             self.bad(f"[{name}] must be a table")
 
     def bad(self, message: str, code: Code = Code.METADATA, hint: str | None = None) -> None:
-        """Note a problem."""
+        """Record a problem."""
         self.problems.append(Diagnostic(code, message, self._place, hint))
 
     def get(self, key: str, kind: type[T], what: str) -> T | None:
-        """Return the value of ``key``, None where it is not there or of another type."""
+        """Return the value of ``key``, None if it is missing or of another type."""
         value: object = self._values.get(key)
         if value is None or isinstance(value, kind):
             return value
@@ -57,19 +57,19 @@ class _Table:
         return None
 
     def text(self, key: str) -> str | None:
-        """Return a text; an empty one says nothing."""
+        """Return a string; None for an empty one."""
         return self.get(key, str, "a text") or None
 
     def texts(self, key: str) -> list[str]:
-        """Return a list of texts."""
-        values = self.get(key, list, "a list of texts") or []
+        """Return a list of strings."""
+        values = self.get(key, list, "a list of strings") or []
         if all(isinstance(value, str) for value in values):
             return list(values)
-        self.bad(f"`{key}` of [{self._name}] must be a list of texts")
+        self.bad(f"`{key}` of [{self._name}] must be a list of strings")
         return []
 
     def form(self, key: str, form: Text) -> str | None:
-        """Return a text that a manifest may hold under this form."""
+        """Return a string that a manifest may have under this form."""
         value = self.text(key)
         found: list[Any] = []
         if value is not None:
@@ -80,7 +80,7 @@ class _Table:
 
 
 def read_metadata(folder: str, layout: ProjectLayout, config: Config) -> Metadata:
-    """Return what the project says of itself; the configuration wins.
+    """Return the metadata of the project; the configuration takes precedence.
 
     Versions and specifiers come in the normal form of PEP 440. Raises ``Refused`` with everything
     that no package may have, and with hints.
@@ -145,7 +145,7 @@ def _read_tree(folder: str, config: Config) -> Metadata:
         place=PACKAGE_TOML,
         package=package,
         requires=_requires(config.requires_cloacina, python),
-        # What the engines look for where nothing is said.
+        # The default of the engines.
         entry_module=entry or package.name.replace("-", "_") + ".tasks",
         workflow_name=workflow or package.name,
         author=author,
@@ -185,7 +185,7 @@ def _author(name: object, email: object) -> str | None:
 
 
 def _license(table: _Table) -> str | None:
-    """Return an SPDX expression; a licence given as another text or as a file is none."""
+    """Return an SPDX expression; None for a license that is given in another form."""
     value = table.get("license", object, "an SPDX expression or a table")
     text = value.get("text") if isinstance(value, dict) else value
     if not isinstance(text, str):
@@ -227,5 +227,5 @@ def _specifier(table: _Table, key: str) -> str | None:
     try:
         return str(SpecifierSet(text)) or None
     except InvalidSpecifier:
-        table.bad(f"`{key}` is no version specifier: {text}")
+        table.bad(f"`{key}` is not a version specifier: {text}")
         return None

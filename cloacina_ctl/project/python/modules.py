@@ -1,4 +1,4 @@
-"""The modules of a Python project: where they lie, and which ones an import would run."""
+"""Finds the modules of a Python project, and those that an import would run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MAX_REEXPORTS = 16
 
 
 class ModuleSources(Protocol):
-    """Where modules are found and read: in a project's folder, or among the files of a package."""
+    """A source of modules: a project's folder, or the files of a package."""
 
     def find(self, module: str) -> str | None:
         """Return the path of the dotted ``module``, or None."""
@@ -40,7 +40,7 @@ class ModuleSources(Protocol):
 
 
 class ProjectModules:
-    """The modules under a source root; ``digests`` holds what each was when it was read.
+    """The modules under a source root; ``digests`` has the digest of each when it was read.
 
     A source may be rewritten between its parsing and its packing: packing compares the digests.
     """
@@ -50,7 +50,7 @@ class ProjectModules:
         self.digests: dict[str, Digest] = {}
 
     def find(self, module: str) -> str | None:
-        """Return where the module lies, relative to the project."""
+        """Return the path of the module, relative to the project."""
         return self._root.find(module)
 
     def read(self, path: str) -> bytes:
@@ -67,7 +67,7 @@ class PackedModules:
         self._files = files
 
     def find(self, module: str) -> str | None:
-        """Return where the module lies in the package."""
+        """Return the path of the module in the package."""
         places = reversed(module_paths(module))  # a package hides a module of its name
         return next((path for path in places if path in self._files), None)
 
@@ -77,7 +77,7 @@ class PackedModules:
 
 
 def read_bytes(project: str, path: str, boundary: str | None = None) -> bytes:
-    """Return the bytes of a module, of a huge one as many as show that it is too large."""
+    """Return the bytes of a module; of a too large one, one more than the limit."""
     full = os.path.join(project, path)
     with reported(full), open(_opened(project, path, boundary), "rb") as file:
         return file.read(MAX_SOURCE_BYTES + 1)
@@ -95,17 +95,17 @@ def _opened(project: str, path: str, boundary: str | None) -> int:
 
 
 def read_source(root: SourceRoot, path: str) -> ModuleSource:
-    """Return what the module in the file ``path`` of the project declares, seen alone."""
+    """Return the declarations in the file ``path`` of the project, without its imports."""
     return read_module(read_bytes(root.project, path, root.boundary), path)
 
 
 def mentions_engine(root: SourceRoot, path: str) -> bool:
-    """Tell whether the module can declare a task at all: most do not, and need no parser."""
+    """Return whether the module may declare a task: most cannot, and are not parsed."""
     return MODULE.encode() in read_bytes(root.project, path, root.boundary)
 
 
 def imported_by(modules: ModuleSources, entry: str) -> Iterator[tuple[str, ModuleSource]]:
-    """Yield every one of ``modules`` that importing ``entry`` runs, with what it declares."""
+    """Yield each of ``modules`` that importing ``entry`` runs, with its declarations."""
     names = _Names(modules)
     waiting, seen = [entry], set[str]()
     while waiting:
@@ -126,7 +126,7 @@ def imported_by(modules: ModuleSources, entry: str) -> Iterator[tuple[str, Modul
 def needed_by(
     modules: ModuleSources, sources: Mapping[str, ModuleSource], entry: str
 ) -> Iterator[Import]:
-    """Yield what importing ``entry`` cannot do without; no name is relative.
+    """Yield the required imports of ``entry``; no name is relative.
 
     ``sources`` are the modules that it may import, by their names. One that it can do without may
     fail, so what it needs does not count. Nothing where one may change where imports look.
@@ -149,14 +149,14 @@ def needed_by(
 
 
 class _Names:
-    """What names of the project's modules stand for; each module is read once."""
+    """The meaning of names in the project's modules; each module is read once."""
 
     def __init__(self, modules: ModuleSources) -> None:
         self._modules = modules
         self._known: dict[str, dict[str, object]] = {}
 
     def seen_from(self, package: str) -> Callable[[Elsewhere], object]:
-        """Return the function that says what a name that is imported in ``package`` stands for."""
+        """Return a function that resolves names imported in ``package``."""
         return lambda name: self._follow(name, package)
 
     def _follow(self, name: Elsewhere, package: str) -> object:

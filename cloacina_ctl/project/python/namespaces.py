@@ -1,4 +1,4 @@
-"""Folders of modules without `__init__.py`, and what Python makes of two of one name.
+"""Finds folders of modules without `__init__.py`, and clashes of two with one name.
 
 Python joins the folders of one name on its path to one package where none of them has an
 `__init__.py` (a namespace package), and reads the first that has one alone where any has. Source:
@@ -19,10 +19,10 @@ _EXTENDS = re.compile(rb"(?m)^__path__\s*=.*\bextend_path\(\s*__path__\s*,\s*__n
 
 
 def bare_folders(paths: Collection[str]) -> tuple[list[str], list[str]]:
-    """Return the folders at the top of ``paths`` that hold modules and have no `__init__.py`.
+    """Return the folders at the top of ``paths`` with modules and without `__init__.py`.
 
-    First those that look like a slip, then those that are a namespace on purpose: they hold
-    packages alone.
+    First those that look like a mistake, then those that are a namespace on purpose: they contain
+    only packages.
     """
     known = frozenset(paths)
     slips: list[str] = []
@@ -42,7 +42,7 @@ def bare_folders(paths: Collection[str]) -> tuple[list[str], list[str]]:
 def hidden_name(
     first: Iterable[str], second: Iterable[str], extends: Callable[[str], bool] = lambda _: False
 ) -> str | None:
-    """Return the dotted name of which Python reads one side alone, of two folders on its path.
+    """Return the dotted name that Python reads from only one of two folders on its path.
 
     Both are paths of files; those of data do not count. ``extends`` returns whether the
     `__init__.py` at a path of the first side joins what others have (:func:`extends_path`).
@@ -61,12 +61,12 @@ def hidden_name(
 
 
 def extends_path(data: bytes) -> bool:
-    """Tell whether an `__init__.py` joins its folder with others of the name, pkgutil's way."""
+    """Return whether an `__init__.py` joins its folder with others of the name, as pkgutil does."""
     return _EXTENDS.search(data) is not None
 
 
 class _Names:
-    """What can be imported of one folder on the path."""
+    """The importable names in one folder on the path."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self.files = frozenset(path for path in paths if path.endswith((".py", ".so", ".pyd")))
@@ -86,9 +86,9 @@ class _Names:
                 folder = above
 
     def inside(self, folder: str) -> set[str]:
-        """Return what lies directly in a folder, as paths without a suffix."""
+        """Return the entries directly in a folder, as paths without a suffix."""
         return self._inside.get(folder, set())
 
     def is_whole(self, name: str) -> bool:
-        """Tell whether the name is a module, or a package with an `__init__`."""
+        """Return whether the name is a module, or a package with an `__init__`."""
         return name in self._whole

@@ -1,4 +1,4 @@
-"""A Python project: an ordinary pyproject.toml one, or the tree that other runtimes load."""
+"""Reads a Python project: one with pyproject.toml, or the tree that other runtimes load."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ VENDOR_FOLDER = "vendor"
 
 
 def read_python_project(folder: str, layout: ProjectLayout, config: Config) -> Project:
-    """Return the Python project in ``folder``, read; nothing of it is imported.
+    """Return the facts of the Python project in ``folder``; nothing in it is imported.
 
-    Raises ``Refused`` for a name or version that no package may have, and for what is no TOML.
+    Raises ``Refused`` for a name or version that no package may have, and for invalid TOML.
     """
     metadata = read_metadata(folder, layout, config)
     root = find_source_root(
@@ -135,7 +135,7 @@ def _modules_with_tasks(root: SourceRoot) -> tuple[str, ...]:
 def _without_init(
     root: SourceRoot, vendored: tuple[str, ...]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the folders without `__init__.py`: slips, and those that are so on purpose."""
+    """Return the folders without `__init__.py`: those by mistake, and those on purpose."""
     open_parts = tuple(
         part for part in root.parts
         if not os.path.exists(os.path.join(root.project, part.source, INIT))
@@ -152,7 +152,7 @@ def _without_init(
 
 
 def _folder_of(name: str, source: str) -> str:
-    """Return the project's folder of a top-level name, as far as there is one of that name."""
+    """Return the project's folder of a top-level name, if there is one."""
     steps = source.split("/")
     return "/".join(steps[: steps.index(name) + 1]) if name in steps else name
 

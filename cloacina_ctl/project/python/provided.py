@@ -23,9 +23,9 @@ _ALWAYS_THERE = frozenset({MODULE, "__main__"})
 
 
 class Lack(enum.Enum):
-    """Why an import fails: ``NO_MODULE`` of the project's own package, or nothing of the name.
+    """Why an import fails: ``NO_MODULE`` in the project's own package, or nothing with the name.
 
-    ``NO_PART`` is no module of a namespace package, of which other distributions may have parts.
+    ``NO_PART`` is for a namespace package, of which other distributions may have parts.
     """
 
     NOTHING = "nothing has it"
@@ -35,7 +35,7 @@ class Lack(enum.Enum):
 
 
 class MissingModule(NamedTuple):
-    """An import that fails; ``pythons`` are the minor versions of the project that lack it."""
+    """A failing import; ``pythons`` are the minor versions of the project that lack the module."""
 
     module: str
     imported: Import
@@ -57,21 +57,21 @@ class _Tree:
                 folder = folder.rpartition("/")[0]
 
     def has(self, path: str) -> bool:
-        """Tell whether there is a folder or a file of the name."""
+        """Return whether there is a folder or a file of the name."""
         folder, _, name = path.rpartition("/")
         return path in self._folders or name in self._modules.get(folder, ())
 
     def is_folder(self, path: str) -> bool:
-        """Tell whether it is a folder."""
+        """Return whether it is a folder."""
         return path in self._folders
 
 
 def missing_imports(
     imports: Iterable[Import], paths: Collection[str], minors: Callable[[], Iterable[int]]
 ) -> Iterator[MissingModule]:
-    """Yield the imports that fail in a package with the files ``paths``, each name once a place.
+    """Yield the failing imports of a package with the files ``paths``, each name once per place.
 
-    ``minors`` returns the minor versions of Python 3 that the package is for; few imports ask.
+    ``minors`` returns the minor versions of Python 3 of the package; few imports need them.
     """
     own = _Tree(path[len(WORKFLOW_FOLDER) :] for path in paths if path.startswith(WORKFLOW_FOLDER))
     vendored = _Tree(vendored_paths(paths))
@@ -98,7 +98,7 @@ def missing_imports(
 
 
 def standard_wins(module: str, minors: Callable[[], Iterable[int]]) -> bool:
-    """Tell whether each of the ``minors`` of Python 3 has a standard module of the name."""
+    """Return whether each of the ``minors`` of Python 3 has a standard module of the name."""
     known = pythons_with(module)
     if len(known) in (0, NEWEST - OLDEST + 1):
         return bool(known)

@@ -1,4 +1,4 @@
-"""Which packages setuptools puts into a wheel, from `[tool.setuptools]` and `setup.cfg`."""
+"""Finds the packages that setuptools packs, from `[tool.setuptools]` and `setup.cfg`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SETUP_CFG = "setup.cfg"
 
 
 class _Options(NamedTuple):
-    """What the two files say, in one form; ``find`` is None where packages are listed, or not."""
+    """The options of both files, in one form; ``find`` is None without a search for packages."""
 
     place: str
     folders: dict[str, str]
@@ -35,7 +35,7 @@ class _Options(NamedTuple):
 
 
 class _Find(NamedTuple):
-    """How packages are looked for."""
+    """The options of the search for packages."""
 
     where: tuple[str, ...]
     include: tuple[str, ...]
@@ -152,7 +152,7 @@ def _packages(project: str, options: _Options) -> Iterator[tuple[str, str]]:
 
 
 def _folder_of(package: str, folders: dict[str, str]) -> str:
-    """Return where a package lies: the longest name in ``package_dir`` that it begins with."""
+    """Return the folder of a package, by its longest prefix in ``package_dir``."""
     steps = package.split(".")
     rest: list[str] = []
     while steps:
@@ -190,7 +190,7 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
 
 
 def _parts(packages: dict[str, str]) -> Iterator[SourcePart]:
-    """Yield the outermost packages; what lies in them comes with them."""
+    """Yield the outermost packages, which include all in them."""
     for name, folder in packages.items():
         above, _, last = name.rpartition(".")
         if above not in packages or f"{packages[above]}/{last}" != folder:

@@ -1,7 +1,7 @@
-"""What a Python module declares, by its syntax tree alone; nothing is imported or run.
+"""Reads the declarations of a Python module from its syntax tree; nothing is imported or run.
 
 The rules are those of the decorators: an id defaults to the function's name, a dependency is a
-text or a function, whose ``__name__`` is then used and not its task's id. Only what an import
+string or a function, whose ``__name__`` is used, not the id of its task. Only code that an import
 runs counts; a task that is declared in any other way is reported, because it cannot be listed.
 """
 
@@ -40,19 +40,19 @@ if TYPE_CHECKING:
 # A parser takes a hundred times a source's size in memory.
 MAX_SOURCE_BYTES = 2 << 20
 MAX_SHOWN = 1000
-_DECLARATION_BYTES = 4096  # a declaration stands in the first two lines
-# Codecs that a source may name: Python knows others that are slow, or no text at all.
+_DECLARATION_BYTES = 4096  # a declaration is in the first two lines
+# Codecs that a source may name: Python has others that are slow, or not for text.
 _ENCODINGS = re.compile(
     r"utf-8(?:-sig)?|ascii|us-ascii|latin-?1|iso-?8859-\d+|(?:cp|windows-)\d+|koi8-[ru]"
     r"|shift[_-]jis|euc[_-](?:jp|kr)|gb(?:k|2312|18030)|big5"
 )
 
-# What a module does that looks for others in folders of its own choice.
+# Code by which a module changes the import path.
 _PATHS = re.compile(
     rb"\bsys\.(?:path|modules|meta_path)\b|\bfrom\s+sys\s+import\b.*\b(?:path|modules)\b"
     rb"|\b__path__\b|\baddsitedir\b"
 )
-# What the engine's wheel has and what packages import by that name does not.
+# Names that the engine's wheel has, and the module that packages import does not.
 _LIBRARY_ONLY = frozenset(
     {"DatabaseAdmin", "DefaultRunner", "DefaultRunnerConfig", "TenantConfig", "TenantCredentials",
      "WorkflowResult"}
@@ -71,10 +71,10 @@ class Imported(NamedTuple):
 
 
 class ModuleSource(NamedTuple):
-    """What one module declares and imports; places are ``path:line``.
+    """The declarations and imports of one module; places are ``path:line``.
 
-    ``hidden`` are places of tasks that only running the code would declare, ``graphs`` those of
-    computation graphs and what they react to. ``builders`` take the tasks in them away from the
+    ``hidden`` are places of tasks that are declared only at run time, ``graphs`` those of
+    computation graphs and their reactors. ``builders`` take the tasks in them away from the
     package's workflow, ``loose_builders`` may not. ``needed`` are the imports that have to succeed;
     ``changes_path`` is whether the module may change the import path. ``library_only`` are
     uses of what `cloaca` has outside of packages alone, ``newer`` is what an older Python does not
@@ -102,7 +102,7 @@ class _Text(NamedTuple):
     lines: list[bytes]
 
     def of(self, node: ast.expr) -> str:
-        """Return the source of ``node`` on one line, cut where it is too long to be shown."""
+        """Return the source of ``node`` on one line, shortened if it is too long."""
         first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
         lines = self.lines[first : last + 1]
         lines[-1] = lines[-1][: node.end_col_offset]
@@ -110,7 +110,7 @@ class _Text(NamedTuple):
         return b" ".join(b" ".join(lines).split()).decode("utf-8", "replace")[:MAX_SHOWN]
 
     def place(self, path: str, node: ast.AST) -> Place:
-        """Return where ``node`` is in the module at ``path``."""
+        """Return the place of ``node`` in the module at ``path``."""
         line = getattr(node, "lineno", None)
         if line is None:  # the module itself
             return Place(path, 1)
@@ -119,9 +119,9 @@ class _Text(NamedTuple):
 
 
 def read_module(data: bytes, path: str, lookup: Lookup | None = None) -> ModuleSource:
-    """Return what the module with the source ``data`` declares; ``path`` names it in places.
+    """Return the declarations in the source ``data``; ``path`` is its path in places.
 
-    ``lookup`` says what a name stands for that the module imports from another.
+    ``lookup`` resolves a name that the module imports from another one.
     """
     try:
         text = _parse(data)
@@ -136,7 +136,7 @@ def read_module(data: bytes, path: str, lookup: Lookup | None = None) -> ModuleS
 
 
 def read_names(data: bytes) -> dict[str, object]:
-    """Return what the top-level names of a module stand for; nothing where it does not parse."""
+    """Return the meaning of a module's top-level names; nothing if it cannot be parsed."""
     try:
         return names_of(_parse(data).tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -148,16 +148,16 @@ def _parse(data: bytes) -> _Text:
         raise ValueError(f"larger than {MAX_SOURCE_BYTES} bytes")
     encoding = _encoding_of(data)
     if _ENCODINGS.fullmatch(encoding.lower()) is None:
-        raise ValueError(f"an encoding that is not read: {encoding}")
+        raise ValueError(f"unsupported encoding: {encoding}")
     source = data.decode(encoding)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the author's own tools say them
+        warnings.simplefilter("ignore")  # the author's own tools report them
         tree = parse_source(source)
     return _Text(tree, re.split(rb"\r\n|\r|\n", source.encode("utf-8", "surrogatepass")))
 
 
 def _encoding_of(data: bytes) -> str:
-    """Return the encoding that the first two lines declare; nearly none declare any."""
+    """Return the encoding in the first two lines; few sources declare one."""
     if not data.startswith(codecs.BOM_UTF8) and b"coding" not in data[:_DECLARATION_BYTES]:
         data.decode()  # Python refuses what is not UTF-8 when it reads the first line
         return "utf-8"
@@ -171,7 +171,7 @@ def _unknown(_name: Elsewhere) -> object:
 
 
 class _Reader:
-    """Reads one module that was parsed."""
+    """Reads one parsed module."""
 
     def __init__(self, text: _Text, path: str, lookup: Lookup) -> None:
         self._text = text
@@ -187,7 +187,7 @@ class _Reader:
         self._hidden: list[str] = []
 
     def read(self) -> ModuleSource:
-        """Return what the module declares."""
+        """Return the declarations of the module."""
         statements = list(executed(self._text.tree))
         imports = [found for statement in statements for found in _imports(statement)]
         for statement in statements:
@@ -227,7 +227,7 @@ class _Reader:
         )
 
     def _read_function(self, function: FunctionNode) -> None:
-        """Read the decorators; what stands in the body is only reported."""
+        """Read the decorators; declarations in the body are only reported."""
         for decorator in function.decorator_list:
             called = isinstance(decorator, ast.Call)
             target = decorator.func if isinstance(decorator, ast.Call) else decorator
@@ -245,7 +245,7 @@ class _Reader:
                 self._report(node)
 
     def _read_expressions(self, statement: ast.stmt) -> None:
-        """Report what a statement other than a function does with the engine."""
+        """Report uses of the engine in a statement other than a function."""
         is_alias = self._is_alias(statement)
         for node in _own_expressions(statement):
             name = engine_name(node, self._names) if isinstance(node, ast.expr) else None
@@ -269,7 +269,7 @@ class _Reader:
         return engine_name(call.func, self._names) == "constructor"
 
     def _constructor(self, call: ast.Call) -> SourceTask:
-        """Return the task that a server makes of what a provider has."""
+        """Return the task that a server makes from a provider."""
         arguments = Arguments(call, self._resolve, self._text.of)
         id_, dependencies = arguments.value("id"), arguments.dependencies()
         known = isinstance(id_, str) and bool(id_)
@@ -283,7 +283,7 @@ class _Reader:
         )
 
     def _takes_tasks(self, item: ast.withitem) -> bool:
-        """Tell whether a builder's block takes its tasks away from the package's workflow."""
+        """Return whether a builder's block takes its tasks away from the package's workflow."""
         call = item.context_expr
         if not isinstance(call, ast.Call):
             return False
@@ -296,7 +296,7 @@ class _Reader:
         return engine_name(statement.value, self._names) is not None
 
     def _report(self, node: ast.AST) -> None:
-        """Report a builder, and a use of ``task`` that is no decorator an import runs."""
+        """Report a builder, and a use of ``task`` that is not a decorator run by an import."""
         name = engine_name(node, self._names) if isinstance(node, ast.expr) else None
         if name == "task":
             self._hidden.append(self._place(node))
@@ -327,7 +327,7 @@ class _Reader:
         return Arguments(call, self._resolve, self._text.of)
 
     def _resolve(self, name: str) -> object:
-        """Return what a name of the module stands for."""
+        """Return the meaning of a name in the module."""
         value = self._names.get(name, UNREADABLE)
         if not isinstance(value, Elsewhere):
             return value

@@ -1,4 +1,4 @@
-"""The folders that are on the path when a project's entry module is imported."""
+"""Finds the folders on the import path when a project's entry module is imported."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from cloacina_ctl.values import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Packages in one of these are imported without its name: it is a source root, and no namespace.
+# Packages in one of these are imported without its name: it is a source root, not a namespace.
 _ROOTS = frozenset(
     {"python", "py", "lib", "libs", "source", "sources", "code", "packages", "apps", "services",
      "backend", "frontend", "server", "client"}
 )  # fmt: skip
 _PROJECTS = frozenset({"pyproject.toml", "setup.py", "Cargo.toml"})
 _DEPTH = 3  # of the packages in a namespace; folders of data may be deep
-# At the top of a flat project these are not what gets imported.
+# At the top of a flat project these are not modules to import.
 NOT_MODULES = frozenset({"setup.py", "conftest.py", "noxfile.py", "fabfile.py", "manage.py"})
 
 
 class SourceRoot(NamedTuple):
-    """Where the modules of a project lie that are on the path when the entry module is imported.
+    """The places of a project's modules on the path when the entry module is imported.
 
-    ``folders`` are those that modules are counted from, relative to the project, empty for its top;
-    ``parts`` what of them belongs to the project. ``exclude`` are patterns of gitignore, by which
-    the build configuration leaves something out; ``place`` is what declares all that, if anything.
-    A module may be a link, which leads no further than the ``boundary``, where there is one.
+    ``folders`` are those to which modules are relative, from the project's root, empty for its top;
+    ``parts`` are their parts that belong to the project. ``exclude`` are the exclude patterns of
+    the build configuration, as in gitignore; ``place`` is the declaring key, if any. A module may
+    be a link within the ``boundary``, if there is one.
     """
 
     project: str
@@ -49,7 +49,7 @@ class SourceRoot(NamedTuple):
     boundary: str | None = None
 
     def find(self, module: str) -> str | None:
-        """Return where the dotted ``module`` lies, relative to the project, or None."""
+        """Return the path of the dotted ``module``, relative to the project, or None."""
         base = module.replace(".", "/")
         for name in (f"{base}/__init__.py", f"{base}.py"):
             for part in self.parts:
@@ -63,7 +63,7 @@ class SourceRoot(NamedTuple):
         return frozenset(part.target.partition("/")[0].removesuffix(".py") for part in self.parts)
 
     def files(self) -> Iterator[tuple[str, str]]:
-        """Yield every module: its path as imports see it, and its path in the project."""
+        """Yield every module: its import path, and its path in the project."""
         for part in self.parts:
             if part.target.endswith(".py"):
                 yield part.target, part.source
@@ -85,7 +85,7 @@ class SourceRoot(NamedTuple):
 def find_source_root(
     project: str, *, tree: bool, chosen: tuple[str, ...] = (), boundary: str | None = None
 ) -> SourceRoot:
-    """Return where modules lie: ``workflow/`` of a tree, else what is ``chosen`` or declared.
+    """Return the source root: ``workflow/`` of a tree, else the ``chosen`` or declared folders.
 
     Where neither the configuration chooses nor the build configuration declares anything it is
     ``src/``, if there is one, or the top. Raises ``Refused`` for folders that are not there, or not
@@ -116,7 +116,7 @@ def find_source_root(
 
 
 def _declared_parts(project: str, parts: tuple[SourcePart, ...]) -> tuple[SourcePart, ...]:
-    """Return the parts, of one without a name everything in it; the innermost folders first."""
+    """Return the parts, all entries of an unnamed one; the innermost folders first."""
     found: dict[SourcePart, None] = {}
     for part in parts:
         inner = (part,) if part.target else _parts(project, (part.source,), None)
@@ -147,14 +147,14 @@ def _top_level(project: str, folder: str, *, follow: bool, namespaces: bool) -> 
                 if not flat or _holds_python(entry.path, namespaces=namespaces):
                     found.append(entry.name)
             elif entry.is_symlink() and not flat and entry.name.isidentifier():
-                found.append(entry.name)  # what gets packed refuses it by its name
+                found.append(entry.name)  # the selection refuses it by its name
             elif _is_module(entry.name, flat=flat):
                 found.append(entry.name)
     return tuple(sorted(found))
 
 
 def _holds_python(path: str, *, namespaces: bool) -> bool:
-    """Tell whether a folder holds modules, or packages of a namespace, and is no other project."""
+    """Return whether a folder has modules, or namespace packages, and is not another project."""
     with os.scandir(path) as entries:
         found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
     names = {name for name, _ in found}
@@ -169,7 +169,7 @@ def _holds_python(path: str, *, namespaces: bool) -> bool:
 
 
 def _holds_packages(path: str) -> bool:
-    """Tell whether a folder, or one of those in it, is a package."""
+    """Return whether a folder, or one of those in it, is a package."""
     for base, folders, files in os.walk(path):
         folders[:] = [name for name in folders if name.isidentifier() and name not in NOT_PACKAGES]
         if not os.path.basename(base).isidentifier() or _PROJECTS.intersection(files):

@@ -1,4 +1,4 @@
-"""Syntax that came to the language later, by the syntax tree of a Python that knows it.
+"""Finds newer syntax, from the syntax tree of a Python that has it.
 
 Not seen, for the tree does not show it: f-strings that only Python 3.12 reads (quotes of their own
 kind, backslashes and comments inside), and `except` with several types and no parentheses (3.14).
@@ -80,7 +80,7 @@ class NewerSyntax(NamedTuple):
 def newer_syntax(
     tree: ast.Module, source: list[bytes], place_of: Callable[[ast.AST], str]
 ) -> Iterator[NewerSyntax]:
-    """Yield what no Python 3.10 reads in a module, each kind once."""
+    """Yield the syntax in a module that Python 3.10 does not have, each kind once."""
     if not any(_HINT.search(line) for line in source):
         return
     seen: set[tuple[int, str]] = set()

@@ -1,1 +1,1 @@
-"""A Rust crate as text: its Cargo.toml, its source, what `cfg` leaves of it."""
+"""Reads a Rust crate as text: its Cargo.toml, and its source after `cfg`."""

@@ -1,4 +1,4 @@
-"""How a build adds compiler flags of its own without losing those that the author configured.
+"""Adds compiler flags to a build without losing those that the author configured.
 
 Cargo takes flags from one of three sources, the first that is there: the variable RUSTFLAGS (or
 its encoded form), all ``target.*.rustflags`` that apply, ``build.rustflags``. Within a source,
@@ -92,7 +92,7 @@ def configured_flags(folder: str, cargo_home: str | None) -> dict[str, Any]:
 
 
 def configured(folder: str, cargo_home: str | None, table: str, key: str) -> object:
-    """Return what the nearest of cargo's configuration files says of a key, or None."""
+    """Return the value of a key in the nearest configuration file of cargo, or None."""
     for found in _tables(folder, cargo_home):
         inner = found.get(table)
         if isinstance(inner, dict) and key in inner:
@@ -102,7 +102,7 @@ def configured(folder: str, cargo_home: str | None, table: str, key: str) -> obj
 
 
 def replaces_sources(folder: str, cargo_home: str | None) -> bool:
-    """Tell whether a configuration file may have packages taken from elsewhere than stated."""
+    """Return whether a configuration file may replace the sources of packages."""
     return any(table.keys() & _REPLACING for table in _tables(folder, cargo_home))
 
 

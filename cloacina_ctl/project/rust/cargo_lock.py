@@ -1,6 +1,6 @@
-"""Which versions a Cargo.lock names: read by its lines, for a TOML parser takes far longer.
+"""Reads the versions in a Cargo.lock line by line, since a TOML parser takes far longer.
 
-Nothing is refused here: of a lock that cargo would not take nothing is known.
+Nothing is refused here: a lock that cargo would refuse counts as empty.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class CargoLock(NamedTuple):
     versions: dict[str, tuple[str, ...]] = {}  # noqa: RUF012
 
     def needs(self, package: Locked) -> dict[str, Locked]:
-        """Return what a package depends on, by name; of two versions of one name the first."""
+        """Return the dependencies of a package, by name; the first of two versions of a name."""
         found: dict[str, Locked] = {}
         for line in self.packages.get(package, ()):
             name, version = (*line.split(), "")[:2]
@@ -38,7 +38,7 @@ class CargoLock(NamedTuple):
         return (name, known[0]) if len(known) == 1 else None
 
     def reached(self, start: list[Locked]) -> set[Locked]:
-        """Return what is needed by the packages in ``start``, those included."""
+        """Return the packages in ``start`` and all their dependencies."""
         left, found = list(start), set(start)
         while left:
             new = set(self.needs(left.pop()).values()) - found
@@ -48,7 +48,7 @@ class CargoLock(NamedTuple):
 
 
 def read_lock(text: str) -> CargoLock:
-    """Return the packages of a Cargo.lock of cargo's."""
+    """Return the packages of a Cargo.lock that cargo wrote."""
     packages: dict[Locked, tuple[str, ...]] = {}
     versions: dict[str, tuple[str, ...]] = {}
     for block in text.split("[[package]]")[1:]:

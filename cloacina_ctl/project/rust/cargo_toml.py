@@ -1,4 +1,4 @@
-"""A crate's Cargo.toml, read as TOML.
+"""Reads a crate's Cargo.toml as TOML.
 
 No process is started: cargo itself would run what the project's configuration names.
 """
@@ -33,14 +33,14 @@ Table = dict[str, Any]
 
 
 class _Manifest(NamedTuple):
-    """One Cargo.toml: its folder and what it says; ``files`` of a crate that is on no disk."""
+    """One Cargo.toml: its folder and content; ``files`` of a crate that is not on disk."""
 
     folder: str
     table: Table
     files: frozenset[str] | None = None
 
     def has(self, path: str) -> bool:
-        """Tell whether the crate has that file: among ``files``, else on the disk."""
+        """Return whether the crate has that file: among ``files``, else on the disk."""
         if self.files is not None:
             return path in self.files
         return os.path.isfile(os.path.join(self.folder, path))
@@ -77,7 +77,7 @@ class Manifests(NamedTuple):
 
 
 def read_manifests(folder: str) -> Manifests:
-    """Return what the Cargo.toml in ``folder`` and its workspace's say; as ``read_crate``."""
+    """Return the Cargo.toml in ``folder`` and its workspace's; as ``read_crate``."""
     manifest = _read(folder)
     workspace = _workspace_of(manifest, manifest)
     return Manifests(folder, manifest.table, workspace.folder, workspace.table)
@@ -91,7 +91,7 @@ def member_folders(folder: str) -> tuple[str, ...]:
 def read_packed_crate(table: Table, files: frozenset[str]) -> Crate:
     """Return the crate from its Cargo.toml alone, with ``files`` as its files.
 
-    What it would inherit from a workspace is not there.
+    Keys that it would inherit from a workspace are missing.
     """
     manifest = _Manifest("", table, files)
     return _crate(manifest, manifest, ())
@@ -265,7 +265,7 @@ def _lock(workspace: _Manifest) -> CargoLock:
     try:
         data = read_own_text(workspace.folder, CARGO_LOCK, max_bytes=MAX_LOCK)
     except CloacinaError:
-        return CargoLock()  # cargo says what is wrong with it
+        return CargoLock()  # cargo reports the problem
     return read_lock(data.decode("utf-8", "replace"))
 
 
@@ -358,7 +358,7 @@ def _build_script(manifest: _Manifest) -> str | None:
 
 
 def _license(text: str | None) -> str | None:
-    """Return an SPDX expression; cargo once took ``/`` for OR, and many crates still say it."""
+    """Return an SPDX expression; cargo once allowed ``/`` for OR, and many crates still use it."""
     return None if text is None else " OR ".join(part.strip() for part in text.split("/"))
 
 

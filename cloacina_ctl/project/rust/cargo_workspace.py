@@ -1,9 +1,8 @@
-"""What cargo says of a crate before it builds: its workspace, and where all sources lie.
+"""Gets the metadata of a crate from cargo before a build: its workspace and all source folders.
 
-Cargo is asked for the members alone, which takes 15 ms. Where they and Cargo.lock do not tell that
-nothing else is taken from a folder, it is asked for all packages, which takes 70 ms: first without
-network and without changing Cargo.lock, then, if something must be fetched or chosen, as the build
-would.
+Metadata of the members alone takes 15 ms. If they and Cargo.lock do not prove that nothing else is
+taken from a folder, that of all packages is read, which takes 70 ms: first without network and
+without changing Cargo.lock, then, if something must be fetched or chosen, as the build would.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ class CargoWorkspace(NamedTuple):
 
 
 class Compiler(NamedTuple):
-    """What rustc says of itself; empty texts where it says nothing."""
+    """The facts that rustc reports about itself; empty if it reports none."""
 
     host: str = ""
     commit: str = ""
@@ -106,7 +105,7 @@ def ask_workspace(
 ) -> CargoWorkspace:
     """Ask cargo for the workspace of the crate in its folder.
 
-    Raises ``BuildFailed`` where cargo cannot say; what it wrote was shown by then.
+    Raises ``BuildFailed`` where cargo fails; its messages were shown by then.
     """
     question = _Question(cargo, _arguments(cargo, options, compiler))
     answer = question.asked("--no-deps", on_message=on_message, show=True)

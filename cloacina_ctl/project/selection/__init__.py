@@ -1,1 +1,1 @@
-"""Which files of a project get packed."""
+"""Selects the files of a project to pack."""

@@ -1,4 +1,4 @@
-"""Which files of a project get packed, and why the others do not.
+"""Selects the files of a project to pack, with the reasons why others are left out.
 
 A function of the work tree alone: of the files that are there, the ignore rules of the repository
 among them, and the project's configuration; never of the user's git configuration, of what git
@@ -45,9 +45,9 @@ _CARGO_FOLDERS = {".cargo": "settings of cargo, for the machine that they are on
 
 
 def select_files(project: Project) -> Selection:
-    """Return what of a Python project gets packed, under the paths of a package.
+    """Return the files of a Python project to pack, under the paths of a package.
 
-    Raises ``Refused`` with everything that cannot be packed, or where nothing is left.
+    Raises ``Refused`` with everything that cannot be packed, or if nothing is left.
     """
     facts = project.python
     if facts is None:
@@ -73,7 +73,7 @@ def select_source(project: Project) -> Selection:
 
 
 def crate_rules(listed: PackedList) -> TreeRules:
-    """Return what holds for the files of a crate, which go under ``source/``."""
+    """Return the rules for the files of a crate, which go under ``source/``."""
     from cloacina_ctl.project.selection.cargo_listing import package_list
 
     return TreeRules(

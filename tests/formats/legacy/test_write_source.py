@@ -175,7 +175,7 @@ def refused(path, files, rules, **choices):
 def test_what_would_grow_more_than_ten_times_is_refused_with_the_cure(path):
     problem = refused(path, {"package.toml": bytes(2_000_000)}, RATIO)
     assert problem.code is Code.RELEASE_LIMIT
-    assert "at most 10 times is taken (Cloacina 0.6 and later)" in problem.message
+    assert "at most 10 times is accepted (Cloacina 0.6 and later)" in problem.message
     assert "--pad" in problem.hint
 
 

@@ -330,7 +330,7 @@ def test_a_compiler_that_does_not_say_its_version_is_a_failure(
     library = f"{own_folder(root)}/real.so"
     crate = fake_cargo(tmp_path, monkeypatch, facts_of(root), artifact(library))
     plant(own_folder(root), {"real.so": "x", ".rustc_info.json": "[]"})
-    with pytest.raises(BuildFailed, match="does not say its version"):
+    with pytest.raises(BuildFailed, match="does not report its version"):
         built_at(crate)
     rustc = plant(
         tmp_path / "bin", {"rustc": '#!/bin/sh\nprintf "rustc 9.9 (x)\\nhost: here\\n"\n'}
@@ -393,7 +393,7 @@ def test_what_cargo_takes_for_fresh_again_and_again_is_refused(
     plant(own_folder(root), {"real.so": "x", "real.d": f"{library}: {root}/src/lib.rs\n"})
     for path, when in ((root / "src/lib.rs", 1_500_000_000), (library, 1_600_000_000)):
         os.utime(path, (when, when))
-    with pytest.raises(BuildFailed, match="compiled of other files: tiny-flow") as error:
+    with pytest.raises(BuildFailed, match="compiled from other files: tiny-flow") as error:
         built_at(crate)
     (found,) = error.value.diagnostics
     assert (found.code, found.where) == (Code.STALE_UNITS, str(own_folder(root)))
@@ -502,7 +502,7 @@ def test_names_the_missing_step_below_the_words_of_the_compiler(tmp_path: Path) 
     failed, cause = error.value.diagnostics
     assert failed.message == "cargo failed: exit status 101"
     assert (cause.code, cause.where) == (Code.BUILD_FAILED, "src/lib.rs:2")
-    assert cause.message == "the code names the crate `chrono`, which is no dependency"
+    assert cause.message == "the code names the crate `chrono`, which is not a dependency"
     assert cause.hint == "run `cargo add chrono@0.4`"
 
 

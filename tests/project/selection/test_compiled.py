@@ -72,7 +72,7 @@ def test_an_extension_module_makes_a_package_of_its_platform_and_python(root):
     planted(root, {EXTENSION: elf(), "src/demo/data.bin": b"\0\1"})
     (found,) = findings(root, "Y032", "Y033", "Y034")
     assert found[:2] == ("Y034", EXTENSION)
-    assert found[2].endswith("for manylinux_2_34_x86_64 and Python 3.11 alone")
+    assert found[2].endswith("only on manylinux_2_34_x86_64 and Python 3.11")
     shown = packed(root)
     (artifact,) = shown.manifest.artifacts
     assert (artifact.platform, artifact.kind) == ("manylinux_2_34_x86_64", "wheel-tree")
@@ -254,7 +254,7 @@ def test_a_format_without_platforms_says_that_it_cannot_state_one(root):
     planted(root, {EXTENSION: elf()})
     made = packed_source(root)
     (warning,) = [one for one in made.diagnostics if one.code is Code.UNSTATED_PLATFORM]
-    assert "manylinux_2_34_x86_64 and Python 3.11 alone" in warning.message
+    assert "manylinux_2_34_x86_64 and Python 3.11" in warning.message
 
 
 def packed_source(root: Path):
