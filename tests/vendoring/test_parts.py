@@ -378,7 +378,7 @@ def test_a_lock_that_another_run_wrote_meanwhile_is_not_replaced(tmp_path):
         ('requires-python = "==3.11.*"\n', "", "one version of Python"),
         ('"manylinux_2_28_x86_64"', '"windows"', "not a platform"),
         ("platforms = [", "others = [", "`platforms` in [tool.cloacina-ctl] must"),
-        ("inputs = [", "inputs = [7, ", "`inputs` in [tool.cloacina-ctl] must be a list of strings"),
+        ("inputs = [", "inputs = [7, ", "`inputs` in [tool.cloacina-ctl] must be a list of"),
         ("[tool.cloacina-ctl]", "[tool.other]", "must be a list of strings"),
         ('    "manylinux_2_28_aarch64",\n    "manylinux_2_28_x86_64",\n', "", "must name one"),
     ],
