@@ -137,7 +137,7 @@ def _asked_again(
 
 
 def _are_all(answer: dict[str, Any], cargo: Program) -> bool:
-    """Tell whether no package but the members in the answer is taken from a folder.
+    """Return whether no package but the members in the answer is taken from a folder.
 
     Cargo.lock names the source of all others but path dependencies; what it does not know yet is in
     the members' manifests. What is patched or replaced is left to cargo.

@@ -1,4 +1,4 @@
-"""What `cfg` leaves in a packaged build, by the crate's features; nothing is asked of cargo.
+"""Evaluates `cfg` for a packaged build, by the crate's features; cargo is not run.
 
 Features are known: those that are on by default, those that were chosen, and `packaged`, which
 ``package`` turns on. A platform, a profile and what a build script sets are known to the build

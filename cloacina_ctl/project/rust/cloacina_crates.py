@@ -86,7 +86,7 @@ def also_locked(
 
 
 def is_ours(name: str) -> bool:
-    """Tell whether a crate of that name is one of Cloacina's."""
+    """Return whether a crate of that name is one of Cloacina's."""
     return name == "cloacina" or name.startswith("cloacina-")
 
 

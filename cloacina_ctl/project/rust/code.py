@@ -1,4 +1,4 @@
-"""What rustc would stumble over in a crate's source, gathered in the walk over its modules.
+"""Gathers facts that rustc may refuse in a crate's source, in the walk over its modules.
 
 Macros of Cloacina and where they are used, under another name too; crates that paths name; what is
 imported of Cloacina; which `Result` a workflow's module sees. The walk itself is `rust_source`.

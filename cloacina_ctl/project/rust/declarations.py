@@ -1,4 +1,4 @@
-"""What the macros of Cloacina declare: tasks, workflows, triggers, by their attributes alone.
+"""Reads the tasks, workflows and triggers that Cloacina's macros declare, by their attributes.
 
 A value that is no literal is noted: only the compiler could tell it. Which arguments the macros
 take is not asked here, see ``macro_uses``.
@@ -82,7 +82,7 @@ class RustTrigger(NamedTuple):
 
 
 def is_visible(node: Node, depth: int) -> bool:
-    """Tell whether an item can be named outside of its module, ``depth`` modules below the root."""
+    """Return whether an item is visible outside of its module, ``depth`` below the root."""
     modifier = child_of(node, "visibility_modifier")
     if modifier is None:
         return False

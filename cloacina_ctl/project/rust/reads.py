@@ -1,4 +1,4 @@
-"""Which files a source has the compiler read: the literal paths of ``include!`` and its kin.
+"""Finds the files that the compiler reads: the literal paths of ``include!`` and its kin.
 
 The macros are found in the bytes and checked in the syntax tree, so that comments and texts do
 not count, and neither does what ``cfg`` keeps out of a packaged build. Paths count from the file

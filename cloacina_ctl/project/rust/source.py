@@ -1,4 +1,4 @@
-"""What a crate's source declares, across its files; nothing is expanded, compiled or run.
+"""Reads the declarations of a crate's source files; nothing is expanded, compiled or run.
 
 Files are found as the compiler finds them: ``mod name;`` from the library's root file, ``#[path]``
 included, ``include!`` not. No file outside of the crate is read, through links neither. What
@@ -54,7 +54,7 @@ _DOCUMENTATION = ("line_comment", "block_comment")
 
 
 class CrateSource(NamedTuple):
-    """What the source declares; places are ``path:line`` from the crate's root.
+    """The declarations of the source; places are ``path:line`` from the crate's root.
 
     ``features_off`` are those for want of which modules are left out.
     """
@@ -119,7 +119,7 @@ class _Files(Protocol):
         """Return what all paths to one file have in common."""
 
     def exists(self, path: str) -> bool:
-        """Tell whether there is something of that name."""
+        """Return whether there is something of that name."""
 
     def read(self, path: str) -> tuple[bytes, str | None]:
         """Return the file's first bytes, or why it is not read."""

@@ -1,4 +1,4 @@
-"""What is never packed unless the author names it: secrets, caches, old packages, leftovers.
+"""Excludes files that are not packed unless the author names them: secrets, caches, leftovers.
 
 A wildcard must not bring a key into a package, and no ignore file has to be right for it to stay
 out. Names are compared without case. Source files (``secrets.py``) are not secrets by their name.
@@ -15,7 +15,7 @@ from cloacina_ctl.values import NamedTuple
 
 
 class Denied(NamedTuple):
-    """Why something stays out; ``secret`` where it may hold one."""
+    """Why a file is left out; ``secret`` if it may hold one."""
 
     reason: str
     secret: bool = False

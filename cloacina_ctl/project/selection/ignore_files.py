@@ -152,7 +152,7 @@ class Patterns:
         return None
 
     def nearest(self, path: str, *, is_folder: bool) -> bool:
-        """Tell whether ``path`` matches, or the nearest folder around it that a pattern names."""
+        """Return whether ``path`` matches, or the nearest folder around it that a pattern names."""
         verdict = self.verdict(path, is_folder=is_folder)
         while verdict is None and "/" in path:
             path = path.rpartition("/")[0]
@@ -160,7 +160,7 @@ class Patterns:
         return verdict is True
 
     def covers(self, path: str) -> bool:
-        """Tell whether the file ``path`` matches, or a folder that it lies in."""
+        """Return whether the file ``path`` matches, or a folder that it lies in."""
         if self.verdict(path, is_folder=False):
             return True
         end = path.find("/")
@@ -231,7 +231,7 @@ def rules_above(top: str, prefix: str, exclude: str | None) -> tuple[Patterns, .
 
 
 def is_ignored(ignores: tuple[Patterns, ...], path: str, *, is_folder: bool) -> bool:
-    """Tell whether ``ignores`` leave ``path`` out: the nearest that says something wins."""
+    """Return whether ``ignores`` leave ``path`` out: the nearest that says something wins."""
     for patterns in ignores:
         verdict = patterns.verdict(path, is_folder=is_folder)
         if verdict is not None:

@@ -1,4 +1,4 @@
-"""Links that a project wants packed as what they lead to, never further than its own repository.
+"""Follows links whose targets are to be packed, never further than the project's repository.
 
 A link is followed by hand, folder by folder, through descriptors: what a name leads to is looked at
 once, and a link that takes its place meanwhile is not followed. What lies behind one keeps the
@@ -47,12 +47,12 @@ class LinkTarget(NamedTuple):
 
     @property
     def is_folder(self) -> bool:
-        """Tell whether it is a folder."""
+        """Return whether it is a folder."""
         return stat.S_ISDIR(self.facts.st_mode)
 
 
 class Away(Exception):
-    """A link that leads to nothing that may be packed; the text says why."""
+    """A link whose target may not be packed; the text says why."""
 
 
 def boundary_of(project: str) -> str:
@@ -67,13 +67,13 @@ def boundary_of(project: str) -> str:
 
 
 def within(boundary: str, project: str, path: str) -> str:
-    """Return a ``path`` of the project as it is counted from the ``boundary`` on."""
+    """Return a ``path`` of the project relative to the ``boundary``."""
     place = os.path.relpath(os.path.realpath(project), boundary)
     return path if place == os.curdir else f"{place}/{path}"
 
 
 def away(path: str, reason: Away) -> Diagnostic:
-    """Return what is said of a link of the project that leads to nothing that may be packed."""
+    """Return the finding for a link of the project whose target may not be packed."""
     hint = "put the file itself there, or leave the link out: name it in .cloacinaignore"
     return Diagnostic(Code.LINK_AWAY, f"a link that leads {reason}", path, hint)
 

@@ -1,4 +1,4 @@
-"""The git repository around a folder, from its files alone: git itself is never started.
+"""Finds the git repository around a folder from its files: git itself is never started.
 
 git's configuration can name programs that git runs (``core.fsmonitor``), and a project may come
 with a ``.git`` that an attacker made. So the few files that matter here are read directly.

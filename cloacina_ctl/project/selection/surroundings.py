@@ -1,4 +1,4 @@
-"""What the repositories around and inside of a project say of its files."""
+"""Reads the rules of the repositories around and inside of a project."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ class Surroundings:
         self._submodules |= {folder + module for module in submodules(path)}
 
     def is_submodule(self, path: str) -> bool:
-        """Tell whether a folder of the project is the place of a submodule."""
+        """Return whether a folder of the project is the place of a submodule."""
         return path in self._submodules
 
     def tracked(self, ignored: Collection[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""A walk over a project's folder that decides of every file whether it gets packed.
+"""Walks over a project's folder and decides for every file whether it is packed.
 
 Iterative, one ``scandir`` a folder, one ``lstat`` a packed file. What cannot be packed is
 collected and refused in one go. The rules' order is that of ``selection``.
@@ -76,7 +76,7 @@ class Listed(Protocol):
 
     @property
     def is_full(self) -> bool:
-        """Tell whether it names all that is packed, so that git's rules do not count."""
+        """Return whether it names all that is packed, so that git's rules do not count."""
         ...
 
     def why_out(self, path: str, *, is_folder: bool) -> str | None:
@@ -165,7 +165,7 @@ class _Walk:
         return _Folder("", 0, self.around.ignores, inside, _OPEN, self._prefix, self._root)
 
     def visit(self, folder: _Folder) -> Iterator[_Folder]:
-        """Decide of everything in ``folder``; yield the folders in it that are to be visited."""
+        """Decide about all entries of ``folder``; yield the folders in it to visit."""
         path = folder.real
         try:
             with os.scandir(path) as found:
@@ -203,14 +203,14 @@ class _Walk:
         )
 
     def _why_marked(self, path: str, names: set[str]) -> str | None:
-        """Return why a folder stays out that holds files of these names."""
+        """Return why a folder with files of these names is left out."""
         marked = deny_marked_folder(path, names)
         if marked is not None:
             return marked.reason
         return next((why for name, why in self._rules.markers.items() if name in names), None)
 
     def _decide(self, entry: os.DirEntry[str], folder: _Folder) -> _Folder | None:
-        """Decide of a file, or return the folder to visit."""
+        """Decide about a file, or return the folder to visit."""
         path = folder.path + entry.name
         if self._rules.follows and entry.is_symlink():
             return self._decide_link(entry, path, folder)
@@ -272,7 +272,7 @@ class _Walk:
             self._left_out.append(why)
 
     def _decide_link(self, entry: os.DirEntry[str], path: str, folder: _Folder) -> _Folder | None:
-        """Decide of a link by what it leads to, as if that stood in its place."""
+        """Decide about a link by its target, as if that were in its place."""
         try:
             target = follow(self._boundary, folder.place + entry.name)
         except (Away, OSError) as error:
@@ -371,14 +371,14 @@ class _Walk:
         return parts is not None and any(part.startswith(path + "/") for part in parts)
 
     def _is_missing_part(self, path: str) -> bool:
-        """Tell whether the folder would be looked into for parts, had git filled it."""
+        """Return whether the folder would be looked into for parts, had git filled it."""
         above = path.rpartition("/")[0]
         if above not in self._rules.bases or not self.around.is_submodule(path):
             return False
         return not os.listdir(os.path.join(self._root, path))
 
     def _is_wanted(self, path: str) -> bool:
-        """Tell whether nothing but an ignore rule keeps the file out."""
+        """Return whether nothing but an ignore rule keeps the file out."""
         folder, _, name = path.rpartition("/")
         above = folder.split("/") if folder else []
         parents = ["/".join(above[: count + 1]) for count in range(len(above))]
@@ -406,7 +406,7 @@ class _Walk:
         included: bool,
         link: str | None = None,
     ) -> None:
-        """Pack the file at ``full``, or note why that cannot be."""
+        """Pack the file at ``full``, or record why it cannot be packed."""
         try:
             kind = _check_kind(facts.st_mode, path, full)
         except OSError as error:
@@ -433,7 +433,7 @@ class _Walk:
             )
 
     def _is_executable(self, mode: int, path: str) -> bool:
-        """Tell whether the file has the bit and could be run.
+        """Return whether the file has the bit and could be run.
 
         File systems without modes (vfat, SMB, what WSL and virtual machines share) show the bit on
         every file; the same sources have to give the same package there.
@@ -452,7 +452,7 @@ class _Walk:
         return path
 
     def _is_free(self, path: str, packed: str) -> bool:
-        """Tell whether the path is the project's to fill; note where it is not."""
+        """Return whether the path is the project's to fill; note where it is not."""
         first = packed.partition("/")[0]
         if fold(first) in self._rules.reserved:
             message = f"the format keeps this name for itself: {first}"
@@ -493,7 +493,7 @@ class _Walk:
         return sorted(self.around.tracked(ignored) - taken)
 
     def _is_allowed(self, file: SelectedFile) -> bool:
-        """Tell whether a package may hold the path; note the rule that it breaks."""
+        """Return whether a package may hold the path; note the rule that it breaks."""
         rule = check_path(file.path)
         if rule is not None:
             place = file.place(self._root)
@@ -508,7 +508,7 @@ class _Walk:
 
 
 def _check_kind(mode: int, path: str, full: str) -> Diagnostic | None:
-    """Return what is wrong with a thing that is no regular file."""
+    """Return the problem of an entry that is not a regular file, if any."""
     if stat.S_ISREG(mode):
         return None
     if stat.S_ISLNK(mode):

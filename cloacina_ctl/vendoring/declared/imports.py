@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def may_have_dependencies(root: str) -> bool:
-    """Tell whether the project may have dependencies.
+    """Return whether the project may have dependencies.
 
     Reading them loads as many modules as all other checks of `validate` on a small project.
     """
