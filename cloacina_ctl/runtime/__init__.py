@@ -1,9 +1,9 @@
 """Public: load and run packages in a child process, and schedule the tasks of a workflow.
 
-``package`` verify and load · ``session`` a loaded package · ``loading`` from verified bytes to it ·
-``metadata`` what its code says of itself · ``consistency`` whether that is what the manifest says ·
-``process`` the child process, seen from here · ``host`` what runs inside it · ``scheduler`` which
-task runs when · ``engine`` and ``engine_run`` a run by the wheel of the real engine.
+``package`` verifies and loads · ``session`` a loaded package · ``loading`` loads verified bytes ·
+``metadata`` what the code declares · ``consistency`` compares that with the manifest ·
+``process`` the child process, seen from the parent · ``host`` the code inside the child ·
+``scheduler`` the order of the tasks · ``engine`` and ``engine_run`` runs by the engine's wheel.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = sorted(_HOMES)  # noqa: PLE0605 - the names of the table
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name from its module when it is first asked for (PEP 562)."""
+    """Import a public name from its module when it is first used (PEP 562)."""
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Whether the manifest says what the loaded code says: the manifest cannot lie."""
+"""Compares the manifest with the loaded code, so that a false manifest is found."""
 
 from __future__ import annotations
 
@@ -26,12 +26,11 @@ def disagreements(
     said_by: str = "the manifest",
     complete: bool = False,
 ) -> tuple[Diagnostic, ...]:
-    """Return each point in which the code is not what the manifest says of it.
+    """Return each difference between the manifest and the loaded code.
 
-    ``workflow`` and ``interface`` are the manifest's, or those of whatever ``said_by`` names. Two
-    sides disagree where both speak: what one of them does not say is not compared. ``complete``
-    means that the manifest was made of the loaded code, so that a task without a trigger rule says
-    that it always runs.
+    ``workflow`` and ``interface`` come from the manifest, or from the source that ``said_by``
+    names. Only what both sides state is compared. ``complete`` means that the manifest was made
+    from the loaded code, so that a task without a trigger rule always runs.
     """
     words = [*_of_interface(interface, described, said_by)]
     if workflow is not None:
@@ -67,7 +66,7 @@ def _of_interface(
 def _of_workflow(said: Workflow, described: PackageMetadata, said_by: str) -> Iterator[str]:
     if described.workflow is not None and described.workflow != said.name:
         yield f"the workflow is `{described.workflow}`, and {said_by} says `{said.name}`"
-    # The nodes that a server makes: the code tells them apart from its tasks, a manifest may not.
+    # Nodes that a server makes: the code separates them from its tasks, a manifest may not.
     made = {task.id for task in described.constructors}
     claimed = {t.id: set(t.dependencies) - made for t in said.tasks if t.id not in made}
     true = {task.id: set(task.dependencies) - made for task in described.tasks}
@@ -89,9 +88,9 @@ def _of_workflow(said: Workflow, described: PackageMetadata, said_by: str) -> It
 def _of_rules(
     said: Workflow, described: PackageMetadata, said_by: str, *, complete: bool
 ) -> Iterator[str]:
-    told = {task.id: task.trigger_rules for task in described.tasks}
+    in_code = {task.id: task.trigger_rules for task in described.tasks}
     for task in said.tasks:
-        true = told.get(task.id)
+        true = in_code.get(task.id)
         if _differ(task.trigger_rules or (_ALWAYS if complete else None), true):
             yield (
                 f"the trigger rule of the task `{task.id}` is {true:.200}, and {said_by} says "
@@ -100,7 +99,7 @@ def _of_rules(
 
 
 def _differ(claimed: str | None, true: str | None) -> bool:
-    """Tell whether both are said and can be read, and are not the same rule."""
+    """Return whether both rules are stated and readable, and differ."""
     if claimed is None or true is None:
         return False
     try:
@@ -110,24 +109,24 @@ def _differ(claimed: str | None, true: str | None) -> bool:
 
 
 def _of_retries(said: Workflow, described: PackageMetadata, said_by: str) -> Iterator[str]:
-    told = {task.id: task.retry for task in described.tasks}
+    in_code = {task.id: task.retry for task in described.tasks}
     for task in said.tasks:
-        if None not in (task.retry, told.get(task.id)) and task.retry != told[task.id]:
+        if None not in (task.retry, in_code.get(task.id)) and task.retry != in_code[task.id]:
             yield f"the retry settings of the task `{task.id}` are not those of {said_by}"
 
 
 def _of_triggers(said: Workflow, described: PackageMetadata, said_by: str) -> Iterator[str]:
-    """Yield what differs of a trigger that both know; no code says a time zone."""
-    told = {trigger.name: trigger_of(trigger) for trigger in described.triggers}
+    """Yield the differences of triggers that both sides have; code states no time zone."""
+    in_code = {trigger.name: trigger_of(trigger) for trigger in described.triggers}
     for trigger in said.triggers:
-        code = told.get(trigger.name)
+        code = in_code.get(trigger.name)
         claimed, true = _fires(trigger), _fires(code) if code is not None else None
         if None not in (claimed, true) and claimed != true:
             yield f"the trigger `{trigger.name}` is {true}, and {said_by} says {claimed}"
 
 
 def _fires(trigger: Trigger) -> str | None:
-    """Say when a trigger fires; None where that is not known."""
+    """Return when a trigger fires, in words; None where that is not known."""
     together = ", also while a run lasts" if trigger.allow_concurrent else ""
     if trigger.cron is not None:
         return f"`{trigger.cron}`{together}"
@@ -136,12 +135,12 @@ def _fires(trigger: Trigger) -> str | None:
 
 
 def _of_params(said: Workflow, described: PackageMetadata, said_by: str) -> Iterator[str]:
-    """Yield what differs in parameters; types have other names in code than in its answer."""
-    told = params_of(described)
-    if not said.params or not told:
+    """Yield the differences of parameters; types are not compared: code names them differently."""
+    in_code = params_of(described)
+    if not said.params or not in_code:
         return
     claimed = {param.name: param.default is None for param in said.params}
-    true = {param.name: param.default is None for param in told}
+    true = {param.name: param.default is None for param in in_code}
     if claimed.keys() != true.keys():
         yield f"its parameters are {_list({*true})}, and {said_by} says {_list({*claimed})}"
         return
@@ -151,11 +150,11 @@ def _of_params(said: Workflow, described: PackageMetadata, said_by: str) -> Iter
 
 
 def rule_that_runs(written: str | None, true: str | None) -> str | None:
-    """Return the trigger rule for a manifest: as it is written, or as the code has it.
+    """Return the trigger rule for a manifest: as the source has it, or else as the code has it.
 
-    The code has the say where nothing is written, or what only compiling it would tell.
+    The code decides where the source has no rule, or one that is known only once it is compiled.
     """
-    if true is None:  # a release that does not say them
+    if true is None:  # a release whose libraries do not state rules
         return written
     try:
         if written is not None:

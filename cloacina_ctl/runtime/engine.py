@@ -1,6 +1,6 @@
-"""Where the engine is that runs a package, when it is not ours: the wheel that is called `cloaca`.
+"""Finds the engine that runs a package in place of our scheduler: the wheel `cloaca`.
 
-Nothing of it is loaded here: what is returned is for the child process (`host.engine`).
+Nothing of it is loaded here: the result is for the child process (`host.engine`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _INTERPRETERS = ("bin/python", "bin/python3")
 
 
 class EngineWheel(NamedTuple):
-    """The engine's wheel: in ``folder``, or where the interpreter ``program`` has it installed.
+    """The engine's wheel: in ``folder``, or installed for the interpreter ``program``.
 
     Where ``program`` is None, the child runs on the interpreter of this process.
     """
@@ -30,9 +30,9 @@ class EngineWheel(NamedTuple):
 def find_engine(spelled: str) -> EngineWheel:
     """Return the engine that ``spelled`` means: ``cloaca``, or ``cloaca=PATH``.
 
-    Without a path it is the wheel beside this program; a path is an interpreter, a venv, or a
-    folder with the installed wheel (``pip install --target``). Raises ``UsageError`` for another
-    spelling, ``FileProblem`` where nothing is at the path, ``Incompatible`` where no engine is.
+    Without a path it is the wheel installed beside this program; a path is an interpreter, a venv,
+    or a folder with the installed wheel (``pip install --target``). Raises ``UsageError`` for
+    another spelling, ``FileProblem`` where the path is missing, ``Incompatible`` without an engine.
     """
     name, has_place, place = spelled.partition("=")
     if name != NAME or (has_place and not place):
@@ -49,7 +49,7 @@ def _at(path: str) -> EngineWheel:
     if os.path.isfile(path):
         return EngineWheel(program=path)
     if not os.path.isdir(path):
-        raise FileProblem.of(Code.NOT_FOUND, "nothing is there that could be an engine", where=path)
+        raise FileProblem.of(Code.NOT_FOUND, "no engine is there", where=path)
     if holds_wheel(path):
         return EngineWheel(folder=path)
     for name in _INTERPRETERS:
@@ -72,10 +72,10 @@ def _beside_this_program() -> EngineWheel:
     raise Incompatible.of(
         Code.NO_ENGINE,
         f"the engine `{NAME}` is not installed beside this program",
-        hint=f"`pip install {NAME}`, or say where it is: --engine {NAME}=PATH",
+        hint=f"`pip install {NAME}`, or name its place: --engine {NAME}=PATH",
     )
 
 
 def holds_wheel(folder: str) -> bool:
-    """Tell whether the wheel is installed in ``folder``."""
+    """Return whether the wheel is installed in ``folder``."""
     return os.path.isfile(os.path.join(folder, NAME, "__init__.py"))

@@ -1,8 +1,7 @@
-"""Runs a workflow in the engine of a session, and tells of it in the words of our own runs.
+"""Runs a workflow in the engine of a session and reports it like a run of our own scheduler.
 
-What the child tells while it runs is taken as events; what the engine has written down at its end
-is the answer. Where there is no answer, because the engine died, stood still or hung, what was
-told until then is.
+Reports of the child process during the run become events; the result is what the engine has
+recorded at the end. If the engine died, stalled or hung, the result is what was reported so far.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ if TYPE_CHECKING:
 
     Message = dict[str, Any]
 
-# What the engine itself allows a workflow is an hour; then it says so.
+# The engine allows a workflow an hour, and then reports the timeout itself.
 LONGEST_SECONDS = 3600.0 + 60.0
-# Old releases lock up at their start now and then: nothing has happened yet, so they start again.
+# Old releases sometimes lock up at their start: no task has run then, so they are started again.
 _START_SECONDS = 20.0
 _STARTS = 3
 _STILL_SECONDS = 30.0
-# Whoever waits for longer waits again: a signal that another thread was given is seen in between.
+# Longer waits are split, so that a signal that another thread received is seen in between.
 _LONGEST_WAIT_SECONDS = 0.5
 _STATUSES = {
     "completed": TaskStatus.COMPLETED,
@@ -54,9 +53,9 @@ _STATUSES = {
 
 
 class EngineOptions(NamedTuple):
-    """How the engine is to run: ``jobs`` and ``timeout`` as in ``RunOptions``; ``only`` one task.
+    """How the engine runs: ``jobs`` and ``timeout`` as in ``RunOptions``; ``only`` one task.
 
-    ``patience`` is how many seconds it may stand still, ``start`` how many until it begins.
+    ``patience`` is how many seconds it may stall, ``start`` how many it has to begin.
     """
 
     jobs: int
@@ -76,8 +75,8 @@ def run_in_engine(
     """Run ``workflow``, or one task of it, in the engine that the package is loaded into.
 
     ``events`` is called in this thread alone. Raises ``Refused`` for a trigger rule by which the
-    engine would wait for ever. What interrupts it (Ctrl-C) is raised at once: the run ends with
-    the session, which is the caller's to close.
+    engine would wait forever. An interrupt (Ctrl-C) is raised at once: the run ends when the
+    caller closes the session.
     """
     for _ in range(_STARTS):
         run = _Run(session, workflow, context, options, events or (lambda _: None))
@@ -88,7 +87,7 @@ def run_in_engine(
 
 
 class _Seen:
-    """What was told of one task."""
+    """What was reported about one task."""
 
     def __init__(self) -> None:
         self.status = TaskStatus.WAITING
@@ -99,7 +98,7 @@ class _Seen:
 
 
 class _Run:
-    """One run, followed until the engine answers or nobody can wait for it any more."""
+    """One run, followed until the engine answers, dies or is given up."""
 
     def __init__(
         self,
@@ -115,7 +114,7 @@ class _Run:
         self._options = options
         self._events = events
         self._tasks = {task.id: _Seen() for task in workflow.tasks}
-        self._told: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._reports: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._answer: Message = {}
         self._fate: Fate | None = None
         self._raised: BaseException | None = None
@@ -132,7 +131,7 @@ class _Run:
             raise self._raised
         refused = self._answer.get("refused")
         if isinstance(refused, dict):
-            words = _text(refused.get("message")) or "the engine would wait for ever"
+            words = _text(refused.get("message")) or "the engine would wait forever"
             raise Refused.of(Code.TRIGGER_RULE, words, hint=_text(refused.get("hint")))
         self.has_begun = self.has_begun or self._fate is None
         if self._fate is None:
@@ -157,7 +156,7 @@ class _Run:
             tasks=results,
             seconds=self._now(),
             engine=EngineUsed(NAME, self._session.describe().engine or ""),
-            # Where a task failed, that is why, and the engine only counts.
+            # A failed task is the reason then; the engine reports only how many failed.
             error=None if completed or (has_failed and self._fate is None) else error,
         )
 
@@ -172,20 +171,20 @@ class _Run:
         }
         try:
             self._answer, self._fate = self._session.run_in_engine(
-                request, self._told.put, LONGEST_SECONDS
+                request, self._reports.put, LONGEST_SECONDS
             )
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             self._raised = error
-        self._told.put(None)
+        self._reports.put(None)
 
     def _next(self) -> Message | None:
-        """Return what the child tells next, None where it has answered or died."""
-        while self._told.empty():
+        """Return the next report of the child, None once it has answered or died."""
+        while self._reports.empty():
             with contextlib.suppress(queue.Empty):
-                return self._told.get(timeout=_LONGEST_WAIT_SECONDS)
+                return self._reports.get(timeout=_LONGEST_WAIT_SECONDS)
             if not self.has_begun and self._now() > self._options.start:
                 self._give_up(f"the engine did not start within {self._options.start:g} s")
-        return self._told.get()
+        return self._reports.get()
 
     def _give_up(self, why: str) -> None:
         if self._given_up is None:
@@ -197,7 +196,7 @@ class _Run:
         kind, id_ = message["event"], message.get("task")
         if kind == "still":
             patience = self._options.patience
-            self._give_up(f"the engine stood still: it did nothing for {patience:g} s")
+            self._give_up(f"the engine stalled: it did nothing for {patience:g} s")
         seen = self._tasks.get(id_) if isinstance(id_, str) else None
         if seen is None or not isinstance(id_, str):
             return
@@ -214,9 +213,9 @@ class _Run:
 
     def _start(self, id_: str, seen: _Seen, message: Message) -> None:
         if seen.status is TaskStatus.RUNNING and seen.error:
-            # 0.7 does not write every retry down.
-            told = {"attempt": seen.attempts, "error": seen.error}
-            self._retry(id_, seen, {**told, "delay": self._now() - seen.since})
+            # 0.7 does not record every retry.
+            failed = {"attempt": seen.attempts, "error": seen.error}
+            self._retry(id_, seen, {**failed, "delay": self._now() - seen.since})
         seen.status = TaskStatus.RUNNING
         seen.attempts = int(_number(message.get("attempt"))) or seen.attempts + 1
         seen.error = None
@@ -246,7 +245,7 @@ class _Run:
             seen.attempts = max(seen.attempts, int(_number(message.get("attempt"))))
         seen.error = None
         if status is TaskStatus.FAILED:
-            seen.error = _text(message.get("error")) or "the engine does not say why"
+            seen.error = _text(message.get("error")) or "the engine gives no reason"
         result = self._result(id_, seen)
         self._events(
             TaskEnded(
@@ -260,7 +259,7 @@ class _Run:
         )
 
     def _settle(self) -> None:
-        """Take what the engine has written down of tasks whose end it did not tell."""
+        """Take the recorded status of tasks whose end the engine did not report."""
         tasks = self._answer.get("tasks")
         for message in tasks if isinstance(tasks, list) else ():
             id_ = message.get("task") if isinstance(message, dict) else None
@@ -270,7 +269,7 @@ class _Run:
 
     def _result(self, id_: str, seen: _Seen) -> TaskResult:
         if seen.status in (TaskStatus.RUNNING, TaskStatus.RETRYING):
-            words = self._error() or "the engine ended before it"
+            words = self._error() or "the engine ended before the task did"
             return TaskResult(id_, TaskStatus.FAILED.value, seen.attempts, seen.seconds, words)
         status = TaskStatus.NOT_STARTED if seen.status is TaskStatus.WAITING else seen.status
         return TaskResult(id_, status.value, seen.attempts, seen.seconds, seen.error)
@@ -280,7 +279,7 @@ class _Run:
         return [(id_, self._tasks[id_]) for layer in layers(needs) for id_ in layer]
 
     def _error(self) -> str | None:
-        """Return why the engine did not bring it to its end, None where it did."""
+        """Return why the engine did not finish the run, None where it did."""
         if self._given_up is not None:
             return self._given_up
         if self._fate is not None:

@@ -1,8 +1,8 @@
-"""From bytes that were verified to a loaded package: what is taken out of it, and what is not.
+"""Loads a package from verified bytes: which of its files are extracted and loaded.
 
-Nothing here decides whether a package is trusted: ``package`` does, by a rule. What is
-taken of a native package is proved byte by byte on the way, against a head that was judged before.
-A package of an older format is proved as it is read, into the sink that ``LegacyMaterial`` has.
+Nothing here decides whether a package is trusted: ``package`` does, by a policy. The files of a
+native package are proved byte by byte as they are read, against a head that was checked before.
+A legacy package is proved as it is read, into the sink of ``LegacyMaterial``.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ if TYPE_CHECKING:
 
 _PIECE = 1 << 20
 _TREE = "package"
-# For what the code has no hint of its own.
+# For diagnostics without a hint of their own.
 _HINTS = {
     Code.UNKNOWN_ABI: "build it against a release from 0.2 to 0.12, or use a later cloacina-ctl",
-    Code.PLUGIN_ANSWER: "build it again from its sources; where it stays so, ask who made it",
-    Code.CRASHED: "what runs while it is loaded took its process down: try that where it is built",
+    Code.PLUGIN_ANSWER: "build it again from its sources; if that does not help, ask its author",
+    Code.CRASHED: "its code crashed while it was loaded: try to load it where it was built",
 }
 
 
 def load(ready: Preparation) -> Session:
-    """Have the material of ``ready`` loaded and return the session, which closes it at its end.
+    """Load the material of ``ready`` and return the session, which closes the material at its end.
 
-    Raises ``Refused`` for code that cannot be loaded, does not answer or crashes, ``Incompatible``
-    where it is for another platform or an unknown interface, with what the code said.
+    Raises ``Refused`` where the code cannot be loaded, does not answer or crashes, and
+    ``Incompatible`` where it is for another platform or has an unknown interface.
     """
     try:
         return ready.load()
@@ -78,11 +78,11 @@ def take_native(
     workflow: str | None = None,
     progress: StageProgress | None = None,
 ) -> Evidence:
-    """Put into ``material`` what this machine can load of a native package, and prove that.
+    """Put the files of a native package for this machine into ``material``, each byte proved.
 
-    Of Python modules with several workflows ``workflow`` is the one that is meant. Raises
-    ``Incompatible`` where nothing in it fits, ``Refused`` for a byte that is not the right one and
-    for a section that is not in this file.
+    ``workflow`` selects one of several workflows of Python modules. Raises ``Incompatible`` where
+    nothing fits this machine, ``Refused`` for a byte that differs from its digest and for a
+    withheld section.
     """
     manifest = _native(proof).head.manifest
     host = host_platform()
@@ -94,14 +94,14 @@ def take_native(
 
 def _native(proof: Proof) -> NativePackage:
     if proof.native is None:
-        raise TypeError("not the proof of a native package")
+        raise TypeError("the proof is not of a native package")
     return proof.native
 
 
 def choose_artifact(artifacts: tuple[Artifact, ...], host: HostPlatform, *, where: str) -> Artifact:
-    """Return the library that fits ``host``, of several the one that asks for the newest libc.
+    """Return the library that fits ``host``, of several, the one that needs the newest libc.
 
-    One whose platform promises nothing is the last choice.
+    A library whose platform tag promises nothing is the last choice.
     """
     libraries = [one for one in artifacts if one.kind == "cdylib"]
     fitting = [one for one in libraries if platform_fits(one.platform, host, one.libc)]
@@ -109,9 +109,9 @@ def choose_artifact(artifacts: tuple[Artifact, ...], host: HostPlatform, *, wher
         tags = ", ".join(one.platform for one in libraries) or "none"
         raise Incompatible.of(
             Code.NOT_FOR_RUNTIME,
-            f"no library in it for this machine, which is {_words(host)}: {tags}",
+            f"it has no library for this machine, which is {_words(host)}: {tags}",
             where=where,
-            hint="package the project on such a machine, or with --target for it",
+            hint="package the project on such a machine, or for it with --target",
         )
     return max(fitting, key=_preference)
 
@@ -123,9 +123,9 @@ def _preference(artifact: Artifact) -> tuple[bool, tuple[int, ...]]:
 def vendored_elsewhere(
     artifacts: tuple[Artifact, ...], host: HostPlatform, where: str
 ) -> tuple[Diagnostic, ...]:
-    """Return the warning that compiled dependencies are for other machines alone.
+    """Return a warning where compiled dependencies are for other machines only.
 
-    No error: what is installed beside the runtime may do as well.
+    This is not an error: the dependencies may be installed beside the runtime.
     """
     trees = [one for one in artifacts if one.kind == "wheel-tree"]
     if not trees or any(platform_fits(one.platform, host, one.libc) for one in trees):
@@ -134,7 +134,7 @@ def vendored_elsewhere(
     return (
         Diagnostic(
             Code.VENDORED_ELSEWHERE,
-            f"compiled dependencies in it are for {tags}, and this is {_words(host)}",
+            f"its compiled dependencies are for {tags}, and this is {_words(host)}",
             where,
             "vendor them for this machine too: package --vendor-platform",
             Severity.WARNING,
@@ -151,7 +151,7 @@ def _take_library(
     if not files:
         raise Refused.of(
             Code.MISSING_MEMBER,
-            f"the manifest names a library that is not there: {artifact.path}",
+            f"the manifest names a library that is missing: {artifact.path}",
             where=package.path,
         )
     sink = _IntoDescriptor(material.begin_library())
@@ -197,9 +197,9 @@ def _take_tree(
 
 
 def _refuse_own_code(package: NativePackage, fitting: list[str], host: HostPlatform) -> None:
-    """Raise ``Incompatible`` where the project's own compiled code is for other machines alone.
+    """Raise ``Incompatible`` where the project's own compiled code is for other machines only.
 
-    What is vendored may be installed beside the runtime; the project's own code is nowhere else.
+    Dependencies may be installed beside the runtime; the project's own code is nowhere else.
     """
     if fitting:
         return
@@ -233,7 +233,7 @@ def _workflow_of(manifest: Manifest) -> str:
 
 
 class _Together:
-    """A sink that puts what is for this platform to the files that are for every one."""
+    """A sink that merges the files for this platform into the files for all platforms."""
 
     def __init__(self, sink: Sink, where: str, files: Sequence[FileEntry]) -> None:
         self._sink = sink
@@ -273,14 +273,14 @@ class _IntoDescriptor:
             write_all(self._fd, data)
 
     def end(self) -> None:
-        """Know that they were the right ones."""
+        """End the file; its bytes are proved."""
 
 
 class LegacyMaterial:
-    """Takes a package of another generation. Use it as a context manager.
+    """Takes a legacy package. Use it as a context manager.
 
-    Pour the package into ``sink``; once every byte of it is proved and somebody vouches, ``settle``
-    puts it into the material.
+    Extract the package into ``sink``; once every byte is proved and the package is trusted,
+    ``settle`` puts it into the material.
     """
 
     def __init__(self, material: Material) -> None:
@@ -296,7 +296,7 @@ class LegacyMaterial:
         self.sink.__exit__()
 
     def settle(self, contents: ArchiveContents) -> None:
-        """Hold what can be loaded of the package; raises ``Incompatible`` where nothing can."""
+        """Take what can be loaded from the package; raise ``Incompatible`` where nothing can."""
         from cloacina_ctl.formats.legacy.defaults import PYTHON, entry_module_of, language_of
         from cloacina_ctl.formats.legacy.model import SourceManifest, V1Manifest, V2Manifest
 
@@ -334,11 +334,11 @@ def load_library(
     options: HostOptions = HostOptions(),
     patches: tuple[Patch, ...] = (),
 ) -> PackageMetadata:
-    """Return what the library at ``path``, with ``patches`` over it, says once it is loaded.
+    """Return the metadata of the library at ``path``, loaded with ``patches`` applied.
 
-    It is read once and loaded from memory, in a child process that ends with this call. Only for
-    a library that was just built here: nothing says who made it. Raises as ``load``, and
-    ``FileProblem`` where it cannot be read.
+    It is read once and loaded from memory, in a child process that ends with this call. Use it only
+    for a library that was just built here: no signature is checked. Raises as ``load``, and
+    ``FileProblem`` where the library cannot be read.
     """
     name = os.fspath(path)
     with Preparation(name, options) as ready:
@@ -365,11 +365,11 @@ def _with_hint(found: Diagnostic) -> Diagnostic:
 
 
 def _explain(error: Refused | Incompatible, material: Material) -> None:
-    """Raise with what the library's own header says, where that is why it cannot be loaded."""
+    """Raise ``Incompatible`` where the library's header names another platform as the reason."""
     from cloacina_ctl.platforms.library_file import read_library
 
     fd = material.begin_library()  # it is there already
-    found = read_library(fd, where=material.where)  # refuses what is no library, in better words
+    found = read_library(fd, where=material.where)  # refuses other files, with a better message
     host = host_platform()
     if not platform_fits(found.tag, host, found.libc):
         first, *others = error.diagnostics
@@ -380,7 +380,7 @@ def _explain(error: Refused | Incompatible, material: Material) -> None:
 
 
 def _explain_python(error: Refused | Incompatible, specifier: str) -> None:
-    """Raise with what the manifest says of Python, where that is why nothing can be imported."""
+    """Raise ``Incompatible`` where the manifest asks for another Python, which is the reason."""
     from cloacina_ctl.vendoring.target import takes
 
     here = ".".join(map(str, sys.version_info[:3]))

@@ -1,4 +1,4 @@
-"""What a package's own code says of itself once it is loaded, and how calls into it ended."""
+"""The metadata that a package's loaded code declares, and the outcomes of calls into it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Isolation(NamedTuple):
-    """What the process was kept from before anything was loaded in it.
+    """The isolation of the process, set up before anything was loaded in it.
 
-    ``missing`` names what the kernel does not give, in words; ``memory_together`` tells whether all
-    processes of the code have one limit of memory.
+    ``missing`` names, in words, what the kernel does not support; ``memory_together`` is whether
+    one memory limit holds for all processes of the code together.
     """
 
     missing: tuple[str, ...] = ()
@@ -97,12 +97,11 @@ class DescribedInterface(NamedTuple):
 
 
 class PackageMetadata(NamedTuple):
-    """All that the loaded code says: one workflow, and what belongs to it.
+    """All that the loaded code declares: one workflow, and what belongs to it.
 
     ``callable_graphs`` are graphs without a trigger, by name. ``inputs`` are given as the plugin
     gives them, as pairs of field and value. ``constructors`` are tasks that a server makes.
-    ``engine`` is the release of the engine that the code is loaded into, where it is not loaded
-    into our own host.
+    ``engine`` is the release of the engine that the code is loaded into, None for our own host.
     """
 
     interface: DescribedInterface
@@ -125,9 +124,8 @@ class PackageMetadata(NamedTuple):
 class TaskOutcome(NamedTuple):
     """How one attempt of a task ended.
 
-    ``context`` is what the task returned, None where it returned nothing. ``crashed`` says that
-    the process died under it, and not that the task failed by itself; ``timed_out`` that it was
-    not done in time.
+    ``context`` is what the task returned, None where it returned nothing. ``crashed`` means that
+    the process died, not that the task failed by itself; ``timed_out`` that time ran out.
     """
 
     succeeded: bool
@@ -182,21 +180,23 @@ def workflow_of(described: PackageMetadata) -> Workflow | None:
     )
 
 
-def trigger_of(told: DescribedTrigger) -> Trigger:
-    """Return a trigger as a manifest has it; one of a calendar has an interval that is not used."""
+def trigger_of(described: DescribedTrigger) -> Trigger:
+    """Return a trigger as a manifest has it; the interval of a cron trigger is not used."""
+    polled = described.cron is None
+    interval = milliseconds(described.poll_interval or "") if polled else None
     return Trigger(
-        name=told.name,
-        kind="poll" if told.cron is None else "cron",
-        poll_interval_ms=milliseconds(told.poll_interval or "") if told.cron is None else None,
-        cron=told.cron,
-        allow_concurrent=told.allow_concurrent,
+        name=described.name,
+        kind="poll" if described.cron is None else "cron",
+        poll_interval_ms=interval,
+        cron=described.cron,
+        allow_concurrent=described.allow_concurrent,
     )
 
 
 def _triggers_of(described: PackageMetadata) -> tuple[Trigger, ...]:
     """Return the triggers that start the workflow: they name it, or it names them.
 
-    One whose interval cannot be read is left out: a manifest has no place for it.
+    A trigger whose interval cannot be read is left out: a manifest cannot express it.
     """
     own = {
         one.name: trigger_of(one)
@@ -209,7 +209,7 @@ def _triggers_of(described: PackageMetadata) -> tuple[Trigger, ...]:
 def params_of(described: PackageMetadata) -> tuple[Param, ...]:
     """Return the parameters of the workflow, in their order; types as JSON Schema names them.
 
-    None are told by releases before 0.9. Secrets are no parameters here: a manifest has none.
+    Releases before 0.9 declare none. Secrets are left out: a manifest has none.
     """
     for surface in map(dict, described.inputs):
         if surface.get("surface_kind") == "workflow":
@@ -219,10 +219,10 @@ def params_of(described: PackageMetadata) -> tuple[Param, ...]:
 
 def _params_in(slots: str) -> Iterator[Param]:
     try:
-        told = json.loads(slots)
+        declared = json.loads(slots)
     except (ValueError, RecursionError):
         return
-    for slot in told if isinstance(told, list) else ():
+    for slot in declared if isinstance(declared, list) else ():
         if not isinstance(slot, dict) or slot.get("encrypted") is True:
             continue
         name, schema = slot.get("name"), slot.get("schema")
@@ -233,18 +233,18 @@ def _params_in(slots: str) -> Iterator[Param]:
 
 
 def override_from_code(workflow: Workflow, described: PackageMetadata) -> Workflow:
-    """Return the workflow with what its loaded code says of retries and trigger rules.
+    """Return the workflow with the retry settings and trigger rules of its loaded code.
 
-    The manifest has them from the source, which cannot always be read in full. A workflow that is
-    not the loaded one stays as it is.
+    The manifest has them from the source, which cannot always be read in full. Another workflow
+    than the loaded one is returned unchanged.
     """
-    told = {task.id: task for task in described.tasks}
-    if any(task.id not in told for task in workflow.tasks):
+    loaded = {task.id: task for task in described.tasks}
+    if any(task.id not in loaded for task in workflow.tasks):
         return workflow
     tasks = tuple(
         task._replace(
-            retry=told[task.id].retry or task.retry,
-            trigger_rules=told[task.id].trigger_rules or task.trigger_rules,
+            retry=loaded[task.id].retry or task.retry,
+            trigger_rules=loaded[task.id].trigger_rules or task.trigger_rules,
         )
         for task in workflow.tasks
     )

@@ -1,9 +1,8 @@
-"""A package that is verified by the rule of ``verify`` and then loaded, in a child process.
+"""Verifies a package by the policy of ``verify`` and then loads it in a child process.
 
-The argument is that of ``verification.verify``, and ends with:
-(8) what the child gets is what (7) proved,
-and nothing of it is loaded before somebody vouches; (9) what the loaded code says of its tasks and
-its interface is what the manifest says.
+The argument continues that of ``verification.verify``:
+(8) the child gets exactly what (7) proved, and nothing is loaded before the package is accepted;
+(9) the tasks and the interface of the loaded code are those of the manifest.
 """
 
 from __future__ import annotations
@@ -51,11 +50,11 @@ class Verification(NamedTuple):
 
 
 class RunnablePackage(NamedTuple):
-    """A loaded package, and what was proved of it: names, identity, who vouches by fingerprint.
+    """A loaded package and its evidence: name, version, content, fingerprints of trusted signers.
 
-    ``workflows`` are what the manifest says, or where it cannot, what the code says; the one that
-    is loaded has the trigger rules and retry settings of its code. ``warnings`` are what is odd
-    about the package; what is noticed while it runs is the session's to tell.
+    ``workflows`` come from the manifest, or from the code where the manifest has none; the loaded
+    one has the trigger rules and retry settings of its code. ``warnings`` are about the package;
+    the session has the warnings of the run.
     """
 
     name: str
@@ -69,7 +68,7 @@ class RunnablePackage(NamedTuple):
 
 
 class _Verified(NamedTuple):
-    """What is known once every byte that gets loaded was proved."""
+    """What is known once every byte to be loaded is proved."""
 
     evidence: Evidence
     workflows: tuple[Workflow, ...]
@@ -77,7 +76,7 @@ class _Verified(NamedTuple):
 
     @property
     def is_native(self) -> bool:
-        """Whether the manifest is one of ours, which the code must agree with."""
+        """Whether the manifest is a native one, which the code must match."""
         return self.evidence.head is not None
 
     @property
@@ -98,10 +97,10 @@ def open_package(
 ) -> Iterator[RunnablePackage]:
     """Verify the package at ``path`` and load it; the child process ends with the block.
 
-    Of a package with several workflows the one called ``workflow`` is loaded, or the first.
-    ``loads`` is called with the package's name before its code is loaded. Raises what ``verify``
-    raises, before anything is loaded; ``Incompatible`` where it holds nothing for this machine;
-    ``Refused`` for code that cannot be loaded or is not what the manifest says.
+    Of several workflows the one called ``workflow`` is loaded, or the first. ``loads`` is called
+    with the package's name before its code is loaded. Raises as ``verify``, before anything is
+    loaded; ``Incompatible`` where it holds nothing for this machine; ``Refused`` for code that
+    cannot be loaded or contradicts the manifest.
     """
     with Preparation(path, options) as ready:
         began = time.monotonic()
@@ -164,7 +163,7 @@ def _take_legacy(proof: Proof, material: Material, progress: Progress | None) ->
 
 
 def _named(verified: _Verified, described: PackageMetadata) -> _Verified:
-    """Give a workflow without a name, as the first releases have it, the one of its code."""
+    """Give a workflow without a name, as the first releases have it, the name in its code."""
     name = _workflow_name(verified, described)
     workflows = (one if one.name else one._replace(name=name) for one in verified.workflows)
     return verified._replace(workflows=tuple(workflows))
@@ -178,10 +177,10 @@ def _workflow_name(verified: _Verified, described: PackageMetadata) -> str:
 def _compare(
     verified: _Verified, described: PackageMetadata, path: str
 ) -> tuple[tuple[Workflow, ...], tuple[Diagnostic, ...]]:
-    """Return the workflows, and what the code says otherwise (9).
+    """Return the workflows, and the differences from the code (9).
 
-    A native manifest that the code contradicts is refused. What another generation's package says
-    was derived from its sources, or has no fingerprint to hold it against: there the code is right.
+    A native manifest that the code contradicts is refused. The metadata of a legacy package was
+    derived from its sources, or has no fingerprint to check it with: there the code is right.
     """
     own = workflow_of(described._replace(workflow=_workflow_name(verified, described)))
     if not verified.workflows:

@@ -1,7 +1,7 @@
-"""A loaded package: its code in a child process, called from here.
+"""A loaded package: its code runs in a child process and is called from here.
 
-A process in which a call crashed or did not end in time is not used again: the next call starts
-another one, and calls that are still under way in the old one may end there.
+A process in which a call crashed or timed out is not used again: the next call starts another one.
+Calls that still run in the old process may end there.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ _MAX_WARNINGS = 100
 class Session:
     """One loaded package. Use it as a context manager; ``close`` ends the child process.
 
-    All methods may be called from several threads at once. ``warnings`` are what was noticed about
-    the package while it ran. ``Preparation.load`` makes one, and says what it raises.
+    All methods may be called from several threads at once. ``warnings`` are about the package
+    while it ran. ``Preparation.load`` makes a session.
     """
 
     def __init__(self, ready: Preparation) -> None:
@@ -66,8 +66,8 @@ class Session:
         if not self.network_is_closed and not ready.options.allow_network:
             self._keep(
                 Code.NETWORK_OPEN,
-                "the kernel lets nobody close the network here, and the code can use it",
-                "allow user namespaces, or allow it the network with --allow-network",
+                "the kernel cannot close the network for the code here, so the code can use it",
+                "allow user namespaces, or allow the code the network with --allow-network",
             )
         if self.isolation.missing:
             self._keep(
@@ -81,7 +81,7 @@ class Session:
         if ready.options.limits.memory is not None and not self.isolation.memory_together:
             self._keep(
                 Code.PARTLY_ISOLATED,
-                "the limit of memory holds for each process of the code, not for all together: "
+                "the memory limit holds for each process of the code, not for all together: "
                 "no control group can be made here",
                 "run it as a user to whom systemd delegates a group, as `systemd-run --user "
                 "--scope` does",
@@ -101,30 +101,30 @@ class Session:
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
-        """What was noticed so far, each thing once."""
+        """The warnings so far, each once."""
         return tuple(self._noticed.values())
 
     @property
     def network_is_closed(self) -> bool:
-        """Whether the code is without a network."""
+        """Whether the code has no network."""
         return self.isolation.network_closed
 
     @property
     def overlays(self) -> bool:
-        """Whether what a task returns is laid over what it got: so for compiled tasks."""
+        """Whether a returned context is merged over the task's input, as for compiled tasks."""
         return self._described.interface.kind != PYTHON
 
     def describe(self) -> PackageMetadata:
-        """Return what the code says of itself."""
+        """Return the metadata that the code declares."""
         return self._described
 
     def run_task(
         self, task_id: str, context: Mapping[str, Any], *, timeout: float | None = None
     ) -> TaskOutcome:
-        """Run a task once with ``context`` and return how that ended, within ``timeout`` seconds.
+        """Run a task once with ``context``, within ``timeout`` seconds, and return its outcome.
 
-        Raises ``UsageError`` for a task that is not there and for a context that is no JSON object;
-        whatever the task does, and however it ends, is an outcome.
+        Raises ``UsageError`` for an unknown task and for a context that is not a JSON object; a
+        failure, a crash or a timeout of the task is an outcome.
         """
         self._require("task", task_id, [task.id for task in self._described.tasks])
         request = {"do": "task", "task": task_id, "context": _context_text(context)}
@@ -132,15 +132,15 @@ class Session:
         return outcome_of(answer, fate)
 
     def poll_trigger(self, name: str, *, timeout: float | None = None) -> TriggerOutcome:
-        """Ask a trigger once whether it fires, and return what it says.
+        """Poll a trigger once and return whether it fires.
 
-        Raises ``UsageError`` for a trigger that is not there, or that goes by the clock.
+        Raises ``UsageError`` for an unknown trigger and for a cron trigger.
         """
         triggers = {trigger.name: trigger for trigger in self._described.triggers}
         self._require("trigger", name, list(triggers))
         if triggers[name].cron:
             raise UsageError.of(
-                Code.NO_SUCH_TASK, f"the trigger `{name}` goes by the clock, and cannot be asked"
+                Code.NO_SUCH_TASK, f"the trigger `{name}` is a cron trigger and cannot be polled"
             )
         answer, fate = self._ask({"do": "trigger", "trigger": name}, timeout)
         ended = outcome_of(answer, fate)
@@ -159,10 +159,10 @@ class Session:
         *,
         timeout: float | None = None,
     ) -> GraphOutcome:
-        """Run a graph once: with what its accumulators hold, or with a context.
+        """Run a graph once: with the values of its accumulators, or with a context.
 
-        ``inputs`` are JSON values by the name of the accumulator for the graph of the package, and
-        the context for one that tasks call. Raises ``UsageError`` for a graph that is not there.
+        ``inputs`` are JSON values by accumulator for the graph of the package, and the context for
+        a graph that tasks call. Raises ``UsageError`` for an unknown graph.
         """
         from cloacina_ctl.runtime.process.decode import graph_outcome_of
 
@@ -180,23 +180,23 @@ class Session:
     def run_in_engine(
         self, request: Mapping[str, Any], listen: Callable[[dict[str, Any]], None], timeout: float
     ) -> tuple[dict[str, Any], Fate | None]:
-        """Have the engine run a workflow; ``listen`` gets what it tells, in another thread.
+        """Run a workflow in the engine; ``listen`` gets its reports, in another thread.
 
-        Return its answer, or nothing and what befell it; `engine_run` says what both mean.
+        Return its answer, or nothing and the failure of the call; see `engine_run`.
         """
         self._listen = listen
         text = _context_text(request["context"])
         return self._ask({**request, "do": "workflow", "context": text}, timeout)
 
     def give_up(self, why: str) -> None:
-        """End the process, and with it every call that is under way; ``why`` is said of it."""
+        """End the process and every call that runs in it, with the reason ``why``."""
         with self._changing:
             host = self._host
         if host is not None:
             host.child.kill(why)
 
     def close(self) -> None:
-        """End the child process and all that it started, and remove what it was given."""
+        """End the child process and all that it started, and remove its files."""
         with self._changing:
             self._is_closed = True
             host, self._host = self._host, None
@@ -208,7 +208,7 @@ class Session:
         if self._material.left is not None:
             self._keep(
                 Code.IO,
-                f"a folder that the code was given could not be removed: {self._material.left}",
+                f"the folder of the code could not be removed: {self._material.left}",
                 "remove it yourself",
             )
 
@@ -216,7 +216,7 @@ class Session:
         if name not in known:
             raise UsageError.of(
                 Code.NO_SUCH_TASK,
-                f"no {what} of that name in the package: {name}",
+                f"no such {what} in the package: {name}",
                 hint=did_you_mean(name, known, most=3)
                 or (f"it has: {', '.join(known[:20])}" if known else f"it has no {what} at all"),
             )
@@ -224,7 +224,7 @@ class Session:
     def _ask(
         self, request: dict[str, Any], timeout: float | None
     ) -> tuple[dict[str, Any], CallFailure | None]:
-        """Return the answer, or nothing and what befell the request."""
+        """Return the answer, or nothing and why there is none."""
         try:
             host = self._enter()
         except (Refused, Incompatible) as error:  # it was loaded before, and now it cannot be
@@ -242,7 +242,7 @@ class Session:
                 host.child.join()
 
     def _enter(self) -> RpcClient:
-        """Return a process that can be used, a new one where there is none, with one user more."""
+        """Return a usable process, a new one if needed, with one more user."""
         with self._loading:
             with self._changing:
                 if self._is_closed:
@@ -251,7 +251,7 @@ class Session:
                 if host is not None and not host.is_spent:
                     host.users += 1
                     return host
-                # Known before anything is loaded in it, so that whoever closes the session ends it.
+                # Set before anything is loaded, so that `close` in another thread ends it.
                 host = self._host = RpcClient(self._material, self._options)
                 host.users += 1
             return self._loaded(host)
@@ -267,7 +267,7 @@ class Session:
             return
         code, text = message.get("code"), message.get("message")
         if code == Code.LATE_READ.value and isinstance(text, str):
-            hint = "real engines delete the package's files once it is imported: read them before"
+            hint = "engines delete the package's files after the import: read them before"
             self._keep(Code.LATE_READ, text, hint)
 
     def _keep(
@@ -279,10 +279,10 @@ class Session:
 
 
 class Preparation:
-    """A child process that is ready to load what ``material`` is still to be given.
+    """A child process that waits to load ``material``, which is filled meanwhile.
 
-    Starting it takes about as long as verifying a package. Use it as a context manager; what a
-    session was made of outlives it.
+    Starting it takes about as long as verifying a package. Use it as a context manager; the process
+    of a session that was made from it stays.
     """
 
     def __init__(self, where: str | None, options: HostOptions = HostOptions()) -> None:
@@ -308,7 +308,7 @@ class Preparation:
                 self.material.close()
 
     def load(self) -> Session:
-        """Let the child load the material and return the session, which closes both at its end."""
+        """Load the material in the child and return the session, which closes both at its end."""
         session = Session(self)
         self._is_open = False
         return session
@@ -323,5 +323,5 @@ def _context_text(context: Mapping[str, Any]) -> str:
         return json.dumps(context, allow_nan=False)
     except (ValueError, TypeError, RecursionError) as error:
         raise UsageError.of(
-            Code.BAD_CONTEXT, f"the context holds what JSON cannot: {error}"
+            Code.BAD_CONTEXT, f"the context holds a value that JSON cannot hold: {error}"
         ) from error

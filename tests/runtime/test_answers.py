@@ -65,7 +65,7 @@ def test_a_description_of_another_shape_is_refused(said):
     ("answer", "words"),
     [
         ({}, "an answer without a result and without a failure"),
-        ({"ok": 3}, "the result of an answer is no object"),
+        ({"ok": 3}, "the result of an answer is not an object"),
         ({"failed": None}, "a failure without a message"),
         ({"failed": 3}, "a failure without a message"),
         ({"failed": {"code": "A001", "message": 3, "hint": 3}}, "a failure without a message"),
@@ -88,13 +88,13 @@ def test_a_failure_keeps_its_code_and_is_bounded():
 def test_results_of_another_shape_fail():
     assert outcome_of({"succeeded": True, "context": "{"}, None).error.startswith("the result is")
     for answer, words in (
-        ({"succeeded": True, "context": 3}, "a context that is no text"),
-        ({"succeeded": "yes"}, "a result that does not say whether it is one"),
-        ({}, "a result that does not say whether it is one"),
-        ({"succeeded": False, "error": ["no"]}, "an error that is no text"),
+        ({"succeeded": True, "context": 3}, "a context that is not a string"),
+        ({"succeeded": "yes"}, "a result without success or failure"),
+        ({}, "a result without success or failure"),
+        ({"succeeded": False, "error": ["no"]}, "an error that is not a string"),
     ):
         assert outcome_of(answer, None).error == f"it broke the protocol: {words}"
-    assert outcome_of({"succeeded": False}, None).error == "it did not say why"
+    assert outcome_of({"succeeded": False}, None).error == "it gave no reason"
     assert outcome_of({"succeeded": True}, None).context is None
     deep = '{"a": ' + "[" * 100_000
     assert not outcome_of({"succeeded": True, "context": deep}, None).succeeded
@@ -102,7 +102,10 @@ def test_results_of_another_shape_fail():
 
 def test_outputs_of_another_shape_fail():
     odd = graph_outcome_of({"succeeded": True, "outputs": 3}, None)
-    assert (odd.succeeded, odd.error) == (False, "it broke the protocol: outputs that are no list")
+    assert (odd.succeeded, odd.error) == (
+        False,
+        "it broke the protocol: outputs that are not a list",
+    )
     assert graph_outcome_of({"succeeded": True, "outputs": ["1", "x"]}, None).outputs == (1, "x")
 
 
@@ -112,9 +115,9 @@ def test_outputs_of_another_shape_fail():
         ('{"x": 1e999}', "the result has a number that is too large: 1e999"),
         ('{"x": %s}' % ("7" * 400), "the result has a number of 400 digits"),
         ('{"x": %s}' % ("[" * 128 + "]" * 128), "the result is nested more than 128 deep"),
-        ('{"\\ud800": 1}', "the result has half of a surrogate pair in a text"),
-        ('{"x": "\ud800"}', "the result has half of a surrogate pair in a text"),
-        ('{"x": NaN}', "the result is no JSON object: '{\"x\": NaN}'"),
+        ('{"\\ud800": 1}', "the result has half of a surrogate pair in a string"),
+        ('{"x": "\ud800"}', "the result has half of a surrogate pair in a string"),
+        ('{"x": NaN}', "the result is not a JSON object: '{\"x\": NaN}'"),
         (
             '{"x": [%s0]}' % ("0," * 2_000_000),
             "the result has 2000002 lists, objects and commas; at most 2000000 are allowed",

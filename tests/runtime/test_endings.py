@@ -127,10 +127,10 @@ def test_an_attempt_that_a_stopped_process_does_not_take_ran_out_of_time():
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ('"ok": []', "the result of an answer is no object"),
+        ('"ok": []', "the result of an answer is not an object"),
         ('"failed": "no"', "a failure without a message"),
         ('"neither": 1', "an answer without a result and without a failure"),
-        ('"ok": {"succeeded": 1}', "a result that does not say whether it is one"),
+        ('"ok": {"succeeded": 1}', "a result without success or failure"),
     ],
 )
 def test_an_answer_that_code_forges_says_what_is_wrong_with_it(answer, words):
@@ -361,7 +361,7 @@ def test_lines_have_a_limit_too():
     with opened(on_output=lambda _, line: lines.append(line), lines=1000) as session:
         outcome = do(session, flood)
     assert outcome.crashed
-    assert "it printed more than 1000 lines, all that ran in the process" in outcome.error
+    assert "it printed more than 1000 lines, all tasks in the process" in outcome.error
     assert len(lines) == 1000
 
 

@@ -343,7 +343,7 @@ def b(context):
         patience=2.0,
     )
     assert ran.outcome.status == "failed"
-    assert ran.outcome.error == "the engine stood still: it did nothing for 2 s"
+    assert ran.outcome.error == "the engine stalled: it did nothing for 2 s"
     assert ran.statuses == {"a": "completed", "b": "not-started"}
 
 

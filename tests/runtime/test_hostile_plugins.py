@@ -55,12 +55,12 @@ def assert_that_nobody_writes(mark):
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        ("crash", "SIGSEGV, an access to memory that is not there; it said: about to touch"),
+        ("crash", "SIGSEGV, an invalid memory access; it said: about to touch"),
         ("abort", "SIGABRT"),
         ("exit", "it ended with status 7"),
-        ("close", "it broke off the conversation"),
-        ("forge", "what it returned is larger than 32 MiB, the limit of one result"),
-        ("babble", "it broke the protocol: it is no object"),
+        ("close", "it closed its pipe for answers"),
+        ("forge", "its result is larger than 32 MiB, the limit for one result"),
+        ("babble", "it broke the protocol: it is not an object"),
     ],
 )
 def test_a_task_that_takes_its_process_down_is_an_outcome(session, what, words):
@@ -78,13 +78,13 @@ def test_a_task_that_takes_its_process_down_is_an_outcome(session, what, words):
         ("refuse", "CONTEXT_ERROR: not like this"),
         ("odd status", "an unknown status: 77"),
         ("minus two", "cannot read the request"),
-        ("cut", "returns what it should not: cut short"),
-        ("garbage", "status -3 and 2 bytes that say nothing"),
-        ("nothing", "returns what it should not: cut short"),
-        ("list", "the result is no JSON object"),
-        ("nan", "the result is no JSON object"),
+        ("cut", "returns malformed data: cut short"),
+        ("garbage", "status -3 and 2 unreadable bytes"),
+        ("nothing", "returns malformed data: cut short"),
+        ("list", "the result is not a JSON object"),
+        ("nan", "the result is not a JSON object"),
         ("fail", "Task 'after' failed: as it should"),
-        ("silent", "it did not say why"),
+        ("silent", "it gave no reason"),
     ],
 )
 def test_a_call_that_fails_says_what_the_plugin_said(session, what, words):
@@ -105,7 +105,7 @@ def test_who_ran_beside_a_task_that_crashes_is_told_to_all_of_them(session):
     other.join()
     for one in (outcome, ended[0]):
         assert one.crashed
-        assert "`after` and `sleep` ran in it, and one of them may be why" in one.error
+        assert "`after` and `sleep` ran in it, and one of them may be the cause" in one.error
     assert "ran in it" not in do(session, "abort").error
 
 
@@ -135,7 +135,7 @@ def test_a_flood_of_output_ends_the_process(lines):
     with session_of(plugin(500), options=options, output=1 << 20) as session:
         outcome = do(session, "flood")
     assert outcome.crashed
-    assert "it printed more than 1 MiB, all that ran in the process together" in outcome.error
+    assert "it printed more than 1 MiB, all tasks in the process together" in outcome.error
     assert sum(len(line) + 1 for line in lines) <= (1 << 20) + 100
 
 
@@ -249,10 +249,10 @@ def test_a_plugin_that_deletes_its_own_folder_gains_nothing(session):
         ("NO_METHODS", Code.PLUGIN_ANSWER, "claims 0 methods"),
         ("OTHER_INTERFACE", Code.NO_PLUGIN, "no plugin of the interface CloacinaPlugin"),
         ("METADATA_FAILS", Code.LOAD_FAILED, "BROKEN: no tasks today (why not)"),
-        ("METADATA_CUT", Code.LOAD_FAILED, "returns what it should not"),
+        ("METADATA_CUT", Code.LOAD_FAILED, "returns malformed data"),
         ("METADATA_UTF8", Code.LOAD_FAILED, "not UTF-8"),
         ("METADATA_HUGE", Code.LOAD_FAILED, "returns 4294967295 bytes"),
-        ("TWICE", Code.PLUGIN_ANSWER, "two tasks with one id"),
+        ("TWICE", Code.PLUGIN_ANSWER, "two tasks with the same id"),
         ("WILD_DESCRIPTOR", Code.CRASHED, "SIGSEGV"),
         ("WILD_NAME", Code.CRASHED, "SIGSEGV"),
     ],
@@ -272,7 +272,7 @@ def test_a_descriptor_that_lies_is_refused(broken, code, words):
         ("MANY", Code.PLUGIN_ANSWER, "claims 4000000000 tasks"),
         ("NO_EXECUTE", Code.NO_PLUGIN, "cloacina_execute_task"),
         ("UTF8", Code.PLUGIN_ANSWER, "the description of `collect` is not UTF-8"),
-        ("BAD_JSON", Code.PLUGIN_ANSWER, "the dependencies of `collect` are no JSON"),
+        ("BAD_JSON", Code.PLUGIN_ANSWER, "the dependencies of `collect` are not JSON"),
         ("WILD", Code.CRASHED, "SIGSEGV"),
     ],
 )
@@ -357,7 +357,7 @@ def test_what_takes_the_output_may_fail_and_the_session_still_ends():
         with session_of(plugin(500), options=HostOptions(on_output=broken)) as session:
             outcome = do(session, "print")
             assert outcome.crashed
-            assert "nobody listens to it any more" in outcome.error
+            assert "its output could not be delivered" in outcome.error
     finally:
         threading.excepthook = before
     assert caught[0] is BrokenPipeError

@@ -110,7 +110,7 @@ def test_says_what_a_panic_said_that_took_the_process_with_it():
         outcome = session.run_task("collect", {"do": "abort"}, timeout=20)
         assert outcome.crashed
         place = "thread '<unnamed>' (4) panicked at src/lib.rs:33:30:"
-        assert outcome.error.endswith(f"SIGABRT, its own wish; it said: {place} no such row")
+        assert outcome.error.endswith(f"SIGABRT, it aborted itself; it said: {place} no such row")
         assert session.run_task("collect", {}, timeout=20).succeeded
 
 
@@ -168,7 +168,7 @@ def test_runs_the_graph_of_the_package_and_one_that_tasks_call(newest):
     called = newest.run_graph("score", {"a": 1}, timeout=20)
     assert called.outputs == ({"a": 1}, "score")
     odd = newest.run_graph("score", {"odd": 1}, timeout=20)
-    assert odd.error == "method 8 returns what it should not: a list of results expected"
+    assert odd.error == "method 8 returns malformed data: a list of results expected"
 
 
 def test_answers_a_task_that_waits_for_something():

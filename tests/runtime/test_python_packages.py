@@ -214,7 +214,7 @@ def test_the_fixtures_of_this_project_run(make):
     [
         ("import sys; sys.exit(3)", Code.LOAD_FAILED, "ends the process: SystemExit(3)"),
         ("raise SystemExit", Code.LOAD_FAILED, "ends the process"),
-        ("import numpy", Code.LOAD_FAILED, "needs a module that is not there: numpy"),
+        ("import numpy", Code.LOAD_FAILED, "needs a missing module: numpy"),
         ("import pack.none", Code.LOAD_FAILED, "not there: pack.none"),
         ("1 / 0", Code.LOAD_FAILED, "ZeroDivisionError: division by zero"),
         ("def (", Code.LOAD_FAILED, "SyntaxError"),
@@ -224,7 +224,7 @@ def test_the_fixtures_of_this_project_run(make):
         (
             "import cloaca\n@cloaca.task(dependencies=['b'])\ndef a(c): pass",
             Code.UNKNOWN_DEPENDENCY,
-            "depends on `b`, which is no task",
+            "depends on `b`, which is not a task",
         ),
         (
             "import cloaca\n@cloaca.task(dependencies=['a'])\ndef a(c): pass",
@@ -503,7 +503,7 @@ def test_a_trace_has_the_paths_of_the_package_and_nothing_of_this_program(make):
     assert not make(**one(text)).run_task("a", {}, timeout=20).succeeded
     files = [line.split('"')[1] for line in make.lines if line.lstrip().startswith("File ")]
     assert files == ["workflow/pack/tasks.py"] * 3
-    assert "TypeError: no JSON can hold a value of type set: `rates.eu[1]`" in make.lines
+    assert "TypeError: JSON cannot hold a value of type set: `rates.eu[1]`" in make.lines
 
 
 def test_the_trace_of_an_import_shows_no_machinery(make):

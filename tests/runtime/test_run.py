@@ -147,7 +147,7 @@ def test_a_dependency_that_is_no_task_stops_the_run_before_it_begins():
         run_workflow(session, workflow(a=(), b=("a", "greet")), {})
     (found,) = refused.value.diagnostics
     assert found.code is Code.UNKNOWN_DEPENDENCY
-    assert "the task `b` waits for what is no task: `greet`" in str(refused.value)
+    assert "the task `b` waits for unknown tasks: `greet`" in str(refused.value)
     assert session.calls == []
 
 

@@ -258,7 +258,7 @@ def test_a_task_is_tried_again_when_its_delay_is_over_and_not_before():
     assert list(schedule.take(5.9, 1)) == []
     assert [start.attempt for start in schedule.take(6.0, 1)] == [2]
     (change,) = schedule.finish("a", Attempt(succeeded=False), 6.5, 0.5)
-    assert (change.status, change.error) == (TaskStatus.FAILED, "it did not say why")
+    assert (change.status, change.error) == (TaskStatus.FAILED, "it gave no reason")
 
 
 def test_a_task_that_waits_for_another_attempt_fails_when_another_failed_for_good():

@@ -1,7 +1,7 @@
-"""What runs in the child process, and is imported nowhere else.
+"""The code of the child process, imported nowhere else.
 
-``__main__`` the start · ``serve`` answers requests · ``host`` what a host has to offer ·
-``confinement`` what the process gives up first · ``native`` a compiled package: ``fidius`` or
+``__main__`` the start · ``serve`` answers requests · ``host`` the interface of a host ·
+``confinement`` the isolation of the process · ``native`` a compiled package: ``fidius`` or
 ``c_abi``, over ``callbacks``, ``bincode`` and ``messages`` · ``python_import`` a Python package,
-with ``cloaca_api`` as its `cloaca` module · ``engine`` a run by the real engine.
+with ``cloaca_api`` as its `cloaca` module · ``engine`` a run by the engine's wheel.
 """

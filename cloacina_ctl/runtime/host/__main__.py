@@ -1,7 +1,7 @@
-"""What the child process begins with: ``python -I -S host``.
+"""The start of the child process: ``python -I -S host``.
 
-Isolated mode leaves the path without this package and without any other. It is there while the
-host's own modules are imported, and gone before the package's code runs.
+In isolated mode neither this package nor any other is on the path. This package is added while the
+host's own modules are imported, and removed before the package's code runs.
 """
 
 import os

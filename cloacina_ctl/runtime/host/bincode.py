@@ -1,11 +1,11 @@
-"""How plugins put values on the wire: bincode 1 with fixed-width integers, or JSON.
+"""The wire formats of plugins: bincode 1 with fixed-width integers, or JSON.
 
-A shape says what a value looks like; it writes values, reads them back, and takes them from parsed
-JSON. bincode has no names and no defaults: a value of one field less is another shape. Rules as
-measured on plugins of releases 0.4 to 0.12: little endian, lengths of 64 bits, texts in UTF-8, an
-option is a byte that says whether a value follows.
+A shape is the type of a value; it writes values, reads them, and takes them from parsed JSON.
+bincode has no names and no defaults: a record with one field less is another shape. Rules as
+measured on plugins of releases 0.4 to 0.12: little endian, lengths of 64 bits, strings in UTF-8, an
+option begins with a byte that says whether a value follows.
 
-Runs in the child process, on bytes that a plugin wrote: nothing here trusts a length.
+Runs in the child process on bytes from a plugin, so no length is trusted.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _MISSING = object()
 
 
 class BadWire(Exception):
-    """Bytes or JSON that do not have the shape they should; the text says how."""
+    """Bytes or JSON of the wrong shape; the text says how."""
 
 
 class Cursor:
-    """Bytes that are read from the front to the back."""
+    """Bytes and a position to read from."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -41,20 +41,20 @@ class Cursor:
     def take(self, count: int) -> bytes:
         """Return the next ``count`` bytes."""
         if count > self.left:
-            raise BadWire(f"cut short: {count} bytes expected and {self.left} left")
+            raise BadWire(f"cut short: {count} bytes expected, {self.left} left")
         start, self._at = self._at, self._at + count
         return self._data[start : self._at]
 
     def length(self) -> int:
-        """Return a length that the rest can hold."""
+        """Return a length, at most the number of unread bytes."""
         (count,) = _LENGTH.unpack(self.take(_LENGTH.size))
         if count > self.left:
-            raise BadWire(f"cut short: a length of {count} and {self.left} bytes left")
+            raise BadWire(f"cut short: a length of {count}, {self.left} bytes left")
         return int(count)
 
 
 class Shape(Protocol):
-    """What a value looks like."""
+    """The type of a value on the wire."""
 
     def read(self, cursor: Cursor) -> Any:  # noqa: ANN401 - what a shape holds
         """Return the next value."""
@@ -67,15 +67,15 @@ class Shape(Protocol):
 
 
 class TextType:
-    """A text in UTF-8."""
+    """A string in UTF-8."""
 
     def read(self, cursor: Cursor) -> str:
-        """Return the next text."""
+        """Return the next string."""
         data = cursor.take(cursor.length())
         try:
             return data.decode()
         except UnicodeDecodeError as error:
-            raise BadWire("a text that is not UTF-8") from error
+            raise BadWire("a string that is not UTF-8") from error
 
     def write(self, value: str) -> bytes:
         """Return length and bytes."""
@@ -83,14 +83,14 @@ class TextType:
         return _LENGTH.pack(len(data)) + data
 
     def of_json(self, value: object) -> str:
-        """Return the text itself."""
+        """Return the string itself."""
         if not isinstance(value, str):
-            raise BadWire(f"a text expected, found: {type(value).__name__}")
+            raise BadWire(f"a string expected, found: {type(value).__name__}")
         return value
 
 
 class Number:
-    """A number of 32 bits without a sign."""
+    """An unsigned number of 32 bits."""
 
     def read(self, cursor: Cursor) -> int:
         """Return the next number."""
@@ -139,11 +139,11 @@ class OptionType:
         return self._shape.read(cursor) if FLAG.read(cursor) else None
 
     def write(self, value: Any) -> bytes:  # noqa: ANN401 - what the shape holds
-        """Return the byte that says so, and the value's bytes."""
+        """Return the byte for some or none, and the value's bytes."""
         return b"\0" if value is None else b"\1" + self._shape.write(value)
 
     def of_json(self, value: object) -> Any:  # noqa: ANN401 - what the shape holds
-        """Return the value, None for null and for what is not there."""
+        """Return the value, None for null and for a missing field."""
         return None if value is None or value is _MISSING else self._shape.of_json(value)
 
 
@@ -154,7 +154,7 @@ class Many:
         self._shape = shape
 
     def read(self, cursor: Cursor) -> list[Any]:
-        """Return the values; each takes a byte at least, so a wild count is refused."""
+        """Return the values; each takes at least a byte, so an excessive count is refused."""
         return [self._shape.read(cursor) for _ in range(cursor.length())]
 
     def write(self, value: list[Any]) -> bytes:
@@ -191,14 +191,14 @@ class Pair:
 
 
 class Table:
-    """Values by a text; written in the order of the texts, read in any."""
+    """Values by string key; written in the order of the keys, read in any order."""
 
     def __init__(self, shape: Shape) -> None:
         self._entries = Many(Pair(TEXT, shape))
         self._shape = shape
 
     def read(self, cursor: Cursor) -> dict[str, Any]:
-        """Return the values by their texts."""
+        """Return the values by their keys."""
         return dict(self._entries.read(cursor))
 
     def write(self, value: Mapping[str, Any]) -> bytes:
@@ -213,13 +213,13 @@ class Table:
 
 
 class RecordType:
-    """Fields in their order; bincode has the values alone."""
+    """Fields in their order; bincode has only the values."""
 
     def __init__(self, **fields: Shape) -> None:
         self.fields = fields
 
     def with_(self, **fields: Shape) -> RecordType:
-        """Return the record with more fields behind."""
+        """Return the record with more fields at its end."""
         return RecordType(**self.fields, **fields)
 
     def read(self, cursor: Cursor) -> dict[str, Any]:
@@ -231,7 +231,7 @@ class RecordType:
         return b"".join(shape.write(value[name]) for name, shape in self.fields.items())
 
     def of_json(self, value: object) -> dict[str, Any]:
-        """Return the fields of an object; others in it are left alone."""
+        """Return the fields of an object; other members are ignored."""
         if not isinstance(value, dict):
             raise BadWire(f"an object expected, found: {type(value).__name__}")
         return dict(self._named(value))
@@ -239,7 +239,7 @@ class RecordType:
     def _named(self, value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         for name, shape in self.fields.items():
             if name not in value and not isinstance(shape, OptionType):
-                raise BadWire(f"the field `{name}` is not there")
+                raise BadWire(f"the field `{name}` is missing")
             yield name, shape.of_json(value.get(name, _MISSING))
 
 
@@ -249,7 +249,7 @@ FLAG = Flag()
 
 
 def decode(shape: Shape, data: bytes) -> Any:  # noqa: ANN401 - what the shape holds
-    """Return the value that ``data`` is, all of it. Raises ``BadWire``."""
+    """Return the value of all of ``data``. Raises ``BadWire``."""
     cursor = Cursor(data)
     value = shape.read(cursor)
     if cursor.left:

@@ -1,12 +1,11 @@
-"""The host of the C interface that plugins of the releases 0.2 and 0.3 have.
+"""The host for the C interface of plugins of the releases 0.2 and 0.3.
 
 ``cloacina_get_task_metadata`` returns a struct of 32 bytes (0.2) or 56 (0.3), or of 64 in a version
-between 0.3 and 0.4 that was never released; nothing in a library says which. The JSON of the graph
-is the last field of all three, so they are told apart from the shortest on: where the text that
-would be the graph is none, the struct goes on. Only a text that can be a fingerprint and nothing
-else, 16 hex digits where 0.3 has the graph, leads to the longest. ``cloacina_execute_task`` fills
-a buffer, and cuts what does not fit without a word: a buffer that came back full holds perhaps not
-all.
+between 0.3 and 0.4 that was never released; a library does not state which. The JSON of the graph
+is the last field of all three, so the shortest is tried first: where the graph field holds no JSON
+object, the struct is longer. The longest is assumed only where the graph field of 0.3 is a
+fingerprint, 16 hex digits. ``cloacina_execute_task`` fills a buffer and silently truncates: a full
+buffer may be incomplete.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 _U32 = ctypes.c_uint32
 _TEXT = ctypes.c_char_p
 
-# As upstream's own host; a task that fills it is refused, for it may have been cut.
+# As in upstream's own host; a result that fills it is refused, since it may be truncated.
 RESULT_BYTES = 10 << 20
 MAX_TASKS = 100_000
 _OK, _TASK_ERROR, _BAD_CONTEXT = 0, -1, -2
@@ -76,9 +75,9 @@ _FINGERPRINT = re.compile(rb"[0-9a-f]{16}")
 
 
 class RawHost:
-    """A library of 0.2 or 0.3; ``layout`` says which where it is known.
+    """A library of 0.2 or 0.3; ``layout`` is the kind where it is known.
 
-    The longest struct goes by the kind of 0.3: whoever calls it sees no other difference.
+    The longest struct counts as 0.3: for callers there is no other difference.
     """
 
     def __init__(self, library: ctypes.CDLL, layout: str | None) -> None:
@@ -95,7 +94,7 @@ class RawHost:
         self._flush = ctypes.CDLL(None).fflush
 
     def describe(self) -> dict[str, Any]:
-        """Return what the struct says."""
+        """Return the metadata in the struct."""
         package = self._package
         if package.count > MAX_TASKS or not package.tasks:
             raise LoadFailure("T005", f"the library claims {package.count} tasks")
@@ -111,7 +110,7 @@ class RawHost:
         }
 
     def calls(self) -> dict[str, Callable[[dict[str, Any]], dict[str, Any]]]:
-        """Return what can be asked: tasks alone."""
+        """Return the supported requests: only tasks."""
         return {"task": self._run}
 
     def leave(self) -> None:
@@ -122,7 +121,7 @@ class RawHost:
         status, data = self._call(request["task"].encode(), request["context"].encode())
         self._flush(None)
         if len(data) >= RESULT_BYTES:
-            return _failed(f"the result has {RESULT_BYTES} bytes or more and may be cut short")
+            return _failed(f"the result has {RESULT_BYTES} bytes or more and may be truncated")
         try:
             text = data.decode()
         except UnicodeDecodeError:
@@ -156,7 +155,7 @@ def _execute_of(library: ctypes.CDLL) -> Any:  # noqa: ANN401 - a function of th
 
 
 def _workflow_of(library: ctypes.CDLL) -> str | None:
-    """Return the name of the workflow, which only the other struct has."""
+    """Return the name of the workflow, which only the struct of registered tasks has."""
     if not hasattr(library, "get_task_metadata"):
         return None
     get = library.get_task_metadata
@@ -166,7 +165,7 @@ def _workflow_of(library: ctypes.CDLL) -> str | None:
 
 
 def _package_at(address: int, layout: str | None) -> _Package02 | _Package03 | _PackageLate:
-    """Return the struct, read no further than what was seen says that it goes."""
+    """Return the struct, never reading beyond the length that its fields imply."""
     shortest = _Package02.from_address(address)
     if layout == _KIND_0_2 or (layout != _KIND_0_3 and _is_graph(shortest.graph)):
         return shortest
@@ -189,7 +188,7 @@ def _task(task: _Task) -> dict[str, Any]:
     try:
         dependencies = json.loads(needs)
     except (ValueError, RecursionError) as error:
-        raise LoadFailure("T005", f"the dependencies of `{id_}` are no JSON") from error
+        raise LoadFailure("T005", f"the dependencies of `{id_}` are not JSON") from error
     return {
         "id": id_,
         "dependencies": dependencies,
@@ -212,7 +211,7 @@ def _failed(words: str) -> dict[str, Any]:
 
 
 def _words_of(status: int, text: str) -> str:
-    """Return what went wrong: a failed task says it in JSON."""
+    """Return the error: a failed task has it in JSON."""
     try:
         said = json.loads(text)
         words = said["error"] if isinstance(said, dict) else None

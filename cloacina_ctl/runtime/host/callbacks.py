@@ -1,10 +1,10 @@
-"""What a plugin may call back: what a task with a handle asks of its host while it waits.
+"""The functions that a plugin can call in its host: for tasks with a handle, while they wait.
 
-From 0.11 on a library says by ``fidius_get_host_imports`` which functions of its host it wants, and
-takes a table with one function that serves them all. There is one set, ``CloacinaHost``, of three:
-give up the task's place among those that run, take it again, and say how the task stands. Here a
-task that waits keeps its place, so the first two have nothing to do; the third is a line on
-standard error. The plugin calls from any of its threads, and while it is being called.
+From 0.11 on a library names by ``fidius_get_host_imports`` the host functions that it needs, and
+takes a table with one function that serves all of them. There is one set, ``CloacinaHost``, of
+three functions: release the task's slot, reclaim it, and report the status of the task. Here a
+waiting task keeps its slot, so the first two do nothing; the third prints a line on standard error.
+The plugin may call from any of its threads, also during a call into it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _TEXT = ctypes.c_char_p
 _GET = "fidius_get_host_imports"
 _MAGIC, _VERSION = b"FIDIUS\0\0", 1
 _MAX_IMPORTS = 64
-# As the releases 0.11.0 to 0.12.0 have it: arguments have no names on the wire, so that a set of
-# functions with another hash is not to be served.
+# Of the releases 0.11.0 to 0.12.0. Arguments have no names on the wire, so a set of functions with
+# another hash must not be served.
 _ABI = 500
 _INTERFACE, _INTERFACE_VERSION, _INTERFACE_HASH = b"CloacinaHost", 1, 0x907E881F764539BF
 _RELEASE_SLOT, _RECLAIM_SLOT, _SET_SUB_STATUS = range(3)
@@ -65,15 +65,15 @@ class _Import(ctypes.Structure):
 
 
 class Callbacks:
-    """The functions that a library can call, where it asked for them: ``is_bound``.
+    """The host functions of a library; ``is_bound`` is whether it asked for them.
 
-    A plugin keeps the table for good, and this object must live as long as the process.
+    A plugin keeps the table, so this object must live as long as the process.
     """
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self._tasks: dict[str, str] = {}
-        self._dispatch = _Dispatch(self._serve)  # kept: what is collected cannot be called
-        self._free = _Free(lambda _data, _size: None)  # nothing is ever handed out
+        self._dispatch = _Dispatch(self._serve)  # kept: a collected function cannot be called
+        self._free = _Free(lambda _data, _size: None)  # no buffer is ever returned
         self._table = _Table(
             ctypes.sizeof(_Table), _ABI, _INTERFACE, _INTERFACE_HASH, _INTERFACE_VERSION,
             _FUNCTIONS, None, self._dispatch, self._free,
@@ -97,7 +97,7 @@ class Callbacks:
         self._tasks.pop(execution, None)
 
     def _serve(self, _context: int, function: int, data: int, size: int, *_out: object) -> int:
-        """Do what the plugin asks; nothing is returned but whether it was done."""
+        """Serve a call of the plugin; return only the status."""
         if function in (_RELEASE_SLOT, _RECLAIM_SLOT):
             return _OK
         if function != _SET_SUB_STATUS:
@@ -113,7 +113,7 @@ class Callbacks:
 
 
 def _bind_of(library: ctypes.CDLL) -> Callable[[Any], int] | None:
-    """Return how the library takes its table, None where it wants none that there is."""
+    """Return the function that takes the table, None where the library asks for no known one."""
     if not hasattr(library, _GET):
         return None
     get = library.fidius_get_host_imports
@@ -135,7 +135,7 @@ def _bind_of(library: ctypes.CDLL) -> Callable[[Any], int] | None:
 
 def _fits(wanted: _Import) -> bool:
     return bool(
-        wanted.size >= ctypes.sizeof(_Import)  # first: what is shorter ends before the rest
+        wanted.size >= ctypes.sizeof(_Import)  # first: a shorter struct has not all of the rest
         and wanted.abi_version == _ABI
         and wanted.interface_name == _INTERFACE
         and wanted.interface_hash == _INTERFACE_HASH

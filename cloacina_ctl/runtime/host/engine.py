@@ -1,10 +1,9 @@
-"""A Python package in the engine of the `cloaca` wheel, which runs its workflow as servers do.
+"""Runs a Python package in the engine of the `cloaca` wheel, as servers do.
 
-The wheel is loaded before the package, and its folder is off the path again when the package is
-imported: a package finds the engine, and nothing else that is installed beside it. What its
-decorators declare goes to the engine, which schedules, retries and merges contexts; here it is
-only watched, from around each task's function and in the engine's own tables
-(`engine_tables`).
+The wheel is loaded before the package, and its folder is removed from the path before the package
+is imported: a package finds the engine, but nothing that is installed beside it. The decorators
+declare to the engine, which schedules, retries and merges contexts; here the run is only observed,
+by a wrapper around each task's function and in the engine's own tables (`engine_tables`).
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ if TYPE_CHECKING:
 
     Answer = dict[str, Any]
     Function = Callable[..., object]
-    Tell = Callable[[Answer], None]
+    Report = Callable[[Answer], None]
 
 _NO_ENGINE = "T013"
 FIRST, LAST = (0, 4), (0, 12)
-# What the engine calls after a task's function, where nobody sees that it still works.
+# Functions that the engine calls after a task's own, unobserved.
 _UNSEEN = ("invokes", "post_invocation", "on_success", "on_failure")
 
 
-def load_into_engine(order: Answer, engine: Answer, tell: Tell) -> EngineHost:
+def load_into_engine(order: Answer, engine: Answer, report: Report) -> EngineHost:
     """Import the wheel and then the entry module of ``order``. Raises ``LoadFailure``."""
     folder = engine["folder"]
     if folder is None:
@@ -49,16 +48,16 @@ def load_into_engine(order: Answer, engine: Answer, tell: Tell) -> EngineHost:
         )
     reader = Reader()
     module, release = _load_engine(folder)
-    host = EngineHost(module, release, order, tell, reader)
+    host = EngineHost(module, release, order, report, reader)
     host.register(order)
-    watch_late_reads(order["tree"], tell)
+    watch_late_reads(order["tree"], report)
     return host
 
 
 def installed_engine() -> str | None:
-    """Return the folder in which this interpreter has the wheel installed, None where it has not.
+    """Return the folder where this interpreter has the wheel installed, None without one.
 
-    To be asked before the process is kept from the interpreter's other folders.
+    Call it before the process loses access to the interpreter's other folders.
     """
     import site
 
@@ -75,8 +74,8 @@ def _load_engine(folder: str) -> tuple[ModuleType, str]:
     if not FIRST <= found <= LAST:
         raise LoadFailure(
             _NO_ENGINE,
-            f"the engine there is cloaca {release}, and the known ones are 0.4 to 0.12",
-            "install one of them",
+            f"the engine there is cloaca {release}; the known releases are 0.4 to 0.12",
+            "install one of these",
         )
     os.environ.setdefault("RUST_LOG", "error")
     os.environ.setdefault("NO_COLOR", "1")
@@ -98,11 +97,13 @@ def _release(folder: str) -> str:
     for name in os.listdir(folder):
         if name.startswith("cloaca-") and name.endswith(".dist-info"):
             return name[len("cloaca-") : -len(".dist-info")]
-    raise LoadFailure(_NO_ENGINE, "nothing there says which release of the engine it is")
+    raise LoadFailure(
+        _NO_ENGINE, "the release of the engine there is unknown: it has no `dist-info`"
+    )
 
 
 class _Declared(NamedTuple):
-    """A task as its decorator declared it, and the function that the engine has of it."""
+    """A task as its decorator declared it, and the function that the engine calls."""
 
     id: str
     function: Function
@@ -111,15 +112,15 @@ class _Declared(NamedTuple):
 
 
 class EngineHost:
-    """A package whose tasks the engine knows."""
+    """A package whose tasks are declared to the engine."""
 
     def __init__(
-        self, module: ModuleType, release: str, order: Answer, tell: Tell, reader: Reader
+        self, module: ModuleType, release: str, order: Answer, report: Report, reader: Reader
     ) -> None:
         self._engine = module
         self._release = release
         self._reader = reader
-        self._tell = tell
+        self._report = report
         self._tenant, self._package = order["tenant"], order["package"]
         self._workflow = order["workflow"]
         self._folder = os.getcwd()
@@ -131,7 +132,7 @@ class EngineHost:
         self._declare: Callable[..., Callable[[Function], Function]] = module.task
 
     def register(self, order: Answer) -> None:
-        """Import the package while the engine takes what it declares. Raises ``LoadFailure``."""
+        """Import the package, which declares its tasks to the engine. Raises ``LoadFailure``."""
         for module in (self._engine, sys.modules.get("cloaca.cloaca")):
             if module is not None:
                 module.task = self._task  # type: ignore[attr-defined]
@@ -148,7 +149,7 @@ class EngineHost:
             raise failed
 
     def describe(self) -> Answer:
-        """Return what was declared, and the engine's release."""
+        """Return the declared tasks, and the engine's release."""
         return {
             "interface": {"kind": "python"},
             "engine": self._release,
@@ -158,12 +159,12 @@ class EngineHost:
         }
 
     def calls(self) -> dict[str, Callable[[Answer], Answer]]:
-        """Return what can be asked: to run the workflow, or one task of it."""
+        """Return the supported requests: to run the workflow, or one task of it."""
         others = dict.fromkeys(("task", "trigger", "graph", "callable_graph"), _not_here)
         return {"workflow": self._have_run, **others}
 
     def stay(self) -> None:
-        """Run what is asked for in this thread: engines know what this thread declared alone."""
+        """Serve requests in this thread: engines know only what the same thread declared."""
         while True:
             request, answers = self._requests.get()
             try:
@@ -185,8 +186,8 @@ class EngineHost:
         )
         return builder
 
-    def _task(self, **arguments: Any) -> Callable[[Function], Function]:  # noqa: ANN401 - whatever
-        """Stand in for the engine's decorator, which gets a function that is watched."""
+    def _task(self, **arguments: Any) -> Callable[[Function], Function]:  # noqa: ANN401 - any
+        """Replace the engine's decorator, and pass it an observed function."""
         declare = self._declare(**arguments)
 
         def decorate(function: Function) -> Function:
@@ -199,7 +200,7 @@ class EngineHost:
         return decorate
 
     def _watched(self, id_: str, function: Function) -> Function:
-        """Return a function with the same parameters that tells when it begins and ends."""
+        """Return a function with the same parameters that reports its begin and end."""
         code = getattr(function, "__code__", None)
         if code is None:
             return function
@@ -227,17 +228,17 @@ class EngineHost:
         database = os.path.join(home, "engine.db")
         self._reader.begin(database, self._prefix(workflow))
         can_stall = all(map(_is_seen, self._tasks.values()))
-        watch = RunTracker(self._reader, self._tell, request, can_stall=can_stall)
+        watch = RunTracker(self._reader, self._report, request, can_stall=can_stall)
         self._watch = watch
-        _thread.start_new_thread(watch.look_on, ())
+        _thread.start_new_thread(watch.follow, ())
         try:
-            # Kept: to let a runner go takes as long as its threads, and some of those never end.
+            # Kept: to release a runner takes as long as its threads, and some of those never end.
             self._runner = self._engine.DefaultRunner.with_config(
                 f"sqlite://{database}", self._settings(request)
             )
             context = self._engine.Context(json.loads(request["context"]))
             result = self._runner.execute(workflow, context)
-        except Exception as error:  # noqa: BLE001 - whatever the engine raises is its answer
+        except Exception as error:  # noqa: BLE001 - any error of the engine is its answer
             return {"error": words_of(error), **watch.end()}
         return {
             "status": str(result.status),
@@ -270,12 +271,12 @@ class EngineHost:
 
 
 def _not_here(_: Answer) -> Answer:
-    words = "what is loaded into an engine runs as a workflow of it (`run_in_engine`)"
+    words = "a package in an engine runs only as a workflow of it (`run_in_engine`)"
     return {"succeeded": False, "context": None, "error": words}
 
 
 def _with_parameters(call: Function, second: str | None) -> Function:
-    """Return ``call`` with the parameters by which the engine knows who wants a handle."""
+    """Return ``call`` with the parameters by which the engine knows tasks with a handle."""
 
     def alone(context: object) -> object:
         return call(context)
@@ -290,7 +291,7 @@ def _with_parameters(call: Function, second: str | None) -> Function:
 
 
 def _refusal(words: str, entry: str) -> LoadFailure:
-    """Return why the engine does not take the workflow."""
+    """Return why the engine refuses the workflow."""
     if "cannot be empty" in words:
         return LoadFailure("Y004", f"importing `{entry}` registered no tasks")
     code = "G002" if "Missing dependency" in words else "G003" if "yclic" in words else "T003"
@@ -315,7 +316,7 @@ def _described(task: _Declared) -> Answer:
 
 
 def _unknown_names(tasks: Any, prefix: str) -> Answer | None:  # noqa: ANN401 - a view
-    """Return why the engine would wait for ever, where a rule names a task by its id alone."""
+    """Return why the engine would wait forever: a rule that names a task only by its id."""
     tasks = list(tasks)
     known = {prefix + task.id for task in tasks}
     for task in tasks:
@@ -324,8 +325,8 @@ def _unknown_names(tasks: Any, prefix: str) -> Answer | None:  # noqa: ANN401 - 
                 full = prefix + name.rpartition("::")[2]
                 return {
                     "message": f"the trigger rule of the task `{task.id}` names `{name}`, and the "
-                    "engine, which knows tasks by their full names alone, would wait for ever",
-                    "hint": f"write `{full}`, or run it without an engine, which knows both",
+                    "engine, which knows tasks only by their full names, would wait forever",
+                    "hint": f"write `{full}`, or run it without an engine, where both work",
                 }
     return None
 

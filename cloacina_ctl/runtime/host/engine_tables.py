@@ -1,10 +1,9 @@
-"""What an engine writes down about a run, read from its SQLite tables beside the child process.
+"""Reads what an engine records about a run from its SQLite tables, in a process of its own.
 
-The tables are the only thing that tells of skipped tasks, of attempts and of retries to come, and
-they are nearly the same from 0.4 to 0.12. They are in WAL mode: reading keeps no writer waiting.
-The wheel has a SQLite of its own, and two in one process do not see each other's locks: engines
-hang and readers see what is not there. So a process of its own reads, forked before the wheel is
-loaded, and ends when nobody can ask it any more.
+Only the tables show skipped tasks, attempts and coming retries; they are nearly the same from 0.4
+to 0.12. They are in WAL mode: a reader blocks no writer. The wheel contains its own SQLite, and two
+in one process do not see each other's locks: engines hang and readers see rows that do not exist.
+So another process reads, forked before the wheel is loaded; it ends when its pipe is closed.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ _RUNS = "workflow_executions", "pipeline_executions"
 
 
 class Reader:
-    """The process that reads; whoever asks it in several threads holds a lock."""
+    """The process that reads; callers in several threads must hold a lock."""
 
     def __init__(self) -> None:
-        """Start it: before anything else is loaded that minds to be forked."""
+        """Start the process, before anything is loaded that a fork would break."""
         asked, ask = os.pipe()
         answer, answered = os.pipe()
         if not os.fork():
@@ -37,22 +36,22 @@ class Reader:
         self._ask, self._answers = os.fdopen(ask, "wb", 0), os.fdopen(answer, "rb")
 
     def begin(self, path: str, prefix: str) -> None:
-        """Read from here on what is at ``path``, where there may be nothing yet.
+        """Read the database at ``path`` from now on; it may not exist yet.
 
-        ``prefix`` is what the engine puts before the id of each task.
+        ``prefix`` is the engine's prefix before the id of each task.
         """
-        self._said({"path": path, "prefix": prefix})
+        self._ask_process({"path": path, "prefix": prefix})
 
     def look(self) -> dict[str, Any]:
-        """Return whether the engine has taken up the workflow, and what ``changes`` there are."""
-        return self._said({"look": True})
+        """Return whether the engine has ``scheduled`` the workflow, and the ``changes`` since."""
+        return self._ask_process({"look": True})
 
     def end(self) -> dict[str, Any]:
-        """Return the same, and how it stands with all ``tasks``."""
-        return self._said({"look": True, "end": True})
+        """Return the same, and the status of all ``tasks``."""
+        return self._ask_process({"look": True, "end": True})
 
-    def _said(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Return the answer; where the package took the process or its pipes away, it is empty."""
+    def _ask_process(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer; empty where the package ended the process or closed its pipes."""
         try:
             self._ask.write(json.dumps(request).encode() + b"\n")
             answer: dict[str, Any] = json.loads(self._answers.readline())
@@ -62,7 +61,7 @@ class Reader:
 
 
 def _serve(asked: int, answered: int) -> NoReturn:
-    """Answer until nobody can ask any more, and end the process."""
+    """Answer until the pipe is closed, and end the process."""
     for fd in range(1 << 10):
         if fd not in (asked, answered):
             with contextlib.suppress(OSError):
@@ -96,11 +95,11 @@ class Tables:
         self._last = 0
 
     def is_scheduled(self) -> bool:
-        """Tell whether the engine has taken the workflow up."""
+        """Return whether the engine has scheduled the workflow."""
         return bool(self._rows("select 1 from task_executions limit 1"))
 
     def changes(self) -> list[dict[str, Any]]:
-        """Return what became of tasks since this was last called, in order."""
+        """Return the changes of tasks since the last call, in order."""
         rows = self._rows(
             "select e.sequence_num, e.event_type, e.event_data, e.created_at, t.task_name,"
             " t.attempt, t.last_error, t.error_details from execution_events e"
@@ -119,7 +118,7 @@ class Tables:
         return found
 
     def tasks(self) -> list[dict[str, Any]]:
-        """Return how it stands with each task."""
+        """Return the status of each task."""
         rows = self._rows("select task_name, status, attempt, last_error from task_executions")
         return [
             {"task": self._id(name), "status": status, "attempt": attempt, "error": error}
@@ -141,9 +140,9 @@ class Tables:
         return name.removeprefix(self._prefix)
 
     def _rows(self, query: str, *values: object) -> list[Any]:
-        """Return the rows, none where the engine has not made the table."""
+        """Return the rows, none where the table does not exist yet."""
         if self._connection is None:
-            # Until it is in WAL mode, whoever reads can be in the way.
+            # Until it is in WAL mode, a reader can block the engine.
             if not os.path.exists(f"{self._path}-wal"):
                 return []
             self._connection = sqlite3.connect(self._path, timeout=5, isolation_level=None)

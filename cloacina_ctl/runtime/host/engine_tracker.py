@@ -1,6 +1,6 @@
-"""What an engine does while it runs a package's workflow, told in the order in which it happens.
+"""Reports the events of an engine's run, in their order.
 
-Two things are watched: each task's function, from around it, and the engine's own tables.
+Two things are observed: each task's function, by a wrapper, and the engine's own tables.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Answer = dict[str, Any]
     Function = Callable[..., object]
-    Tell = Callable[[Answer], None]
+    Report = Callable[[Answer], None]
 
 _LOOK_SECONDS = 0.05
 _DEFAULT_TIMEOUT_SECONDS = 300
@@ -28,11 +28,11 @@ _STOPPING_SECONDS = 5
 
 
 class RunTracker:
-    """Follows one run of the engine and tells what happens, in the order in which it does."""
+    """Follows one run of the engine and reports its events, in their order."""
 
-    def __init__(self, reader: Reader, tell: Tell, request: Answer, *, can_stall: bool) -> None:
+    def __init__(self, reader: Reader, report: Report, request: Answer, *, can_stall: bool) -> None:
         self._reader = reader
-        self._tell = tell
+        self._report = report
         self._lock = _thread.allocate_lock()
         self._is_over = False
         self._is_scheduled = False
@@ -45,12 +45,12 @@ class RunTracker:
         self._alive = time.monotonic()
 
     def call(self, id_: str, function: Function, given: tuple[object, ...]) -> object:
-        """Call the function of a task and tell when it begins and how it ends."""
+        """Call the function of a task and report its begin and its end."""
         with self._lock:
-            self._look()  # why there is another attempt is told before it
+            self._look()  # the reason for another attempt is reported before it
             attempt = self._attempts[id_] = self._attempts.get(id_, 0) + 1
             began = self._running[id_, attempt] = time.monotonic()
-        self._tell({"event": "started", "task": id_, "attempt": attempt})
+        self._report({"event": "started", "task": id_, "attempt": attempt})
         error = None
         try:
             return function(*given)
@@ -66,15 +66,15 @@ class RunTracker:
                 if error is not None:
                     self._errors[id_] = error
             seconds = time.monotonic() - began
-            self._tell({"event": "spent", "task": id_, "seconds": seconds, "error": error})
+            self._report({"event": "spent", "task": id_, "seconds": seconds, "error": error})
 
-    def look_on(self) -> None:
-        """Tell what the tables say until the run is over."""
+    def follow(self) -> None:
+        """Report the changes in the tables until the run is over."""
         while self._look_again():
             time.sleep(_LOOK_SECONDS)
 
     def end(self) -> Answer:
-        """Stop looking and return how it stands with all tasks."""
+        """Stop following and return the status of all tasks."""
         with self._lock:
             self._is_over = True
             found = self._reader.end()
@@ -82,14 +82,14 @@ class RunTracker:
         return {name: found.get(name) for name in ("tasks", "context_of")}
 
     def _look_again(self) -> bool:
-        """Tell what is new; return whether there is more to come."""
+        """Report the changes; return whether to continue."""
         with self._lock:
             if self._is_over:
                 return False
             self._look()
             if not self._is_still():
                 return True
-        self._tell({"event": "still"})
+        self._report({"event": "still"})
         return False
 
     def _look(self) -> None:
@@ -99,15 +99,15 @@ class RunTracker:
         if not self._is_scheduled and found.get("scheduled"):
             self._is_scheduled = True
             self._alive = time.monotonic()
-            self._tell({"event": "scheduled"})
+            self._report({"event": "scheduled"})
         for change in found.get("changes", ()):
             self._alive = time.monotonic() + change.get("delay", 0.0)
             if change["event"] == "retrying":
                 change["error"] = self._errors.pop(change["task"], None) or change["error"]
-            self._tell(change)
+            self._report(change)
 
     def _is_still(self) -> bool:
-        """Tell whether the engine has done nothing for long, with nothing to wait for."""
+        """Return whether the engine has done nothing for too long, with nothing to wait for."""
         if self._patience is None or not self._is_scheduled:
             return False
         now = time.monotonic()

@@ -1,8 +1,8 @@
-"""The host of fidius plugins: the descriptor, the table of methods, calls and what they answer.
+"""The host of fidius plugins: the descriptor, the table of methods, calls and their answers.
 
 Three layouts, as measured on libraries of releases 0.4 to 0.12: ABI 2 (0.4, 0.5), 200 (0.6 to 0.9)
-and 500 (from 0.10 on, with an instance that `construct` makes). A call gets bytes and returns a
-status; on success and on failure alike the plugin owns the answer until it is freed.
+and 500 (from 0.10 on, with an instance from `construct`). A call gets bytes and returns a status;
+on success and on failure the plugin owns the answer until it is freed.
 """
 
 from __future__ import annotations
@@ -81,19 +81,19 @@ _MethodOfInstance = ctypes.CFUNCTYPE(ctypes.c_int32, _P, *_OUT)
 ) = range(11)  # fmt: skip
 
 _STATUSES = {
-    -1: "the plugin says that a buffer is too small",
+    -1: "the plugin reports that a buffer is too small",
     -2: "the plugin cannot read the request, or cannot write its answer",
-    -5: "the plugin says that a stream ended",
+    -5: "the plugin reports that a stream ended",
     -6: "the plugin has no such method",
 }
 
 
-# What a task of any release from 0.10 on is told that asks for a secret where none was handed over.
+# The error of releases from 0.10 on where a task asks for a secret and none was passed.
 _NO_SECRETS = "secrets backend not configured"
 
 
 class CallFailed(Exception):
-    """A call that the plugin answers with a failure, in its own words; ``code`` is its own."""
+    """A call that failed, with the message and the ``code`` of the plugin."""
 
     def __init__(self, words: str, code: str | None = None) -> None:
         super().__init__(words)
@@ -101,7 +101,7 @@ class CallFailed(Exception):
 
 
 class FidiusHost:
-    """The plugin of a library that speaks the interface ``CloacinaPlugin``."""
+    """The plugin of a library with the interface ``CloacinaPlugin``."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self._descriptor, self._abi = _find_descriptor(library)
@@ -122,11 +122,13 @@ class FidiusHost:
         self._flush = ctypes.CDLL(None).fflush
 
     def describe(self) -> dict[str, Any]:
-        """Ask every method that describes something, and return the answers as one."""
+        """Call every method that returns metadata, and return the answers as one."""
         try:
             tasks = self._ask(TASKS, types.TASKS_METADATA, types.is_sane_metadata)
         except CallFailed as error:
-            raise LoadFailure("T003", f"the plugin does not describe its tasks: {error}") from error
+            raise LoadFailure(
+                "T003", f"the plugin returns no metadata of its tasks: {error}"
+            ) from error
         graph = self._ask_optional(GRAPH, types.GRAPH_METADATA)
         reactors = self._ask_optional(REACTORS, types.REACTORS)
         triggers = self._ask_optional(TRIGGERS, types.TRIGGERS)
@@ -153,7 +155,7 @@ class FidiusHost:
         }
 
     def calls(self) -> dict[str, Callable[[dict[str, Any]], dict[str, Any]]]:
-        """Return what can be asked of a plugin."""
+        """Return the supported requests."""
         return {
             "task": self._run_task,
             "trigger": self._poll,
@@ -162,7 +164,7 @@ class FidiusHost:
         }
 
     def leave(self) -> None:
-        """Let go of the instance; the library itself stays loaded until the process ends."""
+        """Destroy the instance; the library itself stays loaded until the process ends."""
         if self._instance is not None and self._descriptor.destroy:
             _Destroy(self._descriptor.destroy)(self._instance)
         self._flush(None)
@@ -189,34 +191,34 @@ class FidiusHost:
             "task_execution_id": execution,
         }
         try:
-            told = self._told(EXECUTE, types.TASK_REQUEST, arguments, types.TASK_RESULT)
+            outcome = self._outcome(EXECUTE, types.TASK_REQUEST, arguments, types.TASK_RESULT)
         finally:
             self._callbacks.end(execution)
-        if _NO_SECRETS in (told["error"] or ""):
-            told["error"] += " (secrets are kept by a server; there are none here)"
-        return told
+        if _NO_SECRETS in (outcome["error"] or ""):
+            outcome["error"] += " (secrets are kept by a server; there are none here)"
+        return outcome
 
     def _poll(self, request: dict[str, Any]) -> dict[str, Any]:
         arguments = {"trigger_name": request["trigger"]}
-        answer = self._told(POLL, types.TRIGGER_REQUEST, arguments, types.TRIGGER_RESULT)
-        # It has no flag for success: what went wrong is all that it says then.
+        answer = self._outcome(POLL, types.TRIGGER_REQUEST, arguments, types.TRIGGER_RESULT)
+        # It has no flag for success: an error means failure.
         succeeded = answer["succeeded"] and answer["error"] is None
         return {**answer, "fires": answer.pop("fire", False), "succeeded": succeeded}
 
     def _run_graph(self, request: dict[str, Any]) -> dict[str, Any]:
         arguments = {"cache": request["inputs"]}
-        return self._told(EXECUTE_GRAPH, types.GRAPH_REQUEST, arguments, types.GRAPH_RESULT)
+        return self._outcome(EXECUTE_GRAPH, types.GRAPH_REQUEST, arguments, types.GRAPH_RESULT)
 
     def _call_graph(self, request: dict[str, Any]) -> dict[str, Any]:
         arguments = {"graph_name": request["graph"], "context_json": request["context"]}
-        return self._told(
+        return self._outcome(
             CALL_GRAPH, types.CALLABLE_GRAPH_REQUEST, arguments, types.CALLABLE_GRAPH_RESULT
         )
 
-    def _told(
+    def _outcome(
         self, slot: int, request: Shape, arguments: dict[str, Any], result: Shape
     ) -> dict[str, Any]:
-        """Call a method that does something, and return how it ended."""
+        """Call a method that runs something, and return its outcome."""
         try:
             answer = self._ask(slot, (result,), request=(request, arguments))
         except CallFailed as error:
@@ -236,8 +238,8 @@ class FidiusHost:
             return self._ask(slot, forms)
         except CallFailed as error:
             if error.code is not None:
-                return None  # it has no graph, or more than it can tell; tasks run all the same
-            raise LoadFailure("T005", f"the plugin does not describe itself: {error}") from error
+                return None  # no graph, or too many to describe; tasks still run
+            raise LoadFailure("T005", f"the plugin returns invalid metadata: {error}") from error
 
     def _ask(
         self,
@@ -255,10 +257,10 @@ class FidiusHost:
                 return types.json_of_any(forms, _parsed(data))
             return types.decode_any(forms, data, sane)
         except BadWire as error:
-            raise CallFailed(f"method {slot} returns what it should not: {error}") from error
+            raise CallFailed(f"method {slot} returns malformed data: {error}") from error
 
     def _arguments(self, request: tuple[Shape, dict[str, Any]] | None) -> bytes:
-        """Return the one argument, or none, as the plugin reads them: a tuple."""
+        """Return the bytes of the one argument, or none: plugins read a tuple."""
         if request is None:
             return b"null" if self._json else b""
         shape, arguments = request
@@ -285,7 +287,7 @@ class FidiusHost:
         return status, answer
 
     def _failure(self, status: int, data: bytes) -> CallFailed:
-        """Return what a status other than 0 means, with what the plugin says."""
+        """Return the failure for a status other than 0, with the plugin's message."""
         try:
             if status == -3:
                 said = self._decoded(types.PLUGIN_ERROR, data)
@@ -295,7 +297,7 @@ class FidiusHost:
             if status == -4:
                 return CallFailed(f"it panicked: {self._decoded(TEXT, data)}")
         except BadWire:
-            return CallFailed(f"status {status} and {len(data)} bytes that say nothing")
+            return CallFailed(f"status {status} and {len(data)} unreadable bytes")
         return CallFailed(_STATUSES.get(status, f"an unknown status: {status}"))
 
     def _decoded(self, shape: Shape, data: bytes) -> Any:  # noqa: ANN401 - what the shape holds
@@ -311,7 +313,9 @@ def _find_descriptor(library: ctypes.CDLL) -> tuple[Any, int]:
         raise LoadFailure("T005", "the library returns no registry of plugins")
     registry = pointer.contents
     if bytes(registry.magic) != _MAGIC or registry.version != _REGISTRY_VERSION:
-        raise LoadFailure("T004", f"a registry of an unknown kind or version: {registry.version}")
+        raise LoadFailure(
+            "T004", f"the registry of plugins has an unknown version: {registry.version}"
+        )
     if not 0 < registry.count <= _MAX_PLUGINS:
         raise LoadFailure("B003", f"the library registers {registry.count} plugins")
     for number in range(registry.count):
@@ -331,8 +335,8 @@ def _descriptor_at(address: int | None) -> tuple[Any, int]:
     if layout is None:
         raise LoadFailure(
             "T004",
-            f"a plugin of an ABI that no host here speaks: {abi}",
-            f"known are {', '.join(map(str, _LAYOUTS))}",
+            f"the ABI of the plugin is not supported: {abi}",
+            f"supported are {', '.join(map(str, _LAYOUTS))}",
         )
     if size not in (None, ctypes.sizeof(layout)):
         expected = ctypes.sizeof(layout)
@@ -344,7 +348,7 @@ def _parsed(data: bytes) -> Any:  # noqa: ANN401 - JSON
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise BadWire("it is no JSON") from error
+        raise BadWire("it is not JSON") from error
 
 
 def _name(data: bytes | None, what: str) -> str | None:

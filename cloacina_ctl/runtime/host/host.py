@@ -1,4 +1,4 @@
-"""What serves a loaded package in the child process, and why there may be nothing to serve."""
+"""The interface of a host in the child process, and the error of a package that cannot load."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class LoadedHost(Protocol):
     """A loaded package, in the child."""
 
     def describe(self) -> Answer:
-        """Return what the code says of itself, as JSON."""
+        """Return the metadata that the code declares, as JSON."""
 
     def calls(self) -> dict[str, Callable[[dict[str, Any]], Answer]]:
-        """Return what can be asked of it, by name."""
+        """Return the supported requests, by name."""
 
     def leave(self) -> None:
-        """Do what a package expects at its end."""
+        """Clean up as a package expects at its end."""

@@ -1,4 +1,4 @@
-"""Notices that a package reads its own files once it is imported: a server has deleted them."""
+"""Reports reads of a package's own files after the import, when a server has deleted them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 LATE_READ = "T009"
 _MAX_NOTICES = 20
-# Traces show lines of the source; that is not the package's doing.
+# Traces read the source to show its lines; that is not a read by the package.
 _TRACERS = ("linecache.py", "tokenize.py", "traceback.py")
 
 
-def watch_late_reads(tree: str, tell: Callable[[dict[str, Any]], None]) -> None:
-    """Tell each file of ``tree`` that is opened from now on, once; there is no way to stop it."""
+def watch_late_reads(tree: str, report: Callable[[dict[str, Any]], None]) -> None:
+    """Report each file of ``tree`` opened from now on, once; the hook cannot be removed."""
     inside = os.path.join(os.path.realpath(tree), "")
     seen: set[str] = set()
 
@@ -30,11 +30,11 @@ def watch_late_reads(tree: str, tell: Callable[[dict[str, Any]], None]) -> None:
             return
         seen.add(path)
         name = path[len(inside) :]
-        tell({"code": LATE_READ, "message": f"`{name}` is read after the import"})
+        report({"code": LATE_READ, "message": f"`{name}` is read after the import"})
 
     sys.addaudithook(hook)
 
 
 def _is_traced() -> bool:
-    frame = sys._getframe(2)  # noqa: SLF001 - who opens it
+    frame = sys._getframe(2)  # noqa: SLF001 - the caller that opens it
     return os.path.basename(frame.f_code.co_filename) in _TRACERS

@@ -1,9 +1,9 @@
-"""What goes over the wire to and from a plugin, and which release sends which form of it.
+"""The messages to and from a plugin, with the forms of each release.
 
-A form that a later release made longer keeps its earlier fields in place. What a plugin sends is
-read by trying the forms from the longest to the shortest: only the right one uses up every byte
-and has texts that make sense. What is sent is always the longest request, since every release
-takes what it knows of it and leaves the rest (measured on 0.6 to 0.12).
+A later release adds fields only at the end of a form. A message from a plugin is read by trying the
+forms from the longest to the shortest: only the form in use consumes every byte and gives plausible
+strings. Requests are always sent in the longest form, since every release reads the fields that it
+knows and ignores the rest (measured on 0.6 to 0.12).
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ _MAYBE = OptionType(TEXT)
 
 
 class Results:
-    """Values in one text of JSON, a list, as a list of texts: what the other kind of graph has."""
+    """A JSON list in one string, as a list of JSON strings: the results of a callable graph."""
 
     def read(self, cursor: Cursor) -> list[str]:
-        """Return the next values, each a text of its own."""
+        """Return the next values, each as its own JSON."""
         return self.of_json(TEXT.read(cursor))
 
     def write(self, value: list[str]) -> bytes:
-        """Return the bytes of the one text."""
+        """Return the bytes of the one string."""
         return TEXT.write(f"[{','.join(value)}]")
 
     def of_json(self, value: object) -> list[str]:
-        """Return the values of a text."""
+        """Return the values of a string."""
         try:
             found = json.loads(TEXT.of_json(value))
         except (ValueError, RecursionError) as error:
-            raise BadWire("results that are no JSON") from error
+            raise BadWire("results that are not JSON") from error
         if not isinstance(found, list):
             raise BadWire("a list of results expected")
         return list(map(json.dumps, found))
@@ -130,26 +130,26 @@ PLUGIN_ERROR = RecordType(code=TEXT, message=TEXT, details=_MAYBE)
 
 
 def decode_any(forms: Sequence[Shape], data: bytes, sane: Sane | None = None) -> Any:  # noqa: ANN401
-    """Return what ``data`` is by the first form that fits all of it. Raises ``BadWire``."""
+    """Decode all of ``data`` by the first form that fits. Raises ``BadWire``."""
     for form in forms:
         with contextlib.suppress(BadWire):
             value = decode(form, data)
             if sane is None or sane(value):
                 return value
-    decode(forms[-1], data)  # raises, and says how
-    raise BadWire("texts that make no sense")
+    decode(forms[-1], data)  # raises with the reason
+    raise BadWire("implausible strings")
 
 
 def json_of_any(forms: Sequence[Shape], value: object) -> Any:  # noqa: ANN401 - as the form says
-    """Return what parsed JSON is by the first form that fits. Raises ``BadWire``."""
+    """Return the value of parsed JSON by the first form that fits. Raises ``BadWire``."""
     for form in forms:
         with contextlib.suppress(BadWire):
             return form.of_json(value)
-    return forms[-1].of_json(value)  # raises, and says how
+    return forms[-1].of_json(value)  # raises with the reason
 
 
 def is_sane_metadata(value: dict[str, Any]) -> bool:
-    """Tell whether metadata of tasks makes sense: a wrong form may use up every byte too."""
+    """Return whether metadata of tasks is plausible: a wrong form may consume every byte too."""
     return all(task["id"] and _is_json(task.get("trigger_rules", "{}")) for task in value["tasks"])
 
 

@@ -1,7 +1,7 @@
-"""Loading a library into the child process, and finding out how to talk to it.
+"""Loads a library into the child process and selects the host for its interface.
 
-The file is never named by its path in a package: it is a sealed file in memory, or a private one.
-It is never unloaded: plugins keep threads that outlive every call.
+The library is a sealed file in memory or a private file, never the package's own. It is never
+unloaded: plugins have threads that outlive every call.
 """
 
 from __future__ import annotations

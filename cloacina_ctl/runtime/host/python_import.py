@@ -1,8 +1,8 @@
-"""Importing a Python package in the child process, by the rules that servers import by.
+"""Imports a Python package in the child process, by the rules of servers.
 
-Source: the loader of the releases 0.4 to the newest. ``workflow/`` and ``vendor/`` are appended to
-the path, so the standard library wins over the package; some of its names are refused; what was
-declared while the entry module was imported is the package.
+Source: the loader of the releases from 0.4 to the newest. ``workflow/`` and ``vendor/`` are
+appended to the path, so the standard library wins over the package; some of its names are refused;
+the package is what is declared during the import of the entry module.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ REFUSED_NAMES = frozenset(
 )  # fmt: skip
 
 
-def load_modules(order: dict[str, Any], tell: Callable[[Answer], None]) -> PythonHost:
+def load_modules(order: dict[str, Any], report: Callable[[Answer], None]) -> PythonHost:
     """Import the entry module of ``order`` and return its host. Raises ``LoadFailure``."""
     module.install()
     names = DeclaredFor(order["tenant"], order["package"], order["workflow"])
@@ -46,7 +46,7 @@ def load_modules(order: dict[str, Any], tell: Callable[[Answer], None]) -> Pytho
     finally:
         REGISTRY.leave()
     host = PythonHost(names, order["entry_module"])
-    watch_late_reads(order["tree"], tell)
+    watch_late_reads(order["tree"], report)
     return host
 
 
@@ -80,7 +80,7 @@ def _refuse_names(*folders: str) -> None:
 
 
 def _prune(top: str) -> list[str]:
-    """Take folders that have a module of that name off the path, as loaders do; return them."""
+    """Remove folders with a module of that name from the path, as loaders do; return them."""
     found = [
         folder
         for folder in sys.path
@@ -88,7 +88,7 @@ def _prune(top: str) -> list[str]:
         or os.path.exists(os.path.join(folder, f"{top}.py"))
     ]
     if found:
-        import tokenize  # noqa: F401 - traces of what then fails are still to be shown
+        import tokenize  # noqa: F401 - to show traces of later failures
     for folder in found:
         sys.path.remove(folder)
     for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
@@ -99,14 +99,14 @@ def _prune(top: str) -> list[str]:
 def _import(entry: str, hidden: list[str], declared: dict[str, str]) -> None:
     hint = None
     if hidden:
-        hint = "the module's first name is that of a standard one, which loaders then hide: rename"
+        hint = "rename its top package: it has a standard module's name, which loaders then hide"
     try:
         __import__(entry)
     except SystemExit as error:
         raise LoadFailure(
             "T003",
             f"importing `{entry}` ends the process: {error!r}",
-            'what it does then belongs under `if __name__ == "__main__":`',
+            'move the code that ends it under `if __name__ == "__main__":`',
         ) from error
     except ModuleNotFoundError as error:
         show(error)
@@ -115,34 +115,34 @@ def _import(entry: str, hidden: list[str], declared: dict[str, str]) -> None:
             raise LoadFailure("Y002", f"the entry module is not in the package: {entry}") from error
         raise LoadFailure(
             "T003",
-            f"importing `{entry}` needs a module that is not there: {missing}",
-            hint or _cure(declared.get(missing.partition(".")[0])),
+            f"importing `{entry}` needs a missing module: {missing}",
+            hint or _install_hint(declared.get(missing.partition(".")[0])),
         ) from error
     except BaseException as error:
         show(error)
         if _lacks_engine_name(error):
-            hint = "packages have less of `cloaca`: what runs workflows goes under `__main__`"
-        hint = hint or "the trace on standard error has the place"
+            hint = "packages have less of `cloaca`: move code that runs workflows under `__main__`"
+        hint = hint or "the trace on standard error shows the place"
         raise LoadFailure("T003", f"importing `{entry}` failed: {words_of(error)}", hint) from error
 
 
 def _lacks_engine_name(error: BaseException) -> bool:
-    """Tell whether a name of `cloaca` is missing, which the engine's wheel may have."""
+    """Return whether a name of `cloaca` is missing that the engine's wheel may have."""
     if isinstance(error, AttributeError):
         return "module 'cloaca' has no attribute" in str(error)
     return isinstance(error, ImportError) and error.name == "cloaca"
 
 
-def _cure(distribution: str | None) -> str:
-    """Return how a missing module gets into the package; the project may declare where it is."""
+def _install_hint(distribution: str | None) -> str:
+    """Return how to pack a missing module; ``distribution`` is known where it is declared."""
     command = "`cloacina-ctl package PROJECT --vendor`"
     if distribution is not None:
-        return f"{distribution} is declared and not in the package: {command} packs it"
+        return f"{distribution} is declared but not in the package: {command} packs it"
     return f"declare its distribution as a dependency of the project, then {command}"
 
 
 class PythonHost:
-    """What an imported package declared, ready to be called."""
+    """The declarations of an imported package, ready to be called."""
 
     def __init__(self, names: DeclaredFor, entry: str) -> None:
         self._workflow, declared = _own_tasks(names)
@@ -152,7 +152,7 @@ class PythonHost:
         _check_graph(self._tasks)
 
     def describe(self) -> Answer:
-        """Return what was declared."""
+        """Return the declarations."""
         fed = next((graph for graph in REGISTRY.graphs.values() if graph.reactor), None)
         return {
             "interface": {"kind": "python"},
@@ -184,7 +184,7 @@ class PythonHost:
         }
 
     def calls(self) -> dict[str, Callable[[dict[str, Any]], Answer]]:
-        """Return what can be asked of the package."""
+        """Return the supported requests."""
         return {
             "task": _guarded(lambda request: self._run(self._tasks[request["task"]], request)),
             "trigger": _guarded(_poll),
@@ -193,7 +193,7 @@ class PythonHost:
         }
 
     def leave(self) -> None:
-        """Do nothing: modules are not told that the process ends."""
+        """Do nothing: modules get no notice of the end."""
 
     def _run(self, task: DeclaredTask, request: dict[str, Any]) -> Answer:
         original = json.loads(request["context"])
@@ -217,7 +217,7 @@ class PythonHost:
 
 
 def _own_tasks(names: DeclaredFor) -> tuple[str, list[DeclaredTask]]:
-    """Return the package's workflow and its tasks; those of a builder's workflow are none of it."""
+    """Return the package's workflow and its tasks, without those of a builder's workflow."""
     by_names: dict[DeclaredFor, list[DeclaredTask]] = {}
     for (declared_for, _), task in REGISTRY.tasks.items():
         by_names.setdefault(declared_for, []).append(task)
@@ -237,7 +237,7 @@ def _check_graph(tasks: dict[str, DeclaredTask]) -> None:
         for need in task.dependencies:
             if need not in tasks:
                 raise LoadFailure(
-                    "G002", f"the task `{task.id}` depends on `{need}`, which is no task"
+                    "G002", f"the task `{task.id}` depends on `{need}`, which is not a task"
                 )
     left = {id_: set(task.dependencies) for id_, task in tasks.items()}
     while left:
@@ -249,7 +249,7 @@ def _check_graph(tasks: dict[str, DeclaredTask]) -> None:
 
 
 def _context_of(returned: object, original: dict[str, Any]) -> Context:
-    """Return the context that a task leaves: None keeps what it was given, changes and all lost."""
+    """Return the context of a task: None means its input, without the task's changes."""
     if returned is None:
         return Context(original)
     if isinstance(returned, Context):
@@ -257,7 +257,9 @@ def _context_of(returned: object, original: dict[str, Any]) -> Context:
     close = getattr(returned, "close", None)
     if close is not None and type(returned).__name__ == "coroutine":
         close()
-        raise TypeError("a task is no `async def`: it returned a coroutine, which nobody awaits")
+        raise TypeError(
+            "a task cannot be an `async def`: it returned a coroutine, which is never awaited"
+        )
     raise TypeError(f"a task returns a Context or None, not {type(returned).__name__}")
 
 
@@ -272,7 +274,7 @@ def _invoke(task: DeclaredTask, context: Context) -> None:
 
 
 def _call_back(function: Callable[..., object] | None, *arguments: object) -> None:
-    """Call a callback, whose own failure changes nothing."""
+    """Call a callback; its own failure changes nothing."""
     if function is None:
         return
     try:
@@ -299,12 +301,12 @@ def _ended(ends: list[tuple[str, Any]]) -> Answer:
 def _guarded(
     call: Callable[[dict[str, Any]], Answer],
 ) -> Callable[[dict[str, Any]], Answer]:
-    """Return ``call`` with whatever it raises as its answer, and the trace on stderr."""
+    """Return ``call`` with any exception turned into its answer, and the trace on stderr."""
 
     def guarded(request: dict[str, Any]) -> Answer:
         try:
             return call(request)
-        except BaseException as error:  # noqa: BLE001 - whatever a task raises is its failure
+        except BaseException as error:  # noqa: BLE001 - any exception is the task's failure
             show(error)
             return {"succeeded": False, "context": None, "error": words_of(error)}
 
@@ -319,21 +321,18 @@ def words_of(error: BaseException) -> str:
 
 
 def show(error: BaseException) -> None:
-    """Print the trace of an exception as the package's author knows it.
-
-    Paths are those in the package, and what this program has between them is left out.
-    """
-    told = traceback.TracebackException.from_exception(error)
-    _leave_out_own_frames(told)
-    text = "".join(told.format())
+    """Print the trace of an exception with paths in the package, without this program's frames."""
+    trace = traceback.TracebackException.from_exception(error)
+    _leave_out_own_frames(trace)
+    text = "".join(trace.format())
     for tree in _trees:
         text = text.replace(tree + os.sep, "")
     sys.stderr.write(text)
 
 
-def _leave_out_own_frames(told: traceback.TracebackException) -> None:
-    waiting, seen = [told], set()
-    for one in waiting:  # grows while it is walked
+def _leave_out_own_frames(trace: traceback.TracebackException) -> None:
+    waiting, seen = [trace], set()
+    for one in waiting:  # grows during the loop
         if id(one) in seen:
             continue
         seen.add(id(one))

@@ -30,19 +30,14 @@ if TYPE_CHECKING:
 
     Answer = dict[str, Any]
 
-# Lets the child process hand on each line as it is printed, and not when a buffer is full.
-#
-# A process that is ended, or that ends itself, loses what its buffers hold; and who watches a task
-# wants to see what it says while it runs.
+# The child process writes each line when it is printed, not when a buffer is full: a process that
+# ends or is ended loses its buffers, and the output of a task is shown while it runs.
 
 _BY_LINE = 1  # _IOLBF, in the C libraries of Linux and macOS
 
 
 def print_line_by_line() -> None:
-    """Let Python's streams, and stdout of C, write at each end of a line; stderr of C always does.
-
-    What Rust prints goes line by line without being told.
-    """
+    """Make Python's streams and stdout of C line-buffered; stderr of C and Rust's output are."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)
@@ -58,7 +53,7 @@ _GUARDIAN_SECONDS = 1.0
 
 
 def serve() -> None:
-    """Get ready, read what to load, load it, and answer until the session ends."""
+    """Isolate the process, load the package, and answer requests until the session ends."""
     from cloacina_ctl.runtime.host.confinement import limits
     from cloacina_ctl.runtime.host.confinement.confine import Confinement
     from cloacina_ctl.runtime.host.confinement.memory import MemoryGroup
@@ -72,7 +67,7 @@ def serve() -> None:
         from cloacina_ctl.runtime.host.engine import installed_engine
 
         rules["engine"]["folder"] = installed_engine()
-    _import_what_follows()
+    _import_early()
     memory = MemoryGroup(rules["limits"]["memory"])
     confinement = Confinement(rules)
     confinement.enter_namespaces()
@@ -83,10 +78,10 @@ def serve() -> None:
     order = _read_or_leave()
     memory.wait_until_entered()
     serving = _Serving()
-    serving.tell({"isolation": confinement.report(has_memory=memory.is_there)})
+    serving.send({"isolation": confinement.report(has_memory=memory.is_there)})
     _thread.start_new_thread(serving.listen, ())
     _load_and_open(serving, confinement, order, rules["engine"])
-    # The process lives until the session says otherwise: this thread has nothing left to do.
+    # The process lives until the session ends it: this thread has nothing left to do.
     forever = _thread.allocate_lock()
     forever.acquire()
     forever.acquire()
@@ -98,10 +93,10 @@ def _load_and_open(
     order: dict[str, Any],
     engine: dict[str, Any] | None,
 ) -> None:
-    """Load what the order names and let it be called, or say why not."""
+    """Load the package of the order and serve requests, or report why that failed."""
     try:
         confinement.check_required()
-        host = _load(order, engine, serving.tell)
+        host = _load(order, engine, serving.send)
         described = host.describe()
     except LoadFailure as failure:
         serving.fail(failure)
@@ -114,11 +109,11 @@ def _load_and_open(
             stay()
 
 
-def _import_what_follows() -> None:
-    """Import what is needed later: while it is, the package is still being verified.
+def _import_early() -> None:
+    """Import modules that are needed later, while the package is still being verified.
 
-    What is imported where nothing can be written is compiled again each time, so what is not
-    compiled yet is imported here too, once.
+    Later nothing can be written, so a module without bytecode would be compiled in each run;
+    such modules are imported here too.
     """
     from cloacina_ctl.runtime.host import native
 
@@ -130,7 +125,7 @@ def _import_what_follows() -> None:
 
 
 def _keep_descriptors() -> None:
-    """Keep what this process was given, to itself, and nothing else."""
+    """Keep only the given descriptors, and do not pass them on to other processes."""
     for fd in (REQUESTS, ANSWERS, LIBRARY, CONTROL):
         with contextlib.suppress(OSError):  # there is no library where Python is loaded
             os.set_inheritable(fd, False)
@@ -138,16 +133,16 @@ def _keep_descriptors() -> None:
 
 
 def _load(
-    order: dict[str, Any], engine: dict[str, Any] | None, tell: Callable[[Answer], None]
+    order: dict[str, Any], engine: dict[str, Any] | None, report: Callable[[Answer], None]
 ) -> LoadedHost:
     if order["kind"] == "python":
         with contextlib.suppress(OSError):
             os.close(LIBRARY)
-        return _load_modules(order, engine, tell)
+        return _load_modules(order, engine, report)
     if engine is not None:
         raise LoadFailure(
             "T013",
-            "it is compiled code, and the engine's wheel runs Python packages alone",
+            "it is compiled code, and the engine's wheel runs only Python packages",
             "run it without an engine",
         )
     from cloacina_ctl.runtime.host.native import load_library
@@ -156,21 +151,21 @@ def _load(
 
 
 def _load_modules(
-    order: dict[str, Any], engine: dict[str, Any] | None, tell: Callable[[Answer], None]
+    order: dict[str, Any], engine: dict[str, Any] | None, report: Callable[[Answer], None]
 ) -> LoadedHost:
     if engine is not None:
         from cloacina_ctl.runtime.host.engine import load_into_engine
 
         _hide_this_program()
-        return load_into_engine(order, engine, tell)
+        return load_into_engine(order, engine, report)
     from cloacina_ctl.runtime.host.python_import import load_modules
 
     _hide_this_program()
-    return load_modules(order, tell)
+    return load_modules(order, report)
 
 
 def _hide_this_program() -> None:
-    """Let a package find nothing more of this program to import."""
+    """Make the other modules of this program impossible to import for the package."""
     sys.modules["cloacina_ctl"].__path__ = []
 
 
@@ -184,12 +179,12 @@ def _read_or_leave() -> dict[str, Any]:
 
 
 def _wait_for_the_end() -> None:
-    """Let the guardian, which is to remove the folder, see first that the session is gone."""
+    """Give the guardian time to see that the session is gone: it removes the folder."""
     time.sleep(_GUARDIAN_SECONDS)
 
 
 class _Serving:
-    """Takes requests off their pipe and puts answers on theirs."""
+    """Reads requests from one pipe and writes answers to the other."""
 
     def __init__(self) -> None:
         self._calls: dict[str, Callable[[dict[str, Any]], Answer]] = {}
@@ -198,15 +193,15 @@ class _Serving:
         self._busy: set[int] = set()
 
     def open(self, host: LoadedHost, answer: Answer) -> None:
-        """Take requests for ``host`` from here on."""
+        """Serve requests for ``host`` from now on."""
         self._host = host
         self._calls = host.calls()
-        self.tell({"id": 0, "ok": answer})
+        self.send({"id": 0, "ok": answer})
 
     def fail(self, failure: LoadFailure) -> None:
-        """Say why there is nothing to call."""
+        """Report why the package cannot be loaded."""
         words = {"code": failure.code, "message": str(failure), "hint": failure.hint}
-        self.tell({"id": 0, "failed": words})
+        self.send({"id": 0, "failed": words})
 
     def listen(self) -> None:
         """Start a thread for each request, until the session ends or is gone."""
@@ -215,13 +210,13 @@ class _Serving:
         if request is None:
             _wait_for_the_end()
         if self._host is not None and not self._busy:
-            self._host.leave()  # nothing is taken away from a call that is under way
+            self._host.leave()  # a running call still uses it
         flush()
         os._exit(0)
 
     def _answer(self, request: dict[str, Any]) -> None:
         self._busy.add(request["id"])
-        answer: Answer = {"failed": {"message": "it broke down; standard error says how"}}
+        answer: Answer = {"failed": {"message": "the host failed; standard error has the trace"}}
         try:
             answer = {"ok": self._calls[request["do"]](request)}
         except MemoryError:
@@ -229,10 +224,10 @@ class _Serving:
         finally:
             flush()
             self._busy.discard(request["id"])
-            self.tell({"id": request["id"], **answer})
+            self.send({"id": request["id"], **answer})
 
-    def tell(self, message: Answer) -> None:
-        """Send a message, whole, whichever thread it comes from."""
+    def send(self, message: Answer) -> None:
+        """Send a message, whole; called from any thread."""
         data = memoryview(pack(message))
         with self._writing, contextlib.suppress(BrokenPipeError):
             while data:
@@ -240,14 +235,14 @@ class _Serving:
 
 
 def flush() -> None:
-    """Send on what was printed, so that it is there before the answer."""
+    """Flush the output, so that it arrives before the answer."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or replaced
             stream.flush()
 
 
 def _read() -> dict[str, Any] | None:
-    """Return the next request, None where there is nobody who would send one."""
+    """Return the next request, None where the session is gone."""
     head = _read_exactly(LENGTH.size)
     if head is None:
         return None

@@ -1,8 +1,8 @@
-"""What a child process is given to load: a library in sealed memory, or a folder of modules.
+"""What a child process loads: a library in sealed memory, or a folder of modules.
 
-The bytes are those that were verified, and nobody else's: a sealed file in memory cannot be written
-again by anyone, and has no name; where a system has none, the file lies in a private folder. The
-package itself is not needed any more.
+The bytes are exactly the verified ones: a sealed file in memory has no name and cannot be changed
+by any process. On a system without such files, the library lies in a private folder. The package
+file itself is not needed any more.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 NATIVE, PYTHON = "native", "python"
 _NAME = "a library"
 _FILE = "library"
-_MFD_EXEC = 0x10  # newer kernels refuse to load from a memory file that is not made for it
+_MFD_EXEC = 0x10  # newer kernels load only from memory files that allow it
 
 
 class ModuleTree(NamedTuple):
-    """A Python package in the folder ``tree``; ``vendored`` are folders of it with other packages.
+    """A Python package in the folder ``tree``; ``vendored`` are its folders of dependencies.
 
-    ``tenant``, ``package`` and ``workflow`` name what its decorators declare tasks for.
+    Its decorators declare tasks for ``tenant``, ``package`` and ``workflow``.
     ``declared`` are modules of declared dependencies, each with its distribution, for messages.
     """
 
@@ -44,12 +44,12 @@ class ModuleTree(NamedTuple):
 
 
 class Material:
-    """A private folder for the child, and what it loads. ``close`` removes both.
+    """A private folder for the child, and the files it loads. ``close`` removes both.
 
-    ``library`` is a descriptor, empty where modules are loaded, and None where a system has no
-    files in memory. ``where`` names the package in errors. ``left`` is the folder, where ``close``
-    could not remove it, or something else has its name. ``held`` is the folder, open. ``python`` is
-    the specifier of the Pythons that the modules are for, where somebody says it.
+    ``library`` is a descriptor, empty where modules are loaded, and None where the system has no
+    files in memory. ``where`` names the package in errors. ``left`` is the path of the folder if
+    ``close`` could not remove it. ``held`` is the folder, open. ``python`` is the specifier of the
+    Python versions that the modules are for, None where the package states none.
     """
 
     def __init__(self, where: str | None) -> None:
@@ -61,7 +61,7 @@ class Material:
         with reported(base):
             self.held = locked_private_folder(base)
         self.folder = self.held.path
-        # There from the start, so that the child can wait with it for the bytes.
+        # Made at the start, so that the child can have it before the bytes.
         self.library = _memory_file()
         self._path = "" if self.library is None else f"/proc/self/fd/{LIBRARY}"
 
@@ -72,7 +72,7 @@ class Material:
         self.close()
 
     def take_library(self, parts: Iterable[bytes | memoryview], layout: str | None = None) -> None:
-        """Hold a library of these bytes; ``layout`` is the kind of its interface where known."""
+        """Take a library of these bytes; ``layout`` is the kind of its interface where known."""
         fd = self.begin_library()
         with reported(self.where or _NAME):
             for part in parts:
@@ -80,7 +80,7 @@ class Material:
         self.end_library(layout)
 
     def begin_library(self) -> int:
-        """Return a descriptor that the bytes of a library are to be written to."""
+        """Return the descriptor to write the bytes of a library to."""
         if self.library is None:
             self._path = self.held.where(_FILE)
             with reported(self.where or _NAME):
@@ -89,22 +89,22 @@ class Material:
         return self.library
 
     def end_library(self, layout: str | None = None) -> None:
-        """Let nobody write to the library any more."""
+        """Seal the library: no process can write to it any more."""
         if self.library is not None and self._path.startswith("/proc/"):
             with reported(self.where or _NAME):
                 _seal(self.library)
         self._order = {"kind": NATIVE, "library": self._path, "layout": layout}
 
     def take_modules(self, modules: ModuleTree) -> None:
-        """Hold a tree of modules."""
+        """Take a tree of modules."""
         self._order = {"kind": PYTHON, **modules._asdict()}
 
     def order(self) -> dict[str, Any]:
-        """Return what the child is told."""
+        """Return the request by which the child loads the material."""
         return self._order
 
     def close(self) -> None:
-        """Remove the folder, whatever was made of it, and let the library go."""
+        """Remove the folder with all that is in it, and close the library."""
         if self.library is not None:
             os.close(self.library)
             self.library = None
@@ -116,7 +116,7 @@ class Material:
 
 
 def _memory_file() -> int | None:
-    """Return a file in memory that can be sealed; None where there are none, or none to load."""
+    """Return a sealable file in memory; None where the system cannot make or load one."""
     if not hasattr(os, "memfd_create") or not os.path.isdir("/proc/self/fd"):
         return None
     flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING

@@ -1,9 +1,9 @@
-"""The child process in which a package's code runs: started, listened to, and ended for sure.
+"""The child process in which a package's code runs: starts it, reads from it, always ends it.
 
 It is started without a shell and without this program's environment, folder, open files or
-terminal; ``limits`` says what it gives up before a package is loaded. Whatever it writes is
-taken off its hands, so that it never waits, and dropped above a limit. The process that is started
-is a guardian: the code runs in another one, which the guardian ends, with all that it started.
+terminal; ``limits`` has the limits that it sets before a package is loaded. Its output is always
+read, so that it never blocks, and dropped above a limit. The started process is a guardian: the
+code runs in another process, which the guardian ends, with all that the code started.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ if TYPE_CHECKING:
 
 MIB, GIB = 1 << 20, 1 << 30
 _DYING_SECONDS = 0.5
-_LAST_READS = 8  # of what a dead process left: more than a pipe holds
+_LAST_READS = 8  # from a dead process: more than a pipe holds
 
 
 class HostLimits(NamedTuple):
-    """What a package's code may use; bytes and seconds, None where nothing limits it.
+    """The limits of a package's code in bytes and seconds; None means unlimited.
 
-    ``memory`` is of addresses, ``processes`` counts threads too, ``file_size`` is of each file that
-    it writes, ``output`` and ``lines`` all that it writes to stdout and stderr, ``answer`` one
-    result. ``load_seconds`` is for being loaded,
-    ``stop_seconds`` between the request to end and the end by force.
+    ``memory`` limits addresses, ``processes`` counts threads too, ``file_size`` is for each file
+    that it writes, ``output`` and ``lines`` are for stdout and stderr together, ``answer`` is for
+    one result. ``load_seconds`` is the time to load, ``stop_seconds`` the time between the request
+    to end and the end by force.
     """
 
     cpu_seconds: int | None = 3600
@@ -64,7 +64,7 @@ class HostLimits(NamedTuple):
     file_size: int | None = 4 * GIB
     output: int = 16 * MIB
     lines: int = 500_000
-    answer: int = 32 * MIB  # a context of 16 MiB, whatever escaping makes of it
+    answer: int = 32 * MIB  # a context of 16 MiB, however it is escaped
     load_seconds: float = 60.0
     stop_seconds: float = 1.0
 
@@ -72,14 +72,14 @@ class HostLimits(NamedTuple):
 class HostOptions(NamedTuple):
     """How a package's code is run.
 
-    ``environment`` is added to the few variables that it always has; nothing else of this
-    process's environment reaches it. ``on_output`` gets each line with ``stdout`` or ``stderr``, as
-    text that is not escaped, in a thread of its own. With ``one_stream`` both share one pipe, as on
-    a terminal: lines come in the order in which they were written, all of them as ``stderr``. With
-    an ``engine`` a Python package is loaded into that, and not into our own host.
+    ``environment`` is added to the few variables that it always has; it gets nothing else of this
+    process's environment. ``on_output`` gets ``stdout`` or ``stderr`` and each line as unescaped
+    text, in a thread of its own. With ``one_stream`` both share one pipe, as on a terminal: lines
+    come in the order in which they were written, all as ``stderr``. With an ``engine`` a Python
+    package is loaded into that engine, not into our own host.
 
-    Of files the code can read the system's and its own, and what ``allow_read`` and ``allow_write``
-    name. With ``require_isolation`` nothing is loaded where the kernel does not give all of it.
+    The code can read the system's files, its own, and the paths of ``allow_read`` and
+    ``allow_write``. With ``require_isolation`` nothing is loaded where isolation is incomplete.
     """
 
     limits: HostLimits = HostLimits()
@@ -94,9 +94,9 @@ class HostOptions(NamedTuple):
 
 
 class ProcessExit(NamedTuple):
-    """How the process ended, in words; ``is_expected`` where it was told to.
+    """How the process ended, in words; ``is_expected`` where it was asked to end.
 
-    ``said`` are the last words that it wrote.
+    ``said`` is the last line that it wrote.
     """
 
     words: str
@@ -105,7 +105,7 @@ class ProcessExit(NamedTuple):
 
 
 class Child:
-    """One process. ``on_message`` and ``on_death`` are called in the thread that listens to it."""
+    """One process. ``on_message`` and ``on_death`` are called in the thread that reads from it."""
 
     def __init__(
         self,
@@ -121,9 +121,9 @@ class Child:
         self._on_message = on_message
         self._on_death = on_death
         self._sending = threading.Lock()
-        self._living = threading.Lock()  # held by whoever needs the process's number to be its own
+        self._living = threading.Lock()  # held while the process's number must stay its own
         self._ending: str | None = None
-        self._is_told_to_leave = False
+        self._was_asked_to_leave = False
         self._is_cut_off = False
         self._gone = threading.Event()
         limits = options.limits
@@ -171,16 +171,16 @@ class Child:
             os.set_blocking(fd, False)
 
     def send(self, message: Message, patience: float | None = None) -> bool:
-        """Send a message; False where the process is gone, or did not take it in time."""
+        """Send a message; return False where the process is gone or did not read it in time."""
         data = memoryview(pack(message))
         end = None if patience is None else time.monotonic() + patience
-        # Another message may be under way to a process that takes nothing any more.
+        # Another thread may be sending to a process that reads nothing any more.
         if not self._sending.acquire(timeout=-1 if patience is None else patience):
             return False
         try:
             if self._is_cut_off:
                 return False
-            self._is_cut_off = True  # nothing can follow half a message, whatever breaks it off
+            self._is_cut_off = True  # nothing can follow half a message
             left = self._write(data, end)
             self._is_cut_off = 0 < left < len(data)
         finally:
@@ -188,7 +188,7 @@ class Child:
         return not left
 
     def _write(self, data: memoryview, end: float | None) -> int:
-        """Write until all is written, the process is gone, or time is up; return what is left."""
+        """Write until done, the process is gone or time is up; return the bytes left."""
         while data and not self._gone.is_set():
             written = self._write_some(data)
             data = data[written:]
@@ -197,7 +197,7 @@ class Child:
         return len(data)
 
     def _write_some(self, data: memoryview) -> int:
-        """Write what the pipe takes, and wait a little where it takes nothing."""
+        """Write as much as the pipe takes; wait a little where it is full."""
         try:
             return os.write(self._requests, data)
         except BlockingIOError:
@@ -209,30 +209,30 @@ class Child:
         return 0
 
     def leave(self) -> None:
-        """Ask the process to end, and end it by force where it does not; wait until it is gone.
+        """Ask the process to end, by force if it does not, and wait until it is gone.
 
-        Where that is interrupted, it is ended by force at once.
+        An interrupt ends it by force at once.
         """
-        self._is_told_to_leave = True
+        self._was_asked_to_leave = True
         patience = self._limits.stop_seconds
         try:
             if self.send({"do": "leave"}, patience) and not self._gone.wait(patience):
-                self._tell(ASK_TO_END)
+                self._command(ASK_TO_END)
                 self._gone.wait(patience)
         finally:
-            self._tell(END_BY_FORCE)
+            self._command(END_BY_FORCE)
             self.join()
 
     def kill(self, why: str) -> None:
-        """Have the process end at once with all that it started; ``why`` is what is said of it."""
+        """End the process at once with all that it started; ``why`` is reported as the reason."""
         if self._ending is None:
             self._ending = why
-        self._tell(END_BY_FORCE)
+        self._command(END_BY_FORCE)
 
     def join(self) -> None:
-        """Wait until a process that was ended is gone and all that it said was handed on.
+        """Wait until a process that was ended is gone and its output is delivered.
 
-        No longer than ``stop_seconds``: whoever it is handed to may take nothing any more.
+        Waits no longer than ``stop_seconds``: the receiver of the output may block.
         """
         if threading.current_thread() is self._listener:
             return
@@ -240,33 +240,33 @@ class Child:
             self._end_guardian()
         self._listener.join(_DYING_SECONDS)
 
-    def _tell(self, wish: bytes) -> None:
-        """Tell the guardian what to do with the code."""
+    def _command(self, command: bytes) -> None:
+        """Send the guardian a command: to ask the code to end, or to end it by force."""
         with self._living:
             if not self._gone.is_set():
                 with contextlib.suppress(BrokenPipeError, BlockingIOError):
-                    os.write(self._control, wish)
+                    os.write(self._control, command)
 
     def _end_guardian(self) -> None:
-        """Kill a guardian that does not do what it is told: without namespaces it can be stopped.
+        """Kill a guardian that does not obey: without namespaces the code can stop it.
 
-        The kernel then ends the code, and where it gave namespaces all that this started.
+        The kernel then ends the code and, where there are namespaces, all that the code started.
         """
-        with self._living:  # the number of one that was waited for may belong to another process
+        with self._living:  # after a wait the number may belong to another process
             if not self._gone.is_set():
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(self._pid, signal.SIGKILL)
 
     def _listen(self) -> None:
-        """Follow the process until it is gone, and make sure that it is."""
+        """Read from the process until it is gone, and make sure that it is."""
         death = Death(self._pid)
         is_gone = False
         try:
             self._follow(MessageReader(self._limits.answer), death)
             is_gone = True
         finally:
-            if not is_gone:  # whoever takes the output raised something
-                self.kill("nobody listens to it any more")
+            if not is_gone:  # the receiver of the output raised
+                self.kill("its output could not be delivered")
                 death.wait()
             self._bury(death)
 
@@ -280,23 +280,23 @@ class Child:
             patience = death.patience if broke_off is None else LOOK_MS
             ready = {fd for fd, _ in poll.poll(patience)}
             answers = _read(self._answers) if self._answers in ready else None
-            # What was printed before an answer is handed on before it.
+            # Output that was printed before an answer is delivered before it.
             for fd in self._take_output(streams & ready if answers is None else streams):
                 poll.unregister(fd)
                 streams.discard(fd)
             if answers is not None and not self._take_answers(answers, incoming):
                 poll.unregister(self._answers)
                 broke_off = time.monotonic()
-            # After each read: one that escaped may fill the pipes of a process that is gone.
+            # After each read: an escaped process may still fill the pipes.
             if death.has_come(ready):
                 self._take_rest(incoming)
                 return
-            # A process that dies closes its pipes first; one that lives on has nothing to say.
+            # A dying process closes its pipes first; a living one without a pipe is of no use.
             if broke_off is not None and time.monotonic() - broke_off > _DYING_SECONDS:
-                self.kill("it broke off the conversation")
+                self.kill("it closed its pipe for answers")
 
     def _take_rest(self, incoming: MessageReader) -> None:
-        """Take what is left in the pipes of a process that is gone."""
+        """Read the rest from the pipes of a process that is gone."""
         self._take_output(set(self._streams))
         for _ in range(_LAST_READS):
             answers = _read(self._answers)
@@ -305,8 +305,8 @@ class Child:
 
     def _bury(self, death: Death) -> None:
         with self._living:
-            # It led its group, and the first process may be left in it. The number is its own for
-            # as long as nobody asked how it ended.
+            # It led its group, and the first process may be left in it. The number stays its own
+            # until it is reaped.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._pid, signal.SIGKILL)
             status = death.reap()
@@ -316,7 +316,7 @@ class Child:
             for fd in (self._requests, self._answers, self._control, *self._streams):
                 os.close(fd)
         words = self._ending or _words_of(status)
-        expected = self._is_told_to_leave and self._ending is None
+        expected = self._was_asked_to_leave and self._ending is None
         try:
             self.output.end()
         finally:
@@ -324,7 +324,7 @@ class Child:
             self._on_death(ProcessExit(words, is_expected=expected, said=said))
 
     def _take_output(self, ready: set[int]) -> list[int]:
-        """Take what the ready streams hold; return those that ended."""
+        """Read the ready streams; return those that ended."""
         ended = []
         for fd in ready:
             while (data := _read(fd)) is not None:
@@ -333,12 +333,12 @@ class Child:
                     break
                 limit = self.output.take(self._streams[fd], data)
                 if limit is not None:
-                    self.kill(f"it printed more than {limit}, all that ran in the process together")
+                    self.kill(f"it printed more than {limit}, all tasks in the process together")
                     break
         return ended
 
     def _take_answers(self, data: bytes, incoming: MessageReader) -> bool:
-        """Hand on the answers that are whole with ``data``; False where none can follow."""
+        """Deliver the answers that ``data`` completes; return False where none can follow."""
         if not data:
             return False
         try:
@@ -346,7 +346,7 @@ class Child:
                 self._on_message(message)
         except TooLarge:
             limit = mebibytes(self._limits.answer)
-            self.kill(f"what it returned is larger than {limit}, the limit of one result")
+            self.kill(f"its result is larger than {limit}, the limit for one result")
             return False
         except ValueError as error:
             self.kill(f"it broke the protocol: {error}")
@@ -355,19 +355,19 @@ class Child:
 
 
 def _spawn(given: dict[int, int], environment: dict[str, str], program: str | None) -> int:
-    """Start the process with the descriptors it gets, by their numbers there."""
+    """Start the process with the given descriptors, by their numbers in the child."""
     script = os.path.join(
         os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "host", "__main__.py"
     )
     program = program or sys.executable
     if not program:
-        raise FileProblem.of(Code.NOT_FOUND, "no interpreter is known that could be started")
+        raise FileProblem.of(Code.NOT_FOUND, "the path of the Python interpreter is unknown")
     arguments = [program, "-I", "-S", script]
     actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
     actions += [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in given.items()]
     try:
         return os.posix_spawn(program, arguments, environment, file_actions=actions, setsid=True)
-    except NotImplementedError:  # the child does it itself, then
+    except NotImplementedError:  # then the child does it itself
         return os.posix_spawn(program, arguments, environment, file_actions=actions, setpgroup=0)
 
 
@@ -379,13 +379,13 @@ def _environment(options: HostOptions, folder: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "RUST_BACKTRACE": "0",  # a trace of a panic takes half a second
         "PYTHONDONTWRITEBYTECODE": "1",
-        "GIT_CONFIG_NOSYSTEM": "1",  # git gives up where it may not read that file
+        "GIT_CONFIG_NOSYSTEM": "1",  # git fails where it may not read that file
     }
     return {**fixed, **options.environment}
 
 
 def _moved_up(fd: int) -> int:
-    """Return ``fd`` under a number that no descriptor of the child has."""
+    """Return ``fd`` moved to a number that no descriptor of the child has."""
     import fcntl
 
     moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 16)
@@ -394,7 +394,7 @@ def _moved_up(fd: int) -> int:
 
 
 def _read(fd: int) -> bytes | None:
-    """Return what is there; None where nothing is, empty where nothing can come."""
+    """Return the available bytes: None where there are none yet, empty at the end."""
     try:
         return os.read(fd, 256 << 10)
     except BlockingIOError:
@@ -409,12 +409,12 @@ def _words_of(status: int) -> str:
 
 
 _SIGNALS: dict[int, str] = {
-    signal.SIGSEGV: "SIGSEGV, an access to memory that is not there",
-    signal.SIGBUS: "SIGBUS, an access to memory that is not there",
-    signal.SIGABRT: "SIGABRT, its own wish",
+    signal.SIGSEGV: "SIGSEGV, an invalid memory access",
+    signal.SIGBUS: "SIGBUS, an invalid memory access",
+    signal.SIGABRT: "SIGABRT, it aborted itself",
     signal.SIGILL: "SIGILL, an instruction that the processor does not have",
-    signal.SIGFPE: "SIGFPE, a division that has no result",
+    signal.SIGFPE: "SIGFPE, an invalid division",
     signal.SIGKILL: "SIGKILL, from outside or by the system",
-    signal.SIGXCPU: "SIGXCPU, the limit of its time on the processor",
+    signal.SIGXCPU: "SIGXCPU, the limit of its processor time",
     signal.SIGTERM: "SIGTERM",
 }

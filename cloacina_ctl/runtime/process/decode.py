@@ -1,4 +1,4 @@
-"""What a child process says, taken as what it is: text of a stranger, in whatever shape."""
+"""Checks the answers of a child process: untrusted data of any shape."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ class Fate(Protocol):
 
 
 class _Odd(Exception):
-    """An answer of another shape; the text says which part."""
+    """An answer of the wrong shape; the text names the part."""
 
 
 def oddness_of(answer: dict[str, Any]) -> str | None:
-    """Return what is odd about an answer that is no result; None where it says what failed."""
+    """Return what is wrong with an answer without a result; None for a well-formed failure."""
     if "ok" in answer:
-        return "the result of an answer is no object"
+        return "the result of an answer is not an object"
     if "failed" not in answer:
         return "an answer without a result and without a failure"
     failed = answer["failed"]
@@ -84,9 +84,9 @@ def failure_of(answer: dict[str, Any], where: str | None) -> CloacinaError:
 
 
 def isolation_of(said: object) -> Isolation:
-    """Return what the child says of its isolation: nothing is there that it does not say."""
+    """Return the isolation that the child reports; what it does not report is missing."""
     if not isinstance(said, dict):
-        return Isolation(missing=("word of what it was kept from",))
+        return Isolation(missing=("a report of its isolation",))
     return Isolation(
         missing=_texts(said, "missing"),
         network_closed=said.get("network_closed") is True,
@@ -95,18 +95,18 @@ def isolation_of(said: object) -> Isolation:
 
 
 def metadata_of(said: object, where: str | None) -> PackageMetadata:
-    """Return what the code says of itself. Raises ``Refused`` where that has no sense."""
+    """Return the metadata of the code. Raises ``Refused`` where it is malformed."""
     try:
         return _described(_object(said, "the description"))
     except _Odd as error:
         raise Refused.of(
-            Code.PLUGIN_ANSWER, f"it describes itself in a way that has no sense: {error}",
+            Code.PLUGIN_ANSWER, f"its metadata is malformed: {error}",
             where=where,
         ) from error  # fmt: skip
 
 
 def outcome_of(answer: dict[str, Any], fate: Fate | None) -> TaskOutcome:
-    """Return how a call that gives a context ended."""
+    """Return the outcome of a call that returns a context."""
     if fate is not None:
         return TaskOutcome(
             succeeded=False,
@@ -120,7 +120,7 @@ def outcome_of(answer: dict[str, Any], fate: Fate | None) -> TaskOutcome:
     if odd is not None:
         error = f"it broke the protocol: {odd}"
     elif answer.get("succeeded") is not True:
-        error = plain(error) if error is not None else "it did not say why"
+        error = plain(error) if error is not None else "it gave no reason"
     elif text is None:
         return TaskOutcome(succeeded=True, context=None, error=None)
     else:
@@ -132,22 +132,22 @@ def outcome_of(answer: dict[str, Any], fate: Fate | None) -> TaskOutcome:
 
 
 def _odd_outcome(answer: dict[str, Any]) -> str | None:
-    """Return what is odd about the outcome of a call."""
+    """Return what is wrong with the outcome of a call."""
     if not isinstance(answer.get("succeeded"), bool) and "error" not in answer:
-        return "a result that does not say whether it is one"
+        return "a result without success or failure"
     if not isinstance(answer.get("error"), str | None):
-        return "an error that is no text"
+        return "an error that is not a string"
     if not isinstance(answer.get("context"), str | None):
-        return "a context that is no text"
+        return "a context that is not a string"
     return None
 
 
 def graph_outcome_of(answer: dict[str, Any], fate: Fate | None) -> GraphOutcome:
-    """Return how a call of a graph ended."""
+    """Return the outcome of a call of a graph."""
     ended = outcome_of({**answer, "context": None}, fate)
     outputs = answer.get("outputs") if ended.succeeded else None
     if not isinstance(outputs, list | None):
-        words = "it broke the protocol: outputs that are no list"
+        words = "it broke the protocol: outputs that are not a list"
         return GraphOutcome(succeeded=False, outputs=(), error=words)
     try:
         values = tuple(map(output_of, outputs or ()))
@@ -163,7 +163,7 @@ def graph_outcome_of(answer: dict[str, Any], fate: Fate | None) -> GraphOutcome:
 
 
 def plain(text: str) -> str:
-    """Return what is kept of a stranger's words; no output can spell halves of surrogate pairs."""
+    """Return untrusted text, shortened and without halves of surrogate pairs."""
     return text[:MAX_ERROR].encode("utf-8", "replace").decode()
 
 
@@ -172,7 +172,7 @@ def _described(said: dict[str, Any]) -> PackageMetadata:
     workflow, package = _maybe(said, "workflow"), _maybe(said, "package")
     tasks = _each(said, "tasks", lambda one: _task(one, (package, workflow)))
     if len({task.id for task in tasks}) != len(tasks):
-        raise _Odd("two tasks with one id")
+        raise _Odd("two tasks with the same id")
     return PackageMetadata(
         interface=_interface(_object(said.get("interface"), "the interface")),
         workflow=workflow,
@@ -206,7 +206,7 @@ def _interface(said: dict[str, Any]) -> DescribedInterface:
 
 def _method(slot: object) -> str:
     if not isinstance(slot, int):
-        raise _Odd("a method that is no number")
+        raise _Odd("a method that is not a number")
     return METHODS[slot] if 0 <= slot < len(METHODS) else f"method_{slot}"
 
 
@@ -228,7 +228,7 @@ def _task(said: dict[str, Any], own_names: tuple[str | None, str | None]) -> Des
 def _dependencies(
     names: Iterable[str], own_names: tuple[str | None, str | None]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Part ids of this workflow, full or not, from full names of tasks elsewhere."""
+    """Separate ids of this workflow, full or not, from full names of tasks elsewhere."""
     own: list[str] = []
     others: list[str] = []
     for name in names:
@@ -294,7 +294,7 @@ def _input(said: dict[str, Any]) -> DescribedInput:
 
 def _pairs(said: dict[str, Any], what: str) -> list[tuple[str, str]]:
     if not all(isinstance(value, str) for value in said.values()):
-        raise _Odd(f"{what} that holds more than texts")
+        raise _Odd(f"{what} that holds more than strings")
     return list(said.items())
 
 
@@ -305,7 +305,7 @@ def _each(said: dict[str, Any], name: str, make: Callable[[dict[str, Any]], T]) 
 def _texts(said: dict[str, Any], name: str) -> tuple[str, ...]:
     values = _list(said, name)
     if not all(isinstance(value, str) for value in values):
-        raise _Odd(f"{name} that are no texts")
+        raise _Odd(f"{name} that are not strings")
     return tuple(values)
 
 
@@ -314,20 +314,20 @@ def _list(said: dict[str, Any], name: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise _Odd(f"{name} that are no list")
+        raise _Odd(f"{name} that are not a list")
     return value
 
 
 def _object(value: object, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _Odd(f"{what} is no object")
+        raise _Odd(f"{what} is not an object")
     return value
 
 
 def _text(said: dict[str, Any], name: str) -> str:
     value = said.get(name)
     if not isinstance(value, str):
-        raise _Odd(f"{name} is no text")
+        raise _Odd(f"{name} is not a string")
     return value
 
 
@@ -338,7 +338,7 @@ def _maybe(said: dict[str, Any], name: str) -> str | None:
 def _number(said: dict[str, Any], name: str) -> int | None:
     value = said.get(name)
     if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-        raise _Odd(f"{name} is no number")
+        raise _Odd(f"{name} is not a number")
     if value is not None and abs(value) > _MAX_NUMBER:
         raise _Odd(f"{name} is beyond 64 bits")
     return value

@@ -1,19 +1,19 @@
-"""When a child process is gone, seen without giving its number back to the system."""
+"""Waits for the end of a child process without releasing its process number."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 
-LOOK_MS = 50  # between two looks, where nothing tells
+LOOK_MS = 50  # between two checks, where no descriptor reports the end
 _CAN_LOOK = hasattr(os, "waitid")  # macOS from Python 3.13 on
 
 
 class Death:
-    """Tells when a process is gone, where the system can by a descriptor.
+    """Detects the end of a process, by a descriptor where the system has one.
 
-    Until ``reap`` its number, and with it that of its group, is nobody else's: where it can, this
-    only looks before that.
+    Until ``reap`` its number, and that of its group, cannot be reused: where the system allows it,
+    the process is not reaped before that.
     """
 
     def __init__(self, pid: int) -> None:
@@ -37,16 +37,16 @@ class Death:
         self._look(0)
 
     def reap(self) -> int:
-        """Return how it ended, and let its number go."""
+        """Return how it ended, and release its number."""
         if self._status is None:
             try:
                 self._status = os.waitpid(self._pid, 0)[1]
-            except ChildProcessError:  # somebody else waited for it
+            except ChildProcessError:  # it was already waited for elsewhere
                 self._status = 0
         return self._status
 
     def close(self) -> None:
-        """Let the descriptor go."""
+        """Close the descriptor."""
         for fd in self.watched:
             os.close(fd)
 

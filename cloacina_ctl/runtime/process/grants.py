@@ -1,8 +1,8 @@
-"""Which files of the user a package's code may read and write: what is named, and no secrets.
+"""Which files of the user a package's code may read and write: those named, and no secrets.
 
-What the system and the interpreter have is not among them: the child adds it
-(``confine``). A folder is never given that holds the user's keys, the configuration or
-the registry, for what lies in it cannot be taken out again on every kernel.
+The files of the system and the interpreter are added by the child (``confine``). A folder that
+holds the user's keys, the configuration or the registry is never granted: not every kernel can
+exclude a part of a granted folder.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.runtime.process.child import HostOptions
 
-# Where everybody's sockets, temporary files and devices are.
+# Folders with sockets, temporary files and devices of all users.
 _SHARED = ("/", "/dev", "/etc", "/proc", "/run", "/sys", "/tmp", "/var", "/var/tmp")  # noqa: S108
 
 
 class Here(NamedTuple):
-    """The current folder as the code may read it; ``path`` is None where it may not, ``why``."""
+    """The current folder if the code may read it; else ``path`` is None, and ``why`` the reason."""
 
     path: str | None
     why: str = ""
 
 
 def grants_of(options: HostOptions) -> tuple[tuple[str, ...], ...]:
-    """Return what may be read, what may be written, and what must be in no folder of the child's.
+    """Return the readable paths, the writable paths, and the paths that must never be granted.
 
-    Raises ``UsageError`` for a folder that holds secrets, ``FileProblem`` for what is not there.
+    Raises ``UsageError`` for a folder that holds secrets, ``FileProblem`` for a missing path.
     """
     secrets = _secrets()
     return (
@@ -46,13 +46,13 @@ def grants_of(options: HostOptions) -> tuple[tuple[str, ...], ...]:
 
 
 def current_folder() -> Here:
-    """Return the current folder where the code may read it, or why it may not."""
+    """Return the current folder if the code may read it, or why it may not."""
     try:
         path = os.getcwd()
     except FileNotFoundError:
-        return Here(None, "it is not there any more")
+        return Here(None, "it does not exist any more")
     if path in _SHARED:
-        return Here(None, "it is one of the system's")
+        return Here(None, "it is a folder of the system")
     for home in _home():
         if is_below(home, path):
             what = "it is your home folder" if home == path else "your home folder is in it"
@@ -71,13 +71,13 @@ def _checked(option: str, paths: tuple[str, ...], secrets: tuple[str, ...]) -> t
                 Code.NOT_FOUND,
                 f"{option}: no such file or folder",
                 where=path,
-                hint="make it first, or name the folder that it is to be made in",
+                hint="create it first, or name the folder to create it in",
             )
         if path == "/" or _touches(path, secrets):
             raise UsageError.of(
                 Code.USAGE,
                 f"{option}: the folder holds your keys, configuration or registry: {path}",
-                hint="name the files or folders in it that the code needs",
+                hint="name only the files or folders in it that the code needs",
             )
         if path == "/dev" or is_below(path, "/proc"):
             raise UsageError.of(
@@ -114,10 +114,10 @@ def _touches(path: str, secrets: tuple[str, ...]) -> bool:
 
 
 def _secrets() -> tuple[str, ...]:
-    """Return the places of keys, trust, configuration and packages, there or not."""
+    """Return the places of keys, trust, configuration and packages, whether they exist or not."""
     found = []
     for place in (settings.config_folder, settings.registry_folder, settings.signing_key):
-        # What cannot be told, without a home or by a broken configuration, is not there either.
+        # A place that is unknown, without a home or by a broken configuration, does not exist.
         with contextlib.suppress(CloacinaError):
             path = place()
             if path is not None and _is_a_place(path):
@@ -126,7 +126,7 @@ def _secrets() -> tuple[str, ...]:
 
 
 def both_spellings(paths: Iterable[str]) -> tuple[str, ...]:
-    """Return each path absolute, as it is spelled and without links."""
+    """Return each path absolute, as given and with links resolved."""
     spelled = [os.path.abspath(path) for path in paths]
     return tuple(dict.fromkeys([*spelled, *map(os.path.realpath, spelled)]))
 

@@ -1,4 +1,4 @@
-"""What comes out of the child's pipe of answers, cut into messages and bounded."""
+"""Splits the bytes from the child's pipe of answers into messages of bounded size."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ class TooLarge(Exception):
 
 
 class MessageReader:
-    """Cuts what comes in at the lengths; no message has more than ``longest`` bytes."""
+    """Splits bytes into messages by their lengths; none may have more than ``longest`` bytes."""
 
     def __init__(self, longest: int) -> None:
         self._longest = longest
         self._data = bytearray()
 
     def take(self, data: bytes) -> list[dict[str, Any]]:
-        """Return the messages that are whole now. Raises ``ValueError`` and ``TooLarge``."""
+        """Return the messages that are complete now. Raises ``ValueError`` and ``TooLarge``."""
         self._data += data
         messages = []
         while len(self._data) >= LENGTH.size:

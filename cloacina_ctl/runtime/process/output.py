@@ -1,4 +1,4 @@
-"""What a child process prints: cut into lines, bounded, handed on, and the end of it kept."""
+"""The output of a child process: split into lines, limited, delivered; its last lines kept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AFTER_PANIC = 6  # its place, its message, how to see more, and why the process
 class OutputLines:
     """Takes bytes of both streams and gives lines to ``handle``; one thread uses it.
 
-    ``limit`` is of bytes, ``lines`` of lines: an empty one costs whoever takes it as much as any.
+    ``limit`` counts bytes, ``lines`` lines: an empty line costs its receiver as much as any other.
     """
 
     def __init__(self, limit: int, lines: int, handle: Callable[[str, str], None] | None) -> None:
@@ -30,7 +30,7 @@ class OutputLines:
         self._last: deque[str] = deque(maxlen=_KEPT_LINES)
 
     def take(self, stream: str, data: bytes) -> str | None:
-        """Hand on the lines that are whole; return the limit once there was more, in words."""
+        """Deliver the complete lines; return the limit, in words, once it is exceeded."""
         within = data[: max(self._left, 0)]
         self._left -= len(data)
         *lines, begun = (self._begun[stream] + within).split(b"\n")
@@ -46,16 +46,16 @@ class OutputLines:
         return f"{self._limits[1]} lines" if self._lines_left < 0 else None
 
     def end(self) -> None:
-        """Hand on what stands behind the last end of a line."""
+        """Deliver the last line where it has no line end."""
         for stream, rest in self._begun.items():
             if rest:
                 self._give(stream, rest)
                 self._begun[stream] = b""
 
     def last_words(self) -> str | None:
-        """Return the last line to stderr that says something, for who wants to know why.
+        """Return the last line on stderr that is not blank, to explain a crash.
 
-        Where that is what Rust says at the end of a panic, it is the panic and its own words.
+        At the end of a Rust panic, return the line of the panic and its message.
         """
         lines = [line for line in self._last if line.strip()]
         for number in range(len(lines) - 1, max(len(lines) - _AFTER_PANIC, -1), -1):

@@ -1,10 +1,10 @@
-"""Which places of the file system a package's code has, whoever runs it; which lies below which."""
+"""The places of the file system that every package's code has; and which lies below which."""
 
 from __future__ import annotations
 
 import os
 
-# What a program needs of a system; of `/etc` what names hosts, users, certificates and places.
+# What programs need of a system; of `/etc` the names of hosts, users, certificates and places.
 SYSTEM = (
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store",
     "/var/lib/ca-certificates", "/sys/devices/system/cpu", "/sys/devices/system/node",
@@ -17,10 +17,10 @@ SYSTEM = (
     )),
 )  # fmt: skip
 
-# Each of them is the code's own, where it has a root of its own.
+# Private to the code, where it has a root of its own.
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108
 
-# What is missing where they are everybody's.
+# What is missing where they are shared with all users.
 NO_ROOT = "a file system of its own"
 
 

@@ -1,7 +1,7 @@
-"""JSON that a package's code returns, bounded before it is parsed and judged before it is kept.
+"""JSON that a package's code returns: limited before it is parsed, checked before it is kept.
 
-A context goes on to other tasks, into files and onto screens: what an engine's own reader would
-refuse, or what no JSON can spell again, ends the attempt that returned it, and nothing later.
+A context is passed to other tasks, files and screens. So a value that an engine's reader would
+refuse, or that cannot be written as JSON again, fails the attempt that returned it, nothing later.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ _PERHAPS_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class BadResult(Exception):
-    """What was returned cannot be kept; the text says why."""
+    """A returned value that cannot be kept; the text says why."""
 
 
 def context_of(text: object) -> dict[str, Any]:
-    """Return the context that ``text`` spells. Raises ``BadResult``."""
+    """Return the context in the JSON of ``text``. Raises ``BadResult``."""
     try:
         value = _value(text) if isinstance(text, str) else None
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise BadResult(f"the result is no JSON object: {text!r:.80}")
+        raise BadResult(f"the result is not a JSON object: {text!r:.80}")
     return value
 
 
 def output_of(text: object) -> object:
-    """Return what a graph's output holds, the text itself where that is no JSON.
+    """Return the value of a graph's output, or the text itself where it is not JSON.
 
     Raises ``BadResult``.
     """
@@ -49,7 +49,7 @@ def output_of(text: object) -> object:
 
 
 def _value(text: str) -> object:
-    """Return what ``text`` spells. Raises ``ValueError`` where that is nothing."""
+    """Return the JSON value of ``text``. Raises ``ValueError`` where it is not JSON."""
     try:
         data = text.encode()
         check_bounds(
@@ -61,7 +61,7 @@ def _value(text: str) -> object:
         if _PERHAPS_HALF.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise BadResult("the result has half of a surrogate pair in a text") from None
+        raise BadResult("the result has half of a surrogate pair in a string") from None
     except Refused as why:
         if why.diagnostics[0].code is not Code.LIMIT:
             raise ValueError(str(why)) from None

@@ -1,7 +1,7 @@
-"""What is asked of one child process with a package in it, and what becomes of each request.
+"""Requests to one child process with a package in it, and their answers.
 
-Requests are answered in any order, from several threads; when the process dies, all that still wait
-are told how.
+Requests come from several threads and are answered in any order. When the process dies, all waiting
+requests fail with the reason.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class RpcClient:
         )
 
     def load(self, order: dict[str, Any], seconds: float) -> None:
-        """Have the package loaded. Raises ``Refused`` or ``Incompatible`` where it is not."""
+        """Load the package. Raises ``Refused`` or ``Incompatible`` where that fails."""
         end = time.monotonic() + seconds
         self.child.send(order, seconds)
         try:
@@ -103,14 +103,14 @@ class RpcClient:
     def ask(
         self, request: dict[str, Any], timeout: float | None
     ) -> tuple[dict[str, Any], CallFailure | None]:
-        """Send a request and wait for what becomes of it."""
+        """Send a request and wait for its answer or its failure."""
         with self._lock:
             self._last += 1
             number = self._last
             self._asked[number] = str(request.get("task") or request["do"])
         slot = self._slot(number)
         end = None if timeout is None else time.monotonic() + timeout
-        # What is not taken in time has no answer in time, and one that died tells the slot.
+        # A request not read in time has no answer in time; a dead process fills the slot.
         self.child.send({**request, "id": number}, timeout)
         try:
             answer = slot.get(timeout=None if end is None else max(end - time.monotonic(), 0))
@@ -145,7 +145,7 @@ class RpcClient:
 
     def _take(self, message: dict[str, Any]) -> None:
         number = message.get("id")
-        if self.isolation is None:  # told before anything is loaded, so nobody else can have
+        if self.isolation is None:  # the first message, sent before anything is loaded
             self.isolation = isolation_of(message.get("isolation"))
             return
         if number is None:
@@ -170,20 +170,20 @@ class RpcClient:
             return CallFailure("the session was closed")
         words = f"the process died: {died.words}"
         if self._beside:
-            # Whoever of them it was that said it.
+            # Any of them may have printed it.
             last = f"; the last line printed there: {died.said}" if died.said else ""
             return CallFailure(f"{words}{self._beside}{last}", crashed=True)
         return CallFailure(f"{words}{_words(died.said)}", crashed=True)
 
 
 def _beside(names: list[str]) -> str:
-    """Return which tasks ran in a process that died, where that leaves open which one it was."""
+    """Return the tasks that ran in a process that died, where there were several."""
     if len(names) < 2:
         return ""
     named = [f"`{name}`" for name in names[:_MAX_BESIDE]]
     more = [f"{len(names) - len(named)} more"] if len(names) > len(named) else []
     first, last = (named, more[0]) if more else (named[:-1], named[-1])
-    return f"; {', '.join(first)} and {last} ran in it, and one of them may be why"
+    return f"; {', '.join(first)} and {last} ran in it, and one of them may be the cause"
 
 
 def _words(said: str | None) -> str:

@@ -1,1 +1,1 @@
-"""Which task of a workflow runs when."""
+"""Decides when the tasks of a workflow run, and runs them."""

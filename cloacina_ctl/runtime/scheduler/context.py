@@ -1,7 +1,7 @@
-"""The context: what a task gets, and what becomes of what it returns, as in the engines.
+"""The context: the input of a task, and the merging of returned contexts, as in the engines.
 
-A task that waits for nothing gets the context of the run. Any other gets what the tasks that it
-waits for left behind, and nothing else. No value is changed in place.
+A task without dependencies gets the context of the run. Any other gets only the merged contexts of
+its dependencies. No value is changed in place.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     Context = dict[str, Any]
 
-# What the engines' JSON reader takes.
+# The limit of the engines' JSON reader.
 MAX_DEPTH = 128
 
 
 def merged(contexts: Iterable[Context]) -> Context:
-    """Return all of them in one: objects merge, lists join without repeating, else the last wins.
+    """Return one merged context: objects merge, lists join without repeats, else the last wins.
 
     Source: ``merge_context_values`` of the engines' executor.
     """
@@ -28,7 +28,7 @@ def merged(contexts: Iterable[Context]) -> Context:
 
 
 def overlaid(contexts: Iterable[Context]) -> Context:
-    """Return all of them in one, where for each key the last wins: what trigger rules look at."""
+    """Return one context in which the last value of each key wins: the input of trigger rules."""
     result: Context = {}
     for context in contexts:
         result.update(context)
@@ -36,7 +36,7 @@ def overlaid(contexts: Iterable[Context]) -> Context:
 
 
 def _merged(objects: list[Context], depth: int) -> Context:
-    """Return the objects in one, each key over all of them at once: lists may be many and long."""
+    """Merge the objects, each key in all of them at once: there may be many long lists."""
     values: dict[str, list[Any]] = {}
     for one in objects:
         for key, value in one.items():
@@ -45,9 +45,9 @@ def _merged(objects: list[Context], depth: int) -> Context:
 
 
 def _joined(values: list[Any], depth: int) -> Any:  # noqa: ANN401 - JSON
-    """Return what becomes of values of one key, the last of which decides by its kind.
+    """Merge the values of one key; the kind of the last one decides.
 
-    A list joins lists, and an object objects, back to the first that is neither.
+    A list joins the lists before it, an object the objects, back to the first of another kind.
     """
     last = values[-1]
     kind = list if isinstance(last, list) else dict if isinstance(last, dict) and depth else None
@@ -63,7 +63,7 @@ def _joined(values: list[Any], depth: int) -> Any:  # noqa: ANN401 - JSON
 
 
 def _without_repeats(lists: list[list[Any]]) -> list[Any]:
-    """Return the first list whole, and of the others what was not there before."""
+    """Return the first list whole, then the values of the others that are new."""
     result = list(lists[0])
     seen = set(map(spelled, result))
     for other in lists[1:]:

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on; ``at`` is in seconds since it began."""
+"""Events and results of a run; ``at`` is in seconds since it began."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TaskRetrying(NamedTuple):
 
 
 class TaskEnded(NamedTuple):
-    """A task ended for good; the rest is as in ``TaskResult``."""
+    """A task ended, with no attempt to follow; the rest is as in ``TaskResult``."""
 
     task: str
     status: str
@@ -48,7 +48,7 @@ class TaskResult(NamedTuple):
     """How a task ended; ``seconds`` is the time that its attempts took together.
 
     ``status`` is ``completed``, ``failed``, ``skipped`` by its rule, ``not-started``, or
-    ``cancelled`` where the run was stopped while it ran or waited for its next attempt.
+    ``cancelled`` where the run was stopped while the task ran or waited for its next attempt.
     """
 
     id: str
@@ -68,8 +68,8 @@ class EngineUsed(NamedTuple):
 class WorkflowOutcome(NamedTuple):
     """How a workflow ended: ``completed``, ``failed`` or ``cancelled``, and all its tasks by layer.
 
-    ``context`` is that of ``context_of``, the task that completed last; where none did, the one
-    that the run began with. ``error`` is why an ``engine`` did not bring it to its end.
+    ``context`` is that of ``context_of``, the task that completed last, or the context of the run
+    where none did. ``error`` is why an ``engine`` did not finish the run.
     """
 
     workflow: str

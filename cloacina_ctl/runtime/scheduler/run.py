@@ -32,23 +32,23 @@ if TYPE_CHECKING:
     from cloacina_ctl.runtime.scheduler.schedule import Start, StatusChange
     from cloacina_ctl.runtime.scheduler.trigger_rules import TriggerRule
 
-# Both as the engines have them.
+# Both are defaults of the engines.
 DEFAULT_JOBS = 4
 DEFAULT_TIMEOUT_SECONDS = 300.0
 MAX_TIMEOUT_SECONDS = 365 * 24 * 3600
-# Whoever waits for longer waits again: a signal that another thread was given is seen in between.
+# Longer waits are split, so that a signal that another thread received is seen in between.
 _LONGEST_WAIT_SECONDS = 0.5
 
 
 class RunsTasks(Protocol):
-    """What runs one attempt of a task: a session, or whatever else can."""
+    """Runs one attempt of a task, as a session does."""
 
     @property
     def overlays(self) -> bool:
-        """Whether what a task returns is laid over what it got, as compiled tasks have it."""
+        """Whether a returned context is merged over the task's input, as for compiled tasks."""
 
     def run_task(self, task_id: str, context: Context, *, timeout: float | None) -> TaskOutcome:
-        """Run the task once and say how it ended; called from several threads at once."""
+        """Run the task once and return its outcome; called from several threads at once."""
 
 
 class RunOptions(NamedTuple):
@@ -71,12 +71,12 @@ def run_workflow(
     *,
     stopped: Callable[[WorkflowOutcome], None] | None = None,
 ) -> WorkflowOutcome:
-    """Run every task of ``workflow`` whose turn comes, and return how it went.
+    """Run the tasks of ``workflow`` by their dependencies and rules, and return the outcome.
 
-    ``events`` is called in this thread alone; so is ``stopped``, with how it stands with each task,
-    where something interrupts the run. Raises ``Refused`` for a trigger rule that cannot be
-    read, and for a dependency that is no task. What interrupts it (Ctrl-C) is raised at once:
-    attempts under way end with the session, which is the caller's to close.
+    ``events`` is called only in this thread; so is ``stopped``, with the status of each task, where
+    the run is interrupted. Raises ``Refused`` for a trigger rule that cannot be read and for an
+    unknown dependency. An interrupt (Ctrl-C) is raised at once: running attempts end when the
+    caller closes the session.
     """
     rules = read_rules(workflow)
     _refuse_what_never_ends(workflow)
@@ -106,9 +106,9 @@ def run_task(
     options: RunOptions = RunOptions(),
     events: Events | None = None,
 ) -> WorkflowOutcome:
-    """Run one task of ``workflow`` once, whatever it waits for; raises as ``run_workflow``.
+    """Run one task of ``workflow`` once, without its dependencies; raises as ``run_workflow``.
 
-    Raises ``UsageError`` for a task that is not there.
+    Raises ``UsageError`` for an unknown task.
     """
     return run_workflow(session, only_task(workflow, task_id), context, options, events)
 
@@ -116,8 +116,8 @@ def run_task(
 def read_rules(workflow: Workflow) -> dict[str, TriggerRule]:
     """Return the trigger rules by task, without those that say `always`.
 
-    Raises ``Refused`` where one cannot be read, or names a task that is not there: an engine would
-    wait for it for ever.
+    Raises ``Refused`` where one cannot be read, or names an unknown task, for which an engine would
+    wait forever.
     """
     known = {task.id for task in workflow.tasks}
     rules = {}
@@ -138,12 +138,12 @@ def _read(task: Task, text: str) -> TriggerRule | None:
             Code.TRIGGER_RULE,
             f"the trigger rule of the task `{task.id}` cannot be read, {words}",
             where=task.source,
-            hint="write it out where the task is declared: a call of the rules, of plain values",
+            hint="write it where the task is declared, as a call of the rules with literal values",
         ) from why
 
 
 def _refuse_what_never_ends(workflow: Workflow) -> None:
-    """Refuse tasks that would wait for ever: what code says is not checked as a manifest is."""
+    """Refuse tasks that would wait forever: metadata of code is not checked like a manifest."""
     needs = {task.id: task.dependencies for task in workflow.tasks}
     for task in workflow.tasks:
         _refuse_unknown_dependencies(task, needs)
@@ -158,9 +158,9 @@ def _refuse_unknown_dependencies(task: Task, known: Collection[str]) -> None:
     if unknown:
         raise Refused.of(
             Code.UNKNOWN_DEPENDENCY,
-            f"the task `{task.id}` waits for what is no task: {', '.join(unknown)}",
+            f"the task `{task.id}` waits for unknown tasks: {', '.join(unknown)}",
             where=task.source,
-            hint="what a constructor of a provider makes runs on a server alone",
+            hint="tasks that a provider's constructor makes run only on a server",
         )
 
 
@@ -169,13 +169,13 @@ def _refuse_unknown(task: Task, unknown: list[str]) -> None:
         names = ", ".join(f"`{name}`" for name in unknown)
         raise Refused.of(
             Code.UNKNOWN_DEPENDENCY,
-            f"the trigger rule of the task `{task.id}` names what is no task: {names}",
+            f"the trigger rule of the task `{task.id}` names unknown tasks: {names}",
             where=task.source,
         )
 
 
 class _Ended(NamedTuple):
-    """An attempt that a thread has run to its end."""
+    """An attempt that a thread has finished."""
 
     start: Start
     how: Attempt | None
@@ -207,7 +207,7 @@ class _Run:
 
     def go(self) -> None:
         """Run until every task has ended."""
-        self._tell(self._schedule.begin())
+        self._report(self._schedule.begin())
         while not self._schedule.is_done:
             self._start()
             ended = self._workers.next_ended(self._patience())
@@ -215,11 +215,11 @@ class _Run:
                 self._finish(ended)
 
     def dismiss(self) -> None:
-        """Let the threads end; those with an attempt under way do when it ends."""
+        """Let the threads end, each after its current attempt."""
         self._workers.dismiss()
 
     def outcome(self) -> WorkflowOutcome:
-        """Return how it went, once all has ended."""
+        """Return the outcome, once all tasks have ended."""
         return WorkflowOutcome(
             workflow=self._workflow.name,
             status=self._schedule.status.value,
@@ -230,7 +230,7 @@ class _Run:
         )
 
     def stopped_outcome(self) -> WorkflowOutcome:
-        """Return what it has come to that is interrupted: cancelled, and so is what had begun."""
+        """Return the outcome of an interrupted run: it and its unfinished tasks are cancelled."""
         tasks = map(self._stopped, self._schedule.standing())
         return self.outcome()._replace(status=TaskStatus.CANCELLED.value, tasks=tuple(tasks))
 
@@ -257,17 +257,17 @@ class _Run:
         id_ = ended.start.task
         self._spent[id_] = self._spent.get(id_, 0.0) + ended.seconds
         if ended.how is None:
-            raise ended.raised or RuntimeError("an attempt ended without a word")
-        self._tell(self._schedule.finish(id_, ended.how, self._now(), self._chance()))
+            raise ended.raised or RuntimeError("an attempt ended without a result")
+        self._report(self._schedule.finish(id_, ended.how, self._now(), self._chance()))
 
     def _patience(self) -> float:
-        """Return how long to wait for a thread: until the next delayed attempt is due."""
+        """Return the seconds to wait for a thread: until the next delayed attempt is due."""
         next_at = self._schedule.next_at()
         if next_at is None or self._running >= self._jobs:
             return _LONGEST_WAIT_SECONDS
         return min(max(next_at - self._now(), 0.0), _LONGEST_WAIT_SECONDS)
 
-    def _tell(self, changes: Iterable[StatusChange]) -> None:
+    def _report(self, changes: Iterable[StatusChange]) -> None:
         for change in changes:
             if change.status is TaskStatus.RETRYING:
                 self._events(
@@ -306,7 +306,7 @@ class _Run:
 
 
 class _Workers:
-    """Threads that run attempts: as many as were needed at once. One thread uses this object."""
+    """Threads that run attempts, as many as needed at once. One thread uses this object."""
 
     def __init__(self, run: Callable[[Start], Attempt]) -> None:
         self._run = run
@@ -320,12 +320,12 @@ class _Workers:
         self._busy += 1
         if self._busy > self._threads:
             self._threads += 1
-            # Where the run is interrupted, an attempt must not keep the program alive.
+            # An attempt must not keep the program alive after an interrupt.
             threading.Thread(target=self._work, daemon=True).start()
         self._todo.put(start)
 
     def next_ended(self, patience: float) -> _Ended | None:
-        """Return an attempt that has ended, None where none does within so many seconds."""
+        """Return an ended attempt, None where none ends within ``patience`` seconds."""
         try:
             ended = self._ended.get(timeout=patience)
         except queue.Empty:
@@ -334,7 +334,7 @@ class _Workers:
         return ended
 
     def dismiss(self) -> None:
-        """Send every thread home."""
+        """End every thread after its current attempt."""
         for _ in range(self._threads):
             self._todo.put(None)
 
@@ -352,7 +352,7 @@ class _Workers:
 def _attempts_of(
     session: RunsTasks, tasks: Iterable[Task], options: RunOptions
 ) -> Callable[[Start], Attempt]:
-    """Return what runs an attempt in a session, with the time that its task has."""
+    """Return the function that runs an attempt in a session, with the task's time limit."""
     limits = {
         task.id: min(
             options.timeout or task.timeout_seconds or DEFAULT_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS

@@ -1,15 +1,15 @@
-"""Which task may start when, and what it starts with: the state of one run of a workflow.
+"""The state of one run of a workflow: which task may start when, and with which context.
 
-It knows no clock, no chance and no thread: time and chance are handed in, and whoever drives it
-runs the tasks. The rules are those of the engines:
+It has no clock, no random numbers and no threads: the caller passes time and chance, and runs the
+tasks. The rules are those of the engines:
 
-- A task is judged once all that it waits for has ended, however it ended. Its trigger rule then
-  says whether it runs or is skipped; a task without a rule of its own always runs.
-- The workflow has failed where a task failed for good.
+- A task is decided once all its dependencies have ended, in any status. Its trigger rule then says
+  whether it runs or is skipped; a task without a rule of its own always runs.
+- The workflow has failed where a task failed after its last attempt.
 
-Engines go on after a failure, also with the tasks that wait for the one that failed
+Engines continue after a failure, also with the tasks that depend on the failed one
 (``keep_going``). Without it, no task without a rule of its own starts after a failure: tasks that
-clean up or report say so by a rule, and run in both cases.
+clean up or report have a rule, and run in both cases.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
     from cloacina_ctl.runtime.scheduler.trigger_rules import TriggerRule
 
 # A failed attempt is repeated by the rules of the engines' ``RetryPolicy``: ``attempts`` counts
-# every run of the task, the first one too; the delay follows from the number of the attempt that
-# failed, and is capped before it is spread by a quarter to both sides.
+# every run of the task, the first one too; the delay follows from the number of the failed attempt,
+# and is capped before it is spread by a quarter to both sides.
 
 _TRANSIENT = ("timeout", "connection", "network", "temporary", "unavailable")
 _SPREAD = 0.25
-# Enough to pass any `max_delay_ms` that a manifest can hold.
+# Enough to exceed any `max_delay_ms` of a manifest.
 _MAX_DOUBLINGS = 64
 _MAX_DELAY_MS = 365 * 24 * 3600 * 1000  # code may compute any number
 
 
 def is_retried(retry: Retry, attempt: int, error: str, *, timed_out: bool = False) -> bool:
-    """Tell whether there is another attempt after this one, counted from 1, failed."""
+    """Return whether another attempt follows after this one, counted from 1, failed."""
     if attempt >= retry.attempts or retry.condition == "never":
         return False
     if retry.condition == "all":
@@ -55,7 +55,7 @@ def is_retried(retry: Retry, attempt: int, error: str, *, timed_out: bool = Fals
 def delay_seconds(retry: Retry, attempt: int, chance: float) -> float:
     """Return the seconds between the failure of this attempt, counted from 1, and the next one.
 
-    ``chance`` is from 0 to 1 and decides about the spread, where the task has one.
+    ``chance``, from 0 to 1, decides the spread where the task has jitter.
     """
     delay = retry.delay_ms
     if retry.backoff == "linear":
@@ -69,7 +69,7 @@ def delay_seconds(retry: Retry, attempt: int, chance: float) -> float:
 
 
 class TaskStatus(str, enum.Enum):
-    """How it stands with a task. The last five are for good; `CANCELLED` is for who drives it."""
+    """The status of a task. The last five are final; only the caller sets `CANCELLED`."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -108,7 +108,7 @@ class Attempt(NamedTuple):
 
 
 class StatusChange(NamedTuple):
-    """A task that has a new status; ``delay`` is in seconds, where it is tried again."""
+    """A new status of a task; ``delay`` is in seconds, where it is retried."""
 
     task: str
     status: TaskStatus
@@ -132,15 +132,15 @@ class _Progress:
 
 
 class Schedule:
-    """One run. Every need of a step must be a step, and none may wait for itself in the end."""
+    """One run. Every need of a step must be a step, without cycles."""
 
     def __init__(
         self, steps: Iterable[ScheduledTask], context: Context, *, keep_going: bool, overlays: bool
     ) -> None:
-        """Begin: nothing has started yet.
+        """Prepare the run: nothing has started yet.
 
-        ``overlays`` says what becomes of a returned context: compiled tasks return keys that are
-        laid over those that they got, Python tasks return the whole.
+        With ``overlays`` a returned context is merged over the input, as for compiled tasks; Python
+        tasks return the whole context.
         """
         self._tasks = {step.id: _Progress(step) for step in steps}
         self._context = context
@@ -162,7 +162,7 @@ class Schedule:
         self.context_of: str | None = None
 
     def begin(self) -> tuple[StatusChange, ...]:
-        """Judge the tasks that wait for nothing; call it once, before anything else."""
+        """Decide about the tasks without dependencies; call it once, before anything else."""
         free = [id_ for id_ in self._order if not self._tasks[id_].missing]
         return tuple(self._check(free))
 
@@ -182,7 +182,7 @@ class Schedule:
         return self._delayed[0][0] if self._delayed else None
 
     def finish(self, id_: str, how: Attempt, now: float, chance: float) -> tuple[StatusChange, ...]:
-        """Take how the attempt that is running ended; return what has changed, in order.
+        """Record how the running attempt ended; return the changes, in order.
 
         ``chance`` is from 0 to 1; the delay before another attempt is spread by it.
         """
@@ -190,7 +190,7 @@ class Schedule:
         if how.succeeded:
             self._keep(task, how.context, now)
             return tuple(self._end(task, TaskStatus.COMPLETED))
-        task.error = how.error or "it did not say why"
+        task.error = how.error or "it gave no reason"
         retry = task.step.retry
         again = is_retried(retry, task.attempts, task.error, timed_out=how.timed_out)
         if again and not self._is_held_back(task.step):
@@ -213,20 +213,20 @@ class Schedule:
 
     @property
     def context(self) -> Context:
-        """Return the context as the engines leave it: of the task that completed last.
+        """Return the final context as in the engines: of the task that completed last.
 
-        Where several did at the same moment, the one whose id is the greatest; where none did, the
+        Of several at the same moment, the one with the greatest id; where none completed, the
         context that the run began with.
         """
         return self._context if self.context_of is None else self._outputs[self.context_of]
 
     def standing(self) -> tuple[StatusChange, ...]:
-        """Return how it stands with every task, in the order of the layers."""
+        """Return the status of every task, in the order of the layers."""
         return tuple(self._change(self._tasks[id_]) for id_ in self._order)
 
     def _check(self, ids: list[str]) -> Iterator[StatusChange]:
-        """Decide about tasks whose needs have all ended, and about what follows from that."""
-        for id_ in ids:  # grows while it is walked
+        """Decide about tasks whose needs have all ended, and about those that follow from it."""
+        for id_ in ids:  # grows during the loop
             task = self._tasks[id_]
             rule = task.step.rule
             if rule is not None and not rule.holds(self._statuses, overlaid(self._inputs(task))):
@@ -261,7 +261,7 @@ class Schedule:
         yield from self._check(following)
 
     def _hold_back(self) -> Iterator[StatusChange]:
-        """End what has not begun, and what waits for another attempt."""
+        """End tasks that have not begun, and tasks that wait for another attempt."""
         waiting = [id_ for _, id_ in sorted(self._ready)]
         delayed = [id_ for *_, id_ in sorted(self._delayed)]
         held = [id_ for id_ in (*waiting, *delayed) if self._is_held_back(self._tasks[id_].step)]
@@ -282,7 +282,7 @@ class Schedule:
         return self._stopping and step.rule is None
 
     def _settle(self, task: _Progress, status: TaskStatus) -> list[str]:
-        """Give a task its last status and return those that waited for nothing else."""
+        """Set the final status of a task and return the tasks that waited only for it."""
         self._set(task, status)
         self._left -= 1
         free = []

@@ -1,4 +1,4 @@
-"""Which workflow of a package, and which task of it, somebody means by a name."""
+"""Finds the workflow of a package, or a task of a workflow, by name."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def choose_workflow(workflows: Sequence[Workflow], name: str | None) -> Workflow
             raise _no_such("workflow", name, names)
         return workflows[names.index(name)]
     if not workflows:
-        raise UsageError.of(Code.NO_SUCH_TASK, "the package has no workflow that could run")
+        raise UsageError.of(Code.NO_SUCH_TASK, "the package has no workflow to run")
     if len(workflows) > 1:
         raise UsageError.of(
             Code.USAGE,
             f"the package has several workflows: {_listed(names)}",
-            hint="name one by --workflow",
+            hint="name one with --workflow",
         )
     return workflows[0]
 
 
 def only_task(workflow: Workflow, id_: str) -> Workflow:
-    """Return a workflow of this task alone, which runs once, whatever it waits for."""
+    """Return a workflow of only this task, which runs once, without its dependencies."""
     tasks = {task.id: task for task in workflow.tasks}
     if id_ not in tasks:
         raise _no_such("task", id_, list(tasks))
@@ -45,12 +45,12 @@ def only_task(workflow: Workflow, id_: str) -> Workflow:
 
 
 def needs_build(what: str, where: str | None) -> Incompatible:
-    """Return the error for a package that holds nothing but ``what`` somebody must build first."""
+    """Return the error for a package that holds only ``what`` must be built first."""
     return Incompatible.of(
         Code.NEEDS_BUILD,
-        f"there is nothing in it that could be run here: it holds {what}",
+        f"nothing in it can be run here: it holds {what}",
         where=where,
-        hint="`cloacina-ctl package` the project and run what that makes",
+        hint="`cloacina-ctl package` the project and run the new package",
     )
 
 
@@ -59,13 +59,13 @@ def no_workflow(graphs: Sequence[str], where: str | None) -> Incompatible:
     if not graphs:
         return Incompatible.of(
             Code.NO_SUCH_TASK,
-            "the package has no workflow that could run",
+            "the package has no workflow to run",
             where=where,
-            hint="where it has a graph, --graph NAME runs that once",
+            hint="if it has a graph, --graph NAME runs that once",
         )
     return Incompatible.of(
         Code.NO_SUCH_TASK,
-        f"the package has no workflow that could run: it has the graph {_listed(graphs)}",
+        f"the package has no workflow to run: it has the graph {_listed(graphs)}",
         where=where,
         hint=f"--graph {graphs[0]} runs it once; --context has the values of its accumulators",
     )

@@ -1,7 +1,7 @@
-"""Trigger rules: whether a task runs, once all that it waits for has ended.
+"""Trigger rules: whether a task runs, once all its dependencies have ended.
 
-A library says them as JSON; a manifest holds what the author wrote, in Rust or Python. Both are
-read here into one value. Nothing is run in order to read a rule.
+A library states them as JSON; a manifest holds the author's source, in Rust or Python. Both are
+parsed here into one value. No code is run to read a rule.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OPERATORS = frozenset(
     }
 )  # fmt: skip
 
-# As the macro and the decorators spell them.
+# The names in the macro and in the decorators.
 _RULES = {"all": "All", "all_of": "All", "any": "Any", "any_of": "Any", "none": "None",
           "none_of": "None"}  # fmt: skip
 _STATUSES = {"task_success": "TaskSuccess", "task_failed": "TaskFailed",
@@ -62,7 +62,7 @@ class TriggerRule(NamedTuple):
         return {one.subject for one in self.conditions if one.kind in STATUS_CONDITIONS}
 
     def holds(self, statuses: Mapping[str, str], context: Mapping[str, Any]) -> bool:
-        """Tell whether the task runs; a task that has no status yet meets no condition."""
+        """Return whether the task runs; a task that has no status yet meets no condition."""
         held = (_holds(one, statuses, context) for one in self.conditions)
         if self.kind == "All":
             return all(held)
@@ -70,9 +70,9 @@ class TriggerRule(NamedTuple):
 
 
 def read_rule(text: str) -> TriggerRule | None:
-    """Return the rule that ``text`` spells, as JSON or as source; None where it is `always`.
+    """Return the rule in ``text``, JSON or source; None where it is `always`.
 
-    Raises ``BadRule`` for what is none, or what only running the code would tell.
+    Raises ``BadRule`` where it is not a rule, or is known only when the code runs.
     """
     if len(text) > _MAX_TEXT:
         raise BadRule("it is too long")
@@ -88,12 +88,12 @@ def read_rule(text: str) -> TriggerRule | None:
 
 
 def rule_of_json(value: object) -> TriggerRule | None:
-    """Return the rule of its JSON, as libraries have it; None where it is `Always`.
+    """Return the rule of its JSON, as in libraries; None where it is `Always`.
 
-    A condition by itself is the rule that all of it must hold. Raises ``BadRule``.
+    A single condition is a rule of kind ``All``. Raises ``BadRule``.
     """
     if not isinstance(value, dict):
-        raise BadRule("it is no object")
+        raise BadRule("it is not an object")
     kind = value.get("type")
     if kind == "Always":
         return None
@@ -107,7 +107,7 @@ def rule_of_json(value: object) -> TriggerRule | None:
 
 def _condition_of_json(value: object) -> Condition:
     if not isinstance(value, dict):
-        raise BadRule("a condition is no object")
+        raise BadRule("a condition is not an object")
     kind = value.get("type")
     if kind in STATUS_CONDITIONS and isinstance(value.get("task_name"), str):
         return _status(str(kind), value["task_name"])
@@ -117,7 +117,7 @@ def _condition_of_json(value: object) -> Condition:
 
 
 def _status(kind: str, task: str) -> Condition:
-    # Libraries spell out `tenant::package::workflow::task`; a workflow knows its own tasks only.
+    # Libraries have `tenant::package::workflow::task`; a workflow knows only its own tasks.
     return Condition(kind=kind, subject=task.rpartition("::")[2])
 
 
@@ -143,7 +143,7 @@ def _rule_of_source(node: ast.expr) -> TriggerRule | None:
 def _condition_of_source(node: ast.expr) -> Condition:
     name = _name(node.func) if isinstance(node, ast.Call) else None
     if not isinstance(node, ast.Call) or name not in (*_STATUSES, "context_value"):
-        raise BadRule(f"only running the code would tell: {ast.unparse(node):.80}")
+        raise BadRule(f"it is known only when the code runs: {ast.unparse(node):.80}")
     if name in _STATUSES:
         (task,) = _arguments(node, "task_name")
         return _status(_STATUSES[name], _text(task))
@@ -160,7 +160,7 @@ def _arguments(call: ast.Call, *names: str) -> list[ast.expr]:
 
 
 def _operator(node: ast.expr) -> str:
-    """Return the operator: a name in Rust, a text in Python, which takes several spellings."""
+    """Return the operator: a name in Rust, a string in Python, in one of several spellings."""
     word = node.id if isinstance(node, ast.Name) else _text(node)
     bare = word.lower().replace("_", "")
     known = {name.lower(): name for name in OPERATORS}
@@ -170,7 +170,7 @@ def _operator(node: ast.expr) -> str:
 def _text(node: ast.expr) -> str:
     value = _literal(node)
     if not isinstance(value, str):
-        raise BadRule(f"expected a text: {ast.unparse(node):.80}")
+        raise BadRule(f"expected a string: {ast.unparse(node):.80}")
     return value
 
 
@@ -181,7 +181,7 @@ def _literal(node: ast.expr) -> object:
         value = ast.literal_eval(node)
         json.dumps(value, allow_nan=False)
     except (ValueError, TypeError):
-        raise BadRule(f"only running the code would tell: {ast.unparse(node):.80}") from None
+        raise BadRule(f"it is known only when the code runs: {ast.unparse(node):.80}") from None
     return value
 
 
@@ -219,12 +219,12 @@ def _compared(
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Tell whether a value is a number in JSON; in Python, ``True`` is one too."""
+    """Return whether a value is a number in JSON; in Python, ``True`` is one too."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def spelled(value: object) -> str:
-    """Return a text that is the same for equal JSON values; in JSON, 1 is neither true nor 1.0."""
+    """Return the same text for equal JSON values only; in JSON, 1 is neither true nor 1.0."""
     return json.dumps(value, sort_keys=True)
 
 
@@ -241,5 +241,5 @@ _COMPARISONS: dict[str, Callable[[Mapping[str, Any], str, object], bool]] = {
 
 
 def unknown_tasks(rule: TriggerRule, known: Iterable[str]) -> list[str]:
-    """Return the tasks that the rule names and that are none of ``known``, sorted."""
+    """Return the tasks that the rule names and that are not in ``known``, sorted."""
     return sorted(rule.tasks() - set(known))

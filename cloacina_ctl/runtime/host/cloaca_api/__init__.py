@@ -1,10 +1,10 @@
-"""The module ``cloaca`` that a Python package imports, as a server has it: authoring, no runner.
+"""The module ``cloaca`` that a Python package imports, as on a server: authoring, no runner.
 
-``context`` what tasks get and return · ``retry`` policies · ``rules`` trigger rules · ``registry``
-what the decorators declared · ``tasks`` and ``triggers`` the decorators · ``graphs`` computation
+``context`` the input and result of tasks · ``retry`` policies · ``rules`` trigger rules ·
+``registry`` the declarations · ``tasks`` and ``triggers`` the decorators · ``graphs`` computation
 graphs · ``workflows`` builders and names · ``module`` all of it under its public names.
 
-Behaves as the bindings of the newest release do, errors at import included; where they stay silent
-about a mistake it does too, for code that fails here and runs there is no help to anybody. Runs
-in the child process alone, on the standard library alone.
+Behaves like the bindings of the newest release, errors at import included; it accepts mistakes that
+they accept, so that code does not fail here and run there. Runs only in the child process and needs
+only the standard library.
 """

@@ -1,4 +1,4 @@
-"""``Context``: what a task gets and returns. It holds JSON, and hands out copies."""
+"""``Context``: the input and result of a task. It holds JSON, and returns copies."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _MISSING = object()
 
 
 def json_value(value: object, name: str = "") -> Any:  # noqa: ANN401 - JSON
-    """Return the JSON value of a Python value, a copy. Raises where it has none.
+    """Return a copy of a Python value as JSON. Raises where JSON cannot hold it.
 
-    The error names the place, beginning with ``name``.
+    The error names the place in the value, beginning with ``name``.
     """
     try:
         return _copy(value)
@@ -24,7 +24,7 @@ def json_value(value: object, name: str = "") -> Any:  # noqa: ANN401 - JSON
 
 
 def _place(value: object, name: str) -> str:
-    """Return where in a value that has no JSON the first such thing is."""
+    """Return the place of the first part of a value that JSON cannot hold."""
     parts: Any = ()
     if isinstance(value, dict):
         parts = ((f"{name}.{key}" if name else str(key), one) for key, one in value.items())
@@ -50,19 +50,19 @@ def _copy(value: object) -> Any:  # noqa: ANN401 - JSON
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"no JSON can hold {value!r}")
+            raise ValueError(f"JSON cannot hold {value!r}")
         return value
-    raise TypeError(f"no JSON can hold a value of type {type(value).__name__}")
+    raise TypeError(f"JSON cannot hold a value of type {type(value).__name__}")
 
 
 def _key(key: object) -> str:
     if not isinstance(key, str):
-        raise TypeError(f"the key of a JSON object is a text, not {type(key).__name__}")
+        raise TypeError(f"the key of a JSON object is a string, not {type(key).__name__}")
     return key
 
 
 class Context:
-    """Values by name; whatever is put in must be JSON."""
+    """Values by name; each must be JSON."""
 
     def __init__(self, data: dict[str, Any] | None = None) -> None:
         if data is not None and not isinstance(data, dict):
@@ -75,23 +75,23 @@ class Context:
         return default if value is _MISSING else json_value(value)
 
     def set(self, key: str, value: object) -> None:
-        """Put a value under ``key``, whatever was there."""
+        """Set the value of ``key``, new or not."""
         self._data[_key(key)] = json_value(value, key)
 
     def insert(self, key: str, value: object) -> None:
-        """Put a value under a key that is new. Raises ``ValueError``."""
+        """Add the value of a new key. Raises ``ValueError`` where the key exists."""
         if key in self._data:
-            raise ValueError(f"the context has a value for it already: {key}")
+            raise ValueError(f"the context already has this key: {key}")
         self.set(key, value)
 
     def update(self, key: str, value: object) -> None:
-        """Replace the value of a key that is there. Raises ``KeyError``."""
+        """Replace the value of an existing key. Raises ``KeyError`` where there is none."""
         if key not in self._data:
             raise KeyError(f"no such key in the context: {key}")
         self.set(key, value)
 
     def remove(self, key: str) -> Any:  # noqa: ANN401 - JSON
-        """Take a value out and return it, None where there is none."""
+        """Remove a value and return it, None where there is none."""
         return self._data.pop(key, None)
 
     def to_dict(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class Context:
         return copy
 
     def update_from_dict(self, data: dict[str, Any]) -> None:
-        """Put in all values of ``data``."""
+        """Set all values of ``data``."""
         for key, value in data.items():
             self.set(key, value)
 
@@ -110,17 +110,17 @@ class Context:
 
     @staticmethod
     def from_json(json_str: str) -> Context:
-        """Return the context of a JSON object; raises where it is none."""
+        """Return the context of a JSON object; raises where it is not one."""
         data = json.loads(json_str)
         return Context(data)
 
     def secret(self, name: str) -> dict[str, str]:
         """Refuse: secrets are kept by a server."""
-        raise RuntimeError(f"no secrets are configured where this runs: {name}")
+        raise RuntimeError(f"no secrets are configured here: {name}")
 
     def secret_field(self, name: str, field: str) -> str:
         """Refuse: secrets are kept by a server."""
-        raise RuntimeError(f"no secrets are configured where this runs: {name}.{field}")
+        raise RuntimeError(f"no secrets are configured here: {name}.{field}")
 
     def __len__(self) -> int:
         return len(self._data)
@@ -130,7 +130,7 @@ class Context:
 
     def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - JSON
         value = self.get(key)
-        if value is None:  # the bindings take null for missing, here too
+        if value is None:  # the bindings treat null as missing here too
             raise KeyError(f"no such key in the context: {key}")
         return value
 

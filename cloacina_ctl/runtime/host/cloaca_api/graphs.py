@@ -19,9 +19,9 @@ _MODES = ("when_any", "when_all")
 
 
 class Node(NamedTuple):
-    """A node: the accumulators that it reads, and where its result goes.
+    """A node: the accumulators that it reads, and the nodes that get its result.
 
-    ``routes`` are pairs of variant and node; one without a variant is where all results go. A node
+    ``routes`` are pairs of variant and node; a route without a variant takes all results. A node
     without routes is an end of the graph.
     """
 
@@ -31,7 +31,7 @@ class Node(NamedTuple):
 
 
 class BuiltGraph(NamedTuple):
-    """A graph in an order in which it can be run; ``reactor`` is what feeds it."""
+    """A graph with its nodes in an order to run them; ``reactor`` feeds it."""
 
     name: str
     nodes: tuple[Node, ...]
@@ -41,7 +41,7 @@ class BuiltGraph(NamedTuple):
     accumulators: tuple[str, ...] = ()
 
     def run(self, inputs: Mapping[str, Any], context: object = None) -> list[tuple[str, Any]]:
-        """Run it once and return what each of its ends that was reached gives, in order."""
+        """Run it once and return the result of each end that was reached, in order."""
         results: dict[str, object] = {}
         ends: list[tuple[str, Any]] = []
         for node in self.nodes:
@@ -78,12 +78,12 @@ def _routed(node: Node, result: object) -> Iterator[tuple[str, object]]:
         yield node.name, result
         return
     if not isinstance(result, tuple) or len(result) != 2 or not isinstance(result[0], str):
-        raise ValueError(f"`{node.name}` chooses a route, so it returns the pair (route, value)")
+        raise ValueError(f"`{node.name}` has routes, so it must return a pair (route, value)")
     yield f"{node.name}:{result[0]}", result[1]
 
 
 class ComputationGraphBuilder:
-    """The scope in which the nodes of a graph are declared; it becomes a graph at its end."""
+    """The scope in which the nodes of a graph are declared; at its end the graph is built."""
 
     _open: ComputationGraphBuilder | None = None
 
@@ -98,7 +98,7 @@ class ComputationGraphBuilder:
         if react is not None:
             raise ValueError(
                 "`react` belongs to releases up to 0.5: write a class with @cloaca.reactor and "
-                "give it as `reactor`"
+                "pass it as `reactor`"
             )
         self.NAME = name
         self._nodes = tuple(_node(key, value) for key, value in graph.items())
@@ -124,7 +124,7 @@ class ComputationGraphBuilder:
             )
 
     def execute(self, inputs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
-        """Run the graph once and return what its last end gives."""
+        """Run the graph once and return the result of its last end."""
         ends = REGISTRY.graphs[self.NAME].run(json_value(dict(inputs)))
         return ends[-1][1] if ends else None
 
@@ -137,7 +137,7 @@ class ComputationGraphBuilder:
             )
         for name in self.functions.keys() - names:
             raise ValueError(
-                f"the function `{name}` is no node of `{self.NAME}`: add it to `graph`"
+                f"the function `{name}` is not a node of `{self.NAME}`: add it to `graph`"
             )
         known = getattr(self._reactor, "ACCUMULATORS", ())
         for node in self._nodes:
@@ -153,7 +153,7 @@ class ComputationGraphBuilder:
 
 
 def node(function: F) -> F:
-    """Declare a function as a node of the graph whose scope this is."""
+    """Declare a function as a node of the graph of the enclosing scope."""
     builder = ComputationGraphBuilder._open  # noqa: SLF001 - the scope is of this module
     if builder is None:
         raise ValueError("a node outside of `with cloaca.ComputationGraphBuilder(…):`")
@@ -168,13 +168,13 @@ def reactor(
     if not name:
         raise ValueError("a reactor needs a name")
     if not accumulators or len(set(accumulators)) != len(accumulators):
-        raise ValueError("`accumulators` of a reactor are one or more names, no two alike")
+        raise ValueError("`accumulators` of a reactor are one or more different names")
     if mode not in _MODES:
         raise ValueError(f"a reactor's mode is {' or '.join(_MODES)}, not: {mode}")
 
     def declare(decorated: type) -> type:
         if not isinstance(decorated, type):
-            raise TypeError("what @cloaca.reactor decorates is a class")
+            raise TypeError("@cloaca.reactor decorates a class")
         for attribute, value in (
             ("NAME", name), ("ACCUMULATORS", list(accumulators)), ("REACTION_MODE", mode),
         ):  # fmt: skip
@@ -186,31 +186,31 @@ def reactor(
 
 
 def passthrough_accumulator(function: F) -> F:
-    """Declare an accumulator that hands on what it gets."""
+    """Declare an accumulator that passes its values on."""
     REGISTRY.accumulators[function.__name__] = ("passthrough", {})
     return function
 
 
 def stream_accumulator(*, type: str, topic: str, group: str | None = None) -> Callable[[F], F]:  # noqa: A002 - given
-    """Return the decorator of an accumulator that listens to a stream."""
+    """Return the decorator of an accumulator that reads a stream."""
     return _accumulator("stream", {"type": type, "topic": topic, "group": group})
 
 
 def polling_accumulator(*, interval: str) -> Callable[[F], F]:
-    """Return the decorator of an accumulator that asks from time to time."""
+    """Return the decorator of an accumulator that polls."""
     return _accumulator("polling", {"interval": interval})
 
 
 def batch_accumulator(
     *, flush_interval: str, max_buffer_size: int | None = None
 ) -> Callable[[F], F]:
-    """Return the decorator of an accumulator that collects."""
+    """Return the decorator of an accumulator that collects batches."""
     config = {"flush_interval": flush_interval, "max_buffer_size": max_buffer_size}
     return _accumulator("batch", config)
 
 
 def state_accumulator(*, capacity: int) -> Callable[[F], F]:
-    """Return the decorator of an accumulator that remembers."""
+    """Return the decorator of an accumulator that keeps state."""
     return _accumulator("state", {"capacity": capacity})
 
 
@@ -232,7 +232,7 @@ def _node(name: str, said: Mapping[str, Any]) -> Node:
 
 
 def _in_order(nodes: Sequence[Node]) -> tuple[Node, ...]:
-    """Return the nodes with each behind those that lead to it. Raises ``ValueError``."""
+    """Return the nodes, each after its sources. Raises ``ValueError`` for a cycle."""
     left = {node.name: node for node in nodes}
     ordered: list[Node] = []
     while left:

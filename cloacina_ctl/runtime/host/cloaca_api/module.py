@@ -1,4 +1,4 @@
-"""The module object that stands in for ``cloaca``."""
+"""The module object that replaces ``cloaca``."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ NAMES = {
 
 
 def install() -> None:
-    """Let ``import cloaca`` find the module."""
+    """Make ``import cloaca`` find the module."""
     module = ModuleType("cloaca", "The authoring API of Cloacina.")
     module.__dict__.update(NAMES)
     module.__dict__["__all__"] = sorted(NAMES)

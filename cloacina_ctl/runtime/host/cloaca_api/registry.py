@@ -1,4 +1,4 @@
-"""What the decorators of one package declared, and under which names they did."""
+"""The declarations of one package's decorators, and the names they belong to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class DeclaredFor(NamedTuple):
-    """The workflow that a decorator declares something for."""
+    """The workflow that a decorator declares for."""
 
     tenant: str
     package: str
@@ -49,7 +49,7 @@ class DeclaredTrigger(NamedTuple):
 
 
 class Declarations:
-    """All declarations, in the order in which they were made; the last of one name counts."""
+    """All declarations, in their order; the last one of a name counts."""
 
     def __init__(self) -> None:
         self.tasks: dict[tuple[DeclaredFor, str], DeclaredTask] = {}
@@ -60,20 +60,20 @@ class Declarations:
         self._scopes = _local()
 
     def enter(self, names: DeclaredFor) -> None:
-        """Declare for this workflow from here on, in this thread."""
+        """Declare for this workflow from now on, in this thread."""
         self._stack().append(names)
 
     def leave(self) -> None:
-        """Declare for the workflow before."""
+        """Declare for the previous workflow again."""
         self._stack().pop()
 
     def names(self) -> DeclaredFor:
-        """Return the workflow that is declared for. Raises ``ValueError`` where there is none."""
+        """Return the current workflow. Raises ``ValueError`` where there is none."""
         stack = self._stack()
         if not stack:
             raise ValueError(
-                "a task is declared while its module is imported, at the module's top level: not "
-                "later, and not in another thread"
+                "a task must be declared while its module is imported, at the top level of the "
+                "module: not later, and not in another thread"
             )
         return stack[-1]
 

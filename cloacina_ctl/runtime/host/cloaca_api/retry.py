@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 _BACKOFFS = ("fixed", "linear", "exponential")
 _CONDITIONS = ("never", "transient", "all")
-# What is left out; the milliseconds and the rest are those of a manifest.
+# Defaults; names and units are those of a manifest.
 DEFAULTS: dict[str, Any] = {
     "attempts": 3, "backoff": "exponential", "delay_ms": 1000, "max_delay_ms": 30_000,
     "jitter": True, "condition": "all",
@@ -24,12 +24,12 @@ class BackoffStrategy:
 
     @staticmethod
     def fixed() -> BackoffStrategy:
-        """Return the strategy whose delay stays the same."""
+        """Return the strategy with a constant delay."""
         return BackoffStrategy("fixed")
 
     @staticmethod
     def linear(multiplier: float) -> BackoffStrategy:  # noqa: ARG004 - the signature is given
-        """Return the strategy whose delay grows by itself."""
+        """Return the strategy whose delay grows linearly."""
         return BackoffStrategy("linear")
 
     @staticmethod
@@ -42,19 +42,19 @@ class BackoffStrategy:
 
 
 class RetryCondition:
-    """Which failures are tried again."""
+    """Which failures are retried."""
 
     def __init__(self, text: str) -> None:
         self.text = text
 
     @staticmethod
     def never() -> RetryCondition:
-        """Return the condition that nothing meets."""
+        """Return the condition that no failure meets."""
         return RetryCondition("never")
 
     @staticmethod
     def transient_only() -> RetryCondition:
-        """Return the condition that what passes by itself meets."""
+        """Return the condition that transient failures meet."""
         return RetryCondition("transient")
 
     @staticmethod
@@ -64,7 +64,7 @@ class RetryCondition:
 
     @staticmethod
     def error_pattern(patterns: Sequence[str]) -> RetryCondition:
-        """Return the condition that a failure with one of these words meets."""
+        """Return the condition that failures with one of these words meet."""
         return RetryCondition(",".join(patterns))
 
     def __repr__(self) -> str:
@@ -72,7 +72,7 @@ class RetryCondition:
 
 
 class RetryPolicy:
-    """Whether and when a failed task is tried again; times in seconds."""
+    """Whether and when a failed task is retried; times in seconds."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = {**DEFAULTS, **settings}
@@ -84,12 +84,12 @@ class RetryPolicy:
 
     @staticmethod
     def default() -> RetryPolicy:
-        """Return the policy of a task that says nothing."""
+        """Return the policy of a task without settings."""
         return RetryPolicy({})
 
     @property
     def max_attempts(self) -> int:
-        """How often the task is run at most."""
+        """The largest number of attempts."""
         return int(self.settings["attempts"])
 
     @property
@@ -99,7 +99,7 @@ class RetryPolicy:
 
     @property
     def max_delay(self) -> float:
-        """The seconds that no delay is longer than."""
+        """The longest delay, in seconds."""
         return float(self.settings["max_delay_ms"]) / 1000
 
     @property
@@ -108,11 +108,11 @@ class RetryPolicy:
         return bool(self.settings["jitter"])
 
     def should_retry(self, attempt: int, error_type: str) -> bool:  # noqa: ARG002 - given
-        """Tell whether another attempt follows."""
+        """Return whether another attempt follows."""
         return attempt < self.max_attempts
 
     def calculate_delay(self, attempt: int) -> float:
-        """Return the seconds after the attempt that failed, without what spreads them."""
+        """Return the delay after the failed attempt in seconds, without jitter."""
         factor = {"fixed": 1, "linear": max(attempt, 1)}.get(
             self.settings["backoff"], 2 ** max(attempt - 1, 0)
         )
@@ -135,7 +135,7 @@ class RetryPolicyBuilder:
         return RetryPolicyBuilder({**self._settings, name: value})
 
     def max_attempts(self, attempts: int) -> RetryPolicyBuilder:
-        """Set how often the task is run at most."""
+        """Set the largest number of attempts."""
         return self._with("attempts", int(attempts))
 
     def initial_delay(self, delay_seconds: float) -> RetryPolicyBuilder:
@@ -143,7 +143,7 @@ class RetryPolicyBuilder:
         return self._with("delay_ms", int(delay_seconds * 1000))
 
     def max_delay(self, delay_seconds: float) -> RetryPolicyBuilder:
-        """Set the seconds that no delay is longer than."""
+        """Set the longest delay, in seconds."""
         return self._with("max_delay_ms", int(delay_seconds * 1000))
 
     def backoff_strategy(self, strategy: BackoffStrategy) -> RetryPolicyBuilder:
@@ -151,7 +151,7 @@ class RetryPolicyBuilder:
         return self._with("backoff", strategy.kind)
 
     def retry_condition(self, condition: RetryCondition) -> RetryPolicyBuilder:
-        """Set which failures are tried again."""
+        """Set which failures are retried."""
         return self._with("condition", condition.text)
 
     def with_jitter(self, jitter: bool) -> RetryPolicyBuilder:  # noqa: FBT001 - given
@@ -169,7 +169,7 @@ def settings_of(policy: RetryPolicy | None, keywords: dict[str, Any]) -> dict[st
     if policy is not None:
         if given:
             raise ValueError(
-                "a task says how it is retried once: by `retry`, or by the others, not by both: "
+                "set the retries of a task by `retry` or by the other arguments, not by both: "
                 f"{', '.join(given)}"
             )
         return policy.settings

@@ -26,7 +26,7 @@ def context_value(key: str, operator: str, value: object) -> Rule:
     known = _OPERATORS.get(operator.lower().replace("_", ""))
     if known is None:
         names = ", ".join(dict.fromkeys(_OPERATORS.values()))
-        raise ValueError(f"an operator of a trigger rule is one of {names}, not: {operator}")
+        raise ValueError(f"the operator of a trigger rule is one of {names}, not: {operator}")
     return {"type": "ContextValue", "key": key, "operator": known, "value": json_value(value)}
 
 
@@ -66,14 +66,14 @@ def always() -> Rule:
 
 
 def rule_of(given: object) -> Rule:
-    """Return the rule of a decorator's argument. Raises ``ValueError`` where it is none."""
+    """Return the rule of a decorator's argument. Raises ``ValueError`` where it is not one."""
     rule = json_value(given)
     if isinstance(rule, dict) and rule.get("type") in _CONDITIONS:
         rule = {"type": "All", "conditions": [rule]}
     if not _is_rule(rule):
         raise ValueError(
-            "`trigger_rules` is no rule: make it of task_success, task_failed, task_skipped and "
-            "context_value, put together by all_of, any_of or none_of"
+            "`trigger_rules` is not a rule: make it of task_success, task_failed, task_skipped "
+            "and context_value, combined by all_of, any_of or none_of"
         )
     return dict(rule)
 

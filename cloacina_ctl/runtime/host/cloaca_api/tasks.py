@@ -1,4 +1,4 @@
-"""``@cloaca.task``, and the handle that a task may ask for."""
+"""``@cloaca.task``, and the handle that a task can take."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HANDLES = ("handle", "task_handle")
 
 
 class TaskHandle:
-    """What a task with a second parameter ``handle`` gets: a way to wait for something."""
+    """The second argument of a task with a parameter ``handle``: it waits for a condition."""
 
     def defer_until(self, condition: Callable[[], object], poll_interval_ms: int = 1000) -> None:
         """Wait until ``condition`` returns true."""
@@ -26,7 +26,7 @@ class TaskHandle:
             time.sleep(poll_interval_ms / 1000)
 
     def is_slot_held(self) -> bool:
-        """Tell whether the task holds its place; here it always does."""
+        """Return whether the task holds its slot; here it always does."""
         return True
 
 
@@ -84,11 +84,11 @@ def task(  # noqa: PLR0913 - the signature is given
 
 
 def _name_of(dependency: object) -> str:
-    """Return the id that a dependency stands for: of a function its name, not its task's id."""
+    """Return the id of a dependency: of a function its name, not its task's id."""
     name = dependency if isinstance(dependency, str) else getattr(dependency, "__name__", None)
     if not isinstance(name, str):
         raise TypeError(
-            "what a task waits for is named by a text or by its function, not by a "
+            "a dependency of a task is a string or the function of a task, not a "
             f"{type(dependency).__name__}"
         )
     return name
@@ -108,10 +108,8 @@ def _graph_of(invokes: object) -> str:
     graph = REGISTRY.graphs.get(name)
     if graph is None:
         raise ValueError(
-            f"no graph `{name}` yet: its `with` block has to end above the task that invokes it"
+            f"no graph `{name}` yet: its `with` block must end before the task that invokes it"
         )
     if graph.reactor is not None:
-        raise ValueError(
-            f"`{name}` runs when its reactor says so, and a task invokes graphs without one only"
-        )
+        raise ValueError(f"`{name}` has a reactor, and a task can only invoke graphs without one")
     return name

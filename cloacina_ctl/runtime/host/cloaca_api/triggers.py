@@ -1,4 +1,4 @@
-"""``@cloaca.trigger``, and what a trigger's function returns."""
+"""``@cloaca.trigger``, and the result of a trigger's function."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _DURATION = re.compile(r"[0-9]+(?:ms|s|m|h)")
 
 
 class TriggerResult:
-    """Whether a trigger fires, and with which context: ``fire``, ``skip``, or as releases to 0.5.
+    """Whether a trigger fires, and with which context: made by ``fire`` or ``skip``.
 
-    Those were made as ``TriggerResult(should_fire=True, context={...})``.
+    Releases up to 0.5 have ``TriggerResult(should_fire=True, context={...})`` instead.
     """
 
     def __init__(self, should_fire: bool = False, context: object = None) -> None:  # noqa: FBT001
@@ -28,20 +28,20 @@ class TriggerResult:
 
     @staticmethod
     def fire(context: object = None) -> TriggerResult:
-        """Return the result of a trigger whose condition is met."""
+        """Return the result of a trigger that fires."""
         return TriggerResult(should_fire=True, context=context)
 
     @staticmethod
     def skip() -> TriggerResult:
-        """Return the result of a trigger whose condition is not met."""
+        """Return the result of a trigger that does not fire."""
         return TriggerResult()
 
     def is_fire_result(self) -> bool:
-        """Tell whether it fires."""
+        """Return whether it fires."""
         return bool(self.should_fire)
 
     def is_skip_result(self) -> bool:
-        """Tell whether it does not fire."""
+        """Return whether it does not fire."""
         return not self.should_fire
 
     def __repr__(self) -> str:
@@ -63,7 +63,7 @@ def trigger(
     if cron is not None and poll_interval is not None:
         raise ValueError("a trigger has a `cron` or a `poll_interval`, not both")
     if cron is not None and on is None:
-        raise ValueError("a trigger by `cron` says what it starts: `on`")
+        raise ValueError("a trigger with `cron` needs `on`, the workflow that it starts")
     interval = None if cron is not None else poll_interval or "30s"
     if interval is not None and _DURATION.fullmatch(interval.strip()) is None:
         raise ValueError(f"`poll_interval` is a time such as 100ms, 30s, 5m or 1h, not: {interval}")
@@ -84,7 +84,7 @@ def trigger(
 
 
 def polled(result: object) -> tuple[bool, dict[str, Any] | None]:
-    """Return what a trigger's function answered. Raises ``TypeError`` for anything unknown."""
+    """Return whether a trigger fires, and its context. Raises ``TypeError`` for other results."""
     if isinstance(result, bool):
         return result, None
     if not isinstance(result, TriggerResult):

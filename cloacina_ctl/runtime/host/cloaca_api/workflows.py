@@ -1,4 +1,4 @@
-"""Builders and names: what library code wraps its tasks in, and packaged code need not."""
+"""Builders and names: library code wraps its tasks in them, packaged code need not."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TaskNamespace:
 
     @staticmethod
     def from_string(text: str) -> TaskNamespace:
-        """Return the name of its four parts between ``::``. Raises ``ValueError``."""
+        """Return the name from four parts separated by ``::``. Raises ``ValueError``."""
         parts = text.split("::")
         if len(parts) != 4:
             raise ValueError(
@@ -62,21 +62,21 @@ class WorkflowContext:
 
 
 class BuiltWorkflow:
-    """A workflow that a builder made: a name, and what was said of it."""
+    """A workflow that a builder made: a name and a description."""
 
     def __init__(self, name: str, description: str) -> None:
         self.name = name
         self.description = description
 
     def validate(self) -> None:
-        """Do nothing: whoever loads the package checks its tasks."""
+        """Do nothing: the tasks are checked when the package is loaded."""
 
     def __repr__(self) -> str:
         return f"Workflow(name='{self.name}')"
 
 
 class WorkflowBuilder:
-    """A scope for tasks of a workflow of its own, as library code has it."""
+    """A scope for the tasks of a workflow of its own, as in library code."""
 
     def __init__(
         self,
@@ -93,14 +93,14 @@ class WorkflowBuilder:
         self._description = ""
 
     def description(self, description: str) -> None:
-        """Say what the workflow is for."""
+        """Set the description of the workflow."""
         self._description = description
 
     def tag(self, key: str, value: str) -> None:
-        """Take a tag, which nothing here uses."""
+        """Accept a tag and ignore it."""
 
     def add_task(self, task: object) -> None:
-        """Check that a task of this workflow is there, by its id or its function."""
+        """Check that a task of this workflow exists, by its id or its function."""
         id_ = task if isinstance(task, str) else getattr(task, "__name__", None)
         if (self._names, id_) not in REGISTRY.tasks:
             raise ValueError(
@@ -123,14 +123,14 @@ class WorkflowBuilder:
 
 
 def register_workflow_constructor(name: str, constructor: Callable[[], object]) -> None:
-    """Call the constructor, as a server does; its workflow's name is known already."""
+    """Call the constructor, as a server does; the name of its workflow is already known."""
     workflow = constructor()
     if not isinstance(workflow, BuiltWorkflow):
         raise TypeError(f"the constructor of '{name}' returns no Workflow")
 
 
 def unchanged(*_: object, **__: object) -> Callable[[T], T]:
-    """Return a decorator that does nothing: its arguments are for whoever reads the source."""
+    """Return a decorator that does nothing: its arguments are only read from the source."""
     return lambda decorated: decorated
 
 

@@ -1,1 +1,1 @@
-"""What the child process gives up before a package's code is loaded."""
+"""The isolation of the child process, set up before a package's code is loaded."""

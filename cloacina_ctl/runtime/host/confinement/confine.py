@@ -1,8 +1,8 @@
-"""What the code is kept from, as far as the kernel allows it: in which order, and what is missing.
+"""Isolates the code as far as the kernel supports it, step by step, and notes what is missing.
 
-Three processes do it (`supervisor`): the outer one makes namespaces; the first one, which has
-numbers of its own, makes the root and gives up all capabilities; the code's own process enters the
-rules for files and the filter of system calls. Each of them holds without the others.
+Three processes do it (`supervisor`): the outer one makes namespaces; the first one in the new
+process namespace makes the root and drops all capabilities; the code's own process enters the
+rules for files and the filter of system calls. Each step works without the others.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from cloacina_ctl.runtime.host.host import LoadFailure
 from cloacina_ctl.runtime.process.places import NO_ROOT, SYSTEM, TEMPORARY, is_below
 from cloacina_ctl.values import NamedTuple
 
-# Gives up all that a process may do beyond what its user may: the capabilities.
+# Capabilities: rights of a process beyond those of its user.
 
 _DROP_BOUNDING, _SET_SECUREBITS, _AMBIENT, _CLEAR_AMBIENT = 24, 28, 47, 4
-# Root gets nothing by being root, nothing is kept or changed with a new id; all of it locked.
+# Root gets no capabilities as root, none are kept or changed with a new id; all bits locked.
 _SECUREBITS = 0b11101111
 _VERSION = 0x20080522
 _MAX_CAPABILITY = 63
 
 
 def drop_capabilities() -> None:
-    """Drop all capabilities, in every set, so that no program that is started gets any.
+    """Drop all capabilities, in every set, so that no started program gets any.
 
     Raises ``OSError`` where some are left.
     """
-    # Who may not change these two has no capability to lose, and gains none: `no_new_privs`.
+    # A process that may not change these two has no capabilities and gains none: `no_new_privs`.
     with contextlib.suppress(OSError):
         call("prctl", _SET_SECUREBITS, _SECUREBITS, 0, 0, 0)
         for one in range(_MAX_CAPABILITY + 1):
-            call("prctl", _DROP_BOUNDING, one, 0, 0, 0)  # fails at the first that is not there
+            call("prctl", _DROP_BOUNDING, one, 0, 0, 0)  # fails at the first unknown one
     with contextlib.suppress(OSError):  # before Linux 4.3 there are none
         call("prctl", _AMBIENT, _CLEAR_AMBIENT, 0, 0, 0)
     head = ctypes.create_string_buffer(struct.pack("=Ii", _VERSION, 0), 8)
@@ -54,7 +54,7 @@ _NEW_IPC, _NEW_NETWORK = 0x08000000, 0x40000000
 
 
 class Grants(NamedTuple):
-    """What the code may read and write besides the system; ``never`` is in nothing of it."""
+    """The paths the code may read and write besides the system; ``never`` is in none of them."""
 
     reads: tuple[str, ...]
     writes: tuple[str, ...]
@@ -62,7 +62,7 @@ class Grants(NamedTuple):
 
 
 class Confinement:
-    """What was had, while it is had; ``missing`` names what the kernel does not give."""
+    """The isolation while it is set up; ``missing`` names what the kernel does not support."""
 
     def __init__(self, rules: dict[str, Any]) -> None:
         self.missing: list[str] = []
@@ -77,7 +77,7 @@ class Confinement:
         self.has_users = False
 
     def report(self, *, has_memory: bool) -> dict[str, Any]:
-        """Return what the session is told, before anything is loaded."""
+        """Return the report to the session, sent before anything is loaded."""
         return {
             "missing": self.missing,
             "network_closed": self.network_closed,
@@ -85,7 +85,7 @@ class Confinement:
         }
 
     def check_required(self) -> None:
-        """Raise ``LoadFailure`` where all of it is required and something is missing."""
+        """Raise ``LoadFailure`` where full isolation is required and something is missing."""
         if self._is_required and self.missing:
             raise LoadFailure(
                 "T016",
@@ -95,7 +95,7 @@ class Confinement:
             )
 
     def enter_namespaces(self) -> None:
-        """Have processes that are started from here on in namespaces of their own."""
+        """Put processes that are started from now on into namespaces of their own."""
         if not kernel.is_linux():
             self.missing.append("Linux, whose kernel could isolate it")
             return
@@ -109,7 +109,7 @@ class Confinement:
             self.missing.append("shared memory of its own")
 
     def make_root(self) -> None:
-        """Give the first process, and all that come from it, a file system of their own."""
+        """Give the first process and all its descendants a file system of their own."""
         try:
             self.missing += make_root(
                 self._folder, self._grants.reads, self._grants.writes, has_numbers=self.has_numbers
@@ -121,7 +121,7 @@ class Confinement:
         self._has_root = True
 
     def drop_rights(self) -> None:
-        """Give up all capabilities, and let no program have any."""
+        """Drop all capabilities, for this process and every program that it starts."""
         try:
             kernel.refuse_privileges()
             drop_capabilities()
@@ -136,7 +136,7 @@ class Confinement:
             self.missing.append("your other processes out of its reach")
 
     def _enter_landlock(self) -> bool:
-        """Return whether processes outside are out of reach by it."""
+        """Enter the Landlock rules; return whether they shield the processes outside."""
         try:
             rules = Landlock(network=self._network or self.network_closed)
             if self._has_root and not rules.can_move_files:
@@ -155,7 +155,7 @@ class Confinement:
         return rules.has_scopes
 
     def _filter_calls(self) -> None:
-        # What namespaces do not close, the filter does.
+        # The filter closes what no namespace does.
         sockets = Sockets(network=self._network or self.network_closed, unix=self._has_root)
         try:
             install(sockets)
@@ -166,9 +166,9 @@ class Confinement:
 
 
 def _unshare(network: int) -> int:
-    """Enter as many of the namespaces as can be had at once; return the flags of those."""
+    """Enter as many namespaces as the kernel allows at once; return their flags."""
     user, group = os.geteuid(), os.getegid()
-    for rights in (_NEW_USER, 0):  # root may be allowed to without a namespace of users
+    for rights in (_NEW_USER, 0):  # root may do it without a user namespace
         for others in (_NEW_NUMBERS | _NEW_IPC, _NEW_NUMBERS, _NEW_IPC, 0):
             wanted = rights | others | network
             if wanted in (0, _NEW_USER):
@@ -182,7 +182,7 @@ def _unshare(network: int) -> int:
 
 
 def _map_ids(user: int, group: int) -> None:
-    """Keep the ids that files on the disk have; without, they all look like nobody's."""
+    """Map the own ids, so that files on the disk keep their owners instead of the overflow id."""
     for name, text in (
         ("setgroups", "deny"),
         ("uid_map", f"{user} {user} 1"),
@@ -196,7 +196,7 @@ def _map_ids(user: int, group: int) -> None:
 
 
 def _own_places(never: tuple[str, ...], engine: dict[str, Any] | None) -> tuple[str, ...]:
-    """Return the system's places, the interpreter's, this program's and the engine's."""
+    """Return the places of the system, the interpreter, this program and the engine."""
     program = os.path.dirname(os.path.abspath(cloacina_ctl.__file__))
     executable = os.path.dirname(sys.executable)
     own = [
@@ -210,13 +210,13 @@ def _own_places(never: tuple[str, ...], engine: dict[str, Any] | None) -> tuple[
         own.append(engine["folder"])
     places = [os.path.abspath(path) for path in own if os.path.isabs(path)]
     places += [os.path.realpath(path) for path in places]
-    secrets = (*never, "/dev")  # `/` itself is nobody's place
+    secrets = (*never, "/dev")  # never `/` itself
     allowed = [one for one in places if not any(is_below(secret, one) for secret in secrets)]
     return (*SYSTEM, program, os.path.realpath(program), *allowed)
 
 
 def _library_folders() -> set[str]:
-    """Return where the libraries lie that this process has loaded: others of theirs come later."""
+    """Return the folders of the loaded libraries: more from there may be loaded later."""
     with contextlib.suppress(OSError), open("/proc/self/maps", encoding="utf-8") as file:
         paths = {line.rstrip("\n").partition("/")[2] for line in file}
         return {f"/{os.path.dirname(path)}" for path in paths if ".so" in path and "/" in path}

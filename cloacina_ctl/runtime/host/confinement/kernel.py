@@ -1,4 +1,4 @@
-"""The calls of the Linux kernel for which Python has no functions; each error is an ``OSError``."""
+"""Calls of the Linux kernel that Python lacks; each error is an ``OSError``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def is_linux() -> bool:
 
 
 def call(function: str, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | None) -> int:
-    """Call a function of the C library. Raises ``OSError``, also where it has no such function."""
+    """Call a function of the C library. Raises ``OSError``, also for a missing function."""
     found = getattr(_libc, function, None)
     if found is None:
         raise OSError(os.strerror(38), function)
@@ -39,15 +39,15 @@ def system_call(name: str, *arguments: int | bytes | ctypes.Array[ctypes.c_char]
 
 
 def die_with_parent() -> None:
-    """Have this process end by SIGKILL when the one that started it does."""
+    """Make the kernel kill this process when its parent ends."""
     call("prctl", _SET_PARENT_DEATH_SIGNAL, 9, 0, 0, 0)
 
 
 def inherit_orphans() -> None:
-    """Be the parent of all descendants whose own parents end."""
+    """Make this process the parent of all its orphaned descendants."""
     call("prctl", _SET_SUBREAPER, 1, 0, 0, 0)
 
 
 def refuse_privileges() -> None:
-    """Let no program that is started from here gain what its file's owner may do."""
+    """Give started programs no new privileges, such as by set-user-ID (`no_new_privs`)."""
     call("prctl", _NO_NEW_PRIVILEGES, 1, 0, 0, 0)

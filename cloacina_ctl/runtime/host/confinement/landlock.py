@@ -1,7 +1,7 @@
-"""Landlock: which files the code may read and write, whoever owns them; and signals and sockets.
+"""Landlock: rules for the files that the code may read and write, and for signals and sockets.
 
-What a kernel's version of it (its ABI) does not know yet is left out. Rules go by the place that a
-path names when they are made, and hold for all that is below it.
+They hold whatever the owner and mode of a file. Rules that the kernel's version (its ABI) does not
+know are left out. A rule is for the file at a path when it is made, and for all that is below it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _TO_USE = _READ | _WRITE | _TRUNCATE | _DEVICE_CONTROL
 
 
 class Landlock:
-    """A set of rules that can be entered. Raises ``OSError`` where the kernel has no Landlock."""
+    """A set of rules to enter. Raises ``OSError`` where the kernel has no Landlock."""
 
     def __init__(self, *, network: bool) -> None:
         self.abi = system_call("landlock_create_ruleset", None, 0, _GET_VERSION)
@@ -48,31 +48,31 @@ class Landlock:
         tcp = _TCP if self.abi >= _NETWORK_ABI and not network else 0
         scopes = _ABSTRACT_SOCKETS | _SIGNALS if self.abi >= _SCOPES_ABI else 0
         fields = struct.pack("=QQQ", self._handled, tcp, scopes)
-        # Older kernels take no longer structure than they know.
+        # Older kernels refuse a structure longer than theirs.
         size = 8 if self.abi < _NETWORK_ABI else 16 if self.abi < _SCOPES_ABI else 24
         attributes = ctypes.create_string_buffer(fields[:size], size)
         self._rules = system_call("landlock_create_ruleset", attributes, size, 0)
 
     @property
     def has_scopes(self) -> bool:
-        """Whether signals and abstract sockets of processes outside are out of the code's reach."""
+        """Whether the code cannot reach processes outside by signals and abstract sockets."""
         return self.abi >= _SCOPES_ABI
 
     @property
     def can_move_files(self) -> bool:
-        """Whether a file can be moved to another folder at all: the first ABI lets none."""
+        """Whether a file can be moved to another folder at all: not with the first ABI."""
         return self.abi >= _MOVING_ABI
 
     def allow_reading(self, paths: Iterable[str]) -> None:
-        """Let the code read and start what is at ``paths`` and below; what is not there is not."""
+        """Allow to read and execute ``paths`` and all below; missing paths are skipped."""
         self._allow(paths, _TO_READ)
 
     def allow_writing(self, paths: Iterable[str]) -> None:
-        """Let the code do all to what is at ``paths`` and below, but make devices."""
+        """Allow everything at ``paths`` and below, except to make devices."""
         self._allow(paths, _TO_WRITE)
 
     def allow_devices(self, paths: Iterable[str]) -> None:
-        """Let the code read and write these devices."""
+        """Allow to read and write these devices."""
         self._allow(paths, _TO_USE)
 
     def _allow(self, paths: Iterable[str], access: int) -> None:
@@ -91,9 +91,9 @@ class Landlock:
         system_call("landlock_add_rule", self._rules, _PATH_BENEATH, rule, 0)
 
     def enter(self) -> None:
-        """Have the rules hold for this process and all that it starts. Raises ``OSError``.
+        """Apply the rules to this process and all that it starts. Raises ``OSError``.
 
-        The process must have given up new privileges before.
+        Call `refuse_privileges` before.
         """
         system_call("landlock_restrict_self", self._rules, 0)
         os.close(self._rules)

@@ -1,6 +1,6 @@
-"""The limits that the child process sets itself before anything of a package is loaded.
+"""The limits that the child process sets for itself before a package is loaded.
 
-They are lowered for good.
+They cannot be raised again.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _LIMITS = {
 
 
 def lead_own_session() -> None:
-    """Leave the terminal and the group of whoever started this process."""
-    with contextlib.suppress(OSError):  # where it was started as a leader already
+    """Leave the terminal and the process group of the parent."""
+    with contextlib.suppress(OSError):  # already started as a leader
         os.setsid()
 
 
 def lower(limits: dict[str, int | None]) -> None:
-    """Lower the limits of this process and all that it starts; no core is ever written."""
+    """Lower the limits of this process and all that it starts; no core is written."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for name, kind in _LIMITS.items():
         wanted = limits.get(name)
@@ -41,7 +41,7 @@ def lower(limits: dict[str, int | None]) -> None:
 def limit_processes(most: int | None) -> None:
     """Limit the processes and threads of the user namespace that this process is in.
 
-    Where the kernel counts them there alone; before 5.14 all of the user's count, wherever.
+    Before 5.14 the kernel counts all processes of the user, so no limit is set then.
     """
     if most is not None and _kernel() >= (5, 14):
         _, hard = resource.getrlimit(resource.RLIMIT_NPROC)

@@ -1,8 +1,8 @@
-"""One limit of memory for all processes of the code together, where a cgroup can be made for them.
+"""One memory limit for all processes of the code together, where a cgroup can be made for them.
 
-That is so where this process may make a group beside or below its own: for root, in a container
-with groups of its own, in a session that systemd delegates to its user. Whoever makes a group holds
-a lock on it. So a group that nobody holds was left by a process that was killed, and the next one
+It can where this process may make a group beside or below its own: as root, in a container with
+groups of its own, in a session that systemd delegates to its user. The process that makes a group
+holds a lock on it. So a group without a lock was left by a killed process, and the next process
 that makes a group beside it removes it.
 """
 
@@ -20,7 +20,7 @@ _PREFIX = "cloacina-ctl-"
 
 
 class _Kind(NamedTuple):
-    """How a version of cgroups names its files."""
+    """The names of the files in a version of cgroups."""
 
     limit: str
     events: str
@@ -32,7 +32,7 @@ _FIRST = _Kind("memory.limit_in_bytes", "memory.oom_control")
 
 
 class MemoryGroup:
-    """A group of processes with a limit in bytes; ``is_there`` tells whether one could be made."""
+    """A group of processes with a limit in bytes; ``is_there`` is whether it could be made."""
 
     def __init__(self, limit: int | None) -> None:
         self.is_there = False
@@ -47,15 +47,15 @@ class MemoryGroup:
                     break
 
     def begin_to_enter(self) -> None:
-        """Put this process, and all that it starts, into the group; the kernel takes its time."""
+        """Start to move this process and all that it starts into the group; it takes a while."""
         self._is_entered = _thread.allocate_lock()
         if self._place is not None:
-            os.close(self._lock)  # it stays with the guardian
+            os.close(self._lock)  # the guardian keeps it
             self._is_entered.acquire()
             _thread.start_new_thread(self._enter, ())
 
     def wait_until_entered(self) -> None:
-        """Return once that is done."""
+        """Return once the process is in the group."""
         self._is_entered.acquire()
 
     def _enter(self) -> None:
@@ -78,11 +78,11 @@ class MemoryGroup:
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        """What the process that removes the group must keep open."""
+        """The descriptors that the process that removes the group must keep open."""
         return () if self._place is None else (self._lock,)
 
     def remove(self) -> None:
-        """Remove the group, in which nothing runs any more."""
+        """Remove the group; nothing runs in it any more."""
         if self._place is not None:
             with contextlib.suppress(OSError):
                 os.rmdir(self._place)
@@ -97,7 +97,7 @@ class MemoryGroup:
             self._lock = _locked(place)
             _write(os.path.join(place, kind.limit), limit)
             if kind.swap is not None:
-                with contextlib.suppress(OSError):  # a kernel without swap has no limit of it
+                with contextlib.suppress(OSError):  # a kernel without swap has no such limit
                     _write(os.path.join(place, kind.swap), 0)
             flags = os.O_WRONLY | os.O_CLOEXEC
             self._processes = os.open(os.path.join(place, "cgroup.procs"), flags)
@@ -122,7 +122,7 @@ def _locked(place: str) -> int:
 
 
 def _clear_dead(parent: str) -> None:
-    """Remove the groups that were left here; the kernel keeps one in which something runs."""
+    """Remove abandoned groups; the kernel refuses to remove one in which a process runs."""
     for name in os.listdir(parent):
         if name.startswith(_PREFIX):
             place = os.path.join(parent, name)
@@ -140,7 +140,7 @@ def _write(path: str, value: int) -> None:
 
 
 def _parents() -> list[tuple[str, _Kind]]:
-    """Return where a group for memory could be made, the best first."""
+    """Return where a memory group could be made, the best place first."""
     with open("/proc/self/cgroup", encoding="utf-8") as file:
         lines = [line.rstrip("\n").split(":", 2) for line in file]
     for _, controllers, path in lines:
@@ -149,6 +149,6 @@ def _parents() -> list[tuple[str, _Kind]]:
     for number, _, path in lines:
         own = f"{_MOUNT}{path}".rstrip("/")
         if number == "0" and own.startswith(f"{_MOUNT}/"):
-            # Processes are in leaves alone, and this one is in its own: beside it is the place.
+            # Processes are only in leaves, and this one is in its own: the place is beside it.
             return [(os.path.dirname(own), _UNIFIED)]
     return []

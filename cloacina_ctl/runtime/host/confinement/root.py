@@ -1,8 +1,8 @@
-"""A file system of the code's own: what it may see of the real one, and nothing else.
+"""A private file system for the code, with only the allowed parts of the real one.
 
-A root in memory with the allowed places bound into it, read-only but for those that it may write,
-folders for temporary files of its own, and its own processes in `/proc`. What is not there cannot
-be read, and no socket in it can be reached, whatever its permissions say.
+A root in memory with the allowed places bound into it, read-only except the writable ones, private
+folders for temporary files, and only its own processes in `/proc`. Files and sockets outside it
+cannot be reached, whatever their permissions.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _LINKS = (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2"))
 def make_root(
     folder: str, reads: Iterable[str], writes: Iterable[str], *, has_numbers: bool
 ) -> list[str]:
-    """Move to a root with these places in it; return what is missing in it, in words.
+    """Move to a root with these places in it; return the missing features, in words.
 
-    ``folder`` is the code's own. Raises ``OSError`` where the kernel does not allow it, and nothing
-    is changed then. With ``has_numbers`` this is the first process of numbers of its own.
+    ``folder`` is the code's own. Raises ``OSError`` where the kernel does not allow it; nothing is
+    changed then. With ``has_numbers`` this is the first process of a process namespace.
     """
     call("unshare", _NEW_MOUNTS)
     _mount(None, "/", None, _RECURSIVE | _PRIVATE)
@@ -73,7 +73,7 @@ class _Root:
         self._made = {"", "/"}
 
     def make(self, own: int, reads: tuple[str, ...], writes: tuple[str, ...]) -> None:
-        """Bind all places; ``own`` is a descriptor of the folder that the root lies over."""
+        """Bind all places; ``own`` is a descriptor of the folder below the mounted root."""
         for path in TEMPORARY:
             self._make_folder(path)
             options = "mode=1777,size=1g"
@@ -84,7 +84,7 @@ class _Root:
                 links.append(path)
             else:
                 self._show(path)
-        for path in links:  # after what they lead to
+        for path in links:  # after their targets
             if not self._link(path):
                 self._show(path)
         for path in outermost(writes):
@@ -95,13 +95,13 @@ class _Root:
         for name, number in _LINKS:
             os.symlink(f"../proc/self/fd{number}", f"{self._place}/dev/{name}")
         self._make_folder(self._place)
-        # Alone: the root that is being made lies over it.
+        # Not recursive: the new root is mounted over it.
         _mount(f"/proc/self/fd/{own}", self._place + self._place, None, _BIND)
 
     def mount_processes(self, *, has_numbers: bool) -> list[str]:
-        """Mount `/proc`, read-only: for root the kernel's own settings could be written there.
+        """Mount `/proc`, read-only: root could change settings of the kernel there.
 
-        Where the kernel refuses one of its own, as in many containers, it is that of all processes.
+        Where the kernel refuses a private one, as in many containers, it shows all processes.
         """
         self._make_folder("/proc")
         target = f"{self._place}/proc"
@@ -114,7 +114,7 @@ class _Root:
         return ["a /proc of its own"]
 
     def enter(self) -> list[str]:
-        """Make this the root of the process, and let the other one go; return what is missing."""
+        """Make this the root of the process and unmount the old one; return what is missing."""
         os.chdir(self._place)
         system_call("pivot_root", b".", b".")
         call("umount2", b".", _DETACH)
@@ -123,17 +123,17 @@ class _Root:
             _change("/", _READ_ONLY | _NO_SUID | _NO_DEVICES, 0, _AT_RECURSIVE)
         except OSError:  # before Linux 5.12
             return [] if self._protect_each() else ["read-only files"]
-        # Alone: what may only be read can lie below a folder of the code's own.
+        # Not recursive: read-only places can lie below a folder of the code's own.
         own = [(path, _READ_ONLY, 0) for path in (*TEMPORARY, self._place)]
         own += [(path, _READ_ONLY, _AT_RECURSIVE) for path in self._writable]
         own += [(path, _NO_DEVICES, 0) for path in DEVICES]
         for path, flag, how in own:
-            with contextlib.suppress(OSError):  # what is not there, or read-only for everybody
+            with contextlib.suppress(OSError):  # missing, or read-only for all
                 _change(path, 0, flag, how)
         return []
 
     def _protect_each(self) -> bool:
-        """Make read-only what is not to be written, mount by mount; return whether all could be."""
+        """Make all other mounts read-only, one by one; return whether that succeeded."""
         with open("/proc/self/mountinfo", encoding="utf-8") as file:
             places = {line.split()[4].encode().decode("unicode_escape") for line in file}
         writable = [*self._writable, self._place]
@@ -157,7 +157,7 @@ class _Root:
             self._made.add(path)
 
     def _show(self, path: str) -> None:
-        """Show what is at ``path``, by the same path; what is not there is not shown."""
+        """Bind ``path`` to the same path in the root; a missing path is skipped."""
         try:
             self._make_place(path, is_folder=stat.S_ISDIR(os.stat(path).st_mode))
         except (FileNotFoundError, NotADirectoryError, PermissionError):
@@ -170,7 +170,7 @@ class _Root:
             os.close(os.open(self._place + path, os.O_CREAT | os.O_EXCL, 0o644))
 
     def _link(self, path: str) -> bool:
-        """Make a link that leads to what is shown by its own path, as `/bin` to `/usr/bin`."""
+        """Make a link to a place in the root, as `/bin` to `/usr/bin`; False if it is missing."""
         target = os.path.relpath(os.path.realpath(path), os.path.dirname(path))
         if not os.path.exists(os.path.join(self._place + os.path.dirname(path), target)):
             return False
@@ -180,13 +180,13 @@ class _Root:
 
 
 def _change(path: str, to_set: int, to_clear: int, how: int = 0) -> None:
-    """Change flags of a mount; those of `struct mount_attr` have the numbers of `mount`'s first."""
+    """Change flags of a mount; `struct mount_attr` has the same first flags as `mount`."""
     attributes = ctypes.create_string_buffer(struct.pack("=QQQQ", to_set, to_clear, 0, 0), 32)
     system_call("mount_setattr", _HERE, os.fsencode(path), how, attributes, 32)
 
 
 def outermost(paths: Iterable[str]) -> list[str]:
-    """Return the paths that are below none of the others, each once."""
+    """Return the paths that are not below another one, each once."""
     kept: list[str] = []
     for path in sorted(set(paths), key=lambda one: one.split("/")):
         if not (kept and is_below(path, kept[-1])):

@@ -1,15 +1,15 @@
-"""The processes around a package's code: nothing that it starts outlives the session.
+"""The processes around a package's code: no process that it starts outlives the session.
 
-Three of them: the guardian, which the session knows and which ends as the last one does; the first
-one, which only waits; and the one that everything runs in. Where the kernel allows it, the first
-one is the first of process numbers of their own. A process can leave its group and its session, but
-not that: when it ends, the kernel ends all others. And to a first process most signals mean
-nothing, not even its own ``abort``, so the code runs in another.
+There are three: the guardian, which the session starts and which ends like the worker; the first
+process, which only waits; and the worker, in which the code runs. Where the kernel allows it, the
+first process is number 1 of a process namespace. A process can leave its group and its session, but
+not its namespace: when number 1 ends, the kernel kills all others in it. Number 1 ignores most
+signals, even its own ``abort``, so the code runs in another process.
 
-The code may hold the interpreter, or stop its own process and its group. It leads a group of its
-own, and cannot even name the guardian, which does nothing but wait: for the end of the code, and
-for the session, which says by a pipe what is to be done, and which is gone where that hangs up.
-Where the guardian is killed, the kernel kills the first one, and so the others.
+The code may hold the interpreter lock, or stop its own process and group. It leads a group of its
+own and has no number of the guardian, which only waits: for the end of the code, and for commands
+of the session by a pipe; the session is gone when the pipe is closed. If the guardian is killed,
+the kernel kills the first process, and so the others.
 """
 
 from __future__ import annotations
@@ -38,12 +38,11 @@ _STDERR = 2
 def start_supervisor(
     path: str, identity: tuple[int, int], confinement: Confinement, memory: MemoryGroup
 ) -> None:
-    """Return in the process that the code runs in; this one ends, later, as that one does.
+    """Return in the worker, where the code runs; this process ends later, with the same status.
 
     The private folder at ``path`` becomes the current one, and is removed where the session cannot
-    do that any more. The namespaces were entered before; the rest of ``confinement`` is done on the
-    way. Raises ``OSError`` where another thing than that of ``identity`` is there: code that ran
-    before put it there.
+    do that any more. The namespaces were entered before; the rest of ``confinement`` is done here.
+    Raises ``OSError`` where ``path`` has not that ``identity``: earlier code replaced it.
     """
     folder = hold_private_folder(path, identity)
     os.fchdir(folder.fd)
@@ -64,7 +63,7 @@ def start_supervisor(
     worker = os.fork()
     if worker:
         _let_go(back)
-        _wait_and_tell(worker, back, has_numbers=confinement.has_numbers)
+        _wait_and_report(worker, back, has_numbers=confinement.has_numbers)
     os.close(back)
     os.close(CONTROL)
     os.setsid()
@@ -74,9 +73,10 @@ def start_supervisor(
 
 
 def _let_go(*kept: int) -> None:
-    """Close all but ``kept``: whoever waits must not keep a pipe open that others watch.
+    """Close all descriptors but ``kept``, and block all signals.
 
-    And hear no signal that the code sends to all of its group.
+    A waiting process must not hold a pipe open that others watch, nor be ended by a signal that the
+    code sends to its group.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     start = 0
@@ -87,18 +87,18 @@ def _let_go(*kept: int) -> None:
 
 
 def _end_with_parent(pipe: int | None) -> None:
-    """Have the kernel end this process where its parent ends; ``pipe`` leads to the parent."""
+    """Make the kernel end this process with its parent; ``pipe`` leads to the parent."""
     if not is_linux():
         return
     die_with_parent()
-    if pipe is not None:  # it may have ended before, and then nobody reads there
+    if pipe is not None:  # it may have ended already, and then the pipe is closed
         poll = select.poll()
         poll.register(pipe, 0)
         if poll.poll(0):
             os._exit(1)
 
 
-def _wait_and_tell(worker: int, back: int, *, has_numbers: bool) -> None:
+def _wait_and_report(worker: int, back: int, *, has_numbers: bool) -> None:
     def ask_to_end(*_: object) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(worker, signal.SIGTERM)
@@ -107,7 +107,7 @@ def _wait_and_tell(worker: int, back: int, *, has_numbers: bool) -> None:
     signal.signal(signal.SIGTERM, ask_to_end)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
     while True:
-        pid, status = os.wait()  # those that lost their parents come here too
+        pid, status = os.wait()  # orphans are waited for here too
         if pid == worker:
             break
     if not has_numbers:
@@ -118,7 +118,7 @@ def _wait_and_tell(worker: int, back: int, *, has_numbers: bool) -> None:
 
 
 class _Guardian:
-    """The process that the session knows. ``first`` is its child, which tells through ``out``."""
+    """The process that the session started. ``first`` is its child, which reports by ``out``."""
 
     def __init__(self, first: int, out: int, memory: MemoryGroup, *, has_numbers: bool) -> None:
         self._first = first
@@ -128,22 +128,22 @@ class _Guardian:
         self._said = b""
 
     def guard(self, folder: PrivateFolder) -> None:
-        """Wait until the code has ended or is to end, end what is left of it, and end as it did."""
+        """Wait until the code ends or must end, end its other processes, and end like the code."""
         has_session = self._wait()
         self._end_all()
         if self._memory.was_exceeded():
-            with contextlib.suppress(OSError):  # nobody may read it any more
-                os.write(_STDERR, b"all its processes together reached the limit of memory\n")
+            with contextlib.suppress(OSError):  # stderr may be closed
+                os.write(_STDERR, b"all its processes together reached the memory limit\n")
         self._memory.remove()
-        if not (has_session and self._is_listened_to()):
+        if not (has_session and self._has_session()):
             for _ in range(_REMOVING_ATTEMPTS):
                 if folder.remove():
                     break
                 time.sleep(0.05)
-        self._end_as_told()
+        self._end_like_code()
 
     def _wait(self) -> bool:
-        """Return once the code has ended or is to end; whether there still is a session."""
+        """Wait until the code ends or must end; return whether the session is still there."""
         both = select.poll()
         both.register(CONTROL, select.POLLIN)
         both.register(self._out, select.POLLIN)
@@ -155,26 +155,26 @@ class _Guardian:
                 if not said or len(self._said) >= 2 * _NUMBER.size:
                     return True
             if CONTROL in ready:
-                wish = os.read(CONTROL, 1)
-                if wish != ASK_TO_END:
-                    return wish == END_BY_FORCE
+                command = os.read(CONTROL, 1)
+                if command != ASK_TO_END:
+                    return command == END_BY_FORCE
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(self._first, signal.SIGTERM)
 
-    def _is_listened_to(self) -> bool:
-        """Return whether the session is there: the code may have ended first because it is not."""
+    def _has_session(self) -> bool:
+        """Return whether the session is there: its end may be why the code ended."""
         poll = select.poll()
         poll.register(CONTROL, 0)
         return not poll.poll(0)
 
     def _end_all(self) -> None:
-        """End what is left of the code; return when it is gone."""
+        """End all processes of the code; return when they are gone."""
         if not self._has_numbers and len(self._said) >= _NUMBER.size:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(_NUMBER.unpack_from(self._said)[0], signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._first, signal.SIGKILL)
-        os.waitpid(self._first, 0)  # with numbers of their own it comes back after the last one
+        os.waitpid(self._first, 0)  # with a process namespace it returns after the last one
         while children := _children():
             for pid in children:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -182,7 +182,7 @@ class _Guardian:
             with contextlib.suppress(ChildProcessError):
                 os.wait()
 
-    def _end_as_told(self) -> None:
+    def _end_like_code(self) -> None:
         status = int(signal.SIGKILL)
         if len(self._said) >= 2 * _NUMBER.size:
             (status,) = _NUMBER.unpack_from(self._said, _NUMBER.size)
@@ -196,7 +196,7 @@ class _Guardian:
 
 
 def _children() -> list[int]:
-    """Return the children of this process, as far as the system tells them."""
+    """Return the children of this process, as far as the system lists them."""
     with contextlib.suppress(OSError), open(f"/proc/self/task/{os.getpid()}/children") as file:
         return list(map(int, file.read().split()))
     return []

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import sys
 
-# The last of Linux 6.17: what a kernel has beyond it, this table knows nothing of.
+# The last call of Linux 6.17: later calls are not in this table.
 LAST_KNOWN = 469
 
-# What no task needs, and what is refused to it. Most of these need a capability; they are here
-# because a fault of the kernel is reached through them.
+# Refused calls, which no task needs. Most of them need a capability; they are refused because
+# faults of the kernel are reached through them.
 REFUSED: dict[str, tuple[int, int]] = {
     # Mounts, and other roots.
     "mount": (165, 40),
@@ -31,7 +31,7 @@ REFUSED: dict[str, tuple[int, int]] = {
     "open_tree_attr": (467, 467),
     "name_to_handle_at": (303, 264),
     "open_by_handle_at": (304, 265),
-    # Namespaces; `clone` is judged by its flags.
+    # Namespaces; `clone` is checked by its flags.
     "unshare": (272, 97),
     "setns": (308, 268),
     # Other processes.
@@ -41,11 +41,11 @@ REFUSED: dict[str, tuple[int, int]] = {
     "process_madvise": (440, 440),
     "pidfd_getfd": (438, 438),
     "kcmp": (312, 272),
-    # The user's keyrings, which no namespace parts.
+    # The user's keyrings, which no namespace separates.
     "add_key": (248, 217),
     "request_key": (249, 218),
     "keyctl": (250, 219),
-    # Large parts of the kernel that are at work for whoever asks.
+    # Large parts of the kernel that any process can use.
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
     "userfaultfd": (323, 282),
@@ -78,7 +78,7 @@ REFUSED: dict[str, tuple[int, int]] = {
     "iopl": (172, -1),
     "ioperm": (173, -1),
     "modify_ldt": (154, -1),
-    # Of former kernels.
+    # Calls of former kernels.
     "nfsservctl": (180, 42),
     "uselib": (134, -1),
     "ustat": (136, -1),
