@@ -86,7 +86,7 @@ def test_a_context_file_that_is_not_there(refused, signed):
         (("--task", "read_order"), "did you mean `read_orders`"),
         (("--task", "zzz"), "it has `check_orders`"),
         (("--workflow", "daily_reports"), "did you mean `daily_report`"),
-        (("--trigger", "zzz"), "no trigger of that name"),
+        (("--trigger", "zzz"), "no such trigger"),
         (("--task", "a\x1b[2J"), "\\x1b[2J"),
     ],
 )

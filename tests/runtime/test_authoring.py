@@ -88,12 +88,12 @@ def test_a_task_has_all_its_keywords(registry):
     ],
 )
 def test_a_keyword_with_a_wrong_value_is_refused(keywords):
-    with pytest.raises(ValueError, match=r"is one of|is no rule"):
+    with pytest.raises(ValueError, match=r"is one of|is not a rule"):
         cloaca.task(**keywords)
 
 
 def test_the_older_keywords_and_a_policy_exclude_each_other():
-    with pytest.raises(ValueError, match="retried once"):
+    with pytest.raises(ValueError, match="not by both"):
         cloaca.task(retry=cloaca.RetryPolicy.default(), retry_attempts=2)
 
 
@@ -105,7 +105,7 @@ def test_an_unknown_keyword_is_refused():
 
 
 def test_a_dependency_is_a_name_or_has_one():
-    with pytest.raises(TypeError, match="waits for"):
+    with pytest.raises(TypeError, match="a dependency of a task"):
         cloaca.task(dependencies=[3])(lambda context: None)
 
 
@@ -206,7 +206,7 @@ def test_rules_are_plain_values():
     }  # fmt: skip
     assert cloaca.none_of()["type"] == "None"
     assert cloaca.all_of(rule["conditions"][0])["conditions"] == [cloaca.task_failed("a")]
-    with pytest.raises(ValueError, match="an operator of a trigger rule"):
+    with pytest.raises(ValueError, match="the operator of a trigger rule"):
         cloaca.context_value("n", "like", 3)
 
 
@@ -318,7 +318,7 @@ def test_a_graph_with_a_reactor_is_fed_by_its_accumulators(registry):
     assert builder.execute({}) == [None]
     assert registry.reactors == {"ticker": (("ticks",), "when_all")}
     assert repr(builder) == "ComputationGraphBuilder(name='market', nodes=2)"
-    with pytest.raises(ValueError, match="its reactor says so"):
+    with pytest.raises(ValueError, match="has a reactor"):
         cloaca.task(invokes=builder)(lambda context: None)
 
 
@@ -330,7 +330,7 @@ def test_mistakes_in_graphs_are_told(registry):
         cloaca.node(print)
     with pytest.raises(AttributeError, match="without a function"), build("x", graph={"a": {}}):
         pass
-    with pytest.raises(ValueError, match="is no node of"), build("x", graph={}):
+    with pytest.raises(ValueError, match="is not a node of"), build("x", graph={}):
         cloaca.node(lambda: None)
     with (
         pytest.raises(ValueError, match="no accumulator"),

@@ -199,7 +199,7 @@ def b(context):
 """
     with opened(text) as session:
         workflow = workflow_of(session.describe())
-        with pytest.raises(Refused, match="would wait for ever") as caught:
+        with pytest.raises(Refused, match="would wait forever") as caught:
             run_in_engine(session, workflow, {}, EngineOptions(jobs=1))
         assert "public::pkg::flow::a" in caught.value.diagnostics[0].hint
         alone = only_task(workflow, "b")
@@ -424,7 +424,7 @@ def test_a_release_that_cannot_run_packages_is_refused_by_name(opened, tmp_path)
     folder = tmp_path / "old"
     shutil.copytree(installed("0.3.1").folder, folder)
     with (
-        pytest.raises(Incompatible, match=r"cloaca 0\.3\.1, and the known ones are 0\.4 to 0\.12"),
+        pytest.raises(Incompatible, match=r"cloaca 0\.3\.1; the known releases are 0\.4 to 0\.12"),
         opened(FLOW, engine=EngineWheel(folder=str(folder))),
     ):
         pass
@@ -448,7 +448,7 @@ def test_a_folder_that_does_not_say_which_release_it_is_is_refused(opened, tmp_p
     (tmp_path / "cloaca").mkdir()
     (tmp_path / "cloaca" / "__init__.py").write_text("")
     with (
-        pytest.raises(Incompatible, match="which release"),
+        pytest.raises(Incompatible, match="the release of the engine there is unknown"),
         opened(FLOW, engine=EngineWheel(folder=str(tmp_path))),
     ):
         pass

@@ -243,7 +243,7 @@ def test_a_plugin_that_deletes_its_own_folder_gains_nothing(session):
         ("BAD_MAGIC", Code.UNKNOWN_ABI, "a registry of an unknown kind"),
         ("NO_PLUGINS", Code.NO_PLUGIN, "registers 0 plugins"),
         ("EMPTY_ENTRY", Code.PLUGIN_ANSWER, "an empty entry"),
-        ("UNKNOWN_ABI", Code.UNKNOWN_ABI, "no host here speaks: 900"),
+        ("UNKNOWN_ABI", Code.UNKNOWN_ABI, "the ABI of the plugin is not supported: 900"),
         ("BAD_SIZE", Code.UNKNOWN_ABI, "a descriptor of 128 bytes where ABI 500 has 120"),
         ("STRATEGY", Code.UNKNOWN_ABI, "buffers of strategy 0"),
         ("NO_METHODS", Code.PLUGIN_ANSWER, "claims 0 methods"),

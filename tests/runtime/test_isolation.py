@@ -389,7 +389,7 @@ def test_no_common_limit_of_memory_is_said_and_is_no_lack_of_isolation():
     )  # fmt: skip
     together, said = done.stdout.splitlines()
     assert together == "False"
-    assert said.startswith("T015 note the limit of memory holds for each process of the code, not")
+    assert said.startswith("T015 note the memory limit holds for each process of the code, not")
 
 
 NO_GROUP = """
@@ -409,7 +409,7 @@ def test_the_current_folder_is_given_unless_it_is_too_much(tmp_path, monkeypatch
     monkeypatch.setenv("CLOACINA_CTL_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.chdir(project)
     assert current_folder().path == str(project)
-    for folder, why in ((home, "your home folder"), ("/", "the system's"), (tmp_path, "is in it")):
+    for folder, why in ((home, "your home folder"), ("/", "of the system"), (tmp_path, "is in it")):
         monkeypatch.chdir(folder)
         assert current_folder().path is None
         assert why in current_folder().why

@@ -94,7 +94,7 @@ def test_hosts_the_shorter_c_interface_of_0_2(layout):
         ("serial", "the context cannot be serialised"),
         ("strange", "an unknown status: 5"),
         ("latin", "not UTF-8"),
-        ("huge", "may be cut short"),
+        ("huge", "may be truncated"),
     ],
 )
 def test_says_what_a_task_of_the_c_interface_said(context, words):
@@ -156,7 +156,7 @@ def test_says_why_a_trigger_cannot_tell_whether_it_fires(newest):
 def test_does_not_ask_a_trigger_that_goes_by_the_clock(newest):
     with pytest.raises(UsageError) as refused:
         newest.poll_trigger("nightly")
-    assert "goes by the clock" in str(refused.value)
+    assert "is a cron trigger" in str(refused.value)
 
 
 def test_runs_the_graph_of_the_package_and_one_that_tasks_call(newest):

@@ -313,9 +313,7 @@ def _find_descriptor(library: ctypes.CDLL) -> tuple[Any, int]:
         raise LoadFailure("T005", "the library returns no registry of plugins")
     registry = pointer.contents
     if bytes(registry.magic) != _MAGIC or registry.version != _REGISTRY_VERSION:
-        raise LoadFailure(
-            "T004", f"the registry of plugins has an unknown version: {registry.version}"
-        )
+        raise LoadFailure("T004", f"a registry of an unknown kind or version: {registry.version}")
     if not 0 < registry.count <= _MAX_PLUGINS:
         raise LoadFailure("B003", f"the library registers {registry.count} plugins")
     for number in range(registry.count):
