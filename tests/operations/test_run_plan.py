@@ -78,7 +78,7 @@ def test_a_rule_that_only_running_would_tell_is_refused_with_its_place(project, 
     assert found.code is Code.TRIGGER_RULE
     assert found.where.startswith("workflow/daily_report/tasks.py:")
     assert found.message.count("make()") == 1
-    assert "plain values" in found.hint
+    assert "literal values" in found.hint
 
 
 TWO = (Workflow(name="etl", tasks=(Task(id="load"), Task(id="clean", dependencies=("load",)))),

@@ -351,7 +351,7 @@ def test_mistakes_in_graphs_are_told(registry):
     assert not registry.graphs
     broken = graph_of(MARKET)
     broken.functions["decide"] = lambda context: "Buy"
-    with pytest.raises(ValueError, match="chooses a route"):
+    with pytest.raises(ValueError, match="must return a pair"):
         registry.graphs["market"].run({}, context=Context())
 
 

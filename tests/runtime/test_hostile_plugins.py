@@ -105,7 +105,7 @@ def test_who_ran_beside_a_task_that_crashes_is_told_to_all_of_them(session):
     other.join()
     for one in (outcome, ended[0]):
         assert one.crashed
-        assert "`after` and `sleep` ran in it, and one of them may be the cause" in one.error
+        assert "`after` and `sleep` ran in it, and one of them may be why" in one.error
     assert "ran in it" not in do(session, "abort").error
 
 

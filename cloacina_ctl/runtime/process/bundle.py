@@ -48,8 +48,8 @@ class Material:
 
     ``library`` is a descriptor, empty where modules are loaded, and None where the system has no
     files in memory. ``where`` names the package in errors. ``left`` is the path of the folder if
-    ``close`` could not remove it. ``held`` is the folder, open. ``python`` is the specifier of the
-    Python versions that the modules are for, None where the package states none.
+    ``close`` could not remove it, or if something else has its name. ``held`` is the folder, open.
+    ``python`` is the specifier of the Pythons that the modules are for, None where there is none.
     """
 
     def __init__(self, where: str | None) -> None:

@@ -183,7 +183,7 @@ def _beside(names: list[str]) -> str:
     named = [f"`{name}`" for name in names[:_MAX_BESIDE]]
     more = [f"{len(names) - len(named)} more"] if len(names) > len(named) else []
     first, last = (named, more[0]) if more else (named[:-1], named[-1])
-    return f"; {', '.join(first)} and {last} ran in it, and one of them may be the cause"
+    return f"; {', '.join(first)} and {last} ran in it, and one of them may be why"
 
 
 def _words(said: str | None) -> str:
