@@ -7,7 +7,7 @@ A map of the package, from the bottom up; imports point downwards only:
 ``progress``       how far an operation is
 ``clock``          the time as signatures and records have it
 ``errors``         diagnostics with permanent codes, and the one family of exceptions
-``redaction``      what looks like a secret, and how no text that is shown holds one
+``redaction``      recognizes secrets, and removes them from every text that is shown
 ``files``          folders held by descriptors, files that appear whole, locks, ownership
 ``toml``           TOML, bounded, with places in its errors
 ``settings``       the user's folder, configuration and environment

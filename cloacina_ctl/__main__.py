@@ -1,4 +1,4 @@
-"""``python -m cloacina_ctl``, and the console script: the version at once, the rest by ``cli``.
+"""``python -m cloacina_ctl`` and the console script: print the version, or start ``cli``.
 
 ``--version`` is answered before anything is imported: scripts ask for it again and again.
 """
@@ -17,8 +17,8 @@ def main() -> None:
 def _run() -> int:
     import gc
 
-    # What a command makes lives as long as the command. Looking for garbage among it takes a tenth
-    # of the time that `inspect` does.
+    # Objects live as long as the command. Collecting garbage takes a tenth of the time of
+    # `inspect`.
     gc.set_threshold(100_000, 20, 20)
     try:
         import signal
@@ -26,7 +26,7 @@ def _run() -> int:
         from cloacina_ctl.cli.main import run
 
         status = run(sys.argv[1:])
-        # Python would show a traceback of what arrives while it takes itself down.
+        # Python would print a traceback for a signal that arrives while it shuts down.
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
     except KeyboardInterrupt:
@@ -37,9 +37,9 @@ def _run() -> int:
 
 
 def _leave(status: int) -> None:
-    """End the process with ``status``, without taking the interpreter apart piece by piece.
+    """End the process with ``status``, without the interpreter's own shutdown.
 
-    ``run`` has closed what it opened and said what could not be written; the rest is the system's.
+    ``run`` has closed its files and reported failed writes; the system frees the rest.
     """
     import os
     from contextlib import suppress
@@ -51,11 +51,11 @@ def _leave(status: int) -> None:
 
 
 def _say_version() -> bool:
-    """Print the version, or leave it to those who know what to do with a closed or full output."""
+    """Print the version; return False where the output is closed or full, for ``cli`` to report."""
     import os
 
     try:
-        # Past the buffer: what cannot be written must not wait there for the next who tries.
+        # Unbuffered: bytes that cannot be written must not stay in the buffer for the next write.
         os.write(1, f"cloacina-ctl {__version__}\n".encode())
     except OSError:
         return False

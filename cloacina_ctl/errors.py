@@ -1,8 +1,8 @@
 """What can go wrong: permanent codes, diagnostics that carry them, one family of exceptions.
 
 A problem is a :class:`Diagnostic`. ``validate`` lists diagnostics; everything else raises a
-:class:`CloacinaError` that carries at least one. Texts may hold bytes of a hostile package:
-whoever shows them escapes them (``cli.escape``).
+:class:`CloacinaError` that carries at least one. Texts may hold bytes of a hostile package: they
+must be escaped before they are shown (``cli.escape``).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Code(str, enum.Enum):
 
     # A: archive
     NOT_A_PACKAGE = "A001", "not a package"
-    OTHER_GENERATION = "A002", "a package of another generation"
+    OTHER_GENERATION = "A002", "a package in an older format"
     NEWER_FORMAT = "A003", "made by a newer version"
     TRUNCATED = "A004", "shorter than its index says"
     TRAILING_BYTES = "A005", "longer than its index says"
@@ -76,7 +76,7 @@ class Code(str, enum.Enum):
     NO_SUCH_MEMBER = "A018", "no such member"
     BAD_STREAM = "A019", "a compressed stream that is damaged, or not the only one"
     MEMBER_TYPE = "A020", "a member that is neither a file nor a folder"
-    BAD_LAYOUT = "A021", "members that no package of its generation has"
+    BAD_LAYOUT = "A021", "members that no package of its format has"
     STRAY_FILE = "A022", "a file that does not belong into a package"
     SECRET_PACKED = "A023", "a file that may hold a secret"
     RELEASE_LIMIT = "A024", "more than the releases that read it load"
@@ -98,7 +98,7 @@ class Code(str, enum.Enum):
     BUILDER_PATH = "B012", "a path of the builder is in the library"
     UNMARKED_RELOCATIONS = "B013", "packed relocations without their mark"
     NEEDED_OUTSIDE = "B014", "the library needs another that not every system has"
-    NO_PROMISE = "B015", "nothing tells which systems the library runs on"
+    NO_PROMISE = "B015", "nothing says which systems the library runs on"
     UNREAD_MACHINE = "B016", "a machine whose libraries are not read"
     SEARCH_PATH = "B018", "folders were taken out of the library's search path"
     # D: delivery on this machine
@@ -106,7 +106,7 @@ class Code(str, enum.Enum):
     OTHER_BYTES = "D002", "another package of that name and version is there"
     NO_EARLIER = "D003", "no version to go back to"
     REGISTRY_DAMAGED = "D004", "a record of the registry is damaged"
-    REGISTRY_BUSY = "D005", "somebody else holds the registry"
+    REGISTRY_BUSY = "D005", "another program holds the registry"
     NEWER_REGISTRY = "D006", "a registry of a newer version"
     STORED_DAMAGED = "D007", "a stored package is damaged or missing"
     STRAY_STORED = "D008", "a file that the registry does not know"
@@ -146,7 +146,7 @@ class Code(str, enum.Enum):
     NO_WORKFLOW = "M009", "neither a workflow nor a graph"
     LANGUAGE_MISMATCH = "M010", "a field that the language does not have"
     MISSING_MEMBER = "M011", "the manifest names a file that is not in the package"
-    BAD_MANIFEST = "M012", "not a manifest of its generation"
+    BAD_MANIFEST = "M012", "not a manifest of its format"
     TASK_ORDER = "M013", "an order that is not one of the tasks"
     PLACEHOLDER = "M014", "a text that says nothing"
     UNPROVABLE = "M015", "a claim that nothing can prove"
@@ -156,7 +156,7 @@ class Code(str, enum.Enum):
     UNREACHABLE = "N001", "the server cannot be reached"
     INSECURE = "N002", "the connection is not secure"
     REDIRECT = "N003", "the server sends somewhere else"
-    BAD_ANSWER = "N004", "an answer that is none of a Cloacina server"
+    BAD_ANSWER = "N004", "an answer that is not from a Cloacina server"
     NO_ANSWER = "N005", "no answer in time"
     SERVER_FAILED = "N006", "the server failed"
     DENIED = "N007", "the server does not let you"
@@ -191,7 +191,7 @@ class Code(str, enum.Enum):
     RESERVED_NAME = "P016", "a name that the format keeps for itself"
     METADATA = "P017", "a project field that no package may have"
     PRIVATE_KEY = "P018", "a private key inside a file that gets packed"
-    RUNTIME_RULE = "P019", "a rule of the runtime that it is for"
+    RUNTIME_RULE = "P019", "a rule of the release that it is for"
     CREDENTIAL = "P020", "credentials inside a file that gets packed"
     TRACKED_IGNORED = "P023", "left out by an ignore rule, though git tracks it"
     NO_SUBMODULE = "P024", "a submodule that is not checked out"
@@ -216,10 +216,10 @@ class Code(str, enum.Enum):
     PATH_DEPENDENCY = "R015", "a dependency by path"
     TASK_ARGUMENT = "R016", "an argument that the macro does not know"
     STRAY_TASK = "R017", "a task outside of a workflow's module"
-    PROJECT_CHOOSES = "R018", "the project tells cargo what to run"
+    PROJECT_CHOOSES = "R018", "the project sets what cargo runs"
     PATH_LEFT = "R019", "a path of the builder may be in the library"
     STALE_UNITS = "R020", "cargo takes what it compiled of other files"
-    COMPILED_ANEW = "R021", "compiled anew: its files are not those that it was compiled of"
+    COMPILED_ANEW = "R021", "compiled again: its files are not those that it was compiled from"
     CLEARED_BUILDS = "R022", "what was built for workspaces that are gone was removed"
     COMPILED_IN = "R023", "a file that the crate compiles in and that is not packed"
     WATCHED = "R024", "a file that a build script watches and that is not packed"
@@ -242,7 +242,7 @@ class Code(str, enum.Enum):
     OF_OTHER_RELEASE = "R043", "something that this release does not have"
     # S: signature and trust
     UNSIGNED = "S001", "not signed"
-    NOT_VOUCHED = "S002", "nobody known vouches for it"
+    NOT_VOUCHED = "S002", "not signed by a trusted key"
     BAD_SIGNATURE = "S003", "a signature that fails"
     THRESHOLD = "S004", "signed by too few"
     BAD_KEY = "S005", "a key that cannot be used"
@@ -263,7 +263,7 @@ class Code(str, enum.Enum):
     TASK_FAILED = "T001", "a task that failed"
     TRIGGER_RULE = "T002", "a trigger rule that cannot be read"
     LOAD_FAILED = "T003", "code that cannot be loaded"
-    UNKNOWN_ABI = "T004", "an interface that no host here speaks"
+    UNKNOWN_ABI = "T004", "an interface that no host here supports"
     PLUGIN_ANSWER = "T005", "an answer that breaks the plugin's interface"
     CRASHED = "T006", "the process of the package died"
     NO_SUCH_TASK = "T007", "no such task, trigger or graph"
@@ -301,7 +301,7 @@ class Code(str, enum.Enum):
     DYNAMIC_METADATA = "Y009", "a name or version that only the build knows"
     NO_INIT = "Y010", "a package folder without `__init__.py`"
     WORKFLOW_BUILDER = "Y011", "a WorkflowBuilder in a packaged module"
-    HIDDEN_TASK = "Y013", "a task that only running the code would tell"
+    HIDDEN_TASK = "Y013", "a task that only running the code would show"
     PYTHON_DISAGREES = "Y014", "manifest and source disagree"
     PYTHON_TASK_ARGUMENT = "Y012", "an argument that the decorator does not know"
     DEPENDENCY = "Y015", "a dependency that cannot be vendored"
@@ -314,7 +314,7 @@ class Code(str, enum.Enum):
     ENGINE_VENDORED = "Y022", "the engine's own package is never vendored"
     NARROWED_PYTHON = "Y023", "vendored for fewer versions of Python"
     NATIVE_VENDORED = "Y024", "vendored code for one platform"
-    SHORT_RULE = "Y025", "a trigger rule by which engines wait for ever"
+    SHORT_RULE = "Y025", "a trigger rule by which engines wait forever"
     NAMED_SOURCE = "Y026", "a dependency whose source the project names"
     SOURCE_WHEEL = "Y027", "not a wheel of the source that the project names"
     PROJECT_LOCK = "Y028", "a lock of the project that does not decide"
@@ -341,7 +341,7 @@ class Location(NamedTuple):
     """A place in a file of this machine, named as it is seen from the current folder.
 
     ``line`` and ``column`` count from 1, the column in characters, of a Rust source in bytes of
-    UTF-8; None where nothing tells them.
+    UTF-8; None where they are not known.
     """
 
     file: str

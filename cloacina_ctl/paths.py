@@ -1,7 +1,7 @@
-"""What a member of a package may be called: the one place where names are judged.
+"""Rules for the names of members: the one place where names are checked.
 
 A name that passes means the same to every file system, archive tool and terminal, or is refused
-(docs/format.md, "Names"). Judged before anything touches a disk.
+(docs/format.md, "Names"). Names are checked before anything is written to a disk.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_PATH_BYTES = 1024
 MAX_DEPTH = 32
 _MANY_FOLDERS = 50_000
 
-# Most names are plain: one match judges them, but for Windows' devices and the lengths.
+# Most names are plain: one match checks them, except for Windows' devices and the lengths.
 _PLAIN = re.compile(r"[A-Za-z0-9_+=@~^%$#!&',;(){}\[\]-][A-Za-z0-9_+=@~^%$#!&',;(){}\[\] ./-]*")
 _FORBIDDEN = re.compile(r'[\\<>:"|?*\x00-\x1f\x7f]')
 _DRIVE = re.compile(r"(?:\A|/)[A-Za-z]:")
@@ -77,9 +77,9 @@ _DEVICE_LINE = re.compile(
 
 
 def all_plain(paths: Sequence[str]) -> bool:
-    """Tell whether all of ``paths`` are certainly allowed; no says nothing.
+    """Return True only if all of ``paths`` are allowed; False means that each must be checked.
 
-    What ``check_path`` does for each, done for all at once: most packages have plain names alone.
+    One check for all, where ``check_path`` checks each: most packages have only plain names.
     """
     text = "\n".join(["", *paths, ""])
     return (
@@ -94,10 +94,10 @@ def all_plain(paths: Sequence[str]) -> bool:
 
 
 def check_legacy_path(text: str) -> str | None:
-    """Return the rule that ``text`` breaks as a path in a package of another generation, or None.
+    """Return the rule that ``text`` breaks as a path in a legacy package, or None.
 
-    Their packers run on systems that know no forbidden names, so those of Windows are taken, but
-    for what leads to a drive there.
+    Their packers run on systems without forbidden names, so names that Windows forbids are
+    accepted, except for those that name a drive there.
     """
     if check_path(text) is None:
         return None
@@ -169,12 +169,11 @@ class Collision(NamedTuple):
 
 
 def collisions(paths: Iterable[str]) -> tuple[Collision, ...]:
-    """Return the paths that clash: equal under case and width, listed twice, file and folder.
+    """Return the paths that clash: equal but for case and width, listed twice, or file and folder.
 
-    ``paths`` are such as ``check_path`` accepts. Folders are compared too, so ``A/x`` and ``a/y``
-    clash. Sorted by what a file system may take a path for, everything in one such folder stands
-    together, so comparing neighbours is enough: a table of all folders would take gigabytes for
-    what a hostile package can list.
+    ``check_path`` accepts each of ``paths``. Folders are compared too: ``A/x`` and ``a/y`` clash.
+    Paths are sorted by their folded form, so all paths in one folder are adjacent and comparing
+    neighbors is enough: a table of all folders would take gigabytes for a hostile package.
     """
     paths = list(paths)
     if _clearly_apart(paths):
@@ -193,7 +192,7 @@ def collisions(paths: Iterable[str]) -> tuple[Collision, ...]:
 
 
 def _clearly_apart(paths: list[str]) -> bool:
-    """Tell whether no two of ``paths`` can clash: ASCII, in a moderate number of folders."""
+    """Return whether no two of ``paths`` can clash: ASCII, in a moderate number of folders."""
     folders: set[str] = set()
     for path in paths:
         end = path.rfind("/")
@@ -209,13 +208,13 @@ def _clearly_apart(paths: list[str]) -> bool:
 
 
 def _folded(path: str) -> str:
-    """Return what a file system may take ``path`` for, with U+0001 as the slash: it sorts first."""
+    """Return the folded form of ``path``, with U+0001 as the slash: it sorts first."""
     path = path.replace("/", "\x01")
     return path.lower() if path.isascii() else fold(path)
 
 
 def fold(text: str) -> str:
-    """Return the one spelling of all that some file system may take ``text`` for."""
+    """Return one form for all texts that some file system treats as the same name as ``text``."""
     if text.isascii():
         return text.lower()
     from unicodedata import normalize
@@ -243,7 +242,7 @@ def _compare(first: str, folded: str, second: str, next_folded: str) -> Collisio
 
 
 def _slashes(entries: list[tuple[str, int, str]]) -> Iterator[Collision]:
-    """Yield paths that are one when a character that folds to a slash is taken for one."""
+    """Yield paths that are equal once a character that folds to a slash is read as one."""
     if not any("/" in folded for folded, _, _ in entries):
         return
     seen: dict[str, str] = {}

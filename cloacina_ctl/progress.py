@@ -9,7 +9,7 @@ StageProgress = Callable[[int, int], None]  # done, total of one stage
 
 
 def stage(progress: Progress | None, name: str) -> StageProgress | None:
-    """Return what takes ``(done, total)`` for the stage called ``name``."""
+    """Return a function that takes ``(done, total)`` for the stage ``name``."""
     if progress is None:
         return None
     report = progress

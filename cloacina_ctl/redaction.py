@@ -1,8 +1,8 @@
-"""What looks like a secret, and how no text that is shown holds one.
+"""Recognize secrets, and keep them out of every text that is shown.
 
-Two lines of defense. Whoever puts a word of the user into a message asks ``shown`` first. Whoever
-prints a message asks ``redacted``, which masks the secrets that this process knows, pieces of them
-too, and everything that is a secret by its shape alone.
+Two lines of defense. A word of the user passes through ``shown`` before it goes into a message. A
+message passes through ``redacted`` before it is printed: that masks the secrets that this process
+knows, and pieces of them, and every text with the shape of a secret.
 
 The shapes of tokens follow what their issuers document, as the rules of gitleaks collect them.
 """
@@ -24,9 +24,9 @@ SHORTEST = 8  # a piece of a secret of that many characters is not shown either
 
 
 class TokenShape(NamedTuple):
-    """What a token looks like: ``needle`` is in each of them, and quick to look for.
+    """The shape of a token: ``needle`` is in each of them, and quick to search for.
 
-    ``in_files`` where one inside of a file is a finding: examples of some are everywhere.
+    ``in_files`` is true where one inside a file is a finding: examples of some are everywhere.
     """
 
     what: str
@@ -67,7 +67,7 @@ _variables_are_known = True
 
 
 def begin(words: Sequence[str]) -> None:
-    """Begin a run with the command line ``words``: what an earlier one knew is forgotten."""
+    """Begin a run with the command line ``words``: secrets of an earlier run are forgotten."""
     global _line, _variables_are_known
     _known.clear()
     _line, _variables_are_known = words, False
@@ -80,10 +80,10 @@ def remember(secret: str, mask: str = HIDDEN) -> None:
 
 
 def looks_secret(text: str) -> bool:
-    """Tell whether ``text`` looks like a secret itself rather than like the name of something.
+    """Return whether ``text`` looks like a secret itself rather than like the name of something.
 
     By its shape alone: a private key, a token, 32 bytes in hex or base64, a password in a URL.
-    The path of a file that is there, or whose folder is, is none.
+    The path of an existing file, or of one in an existing folder, is not a secret.
     """
     if len(text) < 2 * SHORTEST and "clk_" not in text and "://" not in text:
         return False
@@ -91,7 +91,7 @@ def looks_secret(text: str) -> bool:
 
 
 def looks_key(text: str) -> bool:
-    """Tell whether ``text``, given as a key's name or file, is more likely the key itself."""
+    """Return whether ``text``, given as a key's name or file, is more likely the key itself."""
     import re
 
     bare = re.sub(r"[\s:]", "", text)  # a fingerprint has that form, too
@@ -104,9 +104,9 @@ def looks_key(text: str) -> bool:
 
 
 def shown(text: str) -> str:
-    """Return ``text``, or what is said in its place where it looks like a secret.
+    """Return ``text``, or a replacement where it looks like a secret.
 
-    Of a URL the password alone is left out.
+    Of a URL only the password is left out.
     """
     if not looks_secret(text):
         return text
@@ -115,7 +115,7 @@ def shown(text: str) -> str:
 
 
 def shown_word(text: str) -> str:
-    """Return ``text`` where it is one short word, as names are; else what is said in its place."""
+    """Return ``text`` where it is one short word, as names are; else a replacement."""
     is_word = text.isprintable() and " " not in text and len(text) <= 64
     return shown(text) if is_word else HIDDEN
 
@@ -130,7 +130,7 @@ def shown_file(path: str, place: str) -> str:
 
 
 def refuse_key_text(text: str, place: str) -> None:
-    """Raise ``UsageError`` where ``text`` is a key, and its name or file was asked for."""
+    """Raise ``UsageError`` where ``text`` is a key instead of a key's name or file."""
     if looks_key(text):
         raise UsageError.of(
             Code.SECRET_GIVEN,
@@ -142,13 +142,13 @@ def refuse_key_text(text: str, place: str) -> None:
 
 
 def refuse_secret_text(text: str, place: str) -> None:
-    """Raise ``UsageError`` where ``text`` is a token or the like, and its file was asked for."""
+    """Raise ``UsageError`` where ``text`` is a secret, such as a token, instead of its file."""
     if looks_secret(text):
         raise secret_given(place)
 
 
 def secret_given(place: str) -> UsageError:
-    """Return the error for a secret that stands where none belongs."""
+    """Return the error for a secret in a place where none belongs."""
     return UsageError.of(
         Code.SECRET_GIVEN,
         "the value looks like a secret itself, not like the name of something; it is not shown",
@@ -158,7 +158,7 @@ def secret_given(place: str) -> UsageError:
 
 
 def redacted(text: str) -> str:
-    """Return ``text`` without any secret: those that are known, and those that have its shape."""
+    """Return ``text`` without secrets: the known ones, and texts with the shape of one."""
     for secret, mask in _secrets():
         text = _without(text, secret, mask)
     if "PRIVATE KEY" in text:
@@ -172,7 +172,7 @@ def redacted(text: str) -> str:
 
 
 def _secrets() -> list[tuple[str, str]]:
-    """Return what is known to be secret, the longest first: a part must not hide the whole."""
+    """Return the known secrets, the longest first: a part must not hide the whole."""
     global _variables_are_known  # noqa: PLW0603 - as above
     if not _variables_are_known:
         _variables_are_known = True
@@ -184,14 +184,14 @@ def _secrets() -> list[tuple[str, str]]:
 
 
 def _variables() -> Iterator[str]:
-    """Yield the values that messages may be about: our own variables, and those of proxies."""
+    """Yield secrets of the environment that messages may quote: our own, and those of proxies."""
     for name, value in os.environ.items():
         if name.startswith("CLOACINA_CTL_") or name.lower().endswith("_proxy"):
             yield value
 
 
 def _parts(text: str) -> Iterator[str]:
-    """Yield what in ``text`` is secret by its shape."""
+    """Yield the parts of ``text`` that have the shape of a secret."""
     import re
 
     if "PRIVATE KEY" in text:
@@ -210,7 +210,7 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _is_random(run: str) -> bool:
-    """Tell a run of base64 from words and paths: its letters change case far more often."""
+    """Return whether ``run`` is base64, not words or a path: its letters change case more often."""
     from itertools import pairwise
 
     if run.islower() or run.isupper():
@@ -229,7 +229,7 @@ def _is_hex(text: str) -> bool:
 
 
 def _exists(path: str) -> bool:
-    """Tell whether ``path`` is that of a file, or of one that may be made in a folder."""
+    """Return whether ``path`` is an existing file, or a new name in an existing folder."""
     try:
         folder = os.path.dirname(path)  # base64 may begin with slashes, too
         return os.path.lexists(path) or (folder.strip("/") != "" and os.path.isdir(folder))
@@ -244,7 +244,7 @@ def _replaced(pattern: str, text: str) -> str:
 
 
 def _without(text: str, secret: str, mask: str) -> str:
-    """Return ``text`` without ``secret``; of a long one without its pieces, for texts are cut."""
+    """Return ``text`` without ``secret``, and without pieces of a long one: texts may be cut."""
     if len(secret) < SHORTEST:  # perhaps a word that stands inside of others
         import re
 

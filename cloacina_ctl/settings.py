@@ -1,7 +1,7 @@
 """What the user set: the folder with keys and trust, ``config.toml`` in it, the environment.
 
-Flags win over the environment, the environment over the file. Nothing of a project or a package
-has a say in any of it, and so neither has the folder that a command happens to run in.
+Flags win over the environment, the environment over the file. A project, a package and the
+current folder never change a setting.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Settings(NamedTuple):
 def config_folder() -> str:
     """Return the folder of the user's keys, trust and configuration; it need not exist yet.
 
-    Raises ``FileProblem`` where the environment tells neither the folder nor a home. So call it
+    Raises ``FileProblem`` where the environment sets neither the folder nor a home. So call it
     only where a key's name, a trusted key or the configuration is needed: containers and services
     often have no home.
     """
@@ -54,11 +54,11 @@ def config_folder() -> str:
 
 
 def names_a_source(key: str) -> bool:
-    """Tell whether ``key`` is where a key comes from, not the name or fingerprint of a stored one.
+    """Return whether ``key`` is a source of a key, not the name or fingerprint of a stored one.
 
-    That is the path of a key file, `-`, `fd:N` or `env:NAME`. The text alone
-    decides. A file of that name in the current folder does not: whoever wrote the project that
-    stands there would choose the key.
+    A source is the path of a key file, `-`, `fd:N` or `env:NAME`. The text alone
+    decides. A file of that name in the current folder does not: the author of the project there
+    could then choose the key.
     """
     if key.startswith(OPENSSH_FINGERPRINT):  # which may have a slash in it
         return False
@@ -66,12 +66,12 @@ def names_a_source(key: str) -> bool:
 
 
 def is_one_shot(key: str) -> bool:
-    """Tell whether ``key`` is `-`, `fd:N` or `env:NAME`: no file, and not there a second time."""
+    """Return whether ``key`` is `-`, `fd:N` or `env:NAME`: no file, and not there a second time."""
     return key == STDIN_SOURCE or key.startswith((FD_SOURCE, ENV_SOURCE))
 
 
 def signing_key() -> str | None:
-    """Return the key that the user set to sign with; the file is read where no variable says it.
+    """Return the key that the user set to sign with: from the environment, else from the file.
 
     Raises ``UsageError`` for a file that is not TOML, or with keys or values that this version
     does not know; ``FileProblem`` for one that cannot be read.
@@ -95,7 +95,7 @@ def registry_folder() -> str:
 
 
 def daemon_folder() -> str:
-    """Return the folder that Cloacina's daemon watches where nobody says otherwise."""
+    """Return the folder that Cloacina's daemon watches by default."""
     return os.path.join(home_folder("name the daemon's folder"), ".cloacina", "packages")
 
 
@@ -123,7 +123,7 @@ def expanded(path: str) -> str:
 
 
 def _configured() -> Settings:
-    """Return what the file says; where there is no home, there is no file."""
+    """Return the settings of the file; without a home there is no file."""
     try:
         folder = config_folder()
     except FileProblem:
@@ -140,7 +140,7 @@ def _read_file(folder: str) -> Settings:
 
     try:
         table = read_toml(path)
-    except Refused as error:  # not a package or project that is wrong, but what the user set
+    except Refused as error:  # a wrong setting of the user, not a wrong package or project
         raise UsageError(*(one._replace(code=Code.USAGE) for one in error.diagnostics)) from error
     problems = [problem for key in table if (problem := _check(key, table[key], path))]
     if problems:

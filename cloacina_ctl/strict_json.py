@@ -1,4 +1,4 @@
-"""JSON of other generations: any layout, but one meaning, and bounded before the parser runs.
+"""JSON of legacy packages: any layout, but one meaning, and bounded before the parser runs.
 
 Their parsers take the first or the last of two equal keys, NaN or not, and any number of digits.
 What they could read differently is refused.

@@ -1,4 +1,4 @@
-"""What was perhaps meant by a word that is not known."""
+"""Suggestions for a mistyped word."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def closest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
 
 
 def did_you_mean(word: str, known: Iterable[str], most: int = 1) -> str | None:
-    """Return a hint with what was perhaps meant, None where nothing known resembles ``word``."""
+    """Return a hint with similar words of ``known``, or None where there is none."""
     near = closest(word, known, most)
     return f"did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else None

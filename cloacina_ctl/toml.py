@@ -91,9 +91,9 @@ def read_text(
     max_bytes: int = MAX_BYTES,
     opener: Callable[[str], int] = _open_followed,
 ) -> bytes:
-    """Return the bytes of the file ``path``, which a parser has not seen yet; as ``read_toml``.
+    """Return the unparsed bytes of the file ``path``; raises as ``read_toml``.
 
-    ``opener`` returns a descriptor of a path, and decides what becomes of links.
+    ``opener`` returns a descriptor of a path, and decides whether links are followed.
     """
     name = os.fspath(path)
     with reported(name):
@@ -141,7 +141,7 @@ def _located(message: str, text: str, where: str) -> Refused:
 
 
 def _position(before: str) -> tuple[int, int]:
-    """Return line and column, from 1, of what comes behind ``before``."""
+    """Return line and column, from 1, of the end of ``before``."""
     return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 

@@ -1,7 +1,7 @@
 """Which characters beyond ASCII a name may hold: those that Unicode 13.0 assigns and that show.
 
 Interpreters carry different versions of Unicode, so asking ``unicodedata`` would make the verdict
-on a name depend on who reads it. Left out are controls, format characters (bidirectional and
+on a name depend on the interpreter. Left out are controls, format characters (bidirectional and
 zero-width ones among them), surrogates, private use, line and paragraph separators. Needed only
 where a name is not ASCII.
 """
@@ -56,5 +56,5 @@ def _bounds() -> list[int]:
 
 
 def is_allowed(character: str) -> bool:
-    """Tell whether a name may hold ``character``, which is not ASCII."""
+    """Return whether a name may hold ``character``, which is not ASCII."""
     return bisect_right(_bounds(), ord(character)) % 2 == 1

@@ -1,4 +1,4 @@
-"""Named tuples that cost next to nothing to declare.
+"""Named tuples that are cheap to declare.
 
 A short command spends most of its time on declaring classes, and ``typing.NamedTuple`` compiles
 every annotation and a constructor for each class. To type checkers, and in what it promises, this

@@ -1,12 +1,12 @@
-"""Folders held by descriptors: the one door for making, renaming and removing what has a name.
+"""Folders held by descriptors: all creating, renaming and removing of names goes through here.
 
-Others may write to a folder that this program works in: another user, or the code of a package. A
-path can then lead somewhere else from one moment to the next. So a folder is opened once, and all
-that happens in it goes through its descriptor and a single name: no link is followed, and nothing
-behind one is changed. A folder is known by its device and inode, not by its path.
+Another user, or the code of a package, may write to a folder that this program works in. A path
+can then change its meaning at any moment. So a folder is opened once, and every operation in it
+uses its descriptor and a single name: no link is followed, and nothing behind one is changed. A
+folder is identified by its device and inode, not by its path.
 
-Errors are the system's (``OSError``); callers name the path. Only the standard library is imported,
-and little of it: the process that looks after a package's code uses this module as well.
+Errors are the system's (``OSError``); callers name the path. Only a little of the standard library
+is imported: the process that supervises a package's code uses this module as well.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ PREFIX = ".cloacina-ctl-"
 HIDDEN_BYTES = 12
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# To work by names in a folder, one need not be allowed to list it.
+# Working by names in a folder needs no permission to list it.
 _BASE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _READ_WRITE = 0o600
 _ALL = 0o700  # what the owner of a folder may do
-TRIES = 8  # another run that clears up is that fast once; whoever is so each time means it
+TRIES = 8  # another run that clears up may win once; winning each time is an attack
 
 
 def hidden_name() -> str:
-    """Return a name that nobody can predict, and that this program knows as its own."""
+    """Return an unpredictable name that this program recognizes as its own."""
     return PREFIX + os.urandom(HIDDEN_BYTES).hex()
 
 
 def allow_owner(fd: int) -> None:
-    """Let its owner read and write a file that was made here, whatever the umask took."""
+    """Give the owner of a new file the right to read and write it, whatever the umask is."""
     mode = stat.S_IMODE(os.fstat(fd).st_mode)
     if mode & _READ_WRITE != _READ_WRITE:
         os.fchmod(fd, mode | _READ_WRITE)
 
 
 def close_quietly(fd: int) -> None:
-    """Close what was only read, or flushed before: what the system says of it changes nothing."""
+    """Close a file that was only read, or flushed before; errors are ignored."""
     with contextlib.suppress(OSError):
         os.close(fd)
 
@@ -69,7 +69,7 @@ class Folder:
         self.close()
 
     def close(self) -> None:
-        """Let the folder go; it stays as it is."""
+        """Close the descriptors; the folder stays as it is."""
         if self.fd >= 0:
             fd, self.fd = self.fd, -1
             close_quietly(fd)
@@ -83,9 +83,9 @@ class Folder:
         return os.path.join(self.path, name)
 
     def path_within(self, name: str) -> str:
-        """Return a path of ``name`` for this process, good whatever has the folder's name by then.
+        """Return a path of ``name`` for this process that survives a rename of the folder.
 
-        Where a system has no such paths it is that of ``where``.
+        Where a system has no such paths, it is that of ``where``.
         """
         path = f"/proc/self/fd/{self.fd}"
         return os.path.join(path, name) if os.path.isdir(path) else self.where(name)
@@ -103,7 +103,7 @@ class Folder:
         return Folder(fd, self.where(name))
 
     def make_folder(self, name: str, mode: int = 0o700) -> bool:
-        """Make a folder where the name is free, and tell whether it was.
+        """Make a folder where the name is free; return whether it was.
 
         Its owner may work in it whatever the umask is.
         """
@@ -118,12 +118,12 @@ class Folder:
         return True
 
     def open_file(self, name: str, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
-        """Return a descriptor of what has the name; ``ELOOP`` for a link, and no pipe waits."""
+        """Return a descriptor of ``name``; ``ELOOP`` for a link. Opening a pipe does not wait."""
         _refuse_slash(name)
         return os.open(name, flags | _NO_LINK, mode, dir_fd=self.fd)
 
     def look(self, name: str) -> os.stat_result | None:
-        """Return what the system says of the name itself; None where there is nothing."""
+        """Return the ``lstat`` result of the name; None where it does not exist."""
         try:
             return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
         except FileNotFoundError:
@@ -134,7 +134,7 @@ class Folder:
         return sorted(os.listdir(self.fd))
 
     def unlink(self, name: str) -> bool:
-        """Remove a file, or a link, and tell whether it was there."""
+        """Remove a file or a link; return whether it was there."""
         _refuse_slash(name)
         try:
             os.unlink(name, dir_fd=self.fd)
@@ -143,7 +143,7 @@ class Folder:
         return True
 
     def remove_folder(self, name: str) -> None:
-        """Remove a folder, unless something is in it."""
+        """Remove an empty folder."""
         _refuse_slash(name)
         try:
             os.rmdir(name, dir_fd=self.fd)
@@ -169,19 +169,19 @@ class Folder:
         os.symlink(target, name, dir_fd=self.fd)
 
     def sync(self) -> None:
-        """Have its names on the disk; some network file systems refuse, and lose less."""
+        """Flush its names to the disk; a refusal, as by some network file systems, is ignored."""
         with contextlib.suppress(OSError):
             os.fsync(self.fd)
 
 
 def open_folder(path: str | os.PathLike[str]) -> Folder:
-    """Open a folder that the user named; that one may be a link, as any path of the user's."""
+    """Open a folder that the user named; it may be a link, as any path of the user."""
     path = os.path.abspath(path)
     return Folder(os.open(path, _FOLDER), path)
 
 
 def make_folders(path: str, mode: int) -> None:
-    """Make the folder ``path`` and what is missing above it; ``EEXIST`` where another thing is.
+    """Make the folder ``path`` and missing ones above it; ``EEXIST`` where it is no folder.
 
     Their owner may work in them whatever the umask is.
     """
@@ -195,10 +195,10 @@ def make_folders(path: str, mode: int) -> None:
 
 
 class PrivateFolder(Folder):
-    """A folder that this program made for itself, and removes, whatever was made of it.
+    """A folder that this program made for itself, and removes again.
 
-    It is found by its device and inode: it may have been renamed, and something else may have its
-    name by now. ``name`` is its name in the folder ``above``; both stay open until ``close``.
+    It is found by its device and inode: it may have been renamed, and something else may have
+    taken its name. ``name`` is its name in the folder ``above``; both stay open until ``close``.
     Leaving it as a context manager removes it.
     """
 
@@ -213,24 +213,24 @@ class PrivateFolder(Folder):
 
     @property
     def identity(self) -> tuple[int, int]:
-        """The device and inode that it is known by in every process."""
+        """The device and inode that identify it in every process."""
         found = os.fstat(self.fd)
         return found.st_dev, found.st_ino
 
     @property
     def descriptors(self) -> tuple[int, int]:
-        """What a process must keep open to remove it."""
+        """The descriptors that a process must keep open to remove it."""
         return self.fd, self.above.fd
 
     def close(self) -> None:
-        """Let the folder go; it stays as it is."""
+        """Close the descriptors; the folder stays as it is."""
         super().close()
         self.above.close()
 
     def become(self, name: str) -> None:
-        """Give it the name ``name`` beside its own, also that of an empty folder.
+        """Rename it to ``name`` in the same folder; an empty folder of that name is replaced.
 
-        Raises ``ESTALE`` where something else has its name by now.
+        Raises ``ESTALE`` where something else has taken its name.
         """
         if not self._is_named(self.above.fd, self.name):
             raise _stale(self.path)
@@ -238,10 +238,10 @@ class PrivateFolder(Folder):
         self.name, self.path = name, self.above.where(name)
 
     def remove(self) -> bool:
-        """Remove it and all in it, and tell whether it is gone and nothing has its name.
+        """Remove it and all in it; return whether it is gone and nothing has its name.
 
-        A link that has its name is removed, and what it leads to is left alone; so is any other
-        thing that came into its place. What it holds of other owners stays. May be called again.
+        A link that has taken its name is removed, its target is not; anything else that has taken
+        its name stays, and so do folders of other owners in it. May be called again.
         """
         _empty(self.fd)
         for fd, name in self._places():
@@ -252,7 +252,7 @@ class PrivateFolder(Folder):
         return gone and next(self._places(), None) is None
 
     def found(self) -> str:
-        """Return the path at which it is now, as far as the system tells; else that it had."""
+        """Return its current path where the system knows it, else the path that it had."""
         with contextlib.suppress(OSError):
             path = os.readlink(f"/proc/self/fd/{self.fd}")
             if os.path.samestat(os.fstat(self.fd), os.lstat(path)):
@@ -260,7 +260,7 @@ class PrivateFolder(Folder):
         return self.path
 
     def _places(self) -> Iterator[tuple[int, str]]:
-        """Yield the folder that it is in now and its name there; nothing where it has none."""
+        """Yield the folder that it is in now, and its name there, if it has one."""
         if self._is_named(self.above.fd, self.name):
             yield self.above.fd, self.name
             return
@@ -286,7 +286,7 @@ class PrivateFolder(Folder):
         return os.path.samestat(found, os.fstat(self.fd))
 
     def _clear_name(self) -> None:
-        """Take back the name, where that takes nothing away: a link, or an empty folder."""
+        """Free the name where no data is lost: remove a link, or an empty folder."""
         with contextlib.suppress(OSError):
             found = self.above.look(self.name)
             if found is not None and stat.S_ISLNK(found.st_mode):
@@ -296,9 +296,9 @@ class PrivateFolder(Folder):
 
 
 def make_private_folder(base: str | os.PathLike[str] | Folder) -> PrivateFolder:
-    """Make a new folder in ``base`` that nobody else can look into, and hold it.
+    """Make a new folder in ``base`` that no other user can read, and hold it.
 
-    An open folder belongs to the new one from here on, and is closed with it.
+    Where ``base`` is an open folder, the new one owns it, and closes it.
     """
     above = base if isinstance(base, Folder) else _base(base)
     name = hidden_name()
@@ -316,7 +316,7 @@ def make_private_folder(base: str | os.PathLike[str] | Folder) -> PrivateFolder:
 
 
 def hold_private_folder(path: str, identity: tuple[int, int]) -> PrivateFolder:
-    """Hold the private folder of another process; ``ESTALE`` where another thing is there now."""
+    """Hold the private folder of another process; ``ESTALE`` where something else is there."""
     above = _base(os.path.dirname(path))
     try:
         folder = _held(above, os.path.basename(path))
@@ -350,11 +350,11 @@ def _refuse_slash(name: str) -> None:
 
 
 def _empty(top: int) -> None:
-    """Remove what is in the open folder ``top``: any depth, names and modes.
+    """Remove everything in the open folder ``top``, whatever its depth, names and modes.
 
-    Folders in it are moved up first, so that two descriptors reach any depth. That also keeps
-    mount points out: they cannot be renamed, and what cannot be renamed is not entered. Nor are
-    folders of other owners, who may have moved here what the code could not remove itself.
+    Folders in it are moved up first, so that two descriptors reach any depth. That also excludes
+    mount points: they cannot be renamed, and a folder that cannot be renamed is not entered. Nor
+    are folders of other owners, who may have moved here what the code could not remove itself.
     """
     mark, moved = hidden_name(), 0
     owner = os.fstat(top).st_uid
@@ -397,7 +397,7 @@ def _entered(top: int, name: str | None, owner: int) -> Iterator[int]:
 
 
 def _entries(place: int, owner: int) -> list[tuple[str, bool]]:
-    """Return the names in a folder, and which are folders; other owners' folders are not told."""
+    """Return the names in a folder, and which are folders; not the folders of other owners."""
     found = []
     with os.scandir(place) as entries:
         for entry in entries:
@@ -408,12 +408,12 @@ def _entries(place: int, owner: int) -> list[tuple[str, bool]]:
 
 
 def _moved_up(place: int, name: str, top: int, new: str) -> str:
-    """Move a folder to ``top`` under a new name, and return that."""
+    """Move a folder to ``top`` under a new name, and return the name."""
     try:
         os.rename(name, new, src_dir_fd=place, dst_dir_fd=top)
     except PermissionError:
-        # Only what its owner may write to gets another parent. The first of these renames keeps
-        # the parent, and so fails for a mount point alone, whose mode is not ours to change.
+        # A folder gets another parent only if its owner may write to it. The first rename keeps the
+        # parent, so it fails only for a mount point, whose mode must not be changed.
         os.rename(name, new, src_dir_fd=place, dst_dir_fd=place)
         _open_up_named(place, new, os.fstat(top).st_uid)
         os.rename(new, new, src_dir_fd=place, dst_dir_fd=top)

@@ -1,9 +1,9 @@
-"""Files and folders on their way to a name: without one, or with a hidden one that is held.
+"""Temporary files and folders: without a name, or with a hidden one and a lock.
 
-A hidden name is ``.cloacina-ctl-`` and 24 hexadecimal digits. Whoever makes one holds a lock on
-what it names until that has its own name or is removed, and the system lets go of the lock when the
-process ends. So what nobody holds was left by a process that is gone, and the next run that makes
-something in that folder removes it.
+A hidden name is ``.cloacina-ctl-`` and 24 hexadecimal digits. The process that makes it locks the
+file or folder until that has its final name or is removed, and the system releases the lock when
+the process ends. So a hidden file or folder without a lock was left by a process that is gone, and
+the next run that makes something in that folder removes it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from cloacina_ctl.files.folders import (
 from cloacina_ctl.files.locks import try_lock
 
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# What says a file system without O_TMPFILE; an old kernel takes the flag for O_DIRECTORY.
+# Errors of a file system without O_TMPFILE; an old kernel reads the flag as O_DIRECTORY.
 _NO_UNNAMED = frozenset({errno.ENOTSUP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.ENOENT})
 
 
 def new_unnamed(folder: int, mode: int) -> int:
-    """Return a new file without a name that can be given one, or -1: not every system can."""
+    """Return a new file without a name that can be linked later; -1 where the system cannot."""
     if not hasattr(os, "O_TMPFILE"):
         return -1
     try:
@@ -79,7 +79,7 @@ def locked_private_folder(base: str | Folder) -> PrivateFolder:
         if _is_kept(made.fd, made.above.fd, made.name):
             return made
         base = made.above.again()
-        made.remove()  # who took it for dead has done so; who put a link in its place has not
+        made.remove()  # a run that cleared it has done so; one that put a link there has not
         made.close()
     if isinstance(base, Folder):
         base.close()
@@ -87,11 +87,11 @@ def locked_private_folder(base: str | Folder) -> PrivateFolder:
 
 
 def _always_taken() -> OSError:
-    return OSError(errno.ESTALE, "somebody renames what is made there")
+    return OSError(errno.ESTALE, "another program renames new folders there")
 
 
 def _is_kept(fd: int, folder: int, name: str) -> bool:
-    """Lock what was just made; False where somebody took it for dead before it was locked."""
+    """Lock a new file or folder; False where another run removed it before it was locked."""
     if not _lock_own(fd):
         return False
     try:
@@ -104,14 +104,14 @@ def _lock_own(fd: int) -> bool:
     try:
         return try_lock(fd)
     except OSError:
-        return True  # where there are no locks nobody clears up either
+        return True  # where there are no locks, nothing is cleared up either
 
 
 _cleared: set[tuple[int, int]] = set()
 
 
 def clear_dead(folder: int) -> None:
-    """Do once in each process what ``remove_dead`` does."""
+    """Run ``remove_dead`` once in each process."""
     found = os.fstat(folder)
     if (found.st_dev, found.st_ino) not in _cleared:
         _cleared.add((found.st_dev, found.st_ino))
@@ -119,11 +119,11 @@ def clear_dead(folder: int) -> None:
 
 
 def remove_dead(folder: int) -> int:
-    """Remove from a folder what runs left that were killed, and return how much that was.
+    """Remove from a folder what killed runs left; return how many entries that was.
 
-    Only what has exactly such a name as these runs make, is a regular file or a folder of this
-    user, and is locked by nobody: the lock of a run that is alive holds. Where others could have
-    given a folder its name, it stays: they may not empty it, and this program must not for them.
+    Removed are only regular files and folders of this user that have exactly a hidden name and no
+    lock: a running process holds its lock. Where others could have given a folder its name, it
+    stays: they may not empty it, and this program must not do it for them.
     """
     with contextlib.suppress(OSError):  # a folder need not be readable to be written to
         return sum(
@@ -157,7 +157,7 @@ def _clear(folder: int, name: str) -> bool:
 
 
 def _others_can_rename(folder: int) -> bool:
-    """Tell whether others can rename this user's entries of a folder."""
+    """Return whether others can rename this user's entries of a folder."""
     found = os.fstat(folder)
     is_private_group = found.st_gid == found.st_uid  # as systems with a group for each user have it
     others = stat.S_IWOTH if is_private_group else stat.S_IWOTH | stat.S_IWGRP

@@ -1,9 +1,9 @@
 """Locks between processes: one mechanism for every file that more than one run may change.
 
-``flock``: the system lets go of a lock when its holder ends, however that ends, so no lock is ever
-left behind. Two ways to use it. A lock file is there for the lock alone and is never removed
+``flock``: the system releases a lock when its holder ends, however that ends, so no lock is ever
+left behind. There are two ways to use it. A lock file exists only for its lock and is never removed
 (:func:`held`). A file that is replaced by a rename is its own lock: :func:`open_locked` returns its
-descriptor, and whoever waited meanwhile finds that its path names another file, and opens that one.
+descriptor, and a run that waited sees that the path names another file, and opens that one.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from cloacina_ctl.files.folders import allow_owner, close_quietly
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    # What is entered while another program is waited for, to show that.
+    # A context that is entered while the program waits for another one, to show that.
     Waits = Callable[[], contextlib.AbstractContextManager[object]]
     Busy = Callable[[str], FileProblem]
 
 LOCK_SECONDS = 10.0  # longer than any change here holds a lock, except those to large packages
 _PAUSE_SECONDS = 0.01
-# What a file system without locks says, or one that locks only what is open for writing (NFS).
+# Errors of a file system without locks, or of one that locks only files open for writing (NFS).
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL, errno.EBADF})
 
 
 def try_lock(fd: int) -> bool:
-    """Lock the open file if nobody else has it locked, and tell whether; raises ``OSError``."""
+    """Lock the open file if no one else has it locked; return whether; raises ``OSError``."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -41,7 +41,7 @@ def try_lock(fd: int) -> bool:
 
 
 def held_elsewhere(path: str) -> FileProblem:
-    """Return the error for a file that another program does not let go."""
+    """Return the error for a file that another program keeps locked."""
     return FileProblem.of(
         Code.FILE_HELD,
         "another program is changing the file and does not let go",
@@ -127,7 +127,7 @@ def open_locked(
 ) -> int:
     """Return what ``opening`` returns, locked, once it is the file that ``named`` sees too.
 
-    A lock on a file that has been replaced meanwhile protects nothing: then it is opened anew. On
+    A lock on a file that was replaced meanwhile protects nothing: then the file is opened again. On
     a file system without locks the file is returned unlocked. Raises what ``opening`` does.
     """
     opened = -1

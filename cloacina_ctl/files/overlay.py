@@ -1,6 +1,6 @@
-"""Bytes that take the place of others in a file as it is read; the file itself stays as it is.
+"""Patches over the bytes of a file as it is read; the file itself stays as it is.
 
-Whoever reads the file in pieces lays the patches over each of them, so that no copy is needed.
+A reader lays the patches over each piece that it reads, so no copy is needed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Patch(NamedTuple):
 
 
 def lay_over(piece: bytearray | memoryview, start: int, patches: Iterable[Patch]) -> None:
-    """Put into ``piece``, which begins at the offset ``start``, what the patches say of it."""
+    """Apply the patches to ``piece``, which begins at the offset ``start``."""
     end = start + len(piece)
     for offset, data in patches:
         first, last = max(offset, start), min(offset + len(data), end)
@@ -30,7 +30,7 @@ def lay_over(piece: bytearray | memoryview, start: int, patches: Iterable[Patch]
 
 
 def laid_over(piece: bytes, start: int, patches: tuple[Patch, ...]) -> bytes:
-    """Return what ``piece``, which begins at the offset ``start``, is with the patches over it."""
+    """Return ``piece``, which begins at the offset ``start``, with the patches applied."""
     if not patches:
         return piece
     patched = bytearray(piece)

@@ -1,8 +1,8 @@
-"""Who else could have had a hand in a file or folder that this user relies on.
+"""Whether other users could have changed a file or folder that this user relies on.
 
-What stands in a folder is trusted as far as nobody else can put something else there. That holds
-where each folder on the real way from ``/``, and each link on it, belongs to this user or the
-administrator and is closed to others, as ssh and sudo ask of their files.
+The content of a folder is trusted if no one else can replace it. That holds where each folder on
+the real path from ``/``, and each link on it, belongs to this user or the administrator and is
+closed to others, as ssh and sudo require of their files.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ _UID_MAP, _OVERFLOW_UID = "/proc/self/uid_map", "/proc/sys/fs/overflowuid"
 
 
 class PathStep(NamedTuple):
-    """A folder or a link on the way to a path: where it really is, and what ``lstat`` says."""
+    """A folder or a link on the way to a path: its real path, and its ``lstat`` result."""
 
     path: str
     found: os.stat_result
 
 
 def is_own(found: os.stat_result) -> bool:
-    """Tell whether this user, or the administrator, owns it."""
+    """Return whether this user, or the administrator, owns it."""
     return found.st_uid in (os.geteuid(), 0)
 
 
 def others_can_write(found: os.stat_result) -> bool:
-    """Tell whether its mode lets anybody but the owner change it."""
+    """Return whether its mode lets anyone but the owner change it."""
     return bool(found.st_mode & _OTHERS_WRITE)
 
 
 def is_there(path: str) -> bool:
-    """Tell whether something is at ``path``; ``FileProblem`` where that cannot be seen.
+    """Return whether something is at ``path``; ``FileProblem`` where that cannot be seen.
 
-    A folder that is closed to this user is not one without keys: what is in it must not be
-    forgotten when signatures are judged.
+    A folder that is closed to this user may hold keys: they must not be ignored when signatures
+    are checked.
     """
     with reported(path):
         try:
@@ -58,8 +58,8 @@ def is_there(path: str) -> bool:
 def steps_to(path: str) -> Iterator[PathStep]:
     """Yield each folder and link that is passed on the way from ``/`` to ``path``, and its end.
 
-    Links are followed one at a time, so that one that others could turn elsewhere is seen too.
-    Raises ``OSError`` where the system refuses; what is not there ends the way.
+    Links are followed one at a time, so that a link that others could change is seen too. Raises
+    ``OSError`` where the system refuses. A missing entry ends the way.
     """
     current, ahead, links = os.sep, _parts(os.path.abspath(path)), 0
     yield PathStep(current, os.lstat(current))
@@ -79,7 +79,7 @@ def steps_to(path: str) -> Iterator[PathStep]:
             continue
         links += 1
         if links > _MAX_LINKS:
-            return  # whoever opens it is told so by the system
+            return  # opening it reports the error
         target = os.readlink(step)
         if os.path.isabs(target):
             current = os.sep
@@ -89,10 +89,10 @@ def steps_to(path: str) -> Iterator[PathStep]:
 def find_shared(path: str) -> tuple[PathStep, str] | None:
     """Return where others could change what ``path`` holds, or what it is, and how; or None.
 
-    A folder is this user's or the administrator's, and for nobody else to write to. Those above
-    it may be open to all where they are sticky, as ``/tmp`` is, and to a group that only their
-    owner is in; so may a file be to such a group. What is not there yet is judged by what is above
-    it. Raises ``OSError``.
+    A folder must belong to this user or the administrator, and no one else may write to it. Those
+    above it may be open to all where they are sticky, as ``/tmp`` is, and to a group with only
+    their owner in it; so may a file be to such a group. For a missing path the folders above it
+    decide. Raises ``OSError``.
     """
     steps = list(steps_to(path))
     for step in steps:
@@ -119,7 +119,7 @@ def refuse_shared(path: str) -> None:
         Code.SHARED_FOLDER,
         f"others could change what {path} holds: {why} (mode {mode:04o}, owner {owner})",
         where=step.path,
-        hint=_cure(step),
+        hint=_hint(step),
     )
 
 
@@ -141,16 +141,16 @@ def _why_shared(step: PathStep) -> str | None:
         return "it belongs to another user"
     mode = found.st_mode
     if stat.S_ISLNK(mode) or mode & stat.S_ISVTX or not mode & _OTHERS_WRITE:
-        return None  # below a sticky folder each step has an owner of its own, who is judged
+        return None  # below a sticky folder each step's own owner is checked
     if mode & _ALL_WRITE:
-        return "everybody can write to it"
+        return "everyone can write to it"
     return None if _is_private_group(found) else "its group can write to it"
 
 
 def _is_private_group(found: os.stat_result) -> bool:
-    """Tell whether the group is the owner's own: of that name, and nobody else is in it.
+    """Return whether the group is the owner's own: of that name, with no one else in it.
 
-    Where each user has such a group, folders are made for it to write to (umask 002).
+    Where each user has such a group, new folders are writable for it (umask 002).
     """
     import grp
     import pwd
@@ -168,10 +168,10 @@ def _is_private_group(found: os.stat_result) -> bool:
 
 
 def _is_root_unseen(found: os.stat_result) -> bool:
-    """Tell whether the owner may be the administrator of a host that this sandbox does not show.
+    """Return whether the owner may be the administrator of a host that this sandbox hides.
 
-    In a user namespace without root all that root owns seems to be of the overflow user, ``/``
-    too. Nobody in it can tell more, and to refuse would be to refuse everything.
+    In a user namespace without root, everything that root owns seems to belong to the overflow
+    user, even ``/``. No process in it can see more, and refusing that would refuse everything.
     """
     try:
         with open(_UID_MAP, encoding="ascii") as file:
@@ -183,7 +183,7 @@ def _is_root_unseen(found: os.stat_result) -> bool:
     return found.st_uid == overflow and all(first > 0 for first, _, _ in ranges)
 
 
-def _cure(step: PathStep) -> str:
+def _hint(step: PathStep) -> str:
     if step.found.st_uid == os.geteuid():
         return f"look at what is in it, then: chmod go-w {quoted(step.path)}"
     return "set CLOACINA_CTL_CONFIG_DIR to a folder of your own, such as one that `mktemp -d` makes"

@@ -1,9 +1,9 @@
-"""Files that appear whole or not at all, and what the system says when they cannot.
+"""Files that appear whole or not at all, and messages for the errors of the system.
 
 Everything this program writes goes through here: a file without a name in the destination's folder
-is filled, flushed to the disk, and then given its name by one hard link, or by one rename in the
-place of the file that it replaces. A run that is killed leaves the old file or none. What needs a
-name before that has a hidden one (``hidden``), and the next run clears it away.
+is filled, flushed to the disk, and then gets its name by one hard link, or by one rename over the
+file that it replaces. A killed run leaves the old file or none. A file that needs a name before
+that has a hidden one (``hidden``), and the next run removes it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _REASONS = {
 
 
 def file_problem(error: OSError, path: str) -> FileProblem:
-    """Return the error to raise for what the system said of ``path``."""
+    """Return the error to raise for a system error about ``path``."""
     path = shown(path)
     number = error.errno if error.errno is not None else errno.EIO
     known = _REASONS.get(number)
@@ -80,7 +80,7 @@ def file_problem(error: OSError, path: str) -> FileProblem:
 def reported(path: str | os.PathLike[str], where: str | None = None) -> Iterator[None]:
     """Turn an ``OSError`` of the body into the error that names ``path``, or ``where`` instead.
 
-    What the system says has the path in it, so it is no part of an error that must not show it.
+    The system's text contains the path, so it is left out of an error that must not show the path.
     """
     name = os.fspath(path)
     if "\0" in name:
@@ -107,7 +107,7 @@ def open_parent(folder: str, path: str) -> int:
 
 
 class Replaced(NamedTuple):
-    """A file that was read in order to be replaced: its descriptor, and how it was then."""
+    """A file that was read in order to be replaced: its descriptor, and its state then."""
 
     fd: int
     found: os.stat_result
@@ -119,15 +119,15 @@ class Replaced(NamedTuple):
 
 
 class StagedFile:
-    """A file that is written without a name, or a hidden one, and gets its own by :meth:`commit`.
+    """A file without a name, or with a hidden one, that gets its own name by :meth:`commit`.
 
     Use it as a context manager: leaving without ``commit`` removes what was written. Without
-    ``replace`` an existing file, or any other thing of that name, is never touched: the final
-    step is a hard link, which the system refuses when the name is taken, also when it was taken
-    meanwhile. With ``replace`` only a regular file is replaced, under a lock on it and never
-    through a link. With ``replaced``, which ``open_to_replace`` gives, only that very file is
-    replaced, as it was when it was read; ``FileProblem`` (I012) is raised for another. The new
-    one has its mode then, and its owner where the system allows that.
+    ``replace`` an existing entry of that name is never touched: the final step is a hard link,
+    which the system refuses when the name is taken, even since the last check. With ``replace``
+    only a regular file is replaced, under a lock on it and never through a link. With
+    ``replaced``, from ``open_to_replace``, only that file is replaced, and only unchanged since
+    it was read; else ``FileProblem`` (I012) is raised. The new file gets its mode, and its owner
+    where the system allows that.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class StagedFile:
         self.fd = -1
 
     def __enter__(self) -> Self:
-        """Open the file; refuse a destination that can be seen to be taken."""
+        """Open the file; refuse a destination that is already taken."""
         with reported(self.path):
             self._refuse_taken_name()
             self._folder_fd = open_parent(self.folder, self.path)
@@ -164,7 +164,7 @@ class StagedFile:
         return self
 
     def _resemble_replaced(self) -> None:
-        """Give the new file owner and mode of the one that it replaces: no others may read it."""
+        """Give the new file owner and mode of the replaced one: no other users may read it."""
         if self._replaced is None:
             return
         found = self._replaced.found
@@ -205,7 +205,7 @@ class StagedFile:
             )
 
     def flush(self) -> None:
-        """Have all of it on the disk, where it takes no more room to give it its name."""
+        """Flush it to the disk; giving it its name needs no more space then."""
         with reported(self.path):
             flush(self.fd)
 
@@ -224,7 +224,7 @@ class StagedFile:
                 os.fsync(self._folder_fd)
 
     def _take_free_name(self) -> bool:
-        """Give the name if nothing has it, and tell whether; raises unless it may be replaced."""
+        """Give the name if it is free; return whether. Raises where a taken one must stay."""
         try:
             self._link(self._name)
         except FileExistsError:
@@ -234,8 +234,8 @@ class StagedFile:
         except OSError as error:
             if error.errno not in _NO_HARD_LINKS:
                 raise
-            # vfat and some network file systems have no hard links; the check just made is
-            # then all that stands between us and somebody who takes the name this instant.
+            # vfat and some network file systems have no hard links; there the check just made is
+            # the only protection against another process that takes the name now.
             if self.replace:
                 return False
             self._rename()
@@ -245,7 +245,7 @@ class StagedFile:
         folder, name = self._folder_fd, self._name
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with contextlib.ExitStack() as locked:
-            # Who may write to the folder may replace a file that is gone, or that it may not read.
+            # A user who may write to the folder may replace a missing or an unreadable file.
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 fd = open_locked(
                     lambda: os.open(name, flags, dir_fd=folder), self._what_is_there, self.path
@@ -255,7 +255,7 @@ class StagedFile:
             self._rename()
 
     def _replace(self, replaced: Replaced) -> None:
-        """Replace the file that was read, and no other, nor one that was written to since."""
+        """Replace the file that was read; refuse another one, or one that was written to since."""
         try:
             there: os.stat_result | None = self._what_is_there()
         except FileNotFoundError:
@@ -276,10 +276,10 @@ class StagedFile:
         os.link(self._hidden, name, src_dir_fd=self._folder_fd, dst_dir_fd=self._folder_fd)
 
     def _link_unnamed(self, name: str) -> bool:
-        """Give the file its first name; False where that is forbidden, as by security modules."""
+        """Give the file its first name; False where a security module, for example, forbids it."""
         folder = self._folder_fd
         try:
-            # Only with the folders' descriptors is what it leads to linked, and not the link.
+            # With the folders' descriptors the target is linked; without them, the link itself.
             os.link(
                 f"/proc/self/fd/{self.fd}",
                 name,
@@ -307,9 +307,9 @@ class StagedFile:
         flush(self.fd)
 
     def show_hidden(self) -> None:
-        """Give the file its hidden name, which it then has beside its own until it is closed.
+        """Give the file a hidden name, which it keeps beside its own until it is closed.
 
-        Who comes after a killed run can tell by it that a change of several files was not finished.
+        After a killed run it shows that a change of several files was not finished.
         """
         if not self._hidden:
             self._hidden = hidden_name()  # first, so that it goes also if this is interrupted
@@ -317,7 +317,7 @@ class StagedFile:
                 self._copy_to_hidden()
 
     def _rename(self) -> None:
-        """Give the file its name in the place of whatever has it."""
+        """Give the file its name, and replace what has the name."""
         folder = self._folder_fd
         self.show_hidden()
         os.rename(self._hidden, self._name, src_dir_fd=folder, dst_dir_fd=folder)
@@ -361,7 +361,7 @@ def _stamp(found: os.stat_result) -> tuple[int, ...]:
 
 
 def changed_meanwhile(path: str) -> FileProblem:
-    """Return the error for a file that is not any more what was read of it."""
+    """Return the error for a file that changed since it was read."""
     return FileProblem.of(
         Code.FILE_CHANGED,
         "another program replaced or changed the file after it was read here",
@@ -371,19 +371,19 @@ def changed_meanwhile(path: str) -> FileProblem:
 
 
 def flush(fd: int) -> None:
-    """Have the bytes on the disk.
+    """Flush the bytes to the disk.
 
-    Some file systems report a failed write at a close only: so a copy of the descriptor is closed
-    while nobody can see the file yet.
+    Some file systems report a failed write only at a close: so a copy of the descriptor is closed
+    before the file is visible.
     """
     os.fsync(fd)
     os.close(os.dup(fd))
 
 
 def scratch_folder() -> str:
-    """Return the folder for what nobody is to keep: files without a name, or with a hidden one.
+    """Return the folder for temporary files: without a name, or with a hidden one.
 
-    No link leads to it: a package's code sees folders by their real paths.
+    Its path has no link in it: a package's code sees folders by their real paths.
     """
     named = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - no name in it can be predicted
     return os.path.realpath(named)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class ChunkBuffer:
-    """Gathers bytes and hands each full piece of ``size`` on; the last one is the ``rest``."""
+    """Gathers bytes and passes on each full piece of ``size``; the last one is the ``rest``."""
 
     def __init__(self, size: int, hand_on: Callable[[bytearray], None]) -> None:
         self._size = size
@@ -39,7 +39,7 @@ class ChunkBuffer:
             view = view[count:]
 
     def rest(self) -> memoryview | None:
-        """Return what is left, None where nothing is, and begin anew."""
+        """Return the remaining bytes, None where there are none, and start again."""
         if not self._used:
             return None
         rest = memoryview(self._buffer)[: self._used]

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: a table that a further format joins with one row."""
+"""Recognize a file by its first bytes: one table with one row for each format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SNIFF_BYTES = 512
 
 
 class Container(NamedTuple):
-    """A kind of file; ``generation`` where it is a package that other releases of Cloacina read."""
+    """A kind of file; ``generation`` is true for a legacy package."""
 
     name: str
     what: str
@@ -52,7 +52,7 @@ _TABLE: tuple[tuple[int, bytes, Container], ...] = (
 
 
 def detect(start: bytes, *, where: str) -> Container:
-    """Return the container that begins with ``start``, or refuse what no package begins with.
+    """Return the container that begins with ``start``; raise ``Refused`` for an unknown one.
 
     ``start`` holds the first ``SNIFF_BYTES`` of the file, or all of a shorter one.
     """
@@ -65,7 +65,7 @@ def detect(start: bytes, *, where: str) -> Container:
 
 
 def require_native(start: bytes, *, where: str) -> None:
-    """Refuse every container that is not the native one, naming what it is."""
+    """Refuse every container but the native one, and say what it is."""
     container = require_package(start, where=where)
     if container.generation:
         raise Refused.of(
@@ -77,17 +77,17 @@ def require_native(start: bytes, *, where: str) -> None:
 
 
 def require_legacy(start: bytes, *, where: str) -> Container:
-    """Return the container of a package of another generation, or refuse what is none."""
+    """Return the container of a legacy package, or refuse any other file."""
     container = require_package(start, where=where)
     if not container.generation:
         raise Refused.of(
-            Code.OTHER_GENERATION, "a native package, where another is needed", where=where
+            Code.OTHER_GENERATION, "a native package, where a legacy one is needed", where=where
         )
     return container
 
 
 def require_package(start: bytes, *, where: str) -> Container:
-    """Return the container of a package of any generation, or refuse what is none."""
+    """Return the container of a package of any format, or refuse any other file."""
     container = detect(start, where=where)
     if container is not NATIVE and not container.generation:
         raise _refuse(f"it is {container.what}", where)

@@ -1,12 +1,13 @@
 """Folders on disk from a package: staged beside the destination, moved there by one rename.
 
 Every file is created relative to the descriptor of a folder that this code made itself, with
-O_EXCL and O_NOFOLLOW, so no path is ever resolved through something that somebody else put there.
-Names were judged when they were read (``paths``). Modes are 0644, or 0755 where the package says
-executable, as far as the user's umask allows; owners, times and attributes are never applied.
+O_EXCL and O_NOFOLLOW, so no path is ever resolved through an entry that another user put there.
+Names were checked when they were read (``paths``). Modes are 0644, or 0755 for a file that the
+package marks executable, limited by the user's umask; owners, times and attributes are never
+applied.
 
-Files are not flushed one by one: a killed run leaves no destination, a machine that loses power
-right after the rename may leave files of a tree that must then be unpacked again.
+Files are not flushed one by one: a killed run leaves no destination. A power loss right after the
+rename may leave an incomplete tree, which must then be unpacked again.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Extraction:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Remove what was staged and did not appear."""
+        """Remove the staged folder unless it was committed."""
         with contextlib.suppress(FileProblem):
             self._close_file()
         while len(self._open_folders) > 1:
@@ -78,7 +79,7 @@ class Extraction:
         return Folder(open_parent(self._parent, self.destination), self._parent)
 
     def begin(self, file: FileEntry) -> None:
-        """Create the file, and the folders above it that are not there yet."""
+        """Create the file, and the missing folders above it."""
         *folders, name = file.path.split("/")
         self._create(folders, name, 0o755 if file.executable else 0o644)
 
@@ -112,7 +113,7 @@ class Extraction:
             self._fd = os.open(name, _FILE_FLAGS, mode, dir_fd=folder)
 
     def _enter(self, folders: list[str]) -> int:
-        """Return the descriptor of the folder, keeping those open that lead to it."""
+        """Return the descriptor of the folder; the folders above it stay open."""
         kept = 0
         inside = self._open_folders[1:]
         while kept < min(len(folders), len(inside)) and inside[kept][0] == folders[kept]:

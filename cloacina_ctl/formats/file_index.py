@@ -74,14 +74,14 @@ class FrameEntry(NamedTuple):
 
 
 class Tool(NamedTuple):
-    """Who wrote the package; claimed, and no part of its identity."""
+    """The program that wrote the package; claimed, and no part of its identity."""
 
     name: str
     version: str
 
 
 class Index(NamedTuple):
-    """What index.json says."""
+    """The content of index.json."""
 
     frames: tuple[FrameEntry, ...]
     tool: Tool
@@ -100,10 +100,10 @@ def decode_files(
     text = _text(data, Code.BAD_FILE_TABLE, where)
     limits.check("files", text.count('{"') - 1, where=where, what="the number of files")
     rows = _FILE.findall(text)
-    judged = MemberPath if all_plain([path for _, path, _, _ in rows]) else MemberPath.parse
+    parse = MemberPath if all_plain([path for _, path, _, _ in rows]) else MemberPath.parse
     files = tuple(
         [
-            FileEntry(judged(path), int(size), Digest(sha256), bool(executable))
+            FileEntry(parse(path), int(size), Digest(sha256), bool(executable))
             for executable, path, sha256, size in rows
         ]
     )
@@ -114,7 +114,7 @@ def decode_files(
 
 
 def check_files(files: Sequence[FileEntry], *, where: str, limits: Limits = DEFAULT_LIMITS) -> None:
-    """Refuse a list of files that no package may have: for the writer as for the reader."""
+    """Refuse a list of files that no package may have; used by the writer and the reader."""
     if not files:
         raise _bad_files("a package has at least one file", where)
     limits.check("files", len(files), where=where, what="the number of files")

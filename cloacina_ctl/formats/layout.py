@@ -42,12 +42,12 @@ def root_folder(name: str, version: str) -> str:
 
 
 def is_tag(text: str) -> bool:
-    """Tell whether ``text`` may name a platform."""
+    """Return whether ``text`` may name a platform."""
     return _TAG.fullmatch(text) is not None and text not in RESERVED_TAGS
 
 
 def section_of(path: str) -> str:
-    """Return the section of ``path``, or raise ``Refused`` where no file may have that path."""
+    """Return the section of ``path``; raise ``Refused`` where no file may have that path."""
     if path[:1] not in _FIRST_LETTERS and path[:1].isascii():  # nearly all: `workflow/…`
         return COMMON
     if path.startswith(SOURCE_FOLDER):
@@ -59,7 +59,7 @@ def section_of(path: str) -> str:
         if not is_tag(tag):
             raise _reserved(path, f"no platform tag: {tag}")
         return tag
-    # However it is spelled: on some systems `Source/x` and `ſource/x` are unpacked into `source/`.
+    # In any spelling: on some systems `Source/x` and `ſource/x` are unpacked into `source/`.
     if path in HEAD_MEMBERS or fold(path.partition("/")[0]) in _KEPT_FOLDERS:
         raise _reserved(path, "the format keeps this name for itself")
     return COMMON
@@ -80,14 +80,14 @@ def stream_key(path: str) -> tuple[tuple[int, str], bytes]:
 
 
 def library_path(tag: str, filename: str) -> str:
-    """Return where the library for the platform ``tag`` lies."""
+    """Return the path of the library for the platform ``tag``."""
     return f"{PLATFORM_FOLDER}{tag}/{filename}"
 
 
 def place_on_platform(path: str) -> str:
-    """Return where a file of a Python package belongs for whoever imports it.
+    """Return the path of a file of a Python package as an importer needs it.
 
-    What is for one platform lies beside the files for every one, under the same path; only
+    Files for one platform lie beside those for all platforms, under the same path; only
     `platform/<tag>/vendor/` is a folder of its own, as `vendor/` is.
     """
     if not path.startswith(PLATFORM_FOLDER):
@@ -97,7 +97,7 @@ def place_on_platform(path: str) -> str:
 
 
 def module_paths(module: str) -> tuple[str, str]:
-    """Return the two places where the dotted ``module`` may lie."""
+    """Return the two possible paths of the dotted ``module``."""
     base = WORKFLOW_FOLDER + module.replace(".", "/")
     return (f"{base}.py", f"{base}/__init__.py")
 

@@ -1,4 +1,4 @@
-"""How large anything in a package may be: one value, the same for writing and for reading."""
+"""The largest sizes in a package: one value, the same for writing and for reading."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ MIB, GIB = 1 << 20, 1 << 30
 class Limits(NamedTuple):
     """The limits of packages; raise one with ``_replace`` for a single run.
 
-    Sizes are bytes. They bound what a stranger's package can cost: everything is checked on the
-    claim before memory or time is spent, and again on the bytes.
+    Sizes are bytes. They bound the cost of an untrusted package: everything is checked on the claim
+    before memory or time is spent, and again on the bytes.
     """
 
     signature_block: int = 1 * MIB
@@ -28,8 +28,8 @@ class Limits(NamedTuple):
     frames: int = 65_536
     ratio: int = 200
     ratio_from: int = 256 * MIB
-    # Packages of other generations. Engines load 10 000 entries and 500 MiB, servers take 100 MiB;
-    # a ratio of 10 is theirs too, but release 0.5 had none, and validate tells (docs/formats.md).
+    # Legacy packages. Engines load 10 000 entries and 500 MiB, servers accept 100 MiB; they have a
+    # ratio of 10 too, but release 0.5 had none, and validate reports it (docs/formats.md).
     foreign_compressed: int = 1 * GIB
     foreign_entries: int = 10_000
     foreign_total: int = 2 * GIB

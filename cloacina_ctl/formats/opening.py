@@ -1,6 +1,6 @@
-"""Opening a package of whatever generation: once, by its first bytes.
+"""Opening a package of any format, once, by its first bytes.
 
-One descriptor from here on: what was recognised is what is read.
+All reads use one descriptor: the file that was recognized is the file that is read.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 def open_any(path: str, limits: Limits = DEFAULT_LIMITS) -> NativePackage | LegacyPackage:
     """Open the package at ``path``, or on standard input for ``-``.
 
-    Raises ``FileProblem`` for what is no regular file, ``Refused`` for what is no package.
+    Raises ``FileProblem`` where it is no regular file, ``Refused`` where it is no package.
     """
     return open_descriptor(descriptor(path, limits), path, limits)
 
 
 def descriptor(path: str, limits: Limits = DEFAULT_LIMITS) -> int:
-    """Return a descriptor of the regular file ``path``, or of what comes on standard input."""
+    """Return a descriptor of the regular file ``path``, or of a copy of standard input."""
     return open_stdin(limits) if path == STDIN else open_regular(path)
 
 
 def require_package_file(fd: int, path: str) -> None:
-    """Refuse what is no package by its first bytes, before all of it is copied."""
+    """Refuse a file that is no package by its first bytes, before all of it is copied."""
     with reported(path):
         start = os.pread(fd, detect.SNIFF_BYTES, 0)
     detect.require_package(start, where=path)
@@ -40,7 +40,7 @@ def require_package_file(fd: int, path: str) -> None:
 def open_descriptor(
     fd: int, path: str, limits: Limits = DEFAULT_LIMITS
 ) -> NativePackage | LegacyPackage:
-    """Open the package behind ``fd``, which is closed with it; ``path`` is what it is called."""
+    """Open the package behind ``fd``, and close ``fd`` with it; ``path`` is for messages."""
     try:
         if os.pread(fd, len(detect.NATIVE_MAGIC), 0) == detect.NATIVE_MAGIC:
             return NativePackage(fd, path, limits)

@@ -1,4 +1,4 @@
-"""What every open package has, whatever its format."""
+"""The interface of open packages of all formats."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class PackageIdentity(NamedTuple):
-    """Which package it is: the file at ``path``, and what it says of itself.
+    """The identity of the package in the file at ``path``, by its manifest.
 
     ``content`` is `sha256:` and 64 hexadecimal digits: of a native package the digest of its files,
-    of an older one that of the whole file.
+    of a legacy one the digest of the whole file.
     """
 
     path: str
@@ -34,9 +34,9 @@ class PackageIdentity(NamedTuple):
 
 
 class Streamed(NamedTuple):
-    """What was read: ``complete`` where it is all that the package has.
+    """The result of reading: ``complete`` where all of the package was read.
 
-    ``contents`` is what an older package holds, which only reading it tells.
+    ``contents`` is the content of a legacy package, which is known only after reading it.
     """
 
     files: tuple[FileEntry, ...]
@@ -47,7 +47,7 @@ class Streamed(NamedTuple):
 class Package(Protocol):
     """An open package of any format. Use it as a context manager.
 
-    Open is not trusted: only ``verification`` tells whether it may be used.
+    An open package is not trusted: only ``verification`` decides whether it may be used.
     """
 
     path: str
@@ -73,8 +73,8 @@ class Package(Protocol):
         jobs: int = 1,
         progress: StageProgress | None = None,
     ) -> Streamed:
-        """Give ``files``, or all, to ``sink``, each byte proved to be the one that was promised.
+        """Give ``files``, or all, to ``sink``, each byte proved.
 
-        A sink gets bytes before the whole is proved, so it keeps what it makes of them out of sight
-        until this returns. Progress is in bytes. Raises ``Refused`` for what is not whole.
+        A sink gets bytes before the whole is proved, so it must not publish its result until this
+        returns. Progress is in bytes. Raises ``Refused`` for a package that is not whole.
         """

@@ -1,4 +1,4 @@
-"""What gets packed: decided and judged before a byte is read, the same for every sink.
+"""The files to pack: decided and checked before a byte is read, the same for every sink.
 
 ``package --list`` prints a plan and ``package`` writes it, so they cannot disagree.
 """
@@ -26,7 +26,7 @@ _UNKNOWN = Digest("0" * 64)
 class PlannedFile(NamedTuple):
     """One file to pack: from the disk (a path) or from memory (bytes); ``size`` in bytes.
 
-    ``patches`` are laid over what is read of the disk.
+    ``patches`` are laid over the bytes from the disk.
     """
 
     path: MemberPath
@@ -38,7 +38,7 @@ class PlannedFile(NamedTuple):
 
     @property
     def section(self) -> str:
-        """The section that the file's path puts it in."""
+        """The section of the file, from its path."""
         return layout.section_of(self.path)
 
 
@@ -55,7 +55,7 @@ class Plan(NamedTuple):
 
 
 def make_plan(root: str, files: Iterable[PlannedFile], limits: Limits = DEFAULT_LIMITS) -> Plan:
-    """Return the plan for ``files``, or raise ``Refused`` where no package may hold them."""
+    """Return the plan for ``files``; raise ``Refused`` where no package may hold them."""
     ordered = tuple(sorted(files, key=lambda file: layout.stream_key(file.path)))
     entries = [FileEntry(file.path, file.size, _UNKNOWN, file.executable) for file in ordered]
     file_index.check_files(entries, where=root, limits=limits)

@@ -1,4 +1,4 @@
-"""What takes the files of a package as they are read, one after the other."""
+"""Sinks: they receive the files of a package as they are read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Sink(Protocol):
-    """What takes the files of a package, one after the other.
+    """A receiver of the files of a package, one after the other.
 
     Where ``divisible``, several processes may fill it, each with other files.
     """
@@ -28,11 +28,11 @@ class Sink(Protocol):
         """Take the next bytes; not proved yet."""
 
     def end(self) -> None:
-        """Know that the bytes since ``begin`` were those of the file, all of them."""
+        """End the file: the bytes since ``begin`` are proved to be all of it."""
 
 
 class DiscardSink:
-    """A sink that keeps nothing: for whether every byte is the one that was promised."""
+    """A sink that keeps nothing, for a check of every byte."""
 
     divisible = True
 
@@ -73,7 +73,7 @@ DISCARD = DiscardSink()
 
 
 class ChosenSink:
-    """A sink that hands on the files that a pattern matches."""
+    """A sink that passes on the files that a pattern matches."""
 
     divisible = False
 
@@ -83,24 +83,24 @@ class ChosenSink:
         self._takes = False
 
     def begin(self, file: FileEntry) -> None:
-        """Hand the file on or not."""
+        """Pass the file on if a pattern matches."""
         self._takes = is_chosen(str(file.path), self._patterns)
         if self._takes:
             self._sink.begin(file)
 
     def write(self, data: memoryview) -> None:
-        """Hand the bytes on or not."""
+        """Pass the bytes on if the file is passed on."""
         if self._takes:
             self._sink.write(data)
 
     def end(self) -> None:
-        """End the file that was handed on."""
+        """End the file if it was passed on."""
         if self._takes:
             self._sink.end()
 
 
 def select(files: Sequence[FileEntry], patterns: Sequence[str]) -> tuple[FileEntry, ...]:
-    """Return the files that ``is_chosen`` takes, or refuse when there is none."""
+    """Return the files that match one of ``patterns``; raise an error where there is none."""
     chosen = tuple(file for file in files if is_chosen(file.path, patterns))
     if not chosen:
         raise Refused.of(
@@ -112,7 +112,7 @@ def select(files: Sequence[FileEntry], patterns: Sequence[str]) -> tuple[FileEnt
 
 
 def is_chosen(path: str, patterns: Sequence[str]) -> bool:
-    """Tell whether one of the glob ``patterns`` matches.
+    """Return whether one of the glob ``patterns`` matches.
 
     ``*`` also matches slashes; a pattern that ends with a slash takes the whole folder.
     """

@@ -1,4 +1,4 @@
-"""Reading the files of a project exactly as they were planned, or not at all."""
+"""Reading the files of a project exactly as planned, or not at all."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SourceFiles:
             self._folder_fd = -1
 
     def content(self, file: PlannedFile, into: Room) -> Iterator[bytes | memoryview]:
-        """Yield the bytes of ``file``, which go ``into`` it: read there, or put from memory."""
+        """Yield the bytes of ``file``, read or copied ``into`` the buffer."""
         if isinstance(file.source, str):
             yield from self.read(file, file.source, into)
         else:
@@ -58,8 +58,8 @@ class SourceFiles:
     def read(self, file: PlannedFile, path: str, into: Room) -> Iterator[memoryview]:
         """Yield the bytes of ``file`` at ``path``, read into the room that ``into`` gives.
 
-        Raises ``FileProblem`` where the file is not what was planned, also when it changes while
-        it is read: a package never disagrees with its digests.
+        Raises ``FileProblem`` where the file differs from the plan, or changes while it is read: a
+        package never disagrees with its digests.
         """
         with reported(path):
             fd = self._open(file, path)
@@ -92,7 +92,7 @@ class SourceFiles:
 
 
 class Room(Protocol):
-    """Where bytes are to be put next; the writer's buffer is one."""
+    """A buffer for bytes, such as the writer's."""
 
     def room(self) -> memoryview:
         """Return a writable view that is not empty; ``took`` says how much of it was filled."""

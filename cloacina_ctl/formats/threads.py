@@ -55,7 +55,7 @@ class _Task(Generic[Given, Made]):
 
 
 class _Team(Generic[Given, Made]):
-    """Threads that do what is put to them, until they are sent home."""
+    """Threads that work on the tasks they are given, until ``send_home``."""
 
     def __init__(self, work: Callable[[Given], Made], size: int) -> None:
         self._work = work
@@ -65,7 +65,7 @@ class _Team(Generic[Given, Made]):
             thread = threading.Thread(target=self._serve, daemon=True)
             try:
                 thread.start()
-            except RuntimeError:  # the system gives no more: those that started do the work
+            except RuntimeError:  # no more threads: those that started do the work
                 break
             self._threads.append(thread)
 

@@ -1,5 +1,5 @@
-"""What a package of an older format contains, in the terms of the manifest.
+"""The content of a legacy package, in the terms of the manifest.
 
-``legacy_contents`` one pass over its files that keeps the facts · ``manifest_view`` what they say,
-in the shape of a native manifest.
+``legacy_contents`` one pass over its files that keeps the facts · ``manifest_view`` the facts in
+the shape of a native manifest.
 """

@@ -1,7 +1,7 @@
-"""What is in a package of an older format: one pass, with what tells its facts kept aside.
+"""The content of a legacy package: one pass that keeps its sources and its library.
 
-Memory is bounded whatever the package holds: sources up to a total, a large library in a file
-without a name.
+Memory is bounded whatever the package holds: sources up to a total, a large library in an unnamed
+file.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ if TYPE_CHECKING:
 MAX_SOURCES = 16 << 20
 MAX_IN_MEMORY = 4 << 20  # of a library; a larger one goes to the disk
 MAX_LIBRARIES = 2
-_BEGIN_OF_FILE = 64 << 10  # in which secrets are looked for
+_BEGIN_OF_FILE = 64 << 10  # searched for secrets
 
 _LIBRARY_SUFFIXES = (".so", ".dylib", ".dll")
 
 
 class LegacyContents(NamedTuple):
-    """What a package of an older format holds, what its code says, and what was proved of it.
+    """The content of a legacy package, the declarations of its code, and its evidence.
 
-    ``library`` or ``library_problem`` is there where the package has a library; ``source`` where
-    it has sources that could be read; ``unread`` names sources beyond the bounds of memory.
+    ``library`` or ``library_problem`` is set where the package has a library; ``source`` where it
+    has sources that could be read; ``unread`` names sources beyond the bounds of memory.
     """
 
     evidence: Evidence
@@ -67,7 +67,7 @@ class LegacyContents(NamedTuple):
 
     @property
     def language(self) -> str | None:
-        """The language of the package; None where nothing tells it."""
+        """The language of the package; None where it is not known."""
         manifest = self.contents.manifest
         if isinstance(manifest, V1Manifest):
             return RUST
@@ -96,9 +96,9 @@ def paths_of(contents: ArchiveContents) -> frozenset[str]:
 def read_contents(
     proof: Proof, also: Sink = DISCARD, progress: Progress | None = None
 ) -> LegacyContents:
-    """Read all of an older package, prove it, and return what it holds.
+    """Read all of a legacy package, prove it, and return its content.
 
-    ``also`` is given every file, too. Raises what ``Proof.stream`` does.
+    ``also`` is a sink that is given every file, too. Raises what ``Proof.stream`` does.
     """
     flat = proof.legacy is not None and proof.legacy.container == GZIP
     with _Kept(flat=flat, also=also) as kept:
@@ -110,7 +110,7 @@ def read_contents(
 
 
 class _Spool:
-    """The bytes of one library: in memory while they are few, then in a file without a name."""
+    """The bytes of one library: in memory while they are few, then in an unnamed file."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -137,14 +137,14 @@ class _Spool:
         return b"".join(self._parts) if self._fd < 0 else self._fd
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
 
 class _Kept:
-    """A sink that keeps what tells facts: sources, and the library of a gzip package."""
+    """A sink that keeps sources, and the library of a gzip package."""
 
     divisible = False
 
@@ -192,7 +192,7 @@ class _Kept:
         self._parts = []
 
     def write(self, data: memoryview) -> None:
-        """Keep the bytes, or let them pass."""
+        """Keep the bytes, or ignore them."""
         self._also.write(data)
         if len(self._start) < _BEGIN_OF_FILE:
             self._start += data[: _BEGIN_OF_FILE - len(self._start)]
@@ -202,7 +202,7 @@ class _Kept:
             self._parts.append(bytes(data))
 
     def end(self) -> None:
-        """Put what was kept under its path."""
+        """Store the kept bytes under their path."""
         self._also.end()
         if self._parts is not None:
             self.sources[self._path] = b"".join(self._parts)
@@ -219,19 +219,19 @@ def _may_be_library(path: str) -> bool:
 
 
 def _is_source(path: str, *, flat: bool) -> bool:
-    """Tell whether the file may be a source that declares tasks, or says how one is read."""
+    """Return whether the file may be a source that declares tasks, or affects how one is read."""
     if path.endswith(".py"):
         return path.startswith(WORKFLOW_FOLDER)
     return not flat and is_of_crate(path)
 
 
 def is_of_crate(path: str) -> bool:
-    """Tell whether a file of a crate tells what it declares, or how it is built."""
+    """Return whether a file of a crate shows what it declares, or how it is built."""
     return path.endswith(".rs") or path in ("Cargo.toml", *CONFIG_FILES)
 
 
 def _library(contents: ArchiveContents, kept: _Kept) -> tuple[Library | None, CloacinaError | None]:
-    """Return what the library says of itself, or why it cannot be read."""
+    """Return the facts of the library, or the error that kept it from being read."""
     manifest = contents.manifest
     name = None
     if isinstance(manifest, V1Manifest):
@@ -248,16 +248,16 @@ def _library(contents: ArchiveContents, kept: _Kept) -> tuple[Library | None, Cl
         return None, error
 
 
-def _source(looked: LegacyContents, sources: dict[str, bytes]) -> PackedSource | None:
-    """Return what the sources declare; None where there are none to read."""
+def _source(read: LegacyContents, sources: dict[str, bytes]) -> PackedSource | None:
+    """Return the declarations of the sources; None where there are none to read."""
     from cloacina_ctl.project.packaged import read_packed_crate, read_packed_modules
 
-    contents = looked.contents
+    contents = read.contents
     if contents.generation is Format.PROVIDER:
         return None
-    if looked.language == RUST and "Cargo.toml" in sources:
+    if read.language == RUST and "Cargo.toml" in sources:
         return read_packed_crate(sources, paths_of(contents))
-    if looked.language == PYTHON and looked.entry_module is not None:
+    if read.language == PYTHON and read.entry_module is not None:
         name = getattr(contents.manifest, "workflow_name", None)
-        return read_packed_modules(sources, paths_of(contents), looked.entry_module, name)
+        return read_packed_modules(sources, paths_of(contents), read.entry_module, name)
     return None

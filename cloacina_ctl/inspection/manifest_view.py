@@ -1,7 +1,7 @@
-"""A package of another generation in the shape of a native manifest: one view for all.
+"""A legacy package in the shape of a native manifest: one view for all formats.
 
-What a generation cannot say is None here, never made up. Tasks are those of the code where that
-can be read, since an engine goes by the code; the manifest's are shown where it cannot.
+A field that a format does not have is None here, never invented. Tasks are those of the code where
+it can be read, since an engine uses the code; the manifest's are shown where it cannot.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class ForeignContents(NamedTuple):
-    """How many files there are, and of how many bytes; no digest stands for them."""
+    """The number of files and of their bytes; there is no digest of them."""
 
     files: int
     size: int
@@ -44,7 +44,7 @@ class ForeignContents(NamedTuple):
 
 
 class LegacyView(NamedTuple):
-    """What a package of another generation says, under the names that a native manifest has."""
+    """The content of a legacy package, under the names of a native manifest."""
 
     package: PackageInfo
     language: Language | None
@@ -57,28 +57,28 @@ class LegacyView(NamedTuple):
     artifacts: tuple[Artifact, ...] = ()
 
 
-def view_of(looked: LegacyContents) -> LegacyView:
-    """Return what the package says, from its manifest, its sources and its library."""
-    contents, manifest = looked.contents, looked.contents.manifest
+def view_of(read: LegacyContents) -> LegacyView:
+    """Return the view of the package, from its manifest, its sources and its library."""
+    contents, manifest = read.contents, read.contents.manifest
     view = LegacyView(
         package=PackageInfo(name="", version=""),
-        language=Language(looked.language) if looked.language else None,
+        language=Language(read.language) if read.language else None,
         contents=ForeignContents(files=len(contents.files), size=contents.size),
-        entry_module=looked.entry_module,
-        artifacts=_artifacts(looked),
+        entry_module=read.entry_module,
+        artifacts=_artifacts(read),
     )
     if isinstance(manifest, V1Manifest):
-        return _of_v1(view, manifest, looked.library)
+        return _of_v1(view, manifest, read.library)
     if isinstance(manifest, V2Manifest):
-        return _of_v2(view, manifest, looked)
+        return _of_v2(view, manifest, read)
     if isinstance(manifest, ProviderManifest):
         return view._replace(package=_described(manifest.package))
-    return _of_source(view, manifest, looked)
+    return _of_source(view, manifest, read)
 
 
-def tool_of(looked: LegacyContents) -> Tool | None:
-    """Return the program that says it wrote the package, where a generation names it."""
-    manifest = looked.contents.manifest
+def tool_of(read: LegacyContents) -> Tool | None:
+    """Return the program that claims to have written the package, where the format names it."""
+    manifest = read.contents.manifest
     if not isinstance(manifest, V1Manifest):
         return None
     name = "cloacina-ctl" if manifest.release == "0.2" else "cloacina"
@@ -86,7 +86,7 @@ def tool_of(looked: LegacyContents) -> Tool | None:
 
 
 def is_placeholder(text: str | None, *names: str) -> bool:
-    """Tell whether a description is the one that a packer makes of a name."""
+    """Return whether a description is the one that a packer derives from a name."""
     made = {f"{lead}: {name}" for lead in ("Packaged workflow", "Task") for name in names}
     return text in made
 
@@ -127,7 +127,7 @@ def _v1_task(id_: str, needs: tuple[str, ...], said: V1Task | None) -> Task:
     return Task(id=id_, dependencies=tuple(sorted(set(needs))), description=description)
 
 
-def _of_v2(view: LegacyView, manifest: V2Manifest, looked: LegacyContents) -> LegacyView:
+def _of_v2(view: LegacyView, manifest: V2Manifest, read: LegacyContents) -> LegacyView:
     workflow = Workflow(
         name=manifest.name,
         tasks=tuple(sorted((_v2_task(task) for task in manifest.tasks), key=lambda task: task.id)),
@@ -139,8 +139,8 @@ def _of_v2(view: LegacyView, manifest: V2Manifest, looked: LegacyContents) -> Le
         package=PackageInfo(
             name=manifest.name, version=manifest.version, description=manifest.description
         ),
-        requires=_requires(manifest.requires_python, looked),
-        workflows=(_with_source(workflow, looked),),
+        requires=_requires(manifest.requires_python, read),
+        workflows=(_with_source(workflow, read),),
     )
 
 
@@ -163,11 +163,11 @@ def _v2_trigger(trigger: V2Trigger) -> Trigger:
     )
 
 
-def _of_source(view: LegacyView, manifest: SourceManifest, looked: LegacyContents) -> LegacyView:
+def _of_source(view: LegacyView, manifest: SourceManifest, read: LegacyContents) -> LegacyView:
     return view._replace(
         package=_described(manifest),
-        requires=_requires(manifest.requires_python, looked),
-        workflows=_source_workflows(manifest, looked),
+        requires=_requires(manifest.requires_python, read),
+        workflows=_source_workflows(manifest, read),
         graphs=_graphs(manifest),
     )
 
@@ -181,13 +181,13 @@ def _described(manifest: SourceManifest) -> PackageInfo:
     )
 
 
-def _source_workflows(manifest: SourceManifest, looked: LegacyContents) -> tuple[Workflow, ...]:
+def _source_workflows(manifest: SourceManifest, read: LegacyContents) -> tuple[Workflow, ...]:
     from cloacina_ctl.project.workflows import to_manifest
 
-    if looked.source is None:
+    if read.source is None:
         return ()
-    places = {str(file.path): str(file.path) for file in looked.contents.files}
-    found = [to_manifest(workflow, places) for workflow in looked.source.workflows]
+    places = {str(file.path): str(file.path) for file in read.contents.files}
+    found = [to_manifest(workflow, places) for workflow in read.source.workflows]
     triggers = tuple(_source_trigger(one) for one in manifest.triggers or ())
     if triggers and len(found) == 1:
         found[0] = found[0]._replace(triggers=(*found[0].triggers, *triggers))
@@ -205,25 +205,25 @@ def _source_trigger(trigger: SourceTrigger) -> Trigger:
     )
 
 
-def _with_source(workflow: Workflow, looked: LegacyContents) -> Workflow:
+def _with_source(workflow: Workflow, read: LegacyContents) -> Workflow:
     """Return the workflow with the tasks of its code, where that could be read."""
-    if looked.library is not None and looked.library.graphs:
-        graph = looked.library.graphs[0]
+    if read.library is not None and read.library.graphs:
+        graph = read.library.graphs[0]
         said = {task.id: task for task in workflow.tasks}
         tasks = tuple(
             said.get(id_, Task(id=id_))._replace(dependencies=tuple(sorted(set(needs))))
             for id_, needs in sorted(graph.tasks)
         )
         return workflow._replace(tasks=tasks)
-    if looked.source is None or not looked.source.workflows:
+    if read.source is None or not read.source.workflows:
         return workflow
     from cloacina_ctl.project.workflows import to_manifest
 
-    places = {str(file.path): str(file.path) for file in looked.contents.files}
+    places = {str(file.path): str(file.path) for file in read.contents.files}
     said = {task.id: task for task in workflow.tasks}
     tasks = tuple(
         task._replace(timeout_seconds=said[task.id].timeout_seconds) if task.id in said else task
-        for task in to_manifest(looked.source.workflows[0], places).tasks
+        for task in to_manifest(read.source.workflows[0], places).tasks
     )
     return workflow._replace(tasks=tasks)
 
@@ -244,14 +244,14 @@ def _graphs(manifest: SourceManifest) -> tuple[Graph, ...]:
     )
 
 
-def _requires(python: str | None, looked: LegacyContents) -> Requires | None:
-    release = looked.source.release if looked.source else None
+def _requires(python: str | None, read: LegacyContents) -> Requires | None:
+    release = read.source.release if read.source else None
     return Requires(release, python) if python or release else None
 
 
-def _artifacts(looked: LegacyContents) -> tuple[Artifact, ...]:
-    """Return what the library says of its platform; only where it lies, if it cannot be read."""
-    manifest = looked.contents.manifest
+def _artifacts(read: LegacyContents) -> tuple[Artifact, ...]:
+    """Return the artifact of the library; only its path, if the library cannot be read."""
+    manifest = read.contents.manifest
     path = None
     if isinstance(manifest, V1Manifest):
         path = manifest.library.filename
@@ -259,8 +259,8 @@ def _artifacts(looked: LegacyContents) -> tuple[Artifact, ...]:
         path = manifest.library_path
     if path is None:
         return ()
-    if looked.library is None:
+    if read.library is None:
         return (Artifact(platform="", path=path, kind="cdylib", machine="", os=""),)
     from cloacina_ctl.platforms import artifact_of
 
-    return (artifact_of(looked.library, path=path),)
+    return (artifact_of(read.library, path=path),)

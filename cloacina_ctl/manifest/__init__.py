@@ -1,6 +1,6 @@
-"""The manifest of a package: its schema, as a module that a runtime imports too.
+"""The manifest of a package: its schema, as a module that engines can import too.
 
-Needs the standard library alone. ``parse`` gives a :class:`Manifest` or a :class:`ManifestError`
+Needs only the standard library. ``parse`` gives a :class:`Manifest` or a :class:`ManifestError`
 with everything that is wrong; ``dump`` gives the canonical bytes back::
 
     from cloacina_ctl.manifest import parse

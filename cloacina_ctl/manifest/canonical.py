@@ -1,8 +1,8 @@
 """Canonical JSON: one value, one spelling (docs/format.md, "Canonical JSON").
 
 Reading is decoding, encoding again, and comparing bytes: repeated keys, NaN, odd escapes and
-trailing data all fail the same test. Before the parser runs, a scan bounds what it can be made to
-do: a few megabytes of brackets or digits take a general parser seconds and a gigabyte.
+trailing data all fail the same test. Before the parser runs, a scan bounds its work: a few
+megabytes of brackets or digits take a general parser seconds and a gigabyte.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def check_bounds(
     max_depth: int = MAX_DEPTH,
     max_items: int = MAX_ITEMS,
 ) -> None:
-    """Raise ``Refused`` for a text that would cost a parser too much, before it sees any of it."""
+    """Raise ``Refused`` for a text that would cost a parser too much, before it is parsed."""
     if len(data) > max_bytes:
         raise Refused.of(
             Code.LIMIT, f"{what} is {len(data)} bytes, and at most {max_bytes} are allowed"
@@ -109,8 +109,8 @@ def _brackets(data: bytes, what: str, items: int) -> bytes:
 def _scan_depth(brackets: bytes, what: str, max_depth: int) -> None:
     """Refuse nesting over ``max_depth``.
 
-    Innermost pairs are taken out, as often as it takes, but no more often than the depth that is
-    allowed. What has no partner after that is the parser's to refuse: it knows the place.
+    Innermost pairs are removed repeatedly, at most as often as the allowed depth. The parser
+    refuses brackets without a partner: it knows their place.
     """
     for _ in range(max_depth):
         if b"[]" not in brackets:
@@ -121,7 +121,7 @@ def _scan_depth(brackets: bytes, what: str, max_depth: int) -> None:
 
 
 def _difference(expected: bytes, found: bytes) -> str:
-    """Say where two texts part: halving the stretch in which they do is faster than walking it."""
+    """Say where two texts differ, by bisection: faster than comparing byte by byte."""
     same, length = 0, min(len(expected), len(found))
     while same < length:
         middle = (same + length + 1) // 2

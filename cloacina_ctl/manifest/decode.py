@@ -19,7 +19,7 @@ MAX_TASKS = 100_000
 
 
 class ManifestError(Refused):
-    """A manifest that no package may have; ``diagnostics`` hold all that is wrong with it."""
+    """An invalid manifest; ``diagnostics`` hold everything that is wrong with it."""
 
 
 def parse(
@@ -28,7 +28,7 @@ def parse(
     """Return the manifest that ``data`` spells.
 
     Raises ``ManifestError`` with everything that is wrong (the first hundred problems), each with
-    its place as a JSON pointer. Of a manifest of a newer format nothing is judged but that.
+    its place as a JSON pointer. A manifest of a newer format is refused without further checks.
     """
     try:
         value = canonical.decode(data, what="the manifest", max_bytes=max_bytes)

@@ -37,7 +37,7 @@ TAG = Text(
     64,
     r"(?!(?:any|common|source|end|head)$)[a-z0-9][a-z0-9_.]{0,63}",
 )
-# In its one spelling, and without the `@` of a URL: where it comes from is nobody's business.
+# In its one spelling, and without the `@` of a URL: the source of a dependency is private.
 REQUIREMENT = Text("a requirement without a URL", 1024, r"[a-z0-9][ -?A-~]*", trimmed=True)
 CRON = Text("a cron expression of 5 to 7 fields", MAX_NAME, r"[!-~]+(?: +[!-~]+){4,6}|@[a-z]+")
 TIMEZONE = Text("the name of a time zone", 64, r"[A-Za-z0-9][A-Za-z0-9_+/-]*")

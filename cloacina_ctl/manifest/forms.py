@@ -2,9 +2,9 @@
 
 A form reads a JSON value into a Python one and appends what is wrong to a list, writes it back,
 and gives its JSON Schema. The tables of ``fields`` are made of forms, so decoder, encoder and
-schema cannot drift apart. ``read`` says everything that is wrong. ``read_all`` reads many values
-at once, column by column, and gives None when there is anything to say: a manifest has up to a
-hundred thousand tasks, nearly always good ones. Forms of lists and objects are in ``shapes``.
+schema cannot drift apart. ``read`` reports everything that is wrong. ``read_all`` reads many values
+at once, column by column, and gives None when there is any problem: a manifest has up to a hundred
+thousand tasks, nearly always valid ones. Forms of lists and objects are in ``shapes``.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _CONTROLS_BUT_LINES = r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f]"
 
 
 class Form(Protocol):
-    """What every form can do."""
+    """The interface of a form."""
 
     def read(self, value: JsonValue, bad: Problems) -> Value:
-        """Return the value; append what is wrong to ``bad`` and return what can be said of it."""
+        """Return the value as far as it can be read; append problems to ``bad``."""
 
     def read_all(self, values: list[JsonValue]) -> list[Any] | None:
         """Return all ``values`` as ``read`` would, or None when anything is wrong with one."""
@@ -44,11 +44,11 @@ class Form(Protocol):
         """Return the JSON of a value that ``read`` would give."""
 
     def schema(self) -> JsonObject:
-        """Return the JSON Schema of the form, as far as a schema can say it."""
+        """Return the JSON Schema of the form, as far as a schema can express it."""
 
 
 def wrong_type(bad: Problems, expected: str, value: JsonValue) -> None:
-    """Say that ``value`` is of another type than ``expected``."""
+    """Append the problem that ``value`` is not of the type ``expected``."""
     bad.append(Problem(Code.FIELD_TYPE, f"expected {expected}, found {_kind(value)}"))
 
 
@@ -60,7 +60,7 @@ def _kind(value: JsonValue) -> str:
 
 
 def shown(text: str) -> str:
-    """Return a text as a message may show it: cut."""
+    """Return a text for a message, shortened."""
     return text if len(text) <= 80 else text[:80] + "…"
 
 
@@ -110,7 +110,7 @@ class Text(NamedTuple):
         return None if self.rule is None else self.rule(value)
 
     def read_all(self, values: list[JsonValue]) -> list[Any] | None:
-        """Return the texts themselves; such as are not plain are judged one by one."""
+        """Return the texts themselves; texts that are not plain are checked one by one."""
         if not one_type(values, str):
             return None
         texts: list[Any] = values

@@ -1,4 +1,4 @@
-"""Graphs of tasks: whether some wait for each other. Linear and without recursion."""
+"""Graphs of tasks: cycles and order. Linear and without recursion."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def find_cycle(dependencies: Mapping[str, Sequence[str]]) -> list[str]:
     if len(order) == len(dependencies):
         return []
     left = dependencies.keys() - set(order)
-    # Whoever is left waits for somebody who is left: walking on must come round.
+    # Every remaining task waits for a remaining one, so following the edges must reach a cycle.
     path: list[str] = []
     seen: dict[str, int] = {}
     task = min(left)

@@ -1,7 +1,7 @@
-"""What a manifest says, as values that cannot be wrong once ``parse`` made them.
+"""A manifest as values; those that ``parse`` made are always valid.
 
-Fields are those of docs/manifest.md. What is optional is None or an empty tuple here, and absent
-in the JSON. Build them with keywords.
+Fields are those of docs/manifest.md. An optional field without a value is None or an empty tuple
+here, and absent in the JSON. Build the values with keywords.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Language(str, enum.Enum):
 
 
 class PackageInfo(NamedTuple):
-    """Who the package is: ``name`` and ``version`` name it, the rest describes it."""
+    """The package: ``name`` and ``version`` identify it, the rest describes it."""
 
     name: str
     version: str
@@ -34,10 +34,10 @@ class PackageInfo(NamedTuple):
 
 
 class Requires(NamedTuple):
-    """What the package needs: a range of runtimes, a range of Pythons, other distributions.
+    """What the package needs: ranges of releases and of Python versions, other distributions.
 
-    ``dependencies`` are requirements (PEP 508) that the project declares, whether or not the
-    package has them in it.
+    ``dependencies`` are requirements (PEP 508) that the project declares, whether or not they are
+    vendored.
     """
 
     cloacina: str | None = None
@@ -48,8 +48,7 @@ class Requires(NamedTuple):
 class Retry(NamedTuple):
     """How often and when a failed task is tried again; times in milliseconds.
 
-    A manifest says all six; the defaults are those that the macros and decorators have for what
-    an author leaves out.
+    A manifest states all six; the defaults are those of the macros and decorators.
     """
 
     attempts: int = 3
@@ -88,7 +87,7 @@ class Param(NamedTuple):
 
 
 class Trigger(NamedTuple):
-    """What starts a workflow: polling (with its interval) or a cron expression."""
+    """A trigger of a workflow: polling (with its interval) or a cron expression."""
 
     name: str
     kind: str
@@ -171,8 +170,8 @@ class BuiltWith(NamedTuple):
 class Artifact(NamedTuple):
     """A compiled library, or a tree of wheels, for one platform.
 
-    ``unloaded`` says that nobody loaded the library when the package was made, as for a foreign
-    target: what the manifest says of its tasks is what its file and its source say.
+    ``unloaded`` is true where the library was not loaded when the package was made, as for another
+    target: the manifest's tasks are then those of its file and its source.
     """
 
     platform: str
@@ -196,7 +195,7 @@ class Contents(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """Everything that a package says of itself."""
+    """The whole manifest of a package."""
 
     format_version: int
     package: PackageInfo

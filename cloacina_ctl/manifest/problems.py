@@ -1,4 +1,4 @@
-"""What is wrong with a manifest, and where: found one by one while it is read."""
+"""The problems of a manifest and their places, collected while it is read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cloacina_ctl.errors import Code
 
-MAX_PROBLEMS = 100  # of a hostile manifest of a million wrong fields nobody reads more
+MAX_PROBLEMS = 100  # a hostile manifest may have a million
 
 
 class Problem:
@@ -31,11 +31,11 @@ Problems = list[Problem]
 
 
 def is_enough(bad: Problems) -> bool:
-    """Return whether so much is wrong that reading on would only cost time."""
+    """Return whether there are enough problems to stop reading."""
     return len(bad) > MAX_PROBLEMS
 
 
 def under(step: str | int, bad: Problems, known: int) -> None:
-    """Say of the problems from number ``known`` on that they are under ``step``."""
+    """Put the problems from number ``known`` on under ``step``."""
     for problem in bad[known:]:
         problem.steps.append(step)

@@ -1,7 +1,7 @@
-"""What fields must mean together: references, graphs, what a language has.
+"""Rules over several fields: references, graphs, fields of a language.
 
-Each rule gets one value of the model and says what is wrong with it, with the place relative to
-that value. None stands for what could not be read, and was complained of already.
+Each rule gets one value of the model and appends its problems, with places relative to that value.
+None stands for a field that could not be read; its problem was appended already.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from cloacina_ctl.manifest.texts import pep440_problem, semver_problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    # Of the class that the rule is named after; but fields may be None, so the class is not said.
+    # Of the class that the rule is named after; but fields may be None, so the type is not stated.
     from cloacina_ctl.manifest.forms import Value
 
 
 def check_manifest(manifest: Value, bad: Problems) -> None:
-    """Judge what the language decides, and that there is something to run."""
+    """Check the rules of the language, and that there is something to run."""
     if not (manifest.workflows or manifest.graphs):
         bad.append(Problem(Code.NO_WORKFLOW, "neither a workflow nor a graph"))
     if manifest.language is Language.RUST:
@@ -48,7 +48,7 @@ def _check_version(manifest: Value, problem: str | None, bad: Problems) -> None:
 
 
 def check_workflow(workflow: Value, bad: Problems) -> None:
-    """Judge the graph of the tasks, and the names of the parameters."""
+    """Check the graph of the tasks, and the names of the parameters."""
     _check_tasks(workflow, bad)
     seen = set()
     for number, param in enumerate(workflow.params):
@@ -92,7 +92,7 @@ def _check_dependencies(workflow: Value, known: Mapping[str, Value], bad: Proble
 
 
 def check_trigger(trigger: Value, bad: Problems) -> None:
-    """Judge that a trigger has what its kind needs, and nothing of the other."""
+    """Check that a trigger has the fields of its kind, and none of the other."""
     polls, cron = trigger.poll_interval_ms is not None, trigger.cron is not None
     if polls and cron:
         message = "a trigger polls or has a cron expression, not both"
@@ -105,7 +105,7 @@ def check_trigger(trigger: Value, bad: Problems) -> None:
 
 
 def check_graph(graph: Value, bad: Problems) -> None:
-    """Judge that edges join nodes."""
+    """Check that edges join nodes."""
     nodes = set(graph.nodes)
     for number, edge in enumerate(graph.edges):
         if edge is None:
@@ -119,7 +119,7 @@ def check_graph(graph: Value, bad: Problems) -> None:
 
 
 def check_artifact(artifact: Value, bad: Problems) -> None:
-    """Judge that an artifact lies in the folder of its platform."""
+    """Check that an artifact lies in the folder of its platform."""
     if artifact.path is None or artifact.platform is None:
         return
     folder = f"platform/{artifact.platform}/"
@@ -131,6 +131,6 @@ def check_artifact(artifact: Value, bad: Problems) -> None:
 
 
 def check_interface(interface: Value, bad: Problems) -> None:
-    """Judge that an interface says which layout it has."""
+    """Check that an interface states its layout."""
     if interface.kind == "fidius" and interface.abi is None:
         bad.append(Problem(Code.FIELD_MISSING, "a fidius interface needs `abi`"))

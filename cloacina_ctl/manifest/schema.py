@@ -1,6 +1,6 @@
 """The JSON Schema of a manifest (2020-12), from the same table as the decoder.
 
-What a schema cannot say stays with ``parse``: order, references, cycles, normal forms.
+Only ``parse`` checks what a schema cannot express: order, references, cycles, normal forms.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ IDENTIFIER = "urn:cloacina:manifest:v3"
 
 
 def json_schema() -> JsonObject:
-    """Return the schema that every manifest ``parse`` accepts is valid under."""
+    """Return the schema; every manifest that ``parse`` accepts is valid under it."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": IDENTIFIER,

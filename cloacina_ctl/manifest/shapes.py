@@ -25,8 +25,8 @@ _ABSENT: Any = object()
 class List(NamedTuple):
     """A list, read as a tuple: in strictly rising order of ``key``, where one is given.
 
-    ``empty`` is what an empty one is refused with, None where it is allowed; ``twice`` the code
-    for two equal keys.
+    ``empty`` is the code and message for an empty list, None where it is allowed; ``twice`` the
+    code for two equal keys.
     """
 
     of: Form
@@ -35,7 +35,7 @@ class List(NamedTuple):
     twice: Code = Code.DUPLICATE_ENTRY
 
     def read(self, value: JsonValue, bad: Problems) -> tuple[Any, ...]:
-        """Return the items; None stands for one of which nothing can be said."""
+        """Return the items; None stands for one that cannot be read."""
         if type(value) is not list:
             wrong_type(bad, "a list", value)
             return ()
@@ -110,7 +110,7 @@ def _is_rising(items: Value, key: Callable[[Any], Any]) -> bool:
     try:
         keys = list(map(key, items))
         return all(map(lt, keys, islice(keys, 1, None)))
-    except (AttributeError, TypeError):  # an item of which nothing can be said
+    except (AttributeError, TypeError):  # an item that cannot be read
         return False
 
 
@@ -182,9 +182,9 @@ class Field(NamedTuple):
 class Object:
     """An object of known members, read as the value of the model that ``make`` is.
 
-    ``rule`` judges what the fields mean together. It gets the value also when something is wrong
-    with it: None then stands for whatever could not be read. ``also`` is what of the rule a schema
-    can say.
+    ``rule`` checks the fields together. It gets the value even when something is wrong with it:
+    None then stands for a field that could not be read. ``also`` is the part of the rule that a
+    schema can express.
     """
 
     def __init__(
@@ -200,10 +200,10 @@ class Object:
         self._rule = rule
         self._also = also or {}
         self._keys = frozenset(field.key for field in fields)
-        self._may_be_empty = any(field.required for field in fields)  # and then others complain
+        self._may_be_empty = any(field.required for field in fields)  # reported otherwise
         by_name = {field.name: field for field in fields}
         defaults = make._field_defaults
-        # In the order of the model, with what stands for a field that is absent.
+        # In the order of the model, with the value of an absent field.
         self._columns = [(by_name[name], defaults.get(name)) for name in make._fields]
 
     def read(self, value: JsonValue, bad: Problems) -> Value:
@@ -246,7 +246,7 @@ class Object:
                 return None
             columns.append(column)
             fields += count
-        if fields != sum(map(len, values)):  # some have a field that nobody knows
+        if fields != sum(map(len, values)):  # some have an unknown field
             return None
         made = list(map(self._make_of, zip(*columns)))  # noqa: B905 - all are of one length
         if self._rule is not None:

@@ -1,4 +1,4 @@
-"""Texts with a grammar of their own: versions, specifiers, licences. All linear, all bounded."""
+"""Texts with a grammar of their own: versions, specifiers, licenses. All linear, all bounded."""
 
 from __future__ import annotations
 
@@ -42,35 +42,35 @@ _KEYWORDS = frozenset({
 
 
 def semver_problem(version: str) -> str | None:
-    """Return what keeps ``version`` from being SemVer 2.0.0."""
+    """Return why ``version`` is not SemVer 2.0.0, or None."""
     if re.fullmatch(SEMVER, version):
         return None
     return f"a Rust package has a SemVer version (1.2.3), not: {version}"
 
 
 def pep440_problem(version: str) -> str | None:
-    """Return what keeps ``version`` from being a PEP 440 version in normal form."""
+    """Return why ``version`` is not a PEP 440 version in normal form, or None."""
     if re.fullmatch(PEP440, version):
         return None
     return f"a Python package has a PEP 440 version in its normal form, not: {version}"
 
 
 def specifier_problem(text: str) -> str | None:
-    """Return what keeps ``text`` from being a PEP 440 version specifier."""
+    """Return why ``text`` is not a PEP 440 version specifier, or None."""
     if all(re.fullmatch(_CLAUSE, clause.strip(" ")) for clause in text.split(",")):
         return None
     return f"not a version specifier such as `>=3.10`: {text}"
 
 
 def range_problem(text: str) -> str | None:
-    """Return what keeps ``text`` from being a range of runtimes' versions."""
+    """Return why ``text`` is not a range of releases, or None."""
     if all(re.fullmatch(_RANGE, clause.strip(" ")) for clause in text.split(",")):
         return None
     return f"not a version range such as `>=0.6, <0.8`: {text}"
 
 
 def module_problem(text: str) -> str | None:
-    """Return why no import statement could name the module ``text``."""
+    """Return why no import statement could name the module ``text``, or None."""
     for part in text.split("."):
         if part in _KEYWORDS:
             return f"a module cannot be called `{part}`, which is a word of the language: {text}"
@@ -78,14 +78,14 @@ def module_problem(text: str) -> str | None:
 
 
 def source_problem(text: str) -> str | None:
-    """Return what keeps ``path:line`` from pointing into the project."""
+    """Return why ``path:line`` is not a place in the project, or None."""
     return member_problem(text.rpartition(":")[0])
 
 
 def license_problem(text: str) -> str | None:
-    """Return what keeps ``text`` from having the form of an SPDX expression.
+    """Return why ``text`` does not have the form of an SPDX expression, or None.
 
-    The form alone: the list of licences grows, and a runtime must not refuse next year's.
+    Only the form: the list of licenses grows, and a reader must not refuse next year's.
     """
     expects_operand, depth, position = True, 0, 0
     for token in re.finditer(_LICENSE_WORD, text):
@@ -110,6 +110,6 @@ def license_problem(text: str) -> str | None:
 
 @lru_cache(maxsize=256)  # the tasks of a manifest stand in few files
 def member_problem(text: str) -> str | None:
-    """Return the rule for names of members that ``text`` breaks."""
+    """Return the rule for names of members that ``text`` breaks, or None."""
     rule = check_path(text)
     return None if rule is None else f"{rule}: {text}"

@@ -1,4 +1,4 @@
-"""What a compiled library says of itself, read from its bytes and never by loading it.
+"""The facts of a compiled library, read from its bytes and never by loading it.
 
 ``recognition`` what a file is by its first bytes · ``reading`` bounded reads of one file ·
 ``encoding`` the records of 32-bit, 64-bit, little- and big-endian files · ``elf`` the image that a
@@ -6,9 +6,10 @@ loader would make · ``dynamic`` the dynamic section, needed libraries, versions
 ``pointers`` relocated words · ``graphs`` the task graph in a library · ``fidius`` and ``raw_abi``
 the plugin's own description · ``baseline`` what the base system of a platform has · ``tags``
 platform tags and this host · ``triples`` targets of Rust · ``library`` the facts as values, and
-what a manifest says of them · ``judging`` what is said of a library that not every system loads.
+their entries in a manifest · ``findings`` warnings about a library that not every system loads.
 
-The only door to binary formats. What reads never judges: a fact that is worth a warning is a field.
+Only this package reads binary formats. Readers only state facts: a fact that may be a problem is a
+field.
 """
 
 from __future__ import annotations

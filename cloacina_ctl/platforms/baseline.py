@@ -1,4 +1,4 @@
-"""What the base system of a Linux platform has: its libraries, and the versions of their symbols.
+"""The base system of a Linux platform: its libraries, and the versions of their symbols.
 
 A manylinux tag promises that a library runs on every mainstream distribution with that release of
 glibc or a later one (PEP 600). The distributions of a release of glibc come with a release of GCC,
@@ -41,8 +41,8 @@ _MUSL_LIBRARY = "libc.so"
 # Android's C library has one of musl's file names, and versions named LIBC.
 _ANDROID_VERSION = "LIBC"
 
-# Beside glibc itself, what distributions have that tags are named after (PEP 600, and the
-# `lib_whitelist` of auditwheel's policies). musl's distributions have no library of GCC.
+# The libraries beside glibc that distributions have (PEP 600, and the `lib_whitelist` of
+# auditwheel's policies). musl's distributions have no library of GCC.
 _GLIBC_BASE = frozenset(
     {
         "libatomic.so.1", "libexpat.so.1", "libgcc_s.so.1", "libGL.so.1", "libglib-2.0.so.0",
@@ -87,7 +87,7 @@ _FAMILIES = {
         "libz.so.1", (("1.2.2.4", 12), ("1.2.5.2", 17), ("1.2.9", 27), ("1.2.12", 37))
     ),
 }  # fmt: skip
-# What is numbered otherwise. Versions of other floating-point types are numbered as the rest.
+# Other numberings. Versions of other floating-point types are numbered as the rest.
 _NAMED = {"CXXABI_TM_1": 17, "CXXABI_FLOAT128": 24}
 _QUALIFIERS = ("LDBL_", "IEEE128_", "ARM_")
 # With glibc 2.26 all distributions for this machine have no more than what GCC 6 brought, and for
@@ -105,14 +105,14 @@ Release = tuple[int, ...]
 
 
 class Need(NamedTuple):
-    """A version of symbols that is needed, and the file that has it, as ``libc.so.6``."""
+    """A needed version of symbols, and the file that has it, as ``libc.so.6``."""
 
     file: str
     version: str
 
 
 class Demand(NamedTuple):
-    """What a library asks of the base system.
+    """The needs of a library from the base system.
 
     ``libc`` is the name of the C library, None where it needs none that is known. ``floor`` is the
     first release of glibc whose distributions have all versions that are needed; None for another
@@ -127,13 +127,13 @@ class Demand(NamedTuple):
 def demand_of(
     machine: str, needed: Collection[str], needs: Iterable[Need], *, packed: bool = False
 ) -> Demand:
-    """Return what a library asks for that needs these files, and these versions of them.
+    """Return the demand of a library that needs these files, and these versions of them.
 
-    ``packed``: it has packed relocations, which an older glibc passes over without a word.
+    ``packed``: it has packed relocations, which an older glibc silently ignores.
 
-    The names of the files tell the C library. A version counts where it is needed of the file
+    The names of the files show the C library. A version counts where it is needed from the file
     that has it in the base system: libgcc_s of aarch64 has a GLIBC_2.0 of its own, and a copy of
-    libstdc++ that lies beside the library brings its versions along.
+    libstdc++ beside the library has its own versions.
     """
     needs = tuple(needs)
     libc = _libc_of(needed, needs)
@@ -149,7 +149,7 @@ def demand_of(
 
 
 def refuses_packed(needed: Iterable[str], needs: tuple[Need, ...]) -> bool:
-    """Tell whether glibc refuses the packed relocations of a library with these needs.
+    """Return whether glibc refuses the packed relocations of a library with these needs.
 
     It does where the library needs ``libc.so.N``, versions at all, and not the mark for packed
     relocations (glibc, ``elf/dl-version.c``).
@@ -162,7 +162,7 @@ def refuses_packed(needed: Iterable[str], needs: tuple[Need, ...]) -> bool:
 
 
 def outside_base(libc: str | None, needed: Iterable[str]) -> tuple[str, ...]:
-    """Return those of the needed files that a base system does not have, sorted."""
+    """Return the needed files that a base system does not have, sorted."""
     base = _MUSL_BASE if libc == MUSL else _GLIBC_BASE
     is_own = _is_musl if libc == MUSL else _is_glibc
     return tuple(sorted({name for name in needed if name not in base and not is_own(name)}))

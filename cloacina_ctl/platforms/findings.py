@@ -1,6 +1,6 @@
-"""What is said of a library for the systems that it does not run on, wherever it is met.
+"""Findings about a library that does not run on every system.
 
-The same words when a crate is packed, when wheels are vendored, and when a package is validated.
+They are the same for a crate that is packed, for vendored wheels, and for a package in `validate`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def library_findings(
     library: Library, where: str, beside: Collection[str] = ()
 ) -> Iterator[Diagnostic]:
-    """Yield all that is said of one library; ``beside`` names the files that come with it."""
+    """Yield all findings for one library; ``beside`` names the files in its package."""
     if library.unmarked_relocations:
         yield unmarked(where)
     yield from outside(library.needs_outside(beside), where)
@@ -26,7 +26,7 @@ def library_findings(
 
 
 def unmarked(where: str) -> Diagnostic:
-    """Return the error of packed relocations without their mark."""
+    """Return the error for packed relocations without their mark."""
     return Diagnostic(
         Code.UNMARKED_RELOCATIONS,
         "no release of glibc loads it: it has packed relocations (DT_RELR) and does not need "
@@ -53,7 +53,7 @@ def no_promise(library: Library, where: str) -> Iterator[Diagnostic]:
     if library.unknown_versions:
         yield Diagnostic(
             Code.NO_PROMISE,
-            "nothing tells which systems it runs on: no known release of the base system has "
+            "nothing says which systems it runs on: no known release of the base system has "
             f"{library.unknown_versions[0]}",
             where,
             "build it on an older system",

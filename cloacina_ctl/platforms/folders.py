@@ -1,6 +1,7 @@
 """The folders in which a library searches for others, as facts and as words.
 
-Apart from what changes them (``search_path``): whoever only asks loads no reader of binaries.
+Kept apart from ``search_path``, which changes them, so that this module imports no reader of
+binaries.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ _ORIGINS = ("$ORIGIN", "${ORIGIN}")
 
 
 class SearchPath(NamedTuple):
-    """What stands in the way of other machines, and the patches that take it out.
+    """The folders that break a library on other machines, and the patches that remove them.
 
-    ``removed`` are the folders that the patches take out, ``left`` those that they cannot: in
-    both, an empty text is the current folder.
+    ``removed`` are the folders that the patches remove, ``left`` those that they cannot: in both,
+    an empty text is the current folder.
     """
 
     removed: tuple[str, ...] = ()
@@ -31,19 +32,19 @@ class SearchPath(NamedTuple):
 
 
 def is_beside(folder: str) -> bool:
-    """Tell whether an entry of a search path is counted from the library, as wheels have it."""
+    """Return whether an entry of a search path is relative to the library, as in wheels."""
     return any(folder == origin or folder.startswith(origin + "/") for origin in _ORIGINS)
 
 
 def fixed_folders(library: Library) -> tuple[str, ...]:
-    """Return the entries of the search paths that name a place of one machine."""
+    """Return the entries of the search paths that name a folder of one machine."""
     paths = [path for path in (library.rpath, library.runpath) if path is not None]
     entries = (entry for path in paths for entry in path.split(":"))
     return tuple(dict.fromkeys(entry for entry in entries if not is_beside(entry)))
 
 
 def searches(folders: Iterable[str]) -> str:
-    """Return what is said of a library that searches ``folders``."""
+    """Return the message for a library that searches ``folders``."""
     return f"it searches for other libraries in {folder_names(folders)}"
 
 

@@ -1,4 +1,4 @@
-"""The facts of a library as values, and what a manifest says of them."""
+"""The facts of a library as values, and their entries in a manifest."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Plugin(NamedTuple):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Name the methods that are there, in the order of their slots."""
+        """The names of the present methods, in the order of their slots."""
         return tuple(
             METHODS[slot] if slot < len(METHODS) else f"method_{slot}" for slot in self.slots
         )
@@ -75,17 +75,17 @@ class LibraryGraph(NamedTuple):
 
 
 class Library(NamedTuple):
-    """What a shared library says of itself.
+    """The facts of a shared library.
 
-    ``needed`` keeps the order of the file. ``exports`` are the symbols a Cloacina host asks for
-    that are there (``dynamic.ENTRY_POINTS``). ``plugins`` are those that a host can reach: their
-    entry point is exported. ``graphs`` are there without it too: a graph without a plugin is a
+    ``needed`` keeps the order of the file. ``exports`` are the exported symbols that a Cloacina
+    host looks up (``dynamic.ENTRY_POINTS``). ``plugins`` are those that a host can reach: their
+    entry point is exported. ``graphs`` are listed without it too: a graph without a plugin is a
     crate without ``package!()``. Two different graphs are two workflows in one library, which no
-    runtime tells apart. ``constructors`` counts what runs when the library is loaded.
+    release distinguishes. ``constructors`` counts the functions that run when it is loaded.
 
     ``unknown_versions`` are of files of the base system, each as ``VERSION of FILE``; no release of
     it is known to have them. ``unmarked_relocations``: relocations are packed, and the version
-    that tells a loader so is not needed; no release of glibc loads such a library.
+    that marks them for a loader is not needed; no release of glibc loads such a library.
     """
 
     object_format: str
@@ -112,13 +112,13 @@ class Library(NamedTuple):
         return self.plugins[0] if self.plugins else None
 
     def needs_outside(self, beside: Collection[str] = ()) -> tuple[str, ...]:
-        """Return the needed libraries that neither a base system has, nor lie ``beside`` it."""
+        """Return the needed libraries that are neither in a base system nor ``beside`` it."""
         found = outside_base(self.libc.name if self.libc else None, self.needed)
         return tuple(name for name in found if name not in beside and "/" not in name)
 
 
 def artifact_of(library: Library, *, path: str, built_with: BuiltWith | None = None) -> Artifact:
-    """Return what the manifest says of ``library``, which lies at ``path`` in the package."""
+    """Return the manifest's entry for ``library``, which is at ``path`` in the package."""
     return Artifact(
         platform=library.tag,
         path=path,
@@ -133,7 +133,7 @@ def artifact_of(library: Library, *, path: str, built_with: BuiltWith | None = N
 
 
 def interface_of(plugin: Plugin) -> Interface:
-    """Return what the manifest says of the way to talk to a plugin."""
+    """Return the manifest's entry for the interface of a plugin."""
     return Interface(
         kind=plugin.kind,
         abi=plugin.abi,
@@ -148,8 +148,7 @@ def interface_of(plugin: Plugin) -> Interface:
 def distinct_graphs(found: Iterable[LibraryGraph]) -> tuple[LibraryGraph, ...]:
     """Return ``found`` without repetitions, sorted.
 
-    A text that stands in the library twice, once with its words around it and once without, is
-    one workflow.
+    A text that is in the library twice, once with its entry and once without, is one workflow.
     """
     graphs = set(found)
     named = {graph.tasks for graph in graphs if graph != LibraryGraph(graph.tasks)}

@@ -1,4 +1,4 @@
-"""Reading a library: the one way in, whatever its format."""
+"""Reading a library of any format."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 
 def read_code(source: str | bytes, head: bytes, where: str) -> tuple[Library, bool]:
-    """Return what a library says of itself, and False; of a program for what it is, and True.
+    """Return the facts of a library and False, or the machine of a program and True.
 
-    ``head`` is how the file begins. Of a program only the machine is read, not what it needs of a
-    C library. Raises as ``read_library`` for what is neither.
+    ``head`` is the beginning of the file. Of a program only the machine is read, not its needs
+    from a C library. Raises as ``read_library`` for any other file.
     """
     try:
         return read_library(source, where=where), False
@@ -67,11 +67,11 @@ def read_library(
     where: str | None = None,
     patches: tuple[Patch, ...] = (),
 ) -> Library:
-    """Return what a library says of itself; it is never loaded, and nothing in it is run.
+    """Return the facts of a library; it is never loaded, and nothing in it is run.
 
     ``source`` is a path, an open descriptor (of which the whole file is read, and which stays
     open), or the bytes. ``where`` names it in errors; a path names itself. ``patches`` are laid
-    over what is read of a file.
+    over the bytes of a file.
 
     Raises ``Refused``: B001 where it is another kind of file (the message says which), B002 where
     it contradicts itself or is cut short, L001 where it has more of something than any library;
@@ -157,7 +157,7 @@ def _read_elf(source: ElfSource) -> Library:
 def _plugins(
     image: Image, pointers: Pointers, exports: Mapping[str, int]
 ) -> tuple[tuple[Plugin, ...], tuple[LibraryGraph, ...]]:
-    """Return the plugins that a host can reach, and every workflow that is in the image."""
+    """Return the plugins that a host can reach, and every workflow in the image."""
     if not image.machine.has_plugins:
         return (), ()
     plugins: list[Plugin] = []

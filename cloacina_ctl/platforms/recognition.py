@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, in words for people."""
+"""Recognize a file by its first bytes, in words for people."""
 
 from __future__ import annotations
 
@@ -56,19 +56,19 @@ _MAGICS = (
     (b"\x28\xb5\x2f\xfd", "a zstd file"),
 )
 _FAT = (b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf")
-# A universal Mach-O and a Java class begin alike; where the one counts its machines the other has
-# a version, which was never below 45.
+# A universal Mach-O and a Java class begin alike; where the one has its number of machines, the
+# other has a version, which was never below 45.
 _MOST_FAT_MACHINES = 40
 _MACH_O = tuple(magic for magic, words in _MAGICS if "Mach-O" in words)
 _PE_POINTER = 0x3C
 
 # The formats of compiled code, by what loads them.
 ELF, MACH_O, PE = "ELF", "Mach-O", "PE"
-HEAD_BYTES = 1024  # in which a PE file says that it is one
+HEAD_BYTES = 1024  # enough to recognize a PE file
 
 
 def describe(head: bytes) -> str:
-    """Return what a file is that begins with ``head`` and is no ELF file."""
+    """Return the kind of a file that begins with ``head`` and is no ELF file."""
     if not head:
         return "an empty file"
     if head.startswith(_FAT):
@@ -95,7 +95,7 @@ def object_format(head: bytes) -> str | None:
 
 
 def is_loaded(head: bytes) -> bool:
-    """Tell whether a loader takes the ELF file: object files and dumps are for other tools."""
+    """Return whether a loader loads the ELF file: object files and dumps are for other tools."""
     return _elf_number(head, 16) in (2, 3)
 
 
@@ -109,7 +109,7 @@ def _elf_number(head: bytes, at: int) -> int:
 
 
 def can_be_run(head: bytes) -> bool:
-    """Tell whether a system could run the file: a script with `#!`, or compiled code."""
+    """Return whether a system could run the file: a script with `#!`, or compiled code."""
     return head.startswith(b"#!") or object_format(head) is not None
 
 
@@ -118,7 +118,7 @@ def _is_fat(head: bytes) -> bool:
 
 
 def describe_elf(head: bytes) -> str:
-    """Return what the header of an ELF file says: width, byte order, kind, machine, system."""
+    """Return the header of an ELF file in words: width, byte order, kind, machine, system."""
     order = "big" if head[5] == 2 else "little"
     kind, machine = struct.unpack_from(">HH" if order == "big" else "<HH", head, 16)
     width = {1: "32-bit", 2: "64-bit"}.get(head[4], "malformed")

@@ -1,13 +1,13 @@
-"""Taking folders of the builder's machine out of the path that a library searches for others.
+"""Removing folders of the builder's machine from the path in which a library searches for others.
 
 A loader looks for needed libraries in the folders of ``DT_RUNPATH`` or ``DT_RPATH``. Those that
-begin with ``$ORIGIN`` count from the library, wherever it lies. All others name a place of one
-machine: an absolute folder, or with a relative or empty entry the folder that a process happens to
-stand in. They are taken out in place, as patches; the file keeps its size and its layout.
+begin with ``$ORIGIN`` are relative to the library. All others name a place of one machine: an
+absolute folder, or for a relative or empty entry the current folder of the process. They are
+removed in place, as patches; the file keeps its size and its layout.
 
 Linkers store a name once where another string ends with it, so the end of a search path can be the
-name of an exported function. No byte is touched that another string of the table needs; where that
-cannot be told, none of the string is. Rules: System V ABI, "Dynamic Section", "String Table".
+name of an exported function. No byte is changed that another string of the table needs; where that
+is not known, none of the string is. Rules: System V ABI, "Dynamic Section", "String Table".
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _CONFIG, _DEPAUDIT, _AUDIT = 0x6FFFFEFA, 0x6FFFFEFB, 0x6FFFFEFC
 _AUXILIARY, _USED, _FILTER = 0x7FFFFFFD, 0x7FFFFFFE, 0x7FFFFFFF
 _NAMES = frozenset({NEEDED, SONAME, _CONFIG, _DEPAUDIT, _AUDIT, _AUXILIARY, _USED, _FILTER})
 _SHT_STRTAB, _SHT_DYNSYM = 3, 11
-# The kinds of sections whose names the dynamic section tells of, beside symbols: itself, versions.
+# The kinds of sections with names that the dynamic section leads to, beside symbols.
 _KNOWN_USERS = frozenset({6, _SHT_DYNSYM, 0x6FFFFFFD, 0x6FFFFFFE})
 _S390 = 22  # the one machine here whose table DT_HASH has words of 64 bits
 _PIECE = 1 << 20
@@ -56,10 +56,10 @@ _MOST_VERSIONS = 65_536
 
 
 def cut_search_path(path: str) -> SearchPath:
-    """Return how the library in the file ``path`` comes to search beside itself alone.
+    """Return the patches after which the library in the file ``path`` searches only beside itself.
 
-    With the patches it says the same of itself but for the search path, or there are none. Of a
-    file that is no library, or a damaged one, nothing is said: ``read_library`` says it.
+    With the patches all its facts but the search path are the same, or there are no patches. A
+    file that is no library, or a damaged one, gives none: ``read_library`` reports it.
     """
     try:
         with reported(path), open(path, "rb") as file:
@@ -76,12 +76,12 @@ def cut_search_path(path: str) -> SearchPath:
 
 
 def _shown(entry: str) -> str:
-    """Return the entry as ``read_library`` has it: what is not UTF-8 as escapes."""
+    """Return the entry as ``read_library`` has it: bytes that are not UTF-8 as escapes."""
     return entry.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 class _Form(NamedTuple):
-    """How numbers stand in a file: the order of their bytes, the letter of a word of addresses."""
+    """The encoding of numbers in a file: byte order, and the letter of a word of addresses."""
 
     order: str
     word: str
@@ -137,9 +137,9 @@ class _Cut:
         )
 
     def _replace(self, begin: int, text: bytes, kept: bytes) -> bool:
-        """Have the entries of the search path at ``begin`` say ``kept``; tell whether that is so.
+        """Make the entries of the search path at ``begin`` say ``kept``; return whether they do.
 
-        What of ``text`` no other string needs holds it, or nothing.
+        Only the bytes of ``text`` that no other string needs are changed.
         """
         free = self._free(begin, text)
         if not kept:
@@ -160,7 +160,7 @@ class _Cut:
         return True
 
     def _move(self, begin: int, to: int | None) -> None:
-        """Have the entries whose string is at ``begin`` name the one at ``to``, or be gone."""
+        """Point the entries with the string at ``begin`` to that at ``to``; None removes them."""
         for index in [index for index, value in self._paths.items() if value == begin]:
             if to is None:
                 self._gone.add(index)
@@ -169,7 +169,7 @@ class _Cut:
                 self._paths[index] = to
 
     def _find(self, text: bytes) -> int | None:
-        """Return where ``text`` stands among the strings and stays, as a whole or as an end."""
+        """Return the place of ``text`` among the kept strings, as a whole or as an end."""
         for found in self._source.find(text + b"\0", self._start, self._start + self._size):
             if all(
                 found + len(text) < offset or offset + len(data) <= found
@@ -226,7 +226,7 @@ class _Cut:
             start, rest = start + count, rest - count
 
     def _count(self) -> int:
-        """Return the number of symbols, by the tables that a loader finds them by."""
+        """Return the number of symbols, from the tables by which a loader finds them."""
         known = []
         if self._has(HASH) and self._machine != _S390:
             known.append(self._form.unpack("2I", self._image.read(self._value(HASH), 8))[1])
@@ -277,7 +277,7 @@ class _Cut:
             address += following
 
     def _counts(self, head: bytes, size: int) -> tuple[int, ...]:
-        """Return of an entry of versions its count, where its list begins, where the next does."""
+        """Return the count of an entry of versions, the start of its list, and the next entry."""
         count = self._form.unpack("H", head[2:4] if size == 16 else head[6:8])
         return (*count, *self._form.unpack("2I", head[-8:]))
 

@@ -1,7 +1,7 @@
-"""Platform tags: what a library is tagged, and which tags this host can load.
+"""Platform tags: the tag of a library, and the tags that this host can load.
 
 ``manylinux_X_Y_ARCH`` and ``musllinux_X_Y_ARCH`` mean what PEP 600 and PEP 656 say. Symbols of
-musl carry no version, so that nothing in a library tells the X_Y: such a library is
+musl carry no version, so that nothing in a library shows the X_Y: such a library is
 ``musllinux_ARCH``, for any musl. ``linux_ARCH`` promises nothing (docs/platforms.md).
 """
 
@@ -31,7 +31,7 @@ _MACHINE_NAMES = {
     "amd64": "x86_64", "arm64": "aarch64", "armv8l": "armv7l",
     "i386": "i686", "i486": "i686", "i586": "i686",
 }  # fmt: skip
-# What a 32-bit process of a 64-bit machine loads.
+# The machine of a 32-bit process on a 64-bit machine.
 _NARROW = {"x86_64": "i686", "aarch64": "armv7l", "ppc64": "ppc", "s390x": "s390"}
 _MUSL_LOADER = "/lib/ld-musl-{machine}.so.1"
 # musl's names of machines, where they are others.
@@ -50,7 +50,7 @@ class HostPlatform(NamedTuple):
 
 
 def libc_of(demand: Demand) -> Libc | None:
-    """Return what a manifest says of the C library that is asked for."""
+    """Return the manifest's entry for the C library of a demand."""
     if demand.libc is None:
         return None
     return Libc(demand.libc, ".".join(map(str, demand.floor)) if demand.floor else None)
@@ -69,10 +69,10 @@ def tag_of(machine: str, libc: Libc | None) -> str:
 
 
 def platform_fits(tag: str, host: HostPlatform, libc: Libc | None = None) -> bool:
-    """Tell whether ``host`` can load what is tagged ``tag`` and needs ``libc``.
+    """Return whether ``host`` can load a library with the tag ``tag`` that needs ``libc``.
 
-    An unknown tag fits nowhere. ``linux_ARCH`` and ``musllinux_ARCH`` name no release, so that only
-    loading tells.
+    An unknown tag fits nowhere. ``linux_ARCH`` and ``musllinux_ARCH`` name no release, so only
+    loading shows whether it works.
     """
     if tag == ANY:
         return True
@@ -91,14 +91,14 @@ def platform_fits(tag: str, host: HostPlatform, libc: Libc | None = None) -> boo
 
 
 def is_promised(tag: str) -> bool:
-    """Tell whether a tag promises anything of the system that it names."""
+    """Return whether a tag promises anything about the system that it names."""
     return not tag.startswith("linux_")
 
 
 def states(tag: str, library_tag: str, libc: Libc | None) -> bool:
-    """Tell whether a package may say ``tag`` of a library whose own tag is ``library_tag``.
+    """Return whether a package may state ``tag`` for a library whose own tag is ``library_tag``.
 
-    The release of musl is what somebody else says, as the name of the wheel that it came in.
+    The release of musl is not in the library: it is stated elsewhere, as in the name of its wheel.
     """
     if tag == library_tag:
         return True
@@ -110,9 +110,9 @@ def states(tag: str, library_tag: str, libc: Libc | None) -> bool:
 
 
 def host_platform() -> HostPlatform:
-    """Return what this machine is, to a process such as this one.
+    """Return this machine's platform, for a process such as this one.
 
-    No program is started: glibc tells its version, musl's stands in its loader.
+    No program is started: glibc reports its version, musl's is in its loader.
     """
     system = sys.platform
     machine = os.uname().machine.lower() if hasattr(os, "uname") else ""

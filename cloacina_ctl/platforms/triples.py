@@ -1,4 +1,4 @@
-"""Target triples of Rust: whether the library that a build for one gives can be read."""
+"""Target triples of Rust: whether the library of a build for one can be read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NARROW = ("x32", "ilp32")
 def refuse_unread(triple: str | None) -> None:
     """Raise ``UsageError`` (B016) for a target whose library would be refused once it is built.
 
-    A target of the user's own, named by a file, is not judged.
+    A target of the user's own, named by a file, is not checked.
     """
     if triple is None or triple.endswith(".json") or not _TRIPLE.fullmatch(triple):
         return
@@ -40,7 +40,7 @@ def refuse_unread(triple: str | None) -> None:
 
 
 def unread(machine: str, where: str) -> Diagnostic:
-    """Return the error of a library in which no plugin is looked for."""
+    """Return the error for a library for a machine whose plugins are not read."""
     return Diagnostic(Code.UNREAD_MACHINE, _words(machine), where, _hint())
 
 

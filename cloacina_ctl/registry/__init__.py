@@ -1,6 +1,7 @@
 """The local registry of installed packages, and the folder that a daemon watches.
 
-``store`` what is in the registry, and every change of it · ``records`` what it knows of a name ·
-``history`` which version was active when · ``files`` what is stored · ``layout`` how it is named ·
-``places`` the folders, held · ``repair`` whether it is whole · ``daemon_folder`` the other one.
+``store`` the registry and its changes · ``records`` the record of a name · ``history`` the active
+versions of a name · ``files`` the stored files · ``layout`` the names of files and folders ·
+``places`` opening the folders · ``repair`` checking and repairing · ``daemon_folder`` the folder of
+the daemon.
 """

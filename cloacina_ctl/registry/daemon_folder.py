@@ -1,12 +1,12 @@
 """The folder that Cloacina's daemon watches: a package appears in it whole, by one rename.
 
-What its watcher does, and this keeps to: it takes every file in the folder itself that ends with
-``.cloacina``, hidden ones too, and reads all of them again twice a second; a file that is half
-there is a complaint in its log each time. ``.name.cloacina.tmp`` it does not see. Of two files with
-one name and version it takes whichever it comes upon first, and a file that gets other bytes under
-the same name and version is not loaded again. Versions of one name it does not hold apart: when the
-file of one goes, the workflow of all goes; when one takes the place of another in a rename, it
-unloads the one first and then loads the other.
+This module follows the rules of the daemon's watcher. It takes every file directly in the folder
+that ends with ``.cloacina``, hidden ones too, and reads all of them again twice a second; it logs
+an error for an incomplete file each time. It ignores ``.name.cloacina.tmp``. Of two files with one
+name and version it takes the first that it finds, and a file that gets other bytes under the same
+name and version is not loaded again. It does not distinguish versions of one name: when the file of
+one is removed, the workflow of all is; when a rename replaces one by another, it first unloads the
+one and then loads the other.
 """
 
 from __future__ import annotations
@@ -39,31 +39,31 @@ _ODD = re.compile(r"[^A-Za-z0-9._+-]")
 
 
 def file_name(name: str, version: str) -> str:
-    """Return what a package is called in the folder: no path, and never hidden."""
+    """Return the file name of a package in the folder: no path, and never hidden."""
     stem = _ODD.sub("_", f"{name}-{version}")[:_MAX_STEM]
     return stem.lstrip(".-") + SUFFIX if stem.lstrip(".-") else "package" + SUFFIX
 
 
 def watched_files(folder: str) -> tuple[str, ...]:
-    """Return the paths of what a daemon takes for packages, sorted: files, and whatever else."""
+    """Return the paths of all entries that a daemon reads as packages, sorted."""
     with reported(folder):
         found = [name for name in os.listdir(folder) if name.endswith(SUFFIX)]
     return tuple(os.path.join(folder, name) for name in sorted(found))
 
 
 def is_fifo(path: str) -> bool:
-    """Tell whether it is a FIFO, at which a daemon waits."""
+    """Return whether it is a FIFO: opening one blocks the daemon."""
     with reported(path), contextlib.suppress(FileNotFoundError):
         return stat.S_ISFIFO(os.stat(path).st_mode)
     return False
 
 
 class StagedDelivery(Writing):
-    """A package that is written beside the others, unseen, and appears by ``commit``.
+    """A package that is written beside the others, invisibly, and appears by ``commit``.
 
-    The folder is opened once, and the paths of its files count by their last parts alone.
-    One at a time in a folder: the staged file is the lock over it, and what a killed run left of it
-    is written over. Leaving without ``commit`` removes it.
+    The folder is opened once, and only the last parts of the paths of its files are used.
+    One at a time in a folder: the staged file is the lock over it, and a rest of a killed run is
+    overwritten. Leaving without ``commit`` removes it.
     """
 
     def __init__(
@@ -120,9 +120,9 @@ class StagedDelivery(Writing):
         self._folder.close()
 
     def commit(self, path: str, instead_of: str | None = None) -> None:
-        """Give it the name ``path`` in the folder, in the place of the file ``instead_of``.
+        """Give it the name ``path`` in the folder, and remove the file ``instead_of``.
 
-        That one goes in the same rename, so that the daemon unloads it and loads this in one turn.
+        Both happen in one rename, so that the daemon unloads that one and loads this in one pass.
         """
         first = instead_of or path
         with reported(first):

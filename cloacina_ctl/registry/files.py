@@ -1,4 +1,4 @@
-"""The files of a registry: staged, given their names, checked; and the lock over changes."""
+"""The files of a registry: staging, naming, checking; and the lock over changes."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _NOTHING = b"-" * 64 + b"\n"
 
 
 class Pending:
-    """The folder in ``packages`` in which a change is under way, as the lock's file says it.
+    """The folder in ``packages`` in which a change is under way, recorded in the lock file.
 
-    Overwritten in place, it takes no room on a full disk. A run that is killed leaves it said.
-    ``cleared`` counts the files that were removed after such runs.
+    It is overwritten in place, so it needs no space on a full disk. A killed run leaves it
+    recorded. ``cleared`` counts the files that were removed after such runs.
     """
 
     def __init__(self, fd: int, path: str) -> None:
@@ -50,13 +50,13 @@ class Pending:
         return text if is_digest(text) else None
 
     def begin(self, folder: str) -> None:
-        """Say it, on the disk, before anything is changed in that folder."""
+        """Record the folder, flushed to the disk, before anything is changed in it."""
         self._write(folder.encode("ascii") + b"\n")
         with reported(self._path):
             os.fsync(self._fd)
 
     def end(self) -> None:
-        """Say that nothing is left to be done."""
+        """Record that no change is under way."""
         self._write(_NOTHING)
 
     def _write(self, text: bytes) -> None:
@@ -67,10 +67,10 @@ class Pending:
 
 @contextlib.contextmanager
 def hold_lock(folder: str, seconds: float | None, waits: Waits) -> Iterator[Pending]:
-    """Hold the lock over changes: nobody else changes anything meanwhile.
+    """Hold the lock over changes: no other process changes anything meanwhile.
 
-    The system lets go of it when the process ends. Raises ``FileProblem`` where another program
-    does not let it go for so many seconds.
+    The system releases it when the process ends. Raises ``FileProblem`` where another program
+    holds it for so many seconds.
     """
     path = os.path.join(folder, LOCK)
     with reported(path):
@@ -80,7 +80,7 @@ def hold_lock(folder: str, seconds: float | None, waits: Waits) -> Iterator[Pend
 
 
 def busy(where: str) -> FileProblem:
-    """Return the error for a registry that another program does not let go."""
+    """Return the error for a registry that another program keeps locked."""
     return FileProblem.of(
         Code.REGISTRY_BUSY,
         "another program holds the registry and does not let go",
@@ -90,7 +90,7 @@ def busy(where: str) -> FileProblem:
 
 
 class Writing:
-    """A file that is written and hashed on the way; who knows its path opens ``fd``."""
+    """A file that is hashed while it is written; subclasses open ``fd``."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -100,7 +100,7 @@ class Writing:
 
     @property
     def digest(self) -> Digest:
-        """The SHA-256 of what was written."""
+        """The SHA-256 of the written bytes."""
         return Digest(self._sha256.hexdigest())
 
     def write(self, data: bytes) -> None:
@@ -111,7 +111,7 @@ class Writing:
         self.size += len(data)
 
     def copy_from(self, source: int, where: str, progress: StageProgress | None = None) -> None:
-        """Write all bytes of the open file ``source``, wherever its position is."""
+        """Write all bytes of the open file ``source``, whatever its position is."""
         total = os.fstat(source).st_size
         while True:
             with reported(where):
@@ -133,13 +133,13 @@ class IncomingFile(Writing):
         self._name = name
 
     def flush(self) -> None:
-        """Have the bytes on the disk; from here on nobody writes to the file."""
+        """Flush the bytes to the disk; from here on the file is not written to."""
         with reported(self.path):
             os.fchmod(self.fd, _MODE)
             flush(self.fd)
 
     def place(self, folder: Folder, name: str) -> None:
-        """Give it a name in a folder of the registry, in the place of the file that has it."""
+        """Give it a name in a folder of the registry; replaces the file that has the name."""
         with reported(folder.where(name)):
             self._above.rename(self._name, name, folder)
             folder.sync()
@@ -147,7 +147,7 @@ class IncomingFile(Writing):
 
 @contextlib.contextmanager
 def staged(folder: str) -> Iterator[IncomingFile]:
-    """Make a file on its way into the registry in ``folder``; it is removed unless it is placed."""
+    """Make a new file for the registry in ``folder``; it is removed unless it is placed."""
     with opened(folder, INCOMING) as above:
         with reported(above.path):
             fd, name = new_hidden(above.fd, 0o600)
@@ -160,7 +160,7 @@ def staged(folder: str) -> Iterator[IncomingFile]:
 
 
 def digest_of(path: str) -> tuple[str, int]:
-    """Return the SHA-256 of a file's bytes, and how many they are; no link is followed."""
+    """Return the SHA-256 of a file's bytes, and their number; no link is followed."""
     sha256, size = hashlib.sha256(), 0
     with reported(path):
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -174,15 +174,15 @@ def digest_of(path: str) -> tuple[str, int]:
 
 
 def is_whole(path: str, digest: str | None) -> bool:
-    """Tell whether the stored file at ``path`` is there with all of its bytes.
+    """Return whether the stored file at ``path`` is there with all of its bytes.
 
-    Raises ``FileProblem`` where the system does not let us read it.
+    Raises ``FileProblem`` where the system refuses to read it.
     """
     return seen_damage(path) is None and digest_of(path)[0] == digest
 
 
 def seen_damage(path: str, size: int | None = None) -> str | None:
-    """Return what is wrong with a stored file as far as it shows without reading it."""
+    """Return what is wrong with a stored file, as far as its ``lstat`` result shows."""
     with reported(path):
         try:
             found = os.lstat(path)
@@ -196,17 +196,17 @@ def seen_damage(path: str, size: int | None = None) -> str | None:
 
 
 def keep_reserve(folder: str) -> None:
-    """Take the room that a removal needs on a full disk, where that is not taken already."""
+    """Reserve the space that a removal needs on a full disk, unless it is reserved already."""
     if os.path.lexists(os.path.join(folder, RESERVE)):
         return
     with contextlib.suppress(FileProblem), staged(folder) as incoming, opened(folder) as root:
-        incoming.write(os.urandom(RESERVE_BYTES))  # which no file system makes smaller
+        incoming.write(os.urandom(RESERVE_BYTES))  # which no file system can compress
         incoming.flush()
         incoming.place(root, RESERVE)
 
 
 def free_reserve(folder: str) -> bool:
-    """Give that room back, and tell whether there was any."""
+    """Free the reserved space; return whether there was any."""
     with opened(folder) as root, reported(root.where(RESERVE)):
         found = root.look(RESERVE)
         return found is not None and stat.S_ISREG(found.st_mode) and root.unlink(RESERVE)

@@ -1,6 +1,6 @@
-"""The activation history of a name: its versions in the order they became active, each once.
+"""The activation history of a name: its versions in the order of their activation, each once.
 
-The last one is active. Pure: sequences of versions in, tuples of versions out.
+The last one is active. Pure functions: sequences of versions in, tuples of versions out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def activate(history: Sequence[str], version: str) -> tuple[str, ...]:
-    """Return the history after ``version`` became active: a roll back leads to the one before."""
+    """Return the history after ``version`` became active: a rollback leads to the one before."""
     return (*(one for one in history if one != version), version)
 
 
@@ -25,7 +25,7 @@ def roll_back(
 
     The versions that were active after it leave the history: further steps lead further back, never
     forward. A version that is not in the history becomes active as if it had just been installed.
-    Raises ``Refused`` where there is nothing to go back to, ``FileProblem`` where ``to`` is not
+    Raises ``Refused`` where there is no earlier version, ``FileProblem`` where ``to`` is not
     installed.
     """
     if to is None:
@@ -52,7 +52,7 @@ def roll_back(
 def remaining(history: Sequence[str], installed: Sequence[str]) -> tuple[str, ...]:
     """Return the history of the versions that are still installed.
 
-    Where none of the history is, the one that was installed last becomes active.
+    If none of them is, the last installed version becomes active.
     """
     return tuple(one for one in history if one in installed) or tuple(installed[-1:])
 

@@ -1,4 +1,4 @@
-"""What lies where in the folder of a local registry, and how its parts are named.
+"""The files and folders of a local registry, and their names.
 
 ::
 
@@ -9,8 +9,9 @@
     reserve                        room for a removal when the disk is full
     lock                           held while something changes, and says in which folder
 
-A folder in ``packages`` is called by the SHA-256 of a name: names of packages, which may be nearly
-anything, never become names of files. All tenants have their packages of that name in it.
+The name of a folder in ``packages`` is the SHA-256 of a package's name: names of packages, which
+may be nearly any text, never become names of files. It has the packages of that name of all
+tenants.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ RESERVE = "reserve"
 PACKAGES, INCOMING = "packages", "incoming"
 RECORD = ".json"
 SET_ASIDE = f"{RECORD}.damaged-"  # and when
-DEFAULT_TENANT = "public"  # the one that the workflows' own declarations have by default
+DEFAULT_TENANT = "public"  # the default of workflow declarations
 
 _PACKAGE, _SIDECAR = ".cloacina", ".sig"
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-# Other generations let a name be nearly anything; `@` is where NAME@VERSION is cut.
+# Legacy formats allow nearly any name; NAME@VERSION is split at `@`.
 _NAME = re.compile(r"[^\x00-\x20\x7f-\xa0@\ud800-\udfff]{1,255}")
 _LARGE = re.compile(r"[A-Z]")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -38,35 +39,35 @@ _STORED = re.compile(r"([0-9a-f]{64})\.(?:cloacina|sig)")
 
 
 def name_folder(name: str) -> str:
-    """Return what the folder of a name is called in ``packages``."""
+    """Return the folder of a name in ``packages``."""
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def record_file(tenant: str) -> str:
-    """Return what a tenant's record is called in the folder of a name.
+    """Return the name of a tenant's record in the folder of a name.
 
-    Some file systems take large letters for small ones, so they are marked.
+    Some file systems ignore letter case, so upper-case letters are marked.
     """
     return _LARGE.sub(r"%\g<0>", tenant) + RECORD
 
 
 def package_file(digest: str) -> str:
-    """Return what a package is called in the folder of its name."""
+    """Return the file name of a package in the folder of its name."""
     return digest + _PACKAGE
 
 
 def sidecar_file(digest: str) -> str:
-    """Return what the signature of a package is called there."""
+    """Return the file name of the signature of a package there."""
     return digest + _SIDECAR
 
 
 def is_digest(text: str) -> bool:
-    """Tell whether it is a SHA-256 as folders and files are called by it."""
+    """Return whether it is a SHA-256 as in the names of folders and files."""
     return _DIGEST.fullmatch(text) is not None
 
 
 def file_digest(name: str) -> str | None:
-    """Return the digest that a stored file is called by; None for any other name."""
+    """Return the digest in the name of a stored file; None for any other name."""
     found = _STORED.fullmatch(name)
     return found[1] if found else None
 
@@ -81,17 +82,17 @@ def package_digest(path: str) -> str | None:
 
 
 def is_tenant(text: str) -> bool:
-    """Tell whether a tenant may be called so."""
+    """Return whether ``text`` may name a tenant."""
     return _TENANT.fullmatch(text) is not None
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a package may be installed under that name or version."""
+    """Return whether a package may be installed with that name or version."""
     return _NAME.fullmatch(text) is not None
 
 
 def check_tenant(tenant: str) -> str:
-    """Return ``tenant``, or raise ``UsageError`` for what no tenant may be called."""
+    """Return ``tenant``, or raise ``UsageError`` for a text that may not name one."""
     if not is_tenant(tenant):
         raise UsageError.of(
             Code.USAGE,
@@ -102,7 +103,7 @@ def check_tenant(tenant: str) -> str:
 
 
 def check_name(text: str, where: str) -> str:
-    """Return a package's name or version, or raise ``Refused`` for what cannot be called by it."""
+    """Return a package's name or version, or raise ``Refused`` where it may not be one."""
     if not is_name(text):
         raise Refused.of(
             Code.FIELD_VALUE,

@@ -1,7 +1,7 @@
-"""The folders of a registry, opened so that nothing outside of them is reached.
+"""Opening the folders of a registry so that nothing outside of them is reached.
 
-The registry's folder is the user's choice and may be a link. What the registry made in it may not:
-others can write to a registry that is shared, and what a link there leads to is not its own.
+The registry's folder is the user's choice and may be a link. The folders in it may not: others can
+write to a shared registry, and the target of a link there does not belong to it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FOLDER_MODE = 0o755
 
 
 def make_layout(folder: str) -> None:
-    """Make the folder of a registry and those in it, where they are not there."""
+    """Make the folder of a registry and those in it, where they are missing."""
     with reported(folder):
         if os.path.exists(folder) and not os.path.isdir(folder):
             raise FileProblem.of(Code.NOT_REGULAR, "it is not a folder", where=folder)
@@ -36,7 +36,7 @@ def make_layout(folder: str) -> None:
 
 
 def make_folder(above: Folder, name: str) -> None:
-    """Make one folder and have it on the disk, where it is not there; refuse anything else."""
+    """Make one folder where it is missing, flushed to the disk; refuse anything else there."""
     with reported(above.where(name)):
         if above.make_folder(name, _FOLDER_MODE):
             above.sync()
@@ -45,7 +45,7 @@ def make_folder(above: Folder, name: str) -> None:
 
 
 def names_in(path: str, *absent: type[OSError]) -> list[str]:
-    """Return the names in a folder, sorted; none where it is not there, or for ``absent``."""
+    """Return the names in a folder, sorted; none where it is missing, or for ``absent``."""
     with reported(path), contextlib.suppress(FileNotFoundError, *absent):
         return sorted(os.listdir(path))
     return []
@@ -53,7 +53,7 @@ def names_in(path: str, *absent: type[OSError]) -> list[str]:
 
 @contextlib.contextmanager
 def opened(folder: str, *names: str) -> Iterator[Folder]:
-    """Open the registry's folder, which may be a link of the user's, or one that it made in it."""
+    """Open the registry's folder, which may be a link of the user, or a folder in it."""
     with contextlib.ExitStack() as opening:
         with reported(folder):
             current = opening.enter_context(open_folder(folder))
@@ -64,7 +64,7 @@ def opened(folder: str, *names: str) -> Iterator[Folder]:
 
 @contextlib.contextmanager
 def entered(above: Folder, name: str) -> Iterator[Folder]:
-    """Open a folder that the registry made in another; a link in its place is refused."""
+    """Open a folder of the registry in another one; a link in its place is refused."""
     path = above.where(name)
     try:
         with reported(path):

@@ -1,7 +1,7 @@
-"""Records: one file for each name of a tenant, with all that the registry knows of it.
+"""Records: one file for each name of a tenant, with everything that the registry knows of it.
 
-A record is replaced as a whole by one rename, so a change of a name is there or not. Nothing else
-says what is installed.
+A record is replaced as a whole by one rename, so a change of a name is complete or absent. Only
+records say what is installed.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Trust(NamedTuple):
-    """Why a package was let in: whose signatures counted, by which rule, when.
+    """Why a package was accepted: the trusted signers, the policy, the time.
 
     ``trusted_signers`` are fingerprints of keys that were known at ``verified_at`` (UTC), none
-    where the policy accepted unsigned packages; ``keys`` are those that it named, none for the
-    trusted keys and the user's own. ``signatures`` are JSON, as ``verify --json`` shows them.
+    where the policy accepted unsigned packages; ``keys`` are those that the policy named, none for
+    the trusted keys and the user's own. ``signatures`` are JSON, as in ``verify --json``.
     """
 
     verified_at: str
@@ -69,7 +69,7 @@ class Trust(NamedTuple):
 
     @classmethod
     def from_json(cls, value: object) -> Trust:
-        """Return what ``to_json`` wrote; raises ``ValueError`` for anything else."""
+        """Return the value that ``to_json`` wrote; raises ``ValueError`` for anything else."""
         try:
             if not isinstance(value, dict):
                 raise TypeError("an object is expected")
@@ -89,8 +89,8 @@ class Trust(NamedTuple):
 class Stored(NamedTuple):
     """A version of a package in the registry.
 
-    ``digest`` is of the file's bytes, ``sidecar`` of those of its signature beside it, ``content``
-    the identity that ``verify`` shows; sizes are bytes, times UTC.
+    ``digest`` is of the file's bytes, ``sidecar`` of the bytes of its sidecar, ``content`` the
+    identity that ``verify`` shows; sizes are bytes, times UTC.
     """
 
     tenant: str
@@ -106,24 +106,24 @@ class Stored(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """What the folder of its name is called."""
+        """The folder of its name in ``packages``."""
         return name_folder(self.name)
 
     @property
     def files(self) -> tuple[str, ...]:
-        """What its package and signature are called in the folder of its name."""
+        """The names of its package and signature in the folder of its name."""
         package = package_file(self.digest)
         return (package,) if self.sidecar is None else (package, sidecar_file(self.sidecar))
 
     def to_json(self) -> JsonObject:
-        """Return it as JSON, without the tenant and name that its record has."""
+        """Return it as JSON, without tenant and name, which the record has."""
         fields: dict[str, JsonValue] = dict(self._asdict())
         del fields["tenant"], fields["name"]
         return {**fields, "trust": self.trust.to_json()}
 
     @classmethod
     def from_json(cls, value: object, tenant: str, name: str) -> Stored:
-        """Return what ``to_json`` wrote; raises ``ValueError`` for anything else."""
+        """Return the value that ``to_json`` wrote; raises ``ValueError`` for anything else."""
         if not isinstance(value, dict) or value.keys() != _KINDS.keys():
             raise ValueError("not a version of a package")
         if not all(isinstance(value[key], kind) for key, kind in _KINDS.items()):
@@ -135,7 +135,7 @@ class Stored(NamedTuple):
         return cls._make((tenant, name, *fields, Trust.from_json(trust)))
 
 
-# The fields behind tenant and name, in their order, and what each is in JSON.
+# The fields after tenant and name, in their order, and the JSON type of each.
 _KINDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(Stored._fields[2:], str),
     "size": int,
@@ -145,10 +145,10 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
 
 
 class NameRecord(NamedTuple):
-    """All of one name of one tenant: its versions as they were installed, and their activations.
+    """The record of one name of one tenant: its versions as installed, and their activations.
 
-    ``activations`` are versions, each once: the last is the active one, the one before it is what a
-    rollback goes back to.
+    ``activations`` are versions, each once: the last is the active one, a rollback goes to the one
+    before it.
     """
 
     tenant: str
@@ -158,12 +158,12 @@ class NameRecord(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """What the folder of the name is called."""
+        """The folder of the name in ``packages``."""
         return name_folder(self.name)
 
     @property
     def file(self) -> str:
-        """What the record is called there."""
+        """The name of the record there."""
         return record_file(self.tenant)
 
     @property
@@ -178,7 +178,7 @@ class NameRecord(NamedTuple):
 
     @property
     def files(self) -> set[str]:
-        """What the files of all versions are called in the folder of the name."""
+        """The names of the files of all versions in the folder of the name."""
         return {file for one in self.versions for file in one.files}
 
     def find(self, version: str | None) -> Stored | None:
@@ -198,7 +198,7 @@ class NameRecord(NamedTuple):
 
     @classmethod
     def from_json(cls, value: object) -> NameRecord:
-        """Return what ``to_json`` wrote; raises ``ValueError`` for anything else."""
+        """Return the value that ``to_json`` wrote; raises ``ValueError`` for anything else."""
         if not isinstance(value, dict) or value.get("schema") != f"{SCHEMA}{SCHEMA_VERSION}":
             raise ValueError("not a record of a registry")
         try:
@@ -220,8 +220,8 @@ class NameRecord(NamedTuple):
 def read(path: str) -> NameRecord | None:
     """Return the record at ``path``; None where there is none.
 
-    Raises ``Refused`` for one that is damaged or of a newer version, ``FileProblem`` for what is no
-    regular file, and where the system does not let us read it.
+    Raises ``Refused`` for one that is damaged or of a newer version, ``FileProblem`` where it is no
+    regular file, or the system refuses to read it.
     """
     with reported(path):
         try:
@@ -253,9 +253,9 @@ def read(path: str) -> NameRecord | None:
 
 
 def write(record: NameRecord, folder: Folder, registry: str) -> None:
-    """Make the record in the open ``folder`` say this, in one step; without versions it is removed.
+    """Replace the record in the open ``folder`` in one step; without versions it is removed.
 
-    ``registry`` is the path of the registry that the folder is in.
+    ``registry`` is the path of the registry of the folder.
     """
     if not record.versions:
         with reported(folder.where(record.file)):

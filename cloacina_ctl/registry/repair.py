@@ -1,8 +1,8 @@
-"""Whether a registry is whole, and what can be made whole again.
+"""Checking and repairing a registry.
 
-``check`` reads every record and every stored byte. ``repair`` finishes what killed runs left, makes
+``check`` reads every record and every stored byte. ``repair`` cleans up after killed runs, makes
 missing folders, and sets damaged records aside: the packages beside them can be installed again. A
-package whose bytes are gone has to come from elsewhere.
+package whose bytes are lost must be installed from elsewhere.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class RegistryCheck(NamedTuple):
-    """What a check found; ``packages`` and ``size`` in bytes are of what was read."""
+    """The result of a check; ``packages`` and ``size`` (in bytes) count what was read."""
 
     packages: int
     size: int
@@ -39,10 +39,10 @@ class RegistryCheck(NamedTuple):
 
 
 def check(folder: str, progress: StageProgress | None = None) -> RegistryCheck:
-    """Read all of the registry in ``folder`` and return what is wrong with it.
+    """Read all of the registry in ``folder`` and return its problems.
 
-    Raises ``FileProblem`` where the system does not let us read it, and ``Refused`` for a record of
-    a newer version. A damaged record is a finding.
+    Raises ``FileProblem`` where the system refuses to read it, and ``Refused`` for a record of a
+    newer version. A damaged record is a finding.
     """
     registry = Registry(folder)
     packages, mode = registry.path(), None
@@ -77,10 +77,10 @@ def repair(
     busy_seconds: float | None = None,
     waits: Waits = contextlib.nullcontext,
 ) -> tuple[str, ...]:
-    """Make whole what can be, and return in words what was done.
+    """Repair the registry as far as possible, and return the repairs in words.
 
-    Nobody else changes anything meanwhile. Raises ``FileProblem`` where somebody holds the
-    registry, or the system does not let us write.
+    No other process changes anything meanwhile. Raises ``FileProblem`` where another one holds the
+    registry, or the system refuses to write.
     """
     if not os.path.isdir(folder):
         return ()
@@ -94,7 +94,7 @@ def repair(
 
 
 def _read(path: str) -> tuple[NameRecord | None, tuple[Diagnostic, ...]]:
-    """Return the record at ``path``, or what is said of one that is damaged."""
+    """Return the record at ``path``, or the findings for a damaged one."""
     try:
         return records.read(path), ()
     except Refused as error:
@@ -104,7 +104,7 @@ def _read(path: str) -> tuple[NameRecord | None, tuple[Diagnostic, ...]]:
 
 
 def _check_folder(registry: Registry, path: str) -> Iterator[Diagnostic]:
-    """Yield what is wrong where the folder of the packages is none."""
+    """Yield a finding where the folder of the packages is missing or is no folder."""
     is_taken = os.path.lexists(path)
     if is_taken or os.path.lexists(os.path.join(registry.folder, LOCK)):
         yield Diagnostic(
@@ -118,7 +118,7 @@ def _check_folder(registry: Registry, path: str) -> Iterator[Diagnostic]:
 
 
 def _check_file(path: str, owner: Stored) -> tuple[list[Diagnostic], int]:
-    """Return what is wrong with a stored file, and how many bytes were read of it."""
+    """Return the findings for a stored file, and how many bytes were read of it."""
     try:
         found, size = digest_of(path)
     except CloacinaError as error:
@@ -139,7 +139,7 @@ def _damaged(what: str, path: str, owner: Stored) -> Diagnostic:
 
 
 def _strays(packages: str, known: set[str], damaged: set[str]) -> Iterator[Diagnostic]:
-    """Yield a note for each file that no record knows, but not beside a damaged record."""
+    """Yield a note for each file that is in no record, except beside a damaged record."""
     for above in (os.path.join(packages, name) for name in names_in(packages)):
         is_folder = os.path.isdir(above)
         files = [os.path.join(above, name) for name in names_in(above)] if is_folder else [above]
@@ -153,13 +153,13 @@ def _stray(path: str) -> Diagnostic:
         Code.STRAY_STORED,
         "no version in the registry has this file",
         path,
-        "`cloacina-ctl install` it to have it in, or remove it",
+        "install it with `cloacina-ctl install`, or remove it",
         Severity.WARNING,
     )
 
 
 def _set_aside(registry: Registry, path: str) -> str:
-    """Give a damaged record another name, under which nothing is installed; return its path."""
+    """Rename a damaged record so that it is not read any more; return its new path."""
     above, name = os.path.split(path)
     when = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     kept = name.removesuffix(RECORD) + f"{SET_ASIDE}{when}-{os.urandom(2).hex()}"

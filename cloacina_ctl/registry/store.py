@@ -1,10 +1,10 @@
-"""The local registry: packages side by side, of each name one active version.
+"""The local registry: packages side by side, with one active version of each name.
 
-What holds at any moment, also after a kill: a version in a record has its file, whole; each name
-with versions has exactly one active; a change is there or not. So a change (1) is made by one at a
-time, and says first which name's folder it is in; (2) gives the new files their names there; (3)
-replaces the record, which is the one step that counts; (4) removes the files that no version has
-any more. The next one who changes anything does (4) for a run that was killed.
+Invariants, even after a kill: a version in a record has its file, whole; each name with versions
+has exactly one active; a change is complete or absent. So a change (1) runs alone, and first
+records the folder of its name; (2) gives the new files their names there; (3) replaces the record,
+which is the step that commits; (4) removes the files that no version has any more. After a killed
+run, the next change does (4) for it.
 
 Readers take no lock: they see a record before a change or after it.
 """
@@ -49,10 +49,10 @@ _MOST_READ_FOR_A_HINT = 1000
 
 
 class Activation(NamedTuple):
-    """What a change did to one name: the active version before it and after it.
+    """The effect of a change on one name: the active version before it and after it.
 
-    ``removed`` are the versions that went; ``changed`` is false where all was so already. With
-    ``repaired`` its file was there, damaged, and is whole again.
+    ``removed`` are the removed versions; ``changed`` is false where nothing had to be changed.
+    With ``repaired`` its damaged file was replaced by a whole one.
     """
 
     before: str | None
@@ -63,11 +63,11 @@ class Activation(NamedTuple):
 
 
 class Registry:
-    """The registry in a folder; one that is not there has no packages.
+    """The registry in a folder; a missing one has no packages.
 
     ``waits`` is entered while another program holds it, at most ``busy_seconds`` (None: ten).
     Raises ``Refused`` for a record that is damaged or of a newer version, ``FileProblem`` where the
-    system does not let us read or write.
+    system refuses to read or write.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Registry:
         return sorted(one for one in found if one is not None)
 
     def record_paths(self, tenant: str | None = None, name: str | None = None) -> Iterator[str]:
-        """Yield the paths of the records of one tenant or name or all, there or not."""
+        """Yield the paths of the records of one tenant or name or all; they need not exist."""
         folders = filter(is_digest, names_in(self.path())) if name is None else [name_folder(name)]
         for folder in folders:
             if tenant is not None:
@@ -111,7 +111,7 @@ class Registry:
             yield from (self.path(folder, file) for file in files if file.endswith(RECORD))
 
     def path(self, *names: str) -> str:
-        """Return the path of the packages, of the folder of a name, or of a file in it."""
+        """Return the path of ``packages``, of the folder of a name, or of a file in it."""
         return os.path.join(self.folder, PACKAGES, *names)
 
     def package_path(self, stored: Stored) -> str:
@@ -119,19 +119,19 @@ class Registry:
         return self.path(stored.folder, package_file(stored.digest))
 
     def sidecar_path(self, stored: Stored) -> str | None:
-        """Return the path of the signature that lay beside the package, if there was one."""
+        """Return the path of the stored sidecar of the package, if it has one."""
         if stored.sidecar is None:
             return None
         return self.path(stored.folder, sidecar_file(stored.sidecar))
 
     def deciding_paths(self, stored: Stored) -> list[str]:
-        """Return all whose writers could have made the registry say what it says of a version."""
+        """Return all paths whose writers could have changed what the registry says of a version."""
         above = [self.folder, os.path.join(self.folder, INCOMING), self.path()]
         files = (record_file(stored.tenant), *stored.files)
         return [*above, self.path(stored.folder), *(self.path(stored.folder, one) for one in files)]
 
     def prepare(self) -> None:
-        """Make the registry where it is not there, and finish what killed runs left."""
+        """Make the registry where it is missing, and clean up after killed runs."""
         with self.locked():
             pass
 
@@ -147,10 +147,10 @@ class Registry:
         *,
         replace: bool = False,
     ) -> Activation:
-        """Put a package in and make its version the active one, in one step.
+        """Add a package and activate its version, in one step.
 
-        Another package of its name and version is replaced where it has the same content, as one
-        has that was signed again, or where ``replace`` says so; else ``FileProblem`` is raised.
+        Another package of its name and version is replaced where it has the same content, for
+        example with a new signature, or with ``replace``; else ``FileProblem`` is raised.
         """
         came = {package_file(stored.digest): package}
         if sidecar is not None:
@@ -181,8 +181,8 @@ class Registry:
         )
 
     def roll_back(self, tenant: str, name: str, to: str | None = None) -> Activation:
-        """Make the version active that was so before, or the version ``to``."""
-        self.record(tenant, name)  # where nothing is installed, nothing is made either
+        """Activate the version that was active before, or the version ``to``."""
+        self.record(tenant, name)  # raises first
         with self.locked() as pending:
             before = self.record(tenant, name)
             where = f"{self.folder}: {name}"
@@ -198,9 +198,9 @@ class Registry:
     def remove(self, tenant: str, name: str, version: str | None = None) -> Activation:
         """Remove a version, or all of a name; raises ``FileProblem`` where there is none.
 
-        Where the active version goes, the one that was active before it is so again.
+        Where the active version is removed, the one that was active before it becomes active.
         """
-        self.record(tenant, name)  # where nothing is installed, nothing is made either
+        self.record(tenant, name)  # raises first
         with self.locked() as pending:
             before = self.record(tenant, name)
             left = tuple(one for one in before.versions if version not in (None, one.version))
@@ -217,13 +217,13 @@ class Registry:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[Pending]:
-        """Hold the registry, made where it is not there, and finish first what killed runs left."""
+        """Lock the registry, made where it is missing, and clean up after killed runs first."""
         make_layout(self.folder)
         with hold_lock(self.folder, self._busy_seconds, self._waits) as pending:
             with opened(self.folder, INCOMING) as incoming:
                 pending.cleared = remove_dead(incoming.fd)
             if pending.folder is not None:
-                with contextlib.suppress(CloacinaError):  # what cannot be removed is a stray file
+                with contextlib.suppress(CloacinaError):  # it stays, as a stray file
                     pending.cleared += self._clear(pending.folder)
                     pending.end()
             yield pending
@@ -235,7 +235,7 @@ class Registry:
         after: NameRecord,
         came: Mapping[str, IncomingFile] = {},
     ) -> None:
-        """Make the record say ``after``, with the files that came, in one step."""
+        """Replace the record by ``after`` and place the new files, in one step."""
         name = after.folder
         pending.begin(name)
         try:
@@ -246,15 +246,15 @@ class Registry:
                         incoming.place(folder, file)
                     records.write(after, folder, self.folder)
         finally:
-            # The change is there or not by now; what cannot be cleared up, the next one clears up.
+            # The change is committed or not by now; the next change removes what is left.
             with contextlib.suppress(CloacinaError):
                 self._clear(name, before.files.union(came))
                 pending.end()
 
     def _clear(self, name: str, files: Iterable[str] | None = None) -> int:
-        """Remove those of ``files`` that no version in the folder has; count them.
+        """Remove those of ``files`` that no version in the folder has; return their number.
 
-        By default those of all, but not where a record was set aside: its packages may be wanted.
+        By default all files, but none where a record was set aside: its packages may be needed.
         """
         with opened(self.folder, PACKAGES) as packages:
             if packages.look(name) is None:
@@ -299,15 +299,15 @@ class Registry:
         )
 
     def _near(self, tenant: str, name: str) -> str:
-        """Return what may have been meant, as far as that is found without reading everything."""
+        """Return a hint with similar names, found without reading everything."""
         from difflib import get_close_matches
 
         names: list[str] = []
-        with contextlib.suppress(CloacinaError):  # a damaged record is no answer to this question
+        with contextlib.suppress(CloacinaError):  # a hint does not need damaged records
             elsewhere = self.records(None, name)
             if elsewhere:
                 return f"it is for another tenant: --tenant {elsewhere[0].tenant}"
             some = map(records.read, islice(self.record_paths(tenant), _MOST_READ_FOR_A_HINT))
             names += [one.name for one in some if one is not None]
         near = get_close_matches(name, names, n=1)
-        return f"did you mean {near[0]}?" if near else "`cloacina-ctl list` shows what is"
+        return f"did you mean {near[0]}?" if near else "see `cloacina-ctl list`"

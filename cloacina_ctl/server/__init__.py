@@ -1,7 +1,7 @@
-"""The HTTP API of a Cloacina server: the only door to the network.
+"""The HTTP API of a Cloacina server. Only this package uses the network.
 
-``client`` the requests · ``responses`` what a server answers · ``connection`` one request and its
+``client`` the requests · ``responses`` reading the answers · ``connection`` one request and its
 answer, by urllib3 · ``bounded_socket`` deadlines and sizes · ``proxies`` · ``address`` URLs ·
-``multipart`` an upload · ``token`` and ``profiles`` who asks · ``remote_file`` the beginning of a
-file behind a URL.
+``multipart`` an upload · ``token`` and ``profiles`` credentials · ``remote_file`` a part of a file
+behind a URL.
 """

@@ -1,4 +1,4 @@
-"""Where a server is: a URL, judged once and strictly, so that nothing else can be in a request.
+"""The address of a server: a URL, checked once and strictly, so that it is safe in a request.
 
 A name or password in a URL ends up in logs and in the list of processes, so it is refused and never
 shown.
@@ -25,7 +25,7 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 
 
 class Address(NamedTuple):
-    """A server: ``host`` without brackets, ``path`` empty or what stands before every route."""
+    """A server: ``host`` without brackets, ``path`` empty or the prefix of every route."""
 
     scheme: str
     host: str
@@ -45,7 +45,7 @@ class Address(NamedTuple):
 
     @property
     def origin(self) -> str:
-        """The URL without a path: what a token belongs to."""
+        """The URL without a path; a token belongs to it."""
         return f"{self.scheme}://{self.authority}"
 
     @property
@@ -55,12 +55,12 @@ class Address(NamedTuple):
 
     @property
     def is_secure(self) -> bool:
-        """Whether nobody on the way can read along."""
+        """Whether no one on the way can read the traffic."""
         return self.scheme == "https"
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it is this machine, by name or by number, without asking anybody."""
+        """Whether it is this machine, by name or by number, without a DNS query."""
         host = self.host.rstrip(".").lower()
         if host == "localhost" or host.endswith(".localhost"):
             return True
@@ -68,18 +68,18 @@ class Address(NamedTuple):
 
 
 def is_loopback(number: str) -> bool:
-    """Tell whether an address in numbers is one of this machine; False for what is none."""
+    """Return whether a numeric address is one of this machine; False for any other text."""
     if _packed(socket.AF_INET, number).startswith(b"\x7f"):
         return True
     return _packed(socket.AF_INET6, number) == b"\0" * 15 + b"\x01"
 
 
 def parse_address(text: str, what: str = "the server's address") -> Address:
-    """Return the address that ``text`` spells; raises ``UsageError`` with what is wrong in it."""
+    """Return the address in ``text``; raises ``UsageError`` that says what is wrong."""
     scheme, rest = _scheme(text, what)
     authority, slash, path = rest.partition("/")
     if "@" in rest:  # before anything of it is shown
-        _wrong(what, "a user name or password in it", "the token has ways of its own: --token-file")
+        _wrong(what, "a user name or password in it", "pass the token with --token-file")
     if "?" in rest or "#" in rest:
         _wrong(what, "a query or fragment in it", "leave out what begins with ? or #")
     host, port = _split(authority, scheme, what)
@@ -91,22 +91,22 @@ def parse_address(text: str, what: str = "the server's address") -> Address:
 
 
 class FileAddress(NamedTuple):
-    """Where a file on a server is: ``target`` is its path, and the query where there is one."""
+    """The address of a file on a server: ``target`` is its path, with the query if there is one."""
 
     server: Address
     target: str
 
     @property
     def shown(self) -> str:
-        """The URL without its query, in which secrets are given away."""
+        """The URL without its query, which may hold a secret."""
         path, query, _ = self.target.partition("?")
         return f"{self.server.origin}{path}" + ("?..." if query else "")
 
 
 def parse_file_address(text: str) -> FileAddress:
-    """Return where the file is that ``text`` names; raises ``UsageError`` as ``parse_address``.
+    """Return the address of the file in ``text``; raises ``UsageError`` as ``parse_address``.
 
-    A fragment is no part of what is asked for, and is dropped.
+    A fragment is not part of a request, and is dropped.
     """
     what = "the package's address"
     scheme, rest = _scheme(text, what)
@@ -121,7 +121,7 @@ def parse_file_address(text: str) -> FileAddress:
 
 
 def _scheme(text: str, what: str) -> tuple[str, str]:
-    """Return the scheme and what follows it; refuse what no URL can hold."""
+    """Return the scheme and the rest; refuse characters that no URL can hold."""
     if len(text) > MAX_LENGTH:
         _wrong(what, f"it has more than {MAX_LENGTH} characters")
     if not text.isascii() or not text.isprintable() or " " in text:
@@ -159,7 +159,7 @@ def _split(authority: str, scheme: str, what: str) -> tuple[str, int]:
 
 
 def _packed(family: socket.AddressFamily, host: str) -> bytes:
-    """Return the bytes of an address in numbers; none where ``host`` is not one."""
+    """Return the bytes of a numeric address; none where ``host`` is not one."""
     try:
         return socket.inet_pton(family, host)
     except OSError:

@@ -33,7 +33,7 @@ _BEFORE_STATUS = len(b"HTTP/1.1 ")
 
 
 class Patience(NamedTuple):
-    """How long to wait for what, in seconds."""
+    """Timeouts in seconds."""
 
     connect: float = 15.0
     answer: float = 60.0
@@ -61,7 +61,7 @@ class Deadline:
         return left
 
     def passed(self) -> NetworkProblem:
-        """Return the error for a wait that is over."""
+        """Return the error for a passed deadline."""
         message = f"{self._what} did not end within {self._seconds:g} seconds"
         return NetworkProblem.of(Code.NO_ANSWER, message, where=self.where)
 
@@ -112,7 +112,7 @@ class BoundedSocket(socket.socket):
     def has_answered(self, seconds: float = 0.0) -> bool:
         """Wait ``seconds`` and return whether a final response has begun; interim ones are dropped.
 
-        TLS sends data of its own, so readability of the socket does not tell.
+        TLS sends data of its own, so a readable socket is not enough.
         """
         with contextlib.suppress(OSError):  # nothing yet; or it broke, which the next call reports
             self.settimeout(seconds)

@@ -1,8 +1,8 @@
 """A Cloacina server, as its interface was measured on 0.10.0 and 0.12.0.
 
-Each question has its own connection and its own end. What only asks is asked again where the
-network or the server fails for a moment; so is an upload, since the server knows a package by its
-digest: the same bytes are the same package. To start a workflow is never done twice.
+Each request has its own connection and deadline. A query is repeated where the network or the
+server fails for a moment; so is an upload, since the server identifies a package by its digest: the
+same bytes are the same package. A request that starts a workflow is never repeated.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MAX_RETRY_AFTER = 5  # digits
 
 
 class ServerRefused(NetworkProblem):
-    """The server's own no, with its code and words in ``said``."""
+    """The server refused the request; its code and message are in ``said``."""
 
     def __init__(self, problem: NetworkProblem, said: ErrorResponse) -> None:
         super().__init__(*problem.diagnostics)
@@ -46,7 +46,7 @@ class ServerRefused(NetworkProblem):
 
 
 class ServerDenied(NotTrusted):
-    """The server's no to who asks, or to who signed, with its code and words in ``said``."""
+    """The server refused the user or the signer; its code and message are in ``said``."""
 
     def __init__(self, problem: NotTrusted, said: ErrorResponse) -> None:
         super().__init__(*problem.diagnostics)
@@ -54,7 +54,7 @@ class ServerDenied(NotTrusted):
 
 
 class ServerPackage(NamedTuple):
-    """A package as the server has it. None where the server, being older, does not say.
+    """A package on the server. A field is None where an older server does not send it.
 
     ``build_status`` is ``pending``, ``build``, ``success`` or ``failed``. ``tasks`` is empty
     until the server has loaded it.
@@ -70,7 +70,7 @@ class ServerPackage(NamedTuple):
 
 
 class TaskRun(NamedTuple):
-    """A task of an execution, by the name that the server gives it."""
+    """A task of an execution, with the server's name for it."""
 
     name: str
     status: str
@@ -79,9 +79,9 @@ class TaskRun(NamedTuple):
 
 
 class Server:
-    """One tenant of a server, asked with one token.
+    """One tenant of a server, with one token.
 
-    ``routes`` is what stands before every route: ``/v1`` from 0.5 on.
+    ``routes`` is the prefix of every route: ``/v1`` from 0.5 on.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Server:
         self._base = f"{address.path}{routes}/tenants/{escape_segment(tenant)}"
         self._patience = patience
         self._route = route_to(address, ca_file)
-        if not tenant:  # else a route without one, which leads somewhere else
+        if not tenant:  # it would make another route
             raise UsageError.of(Code.USAGE, "--tenant names none")
         if ca_file is not None and self._route.context is None:
             raise UsageError.of(
@@ -108,7 +108,7 @@ class Server:
             )
 
     def upload(self, body: Upload) -> str:
-        """Give the package to the server and return its id there; a promise of nothing else."""
+        """Upload the package and return its id on the server; that proves nothing else."""
         request = Request("POST", f"{self._base}/workflows", body.headers, body)
         fields = self._ask(request, 201)
         found, tenant = fields.text("package_id"), fields.optional("tenant_id")
@@ -118,7 +118,7 @@ class Server:
         return found
 
     def package(self, name: str) -> ServerPackage | None:
-        """Return the package with that id, or the built one with that name; None where it lacks."""
+        """Return the package with that id, or the built one with that name, or None."""
         target = f"{self._base}/workflows/{escape_segment(name)}"
         try:
             fields = self._ask(Request("GET", target), 200)
@@ -157,7 +157,7 @@ class Server:
         return self._ask(Request("GET", target), 200).text("status")
 
     def task_runs(self, execution: str) -> tuple[TaskRun, ...]:
-        """Return what became of the tasks; nothing where the server, being older, does not say."""
+        """Return the results of the tasks; none where an older server does not send them."""
         target = f"{self._base}/executions/{escape_segment(execution)}/tasks"
         try:
             fields = self._ask(Request("GET", target), 200)
@@ -184,7 +184,7 @@ class Server:
             raise bad_answer(f"`{key}` is no id: {found[:80]}", self._where)
 
     def _ask(self, request: Request, expected: int, *, again: bool = True) -> ResponseFields:
-        """Return the object of the answer; raises what another status than ``expected`` means."""
+        """Return the object of the answer; raises the error for any status but ``expected``."""
         answer = self._answer(request, again=again)
         if answer.status == expected:
             return object_of(answer, self._where, self._token)
@@ -199,7 +199,7 @@ class Server:
         raise ServerRefused(error, said)
 
     def _answer(self, request: Request, *, again: bool) -> Answer:
-        """Return the answer to ``request``, which is made again where that may help."""
+        """Return the answer to ``request``, which is repeated where that may help."""
         for number in range(1, self._patience.tries if again else 1):
             answer = None
             try:
@@ -213,7 +213,7 @@ class Server:
         return self._exchange(request)
 
     def _pause(self, number: int, answer: Answer | None) -> float:
-        """Return how long to wait: what the server asks for, within reason, else ever longer."""
+        """Return how long to wait: as the server asks, within bounds, else longer each time."""
         longest = self._patience.longest_pause
         asked = answer.headers.get("retry-after", "") if answer is not None else ""
         if asked.isascii() and asked.isdigit():
@@ -231,7 +231,7 @@ class Server:
 
 
 def _is_absent(said: ErrorResponse) -> bool:
-    """Tell a package that is not there from a route or a server that is not; 0.4 has no codes."""
+    """Return whether the package is missing, not a route or a server; 0.4 has no codes."""
     if said.status != 404:
         return False
     return said.code == "workflow_not_found" or (said.is_object and not said.code)

@@ -1,8 +1,8 @@
 """One HTTP request to a server and its response, with or without a proxy and TLS.
 
-urllib3 speaks HTTP; this module holds the policy. Every wait ends at a deadline and every response
-has a maximum size (``bounded_socket``). A content coding is refused, so a response cannot expand. A
-redirect is returned like any other response, so a token stays with the server that it is for. Each
+urllib3 implements HTTP; this module holds the policy. Every wait ends at a deadline and every
+response has a maximum size (``bounded_socket``). A content coding is refused, so a response cannot
+expand. A redirect is returned like any other response, so a token stays with its server. Each
 connection carries one request, so bytes after its response are never read as another one.
 """
 
@@ -78,7 +78,7 @@ class Answer(NamedTuple):
 
 
 class Route(NamedTuple):
-    """How a server is reached; ``context`` verifies its certificate, None without TLS."""
+    """The route to a server; ``context`` verifies its certificate, None without TLS."""
 
     address: Address
     proxy: Proxy | None
@@ -189,7 +189,7 @@ def _pieces(body: Upload, sock: BoundedSocket, patience: Patience) -> Iterator[b
 
 
 def _read(response: BaseHTTPResponse, sock: BoundedSocket, most: int | None) -> Answer:
-    """Return the response with its body, as far as ``most`` wants it."""
+    """Return the response with its body, as far as ``most`` allows."""
     where = sock.deadline.where
     if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise _bad("its body is encoded, which was not asked for", where)
@@ -211,7 +211,7 @@ def _read(response: BaseHTTPResponse, sock: BoundedSocket, most: int | None) -> 
 
 
 def _tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """Return what verifies a server: with the system's authorities, or with those of a file."""
+    """Return the context that verifies a server, by the system's authorities or those of a file."""
     if ca_file is None:
         context = ssl.create_default_context()
     else:
@@ -247,7 +247,7 @@ def _translated(where: str) -> Iterator[None]:
 
 
 def problem_of(error: OSError, where: str) -> NetworkProblem:
-    """Return the error to show for one of the system."""
+    """Return the error to show for a system error."""
     if isinstance(error, TimeoutError):
         return NetworkProblem.of(Code.NO_ANSWER, "no connection in time", where=where)
     hint = None

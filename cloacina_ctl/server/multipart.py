@@ -1,8 +1,7 @@
-"""The body of an upload: one file in ``multipart/form-data``, from a descriptor, never all at once.
+"""The body of an upload: one file in ``multipart/form-data``, streamed from a descriptor.
 
-What was verified is what is sent: the bytes are hashed once more on their way, and the last of them
-stay here where the digest is another. Nothing of the package is in the headers, so no name of a
-file can end them.
+Only the verified bytes are sent: they are hashed once more, and the last of them are not sent where
+the digest differs. Nothing of the package is in the headers, so no file name can end them.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.digest import Digest
 
-FIELD = "file"  # what the server's route reads; guides say `package`, which it refuses
+FIELD = "file"  # the server's route reads this one; guides say `package`, which it refuses
 FILE_NAME = "package.cloacina"
 ASK_FROM_BYTES = 1 << 20
 
 
 class Upload:
-    """The package open at ``fd``, of ``size`` bytes with that SHA-256, as the body of a request."""
+    """The package open at ``fd``, with that size and SHA-256, as the body of a request."""
 
     def __init__(
         self,
@@ -69,7 +68,7 @@ class Upload:
         return len(self._before) + self._length + len(self._after)
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the body; raises ``Refused`` where the file is not the one that was verified."""
+        """Yield the body; raises ``Refused`` where the file is not the verified one."""
         yield self._before
         sha256 = hashlib.sha256()
         done = 0

@@ -1,6 +1,6 @@
 """Servers and keys that a user has set up for Cloacina's own program: ``~/.cloacina/config.toml``.
 
-Of that file, which is not ours, the profiles are read and nothing else is judged:
+That file belongs to another program, so only the profiles are read and checked:
 ``default_profile`` and ``profiles.NAME.{server, api_key}``. A key is given as it is, or as
 ``env:VARIABLE`` or ``file:PATH``.
 """
@@ -30,7 +30,7 @@ _SCHEMES = ("env:", "file:", "keyring:")
 
 
 class Profile(NamedTuple):
-    """A server with the key for it, as the file spells it; ``place`` names the file and the key."""
+    """A server with its key, as spelled in the file; ``place`` names the file and the key."""
 
     name: str
     address: Address
@@ -39,7 +39,7 @@ class Profile(NamedTuple):
     is_exposed: bool = False
 
     def token(self, environ: Mapping[str, str]) -> Token | None:
-        """Return the key; raises ``NotTrusted`` for what is none, ``FileProblem`` for no file."""
+        """Return the key; raises ``NotTrusted`` for an invalid one, ``FileProblem`` for no file."""
         key = self.api_key
         if key is None:
             return None
@@ -49,11 +49,11 @@ class Profile(NamedTuple):
         if key.startswith("file:"):
             return token_of_file(settings.expanded(key[len("file:") :]), self.place)
         if key.startswith("keyring:"):  # planned upstream, and refused there too
-            _wrong("keys in a keyring are not known there", self.place)
+            _wrong("keys in a keyring are not supported", self.place)
         return Token(key, self.place)
 
     def warnings(self) -> tuple[Diagnostic, ...]:
-        """Return what the user should know of where the key stands."""
+        """Return warnings about the place of the key."""
         if not self.is_exposed or self.api_key is None or self.api_key.startswith(_SCHEMES):
             return ()
         return (
@@ -70,7 +70,7 @@ class Profile(NamedTuple):
 def find_profile(name: str | None, home: str) -> Profile | None:
     """Return the profile called ``name``, else the default one, else None.
 
-    Raises ``UsageError`` for a name that is not there, or a profile that says no server.
+    Raises ``UsageError`` for an unknown name, or a profile without a server.
     """
     path = os.path.join(home, CONFIG_FILE)
     table, exposed = _read(path)
@@ -100,9 +100,9 @@ def find_profile(name: str | None, home: str) -> Profile | None:
 
 
 def token_of_file(path: str, place: str) -> Token:
-    """Return the token that the file ``path`` holds; a pipe will do, so it waits.
+    """Return the token in the file ``path``, which may be a pipe, so this may wait.
 
-    ``place`` is what named the file: the path may be the token itself.
+    ``place`` is the option or setting that named the file: the path may be the token itself.
     """
     where = shown_file(path, place)
     with reported(path, where):
@@ -127,7 +127,7 @@ def _read(path: str) -> tuple[dict[str, Any] | None, bool]:
             return None, False
         raise
     except Refused as error:
-        # The parser quotes what it stops at, and that may be a key: its place alone is told.
+        # The parser's message quotes the file, and that may be a key: only the place is shown.
         raise UsageError.of(
             Code.BAD_PROFILE, "it is not TOML that can be read", where=error.diagnostics[0].where
         ) from None

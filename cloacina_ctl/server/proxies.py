@@ -1,4 +1,4 @@
-"""The proxy that the environment names for a server, by the rules that curl and others share.
+"""The proxy for a server from the environment, by the rules that curl and others share.
 
 ``https_proxy`` or ``http_proxy`` by the scheme, ``all_proxy`` for both, ``no_proxy`` for hosts and
 their subdomains. Lower case wins over capitals. Proxies are reached over plain HTTP only, and carry
@@ -65,7 +65,7 @@ def _parse(value: str, name: str) -> Proxy:
             f"{what} is of a kind that is not supported: {shown_word(scheme)[:16]}",
             hint="only http:// proxies are, for https:// servers too; or except the host: NO_PROXY",
         )
-    user, at, host = rest.rpartition("@")  # what stands before, the password, is never shown
+    user, at, host = rest.rpartition("@")  # the password before it is never shown
     host, slash, path = host.partition("/")
     address = parse_address(f"http://{host}{slash}{path}", what)
     if ":" not in host.rpartition("]")[2]:

@@ -1,4 +1,4 @@
-"""A part of a file on a server, by a range request: without a token, and so by way of redirects."""
+"""A part of a file on a server, by a range request: without a token, so redirects are followed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 
 
 class FilePart(NamedTuple):
-    """Bytes of a file whose ``size`` the server tells; ``where`` is what messages call the file."""
+    """Bytes of a file; the server states its ``size``; ``where`` names the file in messages."""
 
     where: str
     data: bytes
@@ -31,9 +31,9 @@ class FilePart(NamedTuple):
 def read_part(url: str, offset: int, count: int, patience: Patience = Patience()) -> FilePart:
     """Return at most ``count`` bytes of the file at ``url`` from ``offset`` on.
 
-    A server that knows no ranges sends all; then no more than these is read. Redirects are
-    followed, to secure servers alone. Raises ``UsageError`` for what is no address,
-    ``NetworkProblem`` and ``NotTrusted`` for what the server says or lacks.
+    A server without ranges sends all; then no more than these bytes are read. Redirects are
+    followed, but only to secure servers. Raises ``UsageError`` for an invalid address,
+    ``NetworkProblem`` and ``NotTrusted`` for the errors of the server.
     """
     first = address = parse_file_address(url)
     for _ in range(MAX_REDIRECTS + 1):
@@ -53,12 +53,12 @@ def _redirected(address: FileAddress, answer: Answer, where: str) -> FileAddress
         return parse_file_address(urljoin(f"{address.server.origin}{address.target}", target))
     except (UsageError, ValueError) as error:  # the server's mistake, and no usage of ours
         raise NetworkProblem.of(
-            Code.REDIRECT, "the server redirects to what is no address", where=where
+            Code.REDIRECT, "the server redirects to an invalid address", where=where
         ) from error
 
 
 def refuse_insecure(address: FileAddress, first: FileAddress) -> None:
-    """Refuse what others can read or change on the way, and a stranger's way into this machine."""
+    """Refuse a connection that others can change, and a redirect from elsewhere to this machine."""
     server = address.server
     if server.is_loopback and not first.server.is_loopback:
         raise NetworkProblem.of(
@@ -67,7 +67,7 @@ def refuse_insecure(address: FileAddress, first: FileAddress) -> None:
     if not (server.is_secure or server.is_loopback):
         raise NetworkProblem.of(
             Code.INSECURE,
-            "over http:// everybody on the way can change the package",
+            "over http:// everyone on the way can change the package",
             where=address.shown,
             hint="use https://",
         )
@@ -102,7 +102,7 @@ def _refused(answer: Answer, where: str) -> NetworkProblem | NotTrusted:
     said = f"{answer.status} {answer.reason[:80]}".strip()
     if answer.status in (401, 403):
         return NotTrusted.of(
-            Code.DENIED, f"the server does not give the file to everybody: {said}", where=where,
+            Code.DENIED, f"the server does not give the file to everyone: {said}", where=where,
             hint="download it with a program that can log in, then inspect the file",
         )  # fmt: skip
     if answer.status in (404, 410):

@@ -1,6 +1,6 @@
-"""What a server's answer means: the object in it, or the error that it stands for, in words.
+"""Reading a server's answer: the object in it, or the error for it, in words.
 
-Every text of a server may hold the token that it was sent; it leaves this module without it.
+Every text of a server may repeat the token that it was sent; this module removes it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _LOGIN = "<!doctype html", "<html"
 
 
 class ErrorResponse(NamedTuple):
-    """What an answer that is no success says: the server's own code and words, where it has any.
+    """An answer that is no success: the server's own code and message, where it has any.
 
-    ``is_object`` where they stood in an object, as a Cloacina server's do.
+    ``is_object`` where they were in an object, as in those of a Cloacina server.
     """
 
     status: int
@@ -33,7 +33,7 @@ class ErrorResponse(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The status and the words."""
+        """The status and the message."""
         return f"{self.status} {self.words}" if self.words else str(self.status)
 
 
@@ -47,7 +47,7 @@ def object_of(answer: Answer, where: str, token: Token) -> ResponseFields:
 
 
 def parse_error(answer: Answer, token: Token) -> ErrorResponse:
-    """Return what an answer says that is no success: an error object, plain text, or nothing."""
+    """Return the error in an answer that is no success: an object, plain text, or nothing."""
     code, words, is_object = "", "", False
     try:
         table = parse_json(answer.body, "the answer")
@@ -57,12 +57,13 @@ def parse_error(answer: Answer, token: Token) -> ErrorResponse:
         is_object = True
         found = [table.get(key) for key in ("code", "error")]
         code, words = (value if isinstance(value, str) else "" for value in found)
-    words = token.masked(words.strip() or answer.reason)[:MAX_WORDS]  # cut first, half is left
+    # Masked before it is cut: half a token would not be recognized.
+    words = token.masked(words.strip() or answer.reason)[:MAX_WORDS]
     return ErrorResponse(answer.status, token.masked(code)[:80], words, is_object)
 
 
 def error_of(said: ErrorResponse, where: str) -> NetworkProblem | NotTrusted:
-    """Return the error for what the server says, whatever it was asked."""
+    """Return the error for the server's answer to any request."""
     status = said.status
     if status == 401:
         return NotTrusted.of(
@@ -95,7 +96,7 @@ def error_of(said: ErrorResponse, where: str) -> NetworkProblem | NotTrusted:
 
 
 def redirect(answer: Answer, where: str, token: Token) -> NetworkProblem:
-    """Return the error for an answer that sends elsewhere, which is never followed."""
+    """Return the error for a redirect, which is never followed."""
     target = token.masked(answer.headers.get("location", "nowhere"))[:MAX_WORDS]
     return NetworkProblem.of(
         Code.REDIRECT,
@@ -106,14 +107,14 @@ def redirect(answer: Answer, where: str, token: Token) -> NetworkProblem:
 
 
 def bad_answer(message: str, where: str) -> NetworkProblem:
-    """Return the error for an answer that no Cloacina server gives."""
+    """Return the error for an answer that is not from a Cloacina server."""
     return NetworkProblem.of(
-        Code.BAD_ANSWER, f"the answer is none of a Cloacina server: {message}", where=where
+        Code.BAD_ANSWER, f"the answer is not from a Cloacina server: {message}", where=where
     )
 
 
 class ResponseFields(NamedTuple):
-    """An object of an answer, taken apart: what is missing or of another type is an error."""
+    """The fields of an object in an answer: one that is missing or of another type is an error."""
 
     table: dict[str, Any]
     where: str
@@ -164,13 +165,13 @@ _DENIED_HINTS = {
     "signature_not_found": "the server looks for a signature in its own database, which no upload "
     "puts there: its operator enters there what the .sig file beside the package says",
     "untrusted_signer": "the server has a signature by a key that it does not trust: its operator "
-    "enters the key among the trusted ones of its organisation",
+    "enters the key among the trusted ones of its organization",
     "invalid_signature": "what the server's database holds is no signature by that key over the "
-    "hash of these bytes: its operator enters it anew, from the .sig file",
+    "hash of these bytes: its operator enters it again, from the .sig file",
     "package_tampered": "what the server's database holds is of other bytes: its operator enters "
-    "it anew, from the .sig file of these",
-    "signature_verification_unconfigured": "it wants signatures and was not told whose: its "
-    "operator names an organisation with --verification-org-id",
+    "it again, from the .sig file of these",
+    "signature_verification_unconfigured": "it requires signatures and names no organization: "
+    "its operator names one with --verification-org-id",
     "signature_verification_error": "its log says more",
 }
 
@@ -185,6 +186,6 @@ def _guess(answer: Answer) -> str | None:
 
 
 def _why(error: Refused) -> str:
-    """Return what keeps an answer from being JSON, without what the parser quotes of it."""
+    """Return why an answer is not JSON, without the parser's quotes of it."""
     words = error.diagnostics[0].message
     return "a key stands twice" if "stands twice" in words else words

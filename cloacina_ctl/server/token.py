@@ -1,4 +1,4 @@
-"""The token that a server knows its user by: carried, sent in one header, shown nowhere."""
+"""The token that identifies a user to a server: sent in one header, never shown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Token:
     __slots__ = ("_text",)
 
     def __init__(self, text: str, where: str) -> None:
-        """Take ``text``; raises ``NotTrusted`` that names ``where`` it is from, never the text."""
+        """Take ``text``; raises ``NotTrusted`` that names its source ``where``, never the text."""
         text = text.strip(" \t\r\n")
         if not text:
             raise NotTrusted.of(Code.NO_TOKEN, "it holds no token", where=where)
@@ -36,9 +36,9 @@ class Token:
         return self._text
 
     def masked(self, text: str) -> str:
-        """Return ``text``, which a server sent, without the token that it may repeat."""
+        """Return ``text`` of a server, without the token that it may repeat."""
         return text.replace(self._text, MASK)
 
     def __repr__(self) -> str:
-        """Return what may be shown."""
+        """Return a text without the token."""
         return "Token(...)"

@@ -1,9 +1,9 @@
-"""Keys, signatures and trust. The only door to cryptography.
+"""Keys, signatures and trust. Only this package uses cryptography.
 
-``keys`` Ed25519 keys · ``key_formats`` how their files are written · ``sources`` where a key comes
-from · ``files`` who else may have written to one · ``names`` what keys are called · ``statement``
-what a signature says · ``judge`` whether it holds · ``policy`` whether that is enough ·
-``sidecar``, ``fidius_signature`` the signatures of older formats, ``schemes`` what those cover ·
-``store`` the user's keys · ``trust`` whose signatures count · ``resolve`` from what a user typed to
-a key.
+``keys`` Ed25519 keys · ``key_formats`` the formats of their files · ``sources`` reading a key from
+a file, pipe, descriptor or variable · ``files`` checks of who can change a key file · ``names``
+names of keys · ``statement`` the signed statement · ``signatures`` whether a signature holds ·
+``policy`` whether the signatures are enough · ``sidecar``, ``fidius_signature`` the signatures of
+legacy formats, ``schemes`` what those cover · ``store`` the user's keys · ``trust`` the trusted
+keys · ``resolve`` the key for a text that a user typed.
 """

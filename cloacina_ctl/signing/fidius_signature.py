@@ -1,14 +1,14 @@
 """``package.sig``: 64 bytes at the root of a source tree, a signature over the tree's digest.
 
-The scheme of fidius, which packs the trees of the other generations; Cloacina signs provider
-archives with it. The digest is SHA-256 over each file's path and content, both with their length
-before them, by path; some files and all modes are left out (``rides_along``). Judged step by step:
+The scheme of fidius, which packs the trees of legacy packages; Cloacina signs provider archives
+with it. The digest is SHA-256 over each file's path and content, both with their length before
+them, by path; some files and all modes are left out (``rides_along``). Checked step by step:
 
-(1) The signature has 64 bytes. It names no key: each key that the caller knows is tried, and where
-    none fits nobody can tell a changed tree from a signature by somebody else.
-(2) It is a known key's over the digest. The key was judged when it was read.
-(3) No file of the package rides along unsigned: else the signature holds, and vouches for a part
-    only, so it does not count.
+(1) The signature has 64 bytes. It names no key: each known key is tried. Where none fits, a changed
+    tree cannot be distinguished from a signature by an unknown key.
+(2) A known key made it over the digest. The key was checked when it was read.
+(3) Every file of the package is signed: else the signature holds for a part only, and does not
+    count.
 """
 
 from __future__ import annotations
@@ -40,28 +40,28 @@ _NAMED_IN_A_MESSAGE = 3
 
 
 def rides_along(path: str) -> bool:
-    """Tell whether no signature of this scheme covers the file ``path``, relative to the root.
+    """Return whether no signature of this scheme covers the file ``path``, relative to the root.
 
-    So is a file below a folder called ``target`` or ``.git`` at any depth, and any ``*.sig``.
+    These are files below a folder called ``target`` or ``.git`` at any depth, and any ``*.sig``.
     """
     *folders, name = path.split("/")
     return name.endswith(_SKIPPED_SUFFIX) or any(one in _SKIPPED_FOLDERS for one in folders)
 
 
 def unsigned_members(paths: Iterable[str]) -> tuple[str, ...]:
-    """Return those of ``paths`` that ride along unsigned, but for the signature itself."""
+    """Return those of ``paths`` that are not signed, except for the signature itself."""
     return tuple(path for path in paths if path != SIGNATURE_FILE and rides_along(path))
 
 
 class OutOfOrder(Exception):
-    """A file came behind one whose path sorts after its own, so the digest cannot be streamed."""
+    """A file followed one whose path sorts after its own, so the digest cannot be streamed."""
 
 
 class TreeDigest:
-    """The digest of a tree whose files come by path, as upstream packs them: nothing is kept.
+    """The digest of a tree whose files are sorted by path, as upstream packs them: nothing is kept.
 
-    For each file ``begin``, then ``feed`` with its bytes in any pieces, then in the end ``digest``.
-    Files that the scheme skips may come too.
+    Call ``begin`` for each file, then ``feed`` with its bytes in any pieces; ``digest`` at the end.
+    Files that the scheme skips may be passed too.
     """
 
     def __init__(self) -> None:
@@ -86,12 +86,12 @@ class TreeDigest:
             self._sha256.update(piece)
 
     def digest(self) -> Digest:
-        """Return the digest of the tree, when its last file was fed."""
+        """Return the digest of the tree, after its last file."""
         return Digest(self._sha256.hexdigest())
 
 
 class _Kept(NamedTuple):
-    """Where the bytes of a file lie among those that were kept."""
+    """The place of a file's bytes among the kept ones."""
 
     name: str
     start: int
@@ -99,10 +99,10 @@ class _Kept(NamedTuple):
 
 
 class SpooledTreeDigest:
-    """The digest of a tree whose files come in any order: their bytes are kept in a file.
+    """The digest of a tree whose files are in any order: their bytes are kept in a file.
 
-    ``fd`` is a file for this alone, empty and open for reading and writing, such as one of
-    ``staging.unnamed_file``; ``where`` names it in errors. Whoever made it closes it.
+    ``fd`` is a file for this purpose only, empty and open for reading and writing, such as one of
+    ``staging.unnamed_file``; ``where`` names it in errors. The caller closes it.
     """
 
     def __init__(self, fd: int, where: str | os.PathLike[str]) -> None:
@@ -126,7 +126,7 @@ class SpooledTreeDigest:
             self._end += len(piece)
 
     def digest(self) -> Digest:
-        """Return the digest of the tree, when its last file was fed."""
+        """Return the digest of the tree, after its last file."""
         import os
 
         sha256 = hashlib.sha256()
@@ -140,7 +140,7 @@ class SpooledTreeDigest:
 
 
 def sign_tree(digest: Digest, key: PrivateKey) -> bytes:
-    """Return what ``package.sig`` holds where ``key`` signs the tree with that digest."""
+    """Return the content of ``package.sig`` by which ``key`` signs the tree with that digest."""
     return key.sign(bytes.fromhex(digest))
 
 
@@ -159,10 +159,10 @@ def check_signature(data: bytes, *, where: str) -> bytes:
 def check_tree_signature(
     signature: bytes, digest: Digest, known: Iterable[KnownKey], members: Iterable[str] = ()
 ) -> CheckedSignature:
-    """Judge a ``package.sig`` over the tree with that digest.
+    """Check a ``package.sig`` over the tree with that digest.
 
     ``members`` are the paths of all files of the package, relative to its root: where one of them
-    rides along unsigned, the signature of a trusted key is VALID and not TRUSTED.
+    is not signed, the signature of a trusted key is VALID and not TRUSTED.
     """
     message = bytes.fromhex(digest)
     for fingerprint, one in by_fingerprint(known).items():
@@ -171,7 +171,7 @@ def check_tree_signature(
             counts = one.trusted and reason is None
             status = SignatureStatus.TRUSTED if counts else SignatureStatus.VALID
             return CheckedSignature(None, fingerprint, status, one.name, reason, scheme=PACKAGE_SIG)
-    reason = f"{SIGNATURE_FILE} is by no known key, or the tree was changed: it does not say which"
+    reason = f"{SIGNATURE_FILE} is by no known key, or the tree was changed: it names no key"
     return CheckedSignature(
         None, "", SignatureStatus.UNKNOWN_KEY, reason=reason, scheme=PACKAGE_SIG
     )
@@ -183,12 +183,12 @@ def _uncovered(members: tuple[str, ...]) -> str | None:
     named = ", ".join(members[:_NAMED_IN_A_MESSAGE])
     more = len(members) - _NAMED_IN_A_MESSAGE
     named = f"{named} and {more} more" if more > 0 else named
-    files = "a file rides" if len(members) == 1 else f"{len(members)} files ride"
-    return f"{files} along that it does not cover: {named}"
+    files = "a file" if len(members) == 1 else f"{len(members)} files"
+    return f"it does not cover {files}: {named}"
 
 
 def _covered(path: str) -> str:
-    """Return ``path``, or refuse one of which upstream's programs hash the wrong file or none.
+    """Return ``path``; refuse one for which upstream's programs hash the wrong file or none.
 
     They turn each backslash into a slash before they open the file, on every system.
     """

@@ -1,4 +1,4 @@
-"""Reading what only the user may have a say in: key files, trust, and the folders they stand in."""
+"""Reading files that only the user may change: key files, the trust file, and their folders."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ MAX_KEY_FILE = 64 << 10
 _LOCK_FILE = ".trust.lock"
 _OTHERS_USE = 0o077
 _GROUP_DOES_MORE_THAN_READ = 0o037
-_EVERYBODY_WRITES = 0o002
+_EVERYONE_WRITES = 0o002
 
 
 def read_regular(path: str, limit: int) -> tuple[bytes | None, os.stat_result]:
-    """Return at most ``limit`` + 1 bytes of ``path`` and what it is; None if no regular file.
+    """Return at most ``limit`` + 1 bytes of ``path``, None for no regular file, and its state.
 
-    One descriptor, so that the file that is judged is the one that is read; never waits. Links are
-    followed: what counts is the file at their end.
+    One descriptor, so that the file that is checked is the one that is read; never waits. Links are
+    followed: the file at their end counts.
     """
     with reported(path):
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -45,7 +45,7 @@ def refuse_exposed(found: os.stat_result, path: str) -> None:
     """Raise ``NotTrusted`` where others can read, write or replace the private key at ``path``."""
     if not is_own(found):
         raise NotTrusted.of(Code.KEY_EXPOSED, "the private key belongs to another user", where=path)
-    if found.st_mode & _OTHERS_USE and not _is_handed_to_group(found):
+    if found.st_mode & _OTHERS_USE and not _is_given_to_group(found):
         raise NotTrusted.of(
             Code.KEY_EXPOSED,
             f"others can use the private key: its mode is {stat.S_IMODE(found.st_mode):04o}",
@@ -55,19 +55,19 @@ def refuse_exposed(found: os.stat_result, path: str) -> None:
     folder = os.path.dirname(os.path.abspath(path))
     with reported(folder):
         mode = os.stat(folder).st_mode
-    if mode & _EVERYBODY_WRITES and not mode & stat.S_ISVTX:
+    if mode & _EVERYONE_WRITES and not mode & stat.S_ISVTX:
         raise NotTrusted.of(
             Code.KEY_EXPOSED,
-            "everybody can replace the private key: its folder is open to all",
+            "everyone can replace the private key: its folder is open to all",
             where=path,
             hint=f"chmod o-w {quoted(folder)}",
         )
 
 
-def _is_handed_to_group(found: os.stat_result) -> bool:
-    """Tell whether the administrator gave the key to a group that this process is in, to read.
+def _is_given_to_group(found: os.stat_result) -> bool:
+    """Return whether the administrator lets a group of this process read the key.
 
-    So does Kubernetes with the secrets of a pod that has an `fsGroup`; PostgreSQL takes the same.
+    Kubernetes does so with the secrets of a pod that has an `fsGroup`; PostgreSQL accepts it too.
     """
     return (
         found.st_uid == 0
@@ -78,7 +78,7 @@ def _is_handed_to_group(found: os.stat_result) -> bool:
 
 
 def _closing(found: os.stat_result, path: str) -> str:
-    """Return how the file is closed to others: by whom, and where no command can."""
+    """Return the hint for closing the file to others."""
     if os.statvfs(path).f_flag & os.ST_RDONLY:
         return "mount it with mode 0400; in Kubernetes, `defaultMode: 0400`, or 0440 with `fsGroup`"
     if found.st_uid != os.geteuid():
@@ -87,17 +87,17 @@ def _closing(found: os.stat_result, path: str) -> str:
 
 
 def make_private_folder(folder: str) -> None:
-    """Make ``folder`` and what is missing above it, for this user alone, whatever the umask."""
+    """Make ``folder`` and missing ones above it, for this user alone, whatever the umask."""
     with reported(folder):
         make_folders(os.path.abspath(folder), 0o700)
 
 
 @contextlib.contextmanager
 def locked(folder: str, what: str) -> Iterator[None]:
-    """Hold the user's folder of keys and trust for a change of ``what``, a path in it.
+    """Lock the user's folder of keys and trust for a change of ``what``, a path in it.
 
-    The folder is made where it is not there. Raises ``FileProblem`` (I011) where another run does
-    not let go.
+    The folder is made where it is missing. Raises ``FileProblem`` (I011) where another run keeps
+    the lock.
     """
     make_private_folder(folder)
     path = os.path.join(folder, _LOCK_FILE)

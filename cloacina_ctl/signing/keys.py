@@ -1,7 +1,7 @@
-"""Ed25519 keys: 32 bytes that were judged, their files, their fingerprints.
+"""Ed25519 keys: 32 checked bytes, their files, their fingerprints.
 
-Read are the forms of ``forms``. Written are PEM alone: SPKI, and PKCS#8 of version 1, encrypted
-where a passphrase is given.
+Keys are read in the forms of ``forms``. They are written as PEM only: SPKI, and PKCS#8 of version
+1, encrypted where a passphrase is given.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.signing.key_formats.forms import Locked, PrivateHalf
 
-    # Given what the key is called, it returns the passphrase, or None where there is none.
+    # Takes the name of the key, and returns the passphrase, or None where there is none.
     PassphraseProvider = Callable[[str], bytes | None]
 
 SIGNATURE_BYTES = 64
@@ -31,9 +31,9 @@ _PEM_BEHIND = len(_PEM) - _PEM.index(b"%") - 2
 
 
 class PublicKey:
-    """A public key that a signature may be judged by; equal by its bytes.
+    """A public key for checking signatures; keys are equal if their bytes are.
 
-    There is none that is not a point in its canonical form, or one of small order.
+    It is always a point in its canonical form, and not of small order.
     """
 
     __slots__ = ("_raw",)
@@ -53,7 +53,7 @@ class PublicKey:
 
     @classmethod
     def from_raw(cls, raw: bytes, *, where: str | None = None) -> PublicKey:
-        """Return the key whose 32 bytes are ``raw``; ``NotTrusted`` for one that proves nothing."""
+        """Return the key whose 32 bytes are ``raw``; ``NotTrusted`` for an unusable one."""
         return cls(raw, where=where)
 
     @classmethod
@@ -76,12 +76,12 @@ class PublicKey:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the raw key as lower-case hex: what signatures call ``keyid``."""
+        """SHA-256 of the raw key as lower-case hex; ``keyid`` in envelopes."""
         return hashlib.sha256(self._raw).hexdigest()
 
     @property
     def openssh_fingerprint(self) -> str:
-        """What OpenSSH calls the key: ``SHA256:`` and base64."""
+        """OpenSSH's fingerprint of the key: ``SHA256:`` and base64."""
         from cloacina_ctl.signing.key_formats.openssh import fingerprint
 
         return fingerprint(self._raw)
@@ -91,7 +91,7 @@ class PublicKey:
         return _PEM % base64.b64encode(SPKI + self._raw)
 
     def verify(self, signature: bytes, message: bytes) -> bool:
-        """Tell whether ``signature`` is this key's over ``message``.
+        """Return whether ``signature`` is this key's over ``message``.
 
         RFC 8032 without the cofactor, and stricter than its text: S below the order of the group,
         R canonical and not of small order.
@@ -121,7 +121,7 @@ class PublicKey:
 
 
 class PrivateKey:
-    """A private key; nothing that is shown of it tells the key, and it cannot be pickled."""
+    """A private key; its ``repr`` does not reveal it, and it cannot be pickled."""
 
     __slots__ = ("_key", "public")
 
@@ -151,8 +151,8 @@ class PrivateKey:
     ) -> PrivateKey:
         """Return the private key in ``data``, a key file's bytes, or raise ``NotTrusted``.
 
-        ``passphrase`` is asked once, and only where the key is encrypted in a way that takes no
-        more than seconds to open. A public half beside the secret one must be that key's.
+        ``passphrase`` is called once, and only where the key is encrypted and takes no more than
+        seconds to open. A public half beside the secret one must belong to it.
         """
         from cloacina_ctl.signing.key_formats import forms
 
@@ -165,7 +165,7 @@ class PrivateKey:
     def of_half(
         cls, half: PrivateHalf | Locked, passphrase: PassphraseProvider | None, where: str | None
     ) -> PrivateKey:
-        """Return the private key that was read, opened where it is encrypted, or raise."""
+        """Return the private key of ``half``, opened where it is encrypted, or raise."""
         from cloacina_ctl.signing.key_formats.forms import Locked
 
         if isinstance(half, Locked):
@@ -177,7 +177,7 @@ class PrivateKey:
 
     @property
     def raw(self) -> bytes:
-        """The 32 secret bytes: to be written where the user says, never shown."""
+        """The 32 secret bytes: written only where the user asks, never shown."""
         return self._key.private_bytes_raw()
 
     def sign(self, message: bytes) -> bytes:
@@ -201,7 +201,7 @@ class PrivateKey:
 
 
 class LoadedKey(NamedTuple):
-    """A key of either half from a file, and whether that asked for a passphrase."""
+    """A public or private key from a file, and whether it has a passphrase."""
 
     key: PublicKey | PrivateKey
     encrypted: bool
@@ -230,9 +230,9 @@ def load_public_key(source: str) -> PublicKey:
 def load_key(
     source: str, passphrase: PassphraseProvider | None = None, *, to_use: bool = True
 ) -> LoadedKey:
-    """Return the key that comes from ``source``, whichever half it is.
+    """Return the public or private key that comes from ``source``.
 
-    A private one is kept to this user as by ``load_private_key``, unless it is not ``to_use``.
+    A private one must be this user's alone, as in ``load_private_key``, if it is ``to_use``.
     """
     from cloacina_ctl.signing.key_formats import forms
     from cloacina_ctl.signing.sources import read_source
@@ -248,7 +248,7 @@ def load_key(
 
 
 def load_raw_key(source: str, *, private: bool) -> PublicKey | PrivateKey:
-    """Return the key whose 32 bytes come from ``source``: the half that the caller says."""
+    """Return the key whose 32 bytes come from ``source``; the caller says which half it is."""
     from cloacina_ctl.signing.sources import read_source
 
     read = read_source(source)
@@ -259,14 +259,14 @@ def load_raw_key(source: str, *, private: bool) -> PublicKey | PrivateKey:
 
 
 def is_encrypted(data: bytes) -> bool:
-    """Tell whether a private key asks for a passphrase, without opening it."""
+    """Return whether a private key has a passphrase, without opening it."""
     from cloacina_ctl.signing.key_formats import forms
 
     return isinstance(forms.read_half(data, None), forms.Locked)
 
 
 def _own_spelling(data: bytes) -> bytes | None:
-    """Return the public key in ``data`` where that is as ``to_pem`` writes it: most are."""
+    """Return the public key in ``data`` if it is spelled as ``to_pem`` does: most are."""
     text = data[_PEM.index(b"%") : -_PEM_BEHIND]
     try:
         raw = base64.b64decode(text)[len(SPKI) :]

@@ -1,4 +1,4 @@
-"""What keys are called: names that mean one thing, and what of a fingerprint is enough."""
+"""Names of keys, and fingerprints that users type."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _WHOLE_OPENSSH = rf"{OPENSSH_FINGERPRINT}[A-Za-z0-9+/]{{43}}"
 
 
 class NamedKey(NamedTuple):
-    """A public key and what the user calls it."""
+    """A public key and the user's name for it."""
 
     name: str
     public: PublicKey
 
 
 def is_name(name: str) -> bool:
-    """Tell whether a key may be called ``name``: never what means a file or a fingerprint."""
+    """Return whether a key may be called ``name``, which must not mean a file or fingerprint."""
     return (
         _NAME.fullmatch(name) is not None
         and not name.endswith(KEY_FILE_SUFFIXES)
@@ -56,8 +56,8 @@ def check_name(name: str) -> None:
 def find_one(spec: str, keys: Iterable[NamedKey], *, listing: str) -> NamedKey:
     """Return the key whose name is ``spec``, or whose fingerprint begins with it.
 
-    One key alone must fit; the same key in two places is one. Raises ``NotTrusted`` otherwise,
-    with ``listing`` as the command that shows the keys there are.
+    Exactly one key must match; the same key in two places counts once. Raises ``NotTrusted``
+    otherwise, with ``listing`` as the command that lists the keys.
     """
     known = tuple(keys)
     matches = {key.public: key for key in known if key.name == spec}
@@ -86,7 +86,7 @@ def bare_digits(fingerprint: str) -> str:
 
 
 def grouped(fingerprint: str) -> tuple[str, str]:
-    """Return a whole fingerprint as people compare it: two lines, each of eight groups of four."""
+    """Return a whole fingerprint for people to compare: two lines of eight groups of four."""
     groups = [fingerprint[at : at + 4] for at in range(0, len(fingerprint), 4)]
     return " ".join(groups[:8]), " ".join(groups[8:])
 
@@ -94,8 +94,8 @@ def grouped(fingerprint: str) -> tuple[str, str]:
 def check_fingerprint(public: PublicKey, expected: str, where: str) -> None:
     """Raise ``NotTrusted`` where ``expected`` is not the fingerprint of ``public``.
 
-    It is the whole one, with or without spaces and colons, or OpenSSH's. Raises ``UsageError`` for
-    a part of one: whoever chooses a key could choose one that begins the same.
+    ``expected`` is a whole one, with or without spaces and colons, or OpenSSH's. Raises
+    ``UsageError`` for a part of one: an attacker could make a key that begins the same.
     """
     is_openssh = expected.startswith(OPENSSH_FINGERPRINT)
     given = expected.rstrip("=") if is_openssh else bare_digits(expected)
@@ -112,5 +112,5 @@ def check_fingerprint(public: PublicKey, expected: str, where: str) -> None:
             f"the key is another one: its fingerprint is {public.fingerprint}, "
             f"{public.openssh_fingerprint}",
             where=where,
-            hint="ask its owner which is right, by another way than the file came",
+            hint="ask its owner for the fingerprint over another channel than that of the file",
         )

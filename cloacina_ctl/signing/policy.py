@@ -1,4 +1,4 @@
-"""Whether the signatures of a package are enough for who asks."""
+"""Whether the signatures of a package meet a requirement."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 _NAMED_IN_A_MESSAGE = 4
 _UNTRUSTED = (SignatureStatus.UNKNOWN_KEY, SignatureStatus.VALID)
-_WHOM_TO_KNOW = "give the author's key with --key, or make it known: `cloacina-ctl trust add`"
+_HOW_TO_TRUST = "give the author's key with --key, or trust it: `cloacina-ctl trust add`"
 
 
 class Requirement(NamedTuple):
-    """How many different trusted keys must have signed; ``allow_unsigned`` asks for none."""
+    """How many different trusted keys must have signed; none with ``allow_unsigned``."""
 
     threshold: int = 1
     allow_unsigned: bool = False
 
 
-def failed_signatures(judged: Sequence[CheckedSignature], where: str) -> tuple[Diagnostic, ...]:
-    """Return a diagnostic for each signature under a known key that fails."""
+def failed_signatures(checked: Sequence[CheckedSignature], where: str) -> tuple[Diagnostic, ...]:
+    """Return a diagnostic for each failing signature of a known key."""
     return tuple(
         Diagnostic(
             Code.BAD_SIGNATURE,
@@ -33,58 +33,58 @@ def failed_signatures(judged: Sequence[CheckedSignature], where: str) -> tuple[D
             where,
             "the package was changed after it was signed, or the signature is of another package",
         )
-        for one in judged
+        for one in checked
         if one.status is SignatureStatus.INVALID
     )
 
 
-def trusted_signers(judged: Sequence[CheckedSignature]) -> tuple[str, ...]:
+def trusted_signers(checked: Sequence[CheckedSignature]) -> tuple[str, ...]:
     """Return the fingerprints of the trusted keys whose signatures hold, each once."""
-    trusted = (one for one in judged if one.status is SignatureStatus.TRUSTED and one.is_signature)
+    trusted = (one for one in checked if one.status is SignatureStatus.TRUSTED and one.is_signature)
     return tuple(dict.fromkeys(one.keyid for one in trusted))
 
 
 def require_signatures(
-    judged: Sequence[CheckedSignature], requirement: Requirement, *, where: str
+    checked: Sequence[CheckedSignature], requirement: Requirement, *, where: str
 ) -> tuple[str, ...]:
     """Return the fingerprints of the trusted keys that signed, each once, or raise ``NotTrusted``.
 
-    A failing signature under a known key is never excused, also where unsigned is allowed. Raises
-    ``UsageError`` for a threshold that every package would meet.
+    A failing signature of a known key is always an error, even where unsigned packages are allowed.
+    Raises ``UsageError`` for a threshold that every package would meet.
     """
     if requirement.threshold < 1:
         raise UsageError.of(
             Code.USAGE, f"the threshold must be at least 1: {requirement.threshold}"
         )
-    failed = failed_signatures(judged, where)
+    failed = failed_signatures(checked, where)
     if failed:
         raise NotTrusted(*failed)
-    vouched = trusted_signers(judged)
-    if len(vouched) >= requirement.threshold or requirement.allow_unsigned:
-        return vouched
-    raise NotTrusted(_missing(judged, vouched, requirement.threshold, where))
+    signers = trusted_signers(checked)
+    if len(signers) >= requirement.threshold or requirement.allow_unsigned:
+        return signers
+    raise NotTrusted(_missing(checked, signers, requirement.threshold, where))
 
 
 def _missing(
-    judged: Sequence[CheckedSignature], vouched: tuple[str, ...], threshold: int, where: str
+    checked: Sequence[CheckedSignature], trusted: tuple[str, ...], threshold: int, where: str
 ) -> Diagnostic:
-    if vouched:
+    if trusted:
         return Diagnostic(
             Code.THRESHOLD,
-            f"{len(vouched)} of {threshold} required signatures by trusted keys: "
-            f"{_listed(vouched)}",
+            f"{len(trusted)} of {threshold} required signatures by trusted keys: "
+            f"{_listed(trusted)}",
             where,
-            _who_else(judged, where),
+            _who_else(checked, where),
         )
-    for one in judged:
+    for one in checked:
         if one.status is SignatureStatus.VALID and one.reason is not None:
             return Diagnostic(
                 Code.NOT_VOUCHED,
                 f"the signature of {one.name or one.keyid} holds, but {one.reason}",
                 where,
-                "ask its author to sign the whole file; --allow-unsigned takes it as it is",
+                "ask its author to sign the whole file; --allow-unsigned accepts it as it is",
             )
-    signers = tuple(dict.fromkeys(one.keyid for one in judged if one.is_signature))
+    signers = tuple(dict.fromkeys(one.keyid for one in checked if one.is_signature))
     if not signers:
         return Diagnostic(
             Code.UNSIGNED,
@@ -94,23 +94,23 @@ def _missing(
         )
     return Diagnostic(
         Code.NOT_VOUCHED,
-        f"nobody known vouches for it; it has signatures said to be of: {_listed(signers)}",
+        f"not trusted: no trusted key has signed it; it has signatures by: {_listed(signers)}",
         where,
-        f"{_WHOM_TO_KNOW}; --allow-unsigned takes it without",
+        f"{_HOW_TO_TRUST}; --allow-unsigned accepts it without",
     )
 
 
 def how_to_sign(path: str) -> str:
-    """Return what to do about the package at ``path`` that nobody signed: by its author, or not."""
+    """Return the hint for the unsigned package at ``path``, for its author and for others."""
     return (
         f"if you made it: `{sign_command(path)}`; otherwise ask its author to sign it; "
         "--allow-unsigned accepts it as it is"
     )
 
 
-def _who_else(judged: Sequence[CheckedSignature], path: str) -> str:
-    """Return what to do where too few trusted keys signed, and perhaps others did."""
-    others = tuple(one.keyid for one in judged if one.status in _UNTRUSTED and one.is_signature)
+def _who_else(checked: Sequence[CheckedSignature], path: str) -> str:
+    """Return the hint where too few trusted keys signed; it names keys that are not trusted."""
+    others = tuple(one.keyid for one in checked if one.status in _UNTRUSTED and one.is_signature)
     if others:
         return (
             f"it has more signatures, by {_listed(others)}: `cloacina-ctl trust add` trusts a key"

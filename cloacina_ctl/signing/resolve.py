@@ -1,6 +1,6 @@
-"""From what a user typed to a key: where one comes from, or the name or fingerprint of one.
+"""Find the key for a text that a user typed: a source, a name or a fingerprint.
 
-Which of them is meant follows from the text alone (``settings.names_a_source``).
+The text alone decides which of them it is (``settings.names_a_source``).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def find_public(spec: str, folder: str | None = None) -> PublicKey:
     """Return the public key that ``spec`` means: a source, or a stored or trusted key.
 
-    ``folder`` is the user's own where it is None, and is not looked for where ``spec`` is a file.
-    Raises ``NotTrusted`` where no key is meant, or more than one.
+    ``folder`` None is the user's own; it is not used where ``spec`` is a source. Raises
+    ``NotTrusted`` where no key matches, or more than one.
     """
     if names_a_source(spec):
         return load_public_key(spec)
@@ -50,7 +50,7 @@ def find_private(
 
 
 def _with_file_hint(error: NotTrusted, spec: str) -> NotTrusted:
-    """Say how a file of that name is meant, which must never be taken unasked."""
+    """Add a hint how to name a file of that name: it is never read without its path."""
     first = error.diagnostics[0]
     if first.code is Code.NO_SUCH_KEY and os.path.isfile(spec):
         hint = f"if the file of that name is meant: {os.path.join(os.curdir, spec)}"

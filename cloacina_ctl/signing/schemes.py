@@ -1,15 +1,15 @@
-"""How the other generations sign, in words: what such a signature covers and what it does not."""
+"""The signature schemes of legacy packages in words: what a signature covers and what not."""
 
 from __future__ import annotations
 
 from cloacina_ctl.values import NamedTuple
 
-_NO_STATEMENT = "what it is for: 32 bytes are signed that say neither purpose nor format"
+_NO_STATEMENT = "its purpose: the 32 signed bytes state neither purpose nor format"
 _NO_NAME = "a name or a version: only the bytes, whatever they are called"
 
 
 class Scheme(NamedTuple):
-    """A form of signature: what one covers, and what somebody can change without breaking it."""
+    """A form of signature: what it covers, and what can be changed without breaking it."""
 
     name: str
     covers: str
@@ -19,7 +19,7 @@ class Scheme(NamedTuple):
 SIDECAR = Scheme(
     name="sidecar",
     covers="every byte of the file",
-    leaves_out=("the time in the sidecar: anybody can change it", _NO_NAME, _NO_STATEMENT),
+    leaves_out=("the time in the sidecar: anyone can change it", _NO_NAME, _NO_STATEMENT),
 )
 PACKAGE_SIG = Scheme(
     name="package.sig",

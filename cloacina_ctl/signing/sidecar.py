@@ -1,14 +1,14 @@
-"""The sidecar of the other generations: ``x.cloacina.sig``, one signature over all of a file.
+"""The sidecar of legacy packages: ``x.cloacina.sig``, one signature over all of a file.
 
 Upstream's form since 0.4: JSON with six keys, an Ed25519 signature over the 32 bytes of the file's
-SHA-256. Judged here, step by step:
+SHA-256. Checked here, step by step:
 
 (1) The file has the exact form: ``parse_sidecar``. Keys that upstream's readers ignore are ignored.
-(2) It names a key that the caller knows; that is a hint to find the key, no more.
+(2) It names a known key; the name only helps to find the key.
 (3) The digest in it is that of the file.
-(4) The signature is that key's over the digest. The key was judged when it was read.
+(4) That key made the signature over the digest. The key was checked when it was read.
 
-The time in it is not signed, so it is a claim even where the signature holds.
+The time in it is not signed, so it stays a claim even where the signature holds.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ SIGNATURE_BYTES = 64
 
 _KEYS = ("version", "algorithm", "package_hash", "key_fingerprint", "signature", "signed_at")
 _HEX = re.compile(r"[0-9a-f]{64}")
-# RFC 3339 as upstream's library writes it; the part up to the seconds is judged as a time of ours.
+# RFC 3339 as upstream's library writes it; the part up to the seconds is checked by `clock`.
 _TIME = re.compile(r"([0-9-]{10}T[0-9:]{8})(\.[0-9]{1,9})?(Z|[+-][01][0-9]:[0-5][0-9])")
 _MAX_SHOWN = 40
 
 
 class Sidecar(NamedTuple):
-    """What a sidecar says: anybody can have written it."""
+    """The content of a sidecar: anyone can have written it."""
 
     digest: Digest
     keyid: str
@@ -61,7 +61,7 @@ class Sidecar(NamedTuple):
 
 
 def sidecar_path(package: str) -> str:
-    """Return where the sidecar of the package at that path lies."""
+    """Return the path of the sidecar of the package at that path."""
     return package + SUFFIX
 
 
@@ -94,9 +94,9 @@ def find_sidecar(package: str) -> Sidecar | None:
 
 
 def read_sidecar(path: str) -> Sidecar:
-    """Return the sidecar at ``path``; never waits, and reads no more than it must.
+    """Return the sidecar at ``path``; never waits, and reads a bounded number of bytes.
 
-    Raises ``FileProblem`` for what is no regular file or cannot be read, ``Refused`` for every
+    Raises ``FileProblem`` where it is no regular file or cannot be read, ``Refused`` for every
     other form.
     """
     data, _ = read_regular(path, MAX_SIDECAR)
@@ -127,7 +127,7 @@ def parse_sidecar(data: bytes, *, where: str) -> Sidecar:
 def check_sidecar_signature(
     sidecar: Sidecar, digest: Digest, known: Iterable[KnownKey]
 ) -> CheckedSignature:
-    """Judge a sidecar against the digest of all bytes of the file that it lies beside."""
+    """Check a sidecar against the digest of all bytes of the file beside it."""
     key = by_fingerprint(known).get(sidecar.keyid)  # (2)
     reason = None
     if sidecar.digest != digest:  # (3)
@@ -225,5 +225,5 @@ def _bad(why: str, where: str) -> Refused:
         Code.BAD_SIDECAR,
         f"not a sidecar: {why}",
         where=where,
-        hint="get it again from the author, or sign anew: `cloacina-ctl sign`",
+        hint="get it again from the author, or sign again: `cloacina-ctl sign`",
     )

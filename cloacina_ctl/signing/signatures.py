@@ -2,12 +2,12 @@
 
 For each envelope, before the head is decompressed (``check_head_signatures``):
 
-(1) Its ``keyid`` names a key that the caller knows. It is a hint to find the key, no more; an
-    envelope of a key that nobody asked for is ignored, whatever it holds.
-(2) The signature is that key's, over the exact payload and its type. The key itself was judged
+(1) Its ``keyid`` names a known key. It only helps to find the key; an envelope of an unknown key is
+    ignored, whatever it holds.
+(2) That key made the signature, over the exact payload and its type. The key itself was checked
     when it was read: canonical, on the curve, not of small order.
-(3) The payload has the exact form of a statement; one of a type that is not ours is JSON that says
-    nothing twice.
+(3) The payload has the exact form of a statement; one of another type is JSON without duplicate
+    keys.
 (4) The statement is about these bytes of the head.
 
 and after the head was read (``check_signed_subjects``):
@@ -15,9 +15,9 @@ and after the head was read (``check_signed_subjects``):
 (5) The subject's name is that of the package, and for a package signature so are its name, version
     and content.
 
-What fails from (2) on under a known key is ``INVALID``: an accident or a forgery, never nothing.
+A failure from (2) on under a known key is ``INVALID``: an accident or a forgery, never ignored.
 Only statements of the type of a package signature count as one; others that hold are attestations.
-Whether what holds is enough is for ``policy``.
+``policy`` decides whether the signatures are enough.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 
 class SignatureStatus(str, enum.Enum):
-    """What is known of one signature."""
+    """The result of checking one signature."""
 
     TRUSTED = "trusted"
     VALID = "valid"
@@ -57,7 +57,7 @@ class SignatureStatus(str, enum.Enum):
 
 
 class KnownKey(NamedTuple):
-    """A key that the user knows; only a trusted one vouches."""
+    """A key that the user knows; only signatures of a trusted one count."""
 
     key: PublicKey
     name: str | None = None
@@ -65,12 +65,12 @@ class KnownKey(NamedTuple):
 
 
 class CheckedSignature(NamedTuple):
-    """One signature and what is known of it.
+    """One signature and the result of checking it.
 
-    ``name`` is what the user calls the key, ``reason`` why the signature is INVALID. ``claims`` is
-    text that anybody can have written unless ``holds``. A signature in the form of another
-    generation has a ``scheme`` and no ``dsse``; ``keyid`` is empty where it names no key, none
-    of its claims is ever verified, and ``reason`` says whatever keeps it from counting.
+    ``name`` is the user's name for the key, ``reason`` why the signature is INVALID. ``claims`` is
+    text that anyone can have written unless ``holds``. A signature of a legacy package has a
+    ``scheme`` and no ``envelope``; ``keyid`` is empty where it names no key, its claims are never
+    verified, and ``reason`` says why it does not count.
     """
 
     envelope: Envelope | None
@@ -83,27 +83,27 @@ class CheckedSignature(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Tell whether the signature was verified."""
+        """Return whether the signature was verified."""
         return self.status in (SignatureStatus.TRUSTED, SignatureStatus.VALID)
 
     @property
     def predicate_type(self) -> str | None:
-        """What kind of statement it claims to be."""
+        """The type of statement that it claims to be."""
         return self.claims.predicate_type if self.claims else None
 
     @property
     def is_signature(self) -> bool:
-        """Tell whether it says "I sign this package"; others are attestations."""
+        """Return whether it is a signature of the package; others are attestations."""
         return self.scheme is not None or self.predicate_type == SIGNATURE_TYPE
 
     @property
     def claims_hold(self) -> bool:
-        """Tell whether the signature is over its claims, and was verified."""
+        """Return whether the signature is over its claims, and was verified."""
         return self.holds and self.scheme is None
 
     @property
     def signed_at(self) -> str | None:
-        """The time that a signer who was verified claims."""
+        """The time that a verified signer claims."""
         if self.claims is None or not (self.claims_hold and self.is_signature):
             return None
         return self.claims.signed_at
@@ -112,20 +112,20 @@ class CheckedSignature(NamedTuple):
 def check_head_signatures(
     envelopes: Iterable[Envelope], head: Digest, known: Iterable[KnownKey]
 ) -> tuple[CheckedSignature, ...]:
-    """Judge each envelope against the bytes of the head, without what the head says."""
+    """Check each envelope against the bytes of the head, which is not parsed yet."""
     keys = by_fingerprint(known)
     return tuple(_check_one(envelope, head, keys) for envelope in envelopes)
 
 
 def check_signed_subjects(
-    judged: Iterable[CheckedSignature], subject: Subject
+    checked: Iterable[CheckedSignature], subject: Subject
 ) -> tuple[CheckedSignature, ...]:
-    """Judge what holds so far against what the head says (5)."""
-    return tuple(_check_claims(one, subject) for one in judged)
+    """Check the signatures that hold so far against the content of the head (5)."""
+    return tuple(_check_claims(one, subject) for one in checked)
 
 
 def by_fingerprint(known: Iterable[KnownKey]) -> dict[str, KnownKey]:
-    """Return each key once: trusted where it is in any place, with the first name it has."""
+    """Return each key once: trusted if any entry is, with its first name."""
     keys: dict[str, KnownKey] = {}
     for one in known:
         fingerprint = one.key.fingerprint
@@ -159,7 +159,7 @@ def _why_not(
     if not key.verify(envelope.sig, pae(envelope.payload_type, envelope.payload)):  # (2)
         return "the signature does not match"
     if claimed is None:  # (3)
-        return "what it signs is no statement"
+        return "its payload is no statement"
     heads = claimed_heads(envelope)
     if claimed.predicate_type.startswith(OWN_TYPES):
         try:
@@ -171,19 +171,19 @@ def _why_not(
     return None
 
 
-def _check_claims(judged: CheckedSignature, subject: Subject) -> CheckedSignature:
-    kind = judged.predicate_type
-    if judged.envelope is None or not judged.holds or kind is None:
-        return judged
+def _check_claims(checked: CheckedSignature, subject: Subject) -> CheckedSignature:
+    kind = checked.predicate_type
+    if checked.envelope is None or not checked.holds or kind is None:
+        return checked
     if not kind.startswith(OWN_TYPES):
-        return judged
-    statement = read_statement(judged.envelope)  # (3) held before, so it does now
+        return checked
+    statement = read_statement(checked.envelope)  # (3) held before, so it does now
     said, expected = [statement.subject_name], [subject.file_name]
     if kind == SIGNATURE_TYPE:
         said += [str(statement.predicate[key]) for key in ("name", "version", "content")]
         expected += [subject.name, subject.version, subject.content]
     if said == expected:
-        return judged
-    return judged._replace(
+        return checked
+    return checked._replace(
         status=SignatureStatus.INVALID, reason="it names another package than this one"
     )

@@ -1,12 +1,12 @@
-"""Where the bytes of a key come from: a file, a pipe, a descriptor, a variable.
+"""Sources of a key: a file, a pipe, a descriptor, a variable.
 
-    PATH      a file, or what has a writer at its other end: `<(…)`, a FIFO, /dev/stdin
+    PATH      a file, or a pipe with a writer at its other end: `<(…)`, a FIFO, /dev/stdin
     -         standard input
     fd:N      an open file descriptor
     env:NAME  a variable: the text of a key file, or base64 of one
 
-A private key's file must be its owner's alone. What is handed over as a descriptor or a variable
-was opened or set by whoever runs this, and has no mode to judge.
+A private key's file must be its owner's alone. A descriptor was opened, and a variable was set, by
+the user who runs this program, and neither has a mode to check.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}")
 _DESCRIPTOR = re.compile(r"[0-9]{1,9}")
-_WRITER_SECONDS = 10.0  # for a FIFO that nobody has opened yet
+_WRITER_SECONDS = 10.0  # for a FIFO without a writer
 
 
 class Read(NamedTuple):
-    """The bytes of a key file, and what to call the place in messages.
+    """The bytes of a key file, and the name of its source for messages.
 
-    ``file`` is what was read where that was a path; ``variable`` is the name of one.
+    ``file`` is the state of a file that was read by its path; ``variable`` the name of a variable.
     """
 
     data: bytes
@@ -48,7 +48,7 @@ class Read(NamedTuple):
     def keep_secret(self) -> None:
         """Raise ``NotTrusted`` where others can read, write or replace this private key.
 
-        A variable is gone afterwards, so that no program that is started has it.
+        A variable is removed afterwards, so that no started program has it.
         """
         if self.file is not None:
             refuse_exposed(self.file, self.where)
@@ -57,9 +57,9 @@ class Read(NamedTuple):
 
 
 def read_source(source: str) -> Read:
-    """Return the bytes that ``source`` leads to, at most a little more than a key file has.
+    """Return the bytes of ``source``, at most a little more than a key file has.
 
-    Raises ``NotTrusted`` for what is no file and no pipe; ``FileProblem`` where the system refuses.
+    Raises ``NotTrusted`` where it is no file and no pipe; ``FileProblem`` where the system refuses.
     """
     if source.startswith(ENV_SOURCE):
         return _from_environment(source[len(ENV_SOURCE) :])
@@ -93,14 +93,12 @@ def _from_descriptor(fd: int, where: str) -> bytes:
         kind = stat.S_IFMT(os.fstat(fd).st_mode)
         if kind not in (stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK):
             what = "a terminal" if os.isatty(fd) else "no file and no pipe"
-            raise bad_key(
-                f"expected a key, found {what}", where, "hand the key over with `< key.pem`"
-            )
+            raise bad_key(f"expected a key, found {what}", where, "pass the key with `< key.pem`")
         return _bounded(_regular(fd))
 
 
 def _bounded(pieces: Iterator[bytes]) -> bytes:
-    """Return what comes, as far as it could be a key file, and a little more where it is none."""
+    """Return all pieces, cut a little beyond the largest key file."""
     data = bytearray()
     for piece in pieces:
         data += piece
@@ -115,7 +113,7 @@ def _regular(fd: int) -> Iterator[bytes]:
 
 
 def _pipe(fd: int, path: str) -> Iterator[bytes]:
-    """Yield what is written into the pipe; wait as long as somebody has it open to write."""
+    """Yield the bytes of the pipe; wait as long as it has a writer."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     is_empty = True
@@ -130,11 +128,11 @@ def _pipe(fd: int, path: str) -> Iterator[bytes]:
             yield piece
         elif not is_empty:
             return
-        else:  # nobody writes: not any more, or not yet
+        else:  # no writer: not any more, or not yet
             happened = poll.poll(_WRITER_SECONDS * 1000)
             if not happened:
                 raise bad_key(
-                    f"nobody has written into the pipe within {_WRITER_SECONDS:.0f} seconds", path
+                    f"no program wrote into the pipe within {_WRITER_SECONDS:.0f} seconds", path
                 )
             if not happened[0][1] & select.POLLIN:
                 return
@@ -161,7 +159,7 @@ def _from_environment(name: str) -> Read:
 
 
 def _decoded(value: bytes) -> bytes:
-    """Return the key file that ``value`` is, or that it is the base64 of."""
+    """Return the key file in ``value``, decoded where it is base64."""
     try:
         return base64.b64decode(b"".join(value.split()), validate=True) or value
     except ValueError:

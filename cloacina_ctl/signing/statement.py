@@ -1,4 +1,4 @@
-"""What a signature says: an in-toto statement about one package (docs/format.md, "Envelopes")."""
+"""The signed text: an in-toto statement about one package (docs/format.md, "Envelopes")."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Subject(NamedTuple):
 
     @property
     def file_name(self) -> str:
-        """What a statement calls the package."""
+        """The name of the package in a statement."""
         return f"{self.name}-{self.version}.cloacina"
 
 
 class Claims(NamedTuple):
-    """What an envelope's text says; true only where its signature was verified."""
+    """The claims of an envelope's text; true only where its signature was verified."""
 
     predicate_type: str
     name: str | None = None
@@ -65,9 +65,9 @@ class Statement(NamedTuple):
 def sign_package(
     subject: Subject, key: PrivateKey, *, signed_at: str, comment: str | None = None
 ) -> Envelope:
-    """Return the envelope by which the owner of ``key`` says: I sign this package.
+    """Return the envelope by which ``key`` signs the package.
 
-    Raises ``UsageError`` for a time or a comment that no reader takes.
+    Raises ``UsageError`` for a time or a comment that readers refuse.
     """
     if not is_time(signed_at):
         raise UsageError.of(
@@ -101,7 +101,7 @@ def sign_package(
 def read_statement(envelope: Envelope) -> Statement:
     """Return the statement of one of our own types, or raise ``Refused`` for any other form.
 
-    The form of a signature's predicate is judged too; that it is true is for ``judge``.
+    The form of a signature's predicate is checked too; ``signatures`` checks whether it is true.
     """
     value = canonical.decode(envelope.payload, what="the statement", max_bytes=MAX_PAYLOAD)
     if not isinstance(value, dict) or value.keys() != _KEYS:
@@ -118,7 +118,7 @@ def read_statement(envelope: Envelope) -> Statement:
 
 
 def claims(envelope: Envelope) -> Claims | None:
-    """Return what the text of ``dsse`` claims, whoever wrote it; None where it says nothing.
+    """Return the claims in the text of ``envelope``, verified or not; None where it has none.
 
     Texts are cut at 4096 characters and hold no lone surrogates.
     """
@@ -136,7 +136,7 @@ def claims(envelope: Envelope) -> Claims | None:
 
 
 def claimed_heads(envelope: Envelope) -> tuple[str, ...]:
-    """Return the SHA-256 of each subject that a statement of any type says it is about."""
+    """Return the SHA-256 of each subject of a statement of any type."""
     value = _read_loosely(envelope)
     subjects = value.get("subject") if value else None
     digests = [
@@ -170,7 +170,7 @@ def _one_subject(subjects: object) -> tuple[str, str]:
 
 
 def _read_loosely(envelope: Envelope) -> dict[str, object] | None:
-    """Parse a payload of any type: JSON that says nothing twice, else None."""
+    """Parse a payload of any type: JSON without duplicate keys, else None."""
     import json
 
     if len(envelope.payload) > MAX_PAYLOAD:
@@ -190,7 +190,7 @@ def _read_loosely(envelope: Envelope) -> dict[str, object] | None:
 
 
 def each_once(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
-    """Build an object of JSON, or raise ``ValueError`` where it says something twice."""
+    """Build an object of JSON, or raise ``ValueError`` for a duplicate key."""
     value = dict(pairs)
     if len(value) != len(pairs):
         raise ValueError("a key stands twice")
@@ -198,7 +198,7 @@ def each_once(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
 
 
 def _no_number(_: str) -> None:
-    """No number is used here, and making an int of a million digits takes quadratic time."""
+    """Skip a number: none is used, and making an int of a million digits takes quadratic time."""
 
 
 def _shown(text: str) -> str:

@@ -43,13 +43,13 @@ class StoredKey(NamedTuple):
 
 
 class UnusableKey(NamedTuple):
-    """A key in the store that cannot be read, and why not."""
+    """A key in the store that cannot be read, and the reason."""
 
     name: str
     error: CloacinaError
 
     def warning(self) -> Diagnostic:
-        """Return what is said to whoever does not need it."""
+        """Return the warning for a command that does not need the key."""
         first = self.error.diagnostics[0]
         message = f"the key {self.name} is left out: {first.message}"
         return Diagnostic(
@@ -76,7 +76,7 @@ class KeyStore:
 
         Raises ``NotTrusted`` for a name that is taken. Both halves are on the disk before one has
         its name. The public half comes first, and has a hidden name beside its own until the other
-        is there: by that the next change tells what a killed run left, and takes it back.
+        is there: that shows the next change what a killed run left, and it removes that.
         """
         halves = ((_PUBLIC, key.public.to_pem(), 0o644), (_PRIVATE, key.to_pem(passphrase), 0o600))
         with self._changing(name), contextlib.ExitStack() as stack:
@@ -92,7 +92,7 @@ class KeyStore:
         return StoredKey(name, key.public, has_private=True, encrypted=passphrase is not None)
 
     def add_public(self, name: str, key: PublicKey) -> StoredKey:
-        """Put a public key into the store, for a key of the user's that signs elsewhere."""
+        """Put a public key into the store, for a key of the user that signs elsewhere."""
         with self._changing(name), self._staged(name, _PUBLIC, key.to_pem(), 0o644) as staged:
             staged.commit()
         return StoredKey(name, key, has_private=False, encrypted=False)
@@ -100,7 +100,7 @@ class KeyStore:
     def public_keys(self) -> tuple[NamedKey, ...]:
         """Return name and public half of each key that can be read, by name.
 
-        One that cannot is a problem of who needs it (``unusable``). No private half is touched.
+        Keys that cannot be read are in ``unusable``. No private half is read.
         """
         return self._read()[0]
 
@@ -131,7 +131,7 @@ class KeyStore:
         return None
 
     def _read(self) -> tuple[tuple[NamedKey, ...], tuple[UnusableKey, ...]]:
-        if is_there(self._above):  # also without keys: others could have taken them away
+        if is_there(self._above):  # even without keys: others could have removed them
             refuse_shared(self._above)
         if not is_there(self.folder):
             return (), ()
@@ -148,7 +148,7 @@ class KeyStore:
             except CloacinaError as error:
                 if error.diagnostics[0].code is Code.NOT_FOUND:  # another run removed it just now
                     continue
-                unusable.append(UnusableKey(name, self._with_cure(error, name)))
+                unusable.append(UnusableKey(name, self._with_hint(error, name)))
         return tuple(keys), tuple(unusable)
 
     def _public(self, name: str) -> PublicKey:
@@ -156,14 +156,14 @@ class KeyStore:
         refuse_shared(path)
         return PublicKey.parse(_content(path), where=path)
 
-    def _with_cure(self, error: CloacinaError, name: str) -> CloacinaError:
-        """Say how the public half is made readable, or made anew."""
+    def _with_hint(self, error: CloacinaError, name: str) -> CloacinaError:
+        """Add a hint how to make the public half readable, or to make it again."""
         first = error.diagnostics[0]
         public, private = (quoted(self._path(name, suffix)) for suffix in (_PUBLIC, _PRIVATE))
         if first.code is Code.PERMISSION:
             hint = f"chmod 644 {public}"
         elif first.code is Code.BAD_KEY and os.path.lexists(self._path(name, _PRIVATE)):
-            hint = f"make it anew: `openssl pkey -in {private} -pubout -out {public}`"
+            hint = f"make it again: `openssl pkey -in {private} -pubout -out {public}`"
         elif first.code is Code.BAD_KEY:
             hint = f"move it away: `mv {public} {public}.bad`"
         else:
@@ -171,7 +171,7 @@ class KeyStore:
         return type(error)(first._replace(hint=hint))
 
     def list(self) -> tuple[StoredKey, ...]:
-        """Return the keys that can be read, by name; a private half is looked at, not opened."""
+        """Return the keys that can be read, by name; a private half is not opened."""
         bad = {one.name for one in self.unusable()}
         return tuple(self._stored(key) for key in self.public_keys() if key.name not in bad)
 
@@ -180,9 +180,9 @@ class KeyStore:
         return self._stored(self._named(spec))
 
     def has_private(self, name: str) -> bool:
-        """Tell whether a private half of that name is there, readable or not.
+        """Return whether a private half of that name is there, readable or not.
 
-        Who has a key of one's own, and one that is broken, is not somebody without a key.
+        A user with a broken key is not a user without a key.
         """
         return is_there(self._path(name, _PRIVATE))
 
@@ -200,7 +200,7 @@ class KeyStore:
         return key
 
     def remove(self, spec: str) -> StoredKey:
-        """Remove the key that ``spec`` names, both halves; return what it was."""
+        """Remove both halves of the key that ``spec`` names, and return the key."""
         self.find(spec)  # before a folder is made where there is none
         with locked(self._above, self.folder):
             stored = self.find(spec)
@@ -215,7 +215,7 @@ class KeyStore:
         return stored
 
     def refuse_unusable(self, name: str) -> None:
-        """Raise why the public half of the key ``name`` cannot be read, where that is so."""
+        """Raise the error of the public half of the key ``name``, if it cannot be read."""
         for one in self.unusable_public():
             if one.name == name:
                 raise one.error
@@ -229,7 +229,7 @@ class KeyStore:
         has_private = os.path.lexists(path)
         encrypted = False
         if has_private:
-            with contextlib.suppress(CloacinaError):  # a problem of who signs with it
+            with contextlib.suppress(CloacinaError):  # reported when it signs
                 encrypted = is_encrypted(_content(path))
         return StoredKey(key.name, key.public, has_private, encrypted)
 
@@ -251,7 +251,7 @@ class KeyStore:
             try:
                 yield
             except FileProblem as error:
-                if error.diagnostics[0].code is Code.EXISTS:  # by somebody who takes no turns
+                if error.diagnostics[0].code is Code.EXISTS:  # by a program that ignores the lock
                     raise _taken(name) from error
                 raise
 
@@ -264,14 +264,14 @@ class KeyStore:
         path = self._path(name, suffix)
         with StagedFile(path, mode=mode) as staged:
             with reported(path):
-                os.fchmod(staged.fd, mode)  # whatever the umask took
+                os.fchmod(staged.fd, mode)  # whatever the umask is
                 write_all(staged.fd, data)
             staged.flush()
             yield staged
 
 
 def finish_removals(folder: Folder) -> None:
-    """Remove public halves that are marked and alone; for who holds the store.
+    """Remove public halves that are marked and alone; the caller holds the lock.
 
     A killed run left them: it had not yet added the private half, or had removed it already.
     """

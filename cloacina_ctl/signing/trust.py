@@ -1,6 +1,6 @@
-"""Whose signatures count: ``trust.json``, changed only by the user, never by a package.
+"""The trusted keys: ``trust.json``, changed only by the user, never by a package.
 
-A file that others can write to is no trust. Changes are made under a lock, so that none is lost.
+A file that others can write to is refused. Changes are made under a lock, so that none is lost.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _RAW_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 class TrustedKey(NamedKey):
-    """A key that somebody else owns and that this user takes signatures of."""
+    """A key of another owner whose signatures count for this user."""
 
     __slots__ = ()
 
@@ -48,7 +48,7 @@ class TrustStore:
 
     def list(self) -> tuple[TrustedKey, ...]:
         """Return the trusted keys by name; ``NotTrusted`` where the file cannot be relied on."""
-        if is_there(self._folder):  # also without the file: others could have taken it away
+        if is_there(self._folder):  # even without the file: others could have removed it
             refuse_shared(self._folder)
         if not is_there(self.path):
             return ()
@@ -68,7 +68,7 @@ class TrustStore:
     def add(self, name: str, public: PublicKey) -> TrustedKey:
         """Trust ``public`` under ``name``; adding the same again changes nothing.
 
-        Raises ``NotTrusted`` where the name or the key is there with another.
+        Raises ``NotTrusted`` where the name has another key, or the key another name.
         """
         check_name(name)
         added = TrustedKey(name, public)
@@ -87,7 +87,7 @@ class TrustStore:
         return added
 
     def remove(self, spec: str) -> TrustedKey:
-        """Trust the key no longer that ``spec`` names by name or beginning of its fingerprint."""
+        """Stop trusting the key that ``spec`` means: a name, or the beginning of a fingerprint."""
         with locked(self._folder, self.path):
             keys = self.list()
             gone = find_trusted(keys, spec)
@@ -100,7 +100,7 @@ class TrustStore:
         text = json.dumps({"version": 1, "keys": rows}, indent=2) + "\n"
         with StagedFile(self.path, replace=True, mode=0o600) as staged:
             with reported(self.path):
-                os.fchmod(staged.fd, 0o600)  # whatever the umask took
+                os.fchmod(staged.fd, 0o600)  # whatever the umask is
                 write_all(staged.fd, text.encode())
             staged.commit()
 
@@ -110,7 +110,7 @@ class TrustStore:
         try:
             value = json.loads(data.decode("utf-8"), object_pairs_hook=each_once)
         except (ValueError, RecursionError) as error:
-            raise self._bad("it is not JSON that says each thing once") from error
+            raise self._bad("it is not JSON, or has a key twice") from error
         if not isinstance(value, dict) or value.keys() != {"version", "keys"}:
             raise self._bad("expected an object of `version` and `keys`")
         rows = value["keys"]
@@ -148,7 +148,7 @@ def find_trusted(keys: Sequence[TrustedKey], spec: str) -> TrustedKey:
 def known_keys(folder: str) -> tuple[KnownKey, ...]:
     """Return the keys whose signatures count by default: the trusted ones and the user's own.
 
-    Each key once; where it is in both places it has the name that it is trusted under.
+    Each key once; a key in both places has its name from the trust file.
     """
     named = (*KeyStore(folder).public_keys(), *TrustStore(folder).list())
     return tuple({key.public: KnownKey(key.public, key.name) for key in named}.values())

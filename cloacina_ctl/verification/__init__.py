@@ -1,1 +1,1 @@
-"""Whether a package is the one that was asked for, signed by a key that counts."""
+"""Whether a package is the requested one, signed by a key that counts."""

@@ -22,13 +22,12 @@ if TYPE_CHECKING:
 
 
 class VerificationPolicy(NamedTuple):
-    """What a package must be to be taken.
+    """What a package must be to be accepted.
 
-    ``keys`` are public keys, or what leads to one: a file or another source, the name or
+    ``keys`` are public keys, or texts that name one: a file or another source, the name or
     fingerprint of a stored key. None means the trusted keys and the user's own. ``name``,
-    ``version`` and ``content`` pin the package itself. ``signature`` is the sidecar of a package
-    of another generation, where it does not lie beside it; a native package has its signatures
-    inside.
+    ``version`` and ``content`` pin the package itself. ``signature`` is the path of the sidecar of
+    a legacy package, where it does not lie beside it; a native package has its signatures inside.
     """
 
     keys: tuple[str | PublicKey, ...] = ()
@@ -43,7 +42,7 @@ class VerificationPolicy(NamedTuple):
 
 
 class AvailableKeys(NamedTuple):
-    """The keys that count by default, and warnings of those, or why all, cannot be read."""
+    """The keys that count by default, and warnings of keys that cannot be read."""
 
     known: tuple[KnownKey, ...]
     unread: tuple[Diagnostic, ...] = ()
@@ -52,9 +51,9 @@ class AvailableKeys(NamedTuple):
 def verification_keys(rule: VerificationPolicy) -> tuple[KnownKey, ...]:
     """Return the keys whose signatures count: those named by the rule, else the trusted ones.
 
-    The user's folder must be readable only where the rule needs it: not where it names files alone.
+    The user's folder must be readable only where the rule needs it: not where it names only files.
     Raises ``FileProblem`` where the folder is needed and cannot be read. Where unsigned packages
-    are allowed no key is needed: the caller says what ``available_keys`` warns of.
+    are allowed no key is needed: the caller reports the warnings of ``available_keys``.
     """
     if not rule.keys:
         return available_keys().known if rule.allow_unsigned else _trusted_keys()
@@ -66,7 +65,7 @@ def verification_keys(rule: VerificationPolicy) -> tuple[KnownKey, ...]:
     except CloacinaError:
         if not all(isinstance(key, PublicKey) or settings.names_a_source(key) for key in rule.keys):
             raise
-        names = {}  # what a key is called is convenient, and nothing else of it is needed
+        names = {}  # the names of keys are optional here
     found = [key if isinstance(key, PublicKey) else find_public(key) for key in rule.keys]
     return tuple(
         KnownKey(key=key, name=names.get(key.fingerprint), trusted=True)
@@ -75,10 +74,10 @@ def verification_keys(rule: VerificationPolicy) -> tuple[KnownKey, ...]:
 
 
 def available_keys() -> AvailableKeys:
-    """Return the trusted keys for a question that has an answer without them.
+    """Return the trusted keys for a command that also works without them.
 
-    A folder that cannot be read is a warning here. One that others can write to is an error
-    everywhere: that is no matter of where the program runs.
+    A folder that cannot be read is a warning here. One that others can write to is always an error:
+    that does not depend on where the program runs.
     """
     from cloacina_ctl.signing.store import KeyStore
 
@@ -111,7 +110,7 @@ def _trusted_keys() -> tuple[KnownKey, ...]:
 
 
 def check_policy(rule: VerificationPolicy) -> None:
-    """Refuse a rule that nothing could meet or that everything would."""
+    """Refuse a rule that no package, or every package, would meet."""
     if rule.threshold < 1:
         raise UsageError.of(Code.USAGE, f"the threshold must be at least 1: {rule.threshold}")
     if rule.allow_unsigned and rule.threshold > 1:

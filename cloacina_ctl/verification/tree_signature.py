@@ -1,8 +1,8 @@
-"""The signatures of a package of an older format, checked while it is read once.
+"""The signatures of a legacy package, checked while it is read once.
 
-The sidecar is judged before a byte is decompressed (``check_sidecar``); a ``package.sig`` when the
-last file went through, for it is over the files (``TreeSignatureSink``). Both give what
-``verification.verify`` decides by.
+The sidecar is checked before a byte is decompressed (``check_sidecar``); a ``package.sig`` after
+the last file, since it is over the files (``TreeSignatureSink``). ``verification.verify`` decides
+by the results.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 def check_sidecar(
     package: LegacyPackage, known: tuple[KnownKey, ...], elsewhere: str | None = None
 ) -> tuple[CheckedSignature, ...]:
-    """Judge the sidecar beside the package, if there is one, over every byte of the file.
+    """Check the sidecar beside the package, if there is one, over every byte of the file.
 
-    ``elsewhere`` is the path of one that does not lie there, and then must exist. What comes on
+    ``elsewhere`` is the path of a sidecar in another place, and then must exist. A package on
     standard input has none. Raises ``Refused`` for one of another form and ``FileProblem`` for one
     that cannot be read: that is not the same as none.
     """
@@ -48,7 +48,7 @@ def check_sidecar(
 
 
 class TreeSignatureSink:
-    """A sink that hands everything on to ``sink`` and keeps what ``package.sig`` is judged by."""
+    """A sink that passes everything to ``sink`` and keeps what checking ``package.sig`` needs."""
 
     divisible = False
 
@@ -80,16 +80,16 @@ class TreeSignatureSink:
             self._tree.feed(data)
 
     def end(self) -> None:
-        """Know that the bytes since ``begin`` were all of the file."""
+        """End the file: the bytes since ``begin`` are all of it."""
         self._sink.end()
 
-    def judge(
+    def check(
         self, package: LegacyPackage, contents: ArchiveContents, known: tuple[KnownKey, ...]
     ) -> tuple[CheckedSignature, ...]:
-        """Judge the ``package.sig`` of what went through, if there is one.
+        """Check the ``package.sig`` of the files that were read, if there is one.
 
-        Where the files came in no order that its digest can be made in, which is never so in what
-        upstream packs, the package is read once more, and its files are kept on the disk for that.
+        Where the files are not in the order of its digest, which never happens in packages of
+        upstream, the package is read once more, and its files are kept on the disk for that.
         """
         if self._signature is None:
             return ()

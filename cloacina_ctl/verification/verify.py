@@ -1,4 +1,4 @@
-"""Whether a package is the one that was asked for, signed by keys that count: the one proof of it.
+"""Whether a package is the requested one, signed by keys that count: the one proof of it.
 
 The argument, step by step; each step uses only what the steps before it proved:
 
@@ -63,16 +63,16 @@ if TYPE_CHECKING:
 
 
 class Unsigned(enum.Enum):
-    """When it is said that too few keys have signed: before anything is used, or last."""
+    """When too few signatures are reported: before anything is used, or last."""
 
     FIRST = "first"
     LAST = "last"
 
 
 class Evidence(NamedTuple):
-    """What was proved of a package once it was read.
+    """The facts that are proved once a package was read.
 
-    ``head`` is the digest of a native package's head, ``contents`` what an older one holds.
+    ``head`` is the digest of a native package's head, ``contents`` the content of a legacy one.
     ``trusted_signers`` are the fingerprints of the keys that count and signed it: empty only where
     the policy allows that. ``complete`` is false where sections are withheld, or only some files
     were read.
@@ -97,7 +97,7 @@ def verifying(
 ) -> Iterator[Proof]:
     """Open the package at ``path`` (``-`` is standard input) and begin its proof: (1) to (6).
 
-    Raises ``FileProblem`` for what is no regular file, ``Refused`` for what is no package,
+    Raises ``FileProblem`` where it is no regular file, ``Refused`` where it is no package,
     ``NotTrusted`` where the policy is not met, ``UsageError`` for a policy that makes no sense.
     """
     check_policy(policy)
@@ -115,10 +115,10 @@ def begin(
 
 
 def examine(package: Package, known: tuple[KnownKey, ...] | None = None) -> Proof:
-    """Begin what ``inspect`` and ``validate`` do: the same steps, with no policy to decide by.
+    """Begin the proof for ``inspect`` and ``validate``: the same steps, without a policy.
 
-    Signatures are checked by the ``known`` keys, those that the user has where None; ``warnings``
-    say which of these cannot be read.
+    Signatures are checked by the ``known`` keys (None: the user's); ``warnings`` name those that
+    cannot be read.
     """
     if known is not None:
         return Proof(package, None, known)
@@ -130,8 +130,8 @@ def examine(package: Package, known: tuple[KnownKey, ...] | None = None) -> Proo
 class Proof:
     """An open package of which steps (2) to (6) hold, as far as they can before it is read.
 
-    ``native`` is the package where it is one, its head proved; otherwise ``legacy`` is, of which
-    only reading tells what it is. ``stream`` proves the rest.
+    ``native`` is a native package, its head proved; otherwise ``legacy`` is the package, whose
+    identity is known only after reading it. ``stream`` proves the rest.
     """
 
     def __init__(
@@ -170,9 +170,9 @@ class Proof:
 
     @property
     def identity(self) -> PackageIdentity:
-        """What the proved head says that the package is; an older one says it when it was read."""
+        """The identity by the proved head; that of a legacy package is known after reading it."""
         if self.native is None:
-            raise ValueError("an older package tells what it is when it was read")
+            raise ValueError("the identity of a legacy package is known after reading it")
         return native_identity(self.native)
 
     def stream(
@@ -181,12 +181,12 @@ class Proof:
         files: Sequence[FileEntry] | None = None,
         progress: StageProgress | None = None,
     ) -> Evidence:
-        """Read the package into ``sink`` and return what is proved then: (7), and what is left.
+        """Read the package into ``sink`` and return the evidence: (7), and the remaining steps.
 
-        Without a sink nothing is kept. Of a native package ``files`` alone, all where None. A sink
-        gets bytes before the whole is proved, so it keeps what it makes of them out of sight until
-        this returns. Raises ``Refused`` for a byte that is not the one that was promised,
-        ``NotTrusted`` where the policy is not met.
+        Without a sink nothing is kept. Of a native package only ``files`` are read, all where None.
+        A sink gets bytes before the whole is proved, so it must not publish its result until this
+        returns. Raises ``Refused`` for a byte that is not as promised, ``NotTrusted`` where the
+        policy is not met.
         """
         # Here, for `inspect` reads no further than the head.
         from cloacina_ctl.formats.sinks import DISCARD
@@ -202,7 +202,7 @@ class Proof:
         tree = TreeSignatureSink(sink)
         streamed = self.legacy.stream(tree, progress=progress)  # (7)
         contents = cast("ArchiveContents", streamed.contents)
-        self.signatures += tree.judge(self.legacy, contents, self._known)  # (2), `package.sig`
+        self.signatures += tree.check(self.legacy, contents, self._known)  # (2), `package.sig`
         return self._conclude(contents.identity(self.legacy.path), streamed)
 
     def _begin_native(self, package: NativePackage) -> None:
@@ -259,13 +259,13 @@ class Proof:
 
 
 def native_identity(package: NativePackage) -> PackageIdentity:
-    """Return which package it is, by its head."""
+    """Return the identity of the package, from its head."""
     named, content = package.head.manifest.package, package.head.content
     return PackageIdentity(package.path, NATIVE.name, named.name, named.version, content)
 
 
 def subject_of(package: NativePackage) -> Subject:
-    """Return what a signature of the package is over."""
+    """Return the subject of the package's signatures."""
     named = package.head.manifest.package
     return Subject(
         name=named.name,
@@ -324,5 +324,5 @@ def refuse_sidecar(policy: VerificationPolicy) -> None:
         raise UsageError.of(
             Code.USAGE,
             "a native package has its signatures inside, and no sidecar",
-            hint="leave --signature away",
+            hint="leave out --signature",
         )

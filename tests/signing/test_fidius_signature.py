@@ -200,11 +200,11 @@ def test_no_flipped_bit_of_the_signature_holds():
 @pytest.mark.parametrize(
     ("members", "named"),
     [
-        (["target/a"], "a file rides along that it does not cover: target/a"),
-        (["a.sig", ".git/x"], "2 files ride along that it does not cover: a.sig, .git/x"),
+        (["target/a"], "it does not cover a file: target/a"),
+        (["a.sig", ".git/x"], "it does not cover 2 files: a.sig, .git/x"),
         (
             [f"target/{n}" for n in range(9)],
-            "9 files ride along that it does not cover: target/0, target/1, target/2 and 6 more",
+            "it does not cover 9 files: target/0, target/1, target/2 and 6 more",
         ),
     ],
 )

@@ -177,7 +177,7 @@ def test_a_fifo_is_waited_for_until_its_writer_is_done(tmp_path):
 def test_a_fifo_that_nobody_writes_into_ends(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "_WRITER_SECONDS", 0.05)
     os.mkfifo(tmp_path / "fifo.key", 0o600)
-    with pytest.raises(NotTrusted, match="nobody has written"):
+    with pytest.raises(NotTrusted, match="no program wrote"):
         load_key(str(tmp_path / "fifo.key"))
 
 

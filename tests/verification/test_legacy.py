@@ -119,7 +119,7 @@ def test_a_sidecar_by_a_stranger_vouches_for_nothing(cli, place, key, tmp_path):
     beside(path, stranger)
     said = cli("verify", "x.cloacina")
     assert said.status == 4
-    assert "nobody known vouches" in said.err
+    assert "no trusted key has signed it" in said.err
     assert cli("verify", "x.cloacina", "--allow-unsigned").status == 0
 
 
@@ -153,7 +153,7 @@ def test_a_package_sig_vouches_for_what_it_covers(cli, place, key, tmp_path):
     place(source({**files, "target/x": b"rides along"}), "y.cloacina")
     said = cli("verify", "y.cloacina")
     assert said.status == 4
-    assert "rides along" in said.err
+    assert "does not cover a file" in said.err
     changed = {**files, "src/lib.rs": b"mod other;\n"}
     place(source(changed), "z.cloacina")
     assert cli("verify", "z.cloacina").status == 4

@@ -66,7 +66,7 @@ def judge(path, known=KNOWN):
         memory = MemorySink()
         sink = TreeSignatureSink(memory)
         contents = package.stream(sink).contents
-        return (*beside, *sink.judge(package, contents, known)), memory.files
+        return (*beside, *sink.check(package, contents, known)), memory.files
 
 
 def test_a_package_without_signatures_has_none_and_goes_through_whole(write):

@@ -1,4 +1,4 @@
-"""How much may come out of a file: on what headers claim, and again on the bytes."""
+"""Limits on the content of a file: checked on the claims of headers, and again on the bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OVERHEAD = 2048  # of tar for one entry: a header, an extension with its body, p
 
 
 class Bounds:
-    """What is allowed to come out of ``size`` compressed bytes; counts what headers claim."""
+    """The allowed content of ``size`` compressed bytes; counts the claims of headers."""
 
     def __init__(self, size: int, limits: Limits, where: str) -> None:
         limits.check("foreign_compressed", size, where=where, what="the size of the file")
@@ -24,7 +24,7 @@ class Bounds:
         self._claimed = 0
 
     def claim(self, size: int) -> None:
-        """Take one more entry of ``size`` bytes, or refuse it before any of them is there."""
+        """Count one more entry of ``size`` bytes, or refuse it before any of them is read."""
         self._entries += 1
         self._claimed += size
         limits, where = self._limits, self._where
@@ -35,7 +35,7 @@ class Bounds:
         self._check_ratio(self._claimed)
 
     def of_stream(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield ``pieces`` as long as all together are within what the file may hold."""
+        """Yield ``pieces`` as long as all together are within the limits."""
         limits, where, done = self._limits, self._where, 0
         most = limits.foreign_total + OVERHEAD * (limits.foreign_entries + 1)
         for piece in pieces:

@@ -1,4 +1,4 @@
-"""What releases fill in where a ``package.toml`` leaves it out, by their own rules."""
+"""The defaults of releases for fields that a ``package.toml`` leaves out."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ PYTHON, RUST = "python", "rust"
 
 
 def language_of(manifest: SourceManifest, paths: Collection[str]) -> str | None:
-    """Return the language as the resolver of 0.10 and later tells it, or None where it cannot.
+    """Return the language as the resolver of 0.10 and later finds it, or None where it cannot.
 
-    What the manifest says wins, in whatever case; else the files decide.
+    The manifest wins, in any letter case; else the files decide.
     """
     said = manifest.language or manifest.package_language
     if said is not None:
@@ -28,7 +28,7 @@ def language_of(manifest: SourceManifest, paths: Collection[str]) -> str | None:
 
 
 def entry_module_of(manifest: SourceManifest, language: str | None) -> str | None:
-    """Return the module that a Python package begins with: said, or made from the name."""
+    """Return the entry module of a Python package: stated, or derived from the name."""
     if language != PYTHON:
         return None
     return manifest.entry_module or manifest.name.replace("-", "_") + ".tasks"

@@ -1,4 +1,4 @@
-"""Which members a package of each generation has, and which of them is its manifest."""
+"""The members of a package of each legacy format, and which of them is its manifest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORKFLOW_FOLDER = "workflow/"
 
 
 class ArchiveLayout:
-    """Where the members of one archive belong, judged as they come.
+    """Where the members of one archive belong, checked one by one.
 
     ``root`` is the one folder at the top of a bzip2 package; gzip packages have none.
     """
@@ -48,7 +48,7 @@ class ArchiveLayout:
     def read(
         self, texts: dict[str, bytes], paths: frozenset[str], limits: Limits
     ) -> tuple[Format, LegacyManifest]:
-        """Return the generation and what the manifest says, with the members that it needs."""
+        """Return the format and the manifest; refuse a package that lacks required members."""
         first = self.manifests[0]
         if first not in texts:
             kind = "gzip" if self._is_flat else "bzip2"

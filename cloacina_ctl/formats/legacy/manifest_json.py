@@ -1,6 +1,6 @@
-"""``manifest.json`` of the gzip generations: 0.2.0, 0.3, and ``format_version`` 2.
+"""``manifest.json`` of the gzip formats: 0.2.0, 0.3, and ``format_version`` 2.
 
-Their structures take unknown keys and need most of the known ones; so does this.
+Cloacina's structures accept unknown keys and require most of the known ones; so does this.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ LANGUAGES = ("python", "rust")
 
 
 def read_old_manifest(data: bytes, where: str, limits: Limits) -> V1Manifest | V2Manifest:
-    """Return what a ``manifest.json`` says.
+    """Return the values of a ``manifest.json``.
 
-    Raises ``Refused`` with all that is wrong with its form, and for one of a newer format.
+    Raises ``Refused`` with everything that is wrong in its form, and for one of a newer format.
     """
     problems = Problems(where)
     top = TableFields(parse_json(data, where), "", problems)
@@ -155,7 +155,7 @@ def _v2_trigger(fields: TableFields) -> V2Trigger:
 
 
 def _plain_name(fields: TableFields, key: str) -> str:
-    """Return the name of a member at the top: the library is looked up by it, never by a path."""
+    """Return the name of a member at the top: the library is found by name, never by a path."""
     name = fields.text(key)
     if "/" in name or name == "manifest.json":
         fields.bad(key, f"not the name of a member beside the manifest: {shown(name)}")

@@ -1,7 +1,7 @@
-"""What the manifests of the other generations say, as values; fields named as they name them.
+"""The manifests of legacy packages as values; the fields keep their names.
 
-What is optional there is None or empty here. ``unknown`` are the places of keys that no release
-gives a meaning.
+An optional field that is absent is None or empty here. ``unknown`` are the places of keys that have
+no meaning in any release.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Format(str, enum.Enum):
 
 
 class V1Task(NamedTuple):
-    """A task of a manifest of 0.2 or 0.3: local ids; ``number`` is its ``index``."""
+    """A task of a manifest of 0.2 or 0.3, with local ids; ``number`` is its ``index``."""
 
     id: str
     dependencies: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class V1Graph(NamedTuple):
 
 
 class V1Library(NamedTuple):
-    """What the manifest says of the one library."""
+    """The one library in the manifest."""
 
     filename: str
     symbols: tuple[str, ...]
@@ -126,9 +126,9 @@ class SourceAccumulator(NamedTuple):
 
 
 class SourceManifest(NamedTuple):
-    """``package.toml``: what the file says, nothing filled in.
+    """``package.toml`` as the file states it, without defaults.
 
-    ``package_language`` is the one under ``[package]``, which compilers of 0.6 and 0.7 look for.
+    ``package_language`` is the one under ``[package]``, which compilers of 0.6 and 0.7 read.
     ``providers`` are names of constructor providers.
     """
 

@@ -1,7 +1,7 @@
-"""``package.toml`` of source packages: 0.4 to today, and what a provider's archive has beside it.
+"""``package.toml`` of source packages from 0.4 on, and ``provider.json`` of a provider's archive.
 
-Read as the most tolerant release reads it: what is missing stays missing, unknown keys are
-remembered. What no release takes is refused.
+Read as the most tolerant release reads it: missing fields stay missing, unknown keys are
+remembered. Content that no release accepts is refused.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _RUNTIMES = ("rust", "python", "wasm")
 
 
 def read_package_toml(data: bytes, where: str) -> SourceManifest:
-    """Return what a ``package.toml`` says, or raise ``Refused`` with all that is wrong with it."""
+    """Return the values of a ``package.toml``; raise ``Refused`` with everything that is wrong."""
     problems = Problems(where)
     manifest = _read(TableFields(parse_toml(data, where=where), "", problems))
     problems.raise_any()
@@ -32,7 +32,7 @@ def read_package_toml(data: bytes, where: str) -> SourceManifest:
 
 
 def read_provider(package_toml: bytes, provider_json: bytes, where: str) -> ProviderManifest:
-    """Return what the two manifests of a constructor provider say."""
+    """Return the values of the two manifests of a constructor provider."""
     package = read_package_toml(package_toml, f"{where}: package.toml")
     place = f"{where}: provider.json"
     problems = Problems(place)
@@ -81,7 +81,7 @@ def _read(top: TableFields) -> SourceManifest:
 def _check_runtime(
     package: TableFields, runtime: str | None, *, has_python: bool, has_wasm: bool
 ) -> None:
-    """Refuse what fidius refuses: an unknown runtime, or a section of another one."""
+    """Refuse an unknown ``runtime``, or a section of another one, as fidius does."""
     if runtime is not None and runtime not in _RUNTIMES:
         package.bad("runtime", f"expected rust, python or wasm, found {shown(runtime)}")
     for name, there in (("python", has_python), ("wasm", has_wasm)):

@@ -1,8 +1,8 @@
-"""An open package of another generation, and the one pass in which everything of it is read.
+"""An open legacy package, and the one pass that reads all of it.
 
-There is no table of contents: to know what is in it is to decompress it to its end. ``stream``
-does so with bounded memory, gives each file to a sink, and proves on the way whatever can be
-proved: the stream's own checksums, the form of each header, the names, the manifest.
+There is no table of contents: only decompressing the package to its end shows its members.
+``stream`` does so with bounded memory, gives each file to a sink, and proves everything that can
+be proved: the stream's own checksums, the form of each header, the names, the manifest.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PREFETCHED = 8  # pieces: 2 MiB
 
 
 class _Failed:
-    """What ended the other thread, to be raised in this one."""
+    """The error that ended the other thread, to be raised in this one."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
@@ -57,8 +57,8 @@ class _Failed:
 def prefetch(pieces: Iterable[bytes], most: int = PREFETCHED) -> Generator[bytes, None, None]:
     """Yield ``pieces``, drawn by another thread that is at most ``most`` of them ahead.
 
-    What raises there is raised here, at its place. Leaving early stops the thread. With ``most``
-    0 there is none, and this one does the work.
+    An error there is raised here, at its place. Leaving early stops the thread. With ``most`` 0
+    there is no other thread, and this one does the work.
     """
     if not most:
         yield from pieces
@@ -74,7 +74,7 @@ def prefetch(pieces: Iterable[bytes], most: int = PREFETCHED) -> Generator[bytes
 
 
 class _Thread:
-    """Draws pieces and puts them into its queue; None is behind the last."""
+    """Draws pieces and puts them into its queue; None follows the last."""
 
     def __init__(self, pieces: Iterable[bytes], most: int) -> None:
         self.queue: Queue[bytes | _Failed | None] = Queue(most)
@@ -107,7 +107,7 @@ SMALL = 64 << 10  # below, a thread costs more than it gives
 
 
 class ArchiveContents(NamedTuple):
-    """What went through: everything that is in the package.
+    """The content of the package, once all of it was read.
 
     ``files`` are in the order of the archive, with paths under ``root``, the top folder of a
     source package; ``folders`` are those with an entry of their own. ``size`` is of all files,
@@ -133,7 +133,7 @@ class ArchiveContents(NamedTuple):
         return CONTENT_PREFIX + self.digest
 
     def identity(self, path: str) -> PackageIdentity:
-        """Return which package the file at ``path`` is, by its manifest."""
+        """Return the identity of the package at ``path``, from its manifest."""
         manifest = self.manifest
         named = manifest.package if isinstance(manifest, ProviderManifest) else manifest
         format_ = self.generation.value
@@ -141,7 +141,7 @@ class ArchiveContents(NamedTuple):
 
 
 class LegacyPackage:
-    """An open package. Use it as a context manager. Nothing but its first bytes is judged yet."""
+    """An open package. Use it as a context manager. Only its first bytes are checked yet."""
 
     def __init__(self, fd: int, path: str, limits: Limits = DEFAULT_LIMITS) -> None:
         self.path = path
@@ -184,9 +184,9 @@ class LegacyPackage:
         jobs: int = 1,  # noqa: ARG002 - and takes one thread, and one ahead
         progress: StageProgress | None = None,
     ) -> Streamed:
-        """Give every file to ``sink``, in one pass, and return what there was.
+        """Give every file to ``sink``, in one pass, and return the content.
 
-        A sink gets bytes before the whole is proved, so it keeps them out of sight until this
+        A sink gets bytes before the whole is proved, so it must not publish them until this
         returns; a file's digest is not known when it begins. Progress is in bytes of the file.
         Raises ``Refused`` for anything that is not exactly one whole package of its format.
         """
@@ -229,7 +229,7 @@ class _Reading:
 
 
 class _Streaming:
-    """One pass over the members: what goes to the sink, what is kept of it."""
+    """One pass over the members: gives them to the sink, and keeps the manifest's texts."""
 
     def __init__(self, layout: ArchiveLayout, sink: Sink, limits: Limits, where: str) -> None:
         self._layout = layout
@@ -274,9 +274,9 @@ class _Streaming:
 
     def contents(self, digest: Digest) -> ArchiveContents:
         paths = frozenset(str(file.path) for file in self._files)
-        generation, manifest = self._layout.read(self._texts, paths, self._limits)
+        format_, manifest = self._layout.read(self._texts, paths, self._limits)
         return ArchiveContents(
-            generation=generation,
+            generation=format_,
             manifest=manifest,
             manifest_bytes=self._texts[self._layout.manifests[0]],
             root=self._layout.root,

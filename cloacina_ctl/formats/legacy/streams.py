@@ -1,9 +1,9 @@
 """One gzip member, or one bzip2 stream, and not a byte more.
 
-Tools disagree on what may follow the first: some join further streams, some ignore them, some
-swallow zeros or junk. Engines read the first stream and stop. So anything behind it is refused, as
-is everything that a lenient decoder lets pass: reserved flags, a header's own checksum, a length
-that is not the true one.
+Tools disagree on what may follow the first stream: some join further streams, some ignore them,
+some accept zeros or junk. Engines read the first stream and stop. So anything behind it is refused,
+and so is everything that a lenient decoder accepts: reserved flags, a wrong checksum of a header, a
+wrong length.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _RANDOMISED_BYTE = 14  # its first bit follows magic, level, block magic and che
 
 
 def inflate(read: Callable[[], bytes], kind: str, where: str) -> Iterator[bytes]:
-    """Yield what the one stream holds, in pieces of at most ``PIECE`` bytes.
+    """Yield the content of the one stream, in pieces of at most ``PIECE`` bytes.
 
     ``read`` gives the next compressed bytes, none at the end of the file. Raises ``Refused`` for a
     stream that is damaged or cut short, and for anything behind it.
@@ -76,7 +76,7 @@ class _Input:
         return data[:end]
 
     def put_back(self, data: bytes) -> None:
-        """Put bytes before those that come next."""
+        """Put bytes back, before the next ones."""
         self._held = data + self._held
 
     def end(self, kind: str) -> None:
@@ -112,12 +112,12 @@ def _gunzip(given: _Input, where: str) -> Iterator[bytes]:
     expected = _GZIP_END.unpack(given.take(_GZIP_END.size))
     if expected != (checksum, size & 0xFFFFFFFF):
         what = "checksum" if expected[0] != checksum else "length"
-        raise _bad(f"damaged: the {what} at the end of the gzip stream is not the right one", where)
+        raise _bad(f"damaged: the {what} at the end of the gzip stream is wrong", where)
     given.end(GZIP)
 
 
 def _gzip_header(given: _Input, where: str) -> None:
-    """Read the header past names and comments, which are nobody's business."""
+    """Read past the header; its names and comments are ignored."""
     start = given.take(_GZIP_START.size)
     magic, method, flags, _, _, _ = _GZIP_START.unpack(start)
     if magic != b"\x1f\x8b" or method != 8 or flags & _RESERVED:
@@ -132,7 +132,7 @@ def _gzip_header(given: _Input, where: str) -> None:
     if flags & _HAS_CRC:
         (expected,) = struct.unpack("<H", given.take(2))
         if expected != zlib.crc32(header) & 0xFFFF:
-            raise _bad("damaged: the checksum of the gzip header is not the right one", where)
+            raise _bad("damaged: the checksum of the gzip header is wrong", where)
 
 
 def _bunzip(given: _Input, where: str) -> Iterator[bytes]:

@@ -1,7 +1,7 @@
-"""Reading the tables of a manifest of another generation, field by field, all problems at once.
+"""Reading the tables of a legacy manifest field by field, with all problems at once.
 
-Unknown keys are remembered and not refused: most releases take them. ``validate`` says which do
-not.
+Unknown keys are remembered and not refused: most releases accept them. ``validate`` reports the
+releases that do not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Problems:
-    """What is wrong with one manifest, and which of its keys nobody knows."""
+    """The problems of one manifest, and its unknown keys."""
 
     def __init__(self, where: str) -> None:
         self._where = where
@@ -28,11 +28,11 @@ class Problems:
         self.unknown: list[str] = []
 
     def add(self, place: str, message: str) -> None:
-        """Note what is wrong at ``place``."""
+        """Note a problem at ``place``."""
         self._found.append(Diagnostic(Code.BAD_MANIFEST, f"{place}: {message}", self._where))
 
     def raise_any(self) -> None:
-        """Raise ``Refused`` with all that was noted, if anything was."""
+        """Raise ``Refused`` with all problems, if there are any."""
         if self._found:
             raise Refused(*self._found[:100])
 
@@ -49,7 +49,7 @@ class TableFields:
             problems.add(place.rstrip(".") or "the manifest", "expected a table")
 
     def has(self, key: str) -> bool:
-        """Tell whether the key is there and not null."""
+        """Return whether the key is there and not null."""
         return self._values.get(key) is not None
 
     def names(self) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ class TableFields:
         return tuple(sorted(self._values))
 
     def text(self, key: str) -> str:
-        """Return a text that has to be there and not be empty."""
+        """Return a required text; an empty one is a problem."""
         value = self._get(key, str, "a text", required=True)
         if value == "":
             self.bad(key, "is empty")
@@ -103,12 +103,12 @@ class TableFields:
             yield TableFields(value, f"{self.place}{key}[{number}].", self.problems)
 
     def raw(self, key: str) -> object:
-        """Return what stands under ``key``, whatever it is."""
+        """Return the value under ``key``, of any type."""
         self._asked.add(key)
         return self._values.get(key)
 
     def note_unknown(self) -> None:
-        """Remember the keys that nobody asked for."""
+        """Remember the keys that were not read."""
         left = (key for key in self._values if key not in self._asked)
         self.problems.unknown.extend(f"{self.place}{key}" for key in left)
 
@@ -128,7 +128,7 @@ class TableFields:
         return value
 
     def bad(self, key: str, message: str) -> None:
-        """Note what is wrong with the value of ``key``."""
+        """Note a problem with the value of ``key``."""
         self.problems.add(f"{self.place}{key}", message)
 
 
@@ -138,5 +138,5 @@ def _kind(value: object) -> str:
 
 
 def shown(text: str) -> str:
-    """Return a text as a message may show it: cut."""
+    """Return a text for a message, shortened."""
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"

@@ -1,7 +1,7 @@
-"""One tar header: the dialects that packers write (ustar, GNU, old), and no other reading of it.
+"""One tar header, in the dialects that packers write: ustar, GNU, old.
 
-Owners, times and names of users are never looked at: nothing of them is ever applied. What decides
-where a member begins, ends or goes has one form.
+Owners, times and names of users are never read or applied. Fields that decide where a member
+begins, ends or goes have exactly one form.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _REFUSED_KINDS = {
 
 
 class Dialect(enum.Enum):
-    """Which tar wrote the header; an extension belongs to one dialect."""
+    """The kind of tar that wrote the header; an extension belongs to one dialect."""
 
     POSIX = b"ustar\x0000"
     GNU = b"ustar  \0"
@@ -46,7 +46,7 @@ class Dialect(enum.Enum):
 
 
 class TarHeader(NamedTuple):
-    """What a header says; ``kind`` is file, folder, long name or pax header, ``size`` in bytes."""
+    """The fields of a header; ``kind`` is file, folder, long name or pax header."""
 
     name: bytes
     kind: str
@@ -56,7 +56,7 @@ class TarHeader(NamedTuple):
 
 
 def read_header(block: bytes, where: str) -> TarHeader:
-    """Return what the header ``block`` says, or raise ``Refused`` for any other form."""
+    """Return the fields of the header ``block``, or raise ``Refused`` for any other form."""
     _check_sum(block, where)
     try:
         dialect = Dialect(block[_MAGIC])
@@ -78,7 +78,7 @@ def _check_sum(block: bytes, where: str) -> None:
     field = block[_CHECKSUM]
     found = _OCTAL.fullmatch(field)
     if found is None or int(found[1], 8) != sum(block) - sum(field) + 8 * ord(" "):
-        raise bad("the checksum of a header is not the right one", where)
+        raise bad("the checksum of a header is wrong", where)
 
 
 def _number(field: bytes, what: str, where: str) -> int:
@@ -101,7 +101,7 @@ def _name(block: bytes, dialect: Dialect, where: str) -> bytes:
 
 
 def _text(field: bytes, where: str) -> bytes:
-    """Return the bytes up to the first NUL, behind which there may be nothing else."""
+    """Return the bytes up to the first NUL; only NUL may follow."""
     text, _, rest = field.partition(b"\0")
     if any(rest):
         raise bad("bytes behind the end of a name", where)

@@ -1,8 +1,8 @@
 """A tar stream as members, one after the other, and its end: exactly as packers write them.
 
-Everything that two readers of tar could understand differently is refused: an extension that
-stands alone, or is of another dialect than its member; two ways to say one name; a size that is
-said twice and differently; anything behind the end.
+Everything that two readers of tar could interpret differently is refused: an extension without a
+member, or of another dialect than its member; two names for one member; two different sizes;
+anything behind the end.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _IGNORED_STARTS = ("SCHILY.xattr.", "SCHILY.acl.", "LIBARCHIVE.xattr.")
 
 
 def read_pax(body: bytes, where: str) -> tuple[bytes | None, int | None]:
-    """Return the path and the size that a pax header gives to the next member, where it does.
+    """Return the path and the size that a pax header gives to the next member, each or None.
 
-    Raises ``Refused`` for a record that is malformed, stands twice, or says what is not taken:
-    links, sparse files, another character set.
+    Raises ``Refused`` for a record that is malformed, repeated, or not accepted: links, sparse
+    files, another character set.
     """
     records: dict[str, bytes] = {}
     position = 0
@@ -85,10 +85,10 @@ def read_long_name(body: bytes, where: str) -> bytes:
     return name
 
 
-# What the members of one archive may be called, each by itself and all together.
+# The rules for names of members of one archive, for each by itself and for all together.
 #
-# A package of another generation is judged while it streams, so a name that clashes with an earlier
-# one has to be seen before anything of it is written.
+# A legacy package is checked while it streams, so a name that clashes with an earlier one has to be
+# refused before anything of it is written.
 
 
 class MemberNames:
@@ -100,11 +100,11 @@ class MemberNames:
         self._listed: set[str] = set()
 
     def take(self, raw: bytes, *, is_folder: bool) -> str:
-        """Return the name that ``raw`` spells, or refuse it: its form, or with those before it.
+        """Return the name that ``raw`` spells; refuse a bad form, and a clash with earlier names.
 
         A folder may be listed once, before or after what lies in it.
         """
-        name = self._judged(raw.removesuffix(b"/") if is_folder else raw)
+        name = self._checked(raw.removesuffix(b"/") if is_folder else raw)
         end = name.find("/")
         while end > 0:
             self._put(name[:end], is_folder=True, listed=False)
@@ -112,7 +112,7 @@ class MemberNames:
         self._put(name, is_folder=is_folder, listed=True)
         return name
 
-    def _judged(self, raw: bytes) -> str:
+    def _checked(self, raw: bytes) -> str:
         try:
             name = raw.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -175,7 +175,7 @@ class _Bytes:
         return b"".join(self.parts(count))
 
     def parts(self, count: int) -> Iterator[memoryview]:
-        """Yield the next ``count`` bytes in the pieces that they come in."""
+        """Yield the next ``count`` bytes in the pieces of the stream."""
         while count:
             if not self._view:
                 self._view = memoryview(next(self._pieces, b""))
@@ -188,14 +188,14 @@ class _Bytes:
             yield part
 
     def rest(self) -> Iterator[memoryview]:
-        """Yield everything that is left."""
+        """Yield all remaining bytes."""
         yield self._view
         for piece in self._pieces:
             yield memoryview(piece)
 
 
 class Members:
-    """The members of a tar stream: iterate, and take or pass the body of each."""
+    """The members of a tar stream: iterate, and read or skip the body of each."""
 
     def __init__(self, pieces: Iterable[bytes], bounds: Bounds, where: str) -> None:
         self._bytes = _Bytes(pieces, where)
@@ -227,7 +227,7 @@ class Members:
                 raise bad("the padding behind a file is not zero", self._where)
 
     def _resolve(self, header: TarHeader) -> tuple[TarHeader, bytes]:
-        """Return the header of a file or folder and its name, which may stand before it."""
+        """Return the header of a file or folder, and its name, which may come from an extension."""
         if header.kind in ("file", "folder"):
             return header, header.name
         raw, size = self._extension(header)
@@ -255,7 +255,7 @@ class Members:
         return read_long_name(body, self._where), None
 
     def _end(self) -> None:
-        """Take the second of the two zero blocks, and what fills up the last record."""
+        """Read the second of the two zero blocks, and the padding of the last record."""
         if any(self._bytes.take(BLOCK)):
             raise bad("one block of zeros, and then more: an archive ends with two", self._where)
         filled = -self._bytes.position % RECORD

@@ -1,4 +1,4 @@
-"""A tar stream on its way into one compressor: hashed, compressed beside the reading, written.
+"""A tar stream into one compressor: hashed, compressed in a second thread, written.
 
 Memory is bounded by a few pieces, whatever the size of the files.
 """
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
 # Pieces of a stream, gathered by one thread and worked on by another.
 #
-# Compression of one stream cannot be divided, but what feeds it can run beside it: while one thread
-# reads and hashes, the other compresses with the interpreter's lock released.
+# Compression of one stream cannot be divided, but reading can run beside it: while one thread reads
+# and hashes, the other compresses with the interpreter's lock released.
 
 PIECE = 1 << 20
 _WAITING = 4  # pieces between the two threads: what bounds memory
 
 
 class Pipeline(ChunkBuffer):
-    """Hands pieces of ``PIECE`` bytes to ``work`` in a thread of their own, in order.
+    """Passes pieces of ``PIECE`` bytes to ``work`` in a second thread, in order.
 
     Use it as a context manager: leaving it without an error waits until all is worked on, and
     raises what ``work`` raised.
@@ -56,7 +56,7 @@ class Pipeline(ChunkBuffer):
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        """Hand over the rest, wait for the thread, raise what went wrong in it."""
+        """Pass on the rest, wait for the thread, and raise its error."""
         rest = self.rest()
         if kind is None and rest is not None:
             self._queue.put(rest)
@@ -122,7 +122,7 @@ def _header(name: bytes, mode: bytes, size: int, typeflag: bytes) -> bytes:
 
 
 class Compressor(Protocol):
-    """What makes one compressed stream: ``bz2.BZ2Compressor`` is one."""
+    """The interface of a compressor, such as ``bz2.BZ2Compressor``."""
 
     def compress(self, data: bytearray | memoryview, /) -> bytes:
         """Take the next bytes; return compressed ones, perhaps none yet."""
@@ -134,7 +134,7 @@ class Compressor(Protocol):
 
 
 def feed_plan(plan: Plan, progress: StageProgress | None = None) -> Feed:
-    """Return what gives the files of ``plan`` to a stream, reading each once."""
+    """Return a function that gives the files of ``plan`` to a stream, and reads each once."""
 
     def feed(stream: TarStream) -> None:
         total, done = plan.size, 0
@@ -152,12 +152,12 @@ def feed_plan(plan: Plan, progress: StageProgress | None = None) -> Feed:
 
 
 def content_line(file: FileEntry) -> bytes:
-    """Return what stands for ``file`` in the digest of a package's content."""
+    """Return the line of ``file`` in the digest of a package's content."""
     return f"{file.sha256} {file.size} {file.executable:d} {file.path}\n".encode()
 
 
 class TarStream:
-    """The tar stream of one package on its way into the compressor; also a sink for files.
+    """The tar stream of one package into the compressor; also a sink for files.
 
     ``begin``, the bytes by ``write``, ``end``; or, without a copy, by ``room``, ``hash`` and
     ``took``.
@@ -182,7 +182,7 @@ class TarStream:
         return self
 
     def __exit__(self, kind: object, *others: object) -> None:
-        """End the stream, unless something went wrong."""
+        """End the stream, unless there was an error."""
         if kind is None:
             self._pipeline.put(END_OF_ARCHIVE)
         self._pipeline.__exit__(kind, *others)
@@ -201,7 +201,7 @@ class TarStream:
         self.put(data)
 
     def hash(self, data: bytes | memoryview) -> None:
-        """Know the next bytes of the file, which ``room`` and ``took`` or ``put`` bring."""
+        """Hash the next bytes of the file, which come by ``room`` and ``took``, or by ``put``."""
         self._own.update(data)
 
     def room(self) -> memoryview:
@@ -228,7 +228,7 @@ class TarStream:
 
     @property
     def seed(self) -> str:
-        """The digest of what the files are so far: names, modes and bytes."""
+        """The digest of the files so far: names, modes and bytes."""
         return self._content.hexdigest()
 
     @property

@@ -1,9 +1,8 @@
 """Writing a source package: one bzip2 stream of GNU tar, as Cloacina 0.4 and later load it.
 
 One function for each rule of reproducibility: sorted by the bytes of the path, fixed owner, time
-and mode, level 9 over one stream. Its digest is what servers know a package by, so the same files
-must give the same bytes. What is too much is refused before anything appears, by rules that are
-given.
+and mode, level 9 over one stream. Servers identify a package by its digest, so the same files must
+give the same bytes. A package over the given limits is refused before anything appears.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 
 
 LEVEL = 9
-# Beside `workflow/` and `vendor/`, where no loader looks, and behind every usual name, so that it
-# comes when all that it is drawn from is known.
+# Beside `workflow/` and `vendor/`, where no loader looks, and after every usual name, so that all
+# files that it is derived from are known.
 PADDING_PATH = MemberPath("~padding.bin")
 _PADDING_PIECE = 1 << 16
 _MAX_ROUNDS = 4
@@ -40,11 +39,11 @@ def _take_all(_entries: int, _files: int, _package: int | None) -> None:
 
 
 class SizeRules(NamedTuple):
-    """What a package may have.
+    """The limits of a package.
 
-    ``ratio`` is the most that all files may have, as a multiple of the package, None for no limit:
-    padding brings them within it. ``check`` gets the number of files, the bytes in all of them and
-    those of the package, None before it is written; it raises ``Refused`` for too much.
+    ``ratio`` is the largest size of all files, as a multiple of the package, None for no limit:
+    padding keeps them within it. ``check`` gets the number of files, the bytes in all of them and
+    those of the package (None before it is written); it raises ``Refused`` for too many.
     """
 
     ratio: int | None = None
@@ -52,10 +51,10 @@ class SizeRules(NamedTuple):
 
 
 class Destination(NamedTuple):
-    """Where a package goes.
+    """The destination of a package.
 
     ``before`` is called when all of it is on the disk and it has not appeared yet, ``after`` when
-    it has: nobody who takes turns replaces it until that returns.
+    it has: a run that uses the locks does not replace it until that returns.
     """
 
     path: str
@@ -98,7 +97,7 @@ def write_source(
 ) -> WrittenArchive:
     """Make the package; afterwards it is there, whole, or nothing is.
 
-    ``feed`` gives the files to the stream, in order; with ``pad`` it may be asked again, for the
+    ``feed`` gives the files to the stream, in order; with ``pad`` it may be called again, since the
     size of the padding follows from the size without it. Raises ``Refused`` where a rule is broken.
     """
     with StagedFile(output.path, replace=output.replace) as staged:
@@ -116,7 +115,7 @@ def write_source(
 
 
 def appear(staged: StagedFile, made: WrittenArchive, output: Destination, rules: SizeRules) -> None:
-    """Give the package its name, between what has to come before and after."""
+    """Give the package its name, and call ``before`` and ``after``."""
     rules.check(len(made.files), sum(file.size for file in made.files), made.size)
     if output.before is not None:
         staged.flush()
@@ -127,7 +126,7 @@ def appear(staged: StagedFile, made: WrittenArchive, output: Destination, rules:
 
 
 class _Round(NamedTuple):
-    """What one round of writing gave."""
+    """The result of one round of writing."""
 
     files: tuple[FileEntry, ...]
     size: int
@@ -163,7 +162,7 @@ def _stream(fd: int, root: str) -> TarStream:
 
 
 def _add_padding(stream: TarStream, seed: bytes, size: int) -> None:
-    """Add bytes that nothing compresses, the same for the same content (SHAKE-256, counted)."""
+    """Add incompressible bytes, the same for the same content (SHAKE-256, counted)."""
     stream.begin(PADDING_PATH, size, executable=False)
     for piece in _padding(seed, size):
         stream.write(piece)
@@ -171,7 +170,7 @@ def _add_padding(stream: TarStream, seed: bytes, size: int) -> None:
 
 
 def is_padded(files: Sequence[FileEntry]) -> bool:
-    """Tell whether the last of ``files`` is the padding that follows from the others."""
+    """Return whether the last of ``files`` is the padding that follows from the others."""
     *others, last = files
     if last.path != PADDING_PATH:
         return False

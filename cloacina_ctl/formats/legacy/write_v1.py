@@ -1,7 +1,7 @@
 """Writing a package of Cloacina 0.2 or 0.3: ``manifest.json`` and one library, tar in gzip.
 
-As their packers write it, but for what would differ from run to run: times, owners, and tasks in
-the order of a hash table. ``execution_order`` is filled in, which they left empty.
+As their packers write it, except for values that would differ from run to run: times, owners, and
+tasks in the order of a hash table. ``execution_order`` is filled in; they left it empty.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
 class Gzip:
-    """One gzip member, with a header that tells nothing of the machine."""
+    """One gzip member, with a header that reveals nothing about the machine."""
 
     def __init__(self) -> None:
         self._deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
@@ -91,7 +91,7 @@ def _task(task: V1Task) -> dict[str, Any]:
 
 
 def _graph(tasks: tuple[V1Task, ...]) -> dict[str, Any]:
-    """Return the graph that the engines' tools draw, as it follows from the tasks."""
+    """Return the graph that the engines' tools draw, derived from the tasks."""
     needed = {need for task in tasks for need in task.dependencies}
     return {
         "nodes": [{"id": task.id, "data": _node(task)} for task in tasks],

@@ -1,4 +1,4 @@
-"""The native format: how a package is written, and how every byte of it is proved.
+"""The native format: writing a package, and proving every byte of it.
 
 ``signature_block`` the signature frame · ``head`` the three members in front · ``frames`` zstd
 frames · ``tar`` the tar profile · ``writer`` · ``reader`` · ``payload`` the files, read once ·

@@ -41,14 +41,14 @@ def compress_bound(size: int) -> int:
 
 
 class FrameHeader(NamedTuple):
-    """What a frame's header says, after its form was judged."""
+    """The fields of a frame's header; its form was checked."""
 
     content_size: int
     window: int
 
 
 def read_header(frame: bytes | memoryview, *, where: str) -> FrameHeader:
-    """Return the header of ``frame``, or refuse what no frame of a package may have."""
+    """Return the header of ``frame``, or refuse a form that no frame of a package has."""
     if bytes(frame[:4]) != MAGIC:
         raise _bad(_not_a_frame(bytes(frame[:4])), where)
     if len(frame) < 6:
@@ -76,7 +76,7 @@ def read_header(frame: bytes | memoryview, *, where: str) -> FrameHeader:
 
 
 def decompress(frame: bytes | memoryview, content_size: int, *, where: str) -> bytes:
-    """Return what ``frame`` holds: exactly one frame, of exactly ``content_size`` bytes."""
+    """Return the content of ``frame``: exactly one frame, of exactly ``content_size`` bytes."""
     header = read_header(frame, where=where)
     if not content_size:
         raise _bad("it is empty", where)  # zstd would not even look for a body

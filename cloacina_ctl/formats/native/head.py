@@ -1,8 +1,8 @@
-"""The head: manifest.json, files.json and index.json, and how the rest follows from them.
+"""The head: manifest.json, files.json and index.json.
 
-Everything about the payload follows from the list of files: which frames there are, of which
-section, how long their content is. The index adds only what compression decides, and is refused
-where it says anything else.
+Everything about the payload follows from the list of files: the frames, their sections, and the
+length of their content. The index adds only the results of compression, and is refused where it
+says anything else.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Section(NamedTuple):
 
 
 class Head(NamedTuple):
-    """What the head says, all of it checked against each other.
+    """The content of the head; its parts agree with each other.
 
-    ``sections`` follow from ``files``; they are there in a head that was read.
+    ``sections`` follow from ``files``; a head that was read has them.
     """
 
     manifest: Manifest
@@ -86,7 +86,7 @@ def encode_head(head: Head, level: int, limits: Limits = DEFAULT_LIMITS) -> byte
 
 
 def decode_head(frame: bytes, *, where: str, limits: Limits = DEFAULT_LIMITS) -> Head:
-    """Return what the head frame says, or refuse it; nothing else of the package is read."""
+    """Return the content of the head frame, or refuse it; reads nothing else of the package."""
     claimed = zstd.read_header(frame, where=f"{where}: the head").content_size
     limits.check("head", claimed, where=where, what="the size of the head")
     stream = zstd.decompress(frame, claimed, where=f"{where}: the head")
@@ -257,7 +257,7 @@ def _check_sizes(head: Head, where: str, limits: Limits) -> None:
 def check_ratio(
     index: Sequence[FrameEntry], *, where: str, limits: Limits = DEFAULT_LIMITS
 ) -> None:
-    """Refuse a large payload that grows out of all proportion when it is decompressed."""
+    """Refuse a large payload whose content is over the limit for the ratio."""
     content = sum(frame.content_size for frame in index)
     size = sum(frame.size for frame in index)
     if content > limits.ratio_from:

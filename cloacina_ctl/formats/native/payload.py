@@ -2,10 +2,10 @@
 
 (1) A frame's compressed bytes are hashed and compared with the index, (2) only then decompressed,
 to exactly the size that follows from files.json; (3) each tar header and padding is compared with
-the one that files.json leads to, and the end of the archive with two blocks of zeros, whichever
-files are asked for; (4) each file is hashed and compared with files.json. A sink gets bytes of (2);
-whether they are the file's is known only at ``end`` (4), so a sink keeps what it made out of sight
-until the whole is through.
+the one that follows from files.json, and the end of the archive with two blocks of zeros, whichever
+files are requested; (4) each file is hashed and compared with files.json. A sink gets bytes of (2);
+whether they are the file's is known only at ``end`` (4), so a sink must not publish its result
+until the whole is read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.formats.sinks import Sink
     from cloacina_ctl.progress import StageProgress
 
-# A part that is worth a process of its own, in bytes; a file costs as much as so many more.
+# The smallest part for a process of its own, in bytes; a file costs as much as so many bytes.
 _PART_COST = 16 << 20
 _FILE_COST = 40_000
 
@@ -44,8 +44,7 @@ def stream_files(
 ) -> Streamed:
     """Give ``files`` of ``package`` (all that are in this file where None) to ``sink``.
 
-    Progress is in bytes of files. Raises ``Refused`` at the first byte that is not the one that the
-    head promises.
+    Progress is in bytes of files. Raises ``Refused`` at the first byte that differs from the head.
     """
     wanted: set[str] | None = None if files is None else {file.path for file in files}
     runs = tuple(_runs(package, wanted))
@@ -73,7 +72,7 @@ class _Run(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """What is read in one go; ``with_end`` where the end of the archive is looked at too."""
+    """Spans that are read in one pass; ``with_end`` where the end of the archive is read too."""
 
     runs: tuple[_Run, ...]
     with_end: bool
@@ -85,7 +84,7 @@ class _Part(NamedTuple):
 
 
 def _divide(whole: _Part, jobs: int) -> tuple[_Part, ...]:
-    """Return ``whole`` in parts that take about as long as each other, at most ``jobs``.
+    """Return ``whole`` in at most ``jobs`` parts that take about the same time.
 
     One part where it is small, or where this process cannot be copied.
     """
@@ -113,7 +112,7 @@ def _divide(whole: _Part, jobs: int) -> tuple[_Part, ...]:
 
 
 def _advancing(progress: StageProgress | None, total: int) -> Callable[[int], None]:
-    """Return what takes how many bytes more are done, and tells ``progress`` how many in all."""
+    """Return a function that takes the number of new bytes, and reports the sum to ``progress``."""
     done = 0
 
     def advance(count: int) -> None:
@@ -140,7 +139,7 @@ def _stream_part(
 
     contents = in_order(unpack, numbers, jobs, ahead=1)  # two MiB each, and hardly slower than more
     try:
-        _pour_runs(package, part.runs, _Frames(numbers, contents), sink, advance)
+        _send_runs(package, part.runs, _Frames(numbers, contents), sink, advance)
         if part.with_end and next(contents) != tar.END_OF_ARCHIVE:
             raise Refused.of(Code.BAD_TAR, "the end is not two blocks of zeros", where=package.path)
     finally:
@@ -160,7 +159,7 @@ def _runs(package: NativePackage, wanted: set[str] | None) -> Iterator[_Run]:
 
 
 def _frame_numbers(package: NativePackage, part: _Part) -> list[int]:
-    """Return the frames to read, in order: those that the spans lie in, and perhaps the end."""
+    """Return the frames to read, in order: those of the spans, and the last with ``with_end``."""
     numbers: list[int] = []
     for run in part.runs:
         for span in run.spans:
@@ -204,7 +203,7 @@ class _Frames:
         return self._view
 
 
-def _pour_runs(
+def _send_runs(
     package: NativePackage,
     runs: Sequence[_Run],
     frames: _Frames,
@@ -232,7 +231,7 @@ def _pour_runs(
 
 
 def _split(block: memoryview, header: bytes, file: FileEntry) -> Iterator[memoryview | None]:
-    """Yield the body of a file from all its tar bytes, and None where the rest is not right."""
+    """Yield the body of a file from all its tar bytes, and None where header or padding differ."""
     start = len(header)
     end = start + file.size
     if block[:start] != header or any(block[end:]):
@@ -241,7 +240,7 @@ def _split(block: memoryview, header: bytes, file: FileEntry) -> Iterator[memory
 
 
 def _read(frames: _Frames, run: _Run, span: Span, header: bytes) -> Iterator[memoryview | None]:
-    """Yield the body of a file in several frames, and None where the rest is not right."""
+    """Yield the body of a file in several frames, and None where header or padding differ."""
     body = span.start + len(header)
     end = body + span.file.size
     if b"".join(frames.read(run.first_frame, span.start, body)) != header:

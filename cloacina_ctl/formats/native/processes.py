@@ -1,9 +1,8 @@
-"""Parts of one large job in several processes, where threads would wait for the interpreter.
+"""Parts of one large job in several processes, since threads share the interpreter's lock.
 
-Reading a package is hashing, decompressing and a little Python for each file; in threads these
-wait for each other, and every thread has memory of its own. A fork takes three milliseconds, and
-each process then goes through its part alone. The first part is done in this process, so that
-one part needs no other process at all.
+Reading a package is hashing, decompressing and a little Python for each file; threads wait for each
+other here, and each has memory of its own. A fork takes three milliseconds, and each process then
+does its part alone. The first part is done in this process, so that one part needs no other one.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ _CODES = {code.value: code for code in Code}
 
 
 def can_fork() -> bool:
-    """Tell whether this process may be copied: other threads would be missing in the copy.
+    """Return whether this process may fork: other threads would be missing in the copy.
 
-    Not on macOS, where the system's own libraries do not survive it.
+    False on macOS, where the system's own libraries do not survive a fork.
     """
     return sys.platform == "linux" and threading.active_count() == 1
 
@@ -46,8 +45,8 @@ def in_processes(
 ) -> None:
     """Do ``work`` on each of ``parts``, all at once; ``advance`` takes how much more is done.
 
-    ``work`` gets a part and what it is to tell of its progress, and returns nothing. Raises the
-    error of the first part that failed; whatever happens, no process is left.
+    ``work`` gets a part and a function for its progress, and returns nothing. Raises the error of
+    the first part that failed; in every case, no process is left.
     """
     helpers: list[_Helper] = []
     try:
@@ -75,7 +74,7 @@ def _wait_for(helper: _Helper, helpers: Sequence[_Helper], advance: Advance) -> 
 
 
 class _Helper:
-    """A process at work on one part, and what it has said so far."""
+    """A process that works on one part, and its reports so far."""
 
     def __init__(
         self, work: Callable[[Part, Advance], None], part: Part, others: Sequence[int]
@@ -97,7 +96,7 @@ class _Helper:
         os.set_blocking(self.pipe, False)
 
     def heard(self) -> int:
-        """Return how much more is done than was known, without waiting."""
+        """Return the progress since the last call, without waiting."""
         while not self.silent:
             try:
                 said = os.read(self.pipe, 1 << 16)
@@ -115,7 +114,7 @@ class _Helper:
         return count
 
     def finish(self) -> None:
-        """Raise what the part failed with, if it did."""
+        """Raise the error of the part, if it failed."""
         if len(self._said) < _COUNT_BYTES:
             raise FileProblem.of(
                 Code.IO,
@@ -134,7 +133,7 @@ class _Helper:
 def _be_helper(
     work: Callable[[Part, Advance], None], part: Part, pipe: int, others: Sequence[int]
 ) -> None:
-    """Do the part and end: nothing of what the other process would do later may happen here."""
+    """Do the part and end the process: no later code of the parent may run here."""
     outcome: object = None
     try:
         for number in _STOPPING:
@@ -142,11 +141,11 @@ def _be_helper(
                 signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
         for other in others:
-            os.close(other)  # so that this process hears when the other one is gone
+            os.close(other)  # so that this process notices when the other one is gone
         work(part, _reporting(pipe))
     except CloacinaError as error:
         outcome = [type(error).__name__, *error.diagnostics]
-    except BaseException:  # noqa: BLE001 - told to the process that waits
+    except BaseException:  # noqa: BLE001 - reported to the waiting process
         import traceback
 
         outcome = traceback.format_exc()

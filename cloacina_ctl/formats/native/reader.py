@@ -5,7 +5,7 @@ Making it reads the preamble, the signature block and the compressed bytes of th
 limited size, and decompresses nothing: a caller that requires a signature checks it over
 ``head_digest`` first. ``head`` decompresses and parses the head, once. The rest is payload:
 ``stream`` hashes each frame before it is decompressed, and uses the bytes that it hashed, so the
-bytes that were verified are the bytes that are used, also while another program writes to the file.
+bytes that were verified are the bytes that are used, even while another program writes to the file.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ _PIECE = 1 << 20
 class NativePackage:
     """An open package. Use it as a context manager.
 
-    What is there after opening is well formed, not trusted: ``block`` is what anyone can have
-    written, ``head_bytes`` is compressed and unread.
+    An open package is well formed, not trusted: anyone can have written ``block``; ``head_bytes``
+    is compressed and not parsed.
     """
 
     def __init__(self, fd: int, path: str, limits: Limits = DEFAULT_LIMITS) -> None:
@@ -77,7 +77,7 @@ class NativePackage:
 
     @cached_property
     def head(self) -> Head:
-        """What the head says; checked against itself and against the file's length."""
+        """The content of the head; it agrees with itself and with the length of the file."""
         head = decode_head(self.head_bytes, where=self.path, limits=self.limits)
         self._check_withheld(head)
         expected = self.payload_offset + sum(
@@ -112,7 +112,7 @@ class NativePackage:
         return self._preamble.head_offset + self._preamble.head_size
 
     def holds(self, section: str) -> bool:
-        """Tell whether ``section`` is there and not withheld."""
+        """Return whether ``section`` is there and not withheld."""
         return section not in self.block.withheld
 
     def offsets(self) -> tuple[int, ...]:
@@ -127,7 +127,7 @@ class NativePackage:
         return tuple(offsets)
 
     def read_frame(self, frame: FrameEntry, offset: int) -> bytes:
-        """Return the compressed bytes of ``frame``, proved to be those of the index."""
+        """Return the compressed bytes of ``frame``, which match the digest in the index."""
         data = self._pread(offset, frame.size)
         if Digest.of(data) != frame.sha256:
             raise Refused.of(
@@ -146,7 +146,7 @@ class NativePackage:
         jobs: int = 1,
         progress: StageProgress | None = None,
     ) -> Streamed:
-        """Give ``files`` (all that are in this file where None) to ``sink``, each byte proved."""
+        """Give ``files`` (None: all in this file) to ``sink``, each byte proved."""
         from cloacina_ctl.formats.native.payload import stream_files
 
         return stream_files(self, sink, files, jobs=jobs, progress=progress)
@@ -189,7 +189,7 @@ class NativePackage:
                 )
 
     def require_sections(self, sections: set[str]) -> None:
-        """Refuse when one of ``sections`` was withheld from this file."""
+        """Refuse where one of ``sections`` is withheld from this file."""
         missing = sorted(sections & set(self.block.withheld))
         if missing:
             raise Refused.of(
@@ -201,7 +201,7 @@ class NativePackage:
 
 
 def open_regular(path: str) -> int:
-    """Return a descriptor of the regular file ``path``; what is none is refused, not waited for."""
+    """Return a descriptor of the regular file ``path``; refuse anything else without waiting."""
     with reported(path):
         # O_NONBLOCK: a FIFO must be refused, not waited for.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -216,10 +216,10 @@ def open_regular(path: str) -> int:
 
 
 def open_stdin(limits: Limits) -> int:
-    """Return a descriptor of what comes on standard input, as a file that can be read anywhere.
+    """Return a descriptor of standard input, copied to a file that can be read at any place.
 
-    What is no package is refused by its first bytes, before the rest is waited for, and what has no
-    end is not written to the disk for ever.
+    Input that is no package is refused by its first bytes, before the rest arrives; endless input
+    is refused at a limit.
     """
     with reported("standard input"):
         if stat.S_ISREG(os.fstat(0).st_mode) and os.lseek(0, 0, os.SEEK_CUR) == 0:

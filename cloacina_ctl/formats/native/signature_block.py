@@ -1,4 +1,4 @@
-"""The signature frame: where signatures and the list of withheld sections stand.
+"""The signature frame: the signatures and the list of withheld sections.
 
 Anyone can write into it, so nothing in it is trusted by itself; its form is still exact, so that
 one block has one spelling.
@@ -23,7 +23,7 @@ PREAMBLE_BYTES = FRAME_HEADER.size + BLOCK_HEADER.size
 
 
 class Preamble(NamedTuple):
-    """The fixed bytes at the start of a package, judged; sizes in bytes."""
+    """The fixed bytes at the start of a package, checked; sizes in bytes."""
 
     block_size: int
     head_size: int
@@ -35,7 +35,7 @@ class Preamble(NamedTuple):
 
 
 class SignatureBlock(NamedTuple):
-    """What the signature frame says; ``withheld`` names sections that were taken out."""
+    """The content of the signature frame; ``withheld`` names sections that were removed."""
 
     envelopes: tuple[Envelope, ...] = ()
     withheld: tuple[str, ...] = ()
@@ -55,14 +55,14 @@ def encode_block(block: SignatureBlock, head_size: int, limits: Limits = DEFAULT
             Code.BLOCK_FULL,
             f"{len(block.envelopes)} signatures of {size} bytes do not fit: at most "
             f"{limits.envelopes} and {limits.signature_block} bytes",
-            hint="remove one: `cloacina-ctl sign --remove KEYID`",
+            hint="remove one: `cloacina-ctl sign --remove FINGERPRINT`",
         )
     frame = FRAME_HEADER.pack(FRAME_MAGIC, size)
     return frame + BLOCK_HEADER.pack(BLOCK_MAGIC, FORMAT_VERSION, 0, head_size) + text
 
 
 def read_preamble(start: bytes, *, where: str, limits: Limits = DEFAULT_LIMITS) -> Preamble:
-    """Judge the first bytes of a package, before anything else of it is read."""
+    """Return the first bytes of a package, checked before anything else of it is read."""
     if len(start) < PREAMBLE_BYTES:
         raise Refused.of(
             Code.TRUNCATED,
@@ -97,7 +97,7 @@ def read_preamble(start: bytes, *, where: str, limits: Limits = DEFAULT_LIMITS) 
 
 
 def decode_block(text: bytes, *, where: str, limits: Limits = DEFAULT_LIMITS) -> SignatureBlock:
-    """Return what the block's JSON says, refusing every other spelling of it."""
+    """Return the content of the block's JSON; refuse every other spelling of it."""
     value = canonical.decode(text, what="the signature block", max_bytes=limits.signature_block)
     if not isinstance(value, dict) or value.keys() != {"envelopes", "withheld"}:
         raise _bad("the block is not an object of `envelopes` and `withheld`", where)

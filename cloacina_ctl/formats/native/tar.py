@@ -1,7 +1,7 @@
 """The tar profile: one possible header for each member, so that reading is comparing.
 
 POSIX ustar, regular files only, fixed owner, mode and time; a path that ustar cannot hold has
-one pax header before it. Nothing here parses a header: a reader makes the one it expects.
+one pax header before it. Headers are never parsed: a reader makes the expected one and compares.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def padding(size: int) -> bytes:
 
 
 def read_size(header: bytes, *, where: str) -> int:
-    """Return the size field of a header: the one field that is read and not compared."""
+    """Return the size in a header: the only field that is read and not compared."""
     field = header[_SIZE]
     digits = field[:11]
     if len(field) != 12 or field[11] or any(byte not in b"01234567" for byte in digits):

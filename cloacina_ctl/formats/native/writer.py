@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class WrittenPayload(NamedTuple):
-    """A payload on the disk: what the manifest needs to know of it, and its frames."""
+    """A payload on the disk: its files and frames."""
 
     files: tuple[FileEntry, ...]
     files_bytes: bytes
@@ -46,7 +46,7 @@ class WrittenPayload(NamedTuple):
 
     @property
     def contents(self) -> Contents:
-        """What stands in the manifest for every byte of the package."""
+        """The manifest's entry for all files of the package."""
         return Contents(
             files=len(self.files),
             sha256=Digest.of(self.files_bytes),
@@ -55,7 +55,7 @@ class WrittenPayload(NamedTuple):
 
 
 class WriteOptions(NamedTuple):
-    """How to write: threads and level change no meaning, the level changes bytes."""
+    """How to write: neither threads nor level change the content; the level changes the bytes."""
 
     jobs: int = 1
     level: int = zstd.DEFAULT_LEVEL
@@ -65,8 +65,9 @@ class WriteOptions(NamedTuple):
 class PackageWriter:
     """Writes one package: ``write_payload``, then ``write_head``, then ``commit``.
 
-    Between the steps the caller completes the manifest (it stands for the payload) and signs (a
-    signature is over the head). Use it as a context manager; without ``commit`` nothing appears.
+    Between the steps the caller completes the manifest (it has the digest of the payload's files)
+    and signs (a signature is over the head). Use it as a context manager; without ``commit``
+    nothing appears.
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class PackageWriter:
     def write_head(
         self, manifest: Manifest, written: WrittenPayload, tool: Tool
     ) -> tuple[Head, Digest]:
-        """Make the head frame; return what it says and the digest that signatures are over."""
+        """Make the head frame; return its content and the digest that signatures are over."""
         limits = self._options.limits
         check_manifest_members(manifest, written.files)
         index = Index(written.frames, tool)

@@ -1,1 +1,1 @@
-"""Python wheels, read strictly: what of them may be vendored."""
+"""Python wheels, read strictly, for vendoring."""

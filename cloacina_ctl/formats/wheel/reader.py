@@ -1,10 +1,10 @@
-"""Wheels, unpacked for vendoring: what an importer needs of one, under the paths it looks for.
+"""Unpacking wheels for vendoring: the files that an importer needs, under their import paths.
 
 The rules are those of the binary distribution format: `RECORD` has the digest of every file,
 `NAME-VERSION.data/purelib` and `platlib` belong beside the packages. Scripts, headers and data
 files are left out: nothing installs them. So are compiled bytecode (it depends on the
-interpreter), `.pth` files (``startup``: of a folder that one names the files are moved), and
-of `*.dist-info` the `RECORD`, which would speak of what is not there.
+interpreter), `.pth` files (``startup``: the files of a folder that one names are moved), and the
+`RECORD` of `*.dist-info`, which would list files that are not there.
 
 Nothing of a wheel is run or imported. The same wheel gives the same files.
 """
@@ -49,7 +49,7 @@ _READ_BYTES = 1 << 20
 _SUFFIX = ".whl"
 # What a wheel's file name is made of. `packaging` reads its parts, and takes tags such as `../x`.
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.!+-]*")
-# What a record may vouch with; the format forbids the older ones.
+# The digests that a record may have; the format forbids the older ones.
 _HASHES: dict[str, Callable[[], hashlib._Hash]] = {
     "sha256": hashlib.sha256,
     "sha384": hashlib.sha384,
@@ -77,8 +77,8 @@ class WheelFile(NamedTuple):
     digest: Digest
 
 
-class _Vouched(NamedTuple):
-    """What ``RECORD`` says of a file; ``size`` None where it does not say."""
+class _Recorded(NamedTuple):
+    """The entry of ``RECORD`` for a file; ``size`` is None where it has none."""
 
     algorithm: str
     digest: str
@@ -86,9 +86,9 @@ class _Vouched(NamedTuple):
 
 
 class Wheel(NamedTuple):
-    """A wheel that was unpacked: what it says of itself, its files, what was left out and why.
+    """An unpacked wheel: its metadata, its files, and the files left out with the reason.
 
-    ``startup`` is what its `.pth` files would do, and cannot be done; ``data`` the files that an
+    ``startup`` are the effects of its `.pth` files that are lost; ``data`` the files that an
     installer would put beside the interpreter.
     """
 
@@ -102,7 +102,7 @@ class Wheel(NamedTuple):
 
 
 def names_a_wheel(file: str) -> bool:
-    """Tell whether ``file`` is named as a wheel is, in characters that every file system takes."""
+    """Return whether ``file`` is named like a wheel, in characters that every file system takes."""
     try:
         parse_wheel_filename(file)
     except InvalidWheelFilename:
@@ -111,7 +111,7 @@ def names_a_wheel(file: str) -> bool:
 
 
 def digest_of_file(path: str) -> Digest:
-    """Return the SHA-256 of the file ``path``, which is not waited for if it is no file."""
+    """Return the SHA-256 of the file ``path``; raises for anything else, without waiting."""
     with reported(path), open_regular(path) as file:
         state = hashlib.sha256()
         while data := file.read(_READ_BYTES):
@@ -131,8 +131,8 @@ def open_regular(path: str) -> IO[bytes]:
 def unpack_wheel(path: str, digest: Digest, folder: str, limits: Limits) -> Wheel:
     """Unpack the wheel in the file ``path`` into the empty ``folder``, and return what it is.
 
-    ``digest`` is what the file's SHA-256 has to be. The bytes that are hashed are the bytes that
-    are used, also where somebody writes to the file meanwhile. Raises ``Refused`` for another
+    ``digest`` is the required SHA-256 of the file. The bytes that are hashed are the bytes that are
+    used, even where another program writes to the file meanwhile. Raises ``Refused`` for another
     digest (Y020) and for a wheel that breaks its format or holds what no package may (Y019);
     afterwards ``folder`` may hold some files.
     """
@@ -145,7 +145,7 @@ def unpack_wheel(path: str, digest: Digest, folder: str, limits: Limits) -> Whee
 
 
 def metadata_of(path: str, limits: Limits = DEFAULT_LIMITS) -> bytes:
-    """Return the METADATA of the wheel in the file ``path``, which is not judged in full here."""
+    """Return the METADATA of the wheel in the file ``path``; the wheel is not checked in full."""
     where = os.path.basename(path)
     with reported(path), open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
@@ -155,7 +155,7 @@ def metadata_of(path: str, limits: Limits = DEFAULT_LIMITS) -> bytes:
 
 
 class _copied:  # noqa: N801 - used as a context manager
-    """A nameless copy of a file that has the right digest."""
+    """An unnamed copy of a file; its digest is checked."""
 
     def __init__(self, path: str, folder: str, where: str, digest: Digest) -> None:
         self._path, self._folder, self._where, self._digest = path, folder, where, digest
@@ -222,7 +222,7 @@ class _Unpacking:
         return path.startswith(f"{self._data}/data/")
 
     def _startup(self) -> tuple[tuple[StartupFile, ...], tuple[str, ...]]:
-        """Return what of the `.pth` files has no effect, and the folders to move to the top."""
+        """Return the lost effects of the `.pth` files, and the folders to move to the top."""
         placed = {path: place for path in self._members if (place := self._place(path)[0])}
         found = [
             read_startup(path, self._archive.read(path, MAX_STARTUP_BYTES))
@@ -237,28 +237,28 @@ class _Unpacking:
         kept = tuple(one for one in left if one.folders or one.code)
         return kept, tuple(moves.values())
 
-    def _record(self) -> dict[str, _Vouched]:
-        """Return what ``RECORD`` says of each file.
+    def _record(self) -> dict[str, _Recorded]:
+        """Return the entry of ``RECORD`` for each file.
 
-        Every file is in it, and every file of it is there; only itself and its signatures are not
-        vouched for.
+        It lists every file and no other; only itself and its signatures may be missing, and have
+        no digest.
         """
         own = f"{self._info}/RECORD"
         text = self._archive.read(own, MAX_RECORD_BYTES)
-        record: dict[str, _Vouched] = {}
+        record: dict[str, _Recorded] = {}
         for row in self._rows(text):
             path = row[0]
             if path in record:
-                raise _unvouched(f"RECORD names a file twice: {path[:200]}", self._where)
+                raise _bad_record(f"RECORD names a file twice: {path[:200]}", self._where)
             algorithm, _, digest = row[1].partition("=")
             size = int(row[2]) if re.fullmatch(r"[0-9]{1,15}", row[2]) else None
-            record[path] = _Vouched(algorithm, digest.rstrip("="), size)
-        unvouched = {own, *(f"{self._info}/{name}" for name in _SIGNATURES)}
-        strange = sorted((self._members.keys() ^ record.keys()) - unvouched)
+            record[path] = _Recorded(algorithm, digest.rstrip("="), size)
+        unlisted = {own, *(f"{self._info}/{name}" for name in _SIGNATURES)}
+        strange = sorted((self._members.keys() ^ record.keys()) - unlisted)
         if strange:
             what = "does not name" if strange[0] in self._members else "names what is not there"
-            raise _unvouched(f"RECORD {what}: {strange[0][:200]}", self._where)
-        return {path: said for path, said in record.items() if path not in unvouched}
+            raise _bad_record(f"RECORD {what}: {strange[0][:200]}", self._where)
+        return {path: said for path, said in record.items() if path not in unlisted}
 
     def _rows(self, text: bytes) -> Iterator[list[str]]:
         try:
@@ -271,7 +271,7 @@ class _Unpacking:
             raise bad_wheel(f"RECORD cannot be read: {error}", self._where) from error
 
     def _place(self, path: str) -> tuple[str | None, str]:
-        """Return where a file belongs beside the packages; None and the reason where nowhere."""
+        """Return the path of a file beside the packages; None and a reason where left out."""
         top, _, rest = path.partition("/")
         if top == self._data:
             kind, _, rest = rest.partition("/")
@@ -281,7 +281,7 @@ class _Unpacking:
                 raise bad_wheel(f"a kind of file that wheels do not have: {path}", self._where)
             path = rest
         elif top == self._info and rest in ("RECORD", *_SIGNATURES):
-            return None, "speaks of the wheel's files, not of those that are vendored"
+            return None, "lists the wheel's files, not the vendored ones"
         if path.endswith(_BYTECODE) or "__pycache__" in path.split("/"):
             return None, "compiled bytecode"
         if path.endswith(SUFFIX) and "/" not in path:
@@ -289,7 +289,7 @@ class _Unpacking:
         return path, ""
 
     def _write(
-        self, member: WheelMember, destination: str, record: dict[str, _Vouched]
+        self, member: WheelMember, destination: str, record: dict[str, _Recorded]
     ) -> WheelFile:
         target = os.path.join(self._folder, *destination.split("/"))
         with reported(target):
@@ -304,7 +304,7 @@ class _Unpacking:
         return WheelFile(MemberPath(destination), target, member.size, member.executable, digest)
 
     def _check(
-        self, path: str, record: dict[str, _Vouched], file: IO[bytes] | None = None
+        self, path: str, record: dict[str, _Recorded], file: IO[bytes] | None = None
     ) -> Digest:
         """Read a file to its end, into ``file`` where one is given; return its SHA-256.
 
@@ -312,7 +312,7 @@ class _Unpacking:
         """
         said = record.get(path)
         if said is not None and said.algorithm not in _HASHES:
-            raise _unvouched(
+            raise _bad_record(
                 f"RECORD has no SHA-256 of a file, and no stronger digest: {path}", self._where
             )
         own, other = hashlib.sha256(), _HASHES[said.algorithm if said else "sha256"]()
@@ -350,12 +350,12 @@ def _info_folder(paths: Collection[str], where: str) -> str:
     return tops[0]
 
 
-def _unvouched(message: str, where: str) -> Refused:
-    """Return the error for what the format forbids, and installers take all the same."""
+def _bad_record(message: str, where: str) -> Refused:
+    """Return the error for a record that the format forbids and installers accept."""
     return Refused.of(
         Code.BAD_WHEEL, message, where=where,
-        hint="pip and uv install it all the same; here RECORD has to vouch for every file, once: "
-        "build the wheel again, or tell its author",
+        hint="pip and uv install it nevertheless; here RECORD must list every file once, with its "
+        "digest: build the wheel again, or report it to its author",
     )  # fmt: skip
 
 

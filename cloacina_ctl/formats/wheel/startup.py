@@ -1,8 +1,8 @@
-"""`.pth` files of wheels: what an interpreter would do with them at its start.
+"""`.pth` files of wheels, which an interpreter reads when it starts.
 
-It reads them in its own folders alone, never in that of vendored files. A line is a folder for the
+It reads them only in its own folders, never in that of vendored files. A line is a folder for the
 import path, or begins with `import` and is run. So a folder of the wheel itself can be resolved:
-its files belong where the others are. What is left has no effect, and whoever vendors is told.
+its files are moved to the others. Every other line has no effect, and vendoring reports it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 SUFFIX = ".pth"
-# The longest that was found is one of 4 KiB, written by setuptools.
+# The longest known one has 4 KiB and was written by setuptools.
 MAX_STARTUP_BYTES = 64 << 10
 # What setuptools writes for a namespace of packages: Python finds a folder without `__init__.py`
 # by itself.
@@ -25,7 +25,7 @@ _NAMESPACE = re.compile(r"import sys, types, os;.*sys\.modules\.setdefault\(.*__
 
 
 class StartupFile(NamedTuple):
-    """What a `.pth` file says that has an effect: folders, and lines of code."""
+    """The lines of a `.pth` file that would have an effect: folders, and code."""
 
     path: str
     folders: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class StartupFile(NamedTuple):
 
 
 def read_startup(path: str, data: bytes) -> StartupFile:
-    """Return what the file says, comments and the code for native namespaces aside."""
+    """Return the lines of the file, without comments and the code for native namespaces."""
     lines = [line.strip() for line in data.decode("utf-8", "replace").splitlines()]
     said = [line for line in lines if line and not line.startswith("#")]
     code = [line for line in said if re.match(r"import[ \t]", line)]

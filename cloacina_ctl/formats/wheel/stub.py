@@ -1,6 +1,6 @@
-"""A wheel of metadata alone: it tells a resolver what a project is that nobody has to build.
+"""A wheel with only metadata: it describes a project to a resolver without building it.
 
-It never gets into a package. It stands in for a name that must not be looked for anywhere.
+It never gets into a package. It replaces a name that must not be looked up in any index.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Zip files of wheels, read strictly: one file, one meaning, or nothing.
 
-The one module that opens a zip file. A zip file has two lists of its members, one of them anywhere
-in it, and readers differ in which they believe; so what no builder of wheels writes is refused:
-bytes before the first member or behind the end, members that overlap, links, encryption, other
-compression than deflate, names in an old code page. Of what is written here nothing is packed.
+The only module that opens zip files. A zip file has two lists of its members, one of them anywhere
+in it, and readers differ in which they believe. So forms that no builder of wheels writes are
+refused: bytes before the first member or behind the end, members that overlap, links, encryption,
+other compression than deflate, names in an old code page. Zip files written here are never packed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class WheelMember(NamedTuple):
 
 
 class WheelZip:
-    """An open zip file whose list of members was judged; read them with ``chunks``."""
+    """An open zip file whose list of members was checked; read them with ``chunks``."""
 
     def __init__(self, archive: zipfile.ZipFile, where: str) -> None:
         self._archive = archive
@@ -85,7 +85,7 @@ class WheelZip:
 def open_wheel_zip(file: IO[bytes], size: int, where: str, limits: Limits) -> Iterator[WheelZip]:
     """Open the zip file of ``size`` bytes in ``file``; ``where`` names it in errors.
 
-    Raises ``Refused`` with all that no wheel has in its list of members, or that is over a limit.
+    Raises ``Refused`` with every problem in its list of members, or where it is over a limit.
     """
     _check_end(file, size, where, limits)
     with _understood(where):
@@ -179,7 +179,7 @@ def _mode(info: zipfile.ZipInfo) -> int:
 
 @contextlib.contextmanager
 def _understood(where: str) -> Iterator[None]:
-    """Turn what the library raises for hostile bytes into the one error."""
+    """Turn the library's errors for hostile bytes into ``Refused``."""
     try:
         yield
     except (

@@ -1,6 +1,6 @@
 """The dynamic section: needed libraries, symbol versions, exported entry points.
 
-Names are looked up as a loader does it, through the hash tables, so that neither section headers
+Names are looked up as a loader does, through the hash tables, so that neither section headers
 nor the number of symbols matter. Rules: System V ABI, "Dynamic Section"; the GNU extensions as in
 glibc's ``elf/dl-lookup.c`` and ``elf/dl-version.c``.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.platforms.elf.encoding import Symbol
     from cloacina_ctl.platforms.elf.header import Image
 
-# What a Cloacina host asks for, by generation.
+# The functions that a Cloacina host looks up, by interface.
 FIDIUS_REGISTRY = "fidius_get_registry"
 C_TASKS = "cloacina_get_task_metadata"
 C_COLLECTION = "get_task_metadata"
@@ -57,7 +57,7 @@ _MOST_CHAIN = 4096
 
 
 class Dynamic:
-    """The dynamic section of an image; each property is read when it is asked."""
+    """The dynamic section of an image; each property is read on its first use."""
 
     def __init__(self, image: Image) -> None:
         self._image = image
@@ -86,7 +86,7 @@ class Dynamic:
         raise BadLibrary("its dynamic section has no end")
 
     def has(self, tag: int) -> bool:
-        """Tell whether the section has the entry ``tag``."""
+        """Return whether the section has the entry ``tag``."""
         return tag in self._single
 
     def value(self, tag: int) -> int:
@@ -120,7 +120,7 @@ class Dynamic:
 
     @property
     def text_relocations(self) -> bool:
-        """Tell whether a loader has to rewrite the code."""
+        """Return whether a loader has to rewrite the code."""
         return self.has(TEXTREL) or bool(self.value(FLAGS) & _DF_TEXTREL)
 
     @property
@@ -131,7 +131,7 @@ class Dynamic:
 
     @property
     def packed_relocations(self) -> bool:
-        """Tell whether relocations are packed (RELR), whatever their number."""
+        """Return whether relocations are packed (RELR), whatever their number."""
         return self.has(RELR)
 
     def needed_versions(self) -> Iterator[Need]:
@@ -248,7 +248,7 @@ class Dynamic:
         if offset >= size:
             raise BadLibrary(f"a name begins at {offset} of {size} bytes of names")
         name = self._image.string(start + offset, min(_MOST_NAME, size - offset - 1))
-        # Names are bytes to a loader; what is not UTF-8 is shown, and kept, as escapes.
+        # Names are bytes to a loader; bytes that are not UTF-8 are kept and shown as escapes.
         return name.decode("utf-8", "backslashreplace")
 
 

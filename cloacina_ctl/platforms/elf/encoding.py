@@ -1,4 +1,4 @@
-"""How an ELF file writes its records: the width of its words, and the order of their bytes.
+"""The encoding of an ELF file: the width of its words, and the order of their bytes.
 
 Rules: System V ABI, "ELF Header" to "Symbol Table". A 32-bit file has the same fields as a 64-bit
 one, in other widths and partly in another order.

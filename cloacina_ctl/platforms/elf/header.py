@@ -1,7 +1,7 @@
 """The image that a loader would make of an ELF shared library, as bounded reads by address.
 
-Only what a loader uses is read: the header, the program headers, the loaded segments. Section
-headers can say anything, so they only serve to see that the file is whole.
+Only the parts that a loader uses are read: the header, the program headers, the loaded segments.
+Section headers can say anything, so they only show whether the file is whole.
 Rules: System V ABI, "ELF Header", "Program Header".
 """
 
@@ -31,7 +31,7 @@ _EXECUTABLE = 1
 
 
 class Machine(NamedTuple):
-    """A processor: its name in tags, and what is peculiar to its libraries.
+    """A processor: its name in tags, and the peculiarities of its libraries.
 
     ``relative`` is the relocation that adds the load address to a word. ``hash_entry`` is the
     width of the entries of the System V hash table. With ``descriptors`` the address of a function
@@ -66,7 +66,7 @@ _ARM, _ARM_ABI, _ARM_ABI_5, _ARM_SOFT_FLOAT = 40, 0xFF000000, 0x05000000, 0x200
 
 
 def reads_plugins(machine: str) -> bool:
-    """Tell whether plugins are found in libraries for the machine of that name."""
+    """Return whether plugins are found in libraries for the machine of that name."""
     return any(one.name == machine and one.has_plugins for one in MACHINES.values())
 
 
@@ -80,12 +80,12 @@ class Segment(NamedTuple):
 
     @property
     def executable(self) -> bool:
-        """Tell whether the processor may run what is in it."""
+        """Return whether the segment is executable."""
         return bool(self.flags & _EXECUTABLE)
 
 
 class ProgramHeaders(NamedTuple):
-    """What the program headers say."""
+    """The facts of the program headers."""
 
     segments: tuple[Segment, ...]
     dynamic: tuple[int, int]
@@ -94,7 +94,7 @@ class ProgramHeaders(NamedTuple):
 
 
 class Image:
-    """The bytes of a library by the addresses that it is loaded at, were it loaded at 0."""
+    """The bytes of a library by address, as if it were loaded at 0."""
 
     def __init__(
         self, source: ElfSource, machine: Machine, encoding: Encoding, layout: ProgramHeaders
@@ -110,7 +110,7 @@ class Image:
 
     @property
     def executable_stack(self) -> bool:
-        """Tell whether the library asks for a stack that can be executed, also by silence."""
+        """Return whether the library asks for an executable stack, which is also the default."""
         if self._stack_flags is None:
             return self.machine.executable_stack_by_default
         return bool(self._stack_flags & _EXECUTABLE)
@@ -142,7 +142,7 @@ class Image:
         room = min(segment.start + segment.size - address, most + 1)
         done = 0
         while done < room:
-            # Most strings are short; a long one is met in growing pieces.
+            # Most strings are short; a long one is read in growing pieces.
             count = min(max(64, done), room - done)
             end = self.read(address + done, count).find(b"\0")
             if end >= 0:
@@ -158,7 +158,7 @@ class Image:
                 yield segment.start + offset - segment.offset
 
     def is_code(self, address: int) -> bool:
-        """Tell whether the processor could run what is at ``address``."""
+        """Return whether ``address`` is in executable code."""
         try:
             return self.segment_at(address).executable
         except BadLibrary:
@@ -188,7 +188,7 @@ def open_image(source: ElfSource) -> Image:
 
 
 def other_kind(found: str) -> Refused:
-    """Return the refusal of a file that is ``found`` and not a library that we read."""
+    """Return the error for a file that is ``found`` and not a supported library."""
     return Refused.of(
         Code.NOT_A_LIBRARY,
         f"expected an ELF shared library for Linux, found: {found}",
@@ -233,7 +233,7 @@ def _layout(source: ElfSource, header: ElfHeader, encoding: Encoding) -> Program
 
 
 def _segments(source: ElfSource, headers: list[SegmentHeader], top: int) -> tuple[Segment, ...]:
-    """Return what is loaded; all of it lies beneath the address ``top``."""
+    """Return the loaded segments; all of them lie below the address ``top``."""
     segments = []
     free_from = 0
     for one in headers:

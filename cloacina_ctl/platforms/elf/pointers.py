@@ -1,4 +1,4 @@
-"""Words that hold addresses: what a loader would write into them.
+"""Words that hold addresses: the values that a loader would write into them.
 
 In a shared library every address in data is a relocation that adds the load address: a table of
 places and values (RELA), or a packed list of places whose values stand in them (RELR).
@@ -26,7 +26,7 @@ _MOST_TO_ONE = 4096
 
 
 class Pointers:
-    """The relocated words of an image, read when the first one is asked for."""
+    """The relocated words of an image, read on the first use."""
 
     def __init__(self, image: Image, dynamic: Dynamic) -> None:
         self._image = image

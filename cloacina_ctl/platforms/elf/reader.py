@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
     from cloacina_ctl.files.overlay import Patch
 
-# Up to this size a file is read whole: a release library is 1 MB and is asked all over.
+# Up to this size a file is read whole: a release library is 1 MB and most of it is used.
 WHOLE = 8 << 20
 # Larger ones are searched in pieces of this size; a debug library is 30 MB, most of it unmapped.
 PIECE = 1 << 20
 
 
 class BadLibrary(Exception):
-    """The bytes contradict themselves; the text says how. Never leaves this package."""
+    """The bytes contradict themselves; the message says how. Never leaves this package."""
 
 
 class OverLimit(Exception):
-    """More than any library has, and more than is read; the text says of what."""
+    """More than any library has, and more than is read; the message says of what."""
 
 
 class ElfSource(Protocol):
@@ -63,7 +63,7 @@ class BytesSource:
 
 
 class FileSource:
-    """A file behind an open descriptor, read where it is asked, with ``patches`` over it."""
+    """A file behind an open descriptor, read on demand, with ``patches`` over it."""
 
     def __init__(self, fd: int, size: int, patches: tuple[Patch, ...] = ()) -> None:
         self._fd = fd

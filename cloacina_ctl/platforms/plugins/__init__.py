@@ -1,1 +1,1 @@
-"""What a compiled library says of itself: the tables of each plugin interface."""
+"""The tables of each plugin interface in a compiled library."""

@@ -1,8 +1,8 @@
-"""The descriptor of a fidius plugin, which stands ready in the library's data.
+"""The descriptor of a fidius plugin, in the library's data.
 
-The registry that a host asks for is built at run time, the descriptors in it are not: each is
-found by the pointer to the name of its interface, 8 bytes into it. Layouts as measured on
-libraries of releases 0.4 to 0.12 (ABI 2, 200, 500).
+The registry that a host requests is built at run time, the descriptors in it are not: each is found
+by the pointer to the name of its interface, 8 bytes into it. Layouts as measured on libraries of
+releases 0.4 to 0.12 (ABI 2, 200, 500).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MOST_NAMES = 1024
 _MOST_METHODS = 64
 _MOST_TEXT = 256
 
-# ABI 2 begins with its number; later ones with their size, so that both can be told apart.
+# ABI 2 begins with its number, later ones with their size; the two never coincide.
 _FIRST_ABIS = (1, 2)
 _FIRST_SIZE = 80
 _SIZES = {200: 104, 500: 120}
@@ -46,7 +46,7 @@ def find_plugins(image: Image, pointers: Pointers) -> Iterator[Plugin]:
         try:
             plugin = _descriptor(image, pointers, place - 8)
         except BadLibrary:
-            # Other things point to the name too; only what is a descriptor throughout counts.
+            # Other data points to the name too; only a complete descriptor counts.
             continue
         if plugin is not None:
             yield plugin
@@ -87,7 +87,7 @@ def _descriptor(image: Image, pointers: Pointers, base: int) -> Plugin | None:
 def _filled_slots(
     image: Image, pointers: Pointers, vtable: int, count: int
 ) -> tuple[int, ...] | None:
-    """Return the numbers of the methods that are there; None if one of them is not code."""
+    """Return the numbers of the present methods; None if one of them is not code."""
     methods = [pointers.at(vtable + 8 * slot) for slot in range(count)]
     if any(method is not None and not image.is_code(method) for method in methods):
         return None

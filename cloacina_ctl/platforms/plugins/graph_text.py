@@ -1,7 +1,7 @@
 """The text of a task graph that the macros leave in a library, read within bounds.
 
 It is JSON of one shape: ``{"edges": [{"from", "to", …}], "metadata": {…}, "nodes": [{"id", …}]}``.
-What only resembles it is none. Nothing in the library says where it ends but the text itself.
+Any other shape is not a graph. Only the text itself shows where it ends.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _LONGEST_CUT = 32
 
 
 def _no_number(_: str) -> None:
-    """Take a number for nothing: none is of interest, and long ones would cost time."""
+    """Skip a number: none is used, and long ones would cost time."""
 
 
 _DECODER = json.JSONDecoder(parse_int=_no_number, parse_float=_no_number, parse_constant=_no_number)
 
 
 class Extent(NamedTuple):
-    """Where a text ends, and how far the parser came.
+    """Where a text ends, and how far the parser got.
 
-    ``end`` is 0 where it is no JSON; ``cut`` tells that the end of the window may be to blame.
+    ``end`` is 0 where it is no JSON; with ``cut`` the end of the window may be the reason.
     """
 
     end: int
@@ -43,7 +43,7 @@ class Extent(NamedTuple):
 
 def extent_of(window: bytes) -> Extent:
     """Return the extent of the JSON value at the start of ``window``, whatever follows it."""
-    # Where it ends is told by ASCII characters alone; what follows need not be UTF-8.
+    # Only ASCII characters decide where it ends; the bytes behind it need not be UTF-8.
     text = window.decode("latin-1")
     try:
         _, end = _DECODER.raw_decode(text)
@@ -97,5 +97,5 @@ def _field(items: object, name: str) -> list[str] | None:
 
 
 def _is_text(value: object) -> bool:
-    """Tell whether ``value`` is a text without lone surrogates, which no UTF-8 can hold."""
+    """Return whether ``value`` is a text without lone surrogates, which no UTF-8 can hold."""
     return isinstance(value, str) and _SURROGATE.search(value) is None

@@ -1,4 +1,4 @@
-"""The workflows that were compiled into a library: their graphs, and the words around them."""
+"""The workflows that were compiled into a library: their graphs, and the entries around them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.platforms.elf.pointers import Pointers
     from cloacina_ctl.platforms.plugins.graph_text import Tasks
 
-# How much is tried in all, so that a file full of beginnings costs no more than a few long texts.
+# The limit of all attempts, so that a file full of beginnings costs no more than a few long texts.
 _MOST_STARTS = 1024
 _MOST_LOOKED_AT = 16 << 20
 _FIRST_WINDOW = 64 << 10
@@ -29,7 +29,7 @@ _NAME, _DESCRIPTION, _AUTHOR, _FINGERPRINT_FIELD = -64, -48, -32, -16
 
 
 def find_graphs(image: Image, pointers: Pointers) -> Iterator[LibraryGraph]:
-    """Yield every task graph of the image, with name and fingerprint where they can be told."""
+    """Yield every task graph of the image, with name and fingerprint where they are known."""
     texts = {address: (size, tasks) for address, size, tasks in _texts(image)}
     for place, address in pointers.to(texts):
         size, tasks = texts[address]
@@ -56,7 +56,7 @@ def _texts(image: Image) -> Iterator[tuple[int, int, Tasks]]:
 
 
 def _text_at(image: Image, address: int) -> tuple[bytes | None, int]:
-    """Return the JSON object at ``address``, if there is one, and how much was looked at."""
+    """Return the JSON object at ``address``, if there is one, and how many bytes were read."""
     segment = image.segment_at(address)
     room = segment.start + segment.size - address
     looked_at = 0
@@ -72,7 +72,7 @@ def _text_at(image: Image, address: int) -> tuple[bytes | None, int]:
 
 
 def _entry(image: Image, pointers: Pointers, place: int, size: int) -> LibraryGraph | None:
-    """Return the words around ``place``, the graph's pointer; None where it is in no entry."""
+    """Return the entry around ``place``, the graph's pointer; None where it is in no entry."""
     try:
         if image.number(place + 8, 8) != size:
             return None
@@ -92,7 +92,7 @@ def _entry(image: Image, pointers: Pointers, place: int, size: int) -> LibraryGr
 
 
 def _text(image: Image, pointers: Pointers, place: int) -> str | None:
-    """Return the text whose pointer and length stand at ``place``; None where it is empty."""
+    """Return the text whose pointer and length are at ``place``; None where it is empty."""
     size = image.number(place + 8, 8)
     if not size:
         return None

@@ -1,8 +1,7 @@
 """The plugin interface of releases 0.2 and 0.3: C structures that a getter returns.
 
-Nothing in the library says where they are but the getter's first instructions, and nothing says
-which release made them but the place of the graph's text among their fields. Layouts as in the
-macros of 0.2.0 and 0.3.1.
+Only the getter's first instructions show where they are, and only the place of the graph's text
+among their fields shows the release that made them. Layouts as in the macros of 0.2.0 and 0.3.1.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ _PROLOGUE_ARM = (0xD503201F, 0xD503245F, 0xD503233F)
 
 
 class RawPlugin(NamedTuple):
-    """What a library of the C ABIs says: its interface, and its one workflow."""
+    """The facts of a library of the C ABIs: its interface, and its one workflow."""
 
     plugin: Plugin
     graph: LibraryGraph
@@ -71,7 +70,7 @@ class _Reader:
             raise BadLibrary(f"the text at the address {address:#x} is not UTF-8") from error
 
     def is_graph(self, place: int) -> bool:
-        """Tell whether the word at ``place`` points to the text of a task graph."""
+        """Return whether the word at ``place`` points to the text of a task graph."""
         try:
             text = self.text(place, MOST_BYTES) or ""
         except BadLibrary:
@@ -82,9 +81,9 @@ class _Reader:
 def find_raw_plugin(
     image: Image, exports: Mapping[str, int], pointers: Pointers
 ) -> RawPlugin | None:
-    """Return what the getter's structures say; None where there is no getter that can be followed.
+    """Return the facts in the getter's structures; None where no getter can be followed.
 
-    Raises ``BadLibrary`` where the structures are there and contradict themselves.
+    Raises ``BadLibrary`` where the structures contradict themselves.
     """
     if C_TASKS not in exports or C_EXECUTE not in exports:
         return None

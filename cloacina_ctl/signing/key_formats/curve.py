@@ -1,6 +1,6 @@
-"""Which 32 bytes are a point that a signature may use: canonical, on the curve, not of small order.
+"""Whether 32 bytes are a usable point: canonical, on the curve, not of small order.
 
-The library verifies signatures, yet takes keys of small order, under which one signature fits
+The library that verifies signatures accepts keys of small order, under which one signature fits
 every message. Fourteen encodings spell such a point.
 """
 
@@ -19,19 +19,19 @@ _SMALL_ORDER_YS = frozenset((0, 1, P - 1, _EIGHTH, P - _EIGHTH))
 
 
 def is_canonical(encoded: bytes) -> bool:
-    """Tell whether ``encoded`` spells its y coordinate below P, and a sign only where x has one."""
+    """Return whether ``encoded`` has its y coordinate below P, and a sign only where x has one."""
     number = int.from_bytes(encoded, "little")
     y, sign = number & (_SIGN - 1), number >> 255
     return y < P and not (sign and y in (1, P - 1))
 
 
 def is_small_order(encoded: bytes) -> bool:
-    """Tell whether ``encoded``, in any spelling, is one of the eight points of small order."""
+    """Return whether ``encoded``, in any spelling, is one of the eight points of small order."""
     return (int.from_bytes(encoded, "little") & (_SIGN - 1)) % P in _SMALL_ORDER_YS
 
 
 def is_on_curve(encoded: bytes) -> bool:
-    """Tell whether there is an x for the y of ``encoded``: half of all bytes are no point."""
+    """Return whether there is an x for the y of ``encoded``: half of all bytes are no point."""
     y = int.from_bytes(encoded, "little") & (_SIGN - 1)
     # x² = (y² - 1) / (d·y² + 1): a quotient is a square where the product is one.
     product = (y * y - 1) * (D * y * y + 1) % P
@@ -39,5 +39,5 @@ def is_on_curve(encoded: bytes) -> bool:
 
 
 def is_scalar(encoded: bytes) -> bool:
-    """Tell whether ``encoded`` is below the order of the group: the one spelling of a scalar."""
+    """Return whether ``encoded`` is below the order of the group: the one spelling of a scalar."""
     return int.from_bytes(encoded, "little") < ORDER

@@ -1,4 +1,4 @@
-"""As much of DER as key files need: one spelling of tag, length and value."""
+"""The part of DER that key files need: one spelling of tag, length and value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class NotDer(Exception):
 
 
 def take(data: bytes, tag: int) -> tuple[bytes, bytes]:
-    """Return the value that ``data`` begins with, which must have ``tag``, and what is behind."""
+    """Return the value at the start of ``data``, which must have ``tag``, and the rest."""
     if len(data) < 2 or data[0] != tag:
         raise NotDer
     length, start = data[1], 2
@@ -25,7 +25,7 @@ def take(data: bytes, tag: int) -> tuple[bytes, bytes]:
 
 
 def only(data: bytes, tag: int) -> bytes:
-    """Return the value that is all of ``data``."""
+    """Return the value that fills all of ``data``."""
     value, rest = take(data, tag)
     if rest:
         raise NotDer
@@ -33,10 +33,10 @@ def only(data: bytes, tag: int) -> bytes:
 
 
 def take_number(data: bytes) -> tuple[int, bytes]:
-    """Return the number, zero or more, that ``data`` begins with, and what is behind."""
+    """Return the number, zero or more, at the start of ``data``, and the rest."""
     value, rest = take(data, INTEGER)
     found = int.from_bytes(value[:16], "big")
-    if number(found) != data[: len(data) - len(rest)]:  # negative, padded, or beyond all sense
+    if number(found) != data[: len(data) - len(rest)]:  # negative, padded, or far too large
         raise NotDer
     return found, rest
 

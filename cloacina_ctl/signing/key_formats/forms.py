@@ -1,4 +1,4 @@
-"""Which half of a key a file holds, in any form that is read; the bytes have one reading.
+"""The half of a key in a file, in any of the supported forms.
 
 PEM, with text around it   SPKI · PKCS#8, plain and encrypted · OpenSSH's private keys
 DER                        SPKI · PKCS#8, plain and encrypted
@@ -34,20 +34,20 @@ _TO_PUBLIC_OPENSSH = "write its public half: `ssh-keygen -y -f FILE > key.pub`"
 
 
 class PublicHalf(NamedTuple):
-    """The 32 bytes of a public key, not judged yet."""
+    """The 32 bytes of a public key, not checked yet."""
 
     raw: bytes
 
 
 class PrivateHalf(NamedTuple):
-    """The 32 secret bytes, and the public half that the file has beside them."""
+    """The 32 secret bytes, and the public half in the file, if it has one."""
 
     seed: bytes
     public: bytes | None = None
 
 
 class Locked(NamedTuple):
-    """A private key that takes a passphrase: a PKCS#8 file, or one of OpenSSH."""
+    """A private key with a passphrase: a PKCS#8 file, or one of OpenSSH."""
 
     sealed: bytes | openssh.Sealed
 
@@ -63,9 +63,9 @@ Half = PublicHalf | PrivateHalf | Locked
 
 
 def read_half(data: bytes, where: str | None) -> Half:
-    """Return the half of a key in ``data``, or raise ``NotTrusted`` that says what it is.
+    """Return the half of a key in ``data``, or raise ``NotTrusted`` that says what the data is.
 
-    An encrypted one is judged by what opening it takes, before a passphrase is asked for.
+    For an encrypted one, the effort to open it is checked before the passphrase is requested.
     """
     if len(data) > MAX_KEY_FILE:
         raise bad_key(f"a key file has at most {MAX_KEY_FILE} bytes", where)
@@ -130,7 +130,7 @@ def _whole_sequence(data: bytes) -> bytes | None:
 
 
 def _from_der(data: bytes, inside: bytes, where: str | None) -> Half:
-    """Tell the forms of DER by what stands behind their first element."""
+    """Read DER; the element after the first one decides its form."""
     first, rest = _split(inside)
     if first == der.SEQUENCE and rest[:1] == bytes([der.BITS]):
         return _public(data, where)
@@ -146,7 +146,7 @@ def _from_der(data: bytes, inside: bytes, where: str | None) -> Half:
 
 
 def _split(inside: bytes) -> tuple[int | None, bytes]:
-    """Return the tag of the first element, and what is behind it; None where that is no DER."""
+    """Return the tag of the first element, None where it is no DER, and the rest."""
     tag = inside[0] if inside else None
     try:
         return tag, der.take(inside, tag or der.SEQUENCE)[1]

@@ -1,7 +1,7 @@
 """Keys of OpenSSH: the line of a ``.pub`` file, and private keys, plain or encrypted.
 
-How a private key is encrypted is judged before anything is derived from a passphrase: the file
-says how many rounds that takes.
+The encryption of a private key is checked before anything is derived from a passphrase: the file
+states how many rounds that takes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CIPHERS = (b"aes256-ctr", b"aes256-cbc", b"aes256-gcm@openssh.com")
 
 
 class Sealed(NamedTuple):
-    """A private key as its file has it: how it is encrypted, and what it says is its other half."""
+    """An unopened private key: its encryption, and the public half that the file states."""
 
     cipher: bytes
     rounds: int
@@ -41,7 +41,7 @@ class Sealed(NamedTuple):
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether it takes a passphrase."""
+        """Whether it has a passphrase."""
         return self.cipher != b"none"
 
 
@@ -50,13 +50,13 @@ class _Damaged(Exception):
 
 
 def fingerprint(raw: bytes) -> str:
-    """Return what OpenSSH calls the public key ``raw``: ``SHA256:`` and base64."""
+    """Return OpenSSH's fingerprint of the public key ``raw``: ``SHA256:`` and base64."""
     digest = hashlib.sha256(_blob(raw)).digest()
     return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
 
 
 def is_public(data: bytes) -> bool:
-    """Tell whether a line of ``data`` has a type of OpenSSH's keys in it."""
+    """Return whether a line of ``data`` has a type of OpenSSH's keys in it."""
     return any(_type_at(line.split()) is not None for line in data.splitlines())
 
 
@@ -91,7 +91,7 @@ def read_public(data: bytes, where: str | None) -> bytes:
 
 
 def read_private(raw: bytes, where: str | None) -> Sealed:
-    """Return a private key, still closed; raise ``NotTrusted`` for one that is never opened."""
+    """Return an unopened private key; raise ``NotTrusted`` for one that cannot be opened."""
     try:
         sealed = _header(raw, where)
     except _Damaged as error:
@@ -101,14 +101,14 @@ def read_private(raw: bytes, where: str | None) -> Sealed:
             f"the key is encrypted with a cipher that is not read here: "
             f"{sealed.cipher[:40].decode('ascii', 'replace')}",
             where,
-            "encrypt it anew: `ssh-keygen -p -Z aes256-ctr -f FILE`",
+            "encrypt it again: `ssh-keygen -p -Z aes256-ctr -f FILE`",
         )
     if sealed.rounds > MAX_ROUNDS:
         raise bad_key(
             f"opening the key takes too long: rounds of bcrypt: {sealed.rounds}, at most "
             f"{MAX_ROUNDS}",
             where,
-            "encrypt it anew: `ssh-keygen -p -a 16 -f FILE`",
+            "encrypt it again: `ssh-keygen -p -a 16 -f FILE`",
         )
     return sealed
 

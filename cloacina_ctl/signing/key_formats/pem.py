@@ -1,4 +1,4 @@
-"""PEM: the one block in a key file, and what to call it when it is something else."""
+"""PEM: the one block in a key file, and messages for anything else."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ _ALGORITHMS = {
 def read_block(data: bytes, where: str | None) -> tuple[str, bytes]:
     """Return the label and the bytes of the one block in ``data``.
 
-    Text before and behind it is ignored, as programs write it there; a second block is not, for
-    it would be anybody's guess which of the two is meant.
+    Text before and behind it is ignored, as programs write it there; a second block is refused,
+    since it would be unclear which of the two is meant.
     """
     found = _BLOCK.search(data)
     if found is None or len(_BEGIN.findall(data)) > 1 or len(_END.findall(data)) > 1:
@@ -77,7 +77,7 @@ def write_block(label: str, raw: bytes) -> bytes:
 
 
 def algorithm(identifier: bytes) -> str:
-    """Return what the algorithm is called whose AlgorithmIdentifier ``identifier`` begins with."""
+    """Return the name of the algorithm in the AlgorithmIdentifier ``identifier``."""
     try:
         inner, _ = der.take(identifier, der.SEQUENCE)
         oid, parameters = der.take(inner, der.OID)

@@ -1,9 +1,8 @@
 """PKCS#8 for one kind of key, Ed25519: plain in one spelling, encrypted with bounded effort.
 
-A file decides how much work opening it is, so what it asks for is judged before any is done: a
-count of 2³¹ rounds would take minutes. Sealing takes PBES2 with PBKDF2-HMAC-SHA-256 and
-AES-256-CBC, which every program reads, and 600 000 rounds (OWASP, 2023) where the library's own
-function takes 2048.
+A file states how much work opening it is, so its parameters are checked first: a count of 2³¹
+rounds would take minutes. Sealing uses PBES2 with PBKDF2-HMAC-SHA-256 and AES-256-CBC, which every
+program reads, and 600 000 rounds (OWASP, 2023); the library's own function uses 2048.
 """
 
 from __future__ import annotations
@@ -33,10 +32,10 @@ _REWRITE = "rewrite it: `openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out key.
 
 
 def read_plain(raw: bytes, where: str | None) -> tuple[bytes, bytes | None]:
-    """Return the seed in an unencrypted key, and the public half where one stands beside it.
+    """Return the seed in an unencrypted key, and the public half where the file has one.
 
-    Version 1 has one spelling, but for attributes, which say nothing here. Version 2 (RFC 5958)
-    has the public half, too: as RFC 8410 tags it, or as ring did up to 0.16.
+    Version 1 has one spelling, except for attributes, which are ignored. Version 2 (RFC 5958) has
+    the public half too: tagged as in RFC 8410, or as ring did up to 0.16.
     """
     try:
         version, rest = der.take_number(der.only(raw, der.SEQUENCE))
@@ -125,7 +124,7 @@ def write_sealed(seed: bytes, passphrase: bytes) -> bytes:
 
 
 def check_passphrase(passphrase: bytes) -> None:
-    """Refuse a passphrase that protects nothing or that no program takes."""
+    """Refuse a passphrase that is empty, or longer than programs accept."""
     if not 0 < len(passphrase) <= MAX_PASSPHRASE:
         raise NotTrusted.of(
             Code.PASSPHRASE,
@@ -152,7 +151,7 @@ def bound_effort(raw: bytes, where: str | None) -> None:
 
 
 def _effort(raw: bytes) -> tuple[str, int, int] | None:
-    """Return what an encrypted key asks for, how much of it, and how much is too much."""
+    """Return the kind of effort that an encrypted key needs, its amount, and the limit."""
     how, sealed = der.take(der.only(raw, der.SEQUENCE), der.SEQUENCE)
     der.only(sealed, der.OCTETS)
     scheme, parameters = der.take(how, der.OID)

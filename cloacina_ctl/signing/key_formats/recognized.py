@@ -1,4 +1,4 @@
-"""What a file is that holds no key which signs packages, and what its owner can do instead."""
+"""Files that hold no signing key: what each is, and a hint for its owner."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RAW = (
 )
 _JOINED = "store the key as base64, which is one line: `base64 -w0 FILE`, and give it with env:NAME"
 
-# The labels of PEM blocks: what such a block is, and the cure.
+# The labels of PEM blocks: the name of such a block, and the hint.
 _LABELS = {
     "RSA PRIVATE KEY": ("an RSA private key", GENERATE),
     "RSA PUBLIC KEY": ("an RSA public key", GENERATE),
@@ -48,7 +48,7 @@ _LABELS = {
 
 
 class Recognized(NamedTuple):
-    """What a file is called, and what to do about it."""
+    """The name of a kind of file, and a hint."""
 
     name: str
     hint: str | None
@@ -67,12 +67,12 @@ def not_a_key(what: Recognized, where: str | None) -> NotTrusted:
 
 
 def of_label(label: str) -> Recognized:
-    """Return what a PEM block with that label is, one that holds no key of ours."""
+    """Return the kind of a PEM block with that label, which holds no signing key."""
     return Recognized(*_LABELS.get(label, (f"a block of type {label}", GENERATE)))
 
 
 def of_bytes(data: bytes) -> Recognized | None:
-    """Return what ``data`` is, which is neither PEM nor DER nor a public key of OpenSSH."""
+    """Return the kind of ``data``, which is neither PEM nor DER nor a public key of OpenSSH."""
     return next(_recognitions(data), None)
 
 
@@ -111,7 +111,7 @@ def _recognitions(data: bytes) -> Iterator[Recognized]:
 
 
 def joined_lines(data: bytes) -> str | None:
-    r"""Return the cure where the lines of a PEM block became one: by spaces, or by ``\n``."""
+    r"""Return the hint where the lines of a PEM block were joined: by spaces, or by ``\n``."""
     stripped = data.strip()
     if stripped.startswith(b"-----BEGIN ") and b"\n" not in stripped and b"-----END " in stripped:
         return _JOINED
