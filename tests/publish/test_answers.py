@@ -51,7 +51,7 @@ def test_who_is_not_allowed_is_told_why(publish, server, token_file, token, word
         (refusal(403, "untrusted_signer", "package signed by untrusted key"), 4, "N007", "trust"),
         (refusal(403, "invalid_signature", "verification failed"), 4, "N007", "again"),
         (refusal(403, "package_tampered", "do not match"), 4, "N007", "other bytes"),
-        (refusal(403, "signature_verification_unconfigured", "x"), 4, "N007", "--verification-org-id"),
+        (refusal(403, "signature_verification_unconfigured", "x"), 4, "N007", "-org-id"),
         (refusal(403, "signature_verification_error", "database"), 4, "N007", "its log"),
         (refusal(403, "something_new", "no"), 4, "N007", "403 no"),
         (refusal(404, "not_found", "no route matches this request"), 7, "N009", "address"),
