@@ -1,4 +1,4 @@
-"""Exit statuses: the one place that knows the numbers."""
+"""The exit statuses; their numbers are defined here alone."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ _SIGNALLED = 128
 
 _FAMILIES: tuple[tuple[type[CloacinaError], int, str], ...] = (
     (UsageError, USAGE, "the command line is wrong"),
-    (Refused, 3, "refused: not a package, damaged, unsafe, or it contradicts itself"),
+    (Refused, 3, "refused: not a package, damaged, unsafe, or contradictory"),
     (
         NotTrusted,
         4,
-        "not trusted: a signature is missing, wrong or by too few; a key cannot be used",
+        "not trusted: a signature is missing or fails, too few keys signed, or a key is unusable",
     ),
     (BuildFailed, 5, "the build failed"),
-    (Incompatible, 6, "nothing in the package fits this platform or runtime"),
+    (Incompatible, 6, "nothing in the package fits this platform or release"),
     (NetworkProblem, 7, "network or server"),
     (FileProblem, 8, "input or output: no space, no permission, exists already"),
 )
 
 MEANINGS: tuple[tuple[str, str], ...] = (
-    ("0", "done; for a question: yes"),
-    ("1", "the question was answered, and the answer is no"),
+    ("0", "success"),
+    ("1", "completed with a negative result: errors found, a failed run, a declined prompt"),
     *((str(number), meaning) for _, number, meaning in _FAMILIES),
     ("70", "a bug in cloacina-ctl"),
-    ("130, 143", "interrupted, terminated; nothing half-done is left"),
+    ("130, 143", "interrupted, terminated; no partial result is left"),
 )
 
 

@@ -1,4 +1,4 @@
-"""How a run that failed ends: what is said, and the exit status."""
+"""How a failed command ends: its diagnostics and its exit status."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DURING = "During handling of the above exception, another exception occurred:"
 
 
 def fail(error: BaseException, reporter: Reporter) -> int:
-    """Say what went wrong and return the exit status; a stream that is lost does not change it."""
+    """Report the error and return its exit status; a lost output stream does not change it."""
     found, status = _check(error)
     if reporter.debug:
         streams.complain("".join(f"{line}\n" for line in _traceback(error)))
@@ -44,18 +44,18 @@ def _check(error: BaseException) -> tuple[tuple[Diagnostic, ...], int]:
     if isinstance(error, OSError):
         return _check(_as_file_problem(error))
     if isinstance(error, MemoryError):
-        return _check(FileProblem.of(Code.IO, "the system gives this program no more memory"))
+        return _check(FileProblem.of(Code.IO, "out of memory"))
     return (_bug(error),), exits.BUG
 
 
 def _as_file_problem(error: OSError) -> CloacinaError:
-    """Return the error for what no layer beneath expected of the system, such as a lost folder."""
+    """Return the error for an ``OSError`` that no lower layer handled, such as a removed folder."""
     from cloacina_ctl.files.staging import file_problem
 
     name = error.filename
     if isinstance(name, (str, bytes)):
         return file_problem(error, os.fsdecode(name))
-    lost = isinstance(error, FileNotFoundError)  # what `getcwd` says in a folder that was removed
+    lost = isinstance(error, FileNotFoundError)  # raised by `getcwd` in a removed folder
     return file_problem(error, "the current folder" if lost else "a file or stream")
 
 
@@ -64,15 +64,15 @@ def _bug(error: BaseException) -> Diagnostic:
     return Diagnostic(
         Code.BUG,
         f"this is a bug in cloacina-ctl: {what}",
-        hint="run it again with --debug and report what it shows",
+        hint="run it again with --debug and report the traceback",
     )
 
 
 def _traceback(error: BaseException) -> Iterator[str]:
     """Yield the lines of a traceback, from the first cause on.
 
-    Every text in it may be foreign: what an exception says is one line, escaped and without
-    secrets, and so are its notes, whatever stands in them.
+    Every text in it may be untrusted: the message of an exception, and each of its notes, is one
+    line, escaped and without secrets.
     """
     import traceback
 
@@ -88,7 +88,7 @@ def _traceback(error: BaseException) -> Iterator[str]:
 
 
 def _chain(error: BaseException) -> list[tuple[BaseException, str]]:
-    """Return ``error`` and what it came from, each with the words that lead to the next."""
+    """Return ``error`` and its causes, each with the sentence that links it to the next."""
     found: list[tuple[BaseException, str]] = []
     one: BaseException | None = error
     link = ""

@@ -1,8 +1,8 @@
 """From the words of a command line to an exit status.
 
-1. read the line, without typer where it is well-formed; 2. run the command; 3. say how it ended.
-Nothing that happens in between, bugs and signals included, ends in a traceback that nobody asked
-for, or in exit status 1.
+1. parse the line, without typer where it is well-formed; 2. run the command; 3. report the result.
+No error in between, bugs and signals included, ends in exit status 1, or in a traceback without
+``--debug``.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ _COMPLETION_REQUEST = "_CLOACINA_CTL_COMPLETE"
 
 
 def run(words: Sequence[str]) -> int:
-    """Do what ``words`` say and return the exit status; raises nothing."""
+    """Run the command line ``words`` and return the exit status; raises nothing."""
     streams.prepare()
     redaction.begin(words)
     with stoppable():
         try:
-            plain = None if _COMPLETION_REQUEST in os.environ else _read_plain(words)
+            plain = None if _COMPLETION_REQUEST in os.environ else _parse_plain(words)
             if plain is not None:
                 return call(plain)
             return _run_unusual(words)
-        except Stopped as stopped:  # before a command ran, or while its end was being told
+        except Stopped as stopped:  # before a command ran, or during its report
             return exits.status_of_signal(stopped.number)
 
 
 def call(invocation: Invocation[Taken]) -> int:
-    """Run a command and return its exit status; what goes wrong is said, never raised."""
+    """Run a command and return its exit status; errors are reported, never raised."""
     command, options = invocation.command, invocation.options
     reporter = Reporter(invocation.output, command.schema)
     try:
@@ -53,22 +53,22 @@ def call(invocation: Invocation[Taken]) -> int:
         fast_parser.refuse_exclusive(command, options)
         status = command.run(options, reporter)
         reporter.finish(ok=status == exits.DONE)
-    except BaseException as error:  # noqa: BLE001 - the end of the line: each has its status
+    except BaseException as error:  # noqa: BLE001 - the outermost handler: each has its status
         return fail(error, reporter)
     return status
 
 
-def _read_plain(words: Sequence[str]) -> Invocation[Any] | None:
+def _parse_plain(words: Sequence[str]) -> Invocation[Any] | None:
     called = find(words)
     return None if called is None else fast_parser.parse(load(called[0]), called[1])
 
 
 def _run_unusual(words: Sequence[str]) -> int:
-    """Answer a line that asks for help, for the version, or that is wrong."""
+    """Handle a line that asks for help or for the version, or that is wrong."""
     schema = (fast_parser.command_of(words) or "usage").replace(" ", "-")
     reporter = Reporter(fast_parser.output_of(words), f"cloacina-ctl/{schema}/1")
     try:
-        answer = _read_unusual(words, reporter)
+        answer = _parse_unusual(words, reporter)
         if not isinstance(answer, int):
             return call(answer)
         streams.flush()
@@ -77,13 +77,13 @@ def _run_unusual(words: Sequence[str]) -> int:
     return answer
 
 
-def _read_unusual(words: Sequence[str], reporter: Reporter) -> Invocation[Any] | int:
+def _parse_unusual(words: Sequence[str], reporter: Reporter) -> Invocation[Any] | int:
     from cloacina_ctl.cli.parsing import usage_errors
 
     if _COMPLETION_REQUEST in os.environ:
-        return _ask_typer(words, "never")
+        return _parse_with_typer(words, "never")
     if fast_parser.asks_version(words):
-        return _say_version(reporter)
+        return _print_version(reporter)
     named = fast_parser.words_of(words)
     if named[:1] == ["help"]:
         words, named = [*named[1:], "--help"], named[1:]
@@ -92,12 +92,12 @@ def _read_unusual(words: Sequence[str], reporter: Reporter) -> Invocation[Any] |
         raise usage_errors.no_such_command(named[:depth], NAMES)
     if not words:
         with contextlib.redirect_stdout(sys.stderr):
-            _ask_typer(["--help"], reporter.color)
+            _parse_with_typer(["--help"], reporter.color)
         return exits.USAGE
-    return _ask_typer(words, reporter.color)
+    return _parse_with_typer(words, reporter.color)
 
 
-def _say_version(reporter: Reporter) -> int:
+def _print_version(reporter: Reporter) -> int:
     reporter.schema = "cloacina-ctl/version/1"
     reporter.result({"version": __version__})
     if not reporter.json:
@@ -106,20 +106,20 @@ def _say_version(reporter: Reporter) -> int:
     return exits.DONE
 
 
-def _ask_typer(words: Sequence[str], color: str) -> Invocation[Any] | int:
+def _parse_with_typer(words: Sequence[str], color: str) -> Invocation[Any] | int:
     from cloacina_ctl.cli.parsing import typer_app
 
     rich = wants_color(color, sys.stdout)
     with _environment_for_rich(wanted=rich):
         try:
             return typer_app.read(words, rich=rich)
-        except SystemExit as end:  # completion answers like that
+        except SystemExit as end:  # raised by completion
             return end.code if isinstance(end.code, int) else exits.DONE
 
 
 @contextlib.contextmanager
 def _environment_for_rich(*, wanted: bool) -> Iterator[None]:
-    """Make rich, which looks at the environment by itself, agree with what was decided here."""
+    """Set the environment variables that rich reads so that it agrees about color."""
     before = {name: os.environ.get(name) for name in ("FORCE_COLOR", "NO_COLOR")}
     if wanted:
         os.environ["FORCE_COLOR"] = "1"

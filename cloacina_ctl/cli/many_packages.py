@@ -1,4 +1,4 @@
-"""A verb that takes several packages: one that fails does not keep the others from their answer."""
+"""Verbs that take several packages: a failure of one does not stop the others."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def with_each(
     words: Sequence[str], answer: Callable[[str], dict[str, object]], reporter: Reporter
 ) -> tuple[int, int]:
-    """Show the answer for each word, in order; return the worst exit status and how many failed.
+    """Show the result for each word, in order; return the worst exit status and how many failed.
 
-    ``answer`` shows it to people and returns what ``--json`` has of it: of one word that object,
-    of several a list. Raises what ``answer`` raises where there is one word alone.
+    ``answer`` prints a result and returns its ``--json`` object; several words give a list of
+    these. Raises what ``answer`` raises where there is only one word.
     """
     results: list[dict[str, object]] = []
     found: list[Diagnostic] = []

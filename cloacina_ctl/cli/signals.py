@@ -1,4 +1,4 @@
-"""Ctrl-C and the signals that end a program, as an exception, so that everything cleans up."""
+"""Ctrl-C and the terminating signals as an exception, so that all clean-up code runs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 SIGINT = int(signal.SIGINT)
 
-# A terminal's Ctrl-C may come twice, and `timeout` repeats itself: what is being cleaned up is
-# not stopped again before this many seconds.
+# Ctrl-C may be pressed twice, and `timeout` repeats its signal: a further signal within this many
+# seconds does not interrupt the clean-up.
 _PATIENCE_SECONDS = 1.0
 
 

@@ -22,7 +22,7 @@ class _ConvertOptions(Options):
     output = option("--output -o FILE", "The new package's file.")
     force = FORCE
     target = group(TargetOptions)
-    lossy = flag("--lossy", "Lose what the other format cannot hold.")
+    lossy = flag("--lossy", "Convert even if information is lost.")
     verification = group(VerificationOptions)
 
 
@@ -33,7 +33,7 @@ def _run(options: _ConvertOptions, reporter: Reporter) -> int:
     from cloacina_ctl.operations.convert import ConvertRequest, convert
 
     if options.output is None:
-        raise UsageError.of(Code.USAGE, "no output", hint="name one: --output FILE")
+        raise UsageError.of(Code.USAGE, "no output file", hint="name one: --output FILE")
     if options.target.format is None and not options.target.runtime:
         raise UsageError.of(Code.USAGE, "no format", hint="name one: --format FORMAT")
     request = ConvertRequest(
@@ -55,7 +55,7 @@ def _run(options: _ConvertOptions, reporter: Reporter) -> int:
         reporter.note(f"lost: {escape(loss)}")
     if not converted.trusted_signers:
         reporter.note(ACCEPTED_UNSIGNED)
-    reporter.note("not signed: no signature survives a conversion; `cloacina-ctl sign` makes one")
+    reporter.note("not signed: a conversion drops all signatures; sign it with `cloacina-ctl sign`")
     return 0
 
 
@@ -76,16 +76,19 @@ def _as_json(converted: Converted) -> dict[str, object]:
 
 CONVERT = Command(
     name="convert",
-    summary="Make a package of another format from a package.",
+    summary="Convert a package to another format.",
     description=(
-        "From native to source or v1, and from any to native. The package is verified first, by "
-        "the rule and the options of `verify`. What the other format cannot hold is listed before "
-        "anything is written, and lost only with --lossy. A signature never survives."
+        "Converts native to source or v1, and any format to native. The package is verified first, "
+        "as by `verify` with the same options. Losses are listed before anything is written, and "
+        "accepted only with --lossy. Signatures are not kept."
     ),
     takes=_ConvertOptions,
     run=_run,
     examples=(
         ("cloacina-ctl convert x.cloacina --format source -o y.cloacina", "for Cloacina 0.4 on"),
-        ("cloacina-ctl convert old.cloacina --format native -o new.cloacina", "from any other"),
+        (
+            "cloacina-ctl convert old.cloacina --format native -o new.cloacina",
+            "from any other format",
+        ),
     ),
 )

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 class _InspectOptions(Options):
     package = arguments(
         "PACKAGE",
-        "Packages: files, `-` for standard input, NAME[@VERSION] of installed ones, https:// "
-        "addresses; or projects' folders.",
+        "Packages: a file, `-` for standard input, NAME[@VERSION] of an installed package, an "
+        "https:// address; or the folder of a project.",
     )
-    files = flag("--files", "List the files with their sizes too.")
-    long = flag("--long -l", "List the files with their modes too.")
+    files = flag("--files", "Also list the files with their sizes.")
+    long = flag("--long -l", "Also list the files with their sizes and modes.")
     installed = group(RegistryOptions)
     limits = group(LimitOptions)
 
@@ -115,18 +115,19 @@ def _as_json(inspection: Inspection, *, files: bool) -> dict[str, object]:
 
 INSPECT = Command(
     name="inspect",
-    summary="Show what a package says of itself.",
+    summary="Show what a package contains.",
     description=(
-        "Reads the signature frame and the head alone, whatever the size of the package; one of "
-        "another generation has neither, and is read to its end. Runs and imports nothing, and "
-        "decides nothing: `verify` does that. Of a project's folder it shows what `package` would "
-        "make, without a build; of a package on a server it reads the beginning alone."
+        "Reads only the signature frame and the head, whatever the size of the package; a legacy "
+        "package has neither and is read in full. Runs and imports nothing, and accepts or refuses "
+        "nothing: that is what `verify` does. For the folder of a project, shows the package that "
+        "`package` would make, without a build. Of a package on a server, only the beginning is "
+        "fetched."
     ),
     takes=_InspectOptions,
     run=_run,
     examples=(
-        ("cloacina-ctl inspect x.cloacina", "everything about it"),
-        ("cloacina-ctl inspect . --files", "what a package of this project would be"),
+        ("cloacina-ctl inspect x.cloacina", "all of its contents"),
+        ("cloacina-ctl inspect . --files", "the package that this project would give"),
         ("cloacina-ctl inspect https://example.org/x.cloacina", "on a server, without a download"),
         ("cloacina-ctl inspect x.cloacina --json | jq .result.manifest", "the same for programs"),
         ("curl -s https://example.org/x.cloacina | cloacina-ctl inspect -", "from a pipe"),

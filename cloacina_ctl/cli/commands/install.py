@@ -29,25 +29,25 @@ if TYPE_CHECKING:
 
 
 class _DaemonOptions(Options, panel="Daemon"):
-    """Whether a package goes to Cloacina's daemon, and to which."""
+    """Delivery to a daemon of Cloacina."""
 
     wanted = flag("--daemon", "Put it into the folder that Cloacina's daemon watches.")
     version = option(
         "--daemon-version VERSION",
-        "The daemon's release (default: what `cloacinactl --version` says).",
+        "The daemon's release (default: the output of `cloacinactl --version`).",
     )
-    lossy = flag("--lossy", "With --daemon: lose what the daemon's format cannot hold.")
+    lossy = flag("--lossy", "With --daemon: convert even if information is lost.")
 
 
 class _InstallOptions(Options):
     package = argument("PACKAGE", "The package's file, or `-` for standard input.")
     folder = optional_argument(
-        "FOLDER", "With --daemon: the folder that it watches, if it is not `~/.cloacina/packages`."
+        "FOLDER", "With --daemon: the folder that it watches (default: `~/.cloacina/packages`)."
     )
     installed = group(RegistryOptions)
     force = flag(
         "--force",
-        "Replace another package of its name and version; give a daemon what it does not load.",
+        "Replace another package of this name and version; deliver what a daemon cannot load.",
     )
     daemon = group(_DaemonOptions)
     verification = group(VerificationOptions)
@@ -68,20 +68,20 @@ def _run(options: _InstallOptions, reporter: Reporter) -> int:
     )
     installed = install(request, reporter.progress(), waits(reporter))
     reporter.result(_as_json(installed))
-    _tell(installed, reporter)
+    _show(installed, reporter)
     return 0
 
 
 def _refuse_daemon_words(options: _InstallOptions) -> None:
-    """Refuse what is for --daemon alone, and a second package."""
+    """Refuse options that need --daemon, and a second package."""
     from cloacina_ctl.errors import Code, UsageError
 
     second = options.folder
     if second and not os.path.isdir(second):
         raise UsageError.of(
             Code.USAGE,
-            f"one package at a time: {options.package}, and then {second}",
-            hint="a second word is the folder of a daemon: --daemon",
+            f"expected one package, found two: {options.package} and {second}",
+            hint="run `install` once for each package; a folder needs --daemon",
         )
     for given, what in (
         (second, "a folder"),
@@ -89,10 +89,10 @@ def _refuse_daemon_words(options: _InstallOptions) -> None:
         (options.daemon.lossy, "--lossy"),
     ):
         if given:
-            raise UsageError.of(Code.USAGE, f"{what} is for --daemon, which is not given")
+            raise UsageError.of(Code.USAGE, f"{what} needs --daemon")
 
 
-def _tell(installed: Installed, reporter: Reporter) -> None:
+def _show(installed: Installed, reporter: Reporter) -> None:
     from cloacina_ctl.cli.terminal.escape import escape
 
     package = installed.package
@@ -103,9 +103,11 @@ def _tell(installed: Installed, reporter: Reporter) -> None:
     else:
         reporter.line(f"{what} is installed and active, for tenant {package.tenant}")
         if installed.repaired:
-            reporter.line("  what was stored of it was damaged, and is whole again")
+            reporter.line("  the stored package was damaged and is now repaired")
         if installed.before not in (None, package.version):
-            reporter.line(f"  before it: {escape(installed.before or '')}; `rollback` goes back")
+            reporter.line(
+                f"  active before: {escape(installed.before or '')}; `rollback` goes back to it"
+            )
     reporter.line(f"  content {package.content}")
     if not package.trusted_signers:
         reporter.note(ACCEPTED_UNSIGNED)
@@ -131,7 +133,7 @@ def _run_daemon(options: _InstallOptions, reporter: Reporter) -> int:
         raise UsageError.of(
             Code.USAGE,
             "--daemon and --tenant exclude each other",
-            hint="leave it away: the folder of a daemon has no place for a tenant",
+            hint="remove --tenant: the folder of a daemon has no tenants",
         )
     package, folder = options.package, options.folder
     if folder and os.path.isdir(package) and not os.path.isdir(folder):
@@ -147,15 +149,15 @@ def _run_daemon(options: _InstallOptions, reporter: Reporter) -> int:
     delivered = install_for_daemon(request, reporter.progress(), waits(reporter))
     reporter.result(_daemon_json(delivered), delivered.warnings)
     reporter.warnings(delivered.warnings)
-    _tell_delivered(delivered, reporter)
+    _show_delivered(delivered, reporter)
     return 0
 
 
-def _tell_delivered(delivered: Delivered, reporter: Reporter) -> None:
+def _show_delivered(delivered: Delivered, reporter: Reporter) -> None:
     from cloacina_ctl.cli.terminal.escape import escape
 
     mark = reporter.paint("green", "✓")
-    there = "lies there for the daemon" if delivered.changed else "lay there already"
+    there = "delivered to the daemon" if delivered.changed else "was delivered already"
     what = f"{escape(delivered.name)} {escape(delivered.version)}"
     reporter.line(f"{mark} {escape(delivered.file)}: {what} {there}")
     reporter.line(f"  content {delivered.content}")
@@ -163,14 +165,16 @@ def _tell_delivered(delivered: Delivered, reporter: Reporter) -> None:
         reporter.note(f"lost: {escape(loss)}")
     if delivered.replaced:
         replaced = ", ".join(map(escape, delivered.replaced))
-        reporter.line(f"  in the place of {replaced}: install that package again to go back")
+        reporter.line(f"  replaces {replaced}; to go back, install that package again")
     if delivered.restart:
-        reporter.note("start the daemon again: until then it does not run what lies there now")
+        reporter.note("restart the daemon: until then it does not run this package")
     if not delivered.trusted_signers:
         reporter.note(ACCEPTED_UNSIGNED)
     elif delivered.source_format == "native":
-        reporter.note("its signature was verified here and does not go along")
-    reporter.note("the daemon verifies no signature: whoever can write to its folder, runs there")
+        reporter.note("its signature was verified here and is not delivered with it")
+    reporter.note(
+        "the daemon verifies no signature: anyone who can write to its folder can run code there"
+    )
 
 
 def _daemon_json(delivered: Delivered) -> dict[str, object]:
@@ -193,12 +197,12 @@ def _daemon_json(delivered: Delivered) -> dict[str, object]:
 
 INSTALL = Command(
     name="install",
-    summary="Verify a package and put it into the local registry, as its name's active version.",
+    summary="Verify a package, add it to the local registry, and make its version active.",
     description=(
-        "By the rule and the options of `verify`. Other versions stay beside it. With --daemon it "
-        "goes into the folder that Cloacina's daemon watches instead, in the place of its other "
-        "versions and in the format that the daemon reads; daemons from 0.6 on load nothing that "
-        "is copied there."
+        "Verifies as `verify` does, with the same options. Other versions stay installed. With "
+        "--daemon the package goes into the folder that Cloacina's daemon watches instead, in the "
+        "daemon's format, and replaces its other versions there. Daemons from 0.6 on load no "
+        "package that is copied there."
     ),
     takes=_InstallOptions,
     run=_run,

@@ -24,18 +24,18 @@ _KEY = argument("KEY", "The name of a key, or the beginning of its fingerprint."
 
 
 class _NewPassphraseOptions(Options, panel="Keys"):
-    """Whether a new key is encrypted, and where its passphrase comes from."""
+    """The encryption of a new key."""
 
     wanted = flag(
         "--passphrase",
-        "Encrypt the key with a passphrase, which is asked for.",
+        "Encrypt the key with a passphrase; asks for it.",
         refers="credential",
     )
     source = group(PassphraseOptions)
 
 
 class _KeyGenerateOptions(Options):
-    name = argument("NAME", "What to call it.", "default", refers="key")
+    name = argument("NAME", "The name of the key.", "default", refers="key")
     passphrase = group(_NewPassphraseOptions)
 
 
@@ -48,7 +48,7 @@ class _KeyShowOptions(Options):
 
 class _KeyImportOptions(Options):
     file = argument("FILE", "The key's file, - for standard input, fd:N or env:NAME.", refers="key")
-    name = argument("NAME", "What to call it.", refers="key")
+    name = argument("NAME", "The name of the key.", refers="key")
     raw_public = flag("--raw-public", "The file holds the 32 bytes of a public key.")
     raw_private = flag("--raw-private", "The file holds the 32 bytes of a private key.")
     passphrase = group(_NewPassphraseOptions)
@@ -56,11 +56,11 @@ class _KeyImportOptions(Options):
 
 class _KeyExportOptions(Options):
     key = _KEY
-    output = option("--output -o FILE", "Write it here.")
+    output = option("--output -o FILE", "The file to write (default: standard output).")
     form = choice(
-        "--form", "How to write it (default: pem).", ("pem", "pem-crlf", "raw"), default="pem"
+        "--form", "The format to write (default: pem).", ("pem", "pem-crlf", "raw"), default="pem"
     )
-    private = flag("--private", "Write the private half, unencrypted, readable by you alone.")
+    private = flag("--private", "Write the private half, unencrypted, readable only by you.")
     passphrase = group(PassphraseOptions)
     force = FORCE
 
@@ -68,7 +68,7 @@ class _KeyExportOptions(Options):
 class _KeyRemoveOptions(Options):
     key = _KEY
     yes = YES
-    forget = flag("--forget", "Do not trust what it signed any longer.")
+    forget = flag("--forget", "Also stop trusting what it signed.")
 
 
 def _as_json(key: KeyShown) -> dict[str, object]:
@@ -93,14 +93,14 @@ def _generate(options: _KeyGenerateOptions, reporter: Reporter) -> int:
     from cloacina_ctl.cli.terminal.prompt import new_passphrase
     from cloacina_ctl.operations.keys import generate_key
 
-    # There is nothing else that a passphrase could be for: no key may be left open by a slip.
+    # --passphrase-fd alone can only mean an encrypted key: never store one unencrypted by mistake.
     descriptor = options.passphrase.source.descriptor
     is_sealed = options.passphrase.wanted or descriptor is not None
     key = generate_key(options.name, new_passphrase(descriptor) if is_sealed else None)
     reporter.result(_as_json(key))
-    reporter.line(f"made the key {key.name}")
+    reporter.line(f"generated the key {key.name}")
     reporter.line(f"fingerprint {key.fingerprint}")
-    reporter.note(f"others get its public half by: cloacina-ctl key export {key.name}")
+    reporter.note(f"export its public half for others: cloacina-ctl key export {key.name}")
     return 0
 
 
@@ -159,8 +159,8 @@ def _import(options: _KeyImportOptions, reporter: Reporter) -> int:
     reporter.line(_line(key))
     if opened and not key.encrypted:
         reporter.note(
-            "the file is encrypted, and the stored key is not: to encrypt it, too, remove it, and "
-            "import it with --passphrase"
+            "the file is encrypted, the stored key is not: to encrypt it, remove it and import it "
+            "again with --passphrase"
         )
     return 0
 
@@ -179,7 +179,9 @@ def _export(options: _KeyExportOptions, reporter: Reporter) -> int:
         )
     )
     if options.private:
-        reporter.note("the private half is not encrypted there: whoever reads it signs as you")
+        reporter.note(
+            "the exported private key is not encrypted: anyone who reads it can sign as you"
+        )
     if reporter.json:
         reporter.result({**_as_json(key), "pem": key.pem})
     elif options.output is None:
@@ -199,30 +201,30 @@ def _remove(options: _KeyRemoveOptions, reporter: Reporter) -> int:
     reporter.line(f"removed the key {removed.key.name} {removed.key.fingerprint}")
     if removed.trusted_as is not None:
         reporter.line(
-            f"what it signed stays trusted: its public half is in the trust list, as "
+            f"what it signed stays trusted: its public half is now in the trust list, as "
             f"{removed.trusted_as}"
         )
-        reporter.note(f"to end that, too: cloacina-ctl trust remove {removed.trusted_as}")
+        reporter.note(f"to stop trusting it: cloacina-ctl trust remove {removed.trusted_as}")
     return 0
 
 
 def _may_remove(key: KeyShown, reporter: Reporter) -> bool:
-    """Ask for the name of a key whose private half would be gone for good."""
+    """Ask for the name of a key whose private half would be lost."""
     from cloacina_ctl.cli.terminal.confirm import answer, can_ask
 
     if not can_ask(reporter):
         raise UsageError.of(
             Code.USAGE,
-            f"nothing brings the private key {key.name} back, and nobody is there to ask",
-            hint="say that it is meant: --yes",
+            f"the private key {key.name} cannot be restored, and there is no terminal to ask on",
+            hint="confirm with --yes",
         )
-    lines = (f"nothing brings the private key {key.name} back",)
+    lines = (f"the private key {key.name} cannot be restored",)
     return answer(lines, f"Type {key.name} to remove it: ") == key.name
 
 
 GENERATE = Command(
     name="key generate",
-    summary="Make a new Ed25519 key in your own folder, readable by you alone.",
+    summary="Generate an Ed25519 key in your key folder, readable only by you.",
     takes=_KeyGenerateOptions,
     run=_generate,
     examples=(("cloacina-ctl key generate", "the key that signs by default"),),
@@ -232,8 +234,9 @@ SHOW = Command(
     name="key show",
     summary="Show a key: its fingerprints and its public half.",
     description=(
-        "Also a key in a file, of anybody and not trusted yet: compare the fingerprint with its "
-        "owner, by another way than the file came. The second form is the one of ssh-keygen -l."
+        "Also shows a key in a file, trusted or not. Before you trust it, compare the fingerprint "
+        "with its owner over another channel. The OpenSSH form is the one that ssh-keygen -l "
+        "prints."
     ),
     takes=_KeyShowOptions,
     run=_show,
@@ -244,10 +247,10 @@ SHOW = Command(
 )
 IMPORT = Command(
     name="key import",
-    summary="Put a key from a file into your own folder: private or public.",
+    summary="Import a private or public key from a file into your key folder.",
     description=(
-        "Files of openssl, ssh-keygen and Rust's ring and ed25519-dalek say what they hold: PEM, "
-        "DER, OpenSSH. 32 raw bytes do not: say --raw-public or --raw-private."
+        "PEM, DER and OpenSSH files are recognized, as openssl, ssh-keygen and Rust's ring and "
+        "ed25519-dalek write them. For 32 raw bytes, give --raw-public or --raw-private."
     ),
     takes=_KeyImportOptions,
     run=_import,
@@ -257,14 +260,14 @@ EXPORT = Command(
     name="key export",
     summary="Print the public half of a key, or write it to a file.",
     description=(
-        "Other programs read other forms: --form pem-crlf ends lines as Windows does, --form raw "
-        "is the 32 bytes alone. With --private it is the secret half, unencrypted: signers of "
-        "other generations read 32 raw bytes and nothing else."
+        "Other programs need other formats: --form pem-crlf ends lines as Windows does, --form raw "
+        "writes only the 32 bytes. --private writes the private half, unencrypted: the signing "
+        "programs of Cloacina read only 32 raw bytes."
     ),
     takes=_KeyExportOptions,
     run=_export,
     examples=(
-        ("cloacina-ctl key export default -o author.pub", "for those who verify"),
+        ("cloacina-ctl key export default -o author.pub", "for those who verify your packages"),
         ("cloacina-ctl key export default --form raw -o author.raw", "the 32 bytes"),
     ),
 )  # fmt: skip
@@ -272,8 +275,8 @@ REMOVE = Command(
     name="key remove",
     summary="Remove a key, both halves. What it signed stays signed.",
     description=(
-        "A private key is gone for good: its name is asked for, or --yes says that it is meant. "
-        "The public half moves to the trust list, so that your own packages stay trusted."
+        "A private key cannot be restored: type its name to confirm, or give --yes. The public "
+        "half moves to the trust list, so that your own packages stay trusted."
     ),
     takes=_KeyRemoveOptions,
     run=_remove,

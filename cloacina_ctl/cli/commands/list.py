@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 class _InstalledOptions(Options, panel="Registry"):
-    """Which of the installed packages."""
+    """The installed packages to list."""
 
-    tenant = option("--tenant NAME", "Of this tenant alone (default: all).")
+    tenant = option("--tenant NAME", "Only this tenant (default: all).")
     registry = REGISTRY
 
 
 class _ListOptions(Options):
-    name = optional_argument("NAME", "Of this name alone.")
-    check = flag("--check", "Read all that is stored, and say what is damaged.")
-    repair = flag("--repair", "With --check: make whole what can be.")
+    name = optional_argument("NAME", "Only packages of this name.")
+    check = flag("--check", "Read everything that is stored, and report damage.")
+    repair = flag("--repair", "With --check: repair what can be repaired.")
     installed = group(_InstalledOptions)
 
 
@@ -40,7 +40,7 @@ def _run(options: _ListOptions, reporter: Reporter) -> int:
     from cloacina_ctl.operations.list import check_registry, list_installed
 
     if options.repair and not options.check:
-        raise UsageError.of(Code.USAGE, "--repair is for --check, which is not given")
+        raise UsageError.of(Code.USAGE, "--repair needs --check")
     checkup = None
     if options.check:
         checkup = check_registry(
@@ -49,7 +49,7 @@ def _run(options: _ListOptions, reporter: Reporter) -> int:
             progress=reporter.progress(),
             waits=waits(reporter),
         )
-        _tell(checkup, reporter)
+        _show_check(checkup, reporter)
     packages: tuple[InstalledPackage, ...] = ()
     if checkup is None or checkup.is_readable:
         listing = list_installed(
@@ -83,19 +83,19 @@ def _end(
 
 
 def _nothing(registry: object, name: str | None, tenant: str | None) -> str:
-    """Return what there is nothing of: of what was asked for, or at all."""
+    """Return the note for an empty list."""
     from cloacina_ctl.cli.terminal.escape import escape
 
     of = f" for tenant {escape(tenant)}" if tenant else ""
     if name:
-        return f"not installed{of}: {escape(name)}; `cloacina-ctl list` shows what is"
+        return f"not installed{of}: {escape(name)}; `cloacina-ctl list` shows all packages"
     if tenant:
-        return f"nothing is installed{of}; `cloacina-ctl list` shows what is"
+        return f"nothing is installed{of}; `cloacina-ctl list` shows all packages"
     where = escape(str(registry))
-    return f"nothing is installed in {where}: `cloacina-ctl install` puts a package in"
+    return f"nothing is installed in {where}; install a package: `cloacina-ctl install`"
 
 
-def _tell(checkup: Checkup, reporter: Reporter) -> None:
+def _show_check(checkup: Checkup, reporter: Reporter) -> None:
     from cloacina_ctl.cli.terminal.escape import escape
     from cloacina_ctl.cli.terminal.units import count, size
 
@@ -104,13 +104,13 @@ def _tell(checkup: Checkup, reporter: Reporter) -> None:
     what = f"{count(checkup.packages, 'stored package')}, {size(checkup.size)}"
     if checkup.is_whole:
         mark = reporter.paint("green", "✓")
-        reporter.note(f"{mark} {what}: every byte is the right one")
+        reporter.note(f"{mark} {what}: no damage found")
     else:
         reporter.note(f"{what} read")
 
 
 def _table(packages: tuple[InstalledPackage, ...], reporter: Reporter) -> list[str]:
-    """Return a line for each version, columns as wide as what is in them."""
+    """Return a line for each version, in columns as wide as their contents."""
     from cloacina_ctl.cli.terminal.escape import escape
 
     rows = [
@@ -153,16 +153,17 @@ def _as_json(
 
 LIST = Command(
     name="list",
-    summary="List what is in the local registry, and which version is active.",
+    summary="List the packages in the local registry, and which versions are active.",
     description=(
-        "The active version of each name has a star. With --check every record and every stored "
-        "byte is read: exit 1 where something is damaged. --repair first removes what killed runs "
-        "left, and sets damaged records aside, so that their packages can be installed again."
+        "A star marks the active version of each name. With --check every record and every stored "
+        "byte is read; exit 1 if something is damaged. --repair first removes the leftovers of "
+        "killed processes, and moves damaged records aside, so that their packages can be "
+        "installed again."
     ),
     takes=_ListOptions,
     run=_run,
     examples=(
         ("cloacina-ctl list", "everything"),
-        ("cloacina-ctl list --check", "and whether it is whole"),
+        ("cloacina-ctl list --check", "and whether it is damaged"),
     ),
 )

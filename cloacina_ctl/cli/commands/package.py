@@ -39,59 +39,64 @@ if TYPE_CHECKING:
 
 
 class _TargetOptions(TargetOptions):
-    """Which runtime the package is made for, and what it wants besides."""
+    """The release that the package is for, and additions for it."""
 
     sign_fidius = flag(
         "--sign-fidius",
-        "Also put package.sig, the signature of fidius' programs, into a source package.",
+        "Also put package.sig, the signature that fidius' programs read, into a source package.",
     )
 
 
 class _SigningOptions(Options, panel="Keys"):
-    """Who signs the package, and whether somebody must."""
+    """The keys that sign the package."""
 
     keys = repeatable("--sign KEY", f"Sign with this key (repeatable): {SIGNER}.", refers="key")
     off = flag("--no-sign", "Do not sign.")
-    required = flag("--require-signature", "Make no package that nobody signed.")
+    required = flag("--require-signature", "Fail instead of writing an unsigned package.")
     passphrase = group(PassphraseOptions)
 
 
 class _CrateOptions(Options, panel=FeatureOptions.panel):
-    """What is built of a crate, and how."""
+    """The build of a crate."""
 
-    package = option("--package -p CRATE", "Which crate of a workspace.")
-    profile = choice("--profile", "How to build.", ("release", "dev"), default="release")
+    package = option("--package -p CRATE", "The crate of a workspace.")
+    profile = choice("--profile", "The build profile.", ("release", "dev"), default="release")
     target = option("--target TRIPLE", "Build for this target triple.")
     features = group(FeatureOptions)
     no_load = flag(
-        "--no-load", "Do not load the library to ask for its tasks; the manifest says so."
+        "--no-load", "Do not load the built library to read its tasks; the manifest records this."
     )
 
 
 class _VendoringOptions(Options, panel="Python dependencies"):
-    """What is packed of what a Python project depends on."""
+    """Packing the dependencies of a Python project."""
 
-    on = flag("--vendor", "Pack what the project depends on too.")
-    off = flag("--no-vendor", "Do not, also where the project is configured so.")
-    wheelhouse = option("--wheelhouse DIR", "Take wheels from this folder alone.")
+    on = flag("--vendor", "Also pack the project's dependencies.")
+    off = flag(
+        "--no-vendor", "Do not pack dependencies, even if the project's configuration says so."
+    )
+    wheelhouse = option("--wheelhouse DIR", "Take wheels only from this folder.")
     sources = repeatable(
         "--vendor-source NAME=PATH",
-        "Take the wheel of this dependency from here alone: a wheel, or a folder of them "
+        "Take the wheel of this dependency only from PATH, a wheel or a folder of wheels "
         "(repeatable).",
     )
     platforms = repeatable(
         "--vendor-platform TAG",
-        "The runtime's platform, such as manylinux_2_28_x86_64 (repeatable).",
+        "The platform to vendor for, such as manylinux_2_28_x86_64 (repeatable).",
     )
-    python = option("--vendor-python X.Y", "The runtime's Python, such as 3.11.")
-    upgrade = flag("--upgrade-vendored", "Choose versions again, and renew the lock.")
+    python = option("--vendor-python X.Y", "The Python version to vendor for, such as 3.11.")
+    upgrade = flag(
+        "--upgrade-vendored",
+        "Upgrade the vendored packages to their newest allowed versions and update the lock file.",
+    )
 
 
 class _FetchingOptions(Options, panel="Building and fetching"):
-    """What cargo, uv and pip may do."""
+    """Limits for cargo, uv and pip."""
 
-    locked = flag("--locked", "Cargo.lock, or pylock.cloacina.toml, must be up to date.")
-    offline = flag("--offline", "Fetch nothing.")
+    locked = flag("--locked", "Fail if Cargo.lock, or pylock.cloacina.toml, is not up to date.")
+    offline = flag("--offline", "Use no network.")
 
 
 class _PackageOptions(Options):
@@ -100,11 +105,13 @@ class _PackageOptions(Options):
     force = FORCE
     version = option(
         "--set-version VERSION",
-        "The package's version, in the place of the Python project's; no file of the project is "
+        "The package's version, instead of the Python project's; no file of the project is "
         "changed.",
     )
-    list_only = flag("--list", "Show what would be packed and why; write and build nothing.")
-    include_source = flag("--include-source", "Pack the source of a crate too.")
+    list_only = flag(
+        "--list", "Show which files would be packed, and why; write and build nothing."
+    )
+    include_source = flag("--include-source", "Also pack the source of a crate.")
     level = number("--level N", "zstd level, 1 to 19 (default: 3).")
     target = group(_TargetOptions)
     jobs = JOBS
@@ -113,7 +120,7 @@ class _PackageOptions(Options):
     crate = group(_CrateOptions)
     vendoring = group(_VendoringOptions)
     fetching = group(_FetchingOptions)
-    cargo_flags = rest("CARGO_FLAGS", "Handed on as they are, behind `--`.")
+    cargo_flags = rest("CARGO_FLAGS", "Options for cargo, after `--`.")
 
 
 def _run(options: _PackageOptions, reporter: Reporter) -> int:
@@ -124,16 +131,16 @@ def _run(options: _PackageOptions, reporter: Reporter) -> int:
         prepared = prepare(request, reporter.progress())
         _show_plan(prepared, request.target.format, reporter)
         reporter.warnings(prepared.diagnostics)
-        if not reporter.verbose:  # which has shown all notes
-            _tell_vendoring(prepared.diagnostics, reporter)
-        _tell_changes(prepared.vendored.changes if prepared.vendored else (), reporter)
+        if not reporter.verbose:  # --verbose has printed all notes
+            _show_vendoring(prepared.diagnostics, reporter)
+        _show_changes(prepared.vendored.changes if prepared.vendored else (), reporter)
         return 0
     packaged = package(_request(options, reporter, _keys(options)), reporter.progress())
     reporter.result(_as_json(packaged), packaged.diagnostics)
     reporter.warnings(packaged.diagnostics)
-    if not reporter.verbose:  # which has shown all notes
-        _tell_vendoring(packaged.diagnostics, reporter)
-    _tell_changes(packaged.changes, reporter)
+    if not reporter.verbose:  # --verbose has printed all notes
+        _show_vendoring(packaged.diagnostics, reporter)
+    _show_changes(packaged.changes, reporter)
     _show(packaged, reporter, include_source=options.include_source, no_sign=options.signing.off)
     return 0
 
@@ -177,9 +184,9 @@ def _request(
 
 
 def _level(level: int | None, form: str) -> int:
-    """Return the level that was asked for; only native packages have one to choose."""
+    """Return the compression level; only native packages let the user choose one."""
     if level is not None and form != "native":
-        raise UsageError.of(Code.USAGE, f"--level is for native packages: `{form}` has one level")
+        raise UsageError.of(Code.USAGE, f"--level is for native packages only, not for `{form}`")
     return 3 if level is None else level
 
 
@@ -261,24 +268,26 @@ def _show(packaged: Packaged, reporter: Reporter, *, include_source: bool, no_si
     files = count(packaged.files, "file")
     reporter.line(f"{escape(packaged.path)}: {escape(title)}, {files}, {size(packaged.size)}")
     reporter.line(f"content {packaged.content}")
-    for keyid in packaged.signed_by:
-        reporter.line(f"signed by {keyid[:16]}")
+    for fingerprint in packaged.signed_by:
+        reporter.line(f"signed by {fingerprint[:16]}")
     if not packaged.signed_by:
-        _tell_unsigned(packaged, reporter, no_sign=no_sign)
+        _show_unsigned(packaged, reporter, no_sign=no_sign)
     if packaged.padding:
         reporter.line(f"padded with {size(packaged.padding)}")
     if packaged.sidecar is not None:
         reporter.line(f"signature in {escape(packaged.sidecar)}")
-    _tell_secrets(packaged.diagnostics, reporter)
+    _show_secrets(packaged.diagnostics, reporter)
     is_native = packaged.format == "native"
     is_library = is_native and packaged.language.value == "rust" and not include_source
     if is_library and reporter.verbose:
-        reporter.note("contains only the compiled library, for runtimes that load native packages")
-        reporter.note("--include-source adds the source, so that `convert` can serve the others")
+        reporter.note("contains only the compiled library, for releases that load native packages")
+        reporter.note(
+            "--include-source adds the source, so that `convert` can serve other releases"
+        )
 
 
-def _tell_unsigned(packaged: Packaged, reporter: Reporter, *, no_sign: bool) -> None:
-    """Say how to sign it: where no key was found, with the key first."""
+def _show_unsigned(packaged: Packaged, reporter: Reporter, *, no_sign: bool) -> None:
+    """Say how to sign it; where no key was found, how to make one first."""
     from cloacina_ctl.cli.terminal.escape import escape
     from cloacina_ctl.operations.sign import sign_command
 
@@ -287,17 +296,17 @@ def _tell_unsigned(packaged: Packaged, reporter: Reporter, *, no_sign: bool) -> 
         reporter.note(f"not signed (--no-sign); to sign it: {command}")
     else:
         reporter.note(
-            f"not signed: no key; make one with `cloacina-ctl key generate`, then {command}"
+            f"not signed: no key; make one with `cloacina-ctl key generate`, then run {command}"
         )
 
 
-def _tell_secrets(diagnostics: tuple[Diagnostic, ...], reporter: Reporter) -> None:
-    """Name what was left out because it may be secret: it may have been meant."""
+def _show_secrets(diagnostics: tuple[Diagnostic, ...], reporter: Reporter) -> None:
+    """Name the files left out as possible secrets: the user may have wanted to pack them."""
     from cloacina_ctl.cli.terminal.escape import escape, shorten
     from cloacina_ctl.cli.terminal.units import count
 
     places = [one.where or "" for one in diagnostics if one.code == Code.SECRET]
-    if not places or reporter.verbose:  # which has shown each of them
+    if not places or reporter.verbose:  # --verbose has printed each of them
         return
     more = ["..."] if len(places) > _NAMED else []
     named = ", ".join([escape(shorten(place, _MAX_NAME)) for place in places[:_NAMED]] + more)
@@ -305,15 +314,15 @@ def _tell_secrets(diagnostics: tuple[Diagnostic, ...], reporter: Reporter) -> No
     reporter.note(f"left out {what} that may hold secrets: {named} (--list shows why)")
 
 
-def _tell_vendoring(diagnostics: tuple[Diagnostic, ...], reporter: Reporter) -> None:
-    """Say what was skipped and that a lock was written: notes that are no detail."""
+def _show_vendoring(diagnostics: tuple[Diagnostic, ...], reporter: Reporter) -> None:
+    """Print the notes on skipped packages and on a written lock, also without --verbose."""
     for one in () if reporter.quiet else diagnostics:
         if one.severity is Severity.NOTE and one.code in (Code.LOCK_FILE, Code.ENGINE_VENDORED):
             reporter.diagnostic(one)
 
 
-def _tell_changes(changes: tuple[LockChange, ...], reporter: Reporter) -> None:
-    """Name what came into the lock and what went, as uv does; of many only the first."""
+def _show_changes(changes: tuple[LockChange, ...], reporter: Reporter) -> None:
+    """Print the additions to and removals from the lock, as uv does; at most the first few."""
     from cloacina_ctl.cli.terminal.escape import escape
 
     shown = changes if reporter.verbose else changes[:_MOST_CHANGES]
@@ -341,17 +350,17 @@ def _as_json(packaged: Packaged) -> dict[str, object]:
     }
 
 
-_NAMED, _MAX_NAME = 3, 100  # of what was left out
-_MOST_CHANGES = 20  # of a lock: a screen still shows what comes after them
+_NAMED, _MAX_NAME = 3, 100  # of the files left out
+_MOST_CHANGES = 20  # of a lock: the output after them still fits on the screen
 PACKAGE = Command(
     name="package",
-    summary="Make a package of a project.",
+    summary="Build a package from a project.",
     description=(
         "The project is a Rust crate, a Python project with pyproject.toml, or a tree with "
-        "package.toml. Nothing of a Python project is run. For a crate cargo is started, which "
-        "runs build scripts and macros, and what was built is loaded in a process of its own and "
-        "asked for its tasks: where builds are not trusted, package with --no-sign and `sign` "
-        f"somewhere else.\n\n{ENVIRONMENT}"
+        "package.toml. No code of a Python project is run. A crate is built with cargo, which runs "
+        "build scripts and macros, and the built library is loaded in a separate process to read "
+        "its tasks. If you do not trust the build, package with --no-sign and run `sign` on "
+        f"another machine.\n\n{ENVIRONMENT}"
     ),
     takes=_PackageOptions,
     run=_run,
@@ -363,8 +372,8 @@ PACKAGE = Command(
     ),
     examples=(
         ("cloacina-ctl package . -o x.cloacina", "this folder"),
-        ("cloacina-ctl package . --list", "what would be in it"),
-        ("cloacina-ctl package . --runtime 0.10", "what Cloacina 0.10 loads"),
+        ("cloacina-ctl package . --list", "the files that would be packed"),
+        ("cloacina-ctl package . --runtime 0.10", "for Cloacina 0.10"),
         ("cloacina-ctl package my-crate --locked -- --features extra", "with options for cargo"),
     ),
 )  # fmt: skip

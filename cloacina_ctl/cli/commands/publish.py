@@ -33,13 +33,13 @@ _WORDS = {
     (
         "load",
         "not loaded yet",
-    ): "built; waiting for the server to load it, which it does once the tenant has run something",
+    ): "built; waiting for the server to load it: it does so after the tenant's first run",
     ("run", "not known yet"): "waiting for the server to know the workflow",
 }
 
 
 class _ServerOptions(Options, panel="Server"):
-    """Which server, and how to reach it."""
+    """The server, and the access to it."""
 
     address = option("--server URL", "The server's address.")
     tenant = option("--tenant NAME", "The tenant (default: public).", default="public")
@@ -49,10 +49,10 @@ class _ServerOptions(Options, panel="Server"):
         "Server and token of this profile in ~/.cloacina/config.toml (default: its "
         "default_profile, where --server is not given).",
     )
-    ca_file = option("--ca-file FILE", "Take certificates by the authorities in this file alone.")
+    ca_file = option("--ca-file FILE", "Accept only certificates of the authorities in this file.")
     allow_http = flag(
         "--allow-http",
-        "Send the token where everybody on the way can read it: over http:// to another machine.",
+        "Allow http:// to another machine; everyone on the network path can read the token.",
     )
     runtime = option(
         "--runtime VERSION", "The server's release of Cloacina (default: newest).", default="newest"
@@ -62,16 +62,16 @@ class _ServerOptions(Options, panel="Server"):
 class _PublishOptions(Options):
     package = argument("PACKAGE", "The package's file, or `-` for standard input.")
     server = group(_ServerOptions)
-    dry_run = flag("--dry-run", "Judge it, ask the server what it has, and send nothing.")
-    convert = flag("--convert", "Send a source package that is made of a native one.")
+    dry_run = flag("--dry-run", "Check the package, query the server, and send nothing.")
+    convert = flag("--convert", "Convert a native package to a source package and send that.")
     wait = number(
         "--wait SECONDS",
-        f"Wait so long for the server to build, load and run it (default: {WAIT_SECONDS}).",
+        f"Seconds to wait for the server to build, load and run it (default: {WAIT_SECONDS}).",
         default=WAIT_SECONDS,
     )
-    no_wait = flag("--no-wait", "Do not wait: whether it builds stays unknown.")
-    run = flag("--run", "Run the workflow there once, and show how it ended.")
-    context = option("--context JSON|@FILE", "What the run begins with.")
+    no_wait = flag("--no-wait", "Return after the upload; whether the package builds is not known.")
+    run = flag("--run", "Run the workflow once on the server, and show the result.")
+    context = option("--context JSON|@FILE", "The initial context of the run.")
     verification = group(VerificationOptions)
 
 
@@ -103,7 +103,7 @@ def _run(options: _PublishOptions, reporter: Reporter) -> int:
 
 
 def _typed_token(origin: str, ca_file: str | None) -> bytes | None:
-    """Return the token that somebody types, None where nobody is there to ask."""
+    """Return the typed token; None where there is no terminal."""
     from cloacina_ctl.cli.terminal.prompt import typed
     from cloacina_ctl.operations.publication.access import look_for_server
 
@@ -116,7 +116,7 @@ def _request(options: _PublishOptions, reporter: Reporter) -> PublishRequest:
     from cloacina_ctl.operations.publish import PublishRequest
 
     if options.context is not None and not options.run:
-        raise UsageError.of(Code.USAGE, "--context is for --run, which is not given")
+        raise UsageError.of(Code.USAGE, "--context needs --run")
     if options.package == "-" and options.context == "@-":
         raise UsageError.of(Code.USAGE, "package and context cannot both be on standard input")
     context = read_context(options.context or "{}") if options.run else None
@@ -134,7 +134,10 @@ def _request(options: _PublishOptions, reporter: Reporter) -> PublishRequest:
 
 
 def _watch(reporter: Reporter) -> Callable[[DeploymentStep], None]:
-    """Return what tells on standard error what the server is at: changes, and a sign of life."""
+    """Return the callback that reports the server's progress on standard error.
+
+    It prints each change, and repeats the last one from time to time.
+    """
     from cloacina_ctl.cli.terminal.escape import escape
 
     last: list[str] = []
@@ -183,10 +186,10 @@ def _lines(published: Published, reporter: Reporter) -> Iterator[str]:
     yield f"  package {escape(published.package_id or '')}"
     yield f"  content {published.content}"
     if published.status == "uploaded":
-        yield "  " + reporter.paint("yellow", "uploaded; whether it builds and loads is not known")
+        yield "  " + reporter.paint("yellow", "uploaded; not known whether it builds and loads")
         return
     if not published.tasks:
-        yield "  built; it has no tasks that the server could list"
+        yield "  built; the server lists no tasks"
         return
     tasks = ", ".join(map(escape, published.tasks[:20]))
     more = len(published.tasks) - 20
@@ -215,10 +218,10 @@ def _run_failed(run: Run, published: Published) -> Diagnostic:
     failed = next((task for task in run.tasks if task.status == "Failed"), None)
     why = ""
     if failed is not None:
-        why = f": {failed.name}: {failed.error or 'it does not say why'}"
+        why = f": {failed.name}: {failed.error or 'no reason given'}"
     return Diagnostic(
         Code.RUN_FAILED,
-        f"published and loaded, and the run ended as {run.status}{why}",
+        f"published and loaded, but the run ended with status {run.status}{why}",
         published.server,
     )
 
@@ -251,13 +254,14 @@ def _as_json(published: Published) -> dict[str, object]:
 
 PUBLISH = Command(
     name="publish",
-    summary="Give a package to a Cloacina server, and know that it runs there.",
+    summary="Publish a package to a Cloacina server, and wait until it is loaded.",
     description=(
-        "Everything is judged before a byte is sent: signatures as `verify` does, all that "
-        "`validate` finds, and the rules of the server's release. It is done when the server has "
-        "built the package and lists its tasks; that an upload is accepted says little. The same "
-        "bytes can be published again; a version with other bytes cannot. The token comes from "
-        "--token-file, CLOACINA_CTL_TOKEN, the profile, a keyring, or is typed."
+        "Checks everything before the upload: signatures as `verify` does, everything that "
+        "`validate` finds, and the rules of the server's release. Ends when the server has built "
+        "the package and lists its tasks, because a server also accepts uploads that it cannot "
+        "build. The same bytes can be published again; a version cannot be published with other "
+        "bytes. The token comes from --token-file, CLOACINA_CTL_TOKEN, the profile, a keyring, or "
+        "a prompt."
     ),
     takes=_PublishOptions,
     run=_run,
@@ -265,7 +269,7 @@ PUBLISH = Command(
     examples=(
         ("cloacina-ctl publish x.cloacina --server https://host:8080 --tenant etl",
          "ends when it is loaded"),
-        ("cloacina-ctl publish x.cloacina --profile prod --dry-run", "what would happen"),
+        ("cloacina-ctl publish x.cloacina --profile prod --dry-run", "check only"),
         ("cloacina-ctl publish x.cloacina --profile test --run --context '{\"day\": 1}'",
          "and run it once"),
     ),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 class _RollbackOptions(Options):
     name = argument("NAME", "The name of an installed package.")
-    to = option("--to VERSION", "Back to this installed version.")
+    to = option("--to VERSION", "The installed version to go back to.")
     installed = group(RegistryOptions)
 
 
@@ -33,7 +33,7 @@ def _run(options: _RollbackOptions, reporter: Reporter) -> int:
     reporter.result(done._asdict())
     name, active = escape(done.name), escape(done.active)
     if done.changed:
-        reporter.line(f"{name}: {active} is active again, after {escape(done.before or '')}")
+        reporter.line(f"{name}: {active} is active again, instead of {escape(done.before or '')}")
     else:
         reporter.line(f"{name}: {active} is active already")
     return 0
@@ -52,15 +52,15 @@ def _refuse_version(text: str) -> None:
 
 ROLLBACK = Command(
     name="rollback",
-    summary="Make the version active that was so before.",
+    summary="Make the previously active version active again.",
     description=(
-        "One step, and nothing is removed. Each further rollback goes further back; a version that "
-        "was rolled back from becomes active again by --to, or by `install`."
+        "Removes nothing. Each further rollback goes one version further back. To return to a "
+        "version that was rolled back, use --to or `install`."
     ),
     takes=_RollbackOptions,
     run=_run,
     examples=(
-        ("cloacina-ctl rollback etl", "to the version before"),
-        ("cloacina-ctl rollback etl --to 1.2.0", "to this one"),
+        ("cloacina-ctl rollback etl", "to the previous version"),
+        ("cloacina-ctl rollback etl --to 1.2.0", "to this version"),
     ),
 )

@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 
 class _IsolationOptions(Options, panel="Isolation"):
-    """What the package's code may do."""
+    """The permissions of the package's code."""
 
     allow_network = flag("--allow-network", "Let the package's code use the network.")
     allow_read = repeatable(
         "--allow-read PATH",
-        "Let the package's code read this file or folder too (repeatable; always: the system's "
-        "files and the current folder).",
+        "Let the package's code also read this file or folder (repeatable; always readable: the "
+        "system's files and the current folder).",
     )
     allow_write = repeatable(
         "--allow-write PATH",
-        "Let the package's code read and change this file or folder (repeatable; always: a "
-        "private folder that is removed). The code starts in the private folder, so hand it whole "
-        "paths.",
+        "Let the package's code read and change this file or folder (repeatable; always writable: "
+        "a private temporary folder). The code starts in that temporary folder, so give it "
+        "absolute paths.",
     )
     required = flag(
-        "--require-isolation", "Run nothing where the kernel cannot isolate the code in full."
+        "--require-isolation", "Run nothing if the kernel cannot isolate the code fully."
     )
 
 
@@ -51,37 +51,36 @@ class _RunOptions(Options):
     )
     context = option(
         "--context -c JSON|@FILE",
-        "What the workflow begins with: a JSON object, or the file behind an `@` (`@-`: standard "
-        "input).",
+        "The initial context of the workflow: a JSON object, or `@` and the name of a file with "
+        "one (`@-`: standard input).",
     )
-    workflow = option("--workflow NAME", "Which workflow, where there are several.")
-    task = option("--task ID", "Run this task alone, once, whatever it waits for.")
-    trigger = option("--trigger NAME", "Ask this trigger once whether it fires; run nothing.")
+    workflow = option("--workflow NAME", "The workflow to run, if the package has several.")
+    task = option("--task ID", "Run only this task, once, without its dependencies.")
+    trigger = option("--trigger NAME", "Poll this trigger once; run no task.")
     graph = option(
         "--graph NAME",
-        "Run this computation graph once, with the values of its accumulators in --context; no "
-        "task runs.",
+        "Run this computation graph once, with the values of its accumulators from --context; run "
+        "no task.",
     )
-    plan = flag("--plan", "Show in which order tasks would run; load and run nothing.")
+    plan = flag("--plan", "Show the order in which tasks would run; load and run nothing.")
     keep_going = flag(
         "--keep-going -k",
-        "After a failure go on as engines do, also with what waits for it (default: start nothing "
-        "more that has no trigger rule of its own).",
+        "After a failure continue as engines do, also with dependent tasks (default: start only "
+        "tasks that have a trigger rule of their own).",
     )
     events = flag(
         "--events",
-        "With --json: print each event as it happens, as a line of JSON of its own, before the "
-        "answer.",
+        "With --json: also print each event as it happens, as a line of JSON before the result.",
     )
-    jobs = number("--jobs -j N", "Tasks to run at once.", default=4)
+    jobs = number("--jobs -j N", "The number of tasks to run at once.", default=4)
     timeout = number(
         "--timeout SECONDS",
-        "Seconds that one attempt of a task may take (default: what the package says, else 300).",
+        "Seconds that one attempt of a task may take (default: the package's value, else 300).",
     )
     engine = option(
         "--engine cloaca[=PATH]",
-        "Run a Python package with the engine's own wheel, where it is installed: `cloaca`, or "
-        "with the place of an interpreter, a venv or a folder of pip's --target `cloaca=PATH`.",
+        "Run a Python package with the engine's own wheel: `cloaca` where it is installed, else "
+        "`cloaca=PATH` with an interpreter, a venv or a folder of pip's --target.",
     )
     isolation = group(_IsolationOptions)
     trust = group(TrustOptions)
@@ -92,7 +91,7 @@ class _RunOptions(Options):
 def _run(options: _RunOptions, reporter: Reporter) -> int:
     if options.events and not reporter.json:
         raise UsageError.of(
-            Code.USAGE, "--events prints events for programs", hint="add --json, or leave it out"
+            Code.USAGE, "--events needs --json", hint="add --json, or remove --events"
         )
     if options.plan:
         return _plan(options, reporter)
@@ -174,13 +173,13 @@ def _end(
     *,
     failed: bool,
 ) -> int:
-    """Give the answer, with what went wrong where something did."""
+    """Report the result and its problems; return the exit status."""
     from cloacina_ctl.cli import exits
 
     if failed:
-        # Warnings were told when they were found; a note that was not may be the reason.
-        is_told = reporter.quiet or reporter.verbose
-        notes = () if is_told else tuple(w for w in warnings if w.severity is Severity.NOTE)
+        # Warnings were printed when they were found; a note may explain the failure.
+        is_printed = reporter.quiet or reporter.verbose
+        notes = () if is_printed else tuple(w for w in warnings if w.severity is Severity.NOTE)
         reporter.failure((*problems, *notes), result)
         reporter.result(result, (*problems, *warnings), ok=False)
         return exits.NO
@@ -189,7 +188,7 @@ def _end(
 
 
 def _end_stopped(stop: KeyboardInterrupt, ran: Ran, reporter: Reporter) -> int:
-    """Show what a run had come to that was interrupted; all of it has ended."""
+    """Show the partial result of an interrupted run; all its tasks have ended."""
     from cloacina_ctl.cli import exits
     from cloacina_ctl.cli.signals import SIGINT, Stopped
     from cloacina_ctl.cli.terminal import run as show_run
@@ -197,7 +196,7 @@ def _end_stopped(stop: KeyboardInterrupt, ran: Ran, reporter: Reporter) -> int:
     stopped = stop if isinstance(stop, Stopped) else Stopped(SIGINT)
     for line in show_run.ran_lines(ran, reporter.paint, verbose=reporter.verbose):
         reporter.line(line)
-    found = Diagnostic(Code.STOPPED, f"stopped by {stopped.name}; the report is as far as it got")
+    found = Diagnostic(Code.STOPPED, f"stopped by {stopped.name}; the report is partial")
     reporter.failure((found,), show_run.ran_as_json(ran))
     return exits.status_of_signal(stopped.number)
 
@@ -206,7 +205,7 @@ def _package(options: _RunOptions, reporter: Reporter) -> tuple[str, Verificatio
     from cloacina_ctl.cli.terminal.escape import escape
     from cloacina_ctl.operations.installation.choose import find_package
 
-    # The jobs of this verb are tasks; verifying has one for each processor.
+    # --jobs of this verb counts tasks; verification uses one thread for each processor.
     wanted = options.trust.rule(options.package, options.limits, reporter)
     chosen = find_package(
         options.package,
@@ -248,12 +247,12 @@ RUN = Command(
     name="run",
     summary="Verify a package and run its workflow, or one task of it.",
     description=(
-        "For trying, testing and small jobs: everything happens on this machine, and nothing is "
-        "kept. The code runs in a process of its own: with limits, without network, and without "
-        "your files but those of the current folder. What tasks print goes to standard error. "
-        "Exit 0: the workflow completed. Exit 1: it ran, and failed.\n\n"
-        "A project's folder is packaged first, a crate also built, in a private place that is "
-        "removed; as it is your own, it needs no signature."
+        "For trials, tests and small jobs: everything runs on this machine, and nothing is kept. "
+        "The code runs in a separate process with limits, without network, and without access to "
+        "your files outside of the current folder. The output of tasks goes to standard error. "
+        "Exit 0: the workflow completed. Exit 1: it failed.\n\n"
+        "A project's folder is first packaged (a crate also built) in a temporary folder. It is "
+        "your own, so it needs no signature."
     ),
     takes=_RunOptions,
     run=_run,
@@ -266,11 +265,11 @@ RUN = Command(
     examples=(
         ("""cloacina-ctl run x.cloacina --context '{"day": "2026-11-20"}'""", "the workflow"),
         ("cloacina-ctl run .", "the project in this folder"),
-        ("cloacina-ctl run x.cloacina --task transform --context @in.json", "one task of it"),
+        ("cloacina-ctl run x.cloacina --task transform --context @in.json", "one of its tasks"),
         ("""cloacina-ctl run x.cloacina --graph score --context '{"orders": [3, 4]}'""",
          "a graph, once"),
         ("cloacina-ctl run x.cloacina --plan", "only the order of its tasks"),
-        ("cloacina-ctl run x.cloacina --engine cloaca=.venv", "with the engine that a venv has"),
+        ("cloacina-ctl run x.cloacina --engine cloaca=.venv", "with the engine in a venv"),
         ("cloacina-ctl run x.cloacina --json | jq .result.context", "for programs"),
     ),
 )  # fmt: skip

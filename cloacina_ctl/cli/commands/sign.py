@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class _SignerOptions(Options, panel="Keys"):
-    """Who signs."""
+    """The keys that sign."""
 
     key = repeatable("--key KEY", f"Sign with this key (repeatable): {SIGNER}.", refers="key")
     passphrase = group(PassphraseOptions)
@@ -37,11 +37,15 @@ class _SignOptions(Options):
     package = argument("PACKAGE", "The package's file.")
     signer = group(_SignerOptions)
     remove = repeatable(
-        "--remove KEYID", "Remove the signature with this keyid (repeatable).", refers="key"
+        "--remove FINGERPRINT", "Remove the signature of this key (repeatable).", refers="key"
     )
-    replace = repeatable("--replace KEYID", "Remove it, and sign anew (repeatable).", refers="key")
-    comment = option("--comment TEXT", "A text that becomes part of what is signed.")
-    output = option("--output -o FILE", "Write the result here, not over the package or beside it.")
+    replace = repeatable(
+        "--replace FINGERPRINT", "Replace the signature of this key (repeatable).", refers="key"
+    )
+    comment = option("--comment TEXT", "A text to sign along with the package.")
+    output = option(
+        "--output -o FILE", "The file to write (default: the package itself, or the sidecar)."
+    )
     force = FORCE
     limits = group(LimitOptions)
 
@@ -85,15 +89,17 @@ def _show(signed: Signed, reporter: Reporter) -> None:
     from cloacina_ctl.cli.terminal.escape import escape
     from cloacina_ctl.cli.terminal.units import count
 
-    for keyid in signed.removed:
-        reporter.line(f"removed the signature of {keyid[:16]}")
-    for keyid in signed.already:
-        reporter.note(f"signed by {keyid[:16]} already: that signature stays")
-    for keyid in signed.added:
-        reporter.line(f"signed by {keyid[:16]}")
+    for fingerprint in signed.removed:
+        reporter.line(f"removed the signature of {fingerprint[:16]}")
+    for fingerprint in signed.already:
+        reporter.note(f"already signed by {fingerprint[:16]}: that signature is kept")
+    for fingerprint in signed.added:
+        reporter.line(f"signed by {fingerprint[:16]}")
     if signed.sidecar is not None:
         reporter.line(f"{escape(signed.sidecar)} signs every byte of {escape(signed.path)}")
-        reporter.note("it has no name, version or time under it, and no server takes it as a file")
+        reporter.note(
+            "it does not cover name, version or time, and servers do not read it as a file"
+        )
         return
     reporter.line(f"{escape(signed.path)} has {count(signed.signatures, 'signature')}")
 
@@ -102,17 +108,17 @@ SIGN = Command(
     name="sign",
     summary="Add a signature to a package; its payload stays as it is.",
     description=(
-        "Every byte is proved first: who signs says that the package is whole. Without --key the "
-        "key signs that you set (CLOACINA_CTL_SIGNING_KEY, config.toml), or the one called default."
-        " A package of another generation has no room inside: its signature, one, goes into the "
-        f"file x.cloacina.sig beside it.\n\n{ENVIRONMENT}"
+        "The digest of every file is checked first. Without --key, signs with the key that you set "
+        "(CLOACINA_CTL_SIGNING_KEY, config.toml), or the key named default. A legacy package "
+        "cannot hold a signature: it gets one signature, in the sidecar x.cloacina.sig.\n\n"
+        f"{ENVIRONMENT}"
     ),
     takes=_SignOptions,
     run=_run,
     examples=(
         ("cloacina-ctl sign x.cloacina", "with your own key"),
         ("cloacina-ctl sign x.cloacina --key release.pem", "with a key in a file"),
-        ("cloacina-ctl sign x.cloacina --key env:SIGNING_KEY", "with a secret of CI"),
-        ("cloacina-ctl sign x.cloacina --remove 3f2a9c41", "take a signature out"),
+        ("cloacina-ctl sign x.cloacina --key env:SIGNING_KEY", "with a CI secret"),
+        ("cloacina-ctl sign x.cloacina --remove 3f2a9c41", "remove a signature"),
     ),
 )  # fmt: skip

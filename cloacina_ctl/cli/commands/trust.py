@@ -18,10 +18,10 @@ class _TrustAddOptions(Options):
         "A public key's file, also of ssh-keygen, or the name or fingerprint of a stored key.",
         refers="key",
     )
-    name = argument("NAME", "What to call its owner.", refers="key")
+    name = argument("NAME", "The name of its owner.", refers="key")
     fingerprint = option(
         "--fingerprint FINGERPRINT",
-        "Trust it only if this is its whole fingerprint: 64 hex digits, with or without spaces "
+        "Trust it only if this is its full fingerprint: 64 hex digits, with or without spaces "
         "and colons, or SHA256:… as ssh-keygen -l prints it.",
     )
     yes = YES
@@ -45,12 +45,12 @@ def _add(options: _TrustAddOptions, reporter: Reporter) -> int:
         return 1
     key = trust_offered(offered)
     reporter.result(_as_json(key))
-    reporter.line(f"signatures by {key.name} count from now on: {key.fingerprint}")
+    reporter.line(f"signatures by {key.name} are now trusted: {key.fingerprint}")
     return 0
 
 
 def _is_trusted(offered: Offered, file: str, reporter: Reporter) -> bool:
-    """Show the key to a person who can compare it; a script has chosen it."""
+    """Ask on a terminal whether the key is trusted; in a script it is."""
     from cloacina_ctl.cli.terminal.confirm import answer, can_ask
     from cloacina_ctl.cli.terminal.escape import escape
 
@@ -60,7 +60,7 @@ def _is_trusted(offered: Offered, file: str, reporter: Reporter) -> bool:
     lines = (
         f"{escape(offered.name)}: Ed25519, public key, from {escape(file)}",
         *fingerprint_block(public.fingerprint, public.openssh_fingerprint),
-        "Compare it with its owner, by another way than the file came.",
+        "Compare it with its owner over another channel than the file came by.",
     )
     return answer(lines, "Trust this key? [y/N] ").lower() in ("y", "yes")
 
@@ -70,7 +70,7 @@ def _remove(options: _TrustRemoveOptions, reporter: Reporter) -> int:
 
     key = distrust_key(options.key)
     reporter.result(_as_json(key))
-    reporter.line(f"signatures by {key.name} count no longer: {key.fingerprint}")
+    reporter.line(f"signatures by {key.name} are no longer trusted: {key.fingerprint}")
     return 0
 
 
@@ -82,17 +82,18 @@ def _list(_options: Options, reporter: Reporter) -> int:
     for key in keys:
         reporter.line(f"{key.name:<16} {key.fingerprint}")
     if not keys:
-        reporter.note("nobody but you: `cloacina-ctl trust add` makes a key known")
+        reporter.note("no trusted keys besides your own; add one: `cloacina-ctl trust add`")
     return 0
 
 
 ADD = Command(
     name="trust add",
-    summary="Let the signatures of somebody's key count.",
+    summary="Trust the signatures of another person's key.",
     description=(
-        "On a terminal the whole fingerprint is shown, and you are asked. Compare it with its "
-        "owner, by another way than the file came. In a script, give the fingerprint that you "
-        "expect; without one, and without a terminal, the key in the file is taken as it is."
+        "On a terminal, shows the full fingerprint and asks for confirmation. Compare the "
+        "fingerprint with the key's owner over another channel than the file came by. In a script, "
+        "give the fingerprint that you expect; without one, and without a terminal, any key in the "
+        "file is trusted."
     ),
     takes=_TrustAddOptions,
     run=_add,
@@ -101,12 +102,10 @@ ADD = Command(
         ("cloacina-ctl trust add id_ed25519.pub bob --fingerprint SHA256:…", "in a script"),
     ),
 )  # fmt: skip
-LIST = Command(
-    name="trust list", summary="List the keys whose signatures count.", takes=Options, run=_list
-)
+LIST = Command(name="trust list", summary="List the trusted keys.", takes=Options, run=_list)
 REMOVE = Command(
     name="trust remove",
-    summary="Let the signatures of a key count no longer.",
+    summary="Stop trusting the signatures of a key.",
     takes=_TrustRemoveOptions,
     run=_remove,
 )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class _UninstallOptions(Options):
-    package = argument("PACKAGE", "NAME for all its versions, or NAME@VERSION.")
+    package = argument("PACKAGE", "NAME for all versions, or NAME@VERSION.")
     installed = group(RegistryOptions)
 
 
@@ -37,7 +37,7 @@ def _run(options: _UninstallOptions, reporter: Reporter) -> int:
 UNINSTALL = Command(
     name="uninstall",
     summary="Remove an installed package, or one version of it.",
-    description="Where the active version goes, the one that was active before it is so again.",
+    description="If the active version is removed, the previously active one becomes active again.",
     takes=_UninstallOptions,
     run=_run,
     examples=(

@@ -23,14 +23,16 @@ if TYPE_CHECKING:
 class _UnpackOptions(Options):
     package = argument("PACKAGE", "The package's file, or `-` for standard input.")
     output = option(
-        "--output -o FOLDER", "The folder to make: new, or empty (default: NAME-VERSION here)."
+        "--output -o FOLDER", "The folder to write to: new or empty (default: NAME-VERSION)."
     )
     metadata = flag(
         "--metadata",
         "Also write manifest.json, files.json and index.json, which describe the package.",
     )
-    members = repeatable("--members GLOB", "Take only what this pattern matches (repeatable).")
-    partial = flag("--partial", "Take what is there of a package with withheld sections.")
+    members = repeatable(
+        "--members GLOB", "Unpack only the files that this pattern matches (repeatable)."
+    )
+    partial = flag("--partial", "Unpack what is present of a package with withheld sections.")
     verification = group(VerificationOptions)
 
 
@@ -50,7 +52,7 @@ def _run(options: _UnpackOptions, reporter: Reporter) -> int:
     files = count(len(unpacked.files), "file")
     reporter.line(f"unpacked {files}, {size(unpacked.size)}, into {escape(unpacked.destination)}")
     if not unpacked.complete:
-        reporter.note("only these were proved; the rest of the package was not looked at")
+        reporter.note("only these files were verified; the rest of the package was not read")
     if not unpacked.trusted_signers:
         reporter.note(ACCEPTED_UNSIGNED)
     return 0
@@ -74,15 +76,15 @@ def _as_json(unpacked: Unpacked) -> dict[str, object]:
 
 UNPACK = Command(
     name="unpack",
-    summary="Verify a package and put its files into a new folder.",
+    summary="Verify a package and write its files to a new folder.",
     description=(
-        "By the rule and the options of `verify`. The folder appears when every byte is proved, or "
-        "not at all. The folder of a Python package is a project that `package` packs again."
+        "Verifies as `verify` does, with the same options. The folder appears only when every byte "
+        "is verified. The folder of a Python package is a project that `package` can pack again."
     ),
     takes=_UnpackOptions,
     run=_run,
     examples=(
         ("cloacina-ctl unpack x.cloacina", "into NAME-VERSION"),
-        ("cloacina-ctl unpack x.cloacina -o there --members 'workflow/*.py'", "some of it"),
+        ("cloacina-ctl unpack x.cloacina -o there --members 'workflow/*.py'", "only some files"),
     ),
 )

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 class _ValidateOptions(Options):
     path = argument("PATH", "A project's folder, a package's file, or `-`.", ".")
-    select = repeatable("--select CODE", "Only codes that begin so (repeatable).")
-    ignore = repeatable("--ignore CODE", "No codes that begin so (repeatable).")
-    package = option("--package -p CRATE", "Which crate of a workspace.")
+    select = repeatable("--select CODE", "Report only codes that begin with CODE (repeatable).")
+    ignore = repeatable("--ignore CODE", "Do not report codes that begin with CODE (repeatable).")
+    package = option("--package -p CRATE", "The crate of a workspace.")
     features = group(FeatureOptions)
-    load = flag("--load", "Load the package's code too, and compare it with the manifest.")
+    load = flag("--load", "Also load the package's code, and compare it with the manifest.")
     keys = group(KeyOptions)
     limits = group(LimitOptions)
 
@@ -62,7 +62,7 @@ def _run(options: _ValidateOptions, reporter: Reporter) -> int:
 
 
 def _rule(options: _ValidateOptions) -> VerificationPolicy | None:
-    """Return what a package must be to be loaded; None where nothing is to be."""
+    """Return the policy that a package must meet to be loaded; None without --load."""
     from cloacina_ctl.operations.policy import VerificationPolicy
 
     if options.load:
@@ -72,9 +72,7 @@ def _rule(options: _ValidateOptions) -> VerificationPolicy | None:
             limits=options.limits.read(),
         )
     if options.keys.key or options.keys.allow_unsigned:
-        raise UsageError.of(
-            Code.USAGE, "--key and --allow-unsigned say what may be loaded", hint="add --load"
-        )
+        raise UsageError.of(Code.USAGE, "--key and --allow-unsigned need --load", hint="add --load")
     return None
 
 
@@ -86,32 +84,31 @@ def _verdict(validated: Validated, reporter: Reporter) -> str:
     findings = validated.report.findings
     what = f"{escape(validated.path)} ({validated.kind})"
     if not findings:
-        return f"{reporter.paint('green', '✓')} {what}: nothing found"
+        return f"{reporter.paint('green', '✓')} {what}: no problems found"
     counts = ", ".join(
         count(number, severity.value)
         for severity in Severity
         if (number := sum(finding.severity is severity for finding in findings))
     )
     mark = reporter.paint("green", "✓") if validated.report.ok else reporter.paint("red", "✗")
-    skipped = "".join(f"; not judged: {one}" for one in validated.report.skipped)
+    skipped = "".join(f"; not checked: {one}" for one in validated.report.skipped)
     return f"{mark} {what}: {counts}{skipped}"
 
 
 VALIDATE = Command(
     name="validate",
-    summary="List everything that is wrong with a project or a package.",
+    summary="Report every problem of a project or a package.",
     description=(
-        "A folder is judged as a project, a file as a package. Nothing of either is run, but for "
-        "--load, which loads a verified package's code in a process of its own and compares what "
-        "that says with the manifest. Exit 0: clean, or warnings only. Exit 1: something is an "
-        "error."
+        "Checks a folder as a project and a file as a package. Runs none of their code without "
+        "--load, which loads a verified package's code in a separate process and compares its "
+        "tasks with the manifest. Exit 0: no errors; there may be warnings. Exit 1: errors."
     ),
     takes=_ValidateOptions,
     run=_run,
     examples=(
         ("cloacina-ctl validate .", "the project, before it is packed"),
         ("cloacina-ctl validate x.cloacina --json", "a package, for programs"),
-        ("cloacina-ctl validate x.cloacina --load", "also what its code says of itself"),
+        ("cloacina-ctl validate x.cloacina --load", "also check its code"),
         ("cloacina-ctl validate . --ignore Y010 --ignore R", "without some codes"),
     ),
 )

@@ -50,8 +50,10 @@ def _lines(verified: Verified, reporter: Reporter) -> Iterator[str]:
 
     mark = reporter.paint("green", "✓")
     yield f"{mark} {escape(verified.path)}: {escape(verified.name)} {escape(verified.version)}"
-    whole = "every byte is the right one" if verified.complete else "what is here is the right one"
-    yield f"  {count(verified.files, 'file')}, {size(verified.size)}: {whole}"
+    proved = (
+        "all digests match" if verified.complete else "all present sections match their digests"
+    )
+    yield f"  {count(verified.files, 'file')}, {size(verified.size)}: {proved}"
     yield f"  content {verified.content}"
     for signature in verified.signatures:
         yield "  " + signature_line(signature, reporter.paint)
@@ -78,19 +80,19 @@ def _as_json(verified: Verified) -> dict[str, object]:
 
 VERIFY = Command(
     name="verify",
-    summary="Prove every byte of a package, and say who vouches for it.",
+    summary="Check every byte and the signatures of a package.",
     description=(
-        "Exit 0: every byte is the one that was signed, by a key that you trust. Exit 3: damaged "
-        "or no package. Exit 4: the content is whole, but nobody you know vouches for it, or a "
-        "signature fails. Packages of every generation are taken; what a signature of an older one "
-        "covers, and what not, is said.\n\n"
+        "Exit 0: every byte is the one that was signed, and a trusted key signed it. Exit 3: "
+        "damaged, or not a package. Exit 4: the content is intact, but no trusted key has signed "
+        "it, or a signature fails. Accepts packages of every format; for a legacy package, prints "
+        "what its signature covers and what it does not.\n\n"
         f"{TRUST_ENVIRONMENT}"
     ),
     takes=_VerifyOptions,
     run=_run,
     examples=(
-        ("cloacina-ctl verify x.cloacina", "by the keys that you trust, and your own"),
-        ("cloacina-ctl verify x.cloacina --key author.pub", "by this key alone"),
+        ("cloacina-ctl verify x.cloacina", "with the trusted keys, and your own"),
+        ("cloacina-ctl verify x.cloacina --key author.pub", "with this key only"),
         ("cloacina-ctl verify x.cloacina --name etl --version 1.2.0 --threshold 2", "for scripts"),
     ),
 )

@@ -1,1 +1,1 @@
-"""From the words of a command line to values."""
+"""Parsing of the command line."""

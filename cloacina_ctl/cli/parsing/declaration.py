@@ -1,6 +1,6 @@
-"""What a command line may say: one typed declaration, from which both parsers and the pages follow.
+"""Typed declarations of options, for both parsers and for the reference page.
 
-A verb declares what it takes as a class, and gets an instance of it::
+A verb declares its options as a class, and gets an instance of it::
 
     class _Options(Options):
         package = arguments("PACKAGE", "Packages, or `-` for standard input.")
@@ -8,13 +8,13 @@ A verb declares what it takes as a class, and gets an instance of it::
         trust = group(TrustOptions)
 
 At run time the attribute of the class is the declaration and the attribute of an instance is the
-value. To a type checker both are the value: each function that declares returns the type of what
-it declares (here ``tuple[str, ...]``, ``int | None`` and ``TrustOptions``). So mypy sees an option
-that does not exist or that has another type, and no annotation can disagree with a declaration.
+value. To a type checker both are the value: each declaring function returns the type of the value
+(here ``tuple[str, ...]``, ``int | None`` and ``TrustOptions``). So mypy reports an option that does
+not exist or has another type, and no annotation can contradict a declaration.
 
-Importing a command must stay cheap, so declarations are plain values: the quick parser
-(``parser``) reads them as they are, and ``typer_app`` builds the real application from them when
-it is needed.
+Importing a command must stay cheap, so declarations are plain values: the fast parser
+(``fast_parser``) reads them as they are, and ``typer_app`` builds the typer application from them
+only when it is needed.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from cloacina_ctl.cli.terminal.reporter import Reporter
 
     Kind = Literal["flag", "text", "many", "number"]
-    # What secret a value leads to: the name or file of a key; where a token or a passphrase comes
-    # from. People put the secret itself there, and it must not be shown.
+    # The secret that a value refers to: "key" is the name or file of a key, "credential" the source
+    # of a token or a passphrase. Users give the secret itself by mistake; it must not be shown.
     Secret = Literal["key", "credential"]
 
 
 class Argument(NamedTuple):
-    """A value by position; ``many`` takes all that are left, ``rest`` those behind ``--``."""
+    """A positional argument; ``many`` takes all remaining ones, ``rest`` those after ``--``."""
 
     name: str
     help: str
@@ -48,12 +48,12 @@ class Argument(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What both parsers call its value."""
+        """The key of its value in both parsers."""
         return self.name.lower()
 
 
 class Option(NamedTuple):
-    """A value by name; ``default`` is its value where it is not given."""
+    """An option; ``default`` is its value where it is not given."""
 
     flags: tuple[str, ...]
     metavar: str
@@ -65,17 +65,17 @@ class Option(NamedTuple):
 
     @property
     def long(self) -> str:
-        """Its first flag, a long one: what messages call it."""
+        """Its first flag, always a long one: its name in messages."""
         return self.flags[0]
 
     @property
     def key(self) -> str:
-        """What both parsers call its value."""
+        """The key of its value in both parsers."""
         return self.long[2:].replace("-", "_")
 
 
 class Options:
-    """Base of what a verb takes, and of groups that several verbs share.
+    """Base class of a verb's options, and of groups that several verbs share.
 
     ``panel`` is the heading in the help above the options that a class declares itself.
     """
@@ -90,14 +90,14 @@ class Options:
         }
 
     def __init__(self, values: Mapping[str, object]) -> None:
-        """Take what was given, by the keys of the declarations; the rest has its default."""
+        """Take ``values``, by the keys of the declarations; others get their default."""
         for name, one in self.declared.items():
             self.__dict__[name] = (
                 one(values) if isinstance(one, type) else values.get(one.key, one.default)
             )
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"{name} is not to be changed")
+        raise AttributeError(f"{name} cannot be changed")
 
     def items(self) -> Iterator[tuple[Argument | Option, object]]:
         """Yield each declaration, also of groups, with its value."""
@@ -130,22 +130,22 @@ def group(options: type[Taken]) -> Taken:
 def argument(
     name: str, text: str, default: str | None = None, *, refers: Secret | None = None
 ) -> str:
-    """Declare a value by position, which must be there if it has no default."""
+    """Declare a positional argument, which is required if it has no default."""
     return cast("str", Argument(name, text, default, default is None, refers=refers))
 
 
 def optional_argument(name: str, text: str) -> str | None:
-    """Declare a value by position that may be absent."""
+    """Declare an optional positional argument."""
     return cast("str | None", Argument(name, text, required=False))
 
 
 def arguments(name: str, text: str) -> tuple[str, ...]:
-    """Declare all values by position that are left, of which there is one or more."""
+    """Declare one or more positional arguments: all remaining ones."""
     return cast("tuple[str, ...]", Argument(name, text, (), many=True))
 
 
 def rest(name: str, text: str) -> tuple[str, ...]:
-    """Declare what stands behind ``--``."""
+    """Declare the arguments after ``--``."""
     return cast("tuple[str, ...]", Argument(name, text, (), required=False, many=True, rest=True))
 
 
@@ -172,7 +172,7 @@ def choice(spec: str, text: str, choices: tuple[str, ...], *, default: str) -> s
 def choice(
     spec: str, text: str, choices: tuple[str, ...], *, default: str | None = None
 ) -> str | None:
-    """Declare an option with one of a few words; ``spec`` is its flags."""
+    """Declare an option whose value is one of ``choices``; ``spec`` is its flags."""
     made = Option(tuple(spec.split()), "|".join(choices), text, "text", default, choices)
     return cast("str", made)
 
@@ -201,19 +201,19 @@ def _valued(
 
 
 class OutputOptions(Options, panel="Output"):
-    """What every command takes: how to say what it has to say."""
+    """The options of every command."""
 
     json = flag("--json", "Print one JSON object on standard output.")
-    quiet = flag("--quiet -q", "Say nothing but errors.")
-    verbose = flag("--verbose -v", "Say more.")
+    quiet = flag("--quiet -q", "Print only errors.")
+    verbose = flag("--verbose -v", "Print more details.")
     debug = flag("--debug", "Show the traceback of an error.")
-    color = choice("--color", "When to use colour (default: auto).", ("auto", "always", "never"))
+    color = choice("--color", "When to use color (default: auto).", ("auto", "always", "never"))
 
 
 class Command(NamedTuple, Generic[Taken]):
-    """A verb. ``run`` gets what it ``takes`` and says how it ended: 0, or 1 for the answer no.
+    """A verb. ``run`` gets its options and returns 0, or 1 for a negative result.
 
-    Of each row of ``exclusive`` the first option excludes each of the others.
+    In each row of ``exclusive`` the first option excludes each of the others.
     """
 
     name: str
@@ -226,33 +226,33 @@ class Command(NamedTuple, Generic[Taken]):
 
     @property
     def schema(self) -> str:
-        """The name of the shape that ``--json`` prints."""
+        """The name of the schema of its ``--json`` output."""
         return f"cloacina-ctl/{self.name.replace(' ', '-')}/1"
 
     @property
     def arguments(self) -> tuple[Argument, ...]:
-        """What it takes by position, without what stands behind ``--``."""
+        """Its positional arguments, without those after ``--``."""
         declared = self.takes.declarations()
         return tuple(one for one in declared if isinstance(one, Argument) and not one.rest)
 
     @property
     def rest(self) -> Argument | None:
-        """What it takes from behind ``--``."""
+        """The declaration of its arguments after ``--``."""
         declared = self.takes.declarations()
         return next((one for one in declared if isinstance(one, Argument) and one.rest), None)
 
     @property
     def options(self) -> tuple[Option, ...]:
-        """What it takes by name, without the options of every command."""
+        """Its options, without those of every command."""
         return tuple(one for one in self.takes.declarations() if isinstance(one, Option))
 
     def with_values(self, values: Mapping[str, object]) -> Invocation[Taken]:
-        """Return the call of this command that gives it ``values``, by the declarations' keys."""
+        """Return the invocation of this command with ``values``, by the declarations' keys."""
         return Invocation(self, self.takes(values), OutputOptions(values))
 
 
 class Invocation(NamedTuple, Generic[Taken]):
-    """A command and all that a line gives to it."""
+    """A command with the values of its options."""
 
     command: Command[Taken]
     options: Taken

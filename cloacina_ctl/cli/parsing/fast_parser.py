@@ -1,8 +1,8 @@
-"""The quick parser: well-formed command lines, and nothing else.
+"""The fast parser, for well-formed command lines only.
 
-It knows no help and reports no error: for whatever is not plainly right it returns None, and the
-real application (``typer_app``) takes over, which says what is wrong. Loading that costs more time
-than inspecting a package does. The second half of this module is what such a line still tells.
+It has no help and reports no error: for every other line it returns None, and the typer application
+(``typer_app``) takes over and reports the error. Loading that takes longer than inspecting a
+package. The second half of this module reads what it can from malformed lines.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MAX_DIGITS = 18
 
 
 def parse(command: Command[Taken], words: Sequence[str]) -> Invocation[Taken] | None:
-    """Return the call of ``command`` that ``words`` ask for, or None where they are not plain."""
+    """Return the invocation of ``command`` by ``words``, or None where they are not well-formed."""
     options = {flag: option for option in (*command.options, *COMMON) for flag in option.flags}
     values: Values = {}
     positional: list[str] = []
@@ -46,14 +46,14 @@ def parse(command: Command[Taken], words: Sequence[str]) -> Invocation[Taken] | 
 
 
 def refuse_value(refers: Secret | None, value: object, place: str) -> None:
-    """Raise ``UsageError`` where ``value`` is a secret, and its name or file belongs there."""
+    """Raise ``UsageError`` where ``value`` is a secret itself, not its name or file."""
     if isinstance(value, str) and refers is not None:
         refuse = refuse_key_text if refers == "key" else refuse_secret_text
         refuse(value, place)
 
 
 def refuse_secrets(options: Options) -> None:
-    """Raise ``UsageError`` where a key or a token was given itself, not its name or file."""
+    """Raise ``UsageError`` where an option holds a key or token itself, not its name or file."""
     for one, value in options.items():
         if one.refers is not None:
             place = one.long if isinstance(one, Option) else one.name
@@ -62,7 +62,7 @@ def refuse_secrets(options: Options) -> None:
 
 
 def refuse_exclusive(command: Command[Taken], options: Taken) -> None:
-    """Raise ``UsageError`` where two options were given that exclude each other."""
+    """Raise ``UsageError`` where two given options exclude each other."""
     given = {one.long for one, value in options.items() if isinstance(one, Option) and value}
     for first, *others in command.exclusive:
         for other in others:
@@ -71,13 +71,13 @@ def refuse_exclusive(command: Command[Taken], options: Taken) -> None:
 
 
 def whole_number(text: str) -> int | None:
-    """Return the number from zero on that ``text`` is, or None."""
+    """Return ``text`` as a non-negative integer, or None."""
     is_plain = text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
     return int(text) if is_plain else None
 
 
 def _take(word: str, waiting: Iterator[str], options: dict[str, Option], values: Values) -> bool:
-    """Take one word that begins with a dash, and its value; False where it is not plain."""
+    """Take one word that begins with a dash, and its value; False where it is not well-formed."""
     if word.startswith("--"):
         flag, equals, value = word.partition("=")
         option = options.get(flag)
@@ -120,7 +120,7 @@ def _set(option: Option, value: str | None, waiting: Iterator[str], values: Valu
 
 
 def _place(command: Command[Taken], positional: list[str], values: Values) -> bool:
-    """Give the words without dashes to the arguments; False where they do not fit."""
+    """Assign the positional words to the arguments; False where they do not fit."""
     for argument in command.arguments:
         if argument.required and not positional:
             return False
@@ -133,7 +133,7 @@ def _place(command: Command[Taken], positional: list[str], values: Values) -> bo
 
 
 def output_of(arguments: Sequence[str]) -> OutputOptions:
-    """Return the options of every command, by the words that give them anywhere before ``--``."""
+    """Return the common options that stand anywhere before ``--``."""
     line = before_dashes(arguments)
     values: Values = {}
     for option in COMMON:
@@ -149,12 +149,12 @@ def output_of(arguments: Sequence[str]) -> OutputOptions:
 
 
 def words_of(arguments: Sequence[str]) -> list[str]:
-    """Return what is no option, nor the value of a common one."""
+    """Return the words that are neither options nor values of common options."""
     return [word for word in _walk(arguments) if not _is_option(word)]
 
 
 def asks_version(arguments: Sequence[str]) -> bool:
-    """Tell whether the version is asked for, before any verb: `verify` has such an option too."""
+    """Return whether ``--version`` stands before any verb: `verify` has such an option too."""
     for word in _walk(arguments):
         if not _is_option(word):
             return False
@@ -164,7 +164,7 @@ def asks_version(arguments: Sequence[str]) -> bool:
 
 
 def command_of(arguments: Sequence[str]) -> str:
-    """Return the name of the command, as far as it is known: of a group, or empty."""
+    """Return the name of the command, else of its group, else an empty text."""
     found = words_of(arguments)
     for length in (2, 1):
         name = " ".join(found[:length])

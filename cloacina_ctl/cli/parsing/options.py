@@ -1,4 +1,4 @@
-"""Options that several commands share: one name, one help, one meaning."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ if TYPE_CHECKING:
     from cloacina_ctl.operations.policy import VerificationPolicy
 
 ACCEPTED_UNSIGNED = "warning: no trusted signature (accepted by --allow-unsigned)"
-# What signs, for the help of whoever signs.
+# The forms of a signing key, for the help of the verbs that sign.
 SIGNER = (
     "a key file (PEM, DER or OpenSSH), the name of a stored key, - for standard input, fd:N for a "
     "file descriptor, or env:NAME for a variable with the text of a key file or its base64"
 )
 ENVIRONMENT = (
-    "Environment: CLOACINA_CTL_SIGNING_KEY is the key where no option names one, in the same "
-    "forms; CLOACINA_CTL_PASSPHRASE_FILE is the file with its passphrase; "
-    "CLOACINA_CTL_CONFIG_DIR is the folder of keys and trust."
+    "Environment: CLOACINA_CTL_SIGNING_KEY is the key if no option names one, in the same forms; "
+    "CLOACINA_CTL_PASSPHRASE_FILE is the file with its passphrase; CLOACINA_CTL_CONFIG_DIR is the "
+    "folder of your keys and of the trusted keys."
 )
 TRUST_ENVIRONMENT = (
-    "Environment: CLOACINA_CTL_CONFIG_DIR is the folder of your keys and of whom you trust."
+    "Environment: CLOACINA_CTL_CONFIG_DIR is the folder of your keys and of the trusted keys."
 )
 DEFAULT_TENANT = "public"
 
 FORCE = flag("--force", "Replace the output if it exists.")
-JOBS = number("--jobs -j N", "Threads to use (default: one for each processor).")
-YES = flag("--yes", "Do it without asking.")
+JOBS = number("--jobs -j N", "The number of threads (default: one for each processor).")
+YES = flag("--yes", "Do not ask for confirmation.")
 REGISTRY = option("--registry DIR", "The folder of the registry (default: your own).")
 
 
 class PassphraseOptions(Options, panel="Keys"):
-    """Where the passphrase of a key comes from."""
+    """The source of a key's passphrase."""
 
     descriptor = number(
         "--passphrase-fd N",
@@ -55,30 +55,30 @@ class PassphraseOptions(Options, panel="Keys"):
     )
 
     def provider(self) -> Callable[[str], bytes | None]:
-        """Return what is asked for the passphrase of a key."""
+        """Return the function that provides the passphrase of a key."""
         from cloacina_ctl.cli.terminal.prompt import provider
 
         return provider(self.descriptor)
 
 
 class LimitOptions(Options, panel="Limits"):
-    """The limits of what is read."""
+    """The limits of the reader."""
 
     limit = repeatable(
         "--limit NAME=N", "Raise a limit for this run, such as files=500000 (repeatable)."
     )
 
     def read(self) -> Limits:
-        """Return the limits that are asked for."""
+        """Return the requested limits."""
         from cloacina_ctl.operations.limits import raised_limits
 
         return raised_limits(self.limit)
 
 
 class RegistryOptions(Options, panel="Registry"):
-    """Where installed packages are."""
+    """The place of installed packages."""
 
-    tenant = option("--tenant NAME", "For which tenant.", default=DEFAULT_TENANT)
+    tenant = option("--tenant NAME", "The tenant.", default=DEFAULT_TENANT)
     registry = REGISTRY
 
 
@@ -93,8 +93,8 @@ class FeatureOptions(Options, panel="Rust"):
         return tuple(name for text in self.names for name in text.split(",") if name)
 
 
-class TargetOptions(Options, panel="Other runtimes"):
-    """Which runtime a package is made for."""
+class TargetOptions(Options, panel="Format and release"):
+    """The format of a package, and the release that it is for."""
 
     format = choice(
         "--format",
@@ -103,45 +103,44 @@ class TargetOptions(Options, panel="Other runtimes"):
     )
     runtime = option(
         "--runtime VERSION",
-        "Choose the format and the rules of this release, such as 0.10, or newest.",
+        "Use the format and the rules of this release of Cloacina, such as 0.10, or newest.",
     )
-    pad = flag(
-        "--pad", "Add padding where a source package would be too compressible to be loaded."
-    )
+    pad = flag("--pad", "Add padding if a source package would be too compressible to be loaded.")
 
     def choose(self) -> FormatTarget:
-        """Return the format and the runtime that are asked for."""
+        """Return the requested format and release."""
         from cloacina_ctl.operations.packaging.target import choose_target
 
         return choose_target(self.format, self.runtime, pad=self.pad)
 
 
 class KeyOptions(Options, panel="Trust"):
-    """Whose signatures count, and whether there must be one."""
+    """The keys whose signatures count."""
 
     key = repeatable(
         "--key KEY",
-        "Take signatures by this key only: a public key file (PEM, DER or OpenSSH), -, fd:N, "
+        "Accept only signatures by this key: a public key file (PEM, DER or OpenSSH), -, fd:N, "
         "env:NAME, or the name or fingerprint of a stored key (repeatable; default: the trusted "
         "keys and your own).",
         refers="key",
     )
-    allow_unsigned = flag("--allow-unsigned", "Take it without a signature by a known key.")
+    allow_unsigned = flag(
+        "--allow-unsigned", "Accept a package without a signature by a trusted key."
+    )
 
 
 class TrustOptions(KeyOptions):
-    """What a package must be to be taken."""
+    """What a package must be to be accepted."""
 
     threshold = number(
-        "--threshold N", "How many different known keys must have signed.", default=1
+        "--threshold N", "How many different trusted keys must have signed.", default=1
     )
     name = option("--name NAME", "The package must have this name.")
     version = option("--version VERSION", "The package must have this version.")
     content = option("--content SHA256:HEX", "The package must have this content digest.")
     signature = option(
         "--signature FILE",
-        "The sidecar of a package of another generation (default: beside it, with .sig at the "
-        "end).",
+        "The sidecar of a legacy package (default: the file beside it that ends with .sig).",
     )
 
     def rule(
@@ -152,9 +151,9 @@ class TrustOptions(KeyOptions):
         *,
         jobs: int | None = None,
     ) -> VerificationPolicy:
-        """Return what ``packages`` must be; warn of keys that are not seen.
+        """Return the policy for ``packages``; warn of keys that cannot be read.
 
-        A key is read here, once for all packages: a pipe is there only once.
+        A key is read here, once for all packages: a pipe can be read only once.
         """
         from cloacina_ctl.operations.policy import VerificationPolicy, public_keys, unread_keys
 
@@ -175,19 +174,19 @@ class TrustOptions(KeyOptions):
 
 
 class VerificationOptions(Options):
-    """How packages are verified by most of the verbs that take one."""
+    """The options of verification."""
 
     trust = group(TrustOptions)
     jobs = JOBS
     limits = group(LimitOptions)
 
     def rule(self, packages: str | tuple[str, ...], reporter: Reporter) -> VerificationPolicy:
-        """Return what ``packages`` must be, as ``TrustOptions.rule`` does."""
+        """Return the policy for ``packages``, as ``TrustOptions.rule`` does."""
         return self.trust.rule(packages, self.limits, reporter, jobs=self.jobs)
 
 
 def fingerprint_block(fingerprint: str, openssh_fingerprint: str) -> Iterator[str]:
-    """Yield the lines that show a whole fingerprint as people compare it, and in OpenSSH's form."""
+    """Yield the lines with a full fingerprint, in groups of digits and in OpenSSH's form."""
     from cloacina_ctl.operations.keys import fingerprint_lines
 
     first, second = fingerprint_lines(fingerprint)
@@ -201,6 +200,6 @@ def refuse_stdin_twice(packages: str | tuple[str, ...], keys: tuple[str, ...]) -
     if "-" in keys and "-" in (packages if isinstance(packages, tuple) else (packages,)):
         raise UsageError.of(
             Code.USAGE,
-            "standard input is one thing: the package, or the key",
+            "package and key cannot both be on standard input",
             hint="give the key as a file, fd:N or env:NAME",
         )

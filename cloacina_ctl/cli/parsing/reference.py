@@ -20,9 +20,9 @@ _HEAD = """\
 Written by `python -m cloacina_ctl.cli.parsing.reference`; a test compares it with the program.
 
 Standard output has the result, standard error everything else. Nothing from a package, a server or
-a file name reaches the terminal unescaped: what does not show is spelt like `\\x1b` or `\\u202e`.
-That holds for `--debug`, too. A value that looks like a private key, a token or a password is not
-shown: `[not shown]` stands in its place.
+a file name reaches the terminal unescaped: invisible characters appear as `\\x1b` or `\\u202e`,
+also with `--debug`. A value that looks like a private key, a token or a password is replaced by
+`[not shown]`.
 
 ## Options of every command
 
@@ -31,10 +31,10 @@ They may stand before or after the command.
 _JSON = """\
 With `--json` standard output has exactly one object, also when the command fails:
 `{"schema": "cloacina-ctl/<command>/1", "ok", "result", "diagnostics"}`, where a diagnostic is
-`{"code", "severity", "message", "where", "hint"}`. The dashes of `key generate` are those of
-`cloacina-ctl/key-generate/1`; a line without a command that is known says `cloacina-ctl/usage/1`.
+`{"code", "severity", "message", "where", "hint"}`. The schema of `key generate` is
+`cloacina-ctl/key-generate/1`; that of a line without a known command is `cloacina-ctl/usage/1`.
 
-Colour is used on a terminal, unless `NO_COLOR` is set, `TERM` is `dumb`, or `--color` says
+Color is used on a terminal, unless `NO_COLOR` is set, `TERM` is `dumb`, or `--color` says
 otherwise; `FORCE_COLOR` asks for it everywhere.
 
 ## Exit status
@@ -43,7 +43,7 @@ otherwise; `FORCE_COLOR` asks for it everywhere.
 |---|---|
 """
 _COMPLETION = """\
-A pipe that nobody reads any more is silent and changes no status.
+A closed pipe on standard output causes no message and does not change the status.
 
 ## Completion in the shell
 

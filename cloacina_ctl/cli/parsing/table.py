@@ -1,4 +1,4 @@
-"""Which commands there are, and where; a command's module is imported when it is called."""
+"""The table of commands; a command's module is imported when it is called."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from cloacina_ctl.cli.parsing.declaration import Command
 
 GROUPS = {
-    "key": "Your own keys: make, list, import, export and remove them.",
-    "trust": "The keys of others whose signatures count.",
+    "key": "Generate, list, import, export and remove your own keys.",
+    "trust": "Manage the trusted keys of others.",
 }
 
 # In the order in which people meet them. The value is the module under ``cli`` and its name there.

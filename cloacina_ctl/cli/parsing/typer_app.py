@@ -1,7 +1,7 @@
-"""The typer application, built from the same declarations as the quick parser reads.
+"""The typer application, built from the declarations that the fast parser reads.
 
-It shows help, completes in shells, and reads the lines that are not plain. Works with typer that
-brings click along (``typer._click``) and with typer that imports it, so nothing here names click.
+It shows help, completes in shells, and parses the lines that the fast parser does not. Works with a
+typer that contains click (``typer._click``) and with one that imports it: nothing here names click.
 """
 
 from __future__ import annotations
@@ -35,33 +35,33 @@ _EXAMPLES = (
     "cloacina-ctl inspect x.cloacina",
     "cloacina-ctl COMMAND --help",
 )
-# The base of everything that click complains with, wherever this typer has its click from.
+# The base class of click's errors, wherever this typer has its click from.
 _Complaint: type[Exception] = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
 )
 
 
 def read(words: Sequence[str], *, rich: bool) -> Invocation[Any] | int:
-    """Return what ``words`` ask for, or the exit status where typer has answered them itself.
+    """Return the parsed invocation, or the exit status where typer has handled the line itself.
 
-    ``rich`` is for help on a terminal. Raises ``UsageError`` for words that make no sense.
+    ``rich`` is for help on a terminal. Raises ``UsageError`` for a malformed line.
     """
-    line, behind = _split(words)
+    line, rest = _split(words)
     _refuse_missing_values(line)
-    application = typer.main.get_command(_Builder(behind, Texts(rich)).build())
+    application = typer.main.get_command(_Builder(rest, Texts(rich)).build())
     try:
         answer = application.main(args=line, prog_name=PROGRAM, standalone_mode=False)
     except _Complaint as complaint:
         raise as_usage_error(complaint) from complaint
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):
-            return 0  # typer would say 1, which means the answer no
+            return 0  # typer would return 1, which means a negative result
         raise
     return answer if isinstance(answer, Invocation) else int(answer or 0)
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...] | None]:
-    """Cut off what stands behind ``--`` of a command that hands it on; else leave it to typer."""
+    """Split at ``--`` where the command passes the rest on; else leave it to typer."""
     line = list(words)
     name = fast_parser.command_of(words)
     takes_rest = any(command.rest for command in all_commands() if command.name == name)
@@ -72,7 +72,7 @@ def _split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...] | None]:
 
 
 def _refuse_missing_values(line: Sequence[str]) -> None:
-    """Refuse an option where a value must stand: click would write to a file named ``--json``."""
+    """Refuse an option in the place of a value: click would write to a file named ``--json``."""
     name = fast_parser.command_of(line)
     options = [o for command in all_commands() if command.name == name for o in command.options]
     flags = {f: o for o in (*options, *COMMON) for f in o.flags}
@@ -81,7 +81,7 @@ def _refuse_missing_values(line: Sequence[str]) -> None:
         value = before[at] if at < len(before) else None
         option = flags.get(flag)
         if option is not None and option.refers == "credential" and value not in flags:
-            remember((value or "").lstrip("-"))  # people write a passphrase behind --passphrase
+            remember((value or "").lstrip("-"))  # users write a passphrase after --passphrase
         if option is None or option.kind == "flag":
             continue
         if value is None or (value.startswith("-") and value != "-"):
@@ -93,13 +93,13 @@ def _refuse_missing_values(line: Sequence[str]) -> None:
 class _Builder:
     """Builds the application for one line; common options before the verb gather here."""
 
-    def __init__(self, behind: tuple[str, ...] | None, texts: Texts) -> None:
-        self._behind = behind
+    def __init__(self, rest: tuple[str, ...] | None, texts: Texts) -> None:
+        self._rest = rest
         self._texts = texts
         self._before: dict[str, object] = {}
 
     def build(self) -> typer.Typer:
-        """Return the application; called, it returns what was chosen and runs nothing."""
+        """Return the application; a call returns the chosen invocation and runs nothing."""
         app = self._typer(SUMMARY, _program_epilog(), completion=True)
         version = self._option(_VERSION, None)
         app.callback()(_declared(self._gather, (*self._options(OutputOptions), version)))
@@ -143,11 +143,11 @@ class _Builder:
     def _end(self, blocks: tuple[Block, ...], base: Any) -> dict[str, Any]:  # noqa: ANN401
         """Return the settings that put ``blocks`` below the help.
 
-        With rich they are printed behind it: versions of typer differ in which line ends of an
-        epilog they keep, and would colour what looks like an option.
+        With rich they are printed after it: versions of typer differ in the line ends of an epilog
+        that they keep, and color words that look like options.
         """
         if self._texts.rich:
-            return {"cls": _printing_behind_help(base, self._texts.epilog(blocks))}
+            return {"cls": _printing_after_help(base, self._texts.epilog(blocks))}
         return {"epilog": self._texts.epilog(blocks)}
 
     def _gather(self, **given: object) -> None:
@@ -155,16 +155,16 @@ class _Builder:
         self._before.update({key: value for key, value in given.items() if value})
 
     def _values(self, command: Command[Taken], given: dict[str, object]) -> dict[str, object]:
-        """Return what was given, before the verb too, as the quick parser does."""
+        """Return the given values, also those before the verb, as the fast parser does."""
         found = given | {one.key: given[one.key] or self._before.get(one.key) for one in COMMON}
         for argument in command.arguments:
             if argument.required and found.get(argument.key) in (None, []):
-                raise missing_argument(argument.name, command.name)  # some click let it through
+                raise missing_argument(argument.name, command.name)  # some click accept it
         if command.rest is not None:
             taken = found.pop(command.rest.key, None)
             if isinstance(taken, list) and taken:
-                raise typer.BadParameter(f"an argument too many: {shown(taken[0])}")
-            found[command.rest.key] = self._behind or ()
+                raise typer.BadParameter(f"unexpected argument: {shown(taken[0])}")
+            found[command.rest.key] = self._rest or ()
         return {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in found.items()
@@ -205,16 +205,16 @@ class _Builder:
 
 
 class Texts(NamedTuple):
-    """Our own texts so that they show as they are, with rich or without."""
+    """Our own texts in a form that shows them unchanged, with rich or without."""
 
     rich: bool
 
     def plain(self, text: str) -> str:
-        """Return ``text`` with nothing in it that rich takes for markup."""
+        """Return ``text`` with its brackets escaped for rich."""
         return text.replace("[", r"\[") if self.rich else text
 
     def epilog(self, blocks: tuple[Block, ...]) -> str:
-        r"""Return titles and lines; ``\b`` tells click to leave the lines of a paragraph alone."""
+        r"""Return titles and lines; ``\b`` makes click keep the lines of a paragraph."""
         shown = []
         for title, lines in blocks:
             if lines:
@@ -231,7 +231,7 @@ def _program_epilog() -> tuple[Block, ...]:
 
 def _command_epilog(command: Command[Taken]) -> tuple[Block, ...]:
     examples = tuple(f"{line}\n    {what}" for line, what in command.examples)
-    statuses = ("0 yes, 1 no, or an error: `cloacina-ctl --help` lists all",)
+    statuses = ("0 success, 1 negative result, or an error: `cloacina-ctl --help` lists all",)
     return ("Examples", examples), ("Exit status", statuses)
 
 
@@ -239,11 +239,11 @@ _TYPES: dict[Kind, Any] = {
     "flag": bool,
     "text": str | None,
     "many": list[str] | None,
-    "number": str | None,  # read here, so that every typer complains in the same words
+    "number": str | None,  # parsed here: the message must not depend on the typer
 }
 
 
-def _printing_behind_help(base: Any, end: str) -> Any:  # noqa: ANN401 - typer's classes are untyped
+def _printing_after_help(base: Any, end: str) -> Any:  # noqa: ANN401 - typer's classes are untyped
     class CommandEnd(base):  # type: ignore[misc]
         def format_help(self, *given: Any) -> None:  # noqa: ANN401 - as click calls it
             super().format_help(*given)
@@ -274,21 +274,21 @@ def _declared(
 
 
 def _checker(option: Option) -> Callable[[Any], Any] | None:
-    """Return what judges a value that typer takes as text."""
+    """Return the check of a value that typer takes as text."""
     if option.kind == "number":
         return _as_number(shown if option.refers is None else lambda _: HIDDEN)
     return _one_of(option.choices) if option.choices else None
 
 
-def _as_number(told: Callable[[str], str]) -> Callable[[Any], int | None]:
-    """Return what reads a number; ``told`` says what of another value is shown."""
+def _as_number(display: Callable[[str], str]) -> Callable[[Any], int | None]:
+    """Return the parser of a number; ``display`` returns what the message shows of a bad value."""
 
     def read_number(value: Any) -> int | None:  # noqa: ANN401 - a text, a default, or nothing
         if value is None:
             return None
         number = fast_parser.whole_number(str(value))
         if number is None:
-            raise typer.BadParameter(f"expected a whole number, found: {told(str(value))}")
+            raise typer.BadParameter(f"expected a whole number, found: {display(str(value))}")
         return number
 
     return read_number
@@ -304,7 +304,7 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[Any], Any]:
 
 
 def _completer(choices: tuple[str, ...]) -> Callable[[str], list[str]] | None:
-    """Return what completes a word that is one of ``choices``, where there are any."""
+    """Return the shell completion for ``choices``; None where there are none."""
 
     def complete(incomplete: str) -> list[str]:
         return [word for word in choices if word.startswith(incomplete)]

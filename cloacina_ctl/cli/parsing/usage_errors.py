@@ -1,4 +1,4 @@
-"""What typer finds wrong with a command line, as our own kind of error in our own words."""
+"""Typer's errors as our own errors, with our own messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cloacina_ctl.suggestions import closest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# What other programs call our verbs. It goes before the spelling: `pack` is no typing error.
+# Names that other programs have for our verbs. They precede spelling: `pack` is not a typo.
 SYNONYMS = {
     **dict.fromkeys(("pack", "build", "create", "make", "bundle"), "package"),
     **dict.fromkeys(("check", "lint"), "validate"),
@@ -33,7 +33,7 @@ SYNONYMS = {
     "trust import": "trust add",
     "version": "--version",
 }
-# What other programs have and this one has not, with the nearest that it has.
+# Verbs of other programs that this one lacks, with the closest alternative.
 ABSENT = {
     **dict.fromkeys(
         ("init", "new"),
@@ -50,15 +50,15 @@ ABSENT = {
 }
 
 
-def as_usage_error(complaint: Any) -> UsageError:  # noqa: ANN401 - click's; its module varies
-    """Return the error to raise for a ``ClickException``, whose wording varies with versions."""
-    kind = type(complaint).__name__
-    context = getattr(complaint, "ctx", None)
-    param = getattr(complaint, "param", None)
+def as_usage_error(error: Any) -> UsageError:  # noqa: ANN401 - click's; its module varies
+    """Return our error for a ``ClickException``, whose wording depends on the version."""
+    kind = type(error).__name__
+    context = getattr(error, "ctx", None)
+    param = getattr(error, "param", None)
     path = context.command_path if context is not None else "cloacina-ctl"
     help_hint = f"see `{path} --help`"
     if kind == "NoSuchOption":
-        spelling = shown(str(complaint.option_name))
+        spelling = shown(str(error.option_name))
         if spelling == HIDDEN:
             return secret_given("the command line")
         return _wrong(
@@ -66,14 +66,14 @@ def as_usage_error(complaint: Any) -> UsageError:  # noqa: ANN401 - click's; its
         )
     if kind == "MissingParameter" and param is not None:
         return _wrong(f"{param.param_type_name} is missing: {_label(param)}", help_hint)
-    message = _sentence(str(complaint.message))
+    message = _sentence(str(error.message))
     if message.startswith("missing command"):
         return _wrong("a command is missing", f"`{path} --help` lists them")
     return _wrong(f"{_label(param)}: {message}" if param is not None else message, help_hint)
 
 
 def no_such_command(words: Iterable[str], known: Iterable[str]) -> UsageError:
-    """Return the error for a verb that does not exist; ``words`` may begin with a group."""
+    """Return the error for an unknown verb; ``words`` may begin with a group."""
     name = " ".join(map(shown, words))
     group = name.rpartition(" ")[0]
     program = f"cloacina-ctl {group}".strip()
@@ -84,12 +84,12 @@ def no_such_command(words: Iterable[str], known: Iterable[str]) -> UsageError:
 
 
 def missing_argument(name: str, command: str) -> UsageError:
-    """Return the error for a word that must be there."""
+    """Return the error for a missing argument."""
     return _wrong(f"argument is missing: {name}", f"see `cloacina-ctl {command} --help`")
 
 
 def missing_value(flag: str, found: str | None, *, secret: bool) -> UsageError:
-    """Return the error for an option without its value; ``secret`` where that leads to one."""
+    """Return the error for an option without its value; ``secret`` where the value is one."""
     if found is None:
         return _wrong(f"a value is missing: {flag}", None)
     if secret or shown(found) == HIDDEN:
@@ -97,7 +97,9 @@ def missing_value(flag: str, found: str | None, *, secret: bool) -> UsageError:
             f"{flag}: expected a value that does not begin with a dash; it is not shown",
             "put a secret into a file with mode 0600 and give the file's path",
         )
-    return _wrong(f"{flag}: expected a value, found: {found}", f"`{flag}={found}` if it is meant")
+    return _wrong(
+        f"{flag}: expected a value, found: {found}", f"if {found} is the value: `{flag}={found}`"
+    )
 
 
 def _nearest(word: str, known: Iterable[str]) -> str | None:
