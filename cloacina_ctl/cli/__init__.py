@@ -7,7 +7,7 @@ lines for people and one object for ``--json``.
 
 Nothing here opens a package, checks a signature or writes a file: that is what
 ``cloacina_ctl.operations`` is for, so that whatever a verb does can be done from Python as well.
-Only this layer knows that there is a terminal. What comes from a package, a server or a file name
+Only this layer knows that there is a terminal. Text from a package, a server or a file name
 goes through ``escape`` before it is shown.
 
 To add

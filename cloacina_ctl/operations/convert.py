@@ -53,9 +53,9 @@ def _refuse_same_file(request: ConvertRequest) -> None:
         if both and os.path.exists(request.path) and os.path.samefile(request.path, request.output):
             raise UsageError.of(
                 Code.USAGE,
-                "the result would replace the package that it is made of",
+                "the output would replace the package that is converted",
                 where=request.output,
-                hint="choose another name",
+                hint="choose another output",
             )
 
 
@@ -64,7 +64,7 @@ def _nothing_to_do(request: ConvertRequest, kind: str) -> UsageError:
         return UsageError.of(Code.USAGE, "it is a native package already", where=request.path)
     return UsageError.of(
         Code.USAGE,
-        f"from another generation to `{request.target.format}` the way is by a native package",
+        f"a legacy package cannot be converted to `{request.target.format}` directly",
         where=request.path,
         hint="convert it to native first: --format native",
     )

@@ -1,7 +1,7 @@
-"""``inspect``: what a package says of itself.
+"""``inspect``: what a package contains.
 
-Of a native package the signature frame and the head are read, no more. One of another generation
-has no table of contents and says little: all of it is read, its code too.
+Of a native package only the signature frame and the head are read. A legacy package has no table of
+contents: all of it is read, also its code.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def inspect(
 
     Where ``path`` is the folder of a project it is what a package of that would say, and an
     ``https`` address is asked for the beginning of the file alone.
-    Reads the signature frame and the head, of another generation everything. Executes and imports
-    nothing, judges signatures by the keys that the user knows, and decides nothing: that is for
+    Reads the signature frame and the head, of a legacy package everything. Executes and imports
+    nothing, checks signatures by the trusted keys, and accepts or refuses nothing: that is for
     ``verify``. Raises ``Refused`` for what is no package, also where the file is not as long as its
     index says.
     """
@@ -93,7 +93,7 @@ def inspect_legacy(proof: Proof, progress: Progress | None = None) -> Inspection
 
 
 def is_address(word: str) -> bool:
-    """Tell whether ``word`` is the address of a file on a server, and no path."""
+    """Return whether ``word`` is the address of a file on a server, and no path."""
     return word.lower().startswith(("https://", "http://"))
 
 

@@ -1,6 +1,6 @@
 """``install``: a package into the local registry, when every byte of it is proved.
 
-The bytes are copied first and verified as they lie in the registry, where nobody else writes to
+The bytes are copied first and verified as they lie in the registry, where no one else writes to
 them: what was verified is what is stored. Then one step makes the version the active one.
 """
 
@@ -112,7 +112,7 @@ def install(
 
 def _changed(request: InstallRequest) -> Refused:
     where = request.rule.signature or request.path
-    return Refused.of(Code.CHANGED, "its signature changed meanwhile", where=where)
+    return Refused.of(Code.CHANGED, "the signature changed during the installation", where=where)
 
 
 def _add(

@@ -61,7 +61,7 @@ def find_own_key(spec: str) -> KeyShown:
 def show_key(spec: str, passphrase: PassphraseProvider | None = None) -> KeyShown:
     """Return the key that ``spec`` means: a stored one, or one in a file or another source.
 
-    In a file it may be either half, of anybody; an encrypted one is opened with ``passphrase``.
+    In a file it may be either half, of any owner; an encrypted one is opened with ``passphrase``.
     """
     if not settings.names_a_source(spec):
         return find_own_key(spec)
@@ -83,7 +83,7 @@ def fingerprint_lines(fingerprint: str) -> tuple[str, str]:
 
 
 class ImportRequest(NamedTuple):
-    """Which file to import as ``name``, and what it is where 32 raw bytes do not tell.
+    """Which file to import as ``name``, and its kind where it holds 32 raw bytes.
 
     ``passphrase`` opens an encrypted private key; ``new_passphrase`` encrypts it in the store.
     """
@@ -134,13 +134,15 @@ def export_key(request: ExportRequest) -> KeyShown:
         raise UsageError.of(
             Code.USAGE,
             f"no such form of a key: {request.form}",
-            hint=f"there are {', '.join(FORMS)}",
+            hint=f"use one of {', '.join(FORMS)}",
         )
     if request.output is None:
         if request.private or request.form != "pem":
             what = "the private half" if request.private else f"the form {request.form}"
             raise UsageError.of(
-                Code.USAGE, f"{what} goes into a file only", hint="name it with --output"
+                Code.USAGE,
+                f"{what} can only be written to a file",
+                hint="name a file: --output FILE",
             )
         return find_own_key(request.key)
     key = find_own_key(request.key)
@@ -248,7 +250,7 @@ def signing_keys(
 ) -> tuple[PrivateKey, ...]:
     """Return the keys to sign with: those named, else the one that the user set, else ``default``.
 
-    The user sets one in the environment or in ``config.toml``. Without any, none: nobody signs.
+    The user sets one in the environment or in ``config.toml``. Without any, returns no key.
     Raises ``FileProblem`` where no key is named and it cannot be seen whether there is one.
     """
     chosen = specs or _usual_key()
@@ -266,8 +268,8 @@ def _usual_key() -> tuple[str, ...]:
         first = error.diagnostics[0]
         raise FileProblem(
             first._replace(
-                message=f"it cannot be seen whether you have a key to sign with: {first.message}",
-                hint=f"name a key file, sign nothing, or name the folder of your keys with "
+                message=f"cannot read whether you have a key to sign with: {first.message}",
+                hint=f"name a key file, do not sign, or set the folder of your keys with "
                 f"{settings.ENV_FOLDER}",
             )
         ) from error

@@ -18,8 +18,8 @@ def raised_limits(settings: Iterable[str]) -> Limits:
         name, _, number = setting.partition("=")
         if name not in Limits._fields:
             known = ", ".join(Limits._fields)
-            raise UsageError.of(Code.USAGE, f"no such limit: {name}", hint=f"there are {known}")
+            raise UsageError.of(Code.USAGE, f"no such limit: {name}", hint=f"use one of {known}")
         if not (number.isascii() and number.isdigit() and len(number) <= 18):
-            raise UsageError.of(Code.USAGE, f"a limit is a number: {setting}")
+            raise UsageError.of(Code.USAGE, f"expected NAME=NUMBER, found: {setting}")
         limits = limits._replace(**{name: int(number)})
     return limits

@@ -55,7 +55,7 @@ class Locator:
         file = self._seen(spelled["file"])
         if file is None:
             return found
-        if spelled["file"].endswith("/"):  # how a folder is told from a file
+        if spelled["file"].endswith("/"):  # the mark of a folder
             file += "/"
         line, column = (None if text is None else int(text) for text in spelled.group(2, 3))
         column = column or getattr(found.where, "column", None)  # of a `Place`

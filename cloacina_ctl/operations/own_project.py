@@ -1,7 +1,7 @@
 """A project's folder where a package is expected: what it would be, and a package of it for a run.
 
-It is the user's own folder, named by the user, and so nothing is asked of signatures: whoever could
-change it could change what `package` makes of it as well.
+It is the user's own folder, named by the user, and so it needs no signature: anyone who can
+change it can also change the package that `package` makes of it.
 """
 
 from __future__ import annotations

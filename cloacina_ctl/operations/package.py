@@ -1,6 +1,6 @@
 """``package``: a project becomes one package.
 
-read the project → judge it → (Rust) build the library and read it → select files → plan → write →
+read the project → check it → (Rust) build the library and read it → select files → plan → write →
 sign → one rename. Nothing of a Python project is run; for a crate cargo is started, which runs
 build scripts and macros of the crate and of what it depends on.
 """
@@ -63,7 +63,7 @@ _NO_CONTENTS = Contents(files=1, sha256="0" * 64, size=0)
 
 
 def prepare(request: PackageRequest, progress: Progress | None = None) -> Prepared:
-    """Read, judge and plan, writing and building nothing: what ``package --list`` shows.
+    """Read, check and plan, writing and building nothing: what ``package --list`` shows.
 
     A crate's library is no part of the plan; ``unbuilt`` names it. Raises ``Refused`` with
     everything that is wrong with the project, ``BuildFailed`` where uv or pip failed.
@@ -100,7 +100,7 @@ def _planned(
     if project.rust is None:
         refuse_options(request.build, "a Python project is not built")
     elif request.target.format == SOURCE:
-        refuse_options(request.build, "the runtime builds a `source` package")
+        refuse_options(request.build, "the engine builds a `source` package")
     output = output_path(request, project)
     selection = select_project(project, request, output)
     code = code_of(project, selection)
@@ -165,7 +165,7 @@ def package(request: PackageRequest, progress: Progress | None = None) -> Packag
     if request.require_signature and not request.keys:
         raise NotTrusted.of(
             Code.UNSIGNED,
-            "no key to sign with, and a signature is required",
+            "a signature is required, and there is no key to sign with",
             hint="make one: `cloacina-ctl key generate`",
         )
     if request.sign_fidius:
@@ -234,9 +234,9 @@ def _only_graphs(project: Project) -> Refused:
     graphs = project.python.graphs if project.python is not None else ()
     return Refused.of(
         Code.NO_WORKFLOW,
-        "the project has a computation graph and no task: a native package describes workflows",
+        "the project has a computation graph and no task: a native package holds workflows",
         where=graphs[0] if graphs else None,
-        hint="make a package of the other kind: `package --format source`",
+        hint="make a source package: `package --format source`",
     )
 
 
@@ -288,7 +288,7 @@ def _generated(
         return
     text = resolved_package_toml(project)
     path = MemberPath.parse(layout.PACKAGE_TOML)
-    yield PlannedFile(path, text, len(text), False, "the resolved manifest of other runtimes")
+    yield PlannedFile(path, text, len(text), False, "the resolved manifest of other releases")
 
 
 def _libraries(built: BuiltLibrary | None) -> Iterator[PlannedFile]:

@@ -1,7 +1,7 @@
-"""``publish``: give a package to a server, and know that it runs there.
+"""``publish``: publish a package to a server, and wait until it is loaded.
 
-(1) The file is opened once; who vouches for it and whether that server would load it is known
-before anything is asked. (2) The server has no later version of it. (3) The bytes that were
+(1) The file is opened once; it is verified, and checked against the rules of the server's release,
+before any request. (2) The server has no later version of it. (3) The bytes that were
 verified are sent, and hashed on the way. (4) The build succeeded, (5) the server lists the tasks
 that the package declares, and (6), where that is wanted, it ran once. An accepted upload alone is
 no success: servers accept what they never load.
@@ -94,7 +94,7 @@ def publish(
     watch: Watch | None = None,
     progress: Progress | None = None,
 ) -> Published:
-    """Publish the package; ``watch`` is told of each step that the server makes.
+    """Publish the package; ``watch`` is called for each step of the server.
 
     Raises ``Refused``, ``NotTrusted`` and ``Incompatible`` for a package that is not sent,
     ``BuildFailed`` with the compiler's words, ``NetworkProblem`` for what the server says or lacks.
@@ -118,14 +118,14 @@ def publish(
         package_id = _upload(server, body, checked, request, package)  # (3)
     published = published._replace(status="uploaded", package_id=package_id)
     if request.wait_seconds is None:
-        return _with_warning(published, "whether it builds and loads is not known: not waited for")
+        return _with_warning(published, "not known whether it builds and loads: --no-wait")
     wait = request.pace.begin(request.wait_seconds, watch)
     try:
         return _follow(server, published, checked, request, wait)
     except NetworkProblem as error:
         raise _with_what_is_there(error, package_id) from error
     except KeyboardInterrupt:
-        wait.tell("stopped", f"it is there as {package_id}; the same command goes on")
+        wait.report("stopped", f"uploaded as {package_id}; to continue, run the same command again")
         raise
 
 
@@ -155,12 +155,12 @@ def _with_what_is_there(error: NetworkProblem, package_id: str) -> NetworkProble
     first = error.diagnostics[0]
     if first.hint is not None or first.code not in (Code.UNREACHABLE, Code.NO_ANSWER):
         return error
-    hint = f"it was sent, and is there as {package_id}: the same command goes on from there"
+    hint = f"it was uploaded as {package_id}: to continue, run the same command again"
     return NetworkProblem(first._replace(hint=hint))
 
 
 def _check(source: UploadSource, runtime: Release, progress: Progress | None) -> CheckedPackage:
-    """Return what is known of the package; of a converted one also who vouches for the original."""
+    """Return the checked package; a converted one has the trusted signers of the original."""
     checked = check_for_server(source.package, source.rule, runtime, progress)
     if source.trusted_signers is None:
         return checked
@@ -187,7 +187,7 @@ def _follow(
     tasks = tuple(sorted(loaded.tasks or ()))
     published = published._replace(status="loaded", tasks=tasks, workflow=workflow, run=run)
     if loaded.tasks is None:
-        return _with_warning(published, "this server does not say which tasks it loaded")
+        return _with_warning(published, "this server does not report which tasks it loaded")
     _refuse_absent_tasks(set(checked.tasks) - set(tasks), server)
     others = sorted(set(tasks) - set(checked.tasks))
     if others:
@@ -214,7 +214,7 @@ def _runtime(name: str) -> Release:
         raise Incompatible.of(
             Code.OTHER_GENERATION,
             f"Cloacina {runtime.name} has no server",
-            hint="servers are there from 0.4 on",
+            hint="use 0.4 or later",
         )
     return runtime
 
@@ -241,7 +241,7 @@ def _refuse_older(
 
 
 def is_older(version: str, other: str) -> bool:
-    """Tell whether ``version`` comes before ``other``; not where their order is not known."""
+    """Return whether ``version`` comes before ``other``; not where their order is not known."""
     from packaging.version import InvalidVersion, Version
 
     try:
@@ -262,19 +262,21 @@ def _upload(
     except ServerRefused as error:
         raise _explained(error, checked, request) from error
     except ServerDenied as error:
-        raise _told_of_which_bytes(error, package, request) from error
+        raise _with_package_hash(error, package, request) from error
 
 
-def _told_of_which_bytes(
+def _with_package_hash(
     error: ServerDenied, package: LegacyPackage, request: PublishRequest
 ) -> NotTrusted:
     """Return the error with what the operator of a server that wants signatures looks for."""
     if not error.said.code.startswith(_ABOUT_SIGNATURES):
         return error
     first = error.diagnostics[0]
-    hint = f"{first.hint or 'its operator knows more'}; package_hash {package.digest}"
+    hint = f"{first.hint or 'ask the operator of the server'}; package_hash {package.digest}"
     if request.convert:
-        hint += "; it was converted on the way: `convert` and `sign` make a file with a .sig"
+        hint += (
+            "; --convert drops signatures: use `convert` and `sign` to make a file with a sidecar"
+        )
     return NotTrusted(first._replace(hint=hint))
 
 
@@ -286,21 +288,23 @@ def _explained(
     if "already exists" in said.words:
         return NetworkProblem.of(
             Code.VERSION_TAKEN,
-            f"the server has had {checked.name} {checked.version} with other bytes: {said.text}",
+            f"{checked.name} {checked.version} was published with other bytes: {said.text}",
             where=request.path,
-            hint="a version is published once, also one whose build failed or that was deleted: "
-            "raise it, package, publish",
+            hint="a version can be published only once, even if its build failed or it was deleted: "
+            "raise the version, package and publish again",
         )
     if "search_path" in said.words:
         return NetworkProblem.of(
             Code.NOT_THERE,
             f"the server has no tenant {request.tenant}: {said.text}",
             where=first.where,
-            hint="its operator makes tenants; is --tenant right?",
+            hint="check --tenant; the operator of the server creates tenants",
         )
     if said.status == 413 or "multipart" in said.words:
         return NetworkProblem(
-            first._replace(hint="it may be too large for this server, or for a proxy before it")
+            first._replace(
+                hint="it may be too large for this server, or for a proxy in front of it"
+            )
         )
     return error
 

@@ -1,4 +1,4 @@
-"""What the verbs that read return: the same for packages of every generation."""
+"""What the verbs that read return: the same for packages of every format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SignatureView(NamedTuple):
     """A signature: ``status`` is what was checked; ``claimed`` is text that was not.
 
     ``name`` is the user's own name for the key; ``signed_at`` is there where the signature holds.
-    ``scheme`` is the form of another generation, which is not over its claims; ``covers`` and
+    ``scheme`` is the form of a legacy signature, which does not cover its claims; ``covers`` and
     ``leaves_out`` say what it is over, in words. ``keyid`` is empty where it names no key.
     """
 
@@ -61,33 +61,33 @@ class SignatureView(NamedTuple):
         return {key: value for key, value in found.items() if value is not None}
 
 
-def signature_view(judged: CheckedSignature) -> SignatureView:
-    """Return what may be shown of a judged signature: unverified text only as claimed."""
-    claims = judged.claims
+def signature_view(checked: CheckedSignature) -> SignatureView:
+    """Return what may be shown of a checked signature: unverified text only as claimed."""
+    claims = checked.claims
     texts = {
         key: value
         for key, value in (claims._asdict() if claims is not None else {}).items()
         if value is not None
     }
     predicate_type = texts.pop("predicate_type", None)
-    scheme = judged.scheme
+    scheme = checked.scheme
     return SignatureView(
-        keyid=judged.keyid,
-        status=judged.status.value,
-        is_signature=judged.is_signature,
-        name=judged.name,
-        signed_at=judged.signed_at,
-        comment=texts.get("comment") if judged.claims_hold else None,
-        reason=judged.reason,
+        keyid=checked.keyid,
+        status=checked.status.value,
+        is_signature=checked.is_signature,
+        name=checked.name,
+        signed_at=checked.signed_at,
+        comment=texts.get("comment") if checked.claims_hold else None,
+        reason=checked.reason,
         predicate_type=predicate_type,
-        claimed=() if judged.claims_hold else tuple(sorted(texts.items())),
+        claimed=() if checked.claims_hold else tuple(sorted(texts.items())),
         scheme=scheme.name if scheme is not None else None,
         covers=scheme.covers if scheme is not None else None,
         leaves_out=scheme.leaves_out if scheme is not None else (),
     )
 
 
-# Lists that say something when they are empty; any other is null where a generation says nothing.
+# Lists that say something when they are empty; any other is null where the format says nothing.
 _SAY_NONE = frozenset(
     {"dependencies", "tasks", "symbols", "nodes", "edges", "execution_order", "unknown"}
 )
@@ -97,7 +97,7 @@ _NAMES = {"from_": "from", "number": "index"}
 def manifest_json(manifest: Manifest | LegacyView, text: bytes) -> JsonValue:
     """Return the manifest as JSON: of a native package its own ``text``, of others the same shape.
 
-    There every key is present, with null for what the generation cannot say.
+    There every key is present, with null for what the format cannot say.
     """
     if manifest.format_version is not None:
         import json
@@ -107,7 +107,7 @@ def manifest_json(manifest: Manifest | LegacyView, text: bytes) -> JsonValue:
     found = plain(manifest)
     requires = found.get("requires") if isinstance(found, dict) else None
     if isinstance(requires, dict):
-        requires["dependencies"] = None  # no generation says them: that is not to have none
+        requires["dependencies"] = None  # no legacy format says them: that is not to have none
     return found
 
 
@@ -128,17 +128,17 @@ def _field(name: str, value: object) -> JsonValue:
     if name == "config" and isinstance(value, tuple):
         return {str(key): str(text) for key, text in value}
     if name == "unloaded":
-        return None  # no generation says whether its packer loaded the library
+        return None  # no legacy format says whether its packer loaded the library
     if value in ((), ""):
         return [] if name in _SAY_NONE else None
     return plain(value)
 
 
 class Inspection(NamedTuple):
-    """What a package says. Nothing of it is vouched for but what ``signatures`` say.
+    """What a package says. Only ``signatures`` are checked.
 
     ``compressed`` is what the payload takes in this file, ``size`` the file itself, both in bytes.
-    ``format`` is the generation. One that is not native has no ``head`` and a ``manifest`` of the
+    ``format`` is its format. One that is not native has no ``head`` and a ``manifest`` of the
     same shape, made of what it says and what its code says; ``original`` is its own manifest,
     ``releases`` are those of Cloacina that load it, as far as the manifest decides. ``warnings``
     say where the user's keys cannot be read: then no signature is by a known key. ``not_packed``

@@ -74,7 +74,7 @@ def run(
 
     A task that fails is an answer, not an error. Raises what ``verify`` and ``load`` raise,
     ``UsageError`` for a workflow or task that is not there, ``Incompatible`` for a package that has
-    graphs alone, and ``Refused`` for a trigger rule that nobody can judge.
+    graphs alone, and ``Refused`` for a trigger rule that cannot be evaluated.
     """
     refuse_odd_limits(request)
     with load(request, rule, watch) as loaded:
@@ -120,7 +120,7 @@ def _run(
 ) -> WorkflowOutcome:
     context = dict(request.context)
     if request.engine is None:
-        tell = watch.stopped
+        report = watch.stopped
         options = RunOptions(
             jobs=request.jobs, timeout=request.timeout, keep_going=request.keep_going
         )
@@ -130,13 +130,13 @@ def _run(
             context,
             options,
             watch.event,
-            stopped=None if tell is None else lambda outcome: tell(ran(outcome)),
+            stopped=None if report is None else lambda outcome: report(ran(outcome)),
         )
     from cloacina_ctl.runtime.engine_run import EngineOptions, run_in_engine
     from cloacina_ctl.runtime.session import Session
 
     if not isinstance(session, Session):
-        raise UsageError.of(Code.USAGE, "what is loaded is in no engine")
+        raise UsageError.of(Code.USAGE, "the loaded code does not run in an engine")
     asked = EngineOptions(jobs=request.jobs, timeout=request.timeout, only=request.task)
     return run_in_engine(session, workflow, context, asked, watch.event)
 
@@ -154,8 +154,8 @@ def _refuse_what_is_not_loaded(workflow: Workflow, described: PackageMetadata) -
     Raises ``Refused`` for one that a server has to make a part of.
     """
     made = {task.id for task in described.constructors}
-    told = {task.id for task in described.tasks} | made
-    absent = [f" with its task `{task.id}`" for task in workflow.tasks if task.id not in told]
+    listed = {task.id for task in described.tasks} | made
+    absent = [f" with its task `{task.id}`" for task in workflow.tasks if task.id not in listed]
     if absent or described.workflow not in (None, workflow.name):
         raise UsageError.of(
             Code.NO_SUCH_TASK,
@@ -166,6 +166,6 @@ def _refuse_what_is_not_loaded(workflow: Workflow, described: PackageMetadata) -
         if task.id in made:
             raise Refused.of(
                 Code.UNKNOWN_DEPENDENCY,
-                f"`{task.id}` is made by a constructor of a provider, which runs on a server alone",
+                f"`{task.id}` is made by a constructor of a provider, which only a server can run",
                 where=task.source,
             )

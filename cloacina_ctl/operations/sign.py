@@ -1,6 +1,6 @@
 """``sign``: another signature on a package, one replaced, one removed; the payload untouched.
 
-A package of another generation gets a sidecar instead (``sign_sidecar``).
+A legacy package gets a sidecar instead (``sign_sidecar``).
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def write_sidecar(
         if before not in (None, keyid) and not request.overwrite:
             raise _taken(f"it is the signature of another key, {before}; {_ONE}", output)
         package.stream(DISCARD, progress=stage(progress, "verifying"))
-        # Where there was none, one that came meanwhile is not replaced: nobody has read it.
+        # Where there was none, one that came meanwhile is not replaced: its content is unknown.
         write_file(output, make_sidecar(package.digest, key, request.signed_at), replaced=replaced)
     return WrittenSidecar(
         output, package.digest, keyid, replaced=None if before == keyid else before
@@ -106,7 +106,7 @@ def _only_key(keys: tuple[PrivateKey, ...]) -> PrivateKey:
         raise UsageError.of(
             Code.BLOCK_FULL,
             f"{_ONE}, and {len(keys)} keys are to sign",
-            hint="sign with one; a second sidecar elsewhere is made with --output",
+            hint="sign with one key; write a second sidecar with --output",
         )
     return keys[0]
 
@@ -118,8 +118,8 @@ def _refuse_the_package(output: str, package: str) -> None:
         if taken and os.path.samefile(output, package):
             raise UsageError.of(
                 Code.USAGE,
-                "the signature would replace the package: it goes into a file of its own",
-                hint=f"leave --output away: it is {sidecar_path(package)}",
+                "the signature would replace the package: it needs a file of its own",
+                hint=f"remove --output: the default is {sidecar_path(package)}",
             )
 
 
@@ -150,7 +150,7 @@ class SignRequest(NamedTuple):
 
     ``keys`` sign; ``remove`` and ``replace`` name signatures by their keyid, or by a beginning of
     it that names one key. ``output`` is where the result goes: over the package itself if None. For
-    a package of another generation the result is its sidecar, beside it if None.
+    a legacy package the result is its sidecar, beside it if None.
     """
 
     path: str
@@ -167,8 +167,8 @@ class SignRequest(NamedTuple):
 class Signed(NamedTuple):
     """The package as it is now, and what changed: fingerprints of keys.
 
-    ``already`` are keys that were asked to sign and had: with them alone nothing was written. One
-    of another generation has a ``sidecar``, a path; its ``content`` is the digest of the whole
+    ``already`` are keys that were asked to sign and had: with them alone nothing was written.
+    A legacy package has a ``sidecar``, a path; its ``content`` is the digest of the whole
     file, which the sidecar signs.
     """
 
@@ -189,7 +189,7 @@ def sign(
 ) -> Signed:
     """Add and remove signatures; afterwards the file has new ones, or is as it was.
 
-    Every byte of the package is proved first: who signs says that it is whole. Runs that sign one
+    Every byte of the package is proved first: a signature says that it is whole. Runs that sign one
     file take turns, so that no signature is lost; ``waits`` is entered while another has its turn.
     Raises ``Refused`` where it is not whole, or where there is no room; ``NotTrusted`` for a keyid
     that is not there; ``FileProblem`` where another program holds the file (I011), or replaced or
@@ -199,7 +199,9 @@ def sign(
         raise UsageError.of(Code.USAGE, "neither a key to sign with nor a signature to remove")
     if request.path == STDIN and request.output is None:
         raise UsageError.of(
-            Code.USAGE, "what comes on standard input has no place", hint="name one with --output"
+            Code.USAGE,
+            "no output for a package from standard input",
+            hint="name one: --output FILE",
         )
     with contextlib.ExitStack() as held:
         replaced = held.enter_context(_turn(request, waits)) if _is_in_place(request) else None
@@ -211,7 +213,7 @@ def sign(
 
 
 def _is_in_place(request: SignRequest) -> bool:
-    """Tell whether the result goes over the package itself, under whatever path."""
+    """Return whether the result goes over the package itself, under whatever path."""
     if request.output is None:
         return True
     if request.path == STDIN or not os.path.exists(request.path):
@@ -264,7 +266,7 @@ def _sign_beside(
     if request.remove or request.replace:
         raise UsageError.of(
             Code.USAGE,
-            "the signature of this package is a file beside it: there is none inside to take out",
+            "the signature of this package is in a sidecar, not inside the package",
             hint="remove the file, or replace it: `--force`",
         )
     if request.comment is not None:
@@ -298,7 +300,7 @@ def _take_out(
         if len(found) != 1 or len(digits) < 8:
             raise NotTrusted.of(
                 Code.NO_SUCH_SIGNATURE,
-                f"{len(found)} keys signed it whose keyid begins with: {shown_word(keyid)}",
+                f"{len(found)} keys signed it whose fingerprint begins with: {shown_word(keyid)}",
                 where=package.path,
                 hint="`cloacina-ctl inspect` lists the signatures",
             )
@@ -319,11 +321,11 @@ def _who_signs(
     # One that says nothing that can be read is a signature that fails.
     signed = {one.keyid for one in kept if _says(one) in (SIGNATURE_TYPE, None)} & asked.keys()
     known = tuple(KnownKey(key=asked[keyid].public) for keyid in signed)
-    judged = examine(package, known).signatures
+    checked = examine(package, known).signatures
     for keyid in sorted(signed):
         fails = [
             one
-            for one in judged
+            for one in checked
             if one.keyid == keyid and one.status is not SignatureStatus.TRUSTED
         ]
         if fails or request.comment is not None:

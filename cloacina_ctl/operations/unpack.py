@@ -57,7 +57,7 @@ def unpack(
             raise UsageError.of(Code.USAGE, "only native packages have sections to be withheld")
         if destination is not None:
             return _unpack_legacy(proof, destination, wanted, progress)
-        # Only reading tells the name; everything is proved again when it is read for good.
+        # The name is known after reading; everything is verified again when it is unpacked.
         named = proof.stream(progress=stage(progress, "verifying")).identity
         rule = rule._replace(name=named.name, version=named.version)
         destination = _default_folder(named.name, named.version)
@@ -122,7 +122,7 @@ def _default_folder(name: str, version: str) -> str:
     if not is_plain:
         raise UsageError.of(
             Code.USAGE,
-            f"the package's name and version make no name of a folder: {folder[:200]}",
+            f"the package's name and version are not valid as the name of a folder: {folder[:200]}",
             hint="name the folder: --output FOLDER",
         )
     return folder

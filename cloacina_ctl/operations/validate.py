@@ -1,7 +1,7 @@
 """``validate``: everything that is wrong with a project or a package, each with a code.
 
-Starts no process and runs nothing of what it judges, unless it is asked to load a package. What
-cannot be opened is a finding too, and what could not be judged because of it is named as skipped.
+Starts no process and runs none of the checked code, unless it is asked to load a package. What
+cannot be opened is a finding too, and what could not be checked because of it is named as skipped.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ if TYPE_CHECKING:
 __all__ = ["BuildOptions", "BuildRequest", "FindingFilter", "Report", "Validated", "validate"]
 
 
-_SKIPPED = ("what lies behind the first problem",)
+_SKIPPED = ("everything after the first problem",)
 
 
 class Validated(NamedTuple):
-    """What was judged (``project`` or ``package``) and what was found."""
+    """What was checked (``project`` or ``package``) and what was found."""
 
     path: str
     kind: str
@@ -71,26 +71,26 @@ def validate(
     load: VerificationPolicy | None = None,
     progress: Progress | None = None,
 ) -> Validated:
-    """Judge the project in the folder ``path``, or the package in the file ``path``.
+    """Check the project in the folder ``path``, or the package in the file ``path``.
 
     Of a crate counts what its ``build`` compiles: the member of a workspace, the features.
     With ``load`` a package without errors that keeps this rule is loaded too, in a child process,
     and what its code says is compared with the manifest. Raises ``FileProblem`` only where there
-    is nothing of that name to judge, ``UsageError`` for what cannot be loaded.
+    is nothing of that name to check, ``UsageError`` for what cannot be loaded.
     """
     _refuse_unknown_codes(choice)
     if load is not None and (path == "-" or os.path.isdir(path)):
         raise UsageError.of(Code.USAGE, "--load is for a package in a file")
     if os.path.isdir(path):
         locator = Locator(path)
-        found = _judged(lambda: _project(path, build, locator), choice)
+        found = _checked(lambda: _project(path, build, locator), choice)
         return Validated(path, "project", found._replace(findings=locator.located(found.findings)))
     if path != "-" and not os.path.lexists(path):
         raise FileProblem.of(Code.NOT_FOUND, "no such file or folder", where=path)
-    found = _judged(lambda: _package(path, limits, progress), choice)
+    found = _checked(lambda: _package(path, limits, progress), choice)
     if load is not None and found.ok:
         rule = load
-        more = _judged(lambda: list(_loaded(path, rule, progress)), choice)
+        more = _checked(lambda: list(_loaded(path, rule, progress)), choice)
         again = {(one.code, one.message, one.where) for one in more.findings}
         first = (one for one in found.findings if (one.code, one.message, one.where) not in again)
         found = Report((*first, *more.findings), more.skipped)
@@ -128,10 +128,10 @@ def _loaded(
         return (*loaded.warnings, *(one for one in loaded.session.warnings if one.code in kept))
 
 
-def _judged(judge: Callable[[], list[Diagnostic]], choice: FindingFilter) -> Report:
-    """Return the report, with what stopped the judging as findings of it."""
+def _checked(check: Callable[[], list[Diagnostic]], choice: FindingFilter) -> Report:
+    """Return the report, with what stopped the checks as findings of it."""
     try:
-        return report(judge(), choice)
+        return report(check(), choice)
     except (Refused, NotTrusted, FileProblem, Incompatible) as error:
         return report(error.diagnostics, choice, _SKIPPED)
 
@@ -194,7 +194,7 @@ def _source_findings(project: Project) -> Iterator[Diagnostic]:
 
 
 def _read(path: str, build: BuildRequest, found: list[Diagnostic]) -> Project:
-    """Return the project; the rest is judged too where only a build knows its version."""
+    """Return the project; the rest is checked too where only a build knows its version."""
     from cloacina_ctl.project.reading import read_project
 
     try:
@@ -262,7 +262,7 @@ def _crate_findings(head: Head, files: dict[str, bytes]) -> Iterator[Diagnostic]
 
 
 def _wanted(head: Head) -> frozenset[str]:
-    """Return the files that are looked into: libraries, sources, modules of a workflow."""
+    """Return the files that are read: libraries, sources, modules of a workflow."""
     from cloacina_ctl.operations.packaging.packed_crate import crate_members
     from cloacina_ctl.project.python.source import MAX_SOURCE_BYTES
 
@@ -280,7 +280,7 @@ def _wanted(head: Head) -> frozenset[str]:
 
 
 class _Kept(MemorySink):
-    """A sink that keeps the files that are looked into and lets the rest pass."""
+    """A sink that keeps the files that are read and lets the rest pass."""
 
     def __init__(self, wanted: frozenset[str]) -> None:
         super().__init__()

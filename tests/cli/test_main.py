@@ -238,7 +238,7 @@ def test_the_version_is_answered_everywhere_before_a_command(cli):
         ("schema --jsn", "no such option: --jsn — did you mean `--json`?"),
         ("schema -x", "no such option: -x — see `cloacina-ctl schema --help`"),
         ("inspect", "argument is missing: PACKAGE — see `cloacina-ctl inspect --help`"),
-        ("package a b", "an argument too many: b — see `cloacina-ctl package --help`"),
+        ("package a b", "unexpected argument: b — see `cloacina-ctl package --help`"),
         ("sign a --jobs x", None),
         ("package --level x", "--level: expected a whole number, found: x — " + SEE_PACKAGE),
         (

@@ -225,7 +225,7 @@ def test_options_that_exclude_each_other_exist_and_are_not_given_by_themselves()
 
 def test_what_a_verb_takes_cannot_be_changed_afterwards():
     options = Probed({"first": "a"})
-    with pytest.raises(AttributeError, match="figure is not to be changed"):
+    with pytest.raises(AttributeError, match="figure cannot be changed"):
         options.figure = 1
     assert (options.first, options.figure, options.one) == ("a", None, "a")
 

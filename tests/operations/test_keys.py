@@ -187,7 +187,7 @@ def test_on_a_terminal_the_name_of_a_private_key_is_typed_to_remove_it(typed):
     for keystrokes in ("yes\n", "\x04"):
         status, _, said = typed("key", "remove", "default", keystrokes=keystrokes)
         assert status == 1
-        assert "nothing brings the private key default back" in said
+        assert "the private key default cannot be restored" in said
     assert [key.name for key in keys.list_keys()] == ["default"]
     assert typed("key", "remove", "default", keystrokes="default\n")[0] == 0
     assert keys.list_keys() == ()

@@ -158,5 +158,5 @@ def test_what_a_constructor_makes_is_a_task_of_the_manifest_that_a_server_runs(p
     with pytest.raises(Refused) as refused:
         run(RunRequest(path), UNSIGNED)
     assert refused.value.diagnostics[0].message == (
-        "`greet` is made by a constructor of a provider, which runs on a server alone"
+        "`greet` is made by a constructor of a provider, which only a server can run"
     )

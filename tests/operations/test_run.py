@@ -53,7 +53,7 @@ def test_without_events_programs_get_one_object_as_of_every_verb(cli, signed):
     assert json.loads(ran.out)["result"]["status"] == "completed"
     told = cli("run", signed, "--events")
     assert (told.status, told.err) == (
-        2, "error[U001] --events prints events for programs — add --json, or leave it out\n"
+        2, "error[U001] --events needs --json — add --json, or remove --events\n"
     )  # fmt: skip
 
 

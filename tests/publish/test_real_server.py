@@ -175,7 +175,7 @@ def test_ctrl_c_while_it_waits_says_what_is_there_and_the_next_goes_on(publish, 
         child.send_signal(signal.SIGINT)
         said = child.communicate()[1]
     assert child.returncode == 130
-    assert "stopped: it is there as " in said
+    assert "stopped: uploaded as " in said
     done = publish(data, "--run")
     assert done.status == 0
     assert done.json["result"]["package_id"] in said

@@ -269,7 +269,7 @@ def test_ctrl_c_while_it_is_built_says_what_is_there_and_the_next_goes_on(tell, 
     )
     done = publish(json=False)
     assert done.status == 130
-    assert f"it is there as {server.rows[0].id}; the same command goes on" in done.err
+    assert f"uploaded as {server.rows[0].id}; to continue, run the same command again" in done.err
     assert "stopped by SIGINT" in done.err
     server.instead, server.builds = lambda _: None, ["building", "success"]
     again = tell()

@@ -198,7 +198,7 @@ def test_a_signature_that_was_judged_here_is_no_loss(cli, folder, tmp_path, need
     said = cli("install", path, "--daemon", folder, *OLD)
     assert said.status == 0, said.err
     assert "lost" not in said.err
-    assert "its signature was verified here and does not go along" in said.err
+    assert "its signature was verified here and is not delivered with it" in said.err
     said = cli("install", path, "--daemon", folder, *OLD, "--json")
     judge(said.json)
     assert said.json["result"]["losses"] == []
@@ -313,7 +313,7 @@ def test_a_version_is_there_once_and_keeps_its_bytes(cli, folder, tmp_path):
     words = ("--daemon", folder, *OLD, "--allow-unsigned")
     (folder / "mine.cloacina").write_bytes(first.read_bytes())
     said = cli("install", first, *words)
-    assert "mine.cloacina: demo 1.0.0 lay there already" in said.out
+    assert "mine.cloacina: demo 1.0.0 was delivered already" in said.out
     said = cli("install", other, *words, "--json")
     judge(said.json)
     assert (said.status, said.json["diagnostics"][0]["code"]) == (8, "D002")
@@ -355,7 +355,7 @@ def test_a_version_takes_the_place_of_the_others_of_its_name(cli, folder, tmp_pa
     assert [one.name for one in folder.iterdir()] == ["demo-1.1.0.cloacina"]
     assert (folder / "demo-1.1.0.cloacina").read_bytes() == second.read_bytes()
     said = cli("install", first, *words[:-1])  # and back
-    assert "in the place of 1.1.0: install that package again to go back" in said.out
+    assert "replaces 1.1.0; to go back, install that package again" in said.out
     assert "start the daemon again" in said.err
     assert [one.name for one in folder.iterdir()] == ["demo-1.0.0.cloacina"]
 

@@ -47,12 +47,12 @@ def code_of(said) -> str:
 def test_versions_side_by_side_and_the_way_back(cli, made, registry):
     assert "1.0.0 is installed and active" in cli("install", made.first).out
     said = cli("install", made.second)
-    assert "before it: 1.0.0; `rollback` goes back" in said.out
+    assert "before it: 1.0.0; `rollback` goes back to it" in said.out
     lines = cli("list").out.splitlines()
     assert [line.split()[:3] for line in lines] == [
         [NAME, "1.0.0", "public"], ["*", NAME, "1.1.0"],
     ]  # fmt: skip
-    assert cli("rollback", NAME).out == f"{NAME}: 1.0.0 is active again, after 1.1.0\n"
+    assert cli("rollback", NAME).out == f"{NAME}: 1.0.0 is active again, instead of 1.1.0\n"
     assert cli("rollback", NAME).status == 3
     assert "active already" in cli("rollback", NAME, "--to", "1.0.0").out
     assert cli("rollback", NAME, "--to", "1.1.0").status == 0
@@ -150,7 +150,7 @@ def test_one_clear_error(cli, made, tmp_path, words, status, code):
 
 def test_a_second_package_is_not_taken_for_a_folder(cli, made):
     said = cli("install", made.first, made.second)
-    assert f"one package at a time: {made.first}, and then {made.second}" in said.err
+    assert f"expected one package, found two: {made.first} and {made.second}" in said.err
     assert "a folder is for --daemon" in cli("install", made.first, ".").err
 
 
@@ -343,7 +343,7 @@ def test_install_says_what_it_mended(cli, made, registry):
             path.write_bytes(damage)
         said = cli("install", made.first)
         assert "is installed and active, for tenant public" in said.out
-        assert "what was stored of it was damaged, and is whole again" in said.out
+        assert "the stored package was damaged and is now repaired" in said.out
         assert path.read_bytes() == made.first.read_bytes()
     said = cli("install", made.first)
     assert "is installed and active already" in said.out
@@ -447,7 +447,7 @@ def test_a_damaged_record_is_set_aside(cli, made, registry):
     assert f"set a damaged record aside: {record}.damaged-" in said.err
     assert f"{path}: no version in the registry has this file" in said.err
     cli("install", path)
-    assert cli("list", "--check").err.endswith("every byte is the right one\n")
+    assert cli("list", "--check").err.endswith("no damage found\n")
     assert cli("list").out.startswith(f"*  {NAME}  1.0.0  public")
 
 

@@ -8,7 +8,7 @@ def test_an_empty_registry_is_named(cli, tmp_path):
     said = cli("list", "--registry", registry)
     assert (said.status, said.out) == (0, "")
     assert said.err == (
-        f"nothing is installed in {registry}: `cloacina-ctl install` puts a package in\n"
+        f"nothing is installed in {registry}; install a package: `cloacina-ctl install`\n"
     )
 
 

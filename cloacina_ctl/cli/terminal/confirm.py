@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def can_ask(reporter: Reporter) -> bool:
-    """Tell whether a person sits there: both sides of the talk are a terminal, and no --json."""
+    """Return whether a person can be asked: input and errors are a terminal, and no --json."""
     return not reporter.json and streams.is_terminal(sys.stdin) and streams.is_terminal(sys.stderr)
 
 

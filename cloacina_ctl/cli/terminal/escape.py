@@ -1,8 +1,8 @@
-"""Foreign text made safe to show: nothing of it moves the cursor, hides, or turns text around."""
+"""Untrusted text made safe to show: nothing of it moves the cursor, hides, or turns text around."""
 
 from __future__ import annotations
 
-# What Unicode assigns and nobody sees: other spaces, joiners, fillers, variation selectors, an
+# What Unicode assigns and does not show: other spaces, joiners, fillers, variation selectors, an
 # empty Braille cell. First and last of each run.
 _UNSEEN = (
     "\u00a0\u00a0\u034f\u034f\u115f\u1160\u1680\u1680\u17b4\u17b5\u180b\u180d\u2000\u200a\u202f\u202f"
@@ -12,7 +12,7 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def escape(text: str) -> str:
-    r"""Return ``text`` on one line, with every character that does not simply show spelt out.
+    r"""Return ``text`` on one line, with every character that does not simply show spelled out.
 
     Controls, line ends, bidirectional and zero-width characters, spaces that only look like one,
     private-use and unassigned ones become ``\x1b`` or ``\u202e``; letters of all scripts stay as
@@ -20,14 +20,14 @@ def escape(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(character if _shows(character) else _spelt(character) for character in text)
+    return "".join(character if _shows(character) else _spelled(character) for character in text)
 
 
 def escape_printed(text: str) -> str:
     """Return a line that a task printed, like ``escape``, with its symbols as they were meant.
 
-    U+FE0F after a symbol asks for its coloured form, as most emoji have it. In a name it could
-    make two look alike; in what somebody prints nothing hangs on that.
+    U+FE0F after a symbol asks for its colored form, as most emoji have it. In a name it could
+    make two look alike; in printed output that does no harm.
     """
     first, *others = text.split("\ufe0f")
     if not others:
@@ -37,7 +37,7 @@ def escape_printed(text: str) -> str:
     shown, last = escape(first), first[-1:]
     for other in others:
         is_symbol = bool(last) and category(last) == "So"
-        shown += ("\ufe0f" if is_symbol else _spelt("\ufe0f")) + escape(other)
+        shown += ("\ufe0f" if is_symbol else _spelled("\ufe0f")) + escape(other)
         last = other[-1:]
     return shown
 
@@ -45,7 +45,7 @@ def escape_printed(text: str) -> str:
 def escape_shown(text: str) -> str:
     """Return lines of our own with nothing in them but what shows, line ends, and colour.
 
-    The last barrier, for a place that forgot to escape: foreign text can then colour, and no more.
+    The last barrier, for a place that forgot to escape: untrusted text can then color, and no more.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -85,7 +85,7 @@ def _is_unseen(character: str) -> bool:
     return at % 2 == 1 or character == _UNSEEN[at - 1]
 
 
-def _spelt(character: str) -> str:
+def _spelled(character: str) -> str:
     number = ord(character)
     if number < 0x100:
         return _SHORT.get(character) or f"\\x{number:02x}"

@@ -68,7 +68,7 @@ def _kind(inspection: Inspection) -> str:
 def _facts(inspection: Inspection, paint: Paint) -> Iterator[str]:
     manifest = inspection.manifest
     yield from _field("authors", ", ".join(manifest.package.authors))
-    yield from _field("licence", manifest.package.license)
+    yield from _field("license", manifest.package.license)
     yield from _field("homepage", manifest.package.homepage)
     yield from _field("repository", manifest.package.repository)
     yield from _field("keywords", ", ".join(manifest.package.keywords))
@@ -90,20 +90,20 @@ def _facts(inspection: Inspection, paint: Paint) -> Iterator[str]:
     if inspection.size is not None:
         yield from _field("file", f"{size(inspection.size)}{by}")
     if inspection.original is not None:
-        yield from _foreign_facts(inspection)
+        yield from _legacy_facts(inspection)
     if inspection.content is not None:
         yield _label("content") + paint("dim", inspection.content)
 
 
 def _cargo_settings(inspection: Inspection) -> str | None:
-    """Return which packed file tells cargo what to do; `validate` names its keys."""
+    """Return which packed file configures cargo; `validate` names its keys."""
     names = (str(file.path).removeprefix("source/") for file in inspection.files)
     found = next((name for name in names if name in _CARGO_SETTINGS), None)
     return f"its own settings of cargo, {found} (`validate` names them)" if found else None
 
 
-def _foreign_facts(inspection: Inspection) -> Iterator[str]:
-    """Yield what only packages of other generations have."""
+def _legacy_facts(inspection: Inspection) -> Iterator[str]:
+    """Yield what only legacy packages have."""
     if inspection.format in ("v1", "source"):
         yield from _field("loaded by", releases_text(inspection.releases))
     original = inspection.original
@@ -230,7 +230,7 @@ def _signatures(signatures: tuple[SignatureView, ...], paint: Paint) -> Iterator
         yield "  " + signature_line(signature, paint)
         if signature.claimed:
             said = ", ".join(f"{key} {escape(value)}" for key, value in signature.claimed)
-            yield paint("dim", f"      claimed, by whoever wrote it: {said}")
+            yield paint("dim", f"      claimed, not verified: {said}")
 
 
 _MARKS = {
@@ -252,12 +252,12 @@ def signature_line(signature: SignatureView, paint: Paint) -> str:
         else f", an attestation: {escape(signature.predicate_type or '?')}"
     )
     why = f": {escape(signature.reason)}" if signature.reason else ""
-    key = signature.keyid[:16] or "by a key that it does not name"
+    key = signature.keyid[:16] or "by an unnamed key"
     return f"{paint(style, mark)}{name} {key}{when}{kind}{why}"
 
 
 def coverage_lines(signature: SignatureView) -> Iterator[str]:
-    """Return what a signature in the form of another generation covers, and what it does not."""
+    """Return what a signature in a legacy form covers, and what it does not."""
     if signature.covers is not None:
         yield f"{signature.scheme} covers {signature.covers}"
     for one in signature.leaves_out:
@@ -274,6 +274,6 @@ def _label(label: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Return foreign text on one line, cut where it is long."""
+    """Return untrusted text on one line, cut where it is long."""
     line = " ".join(text.split())
     return escape(line if len(line) <= _MAX_TEXT else line[:_MAX_TEXT] + "…")

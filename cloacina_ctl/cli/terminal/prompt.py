@@ -69,7 +69,7 @@ def _given(descriptor: int | None) -> bytes | None:
 
 
 def _first_line(fd: int, where: str) -> bytes:
-    """Read one line, byte by byte: what follows may be for somebody else."""
+    """Read one line, byte by byte: what follows may be for another reader."""
     line = bytearray()
     with reported(where):
         while len(line) < MAX_BYTES:

@@ -1,6 +1,6 @@
 """Where words go: results to standard output, everything else to standard error.
 
-Knows whether there is a terminal and whether colour is wanted. With ``--json`` standard output
+Knows whether there is a terminal and whether color is wanted. With ``--json`` standard output
 gets exactly one object, when the verb has ended or failed.
 """
 
@@ -27,7 +27,7 @@ _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", 
 
 
 def wants_color(choice: str, stream: TextIO | None) -> bool:
-    """Decide about colour: the flag, then NO_COLOR, then FORCE_COLOR, then the terminal."""
+    """Decide about color: the flag, then NO_COLOR, then FORCE_COLOR, then the terminal."""
     if choice != "auto":
         return choice == "always"
     if os.environ.get("NO_COLOR"):
@@ -116,16 +116,16 @@ class Reporter:
         self._complain(self.diagnostic_line(diagnostic, sys.stderr))
 
     def diagnostic_line(self, diagnostic: Diagnostic, stream: TextIO) -> str:
-        """Return one diagnostic as one escaped line, in the colours of ``stream``."""
+        """Return one diagnostic as one escaped line, in the colors of ``stream``."""
         paint = self._paint_error if stream is sys.stderr else self.paint
         return render.diagnostic_line(diagnostic, paint)
 
     def paint(self, style: str, text: str) -> str:
-        """Return ``text`` in ``style`` where standard output takes colour."""
+        """Return ``text`` in ``style`` where standard output takes color."""
         return self._paint(sys.stdout, style, text)
 
     def progress(self) -> Progress | None:
-        """Return what shows progress on standard error, or None where nobody would see it."""
+        """Return what shows progress on standard error, or None where it would not be seen."""
         if self.quiet or not streams.is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
             return None
         from cloacina_ctl.cli.terminal.progress import ProgressBar

@@ -32,7 +32,7 @@ _NO_NETWORK = (
 _TELLING = ("failed", "cancelled")
 _BESIDE = "one of them may be why"  # of a session, where a process died that several tasks shared
 _MAX_TASKS = 200
-_TOLD_SECONDS = 0.5  # who waited for that long wants to know for what
+_SHOWN_SECONDS = 0.5  # who waited for that long wants to know for what
 _MAX_VALUE_BYTES = 160
 _MAX_ERROR_BYTES = 1000
 _MAX_LINES = 40
@@ -93,7 +93,7 @@ def _verdict(ran: Ran, paint: Paint) -> str:
         head += f" with {outcome.engine.name} {escape(outcome.engine.version)}"
     head += f" in {seconds(outcome.seconds)}"
     proof = ran.verification
-    if proof is not None and proof.seconds >= _TOLD_SECONDS:
+    if proof is not None and proof.seconds >= _SHOWN_SECONDS:
         head += f" (verified {size(proof.size)} in {seconds(proof.seconds)})"
     return f"{head}: {_counted(outcome.tasks)}"
 
@@ -151,11 +151,11 @@ def run_problems(ran: Ran) -> tuple[Diagnostic, ...]:
 
 def _hint(task: TaskResult, ran: Ran) -> str | None:
     if _BESIDE in (task.error or ""):
-        return "--jobs 1 gives each task the process for itself, and so tells which one it is"
+        return "--jobs 1 gives each task the process for itself, which shows the one that failed"
     refused = isolation_hint(task.error, ran.access, is_closed=ran.network_is_closed)
     if refused is not None:
         return refused
-    return None if task.attempts == 1 else "the words are of its last attempt"
+    return None if task.attempts == 1 else "the error is that of the last attempt"
 
 
 def isolation_hint(error: str | None, access: FileAccess, *, is_closed: bool) -> str | None:

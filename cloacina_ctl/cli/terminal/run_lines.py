@@ -1,7 +1,7 @@
 """What people see of a run where no table can be drawn: in CI, in a file, on a dumb terminal.
 
 A line for each task that ends, is skipped or tried again; one that takes longer than a moment is
-told while it runs. What never starts is in the report.
+reported while it runs. What never starts is in the report.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _NEVER_STARTED = "not-started"
 
 
 class RunLines:
-    """Takes the events of a run in one thread; another one tells what takes long."""
+    """Takes the events of a run in one thread; another one reports what takes long."""
 
     def __init__(self) -> None:
         self._running: dict[str, tuple[int, float]] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        threading.Thread(target=self._tell_long, daemon=True).start()
+        threading.Thread(target=self._report_long, daemon=True).start()
 
     def take(self, event: Event) -> None:
         """Print the line of an event, where it has one."""
@@ -45,10 +45,10 @@ class RunLines:
                 streams.complain(line + "\n")
 
     def close(self) -> None:
-        """Tell nothing more."""
+        """Print nothing more."""
         self._closed.set()
 
-    def _tell_long(self) -> None:
+    def _report_long(self) -> None:
         while not self._closed.wait(QUIET_SECONDS / 4):
             now = time.monotonic()
             with self._lock:

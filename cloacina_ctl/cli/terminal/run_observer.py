@@ -102,7 +102,7 @@ class Watcher:
             self._lines = RunLines()
 
     def take(self, event: Event) -> None:
-        """Print an event for programs at once, or draw or tell it."""
+        """Print an event for programs at once, or draw or print it."""
         if self._events:
             streams.write(render.json_text(event_as_json(event)) + "\n")
             streams.flush()

@@ -75,7 +75,7 @@ def write(text: str) -> None:
 
 
 def flush() -> None:
-    """Hand what was written to the system; raises like ``write``."""
+    """Pass what was written to the system; raises like ``write``."""
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -92,7 +92,7 @@ def complain(text: str) -> None:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Tell whether a person sees the stream."""
+    """Return whether a person sees the stream."""
     try:
         return stream is not None and stream.isatty()
     except ValueError:  # closed

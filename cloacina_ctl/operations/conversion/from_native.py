@@ -1,4 +1,4 @@
-"""From a native package to the formats of other generations, without unpacking anything."""
+"""From a native package to the legacy formats, without unpacking anything."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.verification.verify import Proof
 
 CARGO_TOML = "Cargo.toml"
-_RUN_BYTES = 16 << 20  # after which progress is told
+_RUN_BYTES = 16 << 20  # after which progress is reported
 _MAX_TEXT = 1 << 20  # what a manifest may have, TOML's own bound
 
 

@@ -52,7 +52,7 @@ def losses_of_native(
     yield from _about(manifest, form)
     release = manifest.requires.cloacina if manifest.requires is not None else None
     if release is not None and not delivered:
-        yield f"the range of runtimes: {release}"
+        yield f"the range of releases: {release}"
     needed = manifest.requires.dependencies if manifest.requires is not None else ()
     if needed and not delivered:
         yield f"the list of declared dependencies: {_named(needed)}"
@@ -101,7 +101,7 @@ def _tasks(manifest: Manifest) -> Iterator[str]:
 
 
 def losses_of_legacy(contents: ArchiveContents, signatures: int) -> Iterator[str]:
-    """Yield what a package of another generation says that a native one does not."""
+    """Yield what a legacy package says that a native one does not."""
     manifest = contents.manifest
     if signatures:
         yield f"{_signatures(signatures)} over the old file: sign the result"

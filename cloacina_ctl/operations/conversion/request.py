@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class ConvertRequest(NamedTuple):
     """What to convert, and into what; ``lossy`` takes what the other format cannot hold.
 
-    With ``delivered`` the result goes straight to a runtime that reads neither signatures nor a
-    range of runtimes: both are judged here, and neither is lost.
+    With ``delivered`` the result goes straight to an engine that reads neither signatures nor a
+    range of releases: both are checked here, and neither is lost.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""A native package converted for whoever gets it next: into a file of our own that nobody keeps."""
+"""A native package converted for the next step: into an unnamed temporary file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a package of another generation to a native one.
+"""From a legacy package to a native one.
 
 One pass over the old file proves it, reads what its code says, and unpacks it into a scratch
 folder; from there it is packed as a project would be. The manifest says what the code says.
@@ -49,14 +49,14 @@ def convert_legacy(proof: Proof, request: ConvertRequest, progress: Progress | N
     with WorkFolder() as work:
         tree = os.path.join(work.path, "tree")
         with Extraction(tree, work.held) as extraction:
-            looked = read_contents(proof, extraction, progress)
+            read = read_contents(proof, extraction, progress)
             extraction.commit()
-        contents, evidence = looked.contents, looked.evidence
-        _refuse_unreadable(looked, request.path)
+        contents, evidence = read.contents, read.evidence
+        _refuse_unreadable(read, request.path)
         losses = allow_losses(losses_of_legacy(contents, len(evidence.signatures)), request)
-        manifest = _manifest(looked)
+        manifest = _manifest(read)
         provenance = f"{contents.generation.value} {contents.content}"
-        files = [*_files(looked, manifest, tree), *_package_toml(looked, manifest, provenance)]
+        files = [*_files(read, manifest, tree), *_package_toml(read, manifest, provenance)]
         root = layout.root_folder(manifest.package.name, manifest.package.version)
         plan = make_plan(root, files, request.rule.limits)
         jobs = request.rule.jobs or default_jobs()
@@ -79,30 +79,30 @@ def convert_legacy(proof: Proof, request: ConvertRequest, progress: Progress | N
     )
 
 
-def _refuse_unreadable(looked: LegacyContents, where: str) -> None:
+def _refuse_unreadable(read: LegacyContents, where: str) -> None:
     """Refuse what a native manifest would not tell the truth of."""
-    manifest = looked.contents.manifest
-    if isinstance(manifest, ProviderManifest) or looked.language is None:
+    manifest = read.contents.manifest
+    if isinstance(manifest, ProviderManifest) or read.language is None:
         raise Incompatible.of(
             Code.NOT_FOR_RUNTIME,
             "it is no workflow: a native package has no place for constructor providers"
             if isinstance(manifest, ProviderManifest)
-            else "nothing in it tells its language",
+            else "its language is not stated",
             where=where,
         )
-    if looked.library_problem is not None:
-        raise looked.library_problem
+    if read.library_problem is not None:
+        raise read.library_problem
     found = [
         Diagnostic(Code.HIDDEN_TASK, "too large to look for tasks in it", path)
-        for path in looked.unread
+        for path in read.unread
     ]
-    source = looked.source
+    source = read.source
     facts = (source.python or source.rust) if source is not None else None
     problems = (*(source.problems if source else ()), *(facts.syntax_problems if facts else ()))
     code = Code.RUST_SYNTAX if source is not None and source.rust else Code.PYTHON_SYNTAX
     found += [Diagnostic(code, *refused(problem, None)) for problem in problems]
     if source is not None and source.python is not None:
-        message = "a task or trigger that only running the code would tell"
+        message = "a task or trigger that only running the code would show"
         found += [Diagnostic(Code.HIDDEN_TASK, message, at) for at in source.python.hidden_tasks]
     found += [
         Diagnostic(Code.TASK_VALUE, f"`{name}` cannot be read without running the code", task.place)
@@ -115,10 +115,10 @@ def _refuse_unreadable(looked: LegacyContents, where: str) -> None:
         raise Refused(*found)
 
 
-def _manifest(looked: LegacyContents) -> Manifest:
+def _manifest(read: LegacyContents) -> Manifest:
     """Return the native manifest, with places of tasks as they are in a native package."""
-    view = view_of(looked)
-    language = Language(looked.language)
+    view = view_of(read)
+    language = Language(read.language)
     python = view.requires.python if view.requires is not None else None
     is_rust = language is Language.RUST
     return Manifest(
@@ -129,19 +129,19 @@ def _manifest(looked: LegacyContents) -> Manifest:
         requires=Requires(python=python) if python is not None else None,
         entry_module=None if is_rust else view.entry_module,
         workflows=tuple(
-            sorted((_described(one, looked) for one in view.workflows), key=lambda one: one.name)
+            sorted((_described(one, read) for one in view.workflows), key=lambda one: one.name)
         ),
         graphs=view.graphs,
         artifacts=tuple(_moved(artifact) for artifact in view.artifacts),
     )
 
 
-def _described(workflow: Workflow, looked: LegacyContents) -> Workflow:
+def _described(workflow: Workflow, read: LegacyContents) -> Workflow:
     """Return the workflow as a project's package has it: places, and who and what it is."""
-    manifest = looked.contents.manifest
+    manifest = read.contents.manifest
     triggers = tuple(sorted(workflow.triggers, key=lambda trigger: trigger.name))
     workflow = workflow._replace(triggers=triggers)
-    if looked.language == Language.PYTHON.value:
+    if read.language == Language.PYTHON.value:
         description = getattr(manifest, "description", None)
         return workflow._replace(description=description, author=getattr(manifest, "author", None))
     tasks = tuple(
@@ -157,8 +157,8 @@ def _moved(artifact: Artifact) -> Artifact:
     return artifact._replace(path=path, unloaded=artifact.kind == "cdylib")
 
 
-def _files(looked: LegacyContents, manifest: Manifest, tree: str) -> Iterator[PlannedFile]:
-    contents = looked.contents
+def _files(read: LegacyContents, manifest: Manifest, tree: str) -> Iterator[PlannedFile]:
+    contents = read.contents
     for path, file in _places(contents, manifest).items():
         source = os.path.join(tree, file)
         size = os.lstat(source).st_size
@@ -193,10 +193,10 @@ def _places(contents: ArchiveContents, manifest: Manifest) -> dict[str, str]:
 
 
 def _package_toml(
-    looked: LegacyContents, manifest: Manifest, provenance: str
+    read: LegacyContents, manifest: Manifest, provenance: str
 ) -> Iterator[PlannedFile]:
     """Yield the resolved package.toml, which a package of a library alone has not."""
-    contents = looked.contents
+    contents = read.contents
     if isinstance(contents.manifest, V1Manifest) or manifest.artifacts:
         return
     text = contents.manifest_bytes if isinstance(contents.manifest, SourceManifest) else None

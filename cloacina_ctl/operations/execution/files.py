@@ -36,7 +36,7 @@ _SHARED = ("/psm_", "/dev/shm/")  # noqa: S108 - what Python's own module calls 
 class FileAccess(NamedTuple):
     """What a run may read and write besides the system's files, absolute; and a note on it.
 
-    ``has_root`` tells whether the folders for temporary files are its own.
+    ``has_root`` says whether the folders for temporary files are its own.
     """
 
     reads: tuple[str, ...] = ()

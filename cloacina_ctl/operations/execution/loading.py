@@ -68,7 +68,7 @@ class RunRequest(NamedTuple):
 class RunObserver(NamedTuple):
     """Who wants to know while it runs. ``begins`` gets the ids of all tasks before the first event.
 
-    ``waits`` gets what is waited for from then on, in words with foreign names in them; ``warns``
+    ``waits`` gets what is waited for from then on, in words with untrusted names in them; ``warns``
     what is odd about the package, before anything of it runs; ``stopped`` what a run had come to
     that is interrupted, before that is raised. ``output`` gets each line that the code prints,
     unescaped, in a thread of its own; the others are called in the thread that runs.
@@ -156,7 +156,7 @@ class LoadedPackage(Protocol):
 
     @property
     def trusted_signers(self) -> tuple[str, ...]:
-        """Who vouches for it, by fingerprint."""
+        """The fingerprints of its trusted signers."""
 
     @property
     def verification(self) -> Verification | None:
@@ -202,10 +202,10 @@ def from_file(
 def _from_package(
     request: RunRequest, rule: VerificationPolicy, watch: RunObserver
 ) -> Iterator[RunnablePackage]:
-    told, access = watch.output, access_of(request)
+    output, access = watch.output, access_of(request)
     options = HostOptions(
         allow_network=request.allow_network,
-        on_output=None if told is None else lambda _stream, line: told(line),
+        on_output=None if output is None else lambda _stream, line: output(line),
         one_stream=True,
         engine=None if request.engine is None else _engine(request.engine),
         allow_read=access.reads,

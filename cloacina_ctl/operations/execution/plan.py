@@ -53,7 +53,7 @@ def plan_run(path: str, rule: VerificationPolicy, workflow: str | None = None) -
     """Return in which order the tasks of the package, or the project, at ``path`` would run.
 
     Raises what ``verify`` raises, ``UsageError`` for a workflow that is not there, ``Incompatible``
-    where there is none at all, and ``Refused`` for a trigger rule that nobody can judge.
+    where there is none at all, and ``Refused`` for a trigger rule that cannot be evaluated.
     """
     if os.path.isdir(path):
         return _plan_project(path, rule, workflow)

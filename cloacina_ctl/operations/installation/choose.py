@@ -1,4 +1,4 @@
-"""Which package somebody means: a file, a project's folder, or what is installed under a name."""
+"""The package that a word names: a file, a project's folder, or what is installed under a name."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class DaemonRequest(NamedTuple):
 class Delivered(NamedTuple):
     """What lies in the daemon's folder now, as ``file``; ``changed`` is false where all was so.
 
-    ``losses`` are what a conversion lost, which signatures that were judged here are not;
+    ``losses`` are what a conversion lost, which signatures that were verified here are not;
     ``replaced`` are the other versions of it that lay there and do no more. With ``restart`` a
     daemon that runs has to be started again.
     """
@@ -116,8 +116,8 @@ def install_for_daemon(
     with into as dropped, _right_format(request, runtime, progress) as source:
         dropped.copy_from(source.fd, request.path, stage(progress, "copying"))
         verified = _verify(dropped, source, progress)
-        looked = _inspect(dropped, verified)
-        warnings += _check_release(looked, runtime, force=request.force)
+        inspected = _inspect(dropped, verified)
+        warnings += _check_release(inspected, runtime, force=request.force)
         there, unread = _look_around(folder)
         place = _put(dropped, verified, there, force=request.force)
     replaced = {one.version for one in there if one.name == verified.name} - {verified.version}
@@ -135,7 +135,7 @@ def install_for_daemon(
         if source.trusted_signers is None
         else source.trusted_signers,
         replaced=tuple(sorted(replaced)),
-        restart=_needs_restart(place, looked.manifest.language),
+        restart=_needs_restart(place, inspected.manifest.language),
         changed=not place.is_there or bool(place.gone),
         warnings=warnings + unread,
     )
@@ -167,16 +167,16 @@ def daemon_release() -> str:
         return words[1]
     raise UsageError.of(
         Code.DAEMON_UNKNOWN,
-        f"the release of the daemon is not known: no `{PROGRAM}` in PATH says it"
+        f"the release of the daemon is not known: no `{PROGRAM}` in PATH"
         if path is None
-        else "the release of the daemon is not known: this program does not say it",
+        else "the release of the daemon is not known: this program does not report it",
         where=path,
-        hint="say it: --daemon-version 0.5",
+        hint="name it: --daemon-version 0.5",
     )
 
 
 class _Source(NamedTuple):
-    """The bytes to deliver; ``trusted_signers`` where what they were converted from was judged."""
+    """The bytes to deliver; ``trusted_signers`` where the converted package was verified."""
 
     fd: int
     path: str
@@ -208,7 +208,7 @@ def _right_format(
 def _converted(
     package: NativePackage, request: DaemonRequest, runtime: Release, progress: Progress | None
 ) -> Iterator[_Source]:
-    """Convert a native package for the daemon, which reads no signature: it was judged here."""
+    """Convert a native package for the daemon, which reads no signature: it was verified here."""
     from cloacina_ctl.operations.conversion.request import ConvertRequest
     from cloacina_ctl.operations.conversion.scratch import converted_copy
     from cloacina_ctl.operations.packaging.target import choose_target
@@ -254,7 +254,7 @@ def _check_daemon(runtime: Release, *, force: bool) -> tuple[Diagnostic, ...]:
     if runtime.format != _FORMAT:
         raise Incompatible.of(
             Code.DAEMON_LOADS_NOTHING,
-            f"Cloacina {runtime.name} has no daemon: its programs are handed packages directly",
+            f"Cloacina {runtime.name} has no daemon: its programs read packages directly",
             hint="`cloacina-ctl install` without --daemon keeps it on this machine",
         )
     found = Diagnostic(
@@ -262,7 +262,7 @@ def _check_daemon(runtime: Release, *, force: bool) -> tuple[Diagnostic, ...]:
         f"the daemon of Cloacina {runtime.name} loads nothing that is copied into its folder: it "
         "has neither a compiler nor Python",
         None,
-        "`cloacina-ctl publish` it to a server, which builds it; --force copies it all the same",
+        "`cloacina-ctl publish` it to a server, which builds it; --force copies it anyway",
     )
     if not force:
         raise Incompatible(found)
@@ -277,17 +277,19 @@ def _inspect(dropped: StagedDelivery, verified: Verified) -> Inspection:
         return inspect_legacy(examine(package))
 
 
-def _check_release(looked: Inspection, runtime: Release, *, force: bool) -> tuple[Diagnostic, ...]:
-    """Refuse a package that releases of the daemon do not load, as far as it tells."""
-    releases = looked.releases
+def _check_release(
+    inspected: Inspection, runtime: Release, *, force: bool
+) -> tuple[Diagnostic, ...]:
+    """Refuse a package that releases of the daemon do not load, as far as its manifest states."""
+    releases = inspected.releases
     if runtime.name in releases:
         return ()
     loads = f"{', '.join(releases)} do" if releases else "no release does"
     found = Diagnostic(
         Code.DAEMON_FORMAT,
         f"Cloacina {runtime.name} does not load this package; {loads}",
-        looked.path,
-        "`cloacina-ctl validate` says why; --force copies it all the same",
+        inspected.path,
+        "`cloacina-ctl validate` says why; --force copies it anyway",
     )
     if not force:
         raise Incompatible(found)
@@ -348,7 +350,7 @@ def _place(
 
 
 def _needs_restart(place: _Place, language: Language | None) -> bool:
-    """Tell whether a daemon that runs does not come to run the package by itself.
+    """Return whether a daemon that runs does not come to run the package by itself.
 
     It builds another version of a Rust package that took the place of the one before. Of Python it
     imports nothing twice, and of what has the same version it loads nothing again. Where a version

@@ -1,6 +1,6 @@
 """Saying of an installed package that it is damaged, and not what a damaged file looks like.
 
-Whoever opens a package by path and rule need not know whether it is an installed one.
+Code that opens a package by path and rule need not know whether it is installed.
 """
 
 from __future__ import annotations
@@ -48,5 +48,5 @@ def damaged(named: str, what: str, where: str) -> Refused:
         Code.STORED_DAMAGED,
         f"{named} is damaged in the registry: {what}",
         where=where,
-        hint=f"install it again from where it came, or `cloacina-ctl uninstall {named}`",
+        hint=f"install it again, or `cloacina-ctl uninstall {named}`",
     )

@@ -118,7 +118,7 @@ def find_installed(
 
     The rule that comes with it pins the name, version and content that were installed. Whose
     signature it needs: where ``rule`` names keys or a threshold, theirs; else, where trusted keys
-    vouched for it when it was installed, one of a key that is trusted now; else none, for what was
+    signed it when it was installed, one of a key that is trusted now; else none, for what was
     decided then, with --key or --allow-unsigned, holds. Raises ``FileProblem`` where it is not
     installed, ``Refused`` where its file can be seen not to be the one, ``NotTrusted`` where such a
     decision stands in a folder that others can write to.
@@ -152,7 +152,7 @@ def open_installed(
     tenant: str = DEFAULT_TENANT,
     registry: str | None = None,
 ) -> Iterator[tuple[InstalledPackage, Package]]:
-    """Open the installed ``NAME[@VERSION]`` when every byte of it is proved, and who vouches.
+    """Open the installed ``NAME[@VERSION]`` when every byte of it and its signature are verified.
 
     What is read from it afterwards is proved again as it is read. Raises what ``find_installed``
     and ``verify`` raise.
@@ -193,9 +193,9 @@ def _refuse_shared(folder: str, paths: Iterable[str]) -> None:
     if where is not None:
         raise NotTrusted.of(
             Code.UNSIGNED,
-            "no trusted key vouches for it, and others can write to the registry",
+            "no trusted key has signed it, and other users can write to the registry",
             where=where,
-            hint="name the key that does: --key; or close the folder, "
+            hint="name the key that signed it: --key; or make the folder private, "
             f"chmod -R go-w {quoted(folder)}, and install it again",
         )
 

@@ -68,7 +68,7 @@ def describe_library(
     return described
 
 
-_HINT = "build it anew; `--no-load` goes by the file and the source alone"
+_HINT = "build it again; `--no-load` uses only the file and the source"
 
 
 def _shown_by(graph: LibraryGraph, described: PackageMetadata) -> Workflow:
@@ -97,21 +97,21 @@ def merge_described(library: Library, described: PackageMetadata) -> Library:
 def merge_trigger_rules(
     workflows: tuple[Workflow, ...], described: PackageMetadata, where: str
 ) -> tuple[tuple[Workflow, ...], tuple[Diagnostic, ...]]:
-    """Return the workflows with what only the loaded code tells, and where the source disagrees.
+    """Return the workflows with what only the loaded code states, and where the source disagrees.
 
-    What the source spells stays as it is spelled. Where it says nothing, or what only compiling it
-    would tell, the code's own answer stands: trigger rules, triggers and parameters.
+    What the source spells stays as it is spelled. Where it says nothing, or
+    needs compiling, the loaded code decides: trigger rules, triggers and parameters.
     """
     from cloacina_ctl.runtime.consistency import disagreements, rule_that_runs
     from cloacina_ctl.runtime.metadata import workflow_of
 
-    told = {task.id: task.trigger_rules for task in described.tasks}
+    rules = {task.id: task.trigger_rules for task in described.tasks}
     own = workflow_of(described)
     found: list[Diagnostic] = []
     settled = []
     for workflow in workflows:
         tasks = tuple(
-            task._replace(trigger_rules=rule_that_runs(task.trigger_rules, told.get(task.id)))
+            task._replace(trigger_rules=rule_that_runs(task.trigger_rules, rules.get(task.id)))
             for task in workflow.tasks
         )
         known = {trigger.name for trigger in workflow.triggers}
@@ -127,12 +127,12 @@ def merge_trigger_rules(
 __all__ = ["BuildOptions", "BuildRequest", "BuiltLibrary", "build_library", "refuse_options"]
 
 _PATH_LEFT = (
-    "the compiler could not be told to leave out folders with a space in their names",
+    "the compiler could not be configured to leave out folders with a space in their names",
     None,
     "configure the compiler's flags as a list, not as one text",
 )
 _SHOWN_PATHS = 5
-_PATH_CURES = {
+_PATH_HINTS = {
     MANIFEST_DIR: "pack the file's content with include_str! or include_bytes!",
     OUT_DIR: "pack the file's content with include_str! or include_bytes!",
     C_CODE: "set CFLAGS and CXXFLAGS to -ffile-prefix-map=FOLDER=NAME",
@@ -197,10 +197,10 @@ def build_library(project: Project, request: BuildRequest) -> BuiltLibrary:
     refuse_unread(request.options.target)
     built = build(facts.crate, request.options)
     library = read_library(built.library)
-    judged = _judged(library, built.library)
+    checked = _checked(library, built.library)
     described = _asked(built, library) if request.load else None
     workflows, found = _workflows(project, library, described, built.library)
-    found = (*found, *library_findings(built), *judged)
+    found = (*found, *library_findings(built), *checked)
     path = library_path(library.tag, os.path.basename(built.library))
     artifact = artifact_of(library, path=path, built_with=built.built_with)
     return BuiltLibrary(
@@ -215,7 +215,7 @@ def build_library(project: Project, request: BuildRequest) -> BuiltLibrary:
     )
 
 
-def _judged(library: Library, where: str) -> tuple[Diagnostic, ...]:
+def _checked(library: Library, where: str) -> tuple[Diagnostic, ...]:
     """Return what the library needs that not every system has.
 
     Raises ``Refused`` for a library that no host loads, or whose plugin is not read.
@@ -229,7 +229,7 @@ def _judged(library: Library, where: str) -> tuple[Diagnostic, ...]:
     if library.plugin is None:
         raise Refused.of(
             Code.NO_PLUGIN,
-            "the library exports no plugin: it was built, and no runtime can load it",
+            "the library exports no plugin: it was built, and no engine can load it",
             where=where,
             hint="write `cloacina_workflow_plugin::package!();` once at the top of the crate",
         )
@@ -279,7 +279,7 @@ def library_findings(built: CargoBuilt) -> Iterator[Diagnostic]:
             Code.BUILDER_PATH,
             f"the library names a folder of this machine: {left.path}{times}",
             where=os.path.basename(built.library),
-            hint=f"likely {left.origin}{inside}: {_PATH_CURES[left.origin]}",
+            hint=f"likely {left.origin}{inside}: {_PATH_HINTS[left.origin]}",
             severity=Severity.WARNING,
         )
     more = len(built.paths_left) - _SHOWN_PATHS
@@ -293,7 +293,7 @@ def library_findings(built: CargoBuilt) -> Iterator[Diagnostic]:
     if built.paths_left and not built.complete_remap:
         yield Diagnostic(Code.PATH_LEFT, *_PATH_LEFT, severity=Severity.WARNING)
     for name in built.compiled_anew:
-        message = "compiled anew: its files are not those that it was compiled of"
+        message = "compiled again: its files have changed"
         yield Diagnostic(Code.COMPILED_ANEW, message, where=name, severity=Severity.NOTE)
     yield from _said_of_search(built.search, os.path.basename(built.library))
     for root in built.cleared:

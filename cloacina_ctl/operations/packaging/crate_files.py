@@ -124,7 +124,7 @@ def _has_script(project: Project) -> bool:
 
 
 def project_facts(project: Project, selection: Selection) -> SourceFacts:
-    """Return what can be judged of a crate's source by its own files alone."""
+    """Return what can be checked of a crate's source by its own files alone."""
     facts = project.rust
     reads = facts.reads if facts is not None else ()
     packed = _inside(selection.files)
@@ -345,21 +345,21 @@ def _packed_settings(found: CrateFiles, root: str) -> Iterator[tuple[str, tuple[
 
 
 def _left_behind(crate: Crate, found: CrateFiles) -> Iterator[Diagnostic]:
-    """Yield a warning for each file that tells cargo what to do here, and will not there."""
+    """Yield a warning for each file that configures cargo what to do here, and will not there."""
     packed = {str(file.path).removeprefix(SOURCE_FOLDER) for file in found.files}
     for path, keys in settings_between(crate.root, crate.workspace_root or crate.root):
         if path not in packed and keys:
             yield Diagnostic(
                 Code.LEFT_BEHIND,
-                "not packed, so whoever builds the source builds without it: "
+                "not packed, so a build of the packed source does not use it: "
                 f"{first_of(keys, MOST_NAMED)}",
                 path,
-                _cure_of_settings(path),
+                _hint_for_settings(path),
                 Severity.WARNING,
             )
 
 
-def _cure_of_settings(path: str) -> str:
+def _hint_for_settings(path: str) -> str:
     copy = "to pack it, put a copy into the crate's folder"
     if path in CONFIG_FILES:
         return f'to pack it, add include = ["{path}"] to [package.metadata.cloacina]'

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.signing.keys import PrivateKey
 
 _PIECE = 1 << 20
-_WHOLE = "leave --sign-fidius away: a sidecar signs every byte of the file"
+_WHOLE = "remove --sign-fidius: a sidecar signs every byte of the file"
 
 
 def room_for_signature() -> PlannedFile:
@@ -42,18 +42,18 @@ def room_for_signature() -> PlannedFile:
 def check_request(request: PackageRequest) -> None:
     """Refuse what no ``package.sig`` can be made for."""
     if request.target.format != SOURCE:
-        raise _wrong("--sign-fidius signs the tree of a source package", "say --format source")
+        raise _wrong("--sign-fidius signs the tree of a source package", "add --format source")
     if request.pad:
         raise _wrong("--pad and --sign-fidius exclude each other: padding follows last", _WHOLE)
     if len(request.keys) != 1:
-        cure = "name one: --sign KEY" if request.keys else "make one: `cloacina-ctl key generate`"
-        raise _wrong(f"`package.sig` is by one key, and {len(request.keys)} are to sign", cure)
+        hint = "name one: --sign KEY" if request.keys else "make one: `cloacina-ctl key generate`"
+        raise _wrong(f"`package.sig` is by one key, and {len(request.keys)} are to sign", hint)
 
 
 def check_members(paths: Iterable[str]) -> None:
-    """Refuse files that the scheme does not sign: anybody could change them unnoticed."""
+    """Refuse files that the scheme does not sign: anyone could change them unnoticed."""
     for path in unsigned_members(paths):
-        message = f"`package.sig` does not sign it, so anybody could change it: {path}"
+        message = f"`package.sig` does not sign it, so anyone could change it: {path}"
         raise Refused.of(Code.RESERVED_NAME, message, where=path, hint=_WHOLE)
 
 

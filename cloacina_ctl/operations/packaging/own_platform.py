@@ -1,7 +1,7 @@
 """A Python project with compiled code of its own, as a package for one platform.
 
 In a native package such a file goes to `platform/<tag>/`, under the path that it has beside the
-others: whoever loads the package puts it there. What lies in `vendor/` goes to the platform's own
+others: the loader puts it there. What lies in `vendor/` goes to the platform's own
 `vendor/`, each top-level package whole, as wheels do. Other formats have no place for a platform.
 """
 
@@ -82,7 +82,7 @@ class _Places:
 
 
 def _check_targets(code: OwnCode, project: Project, request: VendorRequest) -> None:
-    """Raise ``Refused`` where the project's code is not for the runtime's Python and platforms.
+    """Raise ``Refused`` where the project's code is not for the target's Python and platforms.
 
     These are named on the command line or in the configuration.
     """
@@ -110,10 +110,10 @@ def _check_targets(code: OwnCode, project: Project, request: VendorRequest) -> N
 
 
 def with_own_python(project: Project, code: OwnCode, request: VendorRequest) -> Project:
-    """Return the project as its package has to speak of it: for the Pythons of its own code.
+    """Return the project as its package has to state it: for the Pythons of its own code.
 
     Raises ``Refused`` where that is none of those that the project is for, and where the code is
-    not for the runtime that ``request`` or the configuration names.
+    not for the target that ``request`` or the configuration names.
     """
     _check_targets(code, project, request)
     if not code.minors:
@@ -151,7 +151,7 @@ def unstated(code: OwnCode, project: Project, request: VendorRequest) -> tuple[D
     pythons = ", ".join(f"3.{minor}" for minor in code.minors or ())
     where = f"{code.strictest.tag}{f' and Python {pythons}' if pythons else ''}"
     message = f"it runs on {where} alone, and this format has no place to say that"
-    hint = "hand it to such runtimes alone, or make a native package"
+    hint = "use it only there, or make a native package"
     severity = Severity.NOTE if named else Severity.WARNING
     return (Diagnostic(Code.UNSTATED_PLATFORM, message, code.files[0].path, hint, severity),)
 
@@ -169,7 +169,7 @@ def _refuse_another(code: OwnCode, artifacts: tuple[Artifact, ...]) -> None:
 
 
 def _problem(message: str, file: CompiledFile) -> Diagnostic:
-    hint = "build it for the runtime's Python and platform, or leave it out: `exclude`"
+    hint = "build it for the target's Python and platform, or leave it out: `exclude`"
     return Diagnostic(Code.OWN_CODE, message, file.path, hint)
 
 

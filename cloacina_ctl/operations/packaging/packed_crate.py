@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def crate_members(head: Head) -> tuple[FileEntry, ...]:
-    """Return the files that tell what a crate declares and how it is built, up to a total."""
+    """Return the files that state what a crate declares and how it is built, up to a total."""
     if head.manifest.language is not Language.RUST:
         return ()
     left, found = MAX_SOURCES, []

@@ -1,4 +1,4 @@
-"""What every format of a package begins with: the project read, judged and selected.
+"""What every format of a package begins with: the project read, checked and selected.
 
 What is asked for and what comes of it are here too, for they are the same whatever the format.
 """
@@ -37,9 +37,9 @@ class PackageRequest(NamedTuple):
     """What to make. ``output`` None means ``<name>-<version>.cloacina`` in the current folder.
 
     ``version`` takes the place of the one that a Python project says, in the package alone.
-    ``keys`` sign the package; ``require_signature`` refuses to make one that nobody signed.
+    ``keys`` sign the package; ``require_signature`` refuses to make one without a signature.
     ``jobs`` None means one thread for each processor; ``level`` is zstd's, 1 to 19. ``target`` is
-    the format, and the runtime whose rules are kept; ``pad`` brings a source package within the
+    the format, and the release whose rules are kept; ``pad`` brings a source package within the
     ratio that they load; ``sign_fidius`` puts fidius' signature of the tree into it.
     """
 
@@ -165,7 +165,7 @@ def check_selected_imports(
 ) -> list[Diagnostic]:
     """Return warnings of imports that fail in the package; raise the errors.
 
-    That dependencies are left out is worth a note alone where somebody asks for it.
+    That dependencies are left out is worth a note alone where it was requested.
     """
     if project.python is None:
         return []

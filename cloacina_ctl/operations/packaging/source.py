@@ -50,7 +50,7 @@ _OWN_MANIFEST = layout.SOURCE_FOLDER + layout.PACKAGE_TOML  # the resolved one t
 def prepare_source(
     request: PackageRequest, read: Prepared, work: WorkFolder, progress: Progress | None
 ) -> Prepared:
-    """Return the plan of the source package of the project that was read and judged.
+    """Return the plan of the source package of the project that was read and checked.
 
     Raises ``Refused`` with every rule of the release that is broken, also by what is vendored.
     """

@@ -1,4 +1,4 @@
-"""What a package is for: its format, and the runtime whose rules it keeps."""
+"""What a package is for: its format, and the release whose rules it keeps."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ NATIVE, SOURCE, V1 = "native", "source", "v1"
 
 
 class FormatTarget(NamedTuple):
-    """A format; ``runtime`` None is whatever loads it."""
+    """A format; ``runtime`` None means any release that loads it."""
 
     format: str = NATIVE
     runtime: Release | None = None
 
 
 def choose_target(form: str | None, version: str | None, *, pad: bool = False) -> FormatTarget:
-    """Return the format, which a runtime's ``version`` chooses where ``form`` is None.
+    """Return the format, which a release's ``version`` chooses where ``form`` is None.
 
-    Raises ``UsageError`` for a runtime that no rules are known of, and where the three contradict
+    Raises ``UsageError`` for an unknown release, and where the three contradict
     each other.
     """
     runtime = None
@@ -34,8 +34,8 @@ def choose_target(form: str | None, version: str | None, *, pad: bool = False) -
         if form == NATIVE:
             raise UsageError.of(
                 Code.USAGE,
-                f"no runtime up to {runtime.name} loads native packages",
-                hint=f"leave --format away: {runtime.name} loads `{runtime.format}`",
+                f"no release up to {runtime.name} loads native packages",
+                hint=f"remove --format: {runtime.name} loads `{runtime.format}`",
             )
         if form not in (None, runtime.format):
             raise UsageError.of(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # The manifest of 0.2 or 0.3 for a library and the workflow in it.
 
 NEWEST_V1 = [release for release in RELEASES if release.format == V1][-1]
-_UNKNOWN_PLACE = "src/lib.rs"  # what is compiled first, where nobody knows the module
+_UNKNOWN_PLACE = "src/lib.rs"  # what is compiled first, where the module is not known
 
 
 def release_of_library(artifact: Artifact, wanted: Release | None) -> Release:
@@ -99,7 +99,7 @@ def _task(number: int, task: Task) -> V1Task:
 
 
 def prepare_v1(request: PackageRequest, read: Prepared, progress: Progress | None) -> Prepared:
-    """Build the crate that was read and judged; return the plan of its package.
+    """Build the crate that was read and checked; return the plan of its package.
 
     Where no build is wanted, nothing of it is known but its name: all else comes of the build.
     Raises ``Incompatible`` where the library is none that 0.2 or 0.3 load.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class VendorRequest(NamedTuple):
     """What the caller asks. ``wanted`` None means what the project configures.
 
-    ``python`` and ``platforms`` are the runtime's, such as ``3.11``, ``manylinux_2_28_x86_64``;
+    ``python`` and ``platforms`` are the target's, such as ``3.11``, ``manylinux_2_28_x86_64``;
     ``wheelhouse`` is a folder, the only place to take wheels from. ``sources`` are names, each with
     the wheel (or the folder of wheels) that is the only one for it.
     """
@@ -60,7 +60,7 @@ class WorkFolder:
 
     @property
     def path(self) -> str:
-        """The folder, which nobody else can read."""
+        """The folder, which no one else can read."""
         return self.held.path
 
     @property
@@ -88,8 +88,8 @@ def vendored_files(
 ) -> Vendored | None:
     """Return what gets vendored, unpacked into ``work``; None where nothing is asked for.
 
-    Raises ``UsageError`` where the request says how to vendor, and nobody says that it is wanted.
-    Starts uv or pip where no lock fits or a wheel is not at hand; runs nothing of a wheel. Raises
+    Raises ``UsageError`` where the request says how to vendor, but not that it is wanted.
+    Starts uv or pip where no lock fits or a wheel is missing; runs nothing of a wheel. Raises
     ``Refused`` and ``BuildFailed`` as ``project.vendoring.vendor.vendor`` says.
     """
     wanted = project.config.vendor if request.wanted is None else request.wanted
@@ -147,8 +147,8 @@ def planned_flat(
         raise Refused.of(
             Code.NATIVE_VENDORED,
             f"this format has no place for code for {'several platforms' if named else 'one'}"
-            f"{'' if named else ' platform that nobody named'}: {', '.join(native[:8])}",
-            hint="name the runtime's, and no other: --vendor-platform manylinux_2_28_x86_64",
+            f"{'' if named else ' platform that was not named'}: {', '.join(native[:8])}",
+            hint="name one platform: --vendor-platform manylinux_2_28_x86_64",
         )
     for file in vendored.files:
         path = MemberPath.parse(f"{VENDOR_FOLDER}{file.inner}")
@@ -159,7 +159,7 @@ def planned_flat(
 def searched_elsewhere(vendored: Vendored) -> Iterator[Diagnostic]:
     """Yield a warning for libraries of wheels that search for others in a folder of some builder.
 
-    They are packed as they are: a wheel vouches for its bytes.
+    They are packed as they are: a wheel's record has their digests.
     """
     from cloacina_ctl.platforms.folders import searches
     from cloacina_ctl.platforms.recognition import ELF, object_format
@@ -182,7 +182,7 @@ def searched_elsewhere(vendored: Vendored) -> Iterator[Diagnostic]:
 
 
 def with_python(project: Project, vendored: Vendored | None) -> Project:
-    """Return the project as its package has to speak of it: for the Pythons that fit."""
+    """Return the project as its package has to state it: for the Pythons that fit."""
     if vendored is None or vendored.python is None:
         return project
     from cloacina_ctl.manifest import Requires

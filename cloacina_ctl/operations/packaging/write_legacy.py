@@ -1,4 +1,4 @@
-"""Writing a planned package of another generation, and the sidecar that signs it.
+"""Writing a planned legacy package, and the sidecar that signs it.
 
 Such a package has no room for a signature inside: upstream's own form is a file beside it.
 """
@@ -38,7 +38,7 @@ def write_legacy(
 ) -> Packaged:
     """Make the package and, where there is a key, its sidecar.
 
-    Raises ``Refused`` where the written package breaks a rule of its runtime; then there is none.
+    Raises ``Refused`` where the written package breaks a rule of its release; then there is none.
     """
     project, output = prepared.project, output_path(request, prepared.project)
     with Signer(request, output) as signer:
@@ -133,10 +133,10 @@ class Signer:
                 where=path,
                 hint="choose another name, or allow both to be replaced with --force",
             )
-        stale = "the signature beside the package is of another file"
-        cure = "remove it, or sign this one: `cloacina-ctl sign`"
+        stale = "the sidecar signs another file, not this package"
+        hint = "remove it, or sign this one: `cloacina-ctl sign`"
         return () if self._keys else (
-            Diagnostic(Code.BAD_SIGNATURE, stale, path, cure, Severity.WARNING),
+            Diagnostic(Code.BAD_SIGNATURE, stale, path, hint, Severity.WARNING),
         )  # fmt: skip
 
     def stage(self, digest: Digest) -> None:

@@ -50,7 +50,7 @@ class ServerAccess(NamedTuple):
 def find_access(request: AccessRequest, ask: Ask | None = None) -> ServerAccess:
     """Return the server that is meant and a token for it; ``ask`` may be asked to type one.
 
-    Raises ``UsageError`` where no server is named, ``NetworkProblem`` where everybody on the way to
+    Raises ``UsageError`` where no server is named, ``NetworkProblem`` where everyone on the way to
     it could read the token, ``NotTrusted`` where no token is found.
     """
     profile = _profile(request)
@@ -67,9 +67,9 @@ def find_access(request: AccessRequest, ask: Ask | None = None) -> ServerAccess:
     if not (address.is_secure or address.is_loopback or request.allow_http):
         raise NetworkProblem.of(
             Code.INSECURE,
-            "over http:// everybody on the way can read the token and change the package",
+            "over http:// everyone on the network path can read the token and change the package",
             where=address.url,
-            hint="use https://, or --allow-http where the network is all yours",
+            hint="use https://, or --allow-http on a network that you control",
         )
     if profile is not None and profile.address.origin != address.origin:
         profile = None
@@ -114,7 +114,7 @@ def _token(
 
 
 def look_for_server(origin: str, ca_file: str | None = None) -> None:
-    """Raise ``NetworkProblem`` where no server is: before somebody types a token for nobody."""
+    """Raise ``NetworkProblem`` where no server is: before the user types a token."""
     with connected(route_to(parse_address(origin), ca_file), origin, Patience()):
         pass
 

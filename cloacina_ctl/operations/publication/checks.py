@@ -1,7 +1,7 @@
-"""Whether a server would load a package, told before a byte leaves this machine.
+"""Whether a server would load a package, checked before a byte leaves this machine.
 
 The server's own yes to an upload is worth little: it accepts packages without code, with an empty
-name, with a version that is none, and never loads them. So everything is judged here: who vouches,
+name, with a version that is none, and never loads them. So everything is checked here: signatures,
 what ``validate`` finds, the rules of the server's release, and what a publisher needs beyond them.
 """
 
@@ -92,12 +92,12 @@ def _refuse_too_large(package: LegacyPackage, release: Release) -> None:
         raise Incompatible(*against)
 
 
-def require_source(package: LegacyPackage, generation: Format) -> None:
+def require_source(package: LegacyPackage, format_: Format) -> None:
     """Refuse what no server reads: servers take source packages alone."""
-    if generation is not Format.SOURCE:
+    if format_ is not Format.SOURCE:
         raise Incompatible.of(
             Code.OTHER_GENERATION,
-            f"it is a {generation.value} package, and servers read source packages alone",
+            f"it is a {format_.value} package, and servers read only source packages",
             where=package.path,
             hint="package it from its project: `cloacina-ctl package --format source`",
         )
@@ -118,7 +118,7 @@ def _findings(subject: LegacySubject) -> list[Diagnostic]:
 
 
 def _identity_problems(subject: LegacySubject) -> Iterator[Diagnostic]:
-    """Yield what no server refuses and everybody regrets: such a version is never superseded."""
+    """Yield what no server refuses, though it is an error: such a version is never superseded."""
     manifest = _manifest(subject)
     if not _NAME.fullmatch(manifest.name):
         yield Diagnostic(

@@ -43,7 +43,7 @@ class Pace(NamedTuple):
     """How often the server is asked, and how long is waited for what it does on its own; seconds.
 
     Servers look for packages to load every 5 seconds (the default of 0.10 and 0.12), once the
-    tenant is awake: ``awake`` is two such turns. ``away`` is for a server that starts anew.
+    tenant is awake: ``awake`` is two such turns. ``away`` is for a server that restarts.
     """
 
     first: float = 0.3
@@ -69,8 +69,8 @@ class Wait:
         self._watch = watch
         self._pause = pace.first
 
-    def tell(self, what: str, text: str) -> None:
-        """Tell whoever watches."""
+    def report(self, what: str, text: str) -> None:
+        """Report a step to the observer."""
         if self._watch is not None:
             self._watch(DeploymentStep(what, text, time.monotonic() - self._begun))
 
@@ -113,7 +113,7 @@ def await_build(
     while True:
         package = _through_outages(lambda: _package(server, package_id, checked), wait, "build")
         status = package.build_status
-        wait.tell("build", status or BUILT)
+        wait.report("build", status or BUILT)
         if status in (None, BUILT):
             return package
         if status == FAILED:
@@ -125,9 +125,9 @@ def await_build(
                 Code.NOT_BUILT,
                 f"{checked.name} {checked.version} is {status} when the wait is over",
                 where=server.address.url,
-                hint="the same command asks again; a package that stays pending has no compiler"
+                hint="run the same command again; a package that stays pending has no compiler"
                 if status == "pending"
-                else "the same command asks again: the same bytes are the same package",
+                else "run the same command again to keep waiting",
             )
 
 
@@ -161,7 +161,7 @@ def run_once(
     """Run the workflow once; return the package with its tasks, and how the execution ended.
 
     An awake tenant loads the package by itself, and only then is it not an older version that
-    runs. A tenant that nobody has used since the server's start sleeps; an execution, which is
+    runs. A tenant that has not been used since the server's start sleeps; an execution, which is
     refused, wakes it.
     """
     workflow = package.workflow or checked.workflow or checked.name
@@ -175,7 +175,7 @@ def run_once(
     end = wait.until(float("inf"))
     while True:
         status = _through_outages(lambda: server.status(execution), wait, "run")
-        wait.tell("run", status)
+        wait.report("run", status)
         if status in _ENDED:
             break
         if not wait.pause(end):
@@ -183,7 +183,7 @@ def run_once(
                 Code.NO_ANSWER,
                 f"the execution {execution} is {status} when the wait is over",
                 where=server.address.url,
-                hint="it goes on without you",
+                hint="it continues on the server",
             )
     return package, Run(execution, status, server.task_runs(execution))
 
@@ -199,7 +199,7 @@ def _through_outages(ask: Callable[[], _Found], wait: Wait, what: str) -> _Found
                 raise
             if end is None:
                 end = wait.until(wait.pace.away)
-            wait.tell(what, "the server does not answer")
+            wait.report(what, "the server does not answer")
             if not wait.pause(end):
                 raise
 
@@ -209,7 +209,7 @@ def _look_for_tasks(
 ) -> ServerPackage:
     end = wait.until(seconds)
     while _lists_none(package, checked):
-        wait.tell("load", "not loaded yet")
+        wait.report("load", "not loaded yet")
         if not wait.pause(end):
             break
         package = _package(server, package.id, checked)
@@ -227,7 +227,7 @@ def _wake(server: Server, workflow: str, context: dict[str, Any], wait: Wait) ->
     except ServerRefused as error:
         if not _is_not_yet(error):
             raise _not_run(server, error) from error
-        wait.tell("run", "not known yet")
+        wait.report("run", "not known yet")
         return None
 
 
@@ -240,7 +240,7 @@ def _start(server: Server, workflow: str, context: dict[str, Any], wait: Wait) -
         except ServerRefused as error:
             if not _is_not_yet(error) or not wait.pause(end):
                 raise _not_run(server, error) from error
-        wait.tell("run", "not known yet")
+        wait.report("run", "not known yet")
 
 
 def _execute(server: Server, workflow: str, context: dict[str, Any]) -> str:
@@ -250,7 +250,7 @@ def _execute(server: Server, workflow: str, context: dict[str, Any]) -> str:
         raise
     except NetworkProblem as error:
         first = error.diagnostics[0]
-        hint = "it may have started all the same; it is not started a second time"
+        hint = "it may have started; it is not started a second time"
         raise NetworkProblem(first._replace(hint=hint)) from error
 
 
@@ -285,13 +285,13 @@ def _nonsense(server: Server, what: str) -> NetworkProblem:
 def _build_failed(server: Server, package: ServerPackage, wait: Wait) -> BuildFailed:
     log = (package.build_error or "").strip()[-_MAX_LOG:]
     if log:
-        wait.tell("log", log)
+        wait.report("log", log)
     said = f": {_telling(log)}" if log else ", and the server does not say why"
     return BuildFailed.of(
         Code.SERVER_BUILD_FAILED,
         f"the build of {package.name} {package.version} on the server failed{said}",
         where=server.address.url,
-        hint="this version is used up, and deleting does not free it: mend it, raise the version",
+        hint="fix the source and raise the version: this one cannot be reused, even if deleted",
     )
 
 

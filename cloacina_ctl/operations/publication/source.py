@@ -28,7 +28,7 @@ _FORMAT = "source"
 class UploadSource(NamedTuple):
     """An open source package, the descriptor of the same file, and the rule that it must meet.
 
-    ``trusted_signers`` is there where it was converted: who vouches for what it was made of.
+    ``trusted_signers`` is there where it was converted: the trusted signers of the original.
     """
 
     package: LegacyPackage
@@ -62,9 +62,9 @@ def open_for_server(
             else:
                 raise Incompatible.of(
                     Code.OTHER_GENERATION,
-                    "it is a native package, and servers read source packages alone",
+                    "it is a native package, and servers read only source packages",
                     where=path,
-                    hint="--convert sends a source package that is made of it",
+                    hint="convert it to a source package with --convert",
                 )
     finally:
         os.close(fd)
@@ -76,7 +76,7 @@ def _converted(
 ) -> Iterator[UploadSource]:
     """Convert into a file of our own, which is gone before anything is sent: its bytes stay open.
 
-    What is lost of the manifest is lost for the server alone, so it is told and not asked for.
+    What is lost of the manifest is lost for the server alone, so it is reported without a question.
     """
     from cloacina_ctl.formats.legacy.reader import LegacyPackage
     from cloacina_ctl.operations.conversion.request import ConvertRequest
