@@ -290,7 +290,7 @@ def _explained(
             Code.VERSION_TAKEN,
             f"{checked.name} {checked.version} was published with other bytes: {said.text}",
             where=request.path,
-            hint="a version can be published only once, even if its build failed or it was deleted: "
+            hint="a version is published only once, even if its build failed or it was deleted: "
             "raise the version, package and publish again",
         )
     if "search_path" in said.words:

@@ -203,8 +203,8 @@ def test_what_is_not_installed_is_told_with_what_is_near(folder):
         ("transfrom", None, "did you mean transform?"),
         ("load", None, "it is for another tenant: --tenant etl"),
         ("transform", "2", "installed: 1"),
-        ("zzz", None, "`cloacina-ctl list` shows what is"),
-        ("\ud800", None, "`cloacina-ctl list` shows what is"),
+        ("zzz", None, "`cloacina-ctl list` shows all packages"),
+        ("\ud800", None, "`cloacina-ctl list` shows all packages"),
     ):
         told = refused(lambda name=name, version=version: find(folder, name, version),
                        Code.NOT_INSTALLED)  # fmt: skip

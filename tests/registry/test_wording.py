@@ -16,12 +16,15 @@ def test_a_name_that_is_not_installed_does_not_make_the_registry_empty(cli, made
     cli("install", made.first)
     said = cli("list", "nothing-like-it\x1b[2J")
     assert (said.status, said.out) == (0, "")
-    assert said.err == "not installed: nothing-like-it\\x1b[2J; `cloacina-ctl list` shows what is\n"
+    assert (
+        said.err
+        == "not installed: nothing-like-it\\x1b[2J; `cloacina-ctl list` shows all packages\n"
+    )
 
 
 def test_a_tenant_who_has_nothing_does_not_make_the_registry_empty(cli, made):
     cli("install", made.first)
-    rest = "; `cloacina-ctl list` shows what is\n"
+    rest = "; `cloacina-ctl list` shows all packages\n"
     assert cli("list", "--tenant", "etl").err == f"nothing is installed for tenant etl{rest}"
     assert cli("list", NAME, "--tenant", "etl").err == f"not installed for tenant etl: {NAME}{rest}"
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from cloacina_ctl.cli.parsing.declaration import Command
 
 GROUPS = {
-    "key": "Generate, list, import, export and remove your own keys.",
-    "trust": "Manage the trusted keys of others.",
+    "key": "Your own keys: generate, list, import, export and remove them.",
+    "trust": "The trusted keys of others.",
 }
 
 # In the order in which people meet them. The value is the module under ``cli`` and its name there.

@@ -92,12 +92,12 @@ def _refuse_too_large(package: LegacyPackage, release: Release) -> None:
         raise Incompatible(*against)
 
 
-def require_source(package: LegacyPackage, format_: Format) -> None:
+def require_source(package: LegacyPackage, generation: Format) -> None:
     """Refuse what no server reads: servers take source packages alone."""
-    if format_ is not Format.SOURCE:
+    if generation is not Format.SOURCE:
         raise Incompatible.of(
             Code.OTHER_GENERATION,
-            f"it is a {format_.value} package, and servers read only source packages",
+            f"it is a {generation.value} package, and servers read only source packages",
             where=package.path,
             hint="package it from its project: `cloacina-ctl package --format source`",
         )
