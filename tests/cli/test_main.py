@@ -248,7 +248,10 @@ def test_the_version_is_answered_everywhere_before_a_command(cli):
         ("--color x schema", "--color: expected one of auto, always, never; found: x — " + SEE),
         ("unpack a b", None),
         ("package --output", "a value is missing: --output"),
-        ("package -o --json .", "-o: expected a value, found: --json — `-o=--json` if it is meant"),
+        (  # noqa: E501
+            "package -o --json .",
+            "-o: expected a value, found: --json — if --json is the value: `-o=--json`",
+        ),
         ("schema --json=1", None),
         ("verify --threshold -1 a", None),
     ],

@@ -90,7 +90,7 @@ def by_typer(line):
 
 
 def plainly(line):
-    plain = main._read_plain(line)
+    plain = main._parse_plain(line)
     return None if plain is None else told(plain)
 
 
@@ -203,7 +203,7 @@ def test_what_stands_behind_dashes_is_handed_on_as_it_is():
 
 
 def test_a_word_too_many_is_not_taken_for_one_behind_dashes():
-    with pytest.raises(UsageError, match="too many: there"):
+    with pytest.raises(UsageError, match="unexpected argument: there"):
         typer_app.read(["package", "here", "there", "--", "--x"], rich=False)
 
 
