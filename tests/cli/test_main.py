@@ -248,7 +248,7 @@ def test_the_version_is_answered_everywhere_before_a_command(cli):
         ("--color x schema", "--color: expected one of auto, always, never; found: x — " + SEE),
         ("unpack a b", None),
         ("package --output", "a value is missing: --output"),
-        (  # noqa: E501
+        (
             "package -o --json .",
             "-o: expected a value, found: --json — if --json is the value: `-o=--json`",
         ),

@@ -35,7 +35,7 @@ def losses_of_native(
 ) -> Iterator[str]:
     """Yield what a native package holds that one of the format ``form`` cannot.
 
-    Of one that is ``delivered`` to its runtime nothing is lost that was judged before.
+    Of one that is ``delivered`` to its engine nothing is lost that was checked before.
     """
     manifest, files = package.head.manifest, [str(file.path) for file in package.head.files]
     signatures = len(package.block.envelopes)
