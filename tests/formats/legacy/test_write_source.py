@@ -226,7 +226,7 @@ def test_more_than_a_server_takes_is_refused(path):
     problem = refused(
         path, {"a.bin": noise(3 << 20)}, size_rules(find_release("0.4"), "source", ROOT)
     )
-    assert "bytes in the package, at most 2096128 are taken (Cloacina 0.4)" in problem.message
+    assert "bytes in the package, at most 2096128 are accepted (Cloacina 0.4)" in problem.message
 
 
 def test_too_many_files_and_bytes_are_refused_before_a_byte_is_read():
