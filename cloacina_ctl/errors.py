@@ -57,7 +57,7 @@ class Code(str, enum.Enum):
 
     # A: archive
     NOT_A_PACKAGE = "A001", "not a package"
-    OTHER_GENERATION = "A002", "a package in an older format"
+    OLDER_FORMAT = "A002", "a package in an older format"
     NEWER_FORMAT = "A003", "made by a newer version"
     TRUNCATED = "A004", "shorter than its index says"
     TRAILING_BYTES = "A005", "longer than its index says"
@@ -219,7 +219,7 @@ class Code(str, enum.Enum):
     PROJECT_CHOOSES = "R018", "the project sets what cargo runs"
     PATH_LEFT = "R019", "a path of the builder may be in the library"
     STALE_UNITS = "R020", "cargo takes what it compiled of other files"
-    COMPILED_ANEW = "R021", "compiled again: its files are not those that it was compiled from"
+    COMPILED_AGAIN = "R021", "compiled again: its files are not those that it was compiled from"
     CLEARED_BUILDS = "R022", "what was built for workspaces that are gone was removed"
     COMPILED_IN = "R023", "a file that the crate compiles in and that is not packed"
     WATCHED = "R024", "a file that a build script watches and that is not packed"
@@ -242,7 +242,7 @@ class Code(str, enum.Enum):
     OF_OTHER_RELEASE = "R043", "something that this release does not have"
     # S: signature and trust
     UNSIGNED = "S001", "not signed"
-    NOT_VOUCHED = "S002", "not signed by a trusted key"
+    NO_TRUSTED_SIGNER = "S002", "not signed by a trusted key"
     BAD_SIGNATURE = "S003", "a signature that fails"
     THRESHOLD = "S004", "signed by too few"
     BAD_KEY = "S005", "a key that cannot be used"
@@ -329,7 +329,7 @@ class Code(str, enum.Enum):
     NOT_PROVIDED = "Y037", "an import that nothing provides"
     NOT_PACKED = "Y038", "dependencies that are declared and not packed"
     BUILD_PATTERN = "Y039", "a pattern of the build configuration that is not followed"
-    NOT_JUDGED = "Y040", "source for a newer Python than the one that reads it"
+    NOT_CHECKED = "Y040", "source for a newer Python than the one that reads it"
     LIBRARY_ONLY = "Y041", "a name of `cloaca` that packages do not have"
     OLDER_PYTHON = "Y042", "syntax that a Python of the project does not have"
     INDEX_UNKNOWN = "Y043", "an index that only one of uv and pip knows"

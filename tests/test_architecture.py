@@ -262,6 +262,30 @@ def test_no_package_exports_a_name_that_one_of_its_modules_has():
     assert found == []
 
 
+def test_a_folder_has_no_more_modules_than_can_be_looked_over():
+    """`operations` has one for each verb, and what verbs share."""
+    counts: dict[str, int] = {}
+    for path in MODULES:
+        counts[inside(path.parent)] = counts.get(inside(path.parent), 0) + 1
+    assert {name for name, count in counts.items() if count > 17} <= {"operations"}
+
+
+def test_the_source_keeps_to_the_words_of_the_glossary():
+    """Each of these was once the private word for a thing that the field has a name for."""
+    private = re.compile(
+        r"\b(?:vouch\w*|judg\w*|pour(?:s|ed|ing)?|who(?:m)?ever|nobody|somebody|anew|cures?|foreign"
+        r"|generations?|spoken)\b",
+        re.IGNORECASE,
+    )
+    found = [
+        f"{inside(path)}:{number}: {match[0]}"
+        for path in MODULES
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        for match in private.finditer(line)
+    ]
+    assert found == []
+
+
 def test_the_picture_of_the_layers_has_every_part_and_no_other():
     names = {path.name for path in PACKAGE.iterdir()} - {"py.typed"}
     parts = {name.removesuffix(".py") for name in names if not name.startswith("_")}

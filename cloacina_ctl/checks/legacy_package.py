@@ -105,7 +105,7 @@ def bad_signature(subject: LegacySubject) -> Iterator[Finding]:
     yield from failing(subject.signatures, subject.path)
 
 
-@RULES.rule(Code.NOT_VOUCHED, Severity.NOTE)
+@RULES.rule(Code.NO_TRUSTED_SIGNER, Severity.NOTE)
 def no_trusted_signer(subject: LegacySubject) -> Iterator[Finding]:
     """Signatures by keys that this user does not trust prove nothing to this user."""
     if subject.signatures and not is_checked(subject.signatures):

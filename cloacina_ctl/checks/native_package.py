@@ -57,7 +57,7 @@ def bad_signature(subject: PackageSubject) -> Iterator[Finding]:
     yield from failing(subject.signatures, subject.path)
 
 
-@RULES.rule(Code.NOT_VOUCHED, Severity.NOTE)
+@RULES.rule(Code.NO_TRUSTED_SIGNER, Severity.NOTE)
 def no_trusted_signer(subject: PackageSubject) -> Iterator[Finding]:
     """Signatures by keys that this user does not trust prove nothing to this user."""
     if subject.signatures and not is_checked(subject.signatures):
@@ -145,7 +145,7 @@ def python_syntax(subject: PackageSubject) -> Iterator[Finding]:
             yield Finding(*other_python.refused(problem, requires))
 
 
-@RULES.rule(Code.NOT_JUDGED, Severity.WARNING)
+@RULES.rule(Code.NOT_CHECKED, Severity.WARNING)
 def not_checked(subject: PackageSubject) -> Iterator[Finding]:
     """The Python of this machine may differ from that of the engine."""
     requires = _python_of(subject)

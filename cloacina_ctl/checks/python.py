@@ -129,7 +129,7 @@ def python_syntax(project: Project) -> Iterator[Finding]:
             yield Finding(*other_python.refused(problem, requires))
 
 
-@RULES.rule(Code.NOT_JUDGED)
+@RULES.rule(Code.NOT_CHECKED)
 def not_checked(project: Project) -> Iterator[Finding]:
     """A Python that does not know the syntax cannot check the source."""
     facts, requires = _facts(project), _requires(project)

@@ -92,7 +92,7 @@ def facts_of_package(subject: LegacySubject) -> PackageFacts:
     if subject.library is not None and isinstance(contents.manifest, V1Manifest):
         plugin = subject.library.plugin
         library = LibraryFacts(plugin.kind if plugin is not None else None, subject.library.os)
-    return PackageFacts(contents.generation.value, library=library, sizes=sizes)
+    return PackageFacts(contents.format.value, library=library, sizes=sizes)
 
 
 def _table(document: Mapping[str, Any], name: str) -> dict[str, Any]:

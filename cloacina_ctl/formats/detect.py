@@ -9,11 +9,11 @@ SNIFF_BYTES = 512
 
 
 class Container(NamedTuple):
-    """A kind of file; ``generation`` is true for a legacy package."""
+    """A kind of file; ``is_legacy`` is true for a legacy package."""
 
     name: str
     what: str
-    generation: bool = False
+    is_legacy: bool = False
 
 
 NATIVE = Container("native", "a native package")
@@ -67,9 +67,9 @@ def detect(start: bytes, *, where: str) -> Container:
 def require_native(start: bytes, *, where: str) -> None:
     """Refuse every container but the native one, and say what it is."""
     container = require_package(start, where=where)
-    if container.generation:
+    if container.is_legacy:
         raise Refused.of(
-            Code.OTHER_GENERATION,
+            Code.OLDER_FORMAT,
             f"it is {container.what}; a native package is needed",
             where=where,
             hint="make the package again with `cloacina-ctl package`",
@@ -79,9 +79,9 @@ def require_native(start: bytes, *, where: str) -> None:
 def require_legacy(start: bytes, *, where: str) -> Container:
     """Return the container of a legacy package, or refuse any other file."""
     container = require_package(start, where=where)
-    if not container.generation:
+    if not container.is_legacy:
         raise Refused.of(
-            Code.OTHER_GENERATION, "a native package, where a legacy one is needed", where=where
+            Code.OLDER_FORMAT, "a native package, where a legacy one is needed", where=where
         )
     return container
 
@@ -89,7 +89,7 @@ def require_legacy(start: bytes, *, where: str) -> Container:
 def require_package(start: bytes, *, where: str) -> Container:
     """Return the container of a package of any format, or refuse any other file."""
     container = detect(start, where=where)
-    if container is not NATIVE and not container.generation:
+    if container is not NATIVE and not container.is_legacy:
         raise _refuse(f"it is {container.what}", where)
     return container
 

@@ -30,12 +30,12 @@ class Limits(NamedTuple):
     ratio_from: int = 256 * MIB
     # Legacy packages. Engines load 10 000 entries and 500 MiB, servers accept 100 MiB; they have a
     # ratio of 10 too, but release 0.5 had none, and validate reports it (docs/formats.md).
-    foreign_compressed: int = 1 * GIB
-    foreign_entries: int = 10_000
-    foreign_total: int = 2 * GIB
-    foreign_manifest: int = 1 * MIB
-    foreign_ratio: int = 100
-    foreign_ratio_from: int = 16 * MIB
+    legacy_compressed: int = 1 * GIB
+    legacy_entries: int = 10_000
+    legacy_total: int = 2 * GIB
+    legacy_manifest: int = 1 * MIB
+    legacy_ratio: int = 100
+    legacy_ratio_from: int = 16 * MIB
 
     def check(self, name: str, value: int, *, where: str, what: str) -> None:
         """Refuse ``value`` when it is over the limit called ``name``."""

@@ -253,7 +253,7 @@ def _source(read: LegacyContents, sources: dict[str, bytes]) -> PackedSource | N
     from cloacina_ctl.project.packaged import read_packed_crate, read_packed_modules
 
     contents = read.contents
-    if contents.generation is Format.PROVIDER:
+    if contents.format is Format.PROVIDER:
         return None
     if read.language == RUST and "Cargo.toml" in sources:
         return read_packed_crate(sources, paths_of(contents))

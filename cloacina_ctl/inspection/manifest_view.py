@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.platforms import Library, LibraryGraph
 
 
-class ForeignContents(NamedTuple):
+class LegacySizes(NamedTuple):
     """The number of files and of their bytes; there is no digest of them."""
 
     files: int
@@ -48,7 +48,7 @@ class LegacyView(NamedTuple):
 
     package: PackageInfo
     language: Language | None
-    contents: ForeignContents
+    contents: LegacySizes
     format_version: int | None = None
     requires: Requires | None = None
     entry_module: str | None = None
@@ -63,7 +63,7 @@ def view_of(read: LegacyContents) -> LegacyView:
     view = LegacyView(
         package=PackageInfo(name="", version=""),
         language=Language(read.language) if read.language else None,
-        contents=ForeignContents(files=len(contents.files), size=contents.size),
+        contents=LegacySizes(files=len(contents.files), size=contents.size),
         entry_module=read.entry_module,
         artifacts=_artifacts(read),
     )

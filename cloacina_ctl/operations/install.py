@@ -20,7 +20,7 @@ from cloacina_ctl.operations.installation.lookup import (
     registry_at,
     shown,
 )
-from cloacina_ctl.operations.verify import verify_open
+from cloacina_ctl.operations.results import Verified
 from cloacina_ctl.progress import stage
 from cloacina_ctl.registry.layout import check_name, check_tenant
 from cloacina_ctl.registry.records import Stored, Trust
@@ -28,10 +28,11 @@ from cloacina_ctl.registry.store import Registry
 from cloacina_ctl.signing.sidecar import MAX_SIDECAR, sidecar_path
 from cloacina_ctl.values import NamedTuple
 from cloacina_ctl.verification.policy import VerificationPolicy, check_policy, verification_keys
+from cloacina_ctl.verification.verify import prove
 
 if TYPE_CHECKING:
     from cloacina_ctl.files.locks import Waits
-    from cloacina_ctl.operations.results import SignatureView, Verified
+    from cloacina_ctl.operations.results import SignatureView
     from cloacina_ctl.progress import Progress
     from cloacina_ctl.registry.files import IncomingFile
     from cloacina_ctl.registry.store import Activation
@@ -137,7 +138,7 @@ def _verify_copy(
 ) -> Verified:
     """Verify what was copied, under the name that it came by."""
     with open_descriptor(os.dup(package.fd), request.path, request.rule.limits) as opened:
-        return verify_open(opened, request.rule, progress)
+        return Verified.of(prove(opened, request.rule, progress))
 
 
 def read_beside(request: InstallRequest) -> bytes | None:

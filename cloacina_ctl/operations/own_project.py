@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cloacina_ctl.errors import CloacinaError, Code, Refused
 from cloacina_ctl.formats.layout import SUFFIX
 from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
-from cloacina_ctl.inspection.manifest_view import ForeignContents, LegacyView
+from cloacina_ctl.inspection.manifest_view import LegacySizes, LegacyView
 from cloacina_ctl.manifest import Language
 from cloacina_ctl.operations.package import Packaged, PackageRequest, package, prepare
 from cloacina_ctl.operations.packaging.build import BuildOptions, BuildRequest
@@ -62,7 +62,7 @@ def inspect_project(folder: str, limits: Limits = DEFAULT_LIMITS) -> Inspection:
     view = LegacyView(
         package=project.package,
         language=Language.RUST if project.rust is not None else Language.PYTHON,
-        contents=ForeignContents(files=len(plan.files), size=plan.size),
+        contents=LegacySizes(files=len(plan.files), size=plan.size),
         requires=project.requires,
         entry_module=project.python.entry_module if project.python is not None else None,
         workflows=manifest.workflows if manifest is not None else (),

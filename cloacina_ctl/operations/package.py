@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cloacina_ctl import __version__
 from cloacina_ctl.errors import Code, Diagnostic, NotTrusted, Refused, Severity, UsageError
 from cloacina_ctl.formats import layout
-from cloacina_ctl.formats.file_index import Tool
 from cloacina_ctl.formats.native.frames import LEVELS
 from cloacina_ctl.formats.native.signature_block import SignatureBlock
 from cloacina_ctl.formats.native.writer import PackageWriter, WriteOptions
@@ -25,6 +23,7 @@ from cloacina_ctl.operations.packaging.crate_files import check_build, crate_fil
 from cloacina_ctl.operations.packaging.own_platform import place_own_code, with_own_python
 from cloacina_ctl.operations.packaging.prepare import (
     THE_LIBRARY,
+    TOOL,
     Packaged,
     PackageRequest,
     Prepared,
@@ -58,7 +57,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PackageRequest", "Packaged", "Prepared", "package", "prepare"]
 
-TOOL = Tool("cloacina-ctl", __version__)
 _NO_CONTENTS = Contents(files=1, sha256="0" * 64, size=0)
 
 

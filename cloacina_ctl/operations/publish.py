@@ -212,7 +212,7 @@ def _runtime(name: str) -> Release:
     runtime = find_release(name)
     if runtime.format != SOURCE:
         raise Incompatible.of(
-            Code.OTHER_GENERATION,
+            Code.OLDER_FORMAT,
             f"Cloacina {runtime.name} has no server",
             hint="use 0.4 or later",
         )

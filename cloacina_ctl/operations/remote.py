@@ -31,9 +31,9 @@ def open_remote(url: str, limits: Limits) -> NativePackage | LegacyPackage:
     """
     first = read_part(url, 0, FIRST_BYTES)
     where, data = first.where, first.data
-    if detect.require_package(data[: detect.SNIFF_BYTES], where=where).generation:
+    if detect.require_package(data[: detect.SNIFF_BYTES], where=where).is_legacy:
         raise Refused.of(
-            Code.OTHER_GENERATION,
+            Code.OLDER_FORMAT,
             "a package in an older format has no table of contents: all of it must be read",
             where=where,
             hint="download it: curl -L URL | cloacina-ctl inspect -",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.manifest import Manifest
     from cloacina_ctl.manifest.canonical import JsonObject, JsonValue
     from cloacina_ctl.signing.signatures import CheckedSignature
+    from cloacina_ctl.verification.verify import Evidence
 
 # Results as plain values: what the command line shows and what ``--json`` holds.
 #
@@ -186,6 +187,24 @@ class Verified(NamedTuple):
     signatures: tuple[SignatureView, ...]
     trusted_signers: tuple[str, ...]
     complete: bool
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Verified:
+        """Return what was proved, as ``verify`` shows it."""
+        found = evidence.identity
+        return cls(
+            path=found.path,
+            format=found.format,
+            size=evidence.size,
+            name=found.name,
+            version=found.version,
+            content=found.content,
+            head=evidence.head,
+            files=len(evidence.files),
+            signatures=tuple(map(signature_view, evidence.signatures)),
+            trusted_signers=evidence.trusted_signers,
+            complete=evidence.complete,
+        )
 
 
 class Unpacked(NamedTuple):

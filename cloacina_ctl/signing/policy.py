@@ -79,7 +79,7 @@ def _missing(
     for one in checked:
         if one.status is SignatureStatus.VALID and one.reason is not None:
             return Diagnostic(
-                Code.NOT_VOUCHED,
+                Code.NO_TRUSTED_SIGNER,
                 f"the signature of {one.name or one.keyid} holds, but {one.reason}",
                 where,
                 "ask its author to sign the whole file; --allow-unsigned accepts it as it is",
@@ -93,7 +93,7 @@ def _missing(
             how_to_sign(where),
         )
     return Diagnostic(
-        Code.NOT_VOUCHED,
+        Code.NO_TRUSTED_SIGNER,
         f"not trusted: no trusted key has signed it; it has signatures by: {_listed(signers)}",
         where,
         f"{_HOW_TO_TRUST}; --allow-unsigned accepts it without",

@@ -33,6 +33,7 @@ from cloacina_ctl.formats.detect import NATIVE
 from cloacina_ctl.formats.native.reader import NativePackage
 from cloacina_ctl.formats.opening import open_any
 from cloacina_ctl.formats.package import PackageIdentity
+from cloacina_ctl.progress import stage
 from cloacina_ctl.signing.policy import (
     Requirement,
     failed_signatures,
@@ -58,8 +59,8 @@ if TYPE_CHECKING:
     from cloacina_ctl.formats.legacy.reader import ArchiveContents, LegacyPackage
     from cloacina_ctl.formats.package import Package, Streamed
     from cloacina_ctl.formats.sinks import Sink
-    from cloacina_ctl.progress import StageProgress
-    from cloacina_ctl.signing.signatures import CheckedSignature, KnownKey
+    from cloacina_ctl.progress import Progress, StageProgress
+from cloacina_ctl.signing.signatures import CheckedSignature, KnownKey
 
 
 class Unsigned(enum.Enum):
@@ -112,6 +113,15 @@ def begin(
     """Begin the proof of a package that is open already; raises what ``verifying`` does."""
     check_policy(policy)
     return Proof(package, policy, verification_keys(policy), unsigned=unsigned)
+
+
+def prove(package: Package, policy: VerificationPolicy, progress: Progress | None) -> Evidence:
+    """Prove every byte of an open package; missing signatures are reported last.
+
+    Raises what ``verifying`` and ``Proof.stream`` raise.
+    """
+    proof = begin(package, policy, unsigned=Unsigned.LAST)
+    return proof.stream(progress=stage(progress, "verifying"))
 
 
 def examine(package: Package, known: tuple[KnownKey, ...] | None = None) -> Proof:

@@ -35,8 +35,8 @@ def about(root, *codes: Code):
 
 def test_source_for_a_newer_python_is_not_called_wrong(tmp_path):
     root = project(tmp_path, f">=3.{HERE + 1}", BROKEN)
-    (only,) = about(root, Code.PYTHON_SYNTAX, Code.NOT_JUDGED)
-    assert (only.code, only.severity) == (Code.NOT_JUDGED, Severity.ERROR)
+    (only,) = about(root, Code.PYTHON_SYNTAX, Code.NOT_CHECKED)
+    assert (only.code, only.severity) == (Code.NOT_CHECKED, Severity.ERROR)
     assert only.message.startswith(
         f"not checked: this program runs on Python 3.{HERE}, and it is for Python >=3.{HERE + 1}: "
     )
@@ -48,7 +48,7 @@ def test_source_for_a_newer_python_is_not_called_wrong(tmp_path):
 
 @pytest.mark.parametrize("requires", [None, ">=3.10", f"==3.{HERE}.*", ">=3.10,<3.11"])
 def test_source_that_a_python_of_the_project_cannot_read_is_wrong(tmp_path, requires):
-    (only,) = about(project(tmp_path, requires, BROKEN), Code.PYTHON_SYNTAX, Code.NOT_JUDGED)
+    (only,) = about(project(tmp_path, requires, BROKEN), Code.PYTHON_SYNTAX, Code.NOT_CHECKED)
     assert (only.code, only.where) == (Code.PYTHON_SYNTAX, f"{tmp_path}/src/demo/more.py:1")
     assert only.message.startswith(f"not valid Python 3.{HERE}: ")
 

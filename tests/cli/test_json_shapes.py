@@ -19,7 +19,7 @@ from tests.support.legacy import source
 from tests.support.machine import need
 from tests.support.projects import DOCS, FIXTURES
 
-OTHERS = {"common", "foreign", "usage", "version"}
+OTHERS = {"common", "legacy", "usage", "version"}
 
 
 @pytest.fixture

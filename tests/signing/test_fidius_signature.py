@@ -185,7 +185,7 @@ def test_a_signature_by_no_known_key_names_nobody_and_counts_for_nothing():
         with pytest.raises(NotTrusted) as caught:
             require_signatures([judged], Requirement(), where="x")
         (found,) = caught.value.diagnostics
-        assert found.code is Code.NOT_VOUCHED
+        assert found.code is Code.NO_TRUSTED_SIGNER
         assert "a key that it does not name" in found.message
         assert require_signatures([judged], Requirement(allow_unsigned=True), where="x") == ()
 
@@ -214,6 +214,6 @@ def test_a_signature_vouches_for_no_package_with_files_that_it_does_not_cover(me
     with pytest.raises(NotTrusted) as caught:
         require_signatures([judged], Requirement(), where="x")
     (found,) = caught.value.diagnostics
-    assert found.code is Code.NOT_VOUCHED
+    assert found.code is Code.NO_TRUSTED_SIGNER
     assert named in found.message
     assert require_signatures([judged], Requirement(allow_unsigned=True), where="x") == ()

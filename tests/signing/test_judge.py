@@ -352,15 +352,15 @@ def test_one_key_counts_once():
 
 def test_a_key_that_is_known_but_not_trusted_does_not_count():
     found = refusal(signed(BOB))
-    assert found.code is Code.NOT_VOUCHED
+    assert found.code is Code.NO_TRUSTED_SIGNER
     assert "--key" in found.hint
     assert "trust add" in found.hint
 
 
 def test_nobody_known_and_nobody_at_all_are_told_apart():
     assert refusal().code is Code.UNSIGNED
-    assert refusal(signed(MALLORY)).code is Code.NOT_VOUCHED
-    assert refusal(signed(), known=()).code is Code.NOT_VOUCHED
+    assert refusal(signed(MALLORY)).code is Code.NO_TRUSTED_SIGNER
+    assert refusal(signed(), known=()).code is Code.NO_TRUSTED_SIGNER
 
 
 def test_unsigned_can_be_allowed_and_a_failing_signature_cannot():

@@ -210,7 +210,7 @@ def _remove(options: _KeyRemoveOptions, reporter: Reporter) -> int:
 
 def _may_remove(key: KeyShown, reporter: Reporter) -> bool:
     """Ask for the name of a key whose private half would be lost."""
-    from cloacina_ctl.cli.terminal.confirm import answer, can_ask
+    from cloacina_ctl.cli.terminal.prompt import answer, can_ask
 
     if not can_ask(reporter):
         raise UsageError.of(

@@ -51,8 +51,8 @@ def _add(options: _TrustAddOptions, reporter: Reporter) -> int:
 
 def _is_trusted(offered: Offered, file: str, reporter: Reporter) -> bool:
     """Ask on a terminal whether the key is trusted; in a script it is."""
-    from cloacina_ctl.cli.terminal.confirm import answer, can_ask
     from cloacina_ctl.cli.terminal.escape import escape
+    from cloacina_ctl.cli.terminal.prompt import answer, can_ask
 
     if not can_ask(reporter):
         return True

@@ -70,7 +70,7 @@ class LimitOptions(Options, panel="Limits"):
 
     def read(self) -> Limits:
         """Return the requested limits."""
-        from cloacina_ctl.operations.limits import raised_limits
+        from cloacina_ctl.operations.policy import raised_limits
 
         return raised_limits(self.limit)
 

@@ -6,16 +6,41 @@ Never the command line, which every user of the machine can read.
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from cloacina_ctl import settings
-from cloacina_ctl.cli.terminal.escape import escape
+from cloacina_ctl.cli.terminal import streams
+from cloacina_ctl.cli.terminal.escape import escape, escape_shown
 from cloacina_ctl.errors import Code, NotTrusted
 from cloacina_ctl.files.staging import reported
 from cloacina_ctl.redaction import refuse_secret_text, remember, shown_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from cloacina_ctl.cli.terminal.reporter import Reporter
+
+# Asking a person before what cannot be undone; a script says by options what it wants.
+
+
+def can_ask(reporter: Reporter) -> bool:
+    """Return whether a person can be asked: input and errors are a terminal, and no --json."""
+    return not reporter.json and streams.is_terminal(sys.stdin) and streams.is_terminal(sys.stderr)
+
+
+def answer(lines: Iterable[str], prompt: str) -> str:
+    """Show ``lines``, also where --quiet wants no others, and return the line that is typed.
+
+    It comes without the spaces around it, and empty where the person ends the input.
+    """
+    shown = escape_shown("".join(f"{line}\n" for line in lines) + prompt)
+    streams.complain(shown)
+    line = sys.stdin.readline()
+    if not line:
+        streams.complain("\n")  # the end of input leaves the cursor behind the question
+    return line.strip()
+
 
 MAX_BYTES = 4096
 

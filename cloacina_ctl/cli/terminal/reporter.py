@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cloacina_ctl.cli.parsing.declaration import OutputOptions
-    from cloacina_ctl.cli.terminal.progress import ProgressBar
+    from cloacina_ctl.cli.terminal.live import ProgressBar
     from cloacina_ctl.errors import Diagnostic
     from cloacina_ctl.progress import Progress
 
@@ -128,7 +128,7 @@ class Reporter:
         """Return what shows progress on standard error, or None where it would not be seen."""
         if self.quiet or not streams.is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
             return None
-        from cloacina_ctl.cli.terminal.progress import ProgressBar
+        from cloacina_ctl.cli.terminal.live import ProgressBar
 
         self._bar = ProgressBar(color=wants_color(self.color, sys.stderr))
         return self._bar.update

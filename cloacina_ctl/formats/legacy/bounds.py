@@ -16,7 +16,7 @@ class Bounds:
     """The allowed content of ``size`` compressed bytes; counts the claims of headers."""
 
     def __init__(self, size: int, limits: Limits, where: str) -> None:
-        limits.check("foreign_compressed", size, where=where, what="the size of the file")
+        limits.check("legacy_compressed", size, where=where, what="the size of the file")
         self._size = size
         self._limits = limits
         self._where = where
@@ -29,23 +29,23 @@ class Bounds:
         self._claimed += size
         limits, where = self._limits, self._where
         limits.check(
-            "foreign_entries", self._entries, where=where, what="the number of members so far"
+            "legacy_entries", self._entries, where=where, what="the number of members so far"
         )
-        limits.check("foreign_total", self._claimed, where=where, what="the size of all members")
+        limits.check("legacy_total", self._claimed, where=where, what="the size of all members")
         self._check_ratio(self._claimed)
 
     def of_stream(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """Yield ``pieces`` as long as all together are within the limits."""
         limits, where, done = self._limits, self._where, 0
-        most = limits.foreign_total + OVERHEAD * (limits.foreign_entries + 1)
+        most = limits.legacy_total + OVERHEAD * (limits.legacy_entries + 1)
         for piece in pieces:
             done += len(piece)
             if done > most:
-                limits.check("foreign_total", done, where=where, what="the size of the content")
+                limits.check("legacy_total", done, where=where, what="the size of the content")
             self._check_ratio(done)
             yield piece
 
     def _check_ratio(self, size: int) -> None:
-        if size > self._limits.foreign_ratio_from:
+        if size > self._limits.legacy_ratio_from:
             what = "the ratio of content to file"
-            self._limits.check("foreign_ratio", size // self._size, where=self._where, what=what)
+            self._limits.check("legacy_ratio", size // self._size, where=self._where, what=what)

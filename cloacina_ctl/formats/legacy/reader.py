@@ -114,7 +114,7 @@ class ArchiveContents(NamedTuple):
     ``digest`` of the whole compressed file.
     """
 
-    generation: Format
+    format: Format
     manifest: LegacyManifest
     manifest_bytes: bytes
     root: str | None
@@ -136,7 +136,7 @@ class ArchiveContents(NamedTuple):
         """Return the identity of the package at ``path``, from its manifest."""
         manifest = self.manifest
         named = manifest.package if isinstance(manifest, ProviderManifest) else manifest
-        format_ = self.generation.value
+        format_ = self.format.value
         return PackageIdentity(path, format_, named.name, named.version, self.content)
 
 
@@ -168,7 +168,7 @@ class LegacyPackage:
         """The SHA-256 of the whole file; read once, before or while it is streamed."""
         if self._digest is None:
             self.limits.check(
-                "foreign_compressed", self.size, where=self.path, what="the size of the file"
+                "legacy_compressed", self.size, where=self.path, what="the size of the file"
             )
             reading = _Reading(self._fd, self.path)
             while reading.read():
@@ -256,7 +256,7 @@ class _Streaming:
         keeps = path in self._layout.manifests
         if keeps:
             what = f"the size of {path}"
-            self._limits.check("foreign_manifest", member.size, where=self._where, what=what)
+            self._limits.check("legacy_manifest", member.size, where=self._where, what=what)
         file = FileEntry(MemberPath(path), member.size, UNKNOWN, member.executable)
         self._sink.begin(file)
         sha256 = hashlib.sha256()
@@ -276,7 +276,7 @@ class _Streaming:
         paths = frozenset(str(file.path) for file in self._files)
         format_, manifest = self._layout.read(self._texts, paths, self._limits)
         return ArchiveContents(
-            generation=format_,
+            format=format_,
             manifest=manifest,
             manifest_bytes=self._texts[self._layout.manifests[0]],
             root=self._layout.root,

@@ -23,7 +23,7 @@ from cloacina_ctl.inspection.manifest_view import view_of
 from cloacina_ctl.manifest import Contents, Language, Manifest, Requires
 from cloacina_ctl.operations.conversion.losses import losses_of_legacy
 from cloacina_ctl.operations.conversion.request import Converted, allow_losses
-from cloacina_ctl.operations.package import TOOL
+from cloacina_ctl.operations.packaging.prepare import TOOL
 from cloacina_ctl.operations.packaging.target import NATIVE
 from cloacina_ctl.operations.packaging.vendoring import WorkFolder
 from cloacina_ctl.paths import MemberPath
@@ -55,7 +55,7 @@ def convert_legacy(proof: Proof, request: ConvertRequest, progress: Progress | N
         _refuse_unreadable(read, request.path)
         losses = allow_losses(losses_of_legacy(contents, len(evidence.signatures)), request)
         manifest = _manifest(read)
-        provenance = f"{contents.generation.value} {contents.content}"
+        provenance = f"{contents.format.value} {contents.content}"
         files = [*_files(read, manifest, tree), *_package_toml(read, manifest, provenance)]
         root = layout.root_folder(manifest.package.name, manifest.package.version)
         plan = make_plan(root, files, request.rule.limits)
@@ -72,7 +72,7 @@ def convert_legacy(proof: Proof, request: ConvertRequest, progress: Progress | N
         size=size,
         content=head.content,
         files=len(written.files),
-        source_format=contents.generation.value,
+        source_format=contents.format.value,
         source_content=contents.content,
         losses=losses,
         trusted_signers=evidence.trusted_signers,

@@ -25,18 +25,18 @@ from cloacina_ctl.errors import (
 from cloacina_ctl.formats.native.reader import NativePackage
 from cloacina_ctl.formats.opening import descriptor, open_descriptor, require_package_file
 from cloacina_ctl.manifest.model import Language
-from cloacina_ctl.operations.verify import verify_open
+from cloacina_ctl.operations.results import Verified
 from cloacina_ctl.progress import stage
 from cloacina_ctl.registry.daemon_folder import StagedDelivery, file_name, is_fifo, watched_files
 from cloacina_ctl.values import NamedTuple
 from cloacina_ctl.verification.policy import VerificationPolicy, check_policy
-from cloacina_ctl.verification.verify import examine
+from cloacina_ctl.verification.verify import examine, prove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cloacina_ctl.files.locks import Waits
-    from cloacina_ctl.operations.results import Inspection, Verified
+    from cloacina_ctl.inspection.legacy_contents import LegacyContents
     from cloacina_ctl.progress import Progress
     from cloacina_ctl.releases.table import Release
 
@@ -106,6 +106,7 @@ def install_for_daemon(
     ``convert`` do; ``Incompatible`` for a daemon that does not load it; ``UsageError`` for one of
     no known release; ``FileProblem`` where another package of that name and version lies there.
     """
+    from cloacina_ctl.inspection.manifest_view import view_of
     from cloacina_ctl.releases.table import find_release
 
     check_policy(request.rule)
@@ -116,8 +117,8 @@ def install_for_daemon(
     with into as dropped, _right_format(request, runtime, progress) as source:
         dropped.copy_from(source.fd, request.path, stage(progress, "copying"))
         verified = _verify(dropped, source, progress)
-        inspected = _inspect(dropped, verified)
-        warnings += _check_release(inspected, runtime, force=request.force)
+        contents = _read(dropped, verified)
+        warnings += _check_release(contents, runtime, force=request.force)
         there, unread = _look_around(folder)
         place = _put(dropped, verified, there, force=request.force)
     replaced = {one.version for one in there if one.name == verified.name} - {verified.version}
@@ -135,7 +136,7 @@ def install_for_daemon(
         if source.trusted_signers is None
         else source.trusted_signers,
         replaced=tuple(sorted(replaced)),
-        restart=_needs_restart(place, inspected.manifest.language),
+        restart=_needs_restart(place, view_of(contents).language),
         changed=not place.is_there or bool(place.gone),
         warnings=warnings + unread,
     )
@@ -236,7 +237,7 @@ def _converted(
 def _verify(dropped: StagedDelivery, source: _Source, progress: Progress | None) -> Verified:
     """Verify what was copied, as it lies beside the daemon's packages."""
     with open_descriptor(os.dup(dropped.fd), source.path, source.rule.limits) as package:
-        verified = verify_open(package, source.rule, progress)
+        verified = Verified.of(prove(package, source.rule, progress))
     if verified.format != _FORMAT:
         raise Incompatible.of(
             Code.DAEMON_FORMAT,
@@ -269,26 +270,31 @@ def _check_daemon(runtime: Release, *, force: bool) -> tuple[Diagnostic, ...]:
     return (found._replace(severity=Severity.WARNING),)
 
 
-def _inspect(dropped: StagedDelivery, verified: Verified) -> Inspection:
+def _read(dropped: StagedDelivery, verified: Verified) -> LegacyContents:
     from cloacina_ctl.formats.legacy.reader import LegacyPackage
-    from cloacina_ctl.operations.inspect import inspect_legacy
+    from cloacina_ctl.inspection.legacy_contents import read_contents
 
     with LegacyPackage(os.dup(dropped.fd), verified.path) as package:
-        return inspect_legacy(examine(package))
+        return read_contents(examine(package))
 
 
 def _check_release(
-    inspected: Inspection, runtime: Release, *, force: bool
+    contents: LegacyContents, runtime: Release, *, force: bool
 ) -> tuple[Diagnostic, ...]:
     """Refuse a package that releases of the daemon do not load, as far as its manifest states."""
-    releases = inspected.releases
+    from cloacina_ctl.checks.releases import facts_of_package
+    from cloacina_ctl.checks.subjects import LegacySubject
+    from cloacina_ctl.releases.rules import releases_that_load
+
+    facts = facts_of_package(LegacySubject.of(contents))
+    releases = [release.name for release in releases_that_load(facts)]
     if runtime.name in releases:
         return ()
     loads = f"{', '.join(releases)} do" if releases else "no release does"
     found = Diagnostic(
         Code.DAEMON_FORMAT,
         f"Cloacina {runtime.name} does not load this package; {loads}",
-        inspected.path,
+        contents.evidence.identity.path,
         "`cloacina-ctl validate` says why; --force copies it anyway",
     )
     if not force:

@@ -292,9 +292,9 @@ def library_findings(built: CargoBuilt) -> Iterator[Diagnostic]:
         )
     if built.paths_left and not built.complete_remap:
         yield Diagnostic(Code.PATH_LEFT, *_PATH_LEFT, severity=Severity.WARNING)
-    for name in built.compiled_anew:
+    for name in built.compiled_again:
         message = "compiled again: its files have changed"
-        yield Diagnostic(Code.COMPILED_ANEW, message, where=name, severity=Severity.NOTE)
+        yield Diagnostic(Code.COMPILED_AGAIN, message, where=name, severity=Severity.NOTE)
     yield from _said_of_search(built.search, os.path.basename(built.library))
     for root in built.cleared:
         message = "removed what was built for a workspace that is gone"

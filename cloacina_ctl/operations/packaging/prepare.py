@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from cloacina_ctl import __version__
 from cloacina_ctl.errors import Code, Diagnostic, FileProblem, Severity, refuse_errors
 from cloacina_ctl.formats import layout
+from cloacina_ctl.formats.file_index import Tool
 from cloacina_ctl.formats.limits import DEFAULT_LIMITS, Limits
 from cloacina_ctl.formats.plan import Plan, PlannedFile
 from cloacina_ctl.operations.packaging.build import BuildRequest
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 
 THE_LIBRARY = "the library"
+TOOL = Tool("cloacina-ctl", __version__)
 
 
 class PackageRequest(NamedTuple):

@@ -65,7 +65,7 @@ def check_for_server(
     _refuse_too_large(package, release)
     proof = begin(package, rule, unsigned=Unsigned.LAST)
     read = read_contents(proof, progress=progress)
-    require_source(package, read.contents.generation)
+    require_source(package, read.contents.format)
     subject = LegacySubject.of(read)
     found = _findings(subject)
     refuse_errors(found)
@@ -92,12 +92,12 @@ def _refuse_too_large(package: LegacyPackage, release: Release) -> None:
         raise Incompatible(*against)
 
 
-def require_source(package: LegacyPackage, generation: Format) -> None:
+def require_source(package: LegacyPackage, form: Format) -> None:
     """Refuse what no server reads: servers take source packages alone."""
-    if generation is not Format.SOURCE:
+    if form is not Format.SOURCE:
         raise Incompatible.of(
-            Code.OTHER_GENERATION,
-            f"it is a {generation.value} package, and servers read only source packages",
+            Code.OLDER_FORMAT,
+            f"it is a {form.value} package, and servers read only source packages",
             where=package.path,
             hint="package it from its project: `cloacina-ctl package --format source`",
         )

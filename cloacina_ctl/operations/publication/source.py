@@ -61,7 +61,7 @@ def open_for_server(
                     yield source
             else:
                 raise Incompatible.of(
-                    Code.OTHER_GENERATION,
+                    Code.OLDER_FORMAT,
                     "it is a native package, and servers read only source packages",
                     where=path,
                     hint="convert it to a source package with --convert",

@@ -69,7 +69,7 @@ class BuiltCrate(NamedTuple):
 
     ``paths_left`` are paths of the builder in the library; ``complete_remap`` is false if the flags
     could not remove all of them. ``compiler_variables`` are the names of environment variables that
-    chose or changed the compiler. ``compiled_anew`` are the recompiled packages, whose units cargo
+    chose or changed the compiler. ``compiled_again`` are the recompiled packages, whose units cargo
     would have reused though they were made of other files; ``cleared`` are deleted workspaces,
     whose target folders were removed. ``search`` patches the library so that it searches no folder
     of this machine. ``files_read`` are the files that the build read.
@@ -81,7 +81,7 @@ class BuiltCrate(NamedTuple):
     complete_remap: bool = True
     compiler_variables: tuple[str, ...] = ()
     paths_left: tuple[PathLeft, ...] = ()
-    compiled_anew: tuple[str, ...] = ()
+    compiled_again: tuple[str, ...] = ()
     cleared: tuple[str, ...] = ()
     search: SearchPath = SearchPath()
     files_read: FilesRead = FilesRead()
@@ -131,7 +131,7 @@ def build(
         complete_remap=complete,
         compiler_variables=compiler_variables(environment),
         paths_left=paths_left(library, folders, workspace, user, search.patches),
-        compiled_anew=recompiled,
+        compiled_again=recompiled,
         cleared=target_folders.clear_abandoned(workspace),
         search=search,
         files_read=files_read(library, workspace),

@@ -183,18 +183,16 @@ def test_a_folder_may_be_listed_once_wherever_it_stands():
 def test_refuses_on_the_claim_what_is_over_a_limit():
     huge = tar_bytes.header(b"a", 8**11 - 1)
     assert refusal(huge)[0] is Code.LIMIT
-    assert (
-        "members so far is 3" in refusal(A + folder("d") + entry("b") + END, foreign_entries=2)[1]
-    )
-    assert "all members is 3" in refusal(entry("a", b"123") + END, foreign_total=2)[1]
-    low = {"foreign_ratio": 2, "foreign_ratio_from": 1000}
+    assert "members so far is 3" in refusal(A + folder("d") + entry("b") + END, legacy_entries=2)[1]
+    assert "all members is 3" in refusal(entry("a", b"123") + END, legacy_total=2)[1]
+    low = {"legacy_ratio": 2, "legacy_ratio_from": 1000}
     assert "ratio" in refusal(tar_bytes.header(b"a", 5000), **low)[1]
 
 
 def test_refuses_on_the_bytes_what_grows_out_of_proportion():
-    limits = DEFAULT_LIMITS._replace(foreign_ratio_from=100, foreign_ratio=3)
+    limits = DEFAULT_LIMITS._replace(legacy_ratio_from=100, legacy_ratio=3)
     assert list(Bounds(10, limits, "x").of_stream([b"x" * 30])) == [b"x" * 30]
-    for size, low in ((10, limits), (1 << 30, limits._replace(foreign_total=0, foreign_entries=0))):
+    for size, low in ((10, limits), (1 << 30, limits._replace(legacy_total=0, legacy_entries=0))):
         with pytest.raises(Refused) as caught:
             list(Bounds(size, low, "x").of_stream([bytes(1000)] * 3))
         assert caught.value.diagnostics[0].code is Code.LIMIT

@@ -48,7 +48,7 @@ def test_tells_the_generation_and_gives_every_file(place, generation):
     sink = MemorySink()
     with open_any(str(place(data))) as package:
         contents = package.stream(sink).contents
-    assert contents.generation is generation
+    assert contents.format is generation
     assert contents.digest == hashlib.sha256(data).hexdigest() == package.digest
     assert contents.content == f"sha256:{contents.digest}"
     assert {str(file.path) for file in contents.files} == set(sink.files)
@@ -118,7 +118,7 @@ def test_reports_progress_up_to_the_end(place):
 
 
 def test_limits_are_checked_before_a_byte_is_read(place):
-    limits = DEFAULT_LIMITS._replace(foreign_compressed=10)
+    limits = DEFAULT_LIMITS._replace(legacy_compressed=10)
     with open_any(str(place(source())), limits) as package:
         for read in (lambda: package.digest, lambda: package.stream(DISCARD)):
             with pytest.raises(Refused) as caught:

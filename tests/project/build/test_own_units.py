@@ -82,13 +82,13 @@ def test_another_checkout_in_the_place_of_the_first_is_compiled(
     monkeypatch.setenv("CARGO_TARGET_DIR", str(tmp_path / "shared"))
     root = checkout(tmp_path / "here", "a", OLD)
     checkout(tmp_path / "older", "b", OLD)
-    assert built_at(root).compiled_anew == ()
+    assert built_at(root).compiled_again == ()
     root.rename(tmp_path / "away")
     (tmp_path / "older").rename(root)
     built = built_at(root)
     assert says(built) == all_of("b")
-    assert sorted(built.compiled_anew) == ["flow", "mac", "made", "util"]
-    assert built_at(root).compiled_anew == ()
+    assert sorted(built.compiled_again) == ["flow", "mac", "made", "util"]
+    assert built_at(root).compiled_again == ()
 
 
 @pytest.mark.slow
@@ -107,7 +107,7 @@ def test_a_path_dependency_behind_a_link_that_leads_elsewhere_now_is_compiled(
     (tmp_path / "util").symlink_to("b")
     built = built_at(root)
     assert "util of b" in says(built)
-    assert built.compiled_anew == ("util",)
+    assert built.compiled_again == ("util",)
 
 
 @pytest.mark.slow
@@ -125,8 +125,8 @@ def test_what_was_put_there_with_an_older_date_is_compiled(
     built = built_at(root)
     part = {"util": "util", "made": "made", "mac": "macro"}[Path(what).parts[0]]
     assert says(built) == all_of("a") - {f"{part} of a"} | {f"{part} of b"}
-    assert built.compiled_anew == (Path(what).parts[0],)
-    assert built_at(root).compiled_anew == ()
+    assert built.compiled_again == (Path(what).parts[0],)
+    assert built_at(root).compiled_again == ()
 
 
 @pytest.mark.slow
@@ -135,7 +135,7 @@ def test_an_ordinary_change_is_left_to_cargo(tmp_path: Path, needs_cargo: str) -
     built_at(root)
     plant(root, {"util/src/lib.rs": UTIL.replace("WHO", "b")})
     built = built_at(root)
-    assert built.compiled_anew == ()
+    assert built.compiled_again == ()
     assert "util of b" in says(built)
 
 
