@@ -125,7 +125,7 @@ def publish(
     except NetworkProblem as error:
         raise _with_what_is_there(error, package_id) from error
     except KeyboardInterrupt:
-        wait.report("stopped", f"uploaded as {package_id}; to continue, run the same command again")
+        wait.report("stopped", f"uploaded as {package_id}; run it again to continue")
         raise
 
 

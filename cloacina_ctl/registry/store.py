@@ -310,4 +310,4 @@ class Registry:
             some = map(records.read, islice(self.record_paths(tenant), _MOST_READ_FOR_A_HINT))
             names += [one.name for one in some if one is not None]
         near = get_close_matches(name, names, n=1)
-        return f"did you mean {near[0]}?" if near else "`cloacina-ctl list` shows what is"
+        return f"did you mean {near[0]}?" if near else "`cloacina-ctl list` shows all packages"

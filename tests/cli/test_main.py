@@ -12,7 +12,7 @@ from cloacina_ctl.cli.parsing import table, typer_app
 from cloacina_ctl.cli.parsing.table import GROUPS, NAMES
 from cloacina_ctl.cli.parsing.usage_errors import ABSENT, SYNONYMS
 from cloacina_ctl.cli.signals import Stopped
-from cloacina_ctl.cli.terminal import progress, streams
+from cloacina_ctl.cli.terminal import live, streams
 from cloacina_ctl.errors import Code, Diagnostic, Location, Severity
 
 FAMILIES = {
@@ -348,7 +348,7 @@ def test_no_more_memory_is_the_system_s_refusal_and_no_bug(probe):
 def test_a_bar_that_comes_back_is_taken_away_again(probe, monkeypatch):
     """What reports progress keeps the bar that it was given, whatever is printed meanwhile."""
     monkeypatch.setattr(streams, "is_terminal", lambda _stream: True)
-    monkeypatch.setattr(progress, "DELAY_SECONDS", 0.0)
+    monkeypatch.setattr(live, "DELAY_SECONDS", 0.0)
     bars = []
 
     def body(_options, reporter):

@@ -288,7 +288,7 @@ def test_a_signature_that_is_there_is_not_replaced_unasked(cli, report, tmp_path
     assert refusal.status == 8
     assert not (tmp_path / "x.cloacina").exists()
     unsigned = cli("package", report, "--format", "source", "-o", "x.cloacina", "--no-sign")
-    assert "of another file" in unsigned.err
+    assert "signs another file" in unsigned.err
 
 
 def test_a_sidecar_has_room_for_one_key(cli, report):

@@ -353,7 +353,7 @@ def test_a_task_that_wants_the_network_is_told_that_it_can_be_allowed(cli, made)
     )
     ran = cli("run", made(text))
     if "T012" in ran.err:
-        pytest.skip("the kernel lets nobody close the network here")
+        pytest.skip("the kernel lets no one close the network here")
     assert "--allow-network" in ran.err
 
 

@@ -45,7 +45,7 @@ def test_a_source_package_gets_a_sidecar_beside_it_and_stays_as_it_is(cli, packa
     status, out, err = cli("sign", "x.cloacina")
     assert status == 0
     assert "x.cloacina.sig signs every byte of x.cloacina" in out
-    assert "no server takes it" in err
+    assert "servers do not read it as a file" in err
     assert package.read_bytes() == before
     assert judged(package, config).status is SignatureStatus.TRUSTED
     assert sorted(os.listdir()) == ["x.cloacina", "x.cloacina.sig"]

@@ -17,7 +17,7 @@ def codes(answer):
 def test_code_that_says_what_the_manifest_says_is_clean(cli, project):
     cli("key", "generate")
     told = cli("validate", packed(cli, project), "--load")
-    assert (told.status, told.out) == (0, "✓ x.cloacina (package): nothing found\n")
+    assert (told.status, told.out) == (0, "✓ x.cloacina (package): no problems found\n")
 
 
 def test_code_that_cannot_be_imported_is_found_by_loading_it_alone(cli, project):

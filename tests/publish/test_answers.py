@@ -120,7 +120,7 @@ def test_a_server_that_wants_signatures_is_told_of_with_the_hash_of_what_was_sen
     pack(PackageRequest(str(FIXTURES / "python_report"), str(native)))
     done = publish("--convert", path=native)
     (error,) = (one for one in done.json["diagnostics"] if one["severity"] == "error")
-    assert "converted on the way" in error["hint"]
+    assert "--convert drops signatures" in error["hint"]
 
 
 def test_a_server_that_forgets_the_package_is_not_believed(publish, server):

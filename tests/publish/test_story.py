@@ -156,7 +156,7 @@ def test_other_bytes_under_a_published_version_are_refused(tell, server, package
     package.write_bytes(source(**{"workflow/demo/more.py": b"MORE = 1\n"}))
     done = tell()
     assert (done.status, done.codes) == (7, ["N011"])
-    assert "raise it" in done.json["diagnostics"][0]["hint"]
+    assert "raise the version" in done.json["diagnostics"][0]["hint"]
 
 
 def test_a_later_version_supersedes_and_an_older_one_is_refused_here(tell, server, package):
@@ -220,7 +220,7 @@ def test_a_failed_build_without_a_word_and_one_with_too_many(publish, server):
 
 
 def test_a_build_that_nobody_takes_or_that_takes_too_long(tell, server):
-    for status, words in (("pending", "no compiler"), ("building", "same bytes")):
+    for status, words in (("pending", "no compiler"), ("building", "keep waiting")):
         server.builds = [status]
         done = tell("--wait", "0")
         assert (done.status, done.codes) == (7, ["N013"])
@@ -269,7 +269,7 @@ def test_ctrl_c_while_it_is_built_says_what_is_there_and_the_next_goes_on(tell, 
     )
     done = publish(json=False)
     assert done.status == 130
-    assert f"uploaded as {server.rows[0].id}; to continue, run the same command again" in done.err
+    assert f"uploaded as {server.rows[0].id}; run it again to continue" in done.err
     assert "stopped by SIGINT" in done.err
     server.instead, server.builds = lambda _: None, ["building", "success"]
     again = tell()
@@ -320,7 +320,7 @@ def test_without_waiting_the_answer_says_that_nothing_is_known(tell, publish, se
     done = tell("--no-wait")
     assert (done.status, done.json["result"]["status"]) == (0, "uploaded")
     assert "N018" in [one["code"] for one in done.json["diagnostics"]]
-    assert "whether it builds and loads is not known" in publish("--no-wait", json=False).out
+    assert "not known whether it builds and loads" in publish("--no-wait", json=False).out
     assert not any("executions" in asked.target for asked in server.asked)
 
 
@@ -398,7 +398,7 @@ def test_graphs_alone_have_no_tasks_to_be_listed(tell, publish, package):
     }))  # fmt: skip
     done = tell()
     assert (done.status, done.json["result"]["tasks"]) == (0, [])
-    assert "it has no tasks" in publish(json=False).out
+    assert "the server lists no tasks" in publish(json=False).out
 
 
 def test_requests_are_the_ones_that_the_server_knows(tell, server, token_file):

@@ -224,7 +224,7 @@ def test_so_is_a_conversion_for_such_a_release(cli, tmp_path):
     assert not (tmp_path / "y.cloacina").exists()
     said = cli("convert", path, "--format", "source", "-o", "y.cloacina", "--json")
     lost = [one["message"] for one in said.json["diagnostics"]]
-    assert any("the range of runtimes: >=0.6" in one for one in lost)
+    assert any("the range of releases: >=0.6" in one for one in lost)
     assert cli("convert", path, "--runtime", "0.6", "-o", "y.cloacina", "--lossy").status == 0
 
 
@@ -356,7 +356,7 @@ def test_a_version_takes_the_place_of_the_others_of_its_name(cli, folder, tmp_pa
     assert (folder / "demo-1.1.0.cloacina").read_bytes() == second.read_bytes()
     said = cli("install", first, *words[:-1])  # and back
     assert "replaces 1.1.0; to go back, install that package again" in said.out
-    assert "start the daemon again" in said.err
+    assert "restart the daemon" in said.err
     assert [one.name for one in folder.iterdir()] == ["demo-1.0.0.cloacina"]
 
 

@@ -47,7 +47,7 @@ def code_of(said) -> str:
 def test_versions_side_by_side_and_the_way_back(cli, made, registry):
     assert "1.0.0 is installed and active" in cli("install", made.first).out
     said = cli("install", made.second)
-    assert "before it: 1.0.0; `rollback` goes back to it" in said.out
+    assert "active before: 1.0.0; `rollback` goes back to it" in said.out
     lines = cli("list").out.splitlines()
     assert [line.split()[:3] for line in lines] == [
         [NAME, "1.0.0", "public"], ["*", NAME, "1.1.0"],
@@ -151,7 +151,7 @@ def test_one_clear_error(cli, made, tmp_path, words, status, code):
 def test_a_second_package_is_not_taken_for_a_folder(cli, made):
     said = cli("install", made.first, made.second)
     assert f"expected one package, found two: {made.first} and {made.second}" in said.err
-    assert "a folder is for --daemon" in cli("install", made.first, ".").err
+    assert "a folder needs --daemon" in cli("install", made.first, ".").err
 
 
 def test_other_content_of_a_version_needs_force(cli, made, registry):
@@ -359,7 +359,7 @@ def test_what_was_allowed_unsigned_holds_where_nobody_else_writes(user, made, re
     registry.chmod(0o777)
     with pytest.raises(NotTrusted) as caught:
         find_installed(NAME)
-    assert "others can write to the registry" in caught.value.diagnostics[0].message
+    assert "other users can write to the registry" in caught.value.diagnostics[0].message
     assert find_installed(NAME, VerificationPolicy(allow_unsigned=True)).rule.allow_unsigned
 
 

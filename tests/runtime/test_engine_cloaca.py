@@ -135,7 +135,7 @@ def run(opened):
 def test_every_release_runs_a_workflow_with_its_own_scheduler_and_merging(run, release):
     for _ in range(TRIES):
         ran = run(FLOW, release, {"x": 1})
-        if "stood still" not in (ran.outcome.error or ""):
+        if "stalled" not in (ran.outcome.error or ""):
             break
     outcome = ran.outcome
     assert (outcome.status, outcome.error) == ("completed", None), ran.errors()
@@ -229,7 +229,7 @@ def b(context, handle):
 """
     for _ in range(TRIES):
         ran = run(text, release, {"x": 1}, task="b")
-        if "stood still" not in (ran.outcome.error or ""):
+        if "stalled" not in (ran.outcome.error or ""):
             break
     assert ran.outcome.status == "completed", ran
     assert ran.outcome.context == {"x": 1, "b": "builtins"}

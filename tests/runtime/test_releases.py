@@ -147,7 +147,7 @@ def test_a_large_context_comes_back_whole(built):
 def test_a_context_that_the_old_interface_would_cut_is_refused(release):
     with opened(release) as session:
         outcome = session.run_task("collect", {"row": "x" * (11 << 20)}, timeout=TIMEOUT)
-        assert "may be cut short" in outcome.error
+        assert "may be truncated" in outcome.error
 
 
 @pytest.mark.parametrize("release", crates.ALL)

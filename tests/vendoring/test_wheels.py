@@ -250,7 +250,7 @@ def test_says_that_others_install_what_record_does_not_vouch_for(target):
     target.write_bytes(changed_record("a.py", "a.py,,"))
     with pytest.raises(Refused) as error:
         unpack(target)
-    assert "pip and uv install it all the same" in error.value.diagnostics[0].hint
+    assert "pip and uv install it nevertheless" in error.value.diagnostics[0].hint
 
 
 def test_refuses_a_record_of_a_file_that_is_not_there(target):
