@@ -275,7 +275,7 @@ def test_run_names_the_command_and_the_distribution(tmp_path):
         run(RunRequest(str(tmp_path / "x.cloacina")), VerificationPolicy(allow_unsigned=True))
     (only,) = refused.value.diagnostics
     command = "`cloacina-ctl package PROJECT --vendor`"
-    assert only.hint == f"pyyaml is declared and not in the package: {command} packs it"
+    assert only.hint == f"pyyaml is declared but not in the package: {command} packs it"
 
 
 @pytest.mark.parametrize(
