@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 SAME = "the same tag"
 NEXT_POLICY = "auditwheel says its next policy, as there is none for the exact release of glibc"
 MUSL_RELEASE = "auditwheel says musllinux_1_2, its newest policy; ours says no release"
-MUSL_NAME = "musl is needed as `libc.so`: to auditwheel that is no C library, or a foreign one"
+MUSL_NAME = "musl is needed as `libc.so`: to auditwheel that is no C library, or an unknown one"
 NO_LIBC = "no library of the system is needed: ours is linux_ARCH, auditwheel's its oldest policy"
-PROGRAM = "a program, which ours refuses and auditwheel judges"
+PROGRAM = "a program, which ours refuses and auditwheel reports"
 REASONS = {
     NEXT_POLICY: "both; ours is exact, and PEP 600 allows it",
-    MUSL_RELEASE: "neither can be told; ours claims less",
+    MUSL_RELEASE: "neither can be determined; ours claims less",
     MUSL_NAME: "ours: it is musl's own name, and what Rust links with",
     NO_LIBC: "both; nothing in the library is of one C library",
     PROGRAM: "both; a package holds libraries alone",
