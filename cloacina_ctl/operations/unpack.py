@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.errors import Code, Refused, UsageError
 from cloacina_ctl.formats.extraction import Extraction
@@ -67,7 +67,7 @@ def unpack(
 def _unpack_native(
     proof: Proof, destination: str, wanted: Wanted, progress: Progress | None
 ) -> Unpacked:
-    package = cast("NativePackage", proof.native)
+    package = proof.require_native()
     files = _wanted(package, wanted.members, partial=wanted.partial)
     with Extraction(destination) as extraction:
         if wanted.metadata:

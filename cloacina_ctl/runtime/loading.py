@@ -84,18 +84,12 @@ def take_native(
     nothing fits this machine, ``Refused`` for a byte that differs from its digest and for a
     withheld section.
     """
-    manifest = _native(proof).head.manifest
+    manifest = proof.require_native().head.manifest
     host = host_platform()
     if manifest.language is Language.PYTHON:
         return _take_tree(proof, material, host, workflow, progress)
     artifact = choose_artifact(manifest.artifacts, host, where=proof.package.path)
     return _take_library(proof, material, artifact, progress)
-
-
-def _native(proof: Proof) -> NativePackage:
-    if proof.native is None:
-        raise TypeError("the proof is not of a native package")
-    return proof.native
 
 
 def choose_artifact(artifacts: tuple[Artifact, ...], host: HostPlatform, *, where: str) -> Artifact:
@@ -145,7 +139,7 @@ def vendored_elsewhere(
 def _take_library(
     proof: Proof, material: Material, artifact: Artifact, progress: StageProgress | None
 ) -> Evidence:
-    package = _native(proof)
+    package = proof.require_native()
     package.require_sections({layout.section_of(artifact.path)})
     files = [file for file in package.head.files if file.path == artifact.path]
     if not files:
@@ -167,7 +161,7 @@ def _take_tree(
     workflow: str | None,
     progress: StageProgress | None,
 ) -> Evidence:
-    package = _native(proof)
+    package = proof.require_native()
     manifest = package.head.manifest
     package.require_sections({layout.COMMON})
     fitting = [one for one in manifest.artifacts if platform_fits(one.platform, host, one.libc)]

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from cloacina_ctl.formats.package import Package, Streamed
     from cloacina_ctl.formats.sinks import Sink
     from cloacina_ctl.progress import Progress, StageProgress
-from cloacina_ctl.signing.signatures import CheckedSignature, KnownKey
+    from cloacina_ctl.signing.signatures import CheckedSignature, KnownKey
 
 
 class Unsigned(enum.Enum):
@@ -173,17 +173,16 @@ class Proof:
         """The user's keys that cannot be read, where there are signatures to check."""
         return self._warnings if self.signatures else ()
 
-    @property
-    def trusted_signers(self) -> tuple[str, ...]:
-        """The fingerprints of the keys that count and signed the package."""
-        return trusted_signers(self.signatures)
+    def require_native(self) -> NativePackage:
+        """Return the native package, its head proved; raise ``TypeError`` for a legacy one."""
+        if self.native is None:
+            raise TypeError("a legacy package, where a native one is expected")
+        return self.native
 
     @property
     def identity(self) -> PackageIdentity:
         """The identity by the proved head; that of a legacy package is known after reading it."""
-        if self.native is None:
-            raise ValueError("the identity of a legacy package is known after reading it")
-        return native_identity(self.native)
+        return _identity_of(self.require_native())
 
     def stream(
         self,
@@ -217,28 +216,24 @@ class Proof:
 
     def _begin_native(self, package: NativePackage) -> None:
         if self._policy is not None:
-            refuse_sidecar(self._policy)
+            _refuse_sidecar(self._policy)
         self.signatures = check_head_signatures(
             package.block.envelopes, package.head_digest, self._known
         )
         self._decide(Unsigned.FIRST)  # (2), (3)
         self.signatures = check_signed_subjects(self.signatures, subject_of(package))  # (4), (5)
-        self._decide(Unsigned.FIRST, native_identity(package))  # (6)
+        self._decide(Unsigned.FIRST, _identity_of(package))  # (6)
 
     def _begin_legacy(self, package: LegacyPackage) -> None:
         from cloacina_ctl.verification.tree_signature import check_sidecar
 
-        elsewhere = None
-        if self._policy is not None:
-            elsewhere = self._policy.signature
-            if self._policy.content is not None:
-                found = {"content": CONTENT_PREFIX + package.digest}
-                check_identity(found, self._policy, package.path)  # (6)
+        policy = self._policy
+        if policy is not None and policy.content is not None:
+            found = {"content": CONTENT_PREFIX + package.digest}
+            _check_identity(found, policy, package.path)  # (6)
+        elsewhere = policy.signature if policy is not None else None
         self.signatures = check_sidecar(package, self._known, elsewhere)
-        if self._policy is not None:
-            refuse_failed_signatures(self.signatures, package.path)  # (2)
-        if not package.may_hold_signature:
-            self._decide(Unsigned.FIRST)  # (3)
+        self._decide(None if package.may_hold_signature else Unsigned.FIRST)  # (2), (3)
 
     def _conclude(self, identity: PackageIdentity, streamed: Streamed) -> Evidence:
         self._decide(self._unsigned, identity)
@@ -247,28 +242,29 @@ class Proof:
             size=self.package.size,
             files=streamed.files,
             signatures=self.signatures,
-            trusted_signers=self.trusted_signers,
+            trusted_signers=trusted_signers(self.signatures),
             complete=streamed.complete,
-            head=getattr(self.package, "head_digest", None),
+            head=self.native.head_digest if self.native is not None else None,
             contents=streamed.contents,
         )
 
-    def _decide(self, at: Unsigned, identity: PackageIdentity | None = None) -> None:
+    def _decide(self, at: Unsigned | None, identity: PackageIdentity | None = None) -> None:
         """Refuse a signature that fails, another package, and too few signatures if it is time.
 
-        Without a policy nothing is decided.
+        It is not where ``at`` is None: more signatures may follow. Without a policy nothing is
+        decided.
         """
         policy, path = self._policy, self.package.path
         if policy is None:
             return
-        refuse_failed_signatures(self.signatures, path)
+        _refuse_failed_signatures(self.signatures, path)
         if identity is not None:
-            check_identity(identity._asdict(), policy, path)
+            _check_identity(identity._asdict(), policy, path)
         if at is self._unsigned:
-            require(self.signatures, policy, path, is_whole=at is Unsigned.LAST)
+            _require(self.signatures, policy, path, is_whole=at is Unsigned.LAST)
 
 
-def native_identity(package: NativePackage) -> PackageIdentity:
+def _identity_of(package: NativePackage) -> PackageIdentity:
     """Return the identity of the package, from its head."""
     named, content = package.head.manifest.package, package.head.content
     return PackageIdentity(package.path, NATIVE.name, named.name, named.version, content)
@@ -285,7 +281,7 @@ def subject_of(package: NativePackage) -> Subject:
     )
 
 
-def require(
+def _require(
     signatures: tuple[CheckedSignature, ...],
     policy: VerificationPolicy,
     path: str,
@@ -307,14 +303,14 @@ def require(
         raise NotTrusted(whole, *others) from error
 
 
-def refuse_failed_signatures(signatures: tuple[CheckedSignature, ...], path: str) -> None:
+def _refuse_failed_signatures(signatures: tuple[CheckedSignature, ...], path: str) -> None:
     """Raise ``NotTrusted`` where a signature under a known key fails; no option excuses it."""
     failed = failed_signatures(signatures, path)
     if failed:
         raise NotTrusted(*failed)
 
 
-def check_identity(found: Mapping[str, str], policy: VerificationPolicy, path: str) -> None:
+def _check_identity(found: Mapping[str, str], policy: VerificationPolicy, path: str) -> None:
     """Raise ``NotTrusted`` for another package than the policy pins: name, version, content."""
     wanted = {"name": policy.name, "version": policy.version, "content": policy.content}
     problems = [
@@ -328,7 +324,7 @@ def check_identity(found: Mapping[str, str], policy: VerificationPolicy, path: s
         raise NotTrusted(*problems)
 
 
-def refuse_sidecar(policy: VerificationPolicy) -> None:
+def _refuse_sidecar(policy: VerificationPolicy) -> None:
     """Refuse a sidecar for a native package: it would be ignored."""
     if policy.signature is not None:
         raise UsageError.of(

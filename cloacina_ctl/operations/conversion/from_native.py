@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from cloacina_ctl.checks.releases import facts_of_source
 from cloacina_ctl.digest import CONTENT_PREFIX
@@ -56,7 +56,7 @@ class ConvertedMember(NamedTuple):
 
 def convert_native(proof: Proof, request: ConvertRequest, progress: Progress | None) -> Converted:
     """Convert the native package as ``request`` says; raises what ``convert`` does."""
-    package = cast("NativePackage", proof.native)
+    package = proof.require_native()
     evidence = proof.stream(progress=stage(progress, "verifying"))
     _refuse_other_release(package, request)
     form = request.target.format
